@@ -1,0 +1,177 @@
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{StageError, io_error};
+
+/// How many checkpoints are kept: the newest, and the one before in case the newest is damaged.
+const KEPT: usize = 2;
+/// The file that seals a checkpoint: digests of all others.
+const SEAL: &str = "seal.json";
+
+/// The checkpoints of one job, newest last: folders `after-0000000120`, each written aside, synced and renamed, and
+/// sealed with the digests of its files.
+#[derive(Clone, Debug)]
+pub struct Checkpoints {
+    folder: PathBuf,
+}
+
+/// A checkpoint that was found whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// Units of work done when it was saved.
+    pub done: u64,
+    /// Where its files are.
+    pub path: PathBuf,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Seal {
+    files: BTreeMap<String, String>,
+}
+
+impl Checkpoints {
+    /// Checkpoints below `folder`, made when the first is saved.
+    ///
+    /// # Errors
+    /// When remains of an unfinished save cannot be cleared.
+    pub fn in_folder(folder: &Path) -> Result<Self, StageError> {
+        let this = Self { folder: folder.to_path_buf() };
+        let aside = this.aside();
+        if aside.exists() {
+            fs::remove_dir_all(&aside).map_err(io_error(&aside))?;
+        }
+        Ok(this)
+    }
+
+    /// Saves a checkpoint after `done` units: `write` puts files into the folder it is given.
+    ///
+    /// # Errors
+    /// Those of `write`, and of the file system. An unfinished save leaves the earlier checkpoints as they are.
+    pub fn save(
+        &self,
+        done: u64,
+        write: impl FnOnce(&Path) -> Result<(), StageError>,
+    ) -> Result<(), StageError> {
+        let aside = self.aside();
+        if aside.exists() {
+            fs::remove_dir_all(&aside).map_err(io_error(&aside))?;
+        }
+        fs::create_dir_all(&aside).map_err(io_error(&aside))?;
+        write(&aside)?;
+        let mut files = BTreeMap::new();
+        for entry in fs::read_dir(&aside).map_err(io_error(&aside))? {
+            let path = entry.map_err(io_error(&aside))?.path();
+            let file = File::open(&path).map_err(io_error(&path))?;
+            file.sync_all().map_err(io_error(&path))?;
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            files.insert(name, digest(&path)?);
+        }
+        let seal = aside.join(SEAL);
+        let text = serde_json::to_vec_pretty(&Seal { files }).map_err(StageError::failed)?;
+        fs::write(&seal, text).map_err(io_error(&seal))?;
+        sync(&seal)?;
+        sync(&aside)?;
+        let place = self.folder.join(format!("after-{done:010}"));
+        if place.exists() {
+            fs::remove_dir_all(&place).map_err(io_error(&place))?;
+        }
+        fs::rename(&aside, &place).map_err(io_error(&place))?;
+        sync(&self.folder)?;
+        let all = self.all()?;
+        for old in &all[..all.len().saturating_sub(KEPT)] {
+            fs::remove_dir_all(&old.path).map_err(io_error(&old.path))?;
+        }
+        Ok(())
+    }
+
+    /// Returns the newest checkpoint that is whole; damaged ones are passed over.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn latest(&self) -> Result<Option<Checkpoint>, StageError> {
+        Ok(self.all()?.into_iter().rev().find(|checkpoint| is_whole(&checkpoint.path)))
+    }
+
+    fn all(&self) -> Result<Vec<Checkpoint>, StageError> {
+        if !self.folder.exists() {
+            return Ok(Vec::new());
+        }
+        let mut all = Vec::new();
+        for entry in fs::read_dir(&self.folder).map_err(io_error(&self.folder))? {
+            let path = entry.map_err(io_error(&self.folder))?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            if let Some(done) = name.strip_prefix("after-").and_then(|digits| digits.parse().ok()) {
+                all.push(Checkpoint { done, path });
+            }
+        }
+        all.sort_by_key(|checkpoint| checkpoint.done);
+        Ok(all)
+    }
+
+    fn aside(&self) -> PathBuf {
+        self.folder.join("unfinished")
+    }
+}
+
+fn sync(path: &Path) -> Result<(), StageError> {
+    File::open(path).and_then(|file| file.sync_all()).map_err(io_error(path))
+}
+
+fn digest(path: &Path) -> Result<String, StageError> {
+    let mut hasher = blake3::Hasher::new();
+    let file = File::open(path).map_err(io_error(path))?;
+    hasher.update_reader(file).map_err(io_error(path))?;
+    Ok(hasher.finalize().to_hex().to_string())
+}
+
+fn is_whole(folder: &Path) -> bool {
+    let Ok(text) = fs::read(folder.join(SEAL)) else { return false };
+    let Ok(seal) = serde_json::from_slice::<Seal>(&text) else { return false };
+    seal.files
+        .iter()
+        .all(|(name, expected)| digest(&folder.join(name)).is_ok_and(|found| found == *expected))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn save(checkpoints: &Checkpoints, done: u64) {
+        checkpoints
+            .save(done, |folder| {
+                let path = folder.join("weights");
+                fs::write(&path, done.to_le_bytes()).map_err(io_error(&path))
+            })
+            .expect("saved");
+    }
+
+    #[test]
+    fn the_newest_whole_checkpoint_is_found_and_old_ones_go() {
+        let folder = tempfile::tempdir().expect("folder");
+        let checkpoints = Checkpoints::in_folder(&folder.path().join("c")).expect("checkpoints");
+        assert_eq!(checkpoints.latest().expect("none yet"), None);
+        for done in [10, 20, 30] {
+            save(&checkpoints, done);
+        }
+        assert_eq!(checkpoints.all().expect("all").len(), KEPT);
+        let newest = checkpoints.latest().expect("latest").expect("some");
+        assert_eq!(newest.done, 30);
+        fs::write(newest.path.join("weights"), b"damaged").expect("damage");
+        assert_eq!(checkpoints.latest().expect("latest").expect("some").done, 20);
+    }
+
+    #[test]
+    fn an_unfinished_save_is_never_seen() {
+        let folder = tempfile::tempdir().expect("folder");
+        let checkpoints = Checkpoints::in_folder(folder.path()).expect("checkpoints");
+        save(&checkpoints, 10);
+        let failed = checkpoints.save(20, |_| Err(StageError::failed("power cut")));
+        assert!(failed.is_err());
+        let again = Checkpoints::in_folder(folder.path()).expect("checkpoints");
+        assert_eq!(again.latest().expect("latest").expect("some").done, 10);
+        assert!(!folder.path().join("unfinished").exists());
+    }
+}

@@ -1,0 +1,138 @@
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Checkpoints, StageError, io_error};
+
+/// What a running stage tells: for progress lines and logs, never part of the result.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// So much of the work is done.
+    Progress {
+        /// Units done.
+        done: u64,
+        /// Units in all.
+        total: u64,
+        /// What is counted: `step`, `document`, `sentence`.
+        unit: String,
+        /// A short word on how it goes: `loss 3.21`.
+        note: String,
+    },
+    /// A checkpoint was saved after this many units.
+    Checkpointed {
+        /// Units done.
+        done: u64,
+    },
+    /// The stage goes on from a checkpoint instead of the beginning.
+    Resumed {
+        /// Units done before.
+        done: u64,
+    },
+    /// Something the user should know.
+    Note {
+        /// A sentence.
+        message: String,
+    },
+    /// How much work the stage did, for its cost record: tokens, sentences, bytes.
+    Worked {
+        /// Amount.
+        amount: f64,
+        /// What is counted.
+        unit: String,
+    },
+}
+
+/// Takes a running stage's events.
+pub trait Observer: Send + Sync {
+    /// Takes one event. Must be quick and must not fail the stage.
+    fn observe(&self, event: &Event);
+}
+
+/// Throws events away.
+struct Silent;
+
+impl Observer for Silent {
+    fn observe(&self, _: &Event) {}
+}
+
+/// What a running stage may do to the world.
+pub struct Context {
+    output: PathBuf,
+    checkpoints: Checkpoints,
+    observer: Box<dyn Observer>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Context {
+    /// A context with `output/` and `checkpoints/` below `folder`, made if need be.
+    ///
+    /// # Errors
+    /// When the folders cannot be made.
+    pub fn in_folder(folder: &Path) -> Result<Self, StageError> {
+        let output = folder.join("output");
+        fs::create_dir_all(&output).map_err(io_error(&output))?;
+        Ok(Self {
+            output,
+            checkpoints: Checkpoints::in_folder(&folder.join("checkpoints"))?,
+            observer: Box::new(Silent),
+            stop: Arc::default(),
+        })
+    }
+
+    /// Sends events to `observer`.
+    #[must_use]
+    pub fn with_observer(mut self, observer: Box<dyn Observer>) -> Self {
+        self.observer = observer;
+        self
+    }
+
+    /// Stops at the next [`Context::keep_going`] after `stop` is set.
+    #[must_use]
+    pub fn with_stop(mut self, stop: Arc<AtomicBool>) -> Self {
+        self.stop = stop;
+        self
+    }
+
+    /// Returns the folder to write the artifact to. It exists and is empty when a stage starts.
+    pub fn output(&self) -> &Path {
+        &self.output
+    }
+
+    /// Returns the stage's checkpoints.
+    pub fn checkpoints(&self) -> &Checkpoints {
+        &self.checkpoints
+    }
+
+    /// Reports `done` of `total` units, with a short word on how it goes.
+    pub fn progress(&self, done: u64, total: u64, unit: &str, note: impl Into<String>) {
+        self.tell(&Event::Progress { done, total, unit: unit.into(), note: note.into() });
+    }
+
+    /// Reports something the user should know.
+    pub fn note(&self, message: impl Into<String>) {
+        self.tell(&Event::Note { message: message.into() });
+    }
+
+    /// Reports an event.
+    pub fn tell(&self, event: &Event) {
+        self.observer.observe(event);
+    }
+
+    /// Whether the stage was asked to stop. A stage that checkpoints looks here after each step, saves, and returns
+    /// [`StageError::Interrupted`].
+    pub fn should_stop(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    /// For stages that do not checkpoint: an error if the stage was asked to stop.
+    ///
+    /// # Errors
+    /// [`StageError::Interrupted`].
+    pub fn keep_going(&self) -> Result<(), StageError> {
+        if self.should_stop() { Err(StageError::Interrupted) } else { Ok(()) }
+    }
+}

@@ -1,0 +1,103 @@
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Why a stage could not do its work.
+#[derive(Debug, thiserror::Error)]
+pub enum StageError {
+    /// The user's data or parameters are wrong: names the place, the reason and the remedy.
+    #[error("{place}: {reason}")]
+    Input {
+        /// File and line, or parameter.
+        place: String,
+        /// What is wrong there.
+        reason: String,
+        /// What to do about it.
+        remedy: String,
+    },
+    /// The system refused to read or write.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// What was read or written.
+        path: PathBuf,
+        /// The system's word.
+        #[source]
+        source: io::Error,
+    },
+    /// The run asked the stage to stop; its checkpoint is saved.
+    #[error("stopped before the end, as asked")]
+    Interrupted,
+    /// The stage refuses to give a result that could not be trusted (a loss that is not finite, a parameter without a
+    /// gradient), or failed in a way that is no mistake of the user's.
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl StageError {
+    /// The user's input is wrong at `place`.
+    pub fn input(
+        place: impl std::fmt::Display,
+        reason: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Self {
+        Self::Input { place: place.to_string(), reason: reason.into(), remedy: remedy.into() }
+    }
+
+    /// A failure that is no mistake of the user's.
+    pub fn failed(reason: impl std::fmt::Display) -> Self {
+        Self::Failed(reason.to_string())
+    }
+
+    /// Returns what to do about it, if that is known.
+    pub fn remedy(&self) -> Option<String> {
+        match self {
+            Self::Input { remedy, .. } => Some(remedy.clone()),
+            Self::Io { source, .. } => match source.kind() {
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                    Some("free some space and run again: finished work is kept".into())
+                }
+                io::ErrorKind::PermissionDenied => Some("check the permissions of that path".into()),
+                io::ErrorKind::NotFound => Some("check that the path exists".into()),
+                _ => None,
+            },
+            Self::Interrupted => Some("run again to go on from the last checkpoint".into()),
+            Self::Failed(_) => None,
+        }
+    }
+}
+
+/// Ties an I/O error to its path: `fs::read(path).map_err(io_error(path))`.
+pub fn io_error(path: &Path) -> impl FnOnce(io::Error) -> StageError + '_ {
+    move |source| StageError::Io { path: path.to_path_buf(), source }
+}
+
+/// Something wrong with a stage's parameters, found before anything runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The keys that lead to the place: `["masking", "corrupt"]`.
+    pub path: Vec<String>,
+    /// What is wrong: a lowercase fragment without a full stop.
+    pub message: String,
+    /// What to do about it.
+    pub help: Option<String>,
+    /// Whether the key itself is at fault (unknown, missing) rather than its value.
+    pub at_key: bool,
+}
+
+impl Problem {
+    /// The value at `path` (dotted) is wrong.
+    pub fn value(path: &str, message: impl Into<String>) -> Self {
+        Self {
+            path: path.split('.').map(str::to_owned).collect(),
+            message: message.into(),
+            help: None,
+            at_key: false,
+        }
+    }
+
+    /// Adds what to do about it.
+    #[must_use]
+    pub fn with_help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+}

@@ -1,0 +1,202 @@
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::signature::{Default, Field, FieldType};
+use crate::{Problem, StageError};
+
+/// A stage's parameters: checked against its signature, with every default filled in. Inputs are not among them.
+#[derive(Clone, Debug, std::default::Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Params(pub Map<String, Value>);
+
+impl Params {
+    /// Reads the parameters into the stage's own type.
+    ///
+    /// # Errors
+    /// Names the parameter that does not fit; after [`complete`] that means that type and signature disagree.
+    pub fn parse<T: DeserializeOwned>(&self) -> Result<T, StageError> {
+        T::deserialize(Value::Object(self.0.clone()))
+            .map_err(|error| StageError::failed(format!("parameters: {error}")))
+    }
+}
+
+/// Checks `given` against `fields` and returns it with the defaults filled in and numbers in one form. Input fields
+/// are skipped: they are edges, not parameters.
+///
+/// # Errors
+/// All problems at once: unknown and missing keys, wrong types, values out of range.
+pub fn complete(
+    fields: &[Field],
+    given: &Map<String, Value>,
+) -> Result<Map<String, Value>, Vec<Problem>> {
+    let mut problems = Vec::new();
+    let result = complete_table(fields, given, &mut Vec::new(), &mut problems);
+    if problems.is_empty() { Ok(result) } else { Err(problems) }
+}
+
+fn complete_table(
+    fields: &[Field],
+    given: &Map<String, Value>,
+    path: &mut Vec<String>,
+    problems: &mut Vec<Problem>,
+) -> Map<String, Value> {
+    let mut result = Map::new();
+    for key in given.keys() {
+        if !fields.iter().any(|field| field.name == key) {
+            path.push(key.clone());
+            let known: Vec<_> = fields.iter().map(|field| field.name).collect();
+            problems.push(Problem {
+                path: path.clone(),
+                message: format!("unknown key `{key}`"),
+                help: Some(format!("known keys: {}", known.join(", "))),
+                at_key: true,
+            });
+            path.pop();
+        }
+    }
+    for field in fields {
+        if matches!(field.takes, FieldType::Input(_)) {
+            continue;
+        }
+        path.push(field.name.to_owned());
+        let value = match (given.get(field.name), field.takes, field.default) {
+            (Some(Value::Null), _, Default::Absent) => Some(Value::Null),
+            (Some(Value::Object(table)), FieldType::Table(inner), _) => {
+                Some(Value::Object(complete_table(inner, table, path, problems)))
+            }
+            (Some(value), takes, _) => match fit(takes, value) {
+                Ok(value) => Some(value),
+                Err(message) => {
+                    let help = nearest_choice(takes, value);
+                    problems.push(Problem { path: path.clone(), message, help, at_key: false });
+                    None
+                }
+            },
+            (None, FieldType::Table(inner), Default::Table) => {
+                Some(Value::Object(complete_table(inner, &Map::new(), path, problems)))
+            }
+            (None, takes, default) => {
+                let value = default.value();
+                if value.is_none() {
+                    problems.push(Problem {
+                        path: path.clone(),
+                        message: format!("`{}` is missing", field.name),
+                        help: Some(format!("it takes {}: {}", takes.describe(), field.about)),
+                        at_key: true,
+                    });
+                }
+                value
+            }
+        };
+        if let Some(value) = value {
+            result.insert(field.name.to_owned(), value);
+        }
+        path.pop();
+    }
+    result
+}
+
+/// Returns `value` in its canonical form (numbers of a `Number` field as floats), or what is wrong with it.
+fn fit(takes: FieldType, value: &Value) -> Result<Value, String> {
+    let wrong = || format!("expected {}, found {}", takes.describe(), describe(value));
+    match takes {
+        FieldType::Bool => value.is_boolean().then(|| value.clone()).ok_or_else(wrong),
+        FieldType::Text => value.is_string().then(|| value.clone()).ok_or_else(wrong),
+        FieldType::Choice(words) => match value.as_str() {
+            Some(word) if words.contains(&word) => Ok(value.clone()),
+            _ => Err(wrong()),
+        },
+        FieldType::Integer { min, max } => match value.as_i64() {
+            Some(number) if (min..=max).contains(&number) => Ok(value.clone()),
+            _ => Err(wrong()),
+        },
+        FieldType::Number { min, max } => match value.as_f64() {
+            // Adding zero turns -0 into 0: one value, one form.
+            Some(number) if (min..=max).contains(&number) => Ok(Value::from(number + 0.0)),
+            _ => Err(wrong()),
+        },
+        FieldType::Table(_) | FieldType::Input(_) => Err(wrong()),
+    }
+}
+
+fn describe(value: &Value) -> String {
+    match value {
+        Value::Null => "nothing".into(),
+        Value::Bool(value) => value.to_string(),
+        Value::Number(value) => value.to_string(),
+        Value::String(value) => format!("\"{value}\""),
+        Value::Array(_) => "a list".into(),
+        Value::Object(_) => "a table".into(),
+    }
+}
+
+fn nearest_choice(takes: FieldType, value: &Value) -> Option<String> {
+    let (FieldType::Choice(words), Some(given)) = (takes, value.as_str()) else { return None };
+    let lower = given.to_lowercase();
+    words
+        .iter()
+        .find(|word| word.to_lowercase() == lower || word.replace(['-', '_'], "") == lower.replace(['-', '_'], ""))
+        .map(|word| format!("did you mean \"{word}\"?"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const FIELDS: &[Field] = &[
+        Field {
+            name: "tokens",
+            takes: FieldType::Input(crate::ArtifactType::Tokens),
+            default: Default::Required,
+            about: "what to train on",
+        },
+        Field {
+            name: "steps",
+            takes: FieldType::Integer { min: 0, max: i64::MAX },
+            default: Default::Required,
+            about: "updates",
+        },
+        Field {
+            name: "masking",
+            takes: FieldType::Table(&[Field {
+                name: "corrupt",
+                takes: FieldType::Number { min: 0.0, max: 1.0 },
+                default: Default::Number(0.4),
+                about: "share of tokens replaced",
+            }]),
+            default: Default::Table,
+            about: "what is masked",
+        },
+    ];
+
+    fn given(value: Value) -> Map<String, Value> {
+        value.as_object().cloned().unwrap_or_default()
+    }
+
+    #[test]
+    fn writing_a_default_out_changes_nothing() {
+        let short = complete(FIELDS, &given(json!({"steps": 5})));
+        let long = complete(FIELDS, &given(json!({"steps": 5, "masking": {"corrupt": 0.4}})));
+        assert_eq!(short, long);
+        assert_eq!(short, Ok(given(json!({"steps": 5, "masking": {"corrupt": 0.4}}))));
+    }
+
+    #[test]
+    fn whole_numbers_and_floats_have_one_form() {
+        let whole = complete(FIELDS, &given(json!({"steps": 5, "masking": {"corrupt": 1}})));
+        let float = complete(FIELDS, &given(json!({"steps": 5, "masking": {"corrupt": 1.0}})));
+        assert_eq!(whole, float);
+    }
+
+    #[test]
+    fn all_problems_are_reported_at_once() {
+        let problems =
+            complete(FIELDS, &given(json!({"stepz": 5, "masking": {"corrupt": 1.5}}))).unwrap_err();
+        let paths: Vec<_> = problems.iter().map(|problem| problem.path.join(".")).collect();
+        assert_eq!(paths, ["stepz", "steps", "masking.corrupt"]);
+        assert_eq!(problems[2].message, "expected a number from 0 to 1, found 1.5");
+    }
+}

@@ -1,0 +1,126 @@
+use serde_json::{Value, json};
+
+use crate::ArtifactType;
+
+/// A stage kind, declared as data.
+#[derive(Clone, Copy, Debug)]
+pub struct Signature {
+    /// The name in `use = "…"`.
+    pub kind: &'static str,
+    /// The behaviour version: raised whenever the same parameters and inputs give other bytes than before. Part of
+    /// every key.
+    pub version: u32,
+    /// One sentence for `pipe list` and the documentation.
+    pub about: &'static str,
+    /// Parameters and inputs, in the order in which the documentation shows them.
+    pub fields: &'static [Field],
+    /// What the stage writes.
+    pub output: ArtifactType,
+    /// Whether floating-point arithmetic of the encoder decides the result, so that the numerics class is keyed.
+    pub numeric: bool,
+}
+
+impl Signature {
+    /// Returns the declared field of that name.
+    pub fn field(&self, name: &str) -> Option<&'static Field> {
+        self.fields.iter().find(|field| field.name == name)
+    }
+}
+
+/// A parameter or an input of a stage.
+#[derive(Clone, Copy, Debug)]
+pub struct Field {
+    /// The key in `pipeline.toml`.
+    pub name: &'static str,
+    /// What it takes.
+    pub takes: FieldType,
+    /// What holds when it is left out.
+    pub default: Default,
+    /// One sentence, with the unit.
+    pub about: &'static str,
+}
+
+/// What a field takes. Ranges include both ends.
+#[derive(Clone, Copy, Debug)]
+pub enum FieldType {
+    /// `true` or `false`.
+    Bool,
+    /// A whole number.
+    Integer {
+        /// Smallest legal value.
+        min: i64,
+        /// Largest legal value.
+        max: i64,
+    },
+    /// A finite number; whole numbers are taken too.
+    Number {
+        /// Smallest legal value.
+        min: f64,
+        /// Largest legal value.
+        max: f64,
+    },
+    /// Any text.
+    Text,
+    /// One of a few words.
+    Choice(&'static [&'static str]),
+    /// A nested table.
+    Table(&'static [Field]),
+    /// An artifact: `"@stage"`, `"@stage/sub/folder"`, or a path to files of that type.
+    Input(ArtifactType),
+}
+
+/// What holds when a field is left out.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Default {
+    /// Leaving it out is an error.
+    Required,
+    /// The stage sees no value (JSON `null`; no input).
+    Absent,
+    /// A truth value.
+    Bool(bool),
+    /// A whole number.
+    Integer(i64),
+    /// A number.
+    Number(f64),
+    /// A text or a choice.
+    Text(&'static str),
+    /// A table of which every field has a default.
+    Table,
+}
+
+impl Default {
+    /// Returns the value to fill in, or `None` where there is none (`Required`, `Table`).
+    pub(crate) fn value(self) -> Option<Value> {
+        match self {
+            Self::Required | Self::Table => None,
+            Self::Absent => Some(Value::Null),
+            Self::Bool(value) => Some(json!(value)),
+            Self::Integer(value) => Some(json!(value)),
+            Self::Number(value) => Some(json!(value)),
+            Self::Text(value) => Some(json!(value)),
+        }
+    }
+}
+
+impl FieldType {
+    /// Describes what is legal, for messages: `a number from 0 to 1`.
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Bool => "true or false".into(),
+            Self::Integer { min, max } => match (*min, *max) {
+                (i64::MIN, i64::MAX) => "a whole number".into(),
+                (min, i64::MAX) => format!("a whole number of at least {min}"),
+                (min, max) => format!("a whole number from {min} to {max}"),
+            },
+            Self::Number { min, max } => match (*min, *max) {
+                (f64::MIN, f64::MAX) => "a number".into(),
+                (min, f64::MAX) => format!("a number of at least {min}"),
+                (min, max) => format!("a number from {min} to {max}"),
+            },
+            Self::Text => "a text".into(),
+            Self::Choice(words) => format!("one of {}", words.join(", ")),
+            Self::Table(_) => "a table".into(),
+            Self::Input(kind) => format!("an artifact of type {kind}: \"@stage\" or a path"),
+        }
+    }
+}
