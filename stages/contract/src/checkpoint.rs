@@ -38,7 +38,9 @@ impl Checkpoints {
     /// # Errors
     /// When remains of an unfinished save cannot be cleared.
     pub fn in_folder(folder: &Path) -> Result<Self, StageError> {
-        let this = Self { folder: folder.to_path_buf() };
+        let this = Self {
+            folder: folder.to_path_buf(),
+        };
         let aside = this.aside();
         if aside.exists() {
             fs::remove_dir_all(&aside).map_err(io_error(&aside))?;
@@ -66,7 +68,11 @@ impl Checkpoints {
             let path = entry.map_err(io_error(&aside))?.path();
             let file = File::open(&path).map_err(io_error(&path))?;
             file.sync_all().map_err(io_error(&path))?;
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let name = path
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
             files.insert(name, digest(&path)?);
         }
         let seal = aside.join(SEAL);
@@ -92,7 +98,11 @@ impl Checkpoints {
     /// # Errors
     /// When the folder cannot be read.
     pub fn latest(&self) -> Result<Option<Checkpoint>, StageError> {
-        Ok(self.all()?.into_iter().rev().find(|checkpoint| is_whole(&checkpoint.path)))
+        Ok(self
+            .all()?
+            .into_iter()
+            .rev()
+            .find(|checkpoint| is_whole(&checkpoint.path)))
     }
 
     fn all(&self) -> Result<Vec<Checkpoint>, StageError> {
@@ -102,8 +112,15 @@ impl Checkpoints {
         let mut all = Vec::new();
         for entry in fs::read_dir(&self.folder).map_err(io_error(&self.folder))? {
             let path = entry.map_err(io_error(&self.folder))?.path();
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            if let Some(done) = name.strip_prefix("after-").and_then(|digits| digits.parse().ok()) {
+            let name = path
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
+            if let Some(done) = name
+                .strip_prefix("after-")
+                .and_then(|digits| digits.parse().ok())
+            {
                 all.push(Checkpoint { done, path });
             }
         }
@@ -117,7 +134,9 @@ impl Checkpoints {
 }
 
 fn sync(path: &Path) -> Result<(), StageError> {
-    File::open(path).and_then(|file| file.sync_all()).map_err(io_error(path))
+    File::open(path)
+        .and_then(|file| file.sync_all())
+        .map_err(io_error(path))
 }
 
 fn digest(path: &Path) -> Result<String, StageError> {
@@ -128,8 +147,12 @@ fn digest(path: &Path) -> Result<String, StageError> {
 }
 
 fn is_whole(folder: &Path) -> bool {
-    let Ok(text) = fs::read(folder.join(SEAL)) else { return false };
-    let Ok(seal) = serde_json::from_slice::<Seal>(&text) else { return false };
+    let Ok(text) = fs::read(folder.join(SEAL)) else {
+        return false;
+    };
+    let Ok(seal) = serde_json::from_slice::<Seal>(&text) else {
+        return false;
+    };
     seal.files
         .iter()
         .all(|(name, expected)| digest(&folder.join(name)).is_ok_and(|found| found == *expected))
@@ -160,7 +183,10 @@ mod tests {
         let newest = checkpoints.latest().expect("latest").expect("some");
         assert_eq!(newest.done, 30);
         fs::write(newest.path.join("weights"), b"damaged").expect("damage");
-        assert_eq!(checkpoints.latest().expect("latest").expect("some").done, 20);
+        assert_eq!(
+            checkpoints.latest().expect("latest").expect("some").done,
+            20
+        );
     }
 
     #[test]

@@ -109,12 +109,19 @@ impl Context {
 
     /// Reports `done` of `total` units, with a short word on how it goes.
     pub fn progress(&self, done: u64, total: u64, unit: &str, note: impl Into<String>) {
-        self.tell(&Event::Progress { done, total, unit: unit.into(), note: note.into() });
+        self.tell(&Event::Progress {
+            done,
+            total,
+            unit: unit.into(),
+            note: note.into(),
+        });
     }
 
     /// Reports something the user should know.
     pub fn note(&self, message: impl Into<String>) {
-        self.tell(&Event::Note { message: message.into() });
+        self.tell(&Event::Note {
+            message: message.into(),
+        });
     }
 
     /// Reports an event.
@@ -133,6 +140,10 @@ impl Context {
     /// # Errors
     /// [`StageError::Interrupted`].
     pub fn keep_going(&self) -> Result<(), StageError> {
-        if self.should_stop() { Err(StageError::Interrupted) } else { Ok(()) }
+        if self.should_stop() {
+            Err(StageError::Interrupted)
+        } else {
+            Ok(())
+        }
     }
 }

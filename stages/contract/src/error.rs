@@ -39,7 +39,11 @@ impl StageError {
         reason: impl Into<String>,
         remedy: impl Into<String>,
     ) -> Self {
-        Self::Input { place: place.to_string(), reason: reason.into(), remedy: remedy.into() }
+        Self::Input {
+            place: place.to_string(),
+            reason: reason.into(),
+            remedy: remedy.into(),
+        }
     }
 
     /// A failure that is no mistake of the user's.
@@ -55,7 +59,9 @@ impl StageError {
                 io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
                     Some("free some space and run again: finished work is kept".into())
                 }
-                io::ErrorKind::PermissionDenied => Some("check the permissions of that path".into()),
+                io::ErrorKind::PermissionDenied => {
+                    Some("check the permissions of that path".into())
+                }
                 io::ErrorKind::NotFound => Some("check that the path exists".into()),
                 _ => None,
             },
@@ -67,7 +73,10 @@ impl StageError {
 
 /// Ties an I/O error to its path: `fs::read(path).map_err(io_error(path))`.
 pub fn io_error(path: &Path) -> impl FnOnce(io::Error) -> StageError + '_ {
-    move |source| StageError::Io { path: path.to_path_buf(), source }
+    move |source| StageError::Io {
+        path: path.to_path_buf(),
+        source,
+    }
 }
 
 /// Something wrong with a stage's parameters, found before anything runs.

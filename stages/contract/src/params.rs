@@ -32,7 +32,11 @@ pub fn complete(
 ) -> Result<Map<String, Value>, Vec<Problem>> {
     let mut problems = Vec::new();
     let result = complete_table(fields, given, &mut Vec::new(), &mut problems);
-    if problems.is_empty() { Ok(result) } else { Err(problems) }
+    if problems.is_empty() {
+        Ok(result)
+    } else {
+        Err(problems)
+    }
 }
 
 fn complete_table(
@@ -60,35 +64,41 @@ fn complete_table(
             continue;
         }
         path.push(field.name.to_owned());
-        let value = match (given.get(field.name), field.takes, field.default) {
-            (Some(Value::Null), _, Default::Absent) => Some(Value::Null),
-            (Some(Value::Object(table)), FieldType::Table(inner), _) => {
-                Some(Value::Object(complete_table(inner, table, path, problems)))
-            }
-            (Some(value), takes, _) => match fit(takes, value) {
-                Ok(value) => Some(value),
-                Err(message) => {
-                    let help = nearest_choice(takes, value);
-                    problems.push(Problem { path: path.clone(), message, help, at_key: false });
-                    None
+        let value =
+            match (given.get(field.name), field.takes, field.default) {
+                (Some(Value::Null), _, Default::Absent) => Some(Value::Null),
+                (Some(Value::Object(table)), FieldType::Table(inner), _) => {
+                    Some(Value::Object(complete_table(inner, table, path, problems)))
                 }
-            },
-            (None, FieldType::Table(inner), Default::Table) => {
-                Some(Value::Object(complete_table(inner, &Map::new(), path, problems)))
-            }
-            (None, takes, default) => {
-                let value = default.value();
-                if value.is_none() {
-                    problems.push(Problem {
-                        path: path.clone(),
-                        message: format!("`{}` is missing", field.name),
-                        help: Some(format!("it takes {}: {}", takes.describe(), field.about)),
-                        at_key: true,
-                    });
+                (Some(value), takes, _) => match fit(takes, value) {
+                    Ok(value) => Some(value),
+                    Err(message) => {
+                        let help = nearest_choice(takes, value);
+                        problems.push(Problem {
+                            path: path.clone(),
+                            message,
+                            help,
+                            at_key: false,
+                        });
+                        None
+                    }
+                },
+                (None, FieldType::Table(inner), Default::Table) => Some(Value::Object(
+                    complete_table(inner, &Map::new(), path, problems),
+                )),
+                (None, takes, default) => {
+                    let value = default.value();
+                    if value.is_none() {
+                        problems.push(Problem {
+                            path: path.clone(),
+                            message: format!("`{}` is missing", field.name),
+                            help: Some(format!("it takes {}: {}", takes.describe(), field.about)),
+                            at_key: true,
+                        });
+                    }
+                    value
                 }
-                value
-            }
-        };
+            };
         if let Some(value) = value {
             result.insert(field.name.to_owned(), value);
         }
@@ -132,11 +142,16 @@ fn describe(value: &Value) -> String {
 }
 
 fn nearest_choice(takes: FieldType, value: &Value) -> Option<String> {
-    let (FieldType::Choice(words), Some(given)) = (takes, value.as_str()) else { return None };
+    let (FieldType::Choice(words), Some(given)) = (takes, value.as_str()) else {
+        return None;
+    };
     let lower = given.to_lowercase();
     words
         .iter()
-        .find(|word| word.to_lowercase() == lower || word.replace(['-', '_'], "") == lower.replace(['-', '_'], ""))
+        .find(|word| {
+            word.to_lowercase() == lower
+                || word.replace(['-', '_'], "") == lower.replace(['-', '_'], "")
+        })
         .map(|word| format!("did you mean \"{word}\"?"))
 }
 
@@ -155,7 +170,10 @@ mod tests {
         },
         Field {
             name: "steps",
-            takes: FieldType::Integer { min: 0, max: i64::MAX },
+            takes: FieldType::Integer {
+                min: 0,
+                max: i64::MAX,
+            },
             default: Default::Required,
             about: "updates",
         },
@@ -179,24 +197,45 @@ mod tests {
     #[test]
     fn writing_a_default_out_changes_nothing() {
         let short = complete(FIELDS, &given(json!({"steps": 5})));
-        let long = complete(FIELDS, &given(json!({"steps": 5, "masking": {"corrupt": 0.4}})));
+        let long = complete(
+            FIELDS,
+            &given(json!({"steps": 5, "masking": {"corrupt": 0.4}})),
+        );
         assert_eq!(short, long);
-        assert_eq!(short, Ok(given(json!({"steps": 5, "masking": {"corrupt": 0.4}}))));
+        assert_eq!(
+            short,
+            Ok(given(json!({"steps": 5, "masking": {"corrupt": 0.4}})))
+        );
     }
 
     #[test]
     fn whole_numbers_and_floats_have_one_form() {
-        let whole = complete(FIELDS, &given(json!({"steps": 5, "masking": {"corrupt": 1}})));
-        let float = complete(FIELDS, &given(json!({"steps": 5, "masking": {"corrupt": 1.0}})));
+        let whole = complete(
+            FIELDS,
+            &given(json!({"steps": 5, "masking": {"corrupt": 1}})),
+        );
+        let float = complete(
+            FIELDS,
+            &given(json!({"steps": 5, "masking": {"corrupt": 1.0}})),
+        );
         assert_eq!(whole, float);
     }
 
     #[test]
     fn all_problems_are_reported_at_once() {
-        let problems =
-            complete(FIELDS, &given(json!({"stepz": 5, "masking": {"corrupt": 1.5}}))).unwrap_err();
-        let paths: Vec<_> = problems.iter().map(|problem| problem.path.join(".")).collect();
+        let problems = complete(
+            FIELDS,
+            &given(json!({"stepz": 5, "masking": {"corrupt": 1.5}})),
+        )
+        .unwrap_err();
+        let paths: Vec<_> = problems
+            .iter()
+            .map(|problem| problem.path.join("."))
+            .collect();
         assert_eq!(paths, ["stepz", "steps", "masking.corrupt"]);
-        assert_eq!(problems[2].message, "expected a number from 0 to 1, found 1.5");
+        assert_eq!(
+            problems[2].message,
+            "expected a number from 0 to 1, found 1.5"
+        );
     }
 }

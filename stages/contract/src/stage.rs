@@ -51,6 +51,11 @@ impl Inputs {
 
 impl<const N: usize> From<[(&str, &Path); N]> for Inputs {
     fn from(inputs: [(&str, &Path); N]) -> Self {
-        Self(inputs.into_iter().map(|(name, path)| (name.to_owned(), path.to_owned())).collect())
+        Self(
+            inputs
+                .into_iter()
+                .map(|(name, path)| (name.to_owned(), path.to_owned()))
+                .collect(),
+        )
     }
 }

@@ -32,7 +32,10 @@ mod tests {
         let mut x = 1e-300;
         while x < 1e300 {
             let (own, library) = (ln(x), x.ln());
-            assert!((own - library).abs() <= 4e-16 * library.abs().max(1.0), "ln({x}): {own} {library}");
+            assert!(
+                (own - library).abs() <= 4e-16 * library.abs().max(1.0),
+                "ln({x}): {own} {library}"
+            );
             x *= 1.000_7;
         }
     }

@@ -15,7 +15,12 @@ impl Stream {
         for byte in purpose.bytes() {
             hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
         }
-        let counter = [hash as u32, (hash >> 32) as u32, seed as u32, (seed >> 32) as u32];
+        let counter = [
+            hash as u32,
+            (hash >> 32) as u32,
+            seed as u32,
+            (seed >> 32) as u32,
+        ];
         let [k0, k1, ..] = philox4x32_10(counter, [0, 0]);
         Self { key: [k0, k1] }
     }
@@ -28,7 +33,15 @@ impl Stream {
 
     /// Returns the numbers at (step, sample, site), one after the other.
     pub fn draws(&self, step: u32, sample: u32, site: u32) -> Draws {
-        Draws { stream: *self, step, sample, site, next_block: 0, words: [0; 4], used: 4 }
+        Draws {
+            stream: *self,
+            step,
+            sample,
+            site,
+            next_block: 0,
+            words: [0; 4],
+            used: 4,
+        }
     }
 }
 
@@ -48,7 +61,9 @@ impl Draws {
     /// Returns 32 random bits.
     pub fn word(&mut self) -> u32 {
         if self.used == 4 {
-            self.words = self.stream.block(self.step, self.sample, self.site, self.next_block);
+            self.words = self
+                .stream
+                .block(self.step, self.sample, self.site, self.next_block);
             self.next_block += 1;
             self.used = 0;
         }
@@ -153,7 +168,10 @@ mod tests {
         let numbers: Vec<f64> = (0..50_000).flat_map(|_| draws.normal_pair()).collect();
         let mean = numbers.iter().sum::<f64>() / 1e5;
         let variance = numbers.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / 1e5;
-        assert!(mean.abs() < 0.015 && (variance - 1.0).abs() < 0.02, "{mean} {variance}");
+        assert!(
+            mean.abs() < 0.015 && (variance - 1.0).abs() < 0.02,
+            "{mean} {variance}"
+        );
     }
 
     proptest! {
