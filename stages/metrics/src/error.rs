@@ -1,0 +1,52 @@
+use contract::StageError;
+
+/// Why a metric has no value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MetricError {
+    /// There is nothing to score.
+    #[error("no examples to score")]
+    Empty,
+    /// Predictions and labels are not of one length.
+    #[error("{left} predictions for {right} labels")]
+    Lengths {
+        /// Length of the first argument.
+        left: usize,
+        /// Length of the second argument.
+        right: usize,
+    },
+    /// A number is NaN or infinite.
+    #[error("the value of example {example} is not finite")]
+    NotFinite {
+        /// Its index, from 0.
+        example: usize,
+    },
+}
+
+impl From<MetricError> for StageError {
+    fn from(error: MetricError) -> Self {
+        Self::failed(error)
+    }
+}
+
+/// Checks that two lists can be scored against each other.
+pub(crate) fn check_lengths<L, R>(left: &[L], right: &[R]) -> Result<(), MetricError> {
+    if left.len() != right.len() {
+        return Err(MetricError::Lengths {
+            left: left.len(),
+            right: right.len(),
+        });
+    }
+    if left.is_empty() {
+        Err(MetricError::Empty)
+    } else {
+        Ok(())
+    }
+}
+
+/// Checks that all of `values` are finite.
+pub(crate) fn check_finite(values: &[f64]) -> Result<(), MetricError> {
+    match values.iter().position(|value| !value.is_finite()) {
+        Some(example) => Err(MetricError::NotFinite { example }),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,29 @@
+//! The metrics of GLUE and STS, and the scores file that every evaluating stage writes.
+//!
+//! The definitions are those of the benchmarks' own scorers, which are scikit-learn's and SciPy's; goldens made with
+//! them hold this crate to 1e-12. Where those return NaN, or warn and return 0, this crate returns 0, as the GLUE and
+//! SentEval scripts do in the end: an F1 without positives, a Matthews correlation with an empty margin, a correlation
+//! with a constant. NaN and infinities among the *inputs* are errors instead: they mean that a model has diverged,
+//! and a number made from them would hide it.
+//!
+//! | metric | of | range | tasks |
+//! | --- | --- | --- | --- |
+//! | [`accuracy`] | classes | 0 to 1 | SST-2, MNLI, QNLI, RTE, WNLI; beside F1 in QQP, MRPC |
+//! | [`f1`] | classes, positive class 1 | 0 to 1 | QQP, MRPC |
+//! | [`matthews`] | classes | -1 to 1 | CoLA |
+//! | [`pearson`], [`spearman`] | numbers | -1 to 1 | STS-B, STS12 to STS16, SICK-R |
+//!
+//! Papers print all of these times 100; [`scores`] holds them in the printed unit. [`log`] holds what a training run
+//! records update by update.
+
+mod classification;
+mod correlation;
+mod error;
+pub mod log;
+pub mod scores;
+mod summary;
+
+pub use classification::{accuracy, f1, matthews};
+pub use correlation::{pearson, spearman};
+pub use error::MetricError;
+pub use summary::{mean, standard_deviation};
