@@ -1,0 +1,83 @@
+//! The stage.
+
+use contract::{
+    ArtifactType, Context, Default, Event, Field, FieldType, Inputs, Params, Signature, Stage,
+    StageError,
+};
+use serde::Deserialize;
+
+use crate::layout::LAYOUTS;
+use crate::{artifact, glue, sts};
+
+/// Reads one benchmark's official files.
+pub struct BenchmarksStage;
+
+const TASKS: &[&str] = &[
+    "cola",
+    "sst2",
+    "mrpc",
+    "qqp",
+    "stsb",
+    "mnli",
+    "qnli",
+    "rte",
+    "wnli",
+    artifact::STS,
+];
+
+#[derive(Deserialize)]
+struct Parameters {
+    task: String,
+}
+
+impl Stage for BenchmarksStage {
+    fn signature(&self) -> Signature {
+        Signature {
+            kind: "benchmarks",
+            version: 1,
+            about: "Reads a GLUE task or the seven STS sets from the official files",
+            fields: &[
+                Field {
+                    name: "source",
+                    takes: FieldType::Input(ArtifactType::Folder),
+                    default: Default::Required,
+                    about: "the folder of the tasks (`glue_data`) or SentEval's `data/downstream`, \
+                            or a folder above it",
+                },
+                Field {
+                    name: "task",
+                    takes: FieldType::Choice(TASKS),
+                    default: Default::Required,
+                    about: "the GLUE task, or `sts` for STS12 to STS16, STS-B and SICK-R",
+                },
+            ],
+            output: ArtifactType::Benchmark,
+            numeric: false,
+        }
+    }
+
+    fn run(&self, params: &Params, inputs: &Inputs, context: &Context) -> Result<(), StageError> {
+        let Parameters { task } = params.parse()?;
+        let source = inputs.path("source")?;
+        let (notes, examples) = if let Some(layout) = LAYOUTS.iter().find(|one| one.task == task) {
+            let glue::Reading { task, notes } = glue::read(source, layout)?;
+            context.keep_going()?;
+            artifact::write(context.output(), &task)?;
+            let mismatched = task.validation_mismatched.as_ref().map_or(0, Vec::len);
+            (notes, task.train.len() + task.validation.len() + mismatched)
+        } else {
+            let sts::Reading { pairs, notes } = sts::read(source)?;
+            context.keep_going()?;
+            artifact::write_pairs(context.output(), &pairs)?;
+            (notes, pairs.len())
+        };
+        for note in notes {
+            context.note(note);
+        }
+        context.tell(&Event::Worked {
+            amount: examples as f64,
+            unit: "example".to_owned(),
+        });
+        Ok(())
+    }
+}

@@ -1,0 +1,299 @@
+//! Reads the seven sets of semantic textual similarity: STS 2012 to 2016, the STS Benchmark and SICK-R.
+//!
+//! The layout is the one SentEval's download script leaves (`STS/STS12-en-test/STS.input.MSRpar.txt`, …) or the one of
+//! the SemEval releases, in which 2016 names its files `STS2016.input.…`. As in SentEval (`senteval/sts.py`), STS13 is
+//! without its SMT part, pairs without a gold score are left out, and words are joined by single spaces.
+
+use std::path::{Path, PathBuf};
+
+use contract::StageError;
+
+use crate::StsPair;
+use crate::glue::score;
+use crate::table::{Table, shorten};
+use crate::text::{Place, TextFile};
+
+/// One SemEval year.
+struct Year {
+    set: &'static str,
+    folder: &'static str,
+    subsets: &'static [&'static str],
+}
+
+const YEARS: &[Year] = &[
+    Year {
+        set: "sts12",
+        folder: "STS12-en-test",
+        subsets: &[
+            "MSRpar",
+            "MSRvid",
+            "SMTeuroparl",
+            "surprise.OnWN",
+            "surprise.SMTnews",
+        ],
+    },
+    Year {
+        set: "sts13",
+        folder: "STS13-en-test",
+        subsets: &["FNWN", "headlines", "OnWN"],
+    },
+    Year {
+        set: "sts14",
+        folder: "STS14-en-test",
+        subsets: &[
+            "deft-forum",
+            "deft-news",
+            "headlines",
+            "images",
+            "OnWN",
+            "tweet-news",
+        ],
+    },
+    Year {
+        set: "sts15",
+        folder: "STS15-en-test",
+        subsets: &[
+            "answers-forums",
+            "answers-students",
+            "belief",
+            "headlines",
+            "images",
+        ],
+    },
+    Year {
+        set: "sts16",
+        folder: "STS16-en-test",
+        subsets: &[
+            "answer-answer",
+            "headlines",
+            "plagiarism",
+            "postediting",
+            "question-question",
+        ],
+    },
+];
+
+/// What the input and gold files of a subset may be called before its name.
+const PREFIXES: [(&str, &str); 2] = [("STS.input.", "STS.gs."), ("STS2016.input.", "STS2016.gs.")];
+
+/// The pairs as read, and what the user should know about the files.
+pub(crate) struct Reading {
+    pub(crate) pairs: Vec<StsPair>,
+    pub(crate) notes: Vec<String>,
+}
+
+/// Reads every set that `source` has: SentEval's `downstream` folder, a folder above it, or the folder of the years.
+pub(crate) fn read(source: &Path) -> Result<Reading, StageError> {
+    if !source.is_dir() {
+        return Err(StageError::input(
+            source.display(),
+            "no such folder",
+            REMEDY,
+        ));
+    }
+    let (years, sick) = find_folders(source);
+    let mut reading = Reading {
+        pairs: Vec::new(),
+        notes: Vec::new(),
+    };
+    for year in YEARS {
+        read_year(&years.join(year.folder), year, &mut reading)?;
+    }
+    let benchmark = years.join("STSBenchmark/sts-test.csv");
+    if benchmark.is_file() {
+        read_sts_benchmark(&benchmark, &mut reading)?;
+    }
+    let sick = sick.join("SICK_test_annotated.txt");
+    if sick.is_file() {
+        read_sick(&sick, &mut reading)?;
+    }
+    if reading.pairs.is_empty() {
+        return Err(StageError::input(
+            source.display(),
+            "none of the seven sets is in it",
+            REMEDY,
+        ));
+    }
+    Ok(reading)
+}
+
+const REMEDY: &str = "give SentEval's `data/downstream`, which holds `STS/STS12-en-test`, …, \
+                      `STS/STSBenchmark` and `SICK`";
+
+/// Returns the folders of the years and of SICK. Nothing outside `source` is looked at: it alone is part of the key.
+fn find_folders(source: &Path) -> (PathBuf, PathBuf) {
+    let above = [
+        "",
+        "downstream",
+        "data/downstream",
+        "SentEval/data/downstream",
+    ];
+    let above = above.map(|folder| source.join(folder));
+    // SICK lies beside STS in SentEval's layout; either may be missing.
+    let with = |part: &str| above.iter().find(|folder| folder.join(part).is_dir());
+    match with("STS").or_else(|| with("SICK")) {
+        Some(base) if base.join("STS").is_dir() => (base.join("STS"), base.join("SICK")),
+        Some(base) => (base.clone(), base.join("SICK")),
+        None => (source.to_path_buf(), source.join("SICK")),
+    }
+}
+
+fn read_year(folder: &Path, year: &Year, reading: &mut Reading) -> Result<(), StageError> {
+    let (mut found, mut missing) = (Vec::new(), Vec::new());
+    for subset in year.subsets {
+        match find_files(folder, subset)? {
+            Some(files) => found.push((*subset, files)),
+            None => missing.push(*subset),
+        }
+    }
+    if found.is_empty() {
+        return Ok(());
+    }
+    if !missing.is_empty() {
+        reading.notes.push(format!(
+            "{}: {} of {} parts are there, without {}; the set's scores are not the official ones",
+            folder.display(),
+            found.len(),
+            year.subsets.len(),
+            missing.join(", ")
+        ));
+    }
+    for (subset, (input, gold)) in found {
+        let before = reading.pairs.len();
+        read_subset(&input, &gold, year.set, subset, reading)?;
+        not_empty(reading, before, &input)?;
+    }
+    Ok(())
+}
+
+/// Returns a subset's input and gold files, if it is there.
+fn find_files(folder: &Path, subset: &str) -> Result<Option<(PathBuf, PathBuf)>, StageError> {
+    for (input, gold) in PREFIXES {
+        let input = folder.join(format!("{input}{subset}.txt"));
+        let gold = folder.join(format!("{gold}{subset}.txt"));
+        match (input.is_file(), gold.is_file()) {
+            (true, true) => return Ok(Some((input, gold))),
+            (false, false) => {}
+            (there, _) => {
+                let (there, lacking) = if there { (input, gold) } else { (gold, input) };
+                return Err(StageError::input(
+                    there.display(),
+                    format!("its partner `{}` is missing", lacking.display()),
+                    "complete the set, or remove this file to do without the part",
+                ));
+            }
+        }
+    }
+    Ok(None)
+}
+
+fn read_subset(
+    input: &Path,
+    gold: &Path,
+    set: &str,
+    subset: &str,
+    reading: &mut Reading,
+) -> Result<(), StageError> {
+    let (input, gold) = (TextFile::open(input)?, TextFile::open(gold)?);
+    let (inputs, golds) = (input.lines().count(), gold.lines().count());
+    if inputs != golds {
+        return Err(StageError::input(
+            gold.path().display(),
+            format!(
+                "it has {golds} lines, and {} has {inputs}",
+                input.path().display()
+            ),
+            "use the two files of one release; a pair without a score has an empty line",
+        ));
+    }
+    for ((place, pair), (gold_place, gold)) in input.lines().zip(gold.lines()) {
+        if gold.trim().is_empty() {
+            continue;
+        }
+        // Some years give the source of each sentence in further columns.
+        let mut columns = pair.split('\t');
+        let (Some(sentence1), Some(sentence2)) = (columns.next(), columns.next()) else {
+            return Err(StageError::input(
+                place,
+                "expected two sentences with a tab between them, found one column",
+                "restore the tab, or use the official file",
+            ));
+        };
+        let score = gold_score(gold_place, gold)?;
+        reading.push(set, subset, [sentence1, sentence2], score);
+    }
+    Ok(())
+}
+
+/// Reads the test split: genre, file, year, index, score and the two sentences, perhaps followed by their sources.
+fn read_sts_benchmark(path: &Path, reading: &mut Reading) -> Result<(), StageError> {
+    let before = reading.pairs.len();
+    let file = TextFile::open(path)?;
+    for (place, line) in file.lines().filter(|(_, line)| !line.is_empty()) {
+        let columns: Vec<_> = line.split('\t').collect();
+        let [_, _, _, _, gold, sentence1, sentence2, ..] = columns[..] else {
+            return Err(StageError::input(
+                place,
+                format!("expected at least 7 columns, found {}", columns.len()),
+                "restore the tabs between the row's columns, or use the official file",
+            ));
+        };
+        reading.push(
+            "stsb",
+            "test",
+            [sentence1, sentence2],
+            gold_score(place, gold)?,
+        );
+    }
+    not_empty(reading, before, path)
+}
+
+fn read_sick(path: &Path, reading: &mut Reading) -> Result<(), StageError> {
+    let before = reading.pairs.len();
+    let file = TextFile::open(path)?;
+    let columns = ["relatedness_score", "sentence_A", "sentence_B"];
+    for row in Table::with_header(&file, &columns)?.rows() {
+        let row = row?;
+        let score = gold_score(row.place, row.fields[0])?;
+        reading.push("sickr", "test", [row.fields[1], row.fields[2]], score);
+    }
+    not_empty(reading, before, path)
+}
+
+fn gold_score(place: Place<'_>, text: &str) -> Result<f64, StageError> {
+    score(text, 0.0, 5.0).ok_or_else(|| {
+        StageError::input(
+            place,
+            format!(
+                "the gold score is \"{}\", not a number from 0 to 5",
+                shorten(text)
+            ),
+            "correct the line, or use the official file",
+        )
+    })
+}
+
+fn not_empty(reading: &Reading, before: usize, path: &Path) -> Result<(), StageError> {
+    if reading.pairs.len() > before {
+        return Ok(());
+    }
+    Err(StageError::input(
+        path.display(),
+        "no pair in it has a gold score",
+        "use the official file, or remove it to do without",
+    ))
+}
+
+impl Reading {
+    fn push(&mut self, set: &str, subset: &str, sentences: [&str; 2], score: f64) {
+        let [sentence1, sentence2] =
+            sentences.map(|text| text.split_whitespace().collect::<Vec<_>>().join(" "));
+        self.pairs.push(StsPair {
+            set: set.to_owned(),
+            subset: subset.to_owned(),
+            sentence1,
+            sentence2,
+            score,
+        });
+    }
+}

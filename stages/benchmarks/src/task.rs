@@ -1,0 +1,174 @@
+//! What a benchmark holds: examples, labels and the metrics by which predictions are judged.
+
+use contract::StageError;
+use metrics::MetricError;
+use metrics::scores::{HUNDREDFOLD, PERCENT, Score};
+use serde::{Deserialize, Serialize};
+
+/// One labelled sentence or pair of sentences.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Example {
+    /// The only sentence, or the first of two, as the file has it.
+    pub sentence1: String,
+    /// The second sentence, for tasks over pairs.
+    pub sentence2: Option<String>,
+    /// The index of the class in [`Task::labels`], or the score from 0 to 5 of a regression task.
+    pub label: f64,
+}
+
+impl Example {
+    /// Returns the class of an example of a classification task.
+    pub fn class(&self) -> usize {
+        self.label as usize
+    }
+}
+
+/// One pair of a semantic textual similarity set.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StsPair {
+    /// `sts12` to `sts16`, `stsb` or `sickr`.
+    pub set: String,
+    /// The part of the set, as its file is named (`MSRpar`); `test` for `stsb` and `sickr`.
+    pub subset: String,
+    /// The first sentence, with single spaces between its words.
+    pub sentence1: String,
+    /// The second sentence, with single spaces between its words.
+    pub sentence2: String,
+    /// How alike the two are, from 0 to 5, as people judged.
+    pub score: f64,
+}
+
+/// Whether a task asks for a class or for a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// One of a few classes.
+    Classification,
+    /// A number.
+    Regression,
+}
+
+/// A metric of GLUE.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Metric {
+    /// The share of examples that are right.
+    Accuracy,
+    /// The harmonic mean of precision and recall of class 1.
+    F1,
+    /// Matthews' correlation coefficient.
+    Matthews,
+    /// Pearson's correlation coefficient.
+    Pearson,
+    /// Spearman's rank correlation with average ranks.
+    Spearman,
+}
+
+impl Metric {
+    /// Returns the name used in `scores.parquet` and `task.json`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Accuracy => "accuracy",
+            Self::F1 => "f1",
+            Self::Matthews => "matthews",
+            Self::Pearson => "pearson",
+            Self::Spearman => "spearman",
+        }
+    }
+
+    /// Returns the unit in which papers print the metric: percent, or a hundredfold for correlations.
+    pub const fn unit(self) -> &'static str {
+        match self {
+            Self::Accuracy | Self::F1 => PERCENT,
+            Self::Matthews | Self::Pearson | Self::Spearman => HUNDREDFOLD,
+        }
+    }
+}
+
+/// A GLUE task, read from a benchmark artifact.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Task {
+    /// `sst2`, `mnli`, `qnli`, `rte`, `qqp`, `mrpc`, `cola`, `stsb` or `wnli`.
+    pub name: String,
+    /// What is predicted.
+    pub kind: Kind,
+    /// The names of the classes in Hugging Face's order; empty for regression.
+    pub labels: Vec<String>,
+    /// The official metrics, the main one first.
+    pub metrics: Vec<Metric>,
+    /// The training split.
+    pub train: Vec<Example>,
+    /// The development split (MNLI: matched).
+    pub validation: Vec<Example>,
+    /// MNLI's development split from other genres than the training split's.
+    pub validation_mismatched: Option<Vec<Example>>,
+}
+
+impl Task {
+    /// Returns how many outputs a model of the task has: the number of classes, 1 for regression.
+    pub fn outputs(&self) -> usize {
+        match self.kind {
+            Kind::Classification => self.labels.len(),
+            Kind::Regression => 1,
+        }
+    }
+
+    /// Scores predictions of the validation split, and of the mismatched one where the task has it, with every metric
+    /// of the task. A prediction is a class index or, for regression, a number; there is one per example, in order.
+    /// The first score is the main one; names of scores of the mismatched split end in `_mm`.
+    ///
+    /// # Errors
+    /// When the numbers of predictions and examples differ, `mismatched` is given for a task without that split or the
+    /// reverse, or a prediction of a regression task is not finite.
+    pub fn scores(
+        &self,
+        validation: &[f64],
+        mismatched: Option<&[f64]>,
+    ) -> Result<Vec<Score>, StageError> {
+        let splits = match (&self.validation_mismatched, mismatched) {
+            (None, None) => vec![("validation", "", &self.validation, validation)],
+            (Some(examples), Some(predictions)) => vec![
+                ("validation", "", &self.validation, validation),
+                ("validation_mismatched", "_mm", examples, predictions),
+            ],
+            _ => {
+                return Err(StageError::failed(
+                    "predictions of a mismatched split go with a task that has one",
+                ));
+            }
+        };
+        let mut scores = Vec::new();
+        for (split, suffix, examples, predictions) in splits {
+            for metric in &self.metrics {
+                scores.push(Score {
+                    name: format!("{}{suffix}", metric.name()),
+                    value: score(*metric, examples, predictions)?,
+                    unit: metric.unit().to_owned(),
+                    split: split.to_owned(),
+                    examples: examples.len() as u64,
+                    main: scores.is_empty(),
+                });
+            }
+        }
+        Ok(scores)
+    }
+}
+
+/// Returns one metric, in its unit, from -100 to 100.
+fn score(metric: Metric, examples: &[Example], predictions: &[f64]) -> Result<f64, MetricError> {
+    let labels: Vec<f64> = examples.iter().map(|example| example.label).collect();
+    let classes = |values: &[f64]| {
+        values
+            .iter()
+            .map(|value| *value as usize)
+            .collect::<Vec<_>>()
+    };
+    let value = match metric {
+        Metric::Accuracy => metrics::accuracy(&classes(predictions), &classes(&labels)),
+        Metric::F1 => metrics::f1(&classes(predictions), &classes(&labels)),
+        Metric::Matthews => metrics::matthews(&classes(predictions), &classes(&labels)),
+        Metric::Pearson => metrics::pearson(predictions, &labels),
+        Metric::Spearman => metrics::spearman(predictions, &labels),
+    };
+    Ok(100.0 * value?)
+}

@@ -1,0 +1,8 @@
+//! The readers on small and on real files.
+
+#![allow(clippy::unwrap_used)]
+
+mod bad_input;
+mod common;
+mod layouts;
+mod real_data;

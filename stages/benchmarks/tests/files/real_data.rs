@@ -1,0 +1,78 @@
+//! The official files, where the environment variable `PIPE_TEST_DATA` names the folder that holds `glue_data` and
+//! `SentEval`.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::common::run;
+use benchmarks::{read, read_pairs};
+
+fn data() -> Option<PathBuf> {
+    std::env::var_os("PIPE_TEST_DATA").map(PathBuf::from)
+}
+
+#[test]
+fn glue_has_the_official_sizes() {
+    let Some(data) = data() else { return };
+    // MNLI, QNLI and QQP are parts: any size will do that the files have.
+    for (name, train, validation) in [
+        ("cola", 8551, 1043),
+        ("sst2", 67_349, 872),
+        ("mrpc", 3668, 408),
+        ("stsb", 5749, 1500),
+        ("rte", 2490, 277),
+        ("wnli", 635, 71),
+        ("qnli", 9999, 5463),
+        ("qqp", 23_496, 9372),
+        ("mnli", 9999, 9815),
+    ] {
+        let artifact = run(&data, name).unwrap();
+        let task = read(&artifact.path()).unwrap();
+        assert_eq!(
+            (task.train.len(), task.validation.len()),
+            (train, validation),
+            "{name}"
+        );
+        assert_eq!(
+            task.validation_mismatched.map(|split| split.len()),
+            (name == "mnli").then_some(1000)
+        );
+        assert_eq!(
+            artifact.notes.len(),
+            usize::from(name == "qqp"),
+            "{:?}",
+            artifact.notes
+        );
+        if name == "sst2" {
+            let positive = task.train.iter().filter(|one| one.label == 1.0).count();
+            assert_eq!(positive, 37_569);
+        }
+    }
+}
+
+#[test]
+fn the_similarity_sets_have_the_official_sizes() {
+    let Some(data) = data() else { return };
+    let official = [
+        ("sts12", 3108),
+        ("sts13", 1500),
+        ("sts14", 3750),
+        ("sts15", 3000),
+        ("sts16", 1186),
+        ("stsb", 1379),
+        ("sickr", 4927),
+    ];
+    for (source, sets) in [("", &official[..]), ("SemEval-STS-raw", &official[..5])] {
+        let artifact = run(&data.join(source), "sts").unwrap();
+        let mut sizes = BTreeMap::new();
+        for pair in read_pairs(&artifact.path()).unwrap() {
+            *sizes.entry(pair.set).or_insert(0) += 1;
+        }
+        let expected: BTreeMap<_, _> = sets
+            .iter()
+            .map(|(set, size)| ((*set).to_owned(), *size))
+            .collect();
+        assert_eq!(sizes, expected);
+        assert!(artifact.notes.is_empty(), "{:?}", artifact.notes);
+    }
+}
