@@ -1,0 +1,28 @@
+//! Readers of plain text, WikiText and WikiExtractor folders.
+//!
+//! The stage [`CorpusStage`] streams documents out of the files in which corpora are handed around and writes them as
+//! Parquet shards with the columns `title` and `text`; [`read`] streams them back. Memory stays bounded whatever the
+//! corpus size: a line, a document and a shard's row group each have a largest size.
+//!
+//! * `files` lists a folder's text files in one order, `lines` reads them as UTF-8, `format` says which of the three
+//!   layouts one has and `parse` cuts it into documents;
+//! * `shards` writes and reads the Parquet files.
+
+mod files;
+mod format;
+mod lines;
+mod parse;
+mod shards;
+mod stage;
+
+pub use shards::{Documents, read};
+pub use stage::CorpusStage;
+
+/// One document of a corpus.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Document {
+    /// Its title, where the format gives one. The title is not repeated in `text`.
+    pub title: Option<String>,
+    /// Its text: lines separated by `\n`, without blank space at either end.
+    pub text: String,
+}

@@ -1,0 +1,97 @@
+//! Reads a file line by line as UTF-8.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+
+use contract::{StageError, io_error};
+
+/// The longest line that is read, in bytes: what bounds memory.
+const LONGEST: usize = 16 << 20;
+
+/// The lines of a text file, without their ends (`\n` or `\r\n`) and without a byte order mark.
+pub(crate) struct Lines<'a> {
+    path: &'a Path,
+    reader: BufReader<File>,
+    buffer: Vec<u8>,
+    /// The number of the line last read, from 1.
+    number: u64,
+    /// Bytes before it.
+    offset: u64,
+}
+
+impl<'a> Lines<'a> {
+    pub(crate) fn open(path: &'a Path) -> Result<Self, StageError> {
+        let file = File::open(path).map_err(io_error(path))?;
+        let reader = BufReader::with_capacity(1 << 16, file);
+        Ok(Self {
+            path,
+            reader,
+            buffer: Vec::new(),
+            number: 0,
+            offset: 0,
+        })
+    }
+
+    /// Returns the next line.
+    pub(crate) fn next(&mut self) -> Result<Option<&str>, StageError> {
+        self.offset += self.buffer.len() as u64;
+        self.buffer.clear();
+        let limit = LONGEST as u64 + 1;
+        let read = self
+            .reader
+            .by_ref()
+            .take(limit)
+            .read_until(b'\n', &mut self.buffer);
+        if read.map_err(io_error(self.path))? == 0 {
+            return Ok(None);
+        }
+        self.number += 1;
+        if self.buffer.len() > LONGEST {
+            return Err(StageError::input(
+                self.place(),
+                format!("a line of more than {} MiB", LONGEST >> 20),
+                "break the text into lines, one for each paragraph",
+            ));
+        }
+        match std::str::from_utf8(&self.buffer) {
+            Ok(line) => {
+                let line = line.strip_suffix('\n').unwrap_or(line);
+                let line = line.strip_suffix('\r').unwrap_or(line);
+                let first = self.number == 1;
+                Ok(Some(if first {
+                    line.strip_prefix('\u{feff}').unwrap_or(line)
+                } else {
+                    line
+                }))
+            }
+            Err(error) => {
+                let within = error.valid_up_to();
+                Err(StageError::input(
+                    self.place(),
+                    format!(
+                        "the byte 0x{:02X} at offset {} of the file is not UTF-8",
+                        self.buffer[within],
+                        self.offset + within as u64
+                    ),
+                    "convert the file, if it is Latin-1 with: iconv -f LATIN1 -t UTF-8 OLD > NEW",
+                ))
+            }
+        }
+    }
+
+    /// Returns the number of the line last read, from 1.
+    pub(crate) fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Returns the place of the line last read.
+    pub(crate) fn place(&self) -> String {
+        self.place_of(self.number)
+    }
+
+    /// Returns the place of any line.
+    pub(crate) fn place_of(&self, number: u64) -> String {
+        format!("{}:{number}", self.path.display())
+    }
+}

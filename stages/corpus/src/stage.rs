@@ -1,0 +1,104 @@
+//! The stage.
+
+use contract::{
+    ArtifactType, Context, Default, Event, Field, FieldType, Inputs, Params, Signature, Stage,
+    StageError,
+};
+use serde::Deserialize;
+
+use crate::parse::parse;
+use crate::shards::ShardWriter;
+use crate::{files, format};
+
+/// Reads a folder of text into documents.
+pub struct CorpusStage;
+
+#[derive(Deserialize)]
+struct Parameters {
+    format: String,
+    min_characters: usize,
+}
+
+impl Stage for CorpusStage {
+    fn signature(&self) -> Signature {
+        Signature {
+            kind: "corpus",
+            version: 1,
+            about: "Reads plain text, WikiText or WikiExtractor folders into documents",
+            fields: &[
+                Field {
+                    name: "source",
+                    takes: FieldType::Input(ArtifactType::Folder),
+                    default: Default::Required,
+                    about: "a file, or a folder whose `*.txt`, `*.tokens`, `*.raw` and `wiki_*` \
+                            are read in the order of their paths",
+                },
+                Field {
+                    name: "format",
+                    takes: FieldType::Choice(&["auto", "text", "wikitext", "wikiextractor"]),
+                    default: Default::Text("auto"),
+                    about: "the layout of the files; `auto` goes by each file's first line",
+                },
+                Field {
+                    name: "min_characters",
+                    takes: FieldType::Integer {
+                        min: 1,
+                        max: 1_000_000,
+                    },
+                    default: Default::Integer(1),
+                    about: "the length, in characters, below which a document is left out",
+                },
+            ],
+            output: ArtifactType::Corpus,
+            numeric: false,
+        }
+    }
+
+    fn run(&self, params: &Params, inputs: &Inputs, context: &Context) -> Result<(), StageError> {
+        let Parameters {
+            format,
+            min_characters,
+        } = params.parse()?;
+        let source = inputs.path("source")?;
+        let files = files::find(source)?;
+        let total: u64 = files.iter().map(|file| file.bytes).sum();
+        let mut writer = ShardWriter::new(context.output())?;
+        let (mut kept, mut left_out, mut done) = (0_u64, 0_u64, 0);
+        for file in &files {
+            let layout = format::of_file(&file.path, &format)?;
+            parse(&file.path, layout, &mut |document| {
+                context.keep_going()?;
+                if document.text.chars().nth(min_characters - 1).is_some() {
+                    kept += 1;
+                    writer.push(document)
+                } else {
+                    left_out += 1;
+                    Ok(())
+                }
+            })?;
+            done += file.bytes;
+            context.progress(done, total, "byte", format!("{kept} documents"));
+        }
+        if kept == 0 {
+            return Err(StageError::input(
+                source.display(),
+                if left_out == 0 {
+                    "the corpus is empty: no text in its files".to_owned()
+                } else {
+                    format!("none of its {left_out} documents has {min_characters} characters")
+                },
+                "give a corpus with text in it, or lower `min_characters`",
+            ));
+        }
+        if left_out > 0 {
+            context.note(format!(
+                "{left_out} documents of fewer than {min_characters} characters left out"
+            ));
+        }
+        context.tell(&Event::Worked {
+            amount: done as f64,
+            unit: "byte".to_owned(),
+        });
+        writer.finish()
+    }
+}
