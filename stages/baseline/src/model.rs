@@ -1,0 +1,319 @@
+//! The bag-of-words model: choosing the penalty, fitting, predicting.
+
+use benchmarks::{Example, Kind, Task};
+use contract::StageError;
+use kernels::Stream;
+use metrics::scores::Score;
+
+use crate::features::{Rows, Vocabulary};
+use crate::lbfgs::{Stop, minimise};
+use crate::objective::{Loss, Objective, linear};
+
+/// The inverse penalties C tried, strongest penalty first.
+const INVERSE_PENALTIES: [f64; 4] = [0.01, 0.1, 1.0, 10.0];
+/// The share of training examples that judge the penalties and are not fitted meanwhile.
+const HELD_OUT: f64 = 0.2;
+/// Where a fit ends: scikit-learn's tolerance.
+const STOP: Stop = Stop {
+    slope: 1e-4,
+    steps: 300,
+};
+
+/// A linear model over the words of sentences: logistic regression for classes, ridge regression for numbers.
+///
+/// Features are the counts of each word of the first sentence, those of the second, and for each word whether both
+/// have it. The strength of the L2 penalty is chosen from four by accuracy (regression: squared error) on a random
+/// fifth of the training examples, after which all are fitted.
+pub struct BagOfWords {
+    vocabulary: Vocabulary,
+    shape: Shape,
+    parameters: Vec<f64>,
+    inverse_penalty: f64,
+}
+
+impl BagOfWords {
+    /// Fits a model to `train`. `classes` is the number of classes; it does not matter to a regression.
+    ///
+    /// # Errors
+    /// When `train` is empty, or a label is no class, or no finite number.
+    pub fn fit(train: &[Example], kind: Kind, classes: usize) -> Result<Self, StageError> {
+        check(train, kind, classes)?;
+        let vocabulary = Vocabulary::of(train);
+        let shape = Shape::of(kind, classes, vocabulary.len());
+        let rows = vocabulary.rows(train);
+        let labels: Vec<f64> = train.iter().map(|example| example.label).collect();
+        let (start, inverse_penalty) = choose_penalty(&rows, &labels, shape);
+        let all: Vec<usize> = (0..train.len()).collect();
+        let parameters = shape.fit(start, &rows, &labels, &all, inverse_penalty, &STOP);
+        Ok(Self {
+            vocabulary,
+            shape,
+            parameters,
+            inverse_penalty,
+        })
+    }
+
+    /// Returns the predicted class index or number of each example.
+    pub fn predict(&self, examples: &[Example]) -> Vec<f64> {
+        let rows = self.vocabulary.rows(examples);
+        (0..rows.len())
+            .map(|index| self.shape.predict(&self.parameters, rows.row(index)))
+            .collect()
+    }
+
+    /// Returns the inverse C of the penalty's strength that was chosen, as scikit-learn's `LogisticRegression` has it.
+    pub fn inverse_penalty(&self) -> f64 {
+        self.inverse_penalty
+    }
+}
+
+/// Fits the model to a task's training split and scores it with the task's metrics on its validation splits.
+///
+/// # Errors
+/// When a split is empty, or a label is no class of the task.
+pub fn bag_of_words_scores(task: &Task) -> Result<Vec<Score>, StageError> {
+    let model = BagOfWords::fit(&task.train, task.kind, task.labels.len())?;
+    let mismatched = task
+        .validation_mismatched
+        .as_ref()
+        .map(|examples| model.predict(examples));
+    task.scores(&model.predict(&task.validation), mismatched.as_deref())
+}
+
+fn check(train: &[Example], kind: Kind, classes: usize) -> Result<(), StageError> {
+    if train.is_empty() {
+        return Err(StageError::failed("no examples to fit a bag of words to"));
+    }
+    let legal = |label: f64| match kind {
+        Kind::Classification => label >= 0.0 && label.fract() == 0.0 && label < classes as f64,
+        Kind::Regression => label.is_finite(),
+    };
+    match train.iter().position(|example| !legal(example.label)) {
+        Some(index) => Err(StageError::failed(format!(
+            "the label {} of training example {index} is none of the task's",
+            train[index].label
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// Returns the inverse penalty with the fewest errors on held-out examples, and its fit to the others. Words that only
+/// held-out examples have are kept at zero by the penalty, as if there were none such.
+fn choose_penalty(rows: &Rows, labels: &[f64], shape: Shape) -> (Vec<f64>, f64) {
+    // Drawn, since examples may lie in a pattern.
+    let stream = Stream::new(0, "bag-of-words held-out examples");
+    let is_held_out = |index: &usize| stream.draws(0, *index as u32, 0).chance(HELD_OUT);
+    let (held_out, fitted): (Vec<_>, Vec<_>) = (0..rows.len()).partition(is_held_out);
+    let mut parameters = vec![0.0; (shape.columns + 1) * shape.outputs];
+    if held_out.is_empty() || fitted.is_empty() {
+        return (parameters, 1.0);
+    }
+    let mut best = (f64::INFINITY, parameters.clone(), 1.0);
+    for inverse_penalty in INVERSE_PENALTIES {
+        // From the last fit, which is near.
+        parameters = shape.fit(parameters, rows, labels, &fitted, inverse_penalty, &STOP);
+        let errors = held_out.iter().map(|index| {
+            let error = shape.predict(&parameters, rows.row(*index)) - labels[*index];
+            if shape.loss == Loss::Squared {
+                error * error
+            } else {
+                f64::from(error != 0.0)
+            }
+        });
+        let errors: f64 = errors.sum();
+        if errors < best.0 {
+            best = (errors, parameters.clone(), inverse_penalty);
+        }
+    }
+    (best.1, best.2)
+}
+
+/// A family of linear models. Parameters are laid out as [`Objective`] has them.
+#[derive(Clone, Copy)]
+struct Shape {
+    loss: Loss,
+    outputs: usize,
+    columns: usize,
+}
+
+impl Shape {
+    fn of(kind: Kind, classes: usize, columns: usize) -> Self {
+        let (loss, outputs) = match (kind, classes) {
+            (Kind::Regression, _) => (Loss::Squared, 1),
+            (Kind::Classification, 2) => (Loss::Logistic, 1),
+            (Kind::Classification, _) => (Loss::Softmax, classes),
+        };
+        Self {
+            loss,
+            outputs,
+            columns,
+        }
+    }
+
+    /// Returns the parameters that fit the `fitted` ones of `rows` best, searching from `start`.
+    fn fit(
+        self,
+        start: Vec<f64>,
+        rows: &Rows,
+        labels: &[f64],
+        fitted: &[usize],
+        inverse_penalty: f64,
+        stop: &Stop,
+    ) -> Vec<f64> {
+        let Self {
+            loss,
+            outputs,
+            columns,
+        } = self;
+        let objective = Objective {
+            rows,
+            labels,
+            fitted,
+            columns,
+            outputs,
+            loss,
+            inverse_penalty,
+        };
+        minimise(start, stop, |at, slopes| objective.evaluate(at, slopes))
+    }
+
+    fn outputs(self, parameters: &[f64], row: &[(u32, f64)]) -> Vec<f64> {
+        let (weights, intercepts) = parameters.split_at(self.columns * self.outputs);
+        let mut outputs = vec![0.0; self.outputs];
+        linear(weights, intercepts, row, &mut outputs);
+        outputs
+    }
+
+    /// Returns the class index or number predicted for a row.
+    fn predict(self, parameters: &[f64], row: &[(u32, f64)]) -> f64 {
+        let outputs = self.outputs(parameters, row);
+        match self.loss {
+            Loss::Squared => outputs[0],
+            Loss::Logistic => f64::from(outputs[0] > 0.0),
+            Loss::Softmax => {
+                let largest = outputs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+                outputs
+                    .iter()
+                    .position(|output| *output == largest)
+                    .unwrap_or_default() as f64
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use serde::Deserialize;
+
+    use super::*;
+    use crate::objective::{logistic, softmax};
+
+    /// One fit of scikit-learn's; see the script beside the file.
+    #[derive(Deserialize)]
+    struct Golden {
+        kind: Kind,
+        classes: usize,
+        inverse_penalty: f64,
+        examples: Vec<(String, Option<String>, f64)>,
+        /// Probabilities of the classes, or predicted numbers.
+        predictions: Vec<Vec<f64>>,
+        /// How many features there are.
+        columns: usize,
+        /// The sum of the squared weights.
+        squares: f64,
+    }
+
+    #[test]
+    fn agrees_with_scikit_learn() {
+        let goldens: Vec<Golden> =
+            serde_json::from_str(include_str!("../tests/goldens/bag_of_words.json")).unwrap();
+        assert_eq!(goldens.len(), 3);
+        for golden in goldens {
+            let examples: Vec<Example> = golden
+                .examples
+                .into_iter()
+                .map(|(sentence1, sentence2, label)| Example {
+                    sentence1,
+                    sentence2,
+                    label,
+                })
+                .collect();
+            let vocabulary = Vocabulary::of(&examples);
+            assert_eq!(vocabulary.len(), golden.columns);
+            let shape = Shape::of(golden.kind, golden.classes, vocabulary.len());
+            let tight = Stop {
+                slope: 1e-10,
+                steps: 1000,
+            };
+            let rows = vocabulary.rows(&examples);
+            let labels: Vec<f64> = examples.iter().map(|example| example.label).collect();
+            let all: Vec<usize> = (0..examples.len()).collect();
+            let start = vec![0.0; (shape.columns + 1) * shape.outputs];
+            let fit = shape.fit(start, &rows, &labels, &all, golden.inverse_penalty, &tight);
+            for (index, expected) in golden.predictions.iter().enumerate() {
+                let mut outputs = shape.outputs(&fit, rows.row(index));
+                match shape.loss {
+                    Loss::Squared => {}
+                    Loss::Softmax => {
+                        softmax(&mut outputs);
+                    }
+                    Loss::Logistic => {
+                        let probability = logistic(outputs[0]);
+                        outputs = vec![1.0 - probability, probability];
+                    }
+                }
+                for (own, theirs) in outputs.iter().zip(expected) {
+                    let kind = golden.kind;
+                    assert!(
+                        (own - theirs).abs() < 1e-6,
+                        "{kind:?} {index}: {own} {theirs}"
+                    );
+                }
+            }
+            let weights = &fit[..shape.columns * shape.outputs];
+            let squares: f64 = weights.iter().map(|weight| weight * weight).sum();
+            let expected = golden.squares;
+            assert!(
+                (squares - expected).abs() < 1e-5 * squares,
+                "{squares} {expected}"
+            );
+        }
+    }
+
+    fn example(sentence1: &str, label: f64) -> Example {
+        Example {
+            sentence1: sentence1.into(),
+            sentence2: None,
+            label,
+        }
+    }
+
+    #[test]
+    fn one_class_and_few_examples_are_enough() {
+        for count in 1..8 {
+            let train = vec![example("a b", 1.0); count];
+            for classes in [2, 3] {
+                let model = BagOfWords::fit(&train, Kind::Classification, classes).unwrap();
+                assert_eq!(model.predict(&[example("c", 0.0)]), [1.0]);
+            }
+            let model = BagOfWords::fit(&train, Kind::Regression, 0).unwrap();
+            assert!((model.predict(&[example("a b", 0.0)])[0] - 1.0).abs() < 1e-3);
+        }
+    }
+
+    #[test]
+    fn labels_outside_the_task_are_refused() {
+        for (label, kind) in [
+            (2.0, Kind::Classification),
+            (-1.0, Kind::Classification),
+            (0.5, Kind::Classification),
+            (f64::NAN, Kind::Classification),
+            (f64::NAN, Kind::Regression),
+        ] {
+            assert!(BagOfWords::fit(&[example("a", label)], kind, 2).is_err());
+        }
+        assert!(BagOfWords::fit(&[], Kind::Regression, 0).is_err());
+    }
+}

@@ -1,0 +1,64 @@
+//! The stages.
+
+use benchmarks::Task;
+use contract::{
+    ArtifactType, Context, Default, Event, Field, FieldType, Inputs, Params, Signature, Stage,
+    StageError,
+};
+
+use crate::{bag_of_words_scores, majority_scores};
+
+/// Scores the most frequent class of a task.
+pub struct MajorityStage;
+
+/// Scores a bag-of-words logistic regression on a task.
+pub struct BagOfWordsStage;
+
+const FIELDS: &[Field] = &[Field {
+    name: "data",
+    takes: FieldType::Input(ArtifactType::Benchmark),
+    default: Default::Required,
+    about: "the GLUE task whose training split is fitted and whose development split is scored",
+}];
+
+impl Stage for MajorityStage {
+    fn signature(&self) -> Signature {
+        Signature {
+            kind: "majority",
+            version: 1,
+            about: "Scores the most frequent class of a task, or the mean of its scores",
+            fields: FIELDS,
+            output: ArtifactType::Scores,
+            numeric: false,
+        }
+    }
+
+    fn run(&self, _: &Params, inputs: &Inputs, context: &Context) -> Result<(), StageError> {
+        let task = benchmarks::read(inputs.path("data")?)?;
+        metrics::scores::write(context.output(), &majority_scores(&task)?)
+    }
+}
+
+impl Stage for BagOfWordsStage {
+    fn signature(&self) -> Signature {
+        Signature {
+            kind: "bag-of-words",
+            version: 1,
+            about: "Scores a logistic regression over the words of the sentences",
+            fields: FIELDS,
+            output: ArtifactType::Scores,
+            numeric: false,
+        }
+    }
+
+    fn run(&self, _: &Params, inputs: &Inputs, context: &Context) -> Result<(), StageError> {
+        let task: Task = benchmarks::read(inputs.path("data")?)?;
+        metrics::scores::write(context.output(), &bag_of_words_scores(&task)?)?;
+        let examples = task.train.len() as f64;
+        context.tell(&Event::Worked {
+            amount: examples,
+            unit: "example".to_owned(),
+        });
+        Ok(())
+    }
+}
