@@ -1,0 +1,104 @@
+//! Streaming the documents of a corpus, in order, a few megabytes at a time.
+
+use std::path::{Path, PathBuf};
+
+use contract::StageError;
+use corpus::Document;
+
+use crate::words::SEPARATORS;
+
+/// Longer documents are cut into pieces of about this many bytes, where words end.
+const PIECE_BYTES: usize = 64 << 10;
+
+/// The documents of a corpus artifact.
+pub(crate) struct Documents {
+    path: PathBuf,
+    total: u64,
+}
+
+/// Some documents that follow each other.
+pub(crate) struct Batch {
+    /// The index of the first document in the corpus.
+    pub(crate) first: u64,
+    documents: Vec<Document>,
+}
+
+impl Documents {
+    /// Opens a corpus.
+    ///
+    /// # Errors
+    /// When `path` is no corpus, or one without documents.
+    pub(crate) fn open(path: &Path) -> Result<Self, StageError> {
+        let this = Self {
+            path: path.to_path_buf(),
+            total: corpus::read(path)?.documents(),
+        };
+        if this.total == 0 {
+            Err(this.without_text())
+        } else {
+            Ok(this)
+        }
+    }
+
+    /// Returns the number of documents.
+    pub(crate) fn total(&self) -> u64 {
+        self.total
+    }
+
+    /// Hands the documents to `take`, batch by batch.
+    ///
+    /// # Errors
+    /// When a file is damaged, and those of `take`.
+    pub(crate) fn for_each(
+        &self,
+        mut take: impl FnMut(&Batch) -> Result<(), StageError>,
+    ) -> Result<(), StageError> {
+        let mut first = 0;
+        for documents in corpus::read(&self.path)? {
+            let batch = Batch {
+                first,
+                documents: documents?,
+            };
+            first += batch.len() as u64;
+            take(&batch)?;
+        }
+        Ok(())
+    }
+
+    /// The error for a corpus without a word.
+    pub(crate) fn without_text(&self) -> StageError {
+        StageError::input(
+            self.path.display(),
+            "the corpus holds no text",
+            "check that the corpus stage reads the right folder and that its files are not empty",
+        )
+    }
+}
+
+impl Batch {
+    /// Returns the number of documents.
+    pub(crate) fn len(&self) -> usize {
+        self.documents.len()
+    }
+
+    /// Returns all texts in pieces of bounded length, each with the place of its document in the batch: units of
+    /// parallel work. Words stay whole.
+    pub(crate) fn pieces(&self) -> Vec<(usize, &str)> {
+        let mut pieces = Vec::new();
+        for (place, document) in self.documents.iter().enumerate() {
+            let mut rest = document.text.as_str();
+            while rest.len() > PIECE_BYTES {
+                // Separators are single bytes, which no other character's encoding contains.
+                let cut = rest.as_bytes()[PIECE_BYTES..]
+                    .iter()
+                    .position(|byte| SEPARATORS.contains(&char::from(*byte)))
+                    .map_or(rest.len(), |place| PIECE_BYTES + place);
+                let (piece, after) = rest.split_at(cut);
+                pieces.push((place, piece));
+                rest = after;
+            }
+            pieces.push((place, rest));
+        }
+        pieces
+    }
+}

@@ -1,0 +1,23 @@
+//! WordPiece tokenizers and tokenised blocks.
+//!
+//! * The stage kind `tokenizer` ([`TokenizerStage`]) trains a WordPiece vocabulary on a corpus, or takes a given one, and
+//!   writes the four files of a Hugging Face tokenizer.
+//! * The stage kind `tokenize` ([`TokenizeStage`]) turns a corpus into blocks of token ids, as fairseq's
+//!   `sample-break-mode none` does: one stream per split, cut at a fixed length.
+//! * [`Tokenizer`] gives ids for texts and pairs, equal to Hugging Face's `BertTokenizer`.
+//! * [`Blocks`] reads what `tokenize` wrote.
+
+mod blocks;
+mod documents;
+mod files;
+mod pack;
+mod tokenize_stage;
+mod tokenizer;
+mod tokenizer_stage;
+mod train;
+mod words;
+
+pub use blocks::{BlockSet, Blocks, Split, Summary};
+pub use tokenize_stage::TokenizeStage;
+pub use tokenizer::{Specials, Tokenizer};
+pub use tokenizer_stage::TokenizerStage;

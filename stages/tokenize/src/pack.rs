@@ -1,0 +1,234 @@
+//! Cutting a stream of token ids into blocks, and writing these as Parquet shards.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Int32Builder, ListBuilder, RecordBatch};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use contract::{StageError, io_error};
+use parquet::arrow::ArrowWriter;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::errors::ParquetError;
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+
+use crate::Split;
+use crate::blocks::COLUMN;
+
+/// Blocks a row group: what one reads at least to get one block.
+const GROUP_ROWS: usize = 8192;
+/// Blocks a file.
+const SHARD_ROWS: u64 = 1 << 20;
+/// A last block that is not full is kept if it has so many ids besides `[CLS]`: with one there is nothing to predict it
+/// from.
+pub(crate) const LEAST_IDS: usize = 2;
+
+/// Cuts the stream of one split into blocks and writes them.
+pub(crate) struct Packer {
+    cls: u32,
+    length: usize,
+    /// Ids that do not fill a block yet.
+    pending: Vec<u32>,
+    /// Ids taken.
+    pub(crate) ids: u64,
+    /// Blocks written.
+    pub(crate) blocks: u64,
+    /// Ids written, `[CLS]` included.
+    pub(crate) tokens: u64,
+    writer: ShardWriter,
+}
+
+impl Packer {
+    /// Blocks of at most `length` ids that start with `cls`, in files of `split` in `folder`.
+    ///
+    /// # Errors
+    /// When the first file cannot be made.
+    pub(crate) fn new(
+        folder: &Path,
+        split: Split,
+        cls: u32,
+        length: usize,
+    ) -> Result<Self, StageError> {
+        let writer = ShardWriter::new(folder, split)?;
+        Ok(Self {
+            cls,
+            length,
+            pending: Vec::new(),
+            ids: 0,
+            blocks: 0,
+            tokens: 0,
+            writer,
+        })
+    }
+
+    /// Takes the next ids of the stream.
+    ///
+    /// # Errors
+    /// When a block cannot be written.
+    pub(crate) fn push(&mut self, mut ids: &[u32]) -> Result<(), StageError> {
+        self.ids += ids.len() as u64;
+        while !ids.is_empty() {
+            let (now, later) = ids.split_at(ids.len().min(self.length - 1 - self.pending.len()));
+            self.pending.extend_from_slice(now);
+            ids = later;
+            if self.pending.len() == self.length - 1 {
+                self.write_pending()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the number of blocks written and the ids of the one that is being filled.
+    pub(crate) fn position(&self) -> (u64, usize) {
+        (self.blocks, self.pending.len())
+    }
+
+    /// Ends the stream: writes what is left, if it is enough for a block, and closes the files.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(crate) fn finish(mut self) -> Result<(u64, u64), StageError> {
+        if self.pending.len() >= LEAST_IDS {
+            self.write_pending()?;
+        }
+        self.writer.close()?;
+        Ok((self.blocks, self.tokens))
+    }
+
+    fn write_pending(&mut self) -> Result<(), StageError> {
+        self.writer.push(self.cls, &self.pending)?;
+        self.blocks += 1;
+        self.tokens += 1 + self.pending.len() as u64;
+        self.pending.clear();
+        Ok(())
+    }
+}
+
+/// Writes blocks as rows of Parquet files of bounded size.
+struct ShardWriter {
+    folder: PathBuf,
+    split: Split,
+    schema: SchemaRef,
+    rows: ListBuilder<Int32Builder>,
+    waiting: usize,
+    shard: Shard,
+    shards: usize,
+}
+
+struct Shard {
+    path: PathBuf,
+    writer: ArrowWriter<File>,
+    rows: u64,
+}
+
+impl ShardWriter {
+    fn new(folder: &Path, split: Split) -> Result<Self, StageError> {
+        let item = Arc::new(Field::new("element", DataType::Int32, false));
+        let schema = Arc::new(Schema::new(vec![Field::new(
+            COLUMN,
+            DataType::List(Arc::clone(&item)),
+            false,
+        )]));
+        let shard = Shard::create(folder, split, 0, &schema)?;
+        Ok(Self {
+            folder: folder.to_path_buf(),
+            split,
+            schema,
+            rows: ListBuilder::new(Int32Builder::new()).with_field(item),
+            waiting: 0,
+            shard,
+            shards: 1,
+        })
+    }
+
+    fn push(&mut self, cls: u32, ids: &[u32]) -> Result<(), StageError> {
+        for &id in std::iter::once(&cls).chain(ids) {
+            let id = i32::try_from(id).map_err(StageError::failed)?;
+            self.rows.values().append_value(id);
+        }
+        self.rows.append(true);
+        self.waiting += 1;
+        if self.waiting == GROUP_ROWS {
+            self.flush()?;
+        }
+        Ok(())
+    }
+
+    /// Writes the waiting rows as one row group.
+    fn flush(&mut self) -> Result<(), StageError> {
+        if self.waiting == 0 {
+            return Ok(());
+        }
+        if self.shard.rows >= SHARD_ROWS {
+            let next = Shard::create(&self.folder, self.split, self.shards, &self.schema)?;
+            std::mem::replace(&mut self.shard, next).close()?;
+            self.shards += 1;
+        }
+        let column: ArrayRef = Arc::new(self.rows.finish());
+        let batch = RecordBatch::try_new(Arc::clone(&self.schema), vec![column])
+            .map_err(StageError::failed)?;
+        let path = &self.shard.path;
+        self.shard
+            .writer
+            .write(&batch)
+            .map_err(|error| write_error(path, error))?;
+        self.shard
+            .writer
+            .flush()
+            .map_err(|error| write_error(path, error))?;
+        self.shard.rows += self.waiting as u64;
+        self.waiting = 0;
+        Ok(())
+    }
+
+    fn close(mut self) -> Result<(), StageError> {
+        self.flush()?;
+        self.shard.close()
+    }
+}
+
+impl Shard {
+    fn create(
+        folder: &Path,
+        split: Split,
+        index: usize,
+        schema: &SchemaRef,
+    ) -> Result<Self, StageError> {
+        let path = folder.join(format!("{}-{index:05}.parquet", split.name()));
+        let file = File::create(&path).map_err(io_error(&path))?;
+        let level = ZstdLevel::try_new(1).map_err(StageError::failed)?;
+        let properties = WriterProperties::builder()
+            .set_compression(Compression::ZSTD(level))
+            .set_statistics_enabled(EnabledStatistics::None)
+            .build();
+        let writer = ArrowWriter::try_new(file, Arc::clone(schema), Some(properties))
+            .map_err(|error| write_error(&path, error))?;
+        Ok(Self {
+            path,
+            writer,
+            rows: 0,
+        })
+    }
+
+    fn close(self) -> Result<(), StageError> {
+        let path = self.path;
+        self.writer
+            .close()
+            .map(drop)
+            .map_err(|error| write_error(&path, error))
+    }
+}
+
+/// Keeps the system's own error (a full disk) where Parquet wraps one.
+fn write_error(path: &Path, error: ParquetError) -> StageError {
+    match error {
+        ParquetError::External(inner) => match inner.downcast::<std::io::Error>() {
+            Ok(source) => StageError::Io {
+                path: path.to_path_buf(),
+                source: *source,
+            },
+            Err(other) => StageError::failed(format!("{}: {other}", path.display())),
+        },
+        other => StageError::failed(format!("{}: {other}", path.display())),
+    }
+}

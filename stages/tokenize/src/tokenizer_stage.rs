@@ -1,0 +1,117 @@
+//! The stage kind `tokenizer`: a vocabulary trained on a corpus, or a given one.
+
+use contract::{
+    ArtifactType, Context, Default, Field, FieldType, Inputs, Params, Signature, Stage, StageError,
+};
+use serde::Deserialize;
+
+use crate::Tokenizer;
+use crate::documents::Documents;
+use crate::train::{Recipe, train};
+
+/// Trains a WordPiece vocabulary, or takes a given one, and writes a Hugging Face tokenizer.
+pub struct TokenizerStage;
+
+#[derive(Deserialize)]
+struct Parameters {
+    vocab_size: usize,
+    lower_case: Option<bool>,
+    min_frequency: u64,
+    alphabet: usize,
+}
+
+const FIELDS: &[Field] = &[
+    Field {
+        name: "corpus",
+        takes: FieldType::Input(ArtifactType::Corpus),
+        default: Default::Absent,
+        about: "documents to train a vocabulary on; not read if `vocab` is given",
+    },
+    Field {
+        name: "vocab",
+        takes: FieldType::Input(ArtifactType::Folder),
+        default: Default::Absent,
+        about: "a given vocabulary: a vocab.txt, a tokenizer.json, or a folder that holds either",
+    },
+    Field {
+        name: "vocab_size",
+        takes: FieldType::Integer {
+            min: 32,
+            max: 1 << 24,
+        },
+        default: Default::Integer(30_522),
+        about: "tokens of a trained vocabulary at most, special tokens included",
+    },
+    Field {
+        name: "lower_case",
+        takes: FieldType::Bool,
+        default: Default::Absent,
+        about: "whether text is lower-cased and stripped of accents; true if left out, unless a given vocabulary's own \
+                files say otherwise (a tokenizer.json always decides itself)",
+    },
+    Field {
+        name: "min_frequency",
+        takes: FieldType::Integer {
+            min: 1,
+            max: i64::MAX,
+        },
+        default: Default::Integer(2),
+        about: "occurrences that a pair of pieces needs in the corpus to become a token",
+    },
+    Field {
+        name: "alphabet",
+        takes: FieldType::Integer {
+            min: 1,
+            max: 1 << 20,
+        },
+        default: Default::Integer(1000),
+        about: "characters with tokens of their own at most, the most frequent first, and never more than a quarter of \
+                `vocab_size`; words with other characters become [UNK]",
+    },
+];
+
+impl Stage for TokenizerStage {
+    fn signature(&self) -> Signature {
+        Signature {
+            kind: "tokenizer",
+            version: 1,
+            about: "Trains a WordPiece vocabulary on a corpus, or takes a given one.",
+            fields: FIELDS,
+            output: ArtifactType::Tokenizer,
+            numeric: false,
+        }
+    }
+
+    fn run(&self, params: &Params, inputs: &Inputs, context: &Context) -> Result<(), StageError> {
+        let parameters: Parameters = params.parse()?;
+        let tokenizer = match (inputs.optional("vocab"), inputs.optional("corpus")) {
+            (Some(vocabulary), _) => Tokenizer::load_as(vocabulary, parameters.lower_case)?,
+            (None, Some(corpus)) => {
+                let lower_case = parameters.lower_case.unwrap_or(true);
+                let recipe = Recipe {
+                    size: parameters.vocab_size,
+                    alphabet: parameters.alphabet,
+                    min_frequency: parameters.min_frequency,
+                    lower_case,
+                };
+                let tokens = train(&Documents::open(corpus)?, recipe, context)?;
+                if tokens.len() < parameters.vocab_size {
+                    context.note(format!(
+                        "the corpus gives {} tokens, fewer than the {} allowed",
+                        tokens.len(),
+                        parameters.vocab_size
+                    ));
+                }
+                Tokenizer::from_tokens(&tokens, lower_case, corpus)?
+            }
+            (None, None) => {
+                return Err(StageError::input(
+                    "tokenizer",
+                    "neither `corpus` nor `vocab` is given",
+                    "give a corpus to train on, or the path of a vocabulary",
+                ));
+            }
+        };
+        tokenizer.copy_files(context.output())
+    }
+}

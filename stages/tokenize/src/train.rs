@@ -1,0 +1,309 @@
+//! Training a WordPiece vocabulary.
+//!
+//! Words are counted over the corpus as a stream: memory holds the counts alone, and of those the most frequent if there
+//! are too many (lossy counting, Manku and Motwani, VLDB 2002). The merges are the `tokenizers` crate's: like Hugging
+//! Face's own trainer, byte-pair merges by frequency with the prefix `##`.
+//!
+//! That trainer numbers the characters that continue a word in the order of a randomly seeded hash map and breaks ties
+//! between merges by these numbers. Here the characters are given to it, in the order of their code points, as tokens
+//! it must have: every run, on any number of threads, gives the same vocabulary.
+
+use std::collections::{BTreeSet, HashMap};
+
+use contract::{Context, StageError};
+use rayon::prelude::*;
+use tokenizers::models::bpe::{BPE, BpeTrainer};
+use tokenizers::normalizers::BertNormalizer;
+use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
+use tokenizers::{
+    AddedToken, NormalizedString, Normalizer, OffsetReferential, OffsetType, PreTokenizedString,
+    PreTokenizer,
+};
+
+use crate::documents::Documents;
+use crate::files::{CONTINUING, LONGEST_WORD, SPECIAL_TOKENS};
+use crate::words::words;
+
+/// The most different words that are counted; beyond it, the rarest are forgotten.
+const MOST_WORDS: usize = 8 << 20;
+
+/// What vocabulary to train.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Recipe {
+    /// How many tokens at most, special tokens included.
+    pub(crate) size: usize,
+    /// The most characters with tokens of their own, by frequency; never more than a quarter of `size`.
+    pub(crate) alphabet: usize,
+    /// How often a pair must occur to be merged.
+    pub(crate) min_frequency: u64,
+    /// Whether text is lower-cased and stripped of accents.
+    pub(crate) lower_case: bool,
+}
+
+/// Returns the tokens of a vocabulary for the corpus, by id: special tokens, characters, then merges.
+///
+/// # Errors
+/// When the corpus cannot be read or holds no word.
+pub(crate) fn train(
+    documents: &Documents,
+    recipe: Recipe,
+    context: &Context,
+) -> Result<Vec<String>, StageError> {
+    let mut counts = Counts::new(MOST_WORDS);
+    let normalizer = BertNormalizer::new(true, true, None, recipe.lower_case);
+    documents.for_each(|batch| {
+        context.keep_going()?;
+        counts.add(&count(&batch.pieces(), &normalizer)?);
+        let done = batch.first + batch.len() as u64;
+        context.progress(done, documents.total(), "document", "");
+        Ok(())
+    })?;
+    let tokens = merge(counts.into_sorted(), recipe)?;
+    if tokens.len() == SPECIAL_TOKENS.len() {
+        Err(documents.without_text())
+    } else {
+        Ok(tokens)
+    }
+}
+
+/// Counts of words, of which the rarest are forgotten when there are too many.
+struct Counts {
+    of: HashMap<String, u64>,
+    capacity: usize,
+}
+
+impl Counts {
+    fn new(capacity: usize) -> Self {
+        Self {
+            of: HashMap::new(),
+            capacity,
+        }
+    }
+
+    fn add(&mut self, more: &HashMap<String, u64>) {
+        for (word, count) in more {
+            if let Some(sum) = self.of.get_mut(word) {
+                *sum += count;
+            } else {
+                self.of.insert(word.clone(), *count);
+            }
+        }
+        let mut threshold = 1;
+        while self.of.len() > self.capacity {
+            self.of.retain(|_, count| *count > threshold);
+            threshold *= 2;
+        }
+    }
+
+    fn into_sorted(self) -> Vec<(String, u64)> {
+        let mut counts: Vec<_> = self.of.into_iter().collect();
+        counts.sort_unstable();
+        counts
+    }
+}
+
+/// Counts the words of some texts as BERT normalises and separates them. Each distinct string between blanks is
+/// normalised once.
+fn count(
+    pieces: &[(usize, &str)],
+    normalizer: &BertNormalizer,
+) -> Result<HashMap<String, u64>, StageError> {
+    let raw = pieces
+        .par_iter()
+        .fold(HashMap::new, |mut counts: HashMap<&str, u64>, (_, text)| {
+            for word in words(text) {
+                *counts.entry(word).or_default() += 1;
+            }
+            counts
+        })
+        .reduce(HashMap::new, sum);
+    raw.into_par_iter()
+        .try_fold(
+            HashMap::new,
+            |mut counts: HashMap<String, u64>, (raw, count)| {
+                let mut normalized = NormalizedString::from(raw);
+                normalizer.normalize(&mut normalized)?;
+                let mut separated = PreTokenizedString::from(normalized);
+                BertPreTokenizer.pre_tokenize(&mut separated)?;
+                for (word, ..) in
+                    separated.get_splits(OffsetReferential::Normalized, OffsetType::None)
+                {
+                    if word.chars().nth(LONGEST_WORD).is_none() {
+                        *counts.entry(word.to_owned()).or_default() += count;
+                    }
+                }
+                Ok(counts)
+            },
+        )
+        .try_reduce(HashMap::new, |one, other| Ok(sum(one, other)))
+        .map_err(|error: tokenizers::Error| StageError::failed(error))
+}
+
+fn sum<K: Eq + std::hash::Hash>(one: HashMap<K, u64>, other: HashMap<K, u64>) -> HashMap<K, u64> {
+    let (mut more, less) = if one.len() < other.len() {
+        (other, one)
+    } else {
+        (one, other)
+    };
+    for (word, count) in less {
+        *more.entry(word).or_default() += count;
+    }
+    more
+}
+
+/// Returns the vocabulary for words with their counts.
+fn merge(mut counts: Vec<(String, u64)>, recipe: Recipe) -> Result<Vec<String>, StageError> {
+    let alphabet = alphabet(&counts, recipe.alphabet.min(recipe.size / 4));
+    // A word with another character becomes [UNK] as a whole: nothing is to be learned from it.
+    counts.retain(|(word, _)| word.chars().all(|character| alphabet.contains(&character)));
+    let divisor = fit_counts(&mut counts);
+    let continuing: BTreeSet<char> = counts
+        .iter()
+        .flat_map(|(word, _)| word.chars().skip(1))
+        .collect();
+    let mut tokens: Vec<String> = SPECIAL_TOKENS
+        .iter()
+        .map(|token| (*token).to_owned())
+        .collect();
+    tokens.extend(alphabet.iter().map(char::to_string));
+    tokens.extend(
+        continuing
+            .iter()
+            .map(|character| format!("{CONTINUING}{character}")),
+    );
+    let given = tokens
+        .iter()
+        .map(|token| AddedToken::from(token.as_str(), true))
+        .collect();
+    let trainer = BpeTrainer::builder()
+        .show_progress(false)
+        .special_tokens(given)
+        .continuing_subword_prefix(CONTINUING.to_owned())
+        .vocab_size(recipe.size)
+        .min_frequency((recipe.min_frequency / divisor).max(1))
+        .build();
+    let mut model = BPE::default();
+    let counts = counts
+        .iter()
+        .map(|(word, count)| (word.as_str().into(), *count))
+        .collect();
+    trainer
+        .do_train(&counts, &mut model)
+        .map_err(StageError::failed)?;
+    let mut by_id: Vec<(u32, String)> = model
+        .get_vocab()
+        .into_iter()
+        .map(|(token, id)| (id, token))
+        .collect();
+    by_id.sort_unstable();
+    Ok(by_id.into_iter().map(|(_, token)| token).collect())
+}
+
+/// Returns the `most` frequent characters; of equally frequent ones, those with the lower code points.
+fn alphabet(counts: &[(String, u64)], most: usize) -> BTreeSet<char> {
+    let mut frequencies: HashMap<char, u64> = HashMap::new();
+    for (word, count) in counts {
+        for character in word.chars() {
+            *frequencies.entry(character).or_default() += count;
+        }
+    }
+    let mut sorted: Vec<_> = frequencies.into_iter().collect();
+    sorted.sort_unstable_by_key(|&(character, count)| (std::cmp::Reverse(count), character));
+    sorted
+        .into_iter()
+        .take(most)
+        .map(|(character, _)| character)
+        .collect()
+}
+
+/// Divides the counts so that no sum over pairs of characters exceeds the trainer's 32 bits; returns the divisor. It is
+/// 1 up to two gigabytes of words.
+fn fit_counts(counts: &mut [(String, u64)]) -> u64 {
+    let pairs: u64 = counts
+        .iter()
+        .map(|(word, count)| word.len() as u64 * count)
+        .sum();
+    let divisor = pairs.div_ceil(i32::MAX as u64).max(1);
+    for (_, count) in counts {
+        *count /= divisor;
+    }
+    divisor
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn recipe(size: usize, alphabet: usize) -> Recipe {
+        Recipe {
+            size,
+            alphabet,
+            min_frequency: 1,
+            lower_case: true,
+        }
+    }
+
+    fn counts(words: &[(&str, u64)]) -> Vec<(String, u64)> {
+        words
+            .iter()
+            .map(|(word, count)| ((*word).to_owned(), *count))
+            .collect()
+    }
+
+    #[test]
+    fn the_rarest_words_are_forgotten_when_there_are_too_many() {
+        let mut kept = Counts::new(3);
+        for words in [
+            [("a", 5), ("b", 1)],
+            [("c", 2), ("d", 1)],
+            [("b", 1), ("a", 1)],
+        ] {
+            kept.add(&counts(&words).into_iter().collect());
+        }
+        assert_eq!(kept.into_sorted(), counts(&[("a", 6), ("b", 1), ("c", 2)]));
+    }
+
+    #[test]
+    fn counts_beyond_the_trainers_range_keep_their_proportions() {
+        let mut huge = counts(&[("abcd", 1 << 40), ("ab", 1 << 39), ("c", 3)]);
+        let divisor = fit_counts(&mut huge);
+        assert!(
+            huge.iter()
+                .map(|(word, count)| word.len() as u64 * count)
+                .sum::<u64>()
+                < 1 << 31
+        );
+        assert!(divisor > 1 && huge[0].1.abs_diff(2 * huge[1].1) <= 1 && huge[2].1 == 0);
+        let words = [("aab", 1 << 40), ("ab", 1 << 39), ("b", 1 << 38)];
+        let scaled = words.map(|(word, count)| (word, count >> 30));
+        assert_eq!(
+            merge(counts(&words), recipe(100, 25)).unwrap(),
+            merge(counts(&scaled), recipe(100, 25)).unwrap()
+        );
+        let mut small = counts(&[("ab", 7)]);
+        assert_eq!(fit_counts(&mut small), 1);
+        assert_eq!(small, counts(&[("ab", 7)]));
+    }
+
+    #[test]
+    fn rare_characters_have_no_token_and_their_words_no_say() {
+        let tokens = merge(
+            counts(&[("aa", 9), ("ab", 8), ("xyxyxy", 2)]),
+            recipe(100, 2),
+        )
+        .unwrap();
+        assert_eq!(
+            tokens[SPECIAL_TOKENS.len()..],
+            ["a", "b", "##a", "##b", "aa", "ab"]
+        );
+        // A quarter of the vocabulary at most.
+        assert_eq!(
+            merge(counts(&[("a", 2), ("b", 1)]), recipe(7, 25))
+                .unwrap()
+                .len(),
+            6
+        );
+    }
+}

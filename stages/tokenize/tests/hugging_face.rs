@@ -1,0 +1,105 @@
+//! Ids equal to those of Hugging Face's `BertTokenizer`, against goldens made by `goldens/make.py`.
+#![allow(clippy::unwrap_used)]
+
+use std::fs;
+use std::path::Path;
+
+use serde::Deserialize;
+use tokenize::Tokenizer;
+
+#[derive(Deserialize)]
+struct Golden {
+    vocabulary: Vec<String>,
+    texts: Vec<String>,
+    lower: Vec<Vec<u32>>,
+    cased: Vec<Vec<u32>>,
+    whole_lower: Vec<Vec<u32>>,
+    whole_cased: Vec<Vec<u32>>,
+    pairs: Vec<Pair>,
+}
+
+#[derive(Deserialize)]
+struct Pair {
+    first: String,
+    second: String,
+    max_length: Option<usize>,
+    ids: Vec<u32>,
+    types: Vec<u32>,
+    single: Vec<u32>,
+}
+
+fn golden() -> Golden {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens/bert.json");
+    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
+}
+
+fn small(golden: &Golden, lower_case: bool) -> Tokenizer {
+    Tokenizer::from_tokens(&golden.vocabulary, lower_case, Path::new("golden")).unwrap()
+}
+
+fn compare(tokenizer: &Tokenizer, texts: &[String], expected: &[Vec<u32>]) {
+    assert_eq!(texts.len(), expected.len());
+    for (text, expected) in texts.iter().zip(expected) {
+        assert_eq!(&tokenizer.single(text, None), expected, "{text:?}");
+    }
+}
+
+#[test]
+fn texts_have_the_same_ids() {
+    let golden = golden();
+    compare(&small(&golden, true), &golden.texts, &golden.lower);
+    compare(&small(&golden, false), &golden.texts, &golden.cased);
+}
+
+#[test]
+fn pairs_have_the_same_ids_types_and_truncation() {
+    let golden = golden();
+    let tokenizer = small(&golden, true);
+    for pair in &golden.pairs {
+        let found = tokenizer.pair(&pair.first, &pair.second, pair.max_length);
+        assert_eq!(
+            found,
+            (pair.ids.clone(), pair.types.clone()),
+            "{pair:?}",
+            pair = pair.max_length
+        );
+        assert_eq!(tokenizer.single(&pair.first, pair.max_length), pair.single);
+    }
+}
+
+/// The files written are a tokenizer again, with the same ids.
+#[test]
+fn files_load_again() {
+    let golden = golden();
+    for (lower_case, expected) in [(true, &golden.lower), (false, &golden.cased)] {
+        let tokenizer = small(&golden, lower_case);
+        let folder = tempfile::tempdir().unwrap();
+        tokenizer.copy_files(folder.path()).unwrap();
+        compare(
+            &Tokenizer::load(folder.path()).unwrap(),
+            &golden.texts,
+            expected,
+        );
+        fs::remove_file(folder.path().join("tokenizer.json")).unwrap();
+        compare(
+            &Tokenizer::load(folder.path()).unwrap(),
+            &golden.texts,
+            expected,
+        );
+    }
+}
+
+/// With the vocabulary of bert-base-uncased itself, where it is at hand.
+#[test]
+fn the_whole_vocabulary_gives_the_same_ids() {
+    let Some(data) = std::env::var_os("PIPE_TEST_DATA") else {
+        return;
+    };
+    let path = Path::new(&data).join("vocab/bert-base-uncased/vocab.txt");
+    let golden = golden();
+    let lower = Tokenizer::load(&path).unwrap();
+    assert_eq!(lower.vocabulary(), 30_522);
+    compare(&lower, &golden.texts, &golden.whole_lower);
+    let cased = Tokenizer::load_as(&path, Some(false)).unwrap();
+    compare(&cased, &golden.texts, &golden.whole_cased);
+}
