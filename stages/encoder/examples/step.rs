@@ -1,0 +1,99 @@
+//! Measures a training step: forward, backward and update, with dropout 0.1 and 15 % predictions.
+//!
+//! `RAYON_NUM_THREADS=1 cargo run -p encoder --example step -- nano pre 32 64 2000 20 fused`: size, layer normalisation
+//! (`pre`, `post`), sequences, tokens per sequence, vocabulary, steps, implementation (`fused`, `composed`). Arguments
+//! may be left out from the end.
+#![allow(clippy::print_stdout)]
+
+use std::error::Error;
+use std::time::Instant;
+
+use encoder::ops::Ops;
+use encoder::{
+    AdamW, AdamWOptions, Architecture, Batch, Config, Encoder, Gradients, Mode, Sequence, Size,
+    audit, with_deep_stack,
+};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    Ok(with_deep_stack(|| {
+        measure().map_err(|error| error.to_string())
+    })??)
+}
+
+fn measure() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let argument = |place: usize, default: &str| -> String {
+        arguments
+            .get(place)
+            .cloned()
+            .unwrap_or_else(|| default.to_owned())
+    };
+    let size = Size::from_name(&argument(0, "nano")).ok_or("no such size")?;
+    let architecture = match argument(1, "pre").as_str() {
+        "pre" => Architecture::RobertaPreLayerNorm,
+        "post" => Architecture::Bert,
+        other => return Err(format!("no such layer normalisation: {other}").into()),
+    };
+    let [sequences, length, vocabulary, steps]: [usize; 4] = [
+        argument(2, "32").parse()?,
+        argument(3, "64").parse()?,
+        argument(4, "2000").parse()?,
+        argument(5, "20").parse()?,
+    ];
+    let ops = match argument(6, "fused").as_str() {
+        "fused" => Ops::Fused,
+        "composed" => Ops::Composed,
+        other => return Err(format!("no such implementation: {other}").into()),
+    };
+
+    let config = Config::of_size(size, architecture, vocabulary, length, 0);
+    let encoder = Encoder::new(config, 1)?.with_ops(ops);
+    let mut optimizer = AdamW::new(encoder.parameters(), AdamWOptions::default())?;
+    let mut seconds = Vec::new();
+    for step in 0..=steps as u32 {
+        let mut draws = kernels::Stream::new(1, "example").draws(step, 0, 0);
+        let token = |draws: &mut kernels::Draws| draws.below(vocabulary as u32);
+        let blocks: Vec<Sequence> = (0..sequences as u32)
+            .map(|sample| Sequence::new((0..length).map(|_| token(&mut draws)).collect(), sample))
+            .collect();
+        let mut rows = draws.choose(sequences * length, sequences * length * 15 / 100);
+        rows.sort_unstable();
+        let rows: Vec<u32> = rows.into_iter().map(|row| row as u32).collect();
+        let targets: Vec<u32> = rows.iter().map(|_| token(&mut draws)).collect();
+
+        let start = Instant::now();
+        let batch = Batch::pack(&blocks, encoder.config())?;
+        let hidden = encoder.forward(&batch, Mode::Train { seed: 1, step })?;
+        let loss = encoder.masked_lm_loss(&hidden, &rows, &targets)?;
+        let forward = start.elapsed().as_secs_f64();
+        let mut gradients = Gradients::of(&loss, encoder.parameters())?;
+        gradients.scale(1.0 / rows.len() as f64)?;
+        let backward = start.elapsed().as_secs_f64();
+        if step == 0 {
+            audit(encoder.parameters(), &gradients)?;
+        }
+        optimizer.step(encoder.parameters(), &gradients, 1e-3)?;
+        let all = start.elapsed().as_secs_f64();
+        let mean = loss.to_scalar::<f32>()? / rows.len() as f32;
+        if step > 0 {
+            seconds.push((all, forward, backward - forward, all - backward, mean));
+        }
+    }
+    seconds.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let (all, forward, backward, update, loss) = seconds[seconds.len() / 2];
+    let tokens = (sequences * length) as f64;
+    println!(
+        "{size} {architecture:?} {ops:?}: {:.0} tokens/s; median step {:.1} ms = forward {:.1} + backward {:.1} + \
+         update {:.1}; {} parameters; loss {loss:.3}",
+        tokens / all,
+        1e3 * all,
+        1e3 * forward,
+        1e3 * backward,
+        1e3 * update,
+        encoder.parameters().scalars(),
+    );
+    Ok(())
+}

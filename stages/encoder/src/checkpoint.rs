@@ -1,0 +1,256 @@
+//! Reading and writing Hugging Face checkpoints: `config.json` and `model.safetensors`.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::fs;
+use std::path::Path;
+
+use candle_core::safetensors::Load;
+use candle_core::{DType, Device, Tensor, Var};
+use safetensors::tensor::TensorView;
+use safetensors::{Dtype, SafeTensors, View};
+
+use crate::names::{self, Names, Specification};
+use crate::values::with_values;
+use crate::{Config, EncoderError, Parameters, Result};
+
+/// The file of weights in a Hugging Face folder.
+pub(crate) const WEIGHTS: &str = "model.safetensors";
+/// The file of the configuration.
+pub(crate) const CONFIG: &str = "config.json";
+
+/// What goes into a safetensors file under one name.
+pub(crate) enum Entry<'a> {
+    /// A contiguous tensor of 32-bit floats on the CPU.
+    Tensor(&'a Tensor),
+    /// 32-bit floats of that shape.
+    Floats(&'a [f32], &'a [usize]),
+    /// A single whole number.
+    Count([usize; 1], u64),
+}
+
+impl View for Entry<'_> {
+    fn dtype(&self) -> Dtype {
+        match self {
+            Self::Tensor(_) | Self::Floats(..) => Dtype::F32,
+            Self::Count(..) => Dtype::U64,
+        }
+    }
+
+    fn shape(&self) -> &[usize] {
+        match self {
+            Self::Tensor(tensor) => tensor.dims(),
+            Self::Floats(_, shape) => shape,
+            Self::Count(shape, _) => shape,
+        }
+    }
+
+    fn data(&self) -> Cow<'_, [u8]> {
+        let bytes = |floats: &[f32]| {
+            floats
+                .iter()
+                .flat_map(|float| float.to_le_bytes())
+                .collect()
+        };
+        Cow::Owned(match self {
+            Self::Tensor(tensor) => {
+                with_values(tensor, bytes).expect("checked before a file is written")
+            }
+            Self::Floats(floats, _) => bytes(floats),
+            Self::Count(_, count) => count.to_le_bytes().to_vec(),
+        })
+    }
+
+    fn data_len(&self) -> usize {
+        self.shape().iter().product::<usize>() * self.dtype().bitsize() / 8
+    }
+}
+
+/// Writes a safetensors file. Tensors lie in name order, so the same values give the same bytes.
+pub(crate) fn write<'a>(
+    path: &Path,
+    entries: impl IntoIterator<Item = (String, Entry<'a>)>,
+) -> Result<()> {
+    let entries: Vec<(String, Entry<'_>)> = entries.into_iter().collect();
+    for (_, entry) in &entries {
+        if let Entry::Tensor(tensor) = entry {
+            with_values(tensor, |_| ())?;
+        }
+    }
+    // Hugging Face refuses files that do not say this.
+    let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
+    safetensors::serialize_to_file(entries, Some(metadata), path).map_err(|error| match error {
+        safetensors::SafeTensorError::IoError(source) => EncoderError::io(path)(source),
+        other => EncoderError::checkpoint(path, other.to_string(), "report this as a defect"),
+    })
+}
+
+/// A safetensors file in memory.
+pub(crate) struct TensorFile<'a> {
+    path: &'a Path,
+    tensors: SafeTensors<'a>,
+}
+
+impl<'a> TensorFile<'a> {
+    pub(crate) fn parse(path: &'a Path, bytes: &'a [u8]) -> Result<Self> {
+        let tensors = SafeTensors::deserialize(bytes).map_err(|error| {
+            EncoderError::checkpoint(
+                path,
+                format!("no whole safetensors file: {error}"),
+                "fetch or write the file again",
+            )
+        })?;
+        Ok(Self { path, tensors })
+    }
+
+    /// Returns the tensor of that name and shape as 32-bit floats.
+    pub(crate) fn tensor(&self, name: &str, shape: &[usize]) -> Result<Tensor> {
+        let view = self.view(name)?;
+        if view.shape() != shape {
+            return Err(EncoderError::checkpoint(
+                self.path,
+                format!(
+                    "tensor `{name}` has shape {:?}, expected {shape:?}",
+                    view.shape()
+                ),
+                "use weights and config.json that belong together",
+            ));
+        }
+        Ok(view.load(&Device::Cpu)?.to_dtype(DType::F32)?)
+    }
+
+    /// Returns a single whole number that [`Entry::Count`] wrote.
+    pub(crate) fn count(&self, name: &str) -> Result<u64> {
+        let view = self.view(name)?;
+        view.data().try_into().map(u64::from_le_bytes).map_err(|_| {
+            EncoderError::checkpoint(
+                self.path,
+                format!("`{name}` is no 64-bit number"),
+                "delete the file and start from an earlier checkpoint",
+            )
+        })
+    }
+
+    fn view(&self, name: &str) -> Result<TensorView<'_>> {
+        self.tensors.tensor(name).map_err(|_| {
+            EncoderError::checkpoint(
+                self.path,
+                format!("tensor `{name}` is missing"),
+                "use a file that was written for the same architecture and size",
+            )
+        })
+    }
+
+    /// Returns the name that a parameter has in this file: with or without the encoder's prefix, and `gamma` and `beta`
+    /// for layer normalisations of the first BERT checkpoints.
+    fn find(&self, name: &str, prefix: &str) -> Option<String> {
+        let old = |name: &str| {
+            name.replace("LayerNorm.weight", "LayerNorm.gamma")
+                .replace("LayerNorm.bias", "LayerNorm.beta")
+        };
+        let bare = name.strip_prefix(prefix).unwrap_or(name);
+        let candidates = [name.to_owned(), old(name), bare.to_owned(), old(bare)];
+        candidates
+            .into_iter()
+            .find(|candidate| self.tensors.tensor(candidate).is_ok())
+    }
+}
+
+/// What a Hugging Face folder holds.
+pub(crate) struct Loaded {
+    pub(crate) config: Config,
+    pub(crate) parameters: Parameters,
+    /// The tensors of the masked language modelling head that the checkpoint lacks.
+    pub(crate) missing_head: Vec<String>,
+}
+
+/// Loads the folder of a BERT encoder.
+pub(crate) fn load(folder: &Path) -> Result<Loaded> {
+    let config_path = folder.join(CONFIG);
+    if !config_path.is_file() {
+        return Err(EncoderError::checkpoint(
+            &config_path,
+            "no such file",
+            "give the folder of a Hugging Face encoder: config.json, model.safetensors and a tokenizer",
+        ));
+    }
+    let config = Config::read(&config_path)?;
+    let path = folder.join(WEIGHTS);
+    if !path.is_file() {
+        return Err(missing_weights(folder, &path));
+    }
+    let bytes = fs::read(&path).map_err(EncoderError::io(&path))?;
+    let file = TensorFile::parse(&path, &bytes)?;
+    let prefix = Names::of(config.architecture).prefix;
+    let mut parameters = Parameters::new();
+    let (mut missing_body, mut missing_head) = (Vec::new(), Vec::new());
+    for Specification {
+        name, shape, head, ..
+    } in names::specifications(&config)
+    {
+        match file.find(&name, prefix) {
+            Some(stored) => {
+                let tensor = file.tensor(&stored, &shape)?;
+                parameters.insert(name, Var::from_tensor(&tensor)?);
+            }
+            None if head => missing_head.push(name),
+            None => missing_body.push(name),
+        }
+    }
+    if let [first, rest @ ..] = missing_body.as_slice() {
+        let more = match rest.len() {
+            0 => String::new(),
+            others => format!(" and {others} others are"),
+        };
+        return Err(EncoderError::checkpoint(
+            &path,
+            format!(
+                "tensor `{first}`{} missing",
+                if more.is_empty() { " is" } else { &more }
+            ),
+            "use weights and config.json that belong together",
+        ));
+    }
+    if !missing_head.is_empty() {
+        let names: Vec<String> = names::specifications(&config)
+            .into_iter()
+            .filter(|s| s.head)
+            .map(|s| s.name)
+            .collect();
+        parameters = parameters.filter(|name| !names.iter().any(|head| head == name));
+    }
+    Ok(Loaded {
+        config,
+        parameters,
+        missing_head,
+    })
+}
+
+fn missing_weights(folder: &Path, path: &Path) -> EncoderError {
+    let (reason, remedy) = if folder.join("pytorch_model.bin").is_file() {
+        (
+            "no such file, only pytorch_model.bin, which can run code when read",
+            "convert it with Python: \
+             `AutoModelForMaskedLM.from_pretrained(FOLDER).save_pretrained(FOLDER)`",
+        )
+    } else if folder.join("model.safetensors.index.json").is_file() {
+        (
+            "no such file, only shards of it",
+            "join them with Python: `AutoModelForMaskedLM.from_pretrained(FOLDER)\
+             .save_pretrained(FOLDER, max_shard_size=\"100GB\")`",
+        )
+    } else {
+        (
+            "no such file",
+            "give a folder with the weights beside config.json",
+        )
+    };
+    EncoderError::checkpoint(path, reason, remedy)
+}
+
+/// Writes the folder of an encoder.
+pub(crate) fn save(folder: &Path, config: &Config, parameters: &Parameters) -> Result<()> {
+    fs::create_dir_all(folder).map_err(EncoderError::io(folder))?;
+    config.write(&folder.join(CONFIG))?;
+    parameters.save(&folder.join(WEIGHTS))
+}

@@ -1,0 +1,344 @@
+//! An encoder's shape: Hugging Face's `config.json`.
+
+use std::path::Path;
+use std::{fmt, fs};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{EncoderError, Result};
+
+/// Where layer normalisation sits, and with it the checkpoint's class and tensor names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Architecture {
+    /// After each sub-layer: `BertForMaskedLM` (Devlin et al. 2019).
+    #[serde(rename = "bert")]
+    Bert,
+    /// Before each sub-layer, on the embeddings, and once at the end: `RobertaPreLayerNormForMaskedLM`, the
+    /// architecture of Wettig et al. 2023.
+    #[serde(rename = "roberta-prelayernorm")]
+    RobertaPreLayerNorm,
+}
+
+/// The usual sizes, from Turc et al. 2019 (tiny to base) and Devlin et al. 2019 (base, large).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Size {
+    /// 2 layers, 64 wide.
+    Nano,
+    /// 2 layers, 128 wide.
+    Tiny,
+    /// 4 layers, 256 wide.
+    Mini,
+    /// 4 layers, 512 wide.
+    Small,
+    /// 8 layers, 512 wide.
+    Medium,
+    /// 12 layers, 768 wide.
+    Base,
+    /// 24 layers, 1024 wide.
+    Large,
+}
+
+impl Size {
+    /// All sizes, smallest first.
+    pub const ALL: [Self; 7] = [
+        Self::Nano,
+        Self::Tiny,
+        Self::Mini,
+        Self::Small,
+        Self::Medium,
+        Self::Base,
+        Self::Large,
+    ];
+    /// The names of all sizes, smallest first.
+    pub const NAMES: [&'static str; 7] =
+        ["nano", "tiny", "mini", "small", "medium", "base", "large"];
+
+    /// Returns the size of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|size| size.name() == name)
+    }
+
+    /// Returns the name, in lower case.
+    pub fn name(self) -> &'static str {
+        Self::NAMES[self as usize]
+    }
+
+    /// Returns (layers, hidden size, attention heads, feed-forward size).
+    pub fn shape(self) -> (usize, usize, usize, usize) {
+        match self {
+            Self::Nano => (2, 64, 2, 256),
+            Self::Tiny => (2, 128, 2, 512),
+            Self::Mini => (4, 256, 4, 1024),
+            Self::Small => (4, 512, 8, 2048),
+            Self::Medium => (8, 512, 8, 2048),
+            Self::Base => (12, 768, 12, 3072),
+            Self::Large => (24, 1024, 16, 4096),
+        }
+    }
+}
+
+impl fmt::Display for Size {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+/// The non-linearity between the two feed-forward maps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Activation {
+    /// x · Φ(x) with the exact normal distribution function.
+    #[serde(rename = "gelu")]
+    Gelu,
+    /// The approximation with tanh (Hendrycks and Gimpel 2016, section 2).
+    #[serde(rename = "gelu_new", alias = "gelu_pytorch_tanh")]
+    GeluTanh,
+}
+
+/// An encoder's shape. Fields and defaults are those of Hugging Face's `BertConfig`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Config {
+    /// The class that Hugging Face loads the checkpoint with.
+    #[serde(default)]
+    pub architectures: Vec<String>,
+    /// Where layer normalisation sits.
+    #[serde(rename = "model_type")]
+    pub architecture: Architecture,
+    /// Token ids are below this.
+    pub vocab_size: usize,
+    /// Width of a hidden state.
+    pub hidden_size: usize,
+    /// Layers.
+    pub num_hidden_layers: usize,
+    /// Attention heads; they divide the width among them.
+    pub num_attention_heads: usize,
+    /// Width between the two feed-forward maps.
+    pub intermediate_size: usize,
+    /// The non-linearity there.
+    #[serde(default = "defaults::activation")]
+    pub hidden_act: Activation,
+    /// Dropout probability of embeddings and sub-layer outputs.
+    #[serde(default = "defaults::dropout")]
+    pub hidden_dropout_prob: f64,
+    /// Dropout probability of attention weights.
+    #[serde(default = "defaults::dropout")]
+    pub attention_probs_dropout_prob: f64,
+    /// Dropout probability of a classification head; the hidden one if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub classifier_dropout: Option<f64>,
+    /// Rows of the position table.
+    #[serde(default = "defaults::positions")]
+    pub max_position_embeddings: usize,
+    /// Token types; 1 means that all tokens have the same.
+    #[serde(default = "defaults::token_types")]
+    pub type_vocab_size: usize,
+    /// Standard deviation of initial weights.
+    #[serde(default = "defaults::initializer_range")]
+    pub initializer_range: f64,
+    /// Added to the variance in layer normalisation.
+    #[serde(default = "defaults::layer_norm_eps")]
+    pub layer_norm_eps: f64,
+    /// The padding token. Pre-layer-norm positions start one above it.
+    #[serde(default)]
+    pub pad_token_id: Option<u32>,
+    /// Whether the output matrix is the token embedding; always so here.
+    #[serde(default = "defaults::tied")]
+    pub tie_word_embeddings: bool,
+    /// Number format in which the weights are written; always `float32` here.
+    #[serde(skip_deserializing, default = "defaults::dtype")]
+    pub dtype: String,
+    /// How positions enter. Only a table of them, `absolute`, is known here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub position_embedding_type: Option<String>,
+}
+
+mod defaults {
+    use super::Activation;
+
+    pub(super) fn activation() -> Activation {
+        Activation::Gelu
+    }
+    pub(super) fn dropout() -> f64 {
+        0.1
+    }
+    pub(super) fn positions() -> usize {
+        512
+    }
+    pub(super) fn token_types() -> usize {
+        2
+    }
+    pub(super) fn initializer_range() -> f64 {
+        0.02
+    }
+    pub(super) fn layer_norm_eps() -> f64 {
+        1e-12
+    }
+    pub(super) fn tied() -> bool {
+        true
+    }
+    pub(super) fn dtype() -> String {
+        "float32".into()
+    }
+}
+
+impl Config {
+    /// The configuration of a new encoder for sequences of up to `length` tokens over `vocabulary` tokens, of which
+    /// `padding` is the padding token's id. Post-layer-norm encoders have two token types and layer-norm epsilon 1e-12,
+    /// pre-layer-norm ones a single type and 1e-5, as published.
+    pub fn of_size(
+        size: Size,
+        architecture: Architecture,
+        vocabulary: usize,
+        length: usize,
+        padding: u32,
+    ) -> Self {
+        let (layers, hidden, heads, intermediate) = size.shape();
+        let (class, types, epsilon, offset) = match architecture {
+            Architecture::Bert => ("BertForMaskedLM", 2, 1e-12, 0),
+            Architecture::RobertaPreLayerNorm => (
+                "RobertaPreLayerNormForMaskedLM",
+                1,
+                1e-5,
+                padding as usize + 1,
+            ),
+        };
+        Self {
+            architectures: vec![class.into()],
+            architecture,
+            vocab_size: vocabulary,
+            hidden_size: hidden,
+            num_hidden_layers: layers,
+            num_attention_heads: heads,
+            intermediate_size: intermediate,
+            hidden_act: Activation::Gelu,
+            hidden_dropout_prob: 0.1,
+            attention_probs_dropout_prob: 0.1,
+            classifier_dropout: None,
+            max_position_embeddings: length + offset,
+            type_vocab_size: types,
+            initializer_range: 0.02,
+            layer_norm_eps: epsilon,
+            pad_token_id: Some(padding),
+            tie_word_embeddings: true,
+            dtype: defaults::dtype(),
+            position_embedding_type: None,
+        }
+    }
+
+    /// Reads `config.json`.
+    ///
+    /// # Errors
+    /// When the file cannot be read, is no JSON, lacks a field, or describes an encoder of another kind.
+    pub fn read(path: &Path) -> Result<Self> {
+        let text = fs::read_to_string(path).map_err(EncoderError::io(path))?;
+        let remedy = "give the folder of a BERT encoder: config.json with model_type \"bert\" or \
+                      \"roberta-prelayernorm\"";
+        let config: Self = serde_json::from_str(&text)
+            .map_err(|error| EncoderError::checkpoint(path, error.to_string(), remedy))?;
+        config.check().map_err(|error| match error {
+            EncoderError::Invalid { place, reason, .. } => {
+                EncoderError::checkpoint(path, format!("{place}: {reason}"), remedy)
+            }
+            other => other,
+        })?;
+        Ok(config)
+    }
+
+    /// Writes `config.json`: the same configuration gives the same bytes.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn write(&self, path: &Path) -> Result<()> {
+        let mut text = serde_json::to_string_pretty(self).expect("plain fields become JSON");
+        text.push('\n');
+        fs::write(path, text).map_err(EncoderError::io(path))
+    }
+
+    /// Returns the longest sequence that has positions.
+    pub fn max_length(&self) -> usize {
+        self.max_position_embeddings
+            .saturating_sub(self.first_position())
+    }
+
+    /// Returns the row of the position table that a sequence's first token takes.
+    pub fn first_position(&self) -> usize {
+        match self.architecture {
+            Architecture::Bert => 0,
+            Architecture::RobertaPreLayerNorm => self.pad_token_id.unwrap_or(1) as usize + 1,
+        }
+    }
+
+    /// Returns the width of one attention head.
+    pub fn head_size(&self) -> usize {
+        self.hidden_size / self.num_attention_heads
+    }
+
+    /// Checks that the values make an encoder.
+    ///
+    /// # Errors
+    /// [`EncoderError::Invalid`] for the first that does not.
+    pub fn check(&self) -> Result<()> {
+        let invalid = |place: &str, reason: String, remedy: &str| {
+            Err(EncoderError::invalid(place, reason, remedy))
+        };
+        for (place, value) in [
+            ("vocab_size", self.vocab_size),
+            ("hidden_size", self.hidden_size),
+            ("num_attention_heads", self.num_attention_heads),
+            ("intermediate_size", self.intermediate_size),
+            ("type_vocab_size", self.type_vocab_size),
+        ] {
+            if value == 0 || u32::try_from(value).is_err() {
+                return invalid(place, format!("{value} is out of range"), "give at least 1");
+            }
+        }
+        if !self.hidden_size.is_multiple_of(self.num_attention_heads) {
+            let reason = format!(
+                "{} heads do not divide a width of {}",
+                self.num_attention_heads, self.hidden_size
+            );
+            return invalid(
+                "num_attention_heads",
+                reason,
+                "choose a divisor of hidden_size",
+            );
+        }
+        if self.max_length() == 0 {
+            let reason = format!(
+                "{} leave no position to a token",
+                self.max_position_embeddings
+            );
+            return invalid(
+                "max_position_embeddings",
+                reason,
+                "give more than pad_token_id + 1",
+            );
+        }
+        if let Some(kind) = self
+            .position_embedding_type
+            .as_ref()
+            .filter(|kind| *kind != "absolute")
+        {
+            let reason = format!("{kind} is not supported");
+            return invalid(
+                "position_embedding_type",
+                reason,
+                "use an encoder with `absolute`",
+            );
+        }
+        for (place, value) in [
+            ("hidden_dropout_prob", Some(self.hidden_dropout_prob)),
+            (
+                "attention_probs_dropout_prob",
+                Some(self.attention_probs_dropout_prob),
+            ),
+            ("classifier_dropout", self.classifier_dropout),
+        ] {
+            if let Some(value) = value.filter(|value| !(0.0..1.0).contains(value)) {
+                let reason = format!("{value} is no probability below 1");
+                return invalid(place, reason, "give a number from 0 to 0.99");
+            }
+        }
+        Ok(())
+    }
+}

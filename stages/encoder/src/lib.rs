@@ -1,0 +1,62 @@
+//! BERT-family encoders: layers, heads, optimiser and Hugging Face checkpoints, on candle.
+//!
+//! * [`Encoder`] is a post-layer-norm (`BertForMaskedLM`) or pre-layer-norm (`RobertaPreLayerNormForMaskedLM`)
+//!   encoder with its masked language modelling head. It reads and writes Hugging Face folders.
+//! * [`Batch`] packs sequences without padding; [`Mode`] says whether dropout is on and which random numbers it takes.
+//! * [`ClassificationHead`] scores whole sequences.
+//! * [`Gradients`], [`audit`], [`AdamW`] and [`Schedule`] train whatever [`Parameters`] hold.
+//! * [`ops`] are the differentiable operations underneath.
+//!
+//! A training step:
+//!
+//! ```
+//! use encoder::{AdamW, AdamWOptions, Architecture, Batch, Config, Encoder, Gradients, Mode, Sequence, Size, audit};
+//!
+//! # fn main() -> Result<(), encoder::EncoderError> {
+//! let config = Config::of_size(Size::Nano, Architecture::Bert, 100, 16, 0);
+//! let encoder = Encoder::new(config, 7)?;
+//! let sequences = [Sequence::new(vec![2, 50, 4, 51, 3], 0), Sequence::new(vec![2, 4, 3], 1)];
+//! let batch = Batch::pack(&sequences, encoder.config())?;
+//! let hidden = encoder.forward(&batch, Mode::Train { seed: 7, step: 0 })?;
+//! let rows = [batch.row(0, 2), batch.row(1, 1)];
+//! let loss = encoder.masked_lm_loss(&hidden, &rows, &[60, 61])?;
+//! let mut gradients = Gradients::of(&loss, encoder.parameters())?;
+//! gradients.scale(1.0 / 2.0)?;
+//! audit(encoder.parameters(), &gradients)?;
+//! let mut optimizer = AdamW::new(encoder.parameters(), AdamWOptions::default())?;
+//! optimizer.step(encoder.parameters(), &gradients, 1e-3)?;
+//! # Ok(())
+//! # }
+//! ```
+
+mod batch;
+mod checkpoint;
+mod config;
+mod deep;
+mod dropout;
+mod encoder;
+mod error;
+mod gradients;
+mod head;
+mod names;
+mod optimizer;
+mod parameters;
+mod schedule;
+mod values;
+
+pub mod ops;
+
+pub use batch::{Batch, Sequence};
+pub use config::{Activation, Architecture, Config, Size};
+pub use deep::with_deep_stack;
+pub use dropout::Mode;
+pub use encoder::Encoder;
+pub use error::EncoderError;
+pub use gradients::{Gradients, audit};
+pub use head::ClassificationHead;
+pub use optimizer::{AdamW, AdamWOptions, DecayGroup};
+pub use parameters::Parameters;
+pub use schedule::Schedule;
+
+/// The result of everything in this crate that can fail.
+pub type Result<T, E = EncoderError> = std::result::Result<T, E>;

@@ -1,0 +1,189 @@
+//! Hugging Face's names, shapes and roles of an encoder's parameters.
+
+use crate::{Architecture, Config};
+
+/// How a parameter begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Start {
+    /// Normally distributed.
+    Random,
+    /// Zero.
+    Zero,
+    /// One.
+    One,
+}
+
+/// One parameter of an encoder.
+#[derive(Clone, Debug)]
+pub(crate) struct Specification {
+    pub(crate) name: String,
+    pub(crate) shape: Vec<usize>,
+    pub(crate) start: Start,
+    /// Whether it belongs to the masked language modelling head.
+    pub(crate) head: bool,
+}
+
+/// The names of one architecture's modules; each module has a `.weight` and mostly a `.bias`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Names {
+    /// What precedes the encoder's own names in a checkpoint with a head.
+    pub(crate) prefix: &'static str,
+    attention_norm: &'static str,
+    feed_forward_norm: &'static str,
+    /// The head's dense map.
+    pub(crate) head_dense: &'static str,
+    /// The head's layer normalisation.
+    pub(crate) head_norm: &'static str,
+    /// The tied decoder's bias (a full name).
+    pub(crate) head_bias: &'static str,
+}
+
+/// The maps and normalisations of a layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Module {
+    Query,
+    Key,
+    Value,
+    AttentionOutput,
+    AttentionNorm,
+    FeedForwardInput,
+    FeedForwardOutput,
+    FeedForwardNorm,
+}
+
+pub(crate) const WORDS: &str = "embeddings.word_embeddings.weight";
+pub(crate) const POSITIONS: &str = "embeddings.position_embeddings.weight";
+pub(crate) const TOKEN_TYPES: &str = "embeddings.token_type_embeddings.weight";
+pub(crate) const EMBEDDING_NORM: &str = "embeddings.LayerNorm";
+/// The normalisation after the last layer, where there is one.
+pub(crate) const FINAL_NORM: &str = "LayerNorm";
+/// The end of the names of attention's key biases.
+pub(crate) const KEY_BIAS: &str = "attention.self.key.bias";
+
+impl Names {
+    pub(crate) fn of(architecture: Architecture) -> Self {
+        match architecture {
+            Architecture::Bert => Self {
+                prefix: "bert.",
+                attention_norm: "attention.output.LayerNorm",
+                feed_forward_norm: "output.LayerNorm",
+                head_dense: "cls.predictions.transform.dense",
+                head_norm: "cls.predictions.transform.LayerNorm",
+                head_bias: "cls.predictions.bias",
+            },
+            Architecture::RobertaPreLayerNorm => Self {
+                prefix: "roberta_prelayernorm.",
+                attention_norm: "attention.LayerNorm",
+                feed_forward_norm: "intermediate.LayerNorm",
+                head_dense: "lm_head.dense",
+                head_norm: "lm_head.layer_norm",
+                head_bias: "lm_head.bias",
+            },
+        }
+    }
+
+    /// Returns the name of a parameter outside the layers and the head.
+    pub(crate) fn body(&self, rest: &str) -> String {
+        format!("{}{rest}", self.prefix)
+    }
+
+    /// Returns the name of a layer's module.
+    pub(crate) fn layer(&self, layer: usize, module: Module) -> String {
+        let rest = match module {
+            Module::Query => "attention.self.query",
+            Module::Key => "attention.self.key",
+            Module::Value => "attention.self.value",
+            Module::AttentionOutput => "attention.output.dense",
+            Module::AttentionNorm => self.attention_norm,
+            Module::FeedForwardInput => "intermediate.dense",
+            Module::FeedForwardOutput => "output.dense",
+            Module::FeedForwardNorm => self.feed_forward_norm,
+        };
+        format!("{}encoder.layer.{layer}.{rest}", self.prefix)
+    }
+}
+
+/// Returns all parameters of an encoder and its masked language modelling head.
+pub(crate) fn specifications(config: &Config) -> Vec<Specification> {
+    let names = Names::of(config.architecture);
+    let (hidden, wide) = (config.hidden_size, config.intermediate_size);
+    let mut all = Vec::new();
+    let mut add = |name: String, shape: &[usize], start, head| {
+        all.push(Specification {
+            name,
+            shape: shape.to_vec(),
+            start,
+            head,
+        });
+    };
+    add(
+        names.body(WORDS),
+        &[config.vocab_size, hidden],
+        Start::Random,
+        false,
+    );
+    add(
+        names.body(POSITIONS),
+        &[config.max_position_embeddings, hidden],
+        Start::Random,
+        false,
+    );
+    add(
+        names.body(TOKEN_TYPES),
+        &[config.type_vocab_size, hidden],
+        Start::Random,
+        false,
+    );
+    let mut norm = |name: &str, head| {
+        add(format!("{name}.weight"), &[hidden], Start::One, head);
+        add(format!("{name}.bias"), &[hidden], Start::Zero, head);
+    };
+    norm(&names.body(EMBEDDING_NORM), false);
+    if config.architecture == Architecture::RobertaPreLayerNorm {
+        norm(&names.body(FINAL_NORM), false);
+    }
+    norm(names.head_norm, true);
+    for layer in 0..config.num_hidden_layers {
+        norm(&names.layer(layer, Module::AttentionNorm), false);
+        norm(&names.layer(layer, Module::FeedForwardNorm), false);
+    }
+    let mut dense = |name: &str, outputs: usize, inputs: usize, head| {
+        add(
+            format!("{name}.weight"),
+            &[outputs, inputs],
+            Start::Random,
+            head,
+        );
+        add(format!("{name}.bias"), &[outputs], Start::Zero, head);
+    };
+    for layer in 0..config.num_hidden_layers {
+        for module in [
+            Module::Query,
+            Module::Key,
+            Module::Value,
+            Module::AttentionOutput,
+        ] {
+            dense(&names.layer(layer, module), hidden, hidden, false);
+        }
+        dense(
+            &names.layer(layer, Module::FeedForwardInput),
+            wide,
+            hidden,
+            false,
+        );
+        dense(
+            &names.layer(layer, Module::FeedForwardOutput),
+            hidden,
+            wide,
+            false,
+        );
+    }
+    dense(names.head_dense, hidden, hidden, true);
+    add(
+        names.head_bias.to_owned(),
+        &[config.vocab_size],
+        Start::Zero,
+        true,
+    );
+    all
+}
