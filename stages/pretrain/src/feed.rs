@@ -1,0 +1,163 @@
+//! The sequences of each update, in order.
+//!
+//! Each epoch visits the training blocks in a permutation of its own, a function of (seed, epoch). A sequence is a
+//! function of its place in the run, so any update can be asked for first: resuming needs nothing but the step.
+//!
+//! Memory is bounded whatever the size of the corpus: the permutation takes four bytes a block, and of the blocks
+//! themselves only a window of the order is held, at most [`WINDOW_TOKENS`] tokens (two bytes each for vocabularies up
+//! to 65,536; twice that while it is read). A window is fetched in one pass over the files; a corpus that fits into one
+//! is read once an epoch.
+
+use contract::StageError;
+use encoder::Sequence;
+use kernels::Stream;
+use tokenize::{BlockSet, Blocks};
+
+use crate::masking::Masker;
+use crate::plan::Plan;
+
+/// Tokens of the blocks held at once.
+pub const WINDOW_TOKENS: usize = 1 << 25;
+
+/// What to predict in one sequence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Targets {
+    /// Positions, ascending.
+    pub positions: Vec<u32>,
+    /// The original ids there.
+    pub ids: Vec<u32>,
+}
+
+/// The sequences of one update, or of a validation set: masked, with what to predict in each.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Examples {
+    /// The masked sequences. Each one's sample number is its place in here.
+    pub sequences: Vec<Sequence>,
+    /// What to predict, sequence by sequence.
+    pub targets: Vec<Targets>,
+}
+
+impl Examples {
+    /// Adds a masked sequence.
+    pub(crate) fn push(&mut self, masked: crate::masking::Masked) {
+        let sample = self.sequences.len() as u32;
+        self.sequences.push(Sequence::new(masked.ids, sample));
+        self.targets.push(Targets {
+            positions: masked.positions,
+            ids: masked.targets,
+        });
+    }
+
+    /// Returns how many tokens the encoder reads.
+    pub fn tokens(&self) -> usize {
+        self.sequences
+            .iter()
+            .map(|sequence| sequence.ids.len())
+            .sum()
+    }
+
+    /// Returns how many tokens are predicted.
+    pub fn predicted(&self) -> usize {
+        self.targets.iter().map(|targets| targets.ids.len()).sum()
+    }
+
+    /// Returns pieces of at most `size` sequences, in order; 0 stands for all.
+    pub fn parts(&self, size: usize) -> impl Iterator<Item = (&[Sequence], &[Targets])> {
+        let size = if size == 0 {
+            self.sequences.len().max(1)
+        } else {
+            size
+        };
+        self.sequences.chunks(size).zip(self.targets.chunks(size))
+    }
+}
+
+/// Gives the examples of each update.
+pub struct Feed<'a> {
+    blocks: &'a Blocks,
+    masker: Masker,
+    plan: Plan,
+    order: Stream,
+    epoch: Option<Epoch>,
+}
+
+/// The order of one epoch and the window of it that is in memory.
+struct Epoch {
+    number: u32,
+    rows: Vec<u32>,
+    /// The place of its first block in the order, and the blocks.
+    window: Option<(usize, BlockSet)>,
+}
+
+impl<'a> Feed<'a> {
+    /// A feed from `blocks`, of which there is at least one.
+    pub fn new(blocks: &'a Blocks, masker: Masker, plan: Plan, seed: u64) -> Self {
+        Self {
+            blocks,
+            masker,
+            plan,
+            order: Stream::new(seed, "order"),
+            epoch: None,
+        }
+    }
+
+    /// Returns the examples of update `step`, counted from 0.
+    ///
+    /// # Errors
+    /// When blocks cannot be read.
+    pub fn update(&mut self, step: u32) -> Result<Examples, StageError> {
+        let range = self.plan.sequences_of(step);
+        let copies = self.plan.copies as u64;
+        let mut examples = Examples::default();
+        for original in range.start / copies..range.end.div_ceil(copies) {
+            let (visit, row, ids) = self.original(original)?;
+            let masked = self.masker.copies(visit, row, &ids);
+            for (copy, masked) in (original * copies..).zip(masked) {
+                if range.contains(&copy) {
+                    examples.push(masked);
+                }
+            }
+        }
+        Ok(examples)
+    }
+
+    /// Returns epoch, row and ids of the original at a place in the run.
+    fn original(&mut self, original: u64) -> Result<(u32, u32, Vec<u32>), StageError> {
+        let blocks = self.blocks.len() as u64;
+        let number = u32::try_from(original / blocks).map_err(StageError::failed)?;
+        let place = (original % blocks) as usize;
+        let mut epoch = match self.epoch.take() {
+            Some(epoch) if epoch.number == number => epoch,
+            _ => Epoch {
+                number,
+                rows: permutation(&self.order, number, self.blocks.len())?,
+                window: None,
+            },
+        };
+        let (start, window) = match epoch.window.take() {
+            Some((start, window)) if (start..start + window.len()).contains(&place) => {
+                (start, window)
+            }
+            _ => {
+                let wanted =
+                    usize::try_from(self.plan.originals() - original).unwrap_or(usize::MAX);
+                let size = wanted
+                    .min(WINDOW_TOKENS / self.blocks.summary().length.max(1))
+                    .max(1);
+                let end = epoch.rows.len().min(place.saturating_add(size));
+                (place, self.blocks.read(&epoch.rows[place..end])?)
+            }
+        };
+        let found = (number, epoch.rows[place], window.get(place - start));
+        epoch.window = Some((start, window));
+        self.epoch = Some(epoch);
+        Ok(found)
+    }
+}
+
+/// Returns the order of the blocks in an epoch.
+fn permutation(stream: &Stream, epoch: u32, blocks: usize) -> Result<Vec<u32>, StageError> {
+    let mut rows: Vec<u32> = (0..u32::try_from(blocks).map_err(StageError::failed)?).collect();
+    stream.draws(epoch, 0, 0).shuffle(&mut rows);
+    Ok(rows)
+}

@@ -1,0 +1,84 @@
+//! Loss and gradient of one update, accumulated over micro-batches.
+//!
+//! The loss is the cross-entropy summed over *all* predicted tokens of the update, divided by their number (fairseq's
+//! `sample_size`). Sums are accumulated and divided once at the end, so micro-batches with more masked tokens weigh
+//! more, as they do in the full batch; a mean of micro-batch means would be another gradient.
+
+use contract::StageError;
+use encoder::{Batch, Encoder, Gradients, Mode, Sequence};
+
+use crate::feed::{Examples, Targets};
+
+/// Loss and gradients of an update.
+pub struct UpdateGradients {
+    /// Mean cross-entropy in nats over the predicted tokens.
+    pub loss: f64,
+    /// Gradients of that mean.
+    pub gradients: Gradients,
+}
+
+/// Returns loss and gradients over `examples`, with at most `micro_batch` sequences in memory at once (0: all), or
+/// `None` where nothing is predicted. Micro-batches without a predicted token contribute nothing and are passed over.
+///
+/// # Errors
+/// When a sequence does not fit the encoder, or a tensor operation fails.
+pub fn update_gradients(
+    encoder: &Encoder,
+    examples: &Examples,
+    micro_batch: usize,
+    mode: Mode,
+) -> Result<Option<UpdateGradients>, StageError> {
+    let mut sum = 0.0;
+    let mut accumulated: Option<Gradients> = None;
+    for (sequences, targets) in examples.parts(micro_batch) {
+        let (rows, ids, batch) = pack(encoder, sequences, targets)?;
+        if rows.is_empty() {
+            continue;
+        }
+        let hidden = encoder.forward(&batch, mode)?;
+        let loss = encoder.masked_lm_loss(&hidden, &rows, &ids)?;
+        sum += scalar(&loss)?;
+        let gradients = Gradients::of(&loss, encoder.parameters())?;
+        match &mut accumulated {
+            Some(total) => total.accumulate(&gradients)?,
+            None => accumulated = Some(gradients),
+        }
+    }
+    let Some(mut gradients) = accumulated else {
+        return Ok(None);
+    };
+    let predicted = examples.predicted() as f64;
+    gradients.scale(1.0 / predicted)?;
+    Ok(Some(UpdateGradients {
+        loss: sum / predicted,
+        gradients,
+    }))
+}
+
+/// Packs sequences and returns the packed rows to predict, the ids to predict there, and the batch.
+pub(crate) fn pack(
+    encoder: &Encoder,
+    sequences: &[Sequence],
+    targets: &[Targets],
+) -> Result<(Vec<u32>, Vec<u32>, Batch), StageError> {
+    let batch = Batch::pack(sequences, encoder.config())?;
+    let (mut rows, mut ids) = (Vec::new(), Vec::new());
+    for (sequence, targets) in targets.iter().enumerate() {
+        rows.extend(
+            targets
+                .positions
+                .iter()
+                .map(|&at| batch.row(sequence, at as usize)),
+        );
+        ids.extend_from_slice(&targets.ids);
+    }
+    Ok((rows, ids, batch))
+}
+
+/// Returns the value of a scalar.
+pub(crate) fn scalar(tensor: &candle_core::Tensor) -> Result<f64, StageError> {
+    tensor
+        .to_scalar::<f32>()
+        .map(f64::from)
+        .map_err(StageError::failed)
+}

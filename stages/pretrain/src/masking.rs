@@ -1,0 +1,171 @@
+//! Which tokens are hidden, what is shown instead, and which are predicted.
+//!
+//! This is fairseq's `mask_tokens_dataset.py` as DinkyTrain used it (lines 114–220): the count is exact up to a
+//! probabilistic rounding, ⌊rate · length + u⌋, positions are drawn without replacement over *all* positions, the marks
+//! of beginning and end included, and each visit to a sequence draws anew. Unlike there, a draw is a pure function of
+//! (seed, epoch, block): it does not depend on batch size, order, threads, or on what ran before.
+//!
+//! A [`Strategy`] says which places go together; everything else (counts, copies, replacement, targets) is common to all
+//! strategies.
+
+mod uniform;
+
+use kernels::{Draws, Stream};
+use serde::{Deserialize, Serialize};
+
+use crate::copies::Rates;
+
+/// Site of the numbers that decide counts and places; the replacement of position p is drawn at site p + 1.
+const SELECTION: u32 = 0;
+
+/// How the places to mask are chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Strategy {
+    /// Every token equally likely.
+    Uniform,
+}
+
+impl Strategy {
+    /// The names of all strategies, as parameters take them.
+    pub const NAMES: &'static [&'static str] = &["uniform"];
+
+    /// Returns disjoint sets of places below `of`, one for each size, each in random order (so that its first places are
+    /// a random subset of it). The sizes must not add up to more than `of`.
+    fn disjoint_sets(self, of: usize, sizes: &[usize], draws: &mut Draws) -> Vec<Vec<usize>> {
+        match self {
+            Self::Uniform => uniform::disjoint_sets(of, sizes, draws),
+        }
+    }
+}
+
+/// What a selected token is replaced with: `random` and `same` are shares of the selected tokens, the rest becomes
+/// `[MASK]`. BERT's 80-10-10 is `random` 0.1, `same` 0.1; the default of Wettig et al. is 0 and 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Replacement {
+    /// Share replaced with a token drawn uniformly from the vocabulary without its special tokens.
+    pub random: f64,
+    /// Share left as it is, and predicted all the same.
+    pub same: f64,
+}
+
+/// What masking needs to know of a vocabulary.
+#[derive(Clone, Debug)]
+pub struct Vocabulary {
+    mask: u32,
+    special: Vec<u32>,
+    ordinary: Vec<u32>,
+}
+
+impl Vocabulary {
+    /// A vocabulary of `size` tokens, of which `mask` is the mask and `special` are all special ones.
+    pub fn new(size: usize, mask: u32, special: &[u32]) -> Self {
+        let ordinary = (0..size as u32)
+            .filter(|id| !special.contains(id))
+            .collect();
+        Self {
+            mask,
+            special: special.to_vec(),
+            ordinary,
+        }
+    }
+}
+
+/// One copy of a sequence, ready to train on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Masked {
+    /// Token ids with the corrupted ones replaced.
+    pub ids: Vec<u32>,
+    /// Positions to predict, ascending.
+    pub positions: Vec<u32>,
+    /// The original ids at those positions.
+    pub targets: Vec<u32>,
+    /// How many positions were selected for corruption (kept and randomised ones included).
+    pub corrupted: usize,
+}
+
+/// Masks sequences. Everything that it draws is a function of the seed it was made with and of (visit, sample).
+#[derive(Clone, Debug)]
+pub struct Masker {
+    /// How places are chosen.
+    pub strategy: Strategy,
+    /// How many are corrupted and predicted.
+    pub rates: Rates,
+    /// What is shown instead.
+    pub replacement: Replacement,
+    /// Whether special tokens may be selected; if not, the rates are shares of the other tokens.
+    pub mask_special: bool,
+    /// The tokens.
+    pub vocabulary: Vocabulary,
+    /// Where the random numbers come from.
+    pub stream: Stream,
+}
+
+impl Masker {
+    /// Returns the [`Rates::copies`] masked copies of `ids` for the given visit (epoch) to sample (block).
+    pub fn copies(&self, visit: u32, sample: u32, ids: &[u32]) -> Vec<Masked> {
+        let candidates: Vec<usize> = (0..ids.len())
+            .filter(|&position| {
+                self.mask_special || !self.vocabulary.special.contains(&ids[position])
+            })
+            .collect();
+        let mut draws = self.stream.draws(visit, sample, SELECTION);
+        let counts = self.rates.counts(candidates.len(), draws.uniform());
+        let sets = self
+            .strategy
+            .disjoint_sets(candidates.len(), &counts.corrupted, &mut draws);
+        sets.into_iter()
+            .zip(counts.predicted)
+            .map(|(set, predicted)| {
+                let selected: Vec<usize> = set.into_iter().map(|place| candidates[place]).collect();
+                self.corrupt(visit, sample, ids, &selected, predicted)
+            })
+            .collect()
+    }
+
+    /// Corrupts the selected positions and predicts the first `predicted` of them.
+    fn corrupt(
+        &self,
+        visit: u32,
+        sample: u32,
+        ids: &[u32],
+        selected: &[usize],
+        predicted: usize,
+    ) -> Masked {
+        let mut masked = ids.to_vec();
+        for &position in selected {
+            let mut draws = self.stream.draws(visit, sample, position as u32 + 1);
+            masked[position] = self.replace(ids[position], &mut draws);
+        }
+        let mut positions = selected[..predicted].to_vec();
+        positions.sort_unstable();
+        Masked {
+            ids: masked,
+            targets: positions.iter().map(|&position| ids[position]).collect(),
+            positions: positions
+                .into_iter()
+                .map(|position| position as u32)
+                .collect(),
+            corrupted: selected.len(),
+        }
+    }
+
+    fn replace(&self, id: u32, draws: &mut Draws) -> u32 {
+        let u = draws.uniform();
+        if u < self.replacement.same {
+            id
+        } else if u < self.replacement.same + self.replacement.random {
+            // A vocabulary of special tokens alone has nothing to draw from.
+            if self.vocabulary.ordinary.is_empty() {
+                id
+            } else {
+                *draws.pick(&self.vocabulary.ordinary)
+            }
+        } else {
+            self.vocabulary.mask
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,136 @@
+//! How many sequences an update holds, how many updates there are, and which originals they show.
+//!
+//! When predicting more than is corrupted takes k copies of each sequence ([`Rates::copies`]), the publication leaves
+//! two questions open; both are parameters, and a run records its answers:
+//!
+//! * what `batch` counts: every copy, or originals that each bring all their k copies;
+//! * what `steps` counts: updates, or batches' worth of originals, so that each run sees the same text.
+//!
+//! The copies of the originals, in training order, are one long line; update s takes the next piece of it. So an update
+//! holds exactly the number of sequences asked for even where k does not divide it: the copies of an original that
+//! sits on the border are then shared by two updates.
+//!
+//! [`Rates::copies`]: crate::copies::Rates::copies
+
+use std::ops::Range;
+
+use serde::{Deserialize, Serialize};
+
+/// What the parameter `batch` counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BatchCounts {
+    /// Every copy: an update costs the same whatever the rates, and shows batch / k originals.
+    Copies,
+    /// Originals: an update shows the same text whatever the rates, and costs k times as much.
+    Originals,
+}
+
+/// What the parameter `steps` counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Updates {
+    /// Updates.
+    Fixed,
+    /// As many updates as it takes to show steps · batch originals, all copies of each.
+    PerOriginal,
+}
+
+/// The extent of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// Copies of each original: k.
+    pub copies: usize,
+    /// Sequences (copies counted) in each update.
+    pub sequences: usize,
+    /// Updates in all.
+    pub updates: u32,
+}
+
+impl Plan {
+    /// The plan for `steps` and `batch` as the user gave them.
+    pub fn new(
+        copies: usize,
+        steps: u32,
+        batch: usize,
+        batch_counts: BatchCounts,
+        updates: Updates,
+    ) -> Self {
+        let factor = copies as u32;
+        let (sequences, scaled) = match batch_counts {
+            BatchCounts::Copies => (batch, steps * factor),
+            BatchCounts::Originals => (batch * copies, steps),
+        };
+        let updates = match updates {
+            Updates::Fixed => steps,
+            Updates::PerOriginal => scaled,
+        };
+        Self {
+            copies,
+            sequences,
+            updates,
+        }
+    }
+
+    /// Returns the updates in which the learning rate rises: the nearest whole number to `share` of all.
+    pub fn warmup(&self, share: f64) -> u32 {
+        (share * f64::from(self.updates)).round() as u32
+    }
+
+    /// Returns the sequences of update `step` (from 0), counted over the whole run. Sequence i is copy i mod k of
+    /// original i div k.
+    pub fn sequences_of(&self, step: u32) -> Range<u64> {
+        let size = self.sequences as u64;
+        u64::from(step) * size..(u64::from(step) + 1) * size
+    }
+
+    /// Returns how many originals the run shows, one shown in part included.
+    pub fn originals(&self) -> u64 {
+        (u64::from(self.updates) * self.sequences as u64).div_ceil(self.copies as u64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_four_readings() {
+        use BatchCounts::{Copies, Originals};
+        use Updates::{Fixed, PerOriginal};
+        // (what counts) → sequences an update, updates, originals seen; 8 copies, 100 steps, batch 64.
+        for (batch_counts, updates, expected) in [
+            (Copies, Fixed, (64, 100, 800)),
+            (Copies, PerOriginal, (64, 800, 6400)),
+            (Originals, Fixed, (512, 100, 6400)),
+            (Originals, PerOriginal, (512, 100, 6400)),
+        ] {
+            let plan = Plan::new(8, 100, 64, batch_counts, updates);
+            assert_eq!((plan.sequences, plan.updates, plan.originals()), expected);
+        }
+    }
+
+    #[test]
+    fn one_copy_leaves_nothing_to_choose() {
+        let plain = Plan {
+            copies: 1,
+            sequences: 64,
+            updates: 100,
+        };
+        for batch_counts in [BatchCounts::Copies, BatchCounts::Originals] {
+            for updates in [Updates::Fixed, Updates::PerOriginal] {
+                assert_eq!(Plan::new(1, 100, 64, batch_counts, updates), plain);
+            }
+        }
+    }
+
+    #[test]
+    fn updates_cut_the_line_of_copies_without_gaps() {
+        let plan = Plan::new(3, 5, 10, BatchCounts::Copies, Updates::Fixed);
+        let all: Vec<u64> = (0..plan.updates)
+            .flat_map(|step| plan.sequences_of(step))
+            .collect();
+        assert_eq!(all, (0..50).collect::<Vec<_>>());
+        assert_eq!(plan.originals(), 17);
+    }
+}

@@ -1,0 +1,130 @@
+//! Perplexity on held-out blocks.
+//!
+//! Perplexity is e to the mean cross-entropy in nats over the predicted tokens. It is measured twice, on the same blocks
+//! with masks that never change (not between measurements, and not between runs with other seeds):
+//!
+//! * as the run corrupts: its strategy, corruption rate and replacement, with every corrupted token predicted;
+//! * at 15 %: a yardstick common to all runs, uniform over all positions, always `[MASK]`.
+
+use contract::StageError;
+use encoder::{Encoder, Mode};
+use kernels::Stream;
+use tokenize::Blocks;
+
+use crate::copies::Rates;
+use crate::feed::Examples;
+use crate::loss::{pack, scalar};
+use crate::masking::{Masker, Replacement, Strategy};
+
+/// Sequences that go through the encoder at once.
+const SEQUENCES: usize = 32;
+/// Predicted tokens whose vocabulary scores are in memory at once.
+const ROWS: usize = 1024;
+/// The common rate.
+const YARDSTICK: f64 = 0.15;
+
+/// A perplexity.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Perplexity {
+    /// e to the mean cross-entropy in nats.
+    pub value: f64,
+    /// Tokens that the mean is over.
+    pub predicted: u64,
+}
+
+/// Both perplexities at one time.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Perplexities {
+    /// As the run corrupts.
+    pub own: Perplexity,
+    /// At 15 %.
+    pub yardstick: Perplexity,
+}
+
+/// Held-out examples, masked once and for all.
+pub struct Validation {
+    own: Examples,
+    yardstick: Examples,
+}
+
+impl Validation {
+    /// Masks `count` blocks (all, if there are fewer), spread evenly over `blocks`. `masker` says how the run corrupts.
+    ///
+    /// # Errors
+    /// When there is no block, blocks cannot be read, or nothing is predicted in any.
+    pub fn new(blocks: &Blocks, masker: &Masker, count: usize) -> Result<Self, StageError> {
+        let (all, count) = (blocks.len(), count.min(blocks.len()));
+        let rows: Vec<u32> = (0..count)
+            .map(|place| u32::try_from(place as u64 * all as u64 / count as u64))
+            .collect::<Result<_, _>>()
+            .map_err(StageError::failed)?;
+        let read = blocks.read(&rows)?;
+        let stream = Stream::new(0, "validation mask");
+        let own = Masker {
+            rates: Rates::equal(masker.rates.corrupt),
+            stream,
+            ..masker.clone()
+        };
+        let yardstick = Masker {
+            strategy: Strategy::Uniform,
+            rates: Rates::equal(YARDSTICK),
+            replacement: Replacement::default(),
+            mask_special: true,
+            ..own.clone()
+        };
+        let examples = |masker: &Masker| {
+            let mut examples = Examples::default();
+            for (place, &row) in rows.iter().enumerate() {
+                for masked in masker.copies(0, row, &read.get(place)) {
+                    examples.push(masked);
+                }
+            }
+            examples
+        };
+        let this = Self {
+            own: examples(&own),
+            yardstick: examples(&yardstick),
+        };
+        if this.own.predicted() == 0 || this.yardstick.predicted() == 0 {
+            return Err(StageError::input(
+                "validation_blocks",
+                format!("no token is predicted in {count} validation blocks"),
+                "raise validation_blocks, or set more of the corpus aside for validation",
+            ));
+        }
+        Ok(this)
+    }
+
+    /// Measures an encoder.
+    ///
+    /// # Errors
+    /// When a sequence does not fit the encoder, a tensor operation fails, or a perplexity is not finite.
+    pub fn measure(&self, encoder: &Encoder) -> Result<Perplexities, StageError> {
+        Ok(Perplexities {
+            own: perplexity(encoder, &self.own)?,
+            yardstick: perplexity(encoder, &self.yardstick)?,
+        })
+    }
+}
+
+fn perplexity(encoder: &Encoder, examples: &Examples) -> Result<Perplexity, StageError> {
+    let mut sum = 0.0;
+    for (sequences, targets) in examples.parts(SEQUENCES) {
+        let (rows, ids, batch) = pack(encoder, sequences, targets)?;
+        let hidden = encoder.forward(&batch, Mode::Evaluate)?.detach();
+        for (rows, ids) in rows.chunks(ROWS).zip(ids.chunks(ROWS)) {
+            sum += scalar(&encoder.masked_lm_loss(&hidden, rows, ids)?)?;
+        }
+    }
+    let predicted = examples.predicted();
+    let value = (sum / predicted as f64).exp();
+    if !value.is_finite() {
+        return Err(StageError::failed(format!(
+            "the validation perplexity is not finite: {sum} nats over {predicted} tokens"
+        )));
+    }
+    Ok(Perplexity {
+        value,
+        predicted: predicted as u64,
+    })
+}

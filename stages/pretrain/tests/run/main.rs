@@ -1,0 +1,10 @@
+//! Whole runs of the stage on small synthetic blocks.
+
+#![allow(clippy::unwrap_used)]
+
+mod accumulation;
+mod artifact;
+mod feed;
+mod resume;
+mod threads;
+mod training;

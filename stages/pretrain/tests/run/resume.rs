@@ -1,0 +1,79 @@
+//! A run that was stopped ends with the bytes of one that was not.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use contract::{Context, Event, Observer, StageError};
+use serde_json::{Value, json};
+
+use crate::artifact::{assert_same, run, run_in, tokens};
+
+/// Asks for a stop once so many steps are done.
+struct StopAfter(u64, Arc<AtomicBool>);
+
+impl Observer for StopAfter {
+    fn observe(&self, event: &Event) {
+        if matches!(event, Event::Progress { done, .. } if *done == self.0) {
+            self.1.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+fn stopped_after(folder: &Path, tokens: &Path, steps: u64, given: Value) {
+    let stop = Arc::new(AtomicBool::new(false));
+    let context = Context::in_folder(folder)
+        .unwrap()
+        .with_observer(Box::new(StopAfter(steps, Arc::clone(&stop))))
+        .with_stop(stop);
+    let stopped = run_in(&context, tokens, given);
+    assert!(
+        matches!(stopped, Err(StageError::Interrupted)),
+        "{stopped:?}"
+    );
+}
+
+fn parameters() -> Value {
+    json!({
+        "validate_every": 2,
+        "checkpoint_every": 2,
+        "clip": 1.0,
+        "masking": {"corrupt": 0.1, "predict": 0.3, "random": 0.1, "same": 0.1},
+    })
+}
+
+#[test]
+fn an_interruption_leaves_no_trace_in_the_artifact() {
+    let tokens = tokens(30);
+    let straight = run(tokens.path(), parameters()).unwrap();
+    for steps in [3, 6] {
+        let folder = tempfile::tempdir().unwrap();
+        stopped_after(folder.path(), tokens.path(), steps, parameters());
+        run_in(
+            &Context::in_folder(folder.path()).unwrap(),
+            tokens.path(),
+            parameters(),
+        )
+        .unwrap();
+        assert_same(straight.path(), folder.path());
+    }
+}
+
+/// A kill leaves the last regular checkpoint, some updates back: as when the newest is lost.
+#[test]
+fn updates_after_the_last_checkpoint_are_made_again() {
+    let tokens = tokens(30);
+    let straight = run(tokens.path(), parameters()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    stopped_after(folder.path(), tokens.path(), 5, parameters());
+    fs::remove_dir_all(folder.path().join("checkpoints/after-0000000005")).unwrap();
+    assert!(folder.path().join("checkpoints/after-0000000004").exists());
+    run_in(
+        &Context::in_folder(folder.path()).unwrap(),
+        tokens.path(),
+        parameters(),
+    )
+    .unwrap();
+    assert_same(straight.path(), folder.path());
+}

@@ -1,0 +1,53 @@
+//! The number of threads changes no byte.
+//!
+//! The thread count of the arithmetic is fixed when a process starts, so each run has a process of its own.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use contract::Context;
+use serde_json::json;
+
+use crate::artifact::{assert_same, run_in, tokens};
+
+const TOKENS: &str = "PRETRAIN_TEST_TOKENS";
+const FOLDER: &str = "PRETRAIN_TEST_FOLDER";
+
+#[test]
+fn one_thread_and_two_give_the_same_bytes() {
+    let tokens = tokens(40);
+    let folders = [1, 2].map(|threads| {
+        let folder = tempfile::tempdir().unwrap();
+        let output = Command::new(env::current_exe().unwrap())
+            .args([
+                "threads::a_run_in_a_process_of_its_own",
+                "--exact",
+                "--ignored",
+            ])
+            .env("RAYON_NUM_THREADS", threads.to_string())
+            .env(TOKENS, tokens.path())
+            .env(FOLDER, folder.path())
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stdout)
+        );
+        folder
+    });
+    assert_same(folders[0].path(), folders[1].path());
+}
+
+/// Does nothing unless the test above started it.
+#[test]
+#[ignore = "started by one_thread_and_two_give_the_same_bytes"]
+fn a_run_in_a_process_of_its_own() {
+    let (Some(tokens), Some(folder)) = (env::var_os(TOKENS), env::var_os(FOLDER)) else {
+        return;
+    };
+    let context = Context::in_folder(Path::new(&folder)).unwrap();
+    let given = json!({"steps": 3, "batch": 32, "size": "tiny"});
+    run_in(&context, &PathBuf::from(tokens), given).unwrap();
+}

@@ -1,0 +1,253 @@
+//! What a run gives, and when it refuses.
+
+use std::fs;
+use std::path::Path;
+
+use contract::{ArtifactType, Context, Stage, StageError};
+use encoder::Encoder;
+use pretrain::log::Log;
+use pretrain::{Parameters, PretrainStage};
+use serde_json::{Value, json};
+
+use crate::artifact::{
+    LENGTH, VOCABULARY, blocks, files, params, run, run_in, tokens, write_tokens,
+};
+
+fn log(folder: &Path) -> Log {
+    Log::read(&folder.join("output")).unwrap()
+}
+
+fn recipe(folder: &Path) -> Value {
+    serde_json::from_slice(&files(folder)["recipe.json"]).unwrap()
+}
+
+fn refused(tokens: &Path, given: Value) -> StageError {
+    run(tokens, given).map(|_| ()).unwrap_err()
+}
+
+#[test]
+fn the_artifact_is_declared_and_complete() {
+    let signature = PretrainStage.signature();
+    assert_eq!(
+        (signature.output, signature.numeric),
+        (ArtifactType::Encoder, true)
+    );
+    let tokens = tokens(10);
+    let folder = run(tokens.path(), json!({"steps": 2})).unwrap();
+    let files = files(folder.path());
+    let names: Vec<_> = files.keys().map(String::as_str).collect();
+    assert_eq!(
+        names,
+        [
+            "config.json",
+            "log.parquet",
+            "model.safetensors",
+            "recipe.json",
+            "scores.parquet",
+            "special_tokens_map.json",
+            "tokenizer.json",
+            "tokenizer_config.json",
+            "validation.parquet",
+            "vocab.txt",
+        ]
+    );
+    Encoder::load(&folder.path().join("output")).unwrap();
+}
+
+#[test]
+fn the_loss_falls_well_below_chance() {
+    let tokens = tokens(200);
+    for layer_norm in ["pre", "post"] {
+        let given = json!({
+            "layer_norm": layer_norm, "steps": 150, "batch": 24, "lr": 5e-3, "dropout": 0.0,
+            "attention_dropout": 0.0, "validate_every": 75, "validation_blocks": 20,
+            "masking": {"corrupt": 0.3, "mask_special": false},
+        });
+        let folder = run(tokens.path(), given).unwrap();
+        let log = log(folder.path());
+        let chance = (VOCABULARY as f64).ln();
+        assert!(
+            (log.training[0].loss - chance).abs() < 0.3,
+            "{}",
+            log.training[0].loss
+        );
+        let last = &log.training[130..];
+        let mean = last.iter().map(|row| row.loss).sum::<f64>() / last.len() as f64;
+        // Two words a topic leave ln 2 = 0.69; without context it is ln 40 = 3.69.
+        assert!(mean < 1.5, "{layer_norm}: {mean}");
+        let steps: Vec<_> = log.validation.iter().map(|row| row.step).collect();
+        assert_eq!(steps, [75, 150]);
+        let scores = metrics::scores::read(&folder.path().join("output")).unwrap();
+        assert_eq!(scores[0].name, "perplexity");
+        assert!(
+            scores[0].main && scores[0].value < 4.5,
+            "{}",
+            scores[0].value
+        );
+        assert_eq!(scores[0].value, log.validation[1].perplexity);
+        assert_eq!(scores[1].value, log.validation[1].perplexity_15);
+    }
+}
+
+#[test]
+fn no_updates_give_the_encoder_as_it_was_initialised() {
+    let tokens = tokens(10);
+    let folder = run(tokens.path(), json!({"steps": 0, "seed": 9})).unwrap();
+    let parameters: Parameters = params(json!({"steps": 0, "seed": 9})).parse().unwrap();
+    let fresh = tempfile::tempdir().unwrap();
+    Encoder::new(parameters.config(VOCABULARY, 0), 9)
+        .unwrap()
+        .save(fresh.path())
+        .unwrap();
+    let weights = fs::read(fresh.path().join("model.safetensors")).unwrap();
+    assert_eq!(files(folder.path())["model.safetensors"], weights);
+    let scores = metrics::scores::read(&folder.path().join("output")).unwrap();
+    for score in scores {
+        // A guess among all tokens, give or take what random weights do.
+        assert!(
+            (score.value / VOCABULARY as f64).ln().abs() < 0.3,
+            "{score:?}"
+        );
+    }
+    assert!(log(folder.path()).training.is_empty());
+}
+
+#[test]
+fn copies_are_counted_and_recorded() {
+    let tokens = tokens(30);
+    let masking = |batch_counts: &str, updates: &str| {
+        json!({
+            "steps": 2, "batch": 6,
+            "masking": {
+                "corrupt": 0.1, "predict": 0.4, "batch_counts": batch_counts, "updates": updates,
+            },
+        })
+    };
+    for (batch_counts, updates, sequences, steps, originals) in [
+        ("copies", "fixed", 6, 2, 3),
+        ("copies", "per-original", 6, 8, 12),
+        ("originals", "fixed", 24, 2, 12),
+    ] {
+        let folder = run(tokens.path(), masking(batch_counts, updates)).unwrap();
+        let recipe = recipe(folder.path());
+        let derived = &recipe["derived"];
+        assert_eq!(derived["copies"], 4);
+        assert_eq!(derived["sequences_per_update"], sequences);
+        assert_eq!(derived["updates"], steps);
+        assert_eq!(derived["originals_seen"], originals);
+        assert_eq!(
+            recipe["parameters"]["masking"]["batch_counts"],
+            batch_counts
+        );
+        assert_eq!(recipe["parameters"]["masking"]["updates"], updates);
+        assert_eq!(recipe["parameters"]["beta2"], 0.98);
+        let log = log(folder.path());
+        assert_eq!(log.training.len(), steps);
+        for row in &log.training {
+            assert!(row.tokens <= sequences * LENGTH as i64);
+            let rate = row.predicted_tokens as f64 / row.tokens as f64;
+            assert!(
+                (0.05..0.15).contains(&rate),
+                "one copy predicts what it corrupts: {rate}"
+            );
+        }
+    }
+}
+
+#[test]
+fn micro_batches_change_neither_targets_nor_dropout() {
+    let tokens = tokens(30);
+    let whole = run(tokens.path(), json!({"masking": {"corrupt": 0.2}})).unwrap();
+    let parts = run(
+        tokens.path(),
+        json!({"masking": {"corrupt": 0.2}, "micro_batch": 3}),
+    )
+    .unwrap();
+    for (one, other) in log(whole.path())
+        .training
+        .iter()
+        .zip(&log(parts.path()).training)
+    {
+        assert_eq!(
+            (one.predicted_tokens, one.tokens),
+            (other.predicted_tokens, other.tokens)
+        );
+        assert!((one.loss - other.loss).abs() < 1e-4, "{one:?} {other:?}");
+    }
+}
+
+#[test]
+fn another_seed_is_another_run() {
+    let tokens = tokens(30);
+    let weights = |seed: u64| {
+        files(
+            run(tokens.path(), json!({"steps": 1, "seed": seed}))
+                .unwrap()
+                .path(),
+        )
+        .remove("model.safetensors")
+        .unwrap()
+    };
+    assert_eq!(weights(1), weights(1));
+    assert_ne!(weights(1), weights(2));
+}
+
+#[test]
+fn a_parameter_without_gradient_stops_the_run_before_it_starts() {
+    // So much dropout that nothing of the embeddings comes through.
+    let tokens = tokens(10);
+    let folder = tempfile::tempdir().unwrap();
+    let context = Context::in_folder(folder.path()).unwrap();
+    let error = run_in(&context, tokens.path(), json!({"dropout": 0.999_999_9})).unwrap_err();
+    assert!(matches!(error, StageError::Failed(_)), "{error}");
+    assert!(error.to_string().contains("position_embeddings"), "{error}");
+    assert_eq!(fs::read_dir(context.output()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_diverged_run_names_the_update() {
+    let tokens = tokens(10);
+    let error = refused(tokens.path(), json!({"lr": 1e37, "warmup": 0.0}));
+    assert!(
+        error.to_string().contains("of update 2 is not finite"),
+        "{error}"
+    );
+}
+
+#[test]
+fn what_the_data_cannot_give_is_an_error_of_the_input() {
+    let long = tokens(10);
+    let error = refused(long.path(), json!({"max_positions": LENGTH - 1}));
+    assert!(
+        error
+            .to_string()
+            .contains("max_positions: the blocks are up to 16"),
+        "{error}"
+    );
+
+    // So low a rate that nothing is ever selected; then so low that most single blocks have nothing to predict.
+    let never = refused(long.path(), json!({"masking": {"corrupt": 1e-6}}));
+    assert!(
+        never
+            .to_string()
+            .contains("no token is predicted in 10 validation"),
+        "{never}"
+    );
+    let rarely = refused(
+        long.path(),
+        json!({"batch": 1, "masking": {"corrupt": 0.02}}),
+    );
+    assert!(
+        rarely.to_string().contains("has no token to predict"),
+        "{rarely}"
+    );
+    assert!(never.remedy().is_some() && rarely.remedy().is_some());
+
+    let empty = tempfile::tempdir().unwrap();
+    write_tokens(empty.path(), &blocks(3, 1), &[]);
+    let error = refused(empty.path(), json!({}));
+    assert!(
+        error.to_string().contains("there is no validation block"),
+        "{error}"
+    );
+}
