@@ -1,0 +1,116 @@
+//! A task's examples as token ids.
+
+use benchmarks::{Example, Task};
+use contract::StageError;
+use encoder::{Config, Sequence};
+use kernels::Stream;
+use tokenize::Tokenizer;
+
+/// An example as the encoder reads it: `[CLS] first [SEP]` or `[CLS] first [SEP] second [SEP]`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Encoded {
+    pub(crate) ids: Vec<u32>,
+    /// Empty where the encoder has a single token type.
+    pub(crate) token_types: Vec<u32>,
+    pub(crate) label: f64,
+}
+
+impl Encoded {
+    /// Returns the example as sample number `sample` of its update.
+    pub(crate) fn sequence(&self, sample: u32) -> Sequence {
+        Sequence {
+            ids: self.ids.clone(),
+            token_types: self.token_types.clone(),
+            sample,
+        }
+    }
+}
+
+/// Turns sentences into ids for one encoder.
+pub(crate) struct Reader<'a> {
+    tokenizer: &'a Tokenizer,
+    max_length: usize,
+    has_types: bool,
+}
+
+impl<'a> Reader<'a> {
+    /// Reads for an encoder of that configuration, cutting examples at `max_length` tokens (0: where positions end).
+    ///
+    /// # Errors
+    /// When the encoder has fewer positions than that, or fewer tokens than the tokenizer.
+    pub(crate) fn new(
+        tokenizer: &'a Tokenizer,
+        config: &Config,
+        max_length: usize,
+    ) -> Result<Self, StageError> {
+        let positions = config.max_length();
+        if max_length > positions {
+            return Err(StageError::input(
+                "max_length",
+                format!("{max_length} tokens, but the encoder has {positions} positions"),
+                format!("give at most {positions}, or 0 for all"),
+            ));
+        }
+        if tokenizer.vocabulary() > config.vocab_size {
+            return Err(StageError::input(
+                "encoder",
+                format!(
+                    "its tokenizer has {} tokens, its embedding {}",
+                    tokenizer.vocabulary(),
+                    config.vocab_size
+                ),
+                "give the folder of an encoder with its own tokenizer",
+            ));
+        }
+        Ok(Self {
+            tokenizer,
+            max_length: if max_length == 0 {
+                positions
+            } else {
+                max_length
+            },
+            has_types: config.type_vocab_size >= 2,
+        })
+    }
+
+    pub(crate) fn read(&self, examples: &[Example]) -> Vec<Encoded> {
+        examples
+            .iter()
+            .map(|example| self.encode(example))
+            .collect()
+    }
+
+    fn encode(&self, example: &Example) -> Encoded {
+        let limit = Some(self.max_length);
+        let (ids, token_types) = match &example.sentence2 {
+            None => (self.tokenizer.single(&example.sentence1, limit), Vec::new()),
+            Some(second) => self.tokenizer.pair(&example.sentence1, second, limit),
+        };
+        Encoded {
+            ids,
+            token_types: if self.has_types {
+                token_types
+            } else {
+                Vec::new()
+            },
+            label: example.label,
+        }
+    }
+}
+
+/// Keeps `train` training examples, drawn once and for all (no seed of a run changes them) and in the file's order, and
+/// the first `validation` of each development split. 0 keeps all.
+pub(crate) fn limit(task: &mut Task, train: usize, validation: usize) {
+    if train > 0 && train < task.train.len() {
+        let mut draws = Stream::new(0, "training examples").draws(0, 0, 0);
+        let mut kept = draws.choose(task.train.len(), train);
+        kept.sort_unstable();
+        task.train = kept.iter().map(|&at| task.train[at].clone()).collect();
+    }
+    if validation > 0 {
+        task.validation.truncate(validation);
+        if let Some(mismatched) = &mut task.validation_mismatched {
+            mismatched.truncate(validation);
+        }
+    }
+}

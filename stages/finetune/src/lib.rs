@@ -1,0 +1,23 @@
+//! Fine-tuning on GLUE tasks.
+//!
+//! An encoder with a fresh classification head is trained on a task's training split; the weights after the last update
+//! are scored on its development split with the official metrics (Wettig et al.'s `finetune_glue.sh` scores the last
+//! checkpoint, too).
+//!
+//! * `parameters` declares what a run can be told, with the defaults of that script;
+//! * `examples` turns sentences and pairs into token ids;
+//! * `order` says which examples an update holds, from the seed alone;
+//! * `model` is encoder and head, with the losses of classification and regression;
+//! * `train` is the loop, `checkpoint` lets a killed run go on, `predictions` writes what was predicted.
+
+mod checkpoint;
+mod examples;
+mod model;
+mod order;
+mod parameters;
+mod predictions;
+mod stage;
+mod train;
+
+pub use parameters::Parameters;
+pub use stage::FinetuneStage;

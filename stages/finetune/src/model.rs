@@ -1,0 +1,106 @@
+//! Encoder and head, with the losses of both kinds of task.
+
+use benchmarks::{Kind, Task};
+use candle_core::{Device, Tensor};
+use contract::StageError;
+use encoder::{Batch, ClassificationHead, Encoder, Gradients, Mode, Parameters, ops};
+
+use crate::examples::Encoded;
+
+/// Examples that are predicted at a time.
+const PREDICTED_AT_ONCE: usize = 64;
+
+/// An encoder with a classification head. The head for masked tokens is left behind: it is not trained.
+pub(crate) struct Model {
+    encoder: Encoder,
+    head: ClassificationHead,
+    parameters: Parameters,
+    kind: Kind,
+}
+
+impl Model {
+    /// Puts a fresh head for `task` on the encoder; `seed` decides its weights.
+    pub(crate) fn new(encoder: Encoder, task: &Task, seed: u64) -> Result<Self, StageError> {
+        let head = ClassificationHead::new(encoder.config(), task.outputs(), seed)?;
+        let mut parameters = encoder.body();
+        parameters.extend(head.parameters());
+        Ok(Self {
+            encoder,
+            head,
+            parameters,
+            kind: task.kind,
+        })
+    }
+
+    /// Returns what is trained.
+    pub(crate) fn parameters(&self) -> &Parameters {
+        &self.parameters
+    }
+
+    /// Returns the mean loss over the examples (cross-entropy in nats, or squared error) and its gradients.
+    pub(crate) fn loss(
+        &self,
+        examples: &[&Encoded],
+        mode: Mode,
+    ) -> Result<(f64, Gradients), StageError> {
+        let outputs = self.outputs(examples, mode)?;
+        let sum = match self.kind {
+            Kind::Classification => {
+                let classes: Vec<u32> = examples.iter().map(|e| e.label as u32).collect();
+                ops::cross_entropy(&outputs, &classes)?
+            }
+            Kind::Regression => squared_error(&outputs, examples).map_err(StageError::failed)?,
+        };
+        let count = examples.len() as f64;
+        let loss = sum.to_scalar::<f32>().map_err(StageError::failed)?;
+        let mut gradients = Gradients::of(&sum, &self.parameters)?;
+        gradients.scale(1.0 / count)?;
+        Ok((f64::from(loss) / count, gradients))
+    }
+
+    /// Returns the prediction for each example: the class with the highest score (the first of equals), or the number.
+    pub(crate) fn predict(&self, examples: &[Encoded]) -> Result<Vec<f64>, StageError> {
+        let mut predictions = Vec::with_capacity(examples.len());
+        for part in examples.chunks(PREDICTED_AT_ONCE) {
+            let part: Vec<&Encoded> = part.iter().collect();
+            let outputs = self.outputs(&part, Mode::Evaluate)?;
+            for row in outputs.to_vec2::<f32>().map_err(StageError::failed)? {
+                if row.iter().any(|score| !score.is_finite()) {
+                    return Err(StageError::failed(
+                        "a prediction is not finite: the run has diverged; lower lr or set clip",
+                    ));
+                }
+                predictions.push(match self.kind {
+                    Kind::Classification => highest(&row) as f64,
+                    Kind::Regression => f64::from(row[0]),
+                });
+            }
+        }
+        Ok(predictions)
+    }
+
+    /// Returns `[examples, outputs]`.
+    fn outputs(&self, examples: &[&Encoded], mode: Mode) -> Result<Tensor, StageError> {
+        let sequences: Vec<_> = (0..).zip(examples).map(|(n, e)| e.sequence(n)).collect();
+        let batch = Batch::pack(&sequences, self.encoder.config())?;
+        let hidden = self.encoder.forward(&batch, mode)?;
+        Ok(self.head.forward(&hidden, &batch, mode)?)
+    }
+}
+
+/// Returns the sum of squared differences between the single output and the label.
+fn squared_error(outputs: &Tensor, examples: &[&Encoded]) -> candle_core::Result<Tensor> {
+    let labels: Vec<f32> = examples.iter().map(|e| e.label as f32).collect();
+    let labels = Tensor::new(labels, &Device::Cpu)?;
+    (outputs.squeeze(1)? - labels)?.sqr()?.sum_all()
+}
+
+fn highest(row: &[f32]) -> usize {
+    let mut best = 0;
+    for (class, &score) in row.iter().enumerate() {
+        if score > row[best] {
+            best = class;
+        }
+    }
+    best
+}

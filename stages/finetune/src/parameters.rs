@@ -1,0 +1,249 @@
+//! What a fine-tuning run can be told: the fields of the stage, their defaults, and the rules between them.
+//!
+//! Defaults are those of Wettig et al.'s `finetune_glue.sh`: Adam (0.9, 0.98), epsilon 1e-6, decay 0.1, dropout 0.1,
+//! 6 % warm-up, no clipping. Their learning rate, batch and epochs come from a grid per task and have no default.
+
+use contract::{ArtifactType, Default, Field, FieldType, Problem};
+use encoder::{AdamWOptions, DecayGroup};
+use serde::Deserialize;
+
+/// All parameters of a run.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Parameters {
+    /// Decides the head's initial weights, the order of the examples, and dropout.
+    pub seed: u64,
+    /// Passes over the training examples.
+    pub epochs: u32,
+    /// Examples an update.
+    pub batch: usize,
+    /// Peak learning rate.
+    pub lr: f64,
+    /// Share of the updates in which the learning rate rises.
+    pub warmup: f64,
+    /// Decay of AdamW's first moment.
+    pub beta1: f64,
+    /// Decay of AdamW's second moment.
+    pub beta2: f64,
+    /// Added to the root of AdamW's second moment.
+    pub epsilon: f64,
+    /// Decoupled weight decay.
+    pub weight_decay: f64,
+    /// Which parameters decay.
+    pub decay: Decay,
+    /// Largest gradient norm; 0 switches clipping off.
+    pub clip: f64,
+    /// Dropout probability of embeddings, sub-layer outputs and the head.
+    pub dropout: f64,
+    /// Dropout probability of attention weights.
+    pub attention_dropout: f64,
+    /// Tokens at which examples are cut; 0 stands for all that the encoder has positions for.
+    pub max_length: usize,
+    /// Training examples to use, the same for every seed; 0 stands for all.
+    pub train_examples: usize,
+    /// Development examples to score; 0 stands for all.
+    pub eval_examples: usize,
+    /// Updates between checkpoints.
+    pub checkpoint_every: u32,
+}
+
+/// Which parameters decay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Decay {
+    /// All (Wettig et al.).
+    All,
+    /// All but biases and layer normalisation (Izsak et al.).
+    NoBiasOrNorm,
+}
+
+impl Parameters {
+    /// Returns the optimiser's settings.
+    pub fn optimizer(&self) -> AdamWOptions {
+        AdamWOptions {
+            beta1: self.beta1,
+            beta2: self.beta2,
+            epsilon: self.epsilon,
+            weight_decay: self.weight_decay,
+            decay: match self.decay {
+                Decay::All => DecayGroup::All,
+                Decay::NoBiasOrNorm => DecayGroup::NoBiasOrNorm,
+            },
+        }
+    }
+
+    /// Returns all that no single field can say.
+    pub fn check(&self) -> Vec<Problem> {
+        let below_one = [
+            ("dropout", self.dropout),
+            ("attention_dropout", self.attention_dropout),
+            ("beta1", self.beta1),
+            ("beta2", self.beta2),
+        ];
+        let above_zero = [("epsilon", self.epsilon), ("lr", self.lr)];
+        let mut problems = Vec::new();
+        for (path, value) in below_one.into_iter().filter(|(_, value)| *value >= 1.0) {
+            problems.push(Problem::value(path, format!("{value} is not below 1")));
+        }
+        for (path, value) in above_zero.into_iter().filter(|(_, value)| *value <= 0.0) {
+            problems.push(Problem::value(path, format!("{value} is not above 0")));
+        }
+        if (1..4).contains(&self.max_length) {
+            problems.push(
+                Problem::value(
+                    "max_length",
+                    format!("{} tokens hold no example", self.max_length),
+                )
+                .with_help(
+                    "a pair takes three special tokens and at least one other; 0 cuts nothing",
+                ),
+            );
+        }
+        problems
+    }
+}
+
+/// A share.
+const SHARE: FieldType = FieldType::Number { min: 0.0, max: 1.0 };
+/// A number that is not negative.
+const POSITIVE: FieldType = FieldType::Number {
+    min: 0.0,
+    max: f64::MAX,
+};
+
+const fn at_least(min: i64) -> FieldType {
+    FieldType::Integer { min, max: i64::MAX }
+}
+
+const fn field(
+    name: &'static str,
+    takes: FieldType,
+    default: Default,
+    about: &'static str,
+) -> Field {
+    Field {
+        name,
+        takes,
+        default,
+        about,
+    }
+}
+
+/// The stage's fields.
+pub(crate) const FIELDS: &[Field] = &[
+    field(
+        "encoder",
+        FieldType::Input(ArtifactType::Encoder),
+        Default::Required,
+        "The encoder to start from.",
+    ),
+    field(
+        "data",
+        FieldType::Input(ArtifactType::Benchmark),
+        Default::Required,
+        "The task's examples.",
+    ),
+    field(
+        "seed",
+        at_least(0),
+        Default::Integer(0),
+        "Decides the head's initial weights, the order of the examples, and dropout.",
+    ),
+    field(
+        "epochs",
+        FieldType::Integer { min: 0, max: 1000 },
+        Default::Required,
+        "Passes over the training examples.",
+    ),
+    field(
+        "batch",
+        FieldType::Integer {
+            min: 1,
+            max: 65_536,
+        },
+        Default::Required,
+        "Examples an update.",
+    ),
+    field("lr", POSITIVE, Default::Required, "Peak learning rate."),
+    field(
+        "warmup",
+        SHARE,
+        Default::Number(0.06),
+        "Share of the updates in which the learning rate rises.",
+    ),
+    field(
+        "beta1",
+        SHARE,
+        Default::Number(0.9),
+        "Decay of AdamW's first moment.",
+    ),
+    field(
+        "beta2",
+        SHARE,
+        Default::Number(0.98),
+        "Decay of AdamW's second moment.",
+    ),
+    field(
+        "epsilon",
+        POSITIVE,
+        Default::Number(1e-6),
+        "Added to the root of AdamW's second moment.",
+    ),
+    field(
+        "weight_decay",
+        POSITIVE,
+        Default::Number(0.1),
+        "Decoupled weight decay per unit of learning rate.",
+    ),
+    field(
+        "decay",
+        FieldType::Choice(&["all", "no-bias-or-norm"]),
+        Default::Text("all"),
+        "Which parameters decay.",
+    ),
+    field(
+        "clip",
+        POSITIVE,
+        Default::Number(0.0),
+        "Largest gradient norm; 0 switches clipping off.",
+    ),
+    field(
+        "dropout",
+        SHARE,
+        Default::Number(0.1),
+        "Dropout probability of embeddings, sub-layer outputs and the head.",
+    ),
+    field(
+        "attention_dropout",
+        SHARE,
+        Default::Number(0.1),
+        "Dropout probability of attention weights.",
+    ),
+    field(
+        "max_length",
+        at_least(0),
+        Default::Integer(0),
+        "Tokens at which examples are cut; 0 stands for all that the encoder has positions for.",
+    ),
+    field(
+        "train_examples",
+        at_least(0),
+        Default::Integer(0),
+        "Training examples to use, the same for every seed; 0 stands for all.",
+    ),
+    field(
+        "eval_examples",
+        at_least(0),
+        Default::Integer(0),
+        "Development examples to score, the first of the split; 0 stands for all.",
+    ),
+    field(
+        "checkpoint_every",
+        FieldType::Integer {
+            min: 1,
+            max: 1_000_000,
+        },
+        Default::Integer(500),
+        "Updates between checkpoints.",
+    ),
+];

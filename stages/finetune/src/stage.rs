@@ -1,0 +1,43 @@
+//! The stage kind `finetune`.
+
+use contract::{ArtifactType, Context, Inputs, Params, Problem, Signature, Stage, StageError};
+use encoder::with_deep_stack;
+
+use crate::parameters::{FIELDS, Parameters};
+use crate::train::train;
+
+/// Trains an encoder on a GLUE task and scores it on the development split.
+#[derive(Clone, Copy, Debug)]
+pub struct FinetuneStage;
+
+impl Stage for FinetuneStage {
+    fn signature(&self) -> Signature {
+        Signature {
+            kind: "finetune",
+            version: 1,
+            about: "Trains an encoder on a GLUE task and scores it on the development split.",
+            fields: FIELDS,
+            output: ArtifactType::Scores,
+            numeric: true,
+        }
+    }
+
+    fn check(&self, params: &Params) -> Vec<Problem> {
+        match params.parse::<Parameters>() {
+            Ok(parameters) => parameters.check(),
+            Err(error) => vec![Problem {
+                path: Vec::new(),
+                message: error.to_string(),
+                help: None,
+                at_key: false,
+            }],
+        }
+    }
+
+    fn run(&self, params: &Params, inputs: &Inputs, context: &Context) -> Result<(), StageError> {
+        let parameters: Parameters = params.parse()?;
+        let (encoder, data) = (inputs.path("encoder")?, inputs.path("data")?);
+        with_deep_stack(|| train(&parameters, encoder, data, context))
+            .map_err(StageError::failed)?
+    }
+}

@@ -1,0 +1,176 @@
+//! The training loop.
+
+use std::path::Path;
+use std::time::Instant;
+
+use benchmarks::Task;
+use contract::{Context, Event, StageError};
+use encoder::{AdamW, Encoder, Mode, Schedule, audit};
+use metrics::log::Log;
+use metrics::scores;
+use tokenize::Tokenizer;
+
+use crate::checkpoint;
+use crate::examples::{self, Encoded, Reader};
+use crate::model::Model;
+use crate::order::Order;
+use crate::parameters::Parameters;
+use crate::predictions;
+
+/// Loss, learning rate and gradient norm of each update.
+pub(crate) type TrainingLog = Log<3>;
+
+/// Trains the encoder in the folder `encoder` on the benchmark artifact `data` and writes scores, predictions and the
+/// log to the context's output folder.
+///
+/// Call it on a thread with a deep stack ([`encoder::with_deep_stack`]).
+///
+/// # Errors
+/// When a folder does not hold what it should, a parameter receives no gradient, a loss, gradient or prediction is not
+/// finite, the stage is asked to stop, or a file cannot be written.
+pub(crate) fn train(
+    parameters: &Parameters,
+    encoder: &Path,
+    data: &Path,
+    context: &Context,
+) -> Result<(), StageError> {
+    let mut task = benchmarks::read(data)?;
+    examples::limit(
+        &mut task,
+        parameters.train_examples,
+        parameters.eval_examples,
+    );
+    let tokenizer = Tokenizer::load(encoder)?;
+    let encoder =
+        Encoder::load(encoder)?.with_dropout(parameters.dropout, parameters.attention_dropout)?;
+    let reader = Reader::new(&tokenizer, encoder.config(), parameters.max_length)?;
+    let train = reader.read(&task.train);
+    let model = Model::new(encoder, &task, parameters.seed)?;
+
+    let log = Run {
+        parameters,
+        context,
+        order: Order::new(parameters.seed, train.len(), parameters.batch),
+        optimizer: AdamW::new(model.parameters(), parameters.optimizer())?,
+        log: Log::new(["loss", "learning_rate", "gradient_norm"]),
+        examples: &train,
+        model: &model,
+    }
+    .updates()?;
+
+    log.write(&context.output().join("log.parquet"))?;
+    score(&task, &model, &reader, context)
+}
+
+/// Predicts the development splits, and writes predictions and scores.
+fn score(
+    task: &Task,
+    model: &Model,
+    reader: &Reader<'_>,
+    context: &Context,
+) -> Result<(), StageError> {
+    let validation = model.predict(&reader.read(&task.validation))?;
+    let mismatched = match &task.validation_mismatched {
+        Some(examples) => Some(model.predict(&reader.read(examples))?),
+        None => None,
+    };
+    let mut splits = vec![("validation", &task.validation[..], &validation[..])];
+    if let (Some(examples), Some(found)) = (&task.validation_mismatched, &mismatched) {
+        splits.push(("validation_mismatched", examples, found));
+    }
+    predictions::write(context.output(), &splits)?;
+    scores::write(
+        context.output(),
+        &task.scores(&validation, mismatched.as_deref())?,
+    )
+}
+
+/// A run under way.
+struct Run<'a> {
+    parameters: &'a Parameters,
+    context: &'a Context,
+    order: Order,
+    optimizer: AdamW,
+    log: TrainingLog,
+    examples: &'a [Encoded],
+    model: &'a Model,
+}
+
+impl Run<'_> {
+    /// Makes all updates that are still to make and returns the log.
+    fn updates(mut self) -> Result<TrainingLog, StageError> {
+        let total = self.order.updates() * self.parameters.epochs;
+        let schedule = Schedule {
+            peak: self.parameters.lr,
+            warmup_steps: (self.parameters.warmup * f64::from(total)).round() as u32,
+            total_steps: total,
+        };
+        let trained = self.model.parameters();
+        let start = checkpoint::restore(self.context, trained, &mut self.optimizer, &mut self.log)?;
+        // The clock serves progress lines alone.
+        let (began, mut tokens) = (Instant::now(), 0);
+        for step in start..total {
+            let (loss, read) = self.update(step, schedule.rate(step), step == start)?;
+            tokens += read;
+            let done = step + 1;
+            let rate = tokens as f64 / began.elapsed().as_secs_f64().max(1e-9);
+            let note = format!("loss {loss:.2} · {:.1}k tok/s", rate / 1e3);
+            self.context
+                .progress(u64::from(done), u64::from(total), "step", note);
+            let stop = self.context.should_stop();
+            let due = done < total && done.is_multiple_of(self.parameters.checkpoint_every);
+            if stop || due {
+                checkpoint::save(self.context, done, trained, &self.optimizer, &self.log)?;
+            }
+            if stop {
+                return Err(StageError::Interrupted);
+            }
+        }
+        self.context.tell(&Event::Worked {
+            amount: tokens as f64,
+            unit: "token".into(),
+        });
+        Ok(self.log)
+    }
+
+    /// Makes the update `step` (from 0); returns its loss and the number of tokens read. With `audited`, refuses to if
+    /// a parameter receives no gradient.
+    fn update(&mut self, step: u32, rate: f64, audited: bool) -> Result<(f64, usize), StageError> {
+        let number = i64::from(step) + 1;
+        let chosen: Vec<&Encoded> = self
+            .order
+            .update(step)
+            .iter()
+            .map(|&at| &self.examples[at])
+            .collect();
+        let mode = Mode::Train {
+            seed: self.parameters.seed,
+            step,
+        };
+        let (loss, mut gradients) = self.model.loss(&chosen, mode)?;
+        if !loss.is_finite() {
+            return Err(not_finite("loss", number));
+        }
+        let trained = self.model.parameters();
+        if audited {
+            audit(trained, &gradients)?;
+        }
+        let norm = if self.parameters.clip > 0.0 {
+            gradients.clip(self.parameters.clip)?
+        } else {
+            gradients.norm()?
+        };
+        if !norm.is_finite() {
+            return Err(not_finite("gradient", number));
+        }
+        self.optimizer.step(trained, &gradients, rate)?;
+        self.log.push(number, [loss, rate, norm]);
+        Ok((loss, chosen.iter().map(|example| example.ids.len()).sum()))
+    }
+}
+
+fn not_finite(what: &str, update: i64) -> StageError {
+    StageError::failed(format!(
+        "the {what} of update {update} is not finite: the run has diverged; lower lr or set clip"
+    ))
+}

@@ -1,0 +1,251 @@
+//! The stage from end to end: a tiny encoder learns toy tasks in the official layouts.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use benchmarks::BenchmarksStage;
+use contract::{Context, Event, Inputs, Observer, Params, Stage, StageError, complete};
+use encoder::{Architecture, Config, Encoder, Size};
+use finetune::FinetuneStage;
+use kernels::Stream;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokenize::Tokenizer;
+
+const WORDS: [&str; 8] = [
+    "good", "fine", "great", "bad", "poor", "awful", "plot", "film",
+];
+
+/// A random encoder with a tokenizer of its own.
+fn encoder(folder: &Path, types: usize) -> PathBuf {
+    let mut tokens: Vec<String> = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+        .map(String::from)
+        .into();
+    tokens.extend(WORDS.map(String::from));
+    let tokenizer = Tokenizer::from_tokens(&tokens, true, folder).unwrap();
+    let config = Config {
+        type_vocab_size: types,
+        ..Config::of_size(Size::Nano, Architecture::Bert, tokens.len(), 24, 0)
+    };
+    let path = folder.join("encoder");
+    fs::create_dir_all(&path).unwrap();
+    Encoder::new(config, 1).unwrap().save(&path).unwrap();
+    tokenizer.copy_files(&path).unwrap();
+    path
+}
+
+/// SST-2, where the first word decides.
+fn sentiment(folder: &Path) -> PathBuf {
+    let mut draws = Stream::new(5, "toy").draws(0, 0, 0);
+    for (file, count) in [("train.tsv", 160), ("dev.tsv", 60)] {
+        let mut text = String::from("sentence\tlabel\n");
+        for _ in 0..count {
+            let word = draws.index(6);
+            let rest: Vec<&str> = (0..1 + draws.index(4))
+                .map(|_| *draws.pick(&WORDS))
+                .collect();
+            writeln!(
+                text,
+                "{} {}\t{}",
+                WORDS[word],
+                rest.join(" "),
+                u8::from(word < 3)
+            )
+            .unwrap();
+        }
+        write_file(&folder.join("glue_data/SST-2").join(file), &text);
+    }
+    read(folder, "sst2")
+}
+
+/// STS-B, where the score is 5 for equal words and 0 for others.
+fn similarity(folder: &Path) -> PathBuf {
+    let mut draws = Stream::new(6, "toy").draws(0, 0, 0);
+    for (file, count) in [("train.tsv", 120), ("dev.tsv", 40)] {
+        let mut text = String::from(
+            "index\tgenre\tfilename\tyear\told_index\tsource1\tsource2\tsentence1\tsentence2\tscore\n",
+        );
+        for index in 0..count {
+            let (first, second) = (draws.index(6), draws.index(6));
+            let score = if first / 3 == second / 3 { 5.0 } else { 0.0 };
+            let (first, second) = (WORDS[first], WORDS[second]);
+            writeln!(
+                text,
+                "{index}\ta\tb\t2017\t{index}\tnone\tnone\t{first}\t{second}\t{score:.3}"
+            )
+            .unwrap();
+        }
+        write_file(&folder.join("glue_data/STS-B").join(file), &text);
+    }
+    read(folder, "stsb")
+}
+
+fn write_file(path: &Path, text: &str) {
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, text).unwrap();
+}
+
+fn read(folder: &Path, task: &str) -> PathBuf {
+    let place = folder.join(task);
+    let source = folder.join("glue_data");
+    run_in(
+        &BenchmarksStage,
+        json!({ "task": task }),
+        &[("source", &source)],
+        &place,
+    )
+    .unwrap();
+    place.join("output")
+}
+
+fn run_in(
+    stage: &dyn Stage,
+    params: Value,
+    inputs: &[(&str, &Path)],
+    place: &Path,
+) -> Result<(), StageError> {
+    run_with(stage, params, inputs, Context::in_folder(place)?)
+}
+
+fn run_with(
+    stage: &dyn Stage,
+    params: Value,
+    inputs: &[(&str, &Path)],
+    context: Context,
+) -> Result<(), StageError> {
+    let Value::Object(params) = params else {
+        panic!("parameters are a table")
+    };
+    let params = Params(complete(stage.signature().fields, &params).expect("legal parameters"));
+    assert_eq!(stage.check(&params), []);
+    let inputs = inputs
+        .iter()
+        .map(|(name, path)| ((*name).to_owned(), path.to_path_buf()));
+    stage.run(&params, &Inputs(inputs.collect()), &context)
+}
+
+fn recipe() -> Value {
+    json!({ "epochs": 6, "batch": 8, "lr": 2e-3, "checkpoint_every": 7 })
+}
+
+fn scores(place: &Path) -> Vec<metrics::scores::Score> {
+    metrics::scores::read(&place.join("output")).unwrap()
+}
+
+fn bytes(place: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut files: Vec<_> = fs::read_dir(place.join("output"))
+        .unwrap()
+        .map(|entry| entry.unwrap())
+        .map(|entry| {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            (name, fs::read(entry.path()).unwrap())
+        })
+        .collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn learns_a_class() {
+    let folder = TempDir::new().unwrap();
+    let (encoder, data) = (encoder(folder.path(), 2), sentiment(folder.path()));
+    let place = folder.path().join("run");
+    let inputs = [("encoder", &*encoder), ("data", &*data)];
+    run_in(&FinetuneStage, recipe(), &inputs, &place).unwrap();
+    let scores = scores(&place);
+    assert_eq!(
+        (scores[0].name.as_str(), scores[0].main),
+        ("accuracy", true)
+    );
+    assert!(scores[0].value > 95.0, "{}", scores[0].value);
+    let names: Vec<String> = bytes(&place).into_iter().map(|(name, _)| name).collect();
+    assert_eq!(
+        names,
+        ["log.parquet", "predictions.parquet", "scores.parquet"]
+    );
+}
+
+#[test]
+fn learns_a_number_with_one_token_type() {
+    let folder = TempDir::new().unwrap();
+    let (encoder, data) = (encoder(folder.path(), 1), similarity(folder.path()));
+    let place = folder.path().join("run");
+    let inputs = [("encoder", &*encoder), ("data", &*data)];
+    let recipe = json!({ "epochs": 30, "batch": 8, "lr": 2e-3, "dropout": 0.0 });
+    run_in(&FinetuneStage, recipe, &inputs, &place).unwrap();
+    let scores = scores(&place);
+    assert_eq!(scores[0].name, "spearman");
+    assert!(scores[0].value > 80.0, "{}", scores[0].value);
+}
+
+#[test]
+fn the_seed_decides_every_byte_on_any_number_of_threads() {
+    let folder = TempDir::new().unwrap();
+    let (encoder, data) = (encoder(folder.path(), 2), sentiment(folder.path()));
+    let inputs = [("encoder", &*encoder), ("data", &*data)];
+    let run = |name: &str, threads: usize, seed: u64| {
+        let place = folder.path().join(name);
+        let recipe = json!({
+            "epochs": 1, "batch": 8, "lr": 1e-3, "seed": seed, "train_examples": 60, "eval_examples": 30
+        });
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .unwrap();
+        pool.install(|| run_in(&FinetuneStage, recipe, &inputs, &place))
+            .unwrap();
+        bytes(&place)
+    };
+    let one = run("one", 1, 3);
+    assert_eq!(one, run("two", 2, 3));
+    assert_ne!(one, run("other", 1, 4));
+}
+
+/// Asks a run to stop after some updates.
+struct StopAfter(u64, Arc<AtomicBool>);
+
+impl Observer for StopAfter {
+    fn observe(&self, event: &Event) {
+        if matches!(event, Event::Progress { done, .. } if *done == self.0) {
+            self.1.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+#[test]
+fn a_run_that_was_stopped_ends_with_the_same_bytes() {
+    let folder = TempDir::new().unwrap();
+    let (encoder, data) = (encoder(folder.path(), 2), sentiment(folder.path()));
+    let inputs = [("encoder", &*encoder), ("data", &*data)];
+    let recipe = json!({ "epochs": 2, "batch": 16, "lr": 1e-3, "checkpoint_every": 5 });
+    let straight = folder.path().join("straight");
+    run_in(&FinetuneStage, recipe.clone(), &inputs, &straight).unwrap();
+    let stopped = folder.path().join("stopped");
+    for done in [3, 12] {
+        let stop = Arc::new(AtomicBool::new(false));
+        let context = Context::in_folder(&stopped)
+            .unwrap()
+            .with_stop(Arc::clone(&stop))
+            .with_observer(Box::new(StopAfter(done, stop)));
+        let result = run_with(&FinetuneStage, recipe.clone(), &inputs, context);
+        assert!(matches!(result, Err(StageError::Interrupted)));
+    }
+    run_in(&FinetuneStage, recipe, &inputs, &stopped).unwrap();
+    assert_eq!(bytes(&straight), bytes(&stopped));
+}
+
+#[test]
+fn an_encoder_with_too_few_positions_is_named() {
+    let folder = TempDir::new().unwrap();
+    let (encoder, data) = (encoder(folder.path(), 2), sentiment(folder.path()));
+    let inputs = [("encoder", &*encoder), ("data", &*data)];
+    let recipe = json!({ "epochs": 1, "batch": 8, "lr": 1e-3, "max_length": 25 });
+    let error = run_in(&FinetuneStage, recipe, &inputs, &folder.path().join("run")).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "max_length: 25 tokens, but the encoder has 24 positions"
+    );
+}
