@@ -1,0 +1,202 @@
+//! The stage kind `embed`.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use benchmarks::StsPair;
+use contract::{
+    ArtifactType, Context, Default, Field, FieldType, Inputs, Params, Problem, Signature, Stage,
+    StageError,
+};
+use encoder::Encoder;
+use serde::Deserialize;
+use tokenize::Tokenizer;
+
+use crate::embeddings::{self, Description};
+use crate::encode::encode;
+use crate::folder::Folder;
+use crate::pooling::{Pooling, normalise};
+
+/// The shortest sequence that holds a token of the sentence.
+const SHORTEST: usize = 3;
+
+/// Gives each distinct sentence of a benchmark its vector.
+pub struct EmbedStage;
+
+#[derive(Deserialize)]
+struct Parameters {
+    pooling: DeclaredPooling,
+    normalise: DeclaredNormalise,
+    max_length: usize,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum DeclaredPooling {
+    Auto,
+    Cls,
+    Mean,
+    FirstLast,
+    EmbeddingLast,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum DeclaredNormalise {
+    Auto,
+    Always,
+    Never,
+}
+
+impl Stage for EmbedStage {
+    fn signature(&self) -> Signature {
+        Signature {
+            kind: "embed",
+            version: 1,
+            about: "Gives each distinct sentence of a benchmark its vector",
+            fields: &[
+                Field {
+                    name: "encoder",
+                    takes: FieldType::Input(ArtifactType::Encoder),
+                    default: Default::Required,
+                    about: "The encoder: one trained here, or a Hugging Face or sentence-transformers folder.",
+                },
+                Field {
+                    name: "data",
+                    takes: FieldType::Input(ArtifactType::Benchmark),
+                    default: Default::Required,
+                    about: "The sentence pairs of task `sts`.",
+                },
+                Field {
+                    name: "pooling",
+                    takes: FieldType::Choice(&[
+                        "auto",
+                        "cls",
+                        "mean",
+                        "first-last",
+                        "embedding-last",
+                    ]),
+                    default: Default::Text("auto"),
+                    about: "How hidden states become one vector; auto: as the sentence-transformers folder says, \
+                            else mean.",
+                },
+                Field {
+                    name: "normalise",
+                    takes: FieldType::Choice(&["auto", "always", "never"]),
+                    default: Default::Text("auto"),
+                    about: "Whether vectors are scaled to length 1, which changes no cosine; auto: as the \
+                            sentence-transformers folder says, else not.",
+                },
+                Field {
+                    name: "max_length",
+                    takes: FieldType::Integer {
+                        min: 0,
+                        max: 1 << 20,
+                    },
+                    default: Default::Integer(0),
+                    about: "The most tokens of a sentence that are seen, [CLS] and [SEP] included; 0: all that the \
+                            encoder has positions for, as in SentEval.",
+                },
+            ],
+            output: ArtifactType::Embeddings,
+            numeric: true,
+        }
+    }
+
+    fn check(&self, params: &Params) -> Vec<Problem> {
+        match params.parse::<Parameters>() {
+            Ok(Parameters {
+                max_length: 1..SHORTEST,
+                ..
+            }) => vec![
+                Problem::value("max_length", "no token of a sentence would be seen")
+                    .with_help(format!("give 0, or at least {SHORTEST}")),
+            ],
+            _ => Vec::new(),
+        }
+    }
+
+    fn run(&self, params: &Params, inputs: &Inputs, context: &Context) -> Result<(), StageError> {
+        let parameters: Parameters = params.parse()?;
+        let folder = Folder::read(inputs.path("encoder")?)?;
+        let pooling = parameters.pooling.resolve(&folder)?;
+        let normalised = match parameters.normalise {
+            DeclaredNormalise::Auto => folder.head.as_ref().is_some_and(|head| head.normalise),
+            DeclaredNormalise::Always => true,
+            DeclaredNormalise::Never => false,
+        };
+        let encoder = Encoder::load(&folder.transformer)?;
+        let tokenizer = Tokenizer::load(&folder.transformer)?;
+        check_vocabulary(&folder.transformer, &tokenizer, &encoder)?;
+        let positions = encoder.config().max_length();
+        let max_length = match parameters.max_length {
+            0 => positions,
+            asked => asked.min(positions),
+        };
+
+        let sentences = distinct(&benchmarks::read_pairs(inputs.path("data")?)?);
+        let mut encoded = encode(
+            &encoder, &tokenizer, &sentences, max_length, pooling, context,
+        )?;
+        if encoded.truncated > 0 {
+            let (cut, all) = (encoded.truncated, sentences.len());
+            context.note(format!(
+                "{cut} of {all} sentences were cut to {max_length} tokens"
+            ));
+        }
+        if normalised {
+            encoded
+                .vectors
+                .iter_mut()
+                .for_each(|vector| normalise(vector));
+        }
+        let description = Description {
+            pooling,
+            normalised,
+            dimension: encoder.config().hidden_size,
+            sentences: sentences.len(),
+            max_length,
+            truncated: encoded.truncated,
+        };
+        embeddings::write(context.output(), &description, &sentences, &encoded.vectors)
+    }
+}
+
+impl DeclaredPooling {
+    fn resolve(self, folder: &Folder) -> Result<Pooling, StageError> {
+        match (self, &folder.head) {
+            (Self::Auto, Some(head)) => head.pooling(),
+            (Self::Auto, None) | (Self::Mean, _) => Ok(Pooling::Mean),
+            (Self::Cls, _) => Ok(Pooling::Cls),
+            (Self::FirstLast, _) => Ok(Pooling::FirstLast),
+            (Self::EmbeddingLast, _) => Ok(Pooling::EmbeddingLast),
+        }
+    }
+}
+
+/// Returns the sentences in the order in which they first appear.
+fn distinct(pairs: &[StsPair]) -> Vec<String> {
+    let mut seen = BTreeSet::new();
+    pairs
+        .iter()
+        .flat_map(|pair| [&pair.sentence1, &pair.sentence2])
+        .filter(|sentence| seen.insert(sentence.as_str()))
+        .cloned()
+        .collect()
+}
+
+fn check_vocabulary(
+    folder: &Path,
+    tokenizer: &Tokenizer,
+    encoder: &Encoder,
+) -> Result<(), StageError> {
+    let (tokens, embedded) = (tokenizer.vocabulary(), encoder.config().vocab_size);
+    if tokens <= embedded {
+        return Ok(());
+    }
+    Err(StageError::input(
+        folder.display(),
+        format!("the tokenizer has {tokens} tokens, the encoder embeds {embedded}"),
+        "give the tokenizer that the encoder was trained with",
+    ))
+}

@@ -1,0 +1,217 @@
+//! The embeddings artifact: `embeddings.parquet`, one row per distinct sentence (`sentence`: utf8, `vector`: list of
+//! float, all of one length), and `embeddings.json`, which says how the vectors were made.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray, Float32Builder, ListBuilder, RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Field, Float32Type, Schema};
+use contract::{StageError, io_error};
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::file::properties::WriterProperties;
+use serde::{Deserialize, Serialize};
+
+use crate::Pooling;
+
+const VECTORS: &str = "embeddings.parquet";
+const DESCRIPTION: &str = "embeddings.json";
+/// Rows written at once.
+const ROWS: usize = 4096;
+
+/// How vectors were made: `embeddings.json`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Description {
+    /// How hidden states became a vector.
+    pub pooling: Pooling,
+    /// Whether vectors are scaled to length 1.
+    pub normalised: bool,
+    /// Numbers per vector.
+    pub dimension: usize,
+    /// Distinct sentences.
+    pub sentences: usize,
+    /// The most tokens of a sentence that are seen, `[CLS]` and `[SEP]` included.
+    pub max_length: usize,
+    /// How many sentences were longer, and lost their end.
+    pub truncated: usize,
+}
+
+/// Vectors by sentence.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Embeddings {
+    /// How they were made.
+    pub description: Description,
+    /// The vectors.
+    pub vectors: BTreeMap<String, Vec<f32>>,
+}
+
+/// Writes the artifact; `vectors` go with `sentences`.
+pub(crate) fn write(
+    folder: &Path,
+    description: &Description,
+    sentences: &[String],
+    vectors: &[Vec<f32>],
+) -> Result<(), StageError> {
+    let path = folder.join(VECTORS);
+    let item = Arc::new(Field::new("item", DataType::Float32, false));
+    let schema = Arc::new(Schema::new(vec![
+        Field::new("sentence", DataType::Utf8, false),
+        Field::new("vector", DataType::List(Arc::clone(&item)), false),
+    ]));
+    let level = ZstdLevel::try_new(1).map_err(StageError::failed)?;
+    let properties = WriterProperties::builder()
+        .set_compression(Compression::ZSTD(level))
+        .build();
+    let file = File::create(&path).map_err(io_error(&path))?;
+    let mut writer = ArrowWriter::try_new(file, Arc::clone(&schema), Some(properties))
+        .map_err(unwritable(&path))?;
+    for (sentences, vectors) in sentences.chunks(ROWS).zip(vectors.chunks(ROWS)) {
+        let mut lists = ListBuilder::new(Float32Builder::new()).with_field(Arc::clone(&item));
+        for vector in vectors {
+            lists.values().append_slice(vector);
+            lists.append(true);
+        }
+        let columns: Vec<ArrayRef> = vec![
+            Arc::new(StringArray::from_iter_values(sentences)),
+            Arc::new(lists.finish()),
+        ];
+        let batch =
+            RecordBatch::try_new(Arc::clone(&schema), columns).map_err(StageError::failed)?;
+        writer.write(&batch).map_err(unwritable(&path))?;
+    }
+    writer.close().map_err(unwritable(&path))?;
+
+    let path = folder.join(DESCRIPTION);
+    let text = serde_json::to_string_pretty(description).map_err(StageError::failed)?;
+    fs::write(&path, text + "\n").map_err(io_error(&path))
+}
+
+impl Embeddings {
+    /// Reads the artifact in `folder`.
+    ///
+    /// # Errors
+    /// When a file is missing, or the folder is not an embeddings artifact.
+    pub fn read(folder: &Path) -> Result<Self, StageError> {
+        let path = folder.join(DESCRIPTION);
+        let text = fs::read(&path).map_err(io_error(&path))?;
+        let description: Description = serde_json::from_slice(&text)
+            .map_err(|error| wrong(&path, format!("line {}: {error}", error.line())))?;
+        let path = folder.join(VECTORS);
+        let file = File::open(&path).map_err(io_error(&path))?;
+        let reader = ParquetRecordBatchReaderBuilder::try_new(file)
+            .and_then(|builder| builder.with_batch_size(ROWS).build())
+            .map_err(|error| wrong(&path, error.to_string()))?;
+        let mut vectors = BTreeMap::new();
+        for batch in reader {
+            let batch = batch.map_err(|error| wrong(&path, error.to_string()))?;
+            let sentences = batch
+                .column_by_name("sentence")
+                .and_then(|column| column.as_string_opt::<i32>())
+                .ok_or_else(|| wrong(&path, "has no column `sentence` of texts".to_owned()))?;
+            let lists = batch
+                .column_by_name("vector")
+                .and_then(|column| column.as_list_opt::<i32>())
+                .ok_or_else(|| wrong(&path, "has no column `vector` of lists".to_owned()))?;
+            for (sentence, list) in sentences.iter().zip(lists.iter()) {
+                let vector = list
+                    .as_ref()
+                    .and_then(|list| list.as_primitive_opt::<Float32Type>());
+                let (Some(sentence), Some(vector)) = (sentence, vector) else {
+                    return Err(wrong(&path, "a sentence or a vector is null".to_owned()));
+                };
+                if vector.len() != description.dimension {
+                    let (found, said) = (vector.len(), description.dimension);
+                    let reason =
+                        format!("a vector of {found} numbers where {DESCRIPTION} says {said}");
+                    return Err(wrong(&path, reason));
+                }
+                vectors.insert(sentence.to_owned(), vector.values().to_vec());
+            }
+        }
+        Ok(Self {
+            description,
+            vectors,
+        })
+    }
+
+    /// Returns a sentence's vector.
+    ///
+    /// # Errors
+    /// When the sentence was not embedded.
+    pub fn vector(&self, sentence: &str) -> Result<&[f32], StageError> {
+        self.vectors
+            .get(sentence)
+            .map(Vec::as_slice)
+            .ok_or_else(|| {
+                StageError::input(
+                    "embeddings",
+                    format!("there is no vector for `{sentence}`"),
+                    "embed the same data as is scored",
+                )
+            })
+    }
+}
+
+fn wrong(path: &Path, reason: String) -> StageError {
+    StageError::input(
+        path.display(),
+        reason,
+        "give what the stage `embed` has written",
+    )
+}
+
+fn unwritable(path: &Path) -> impl FnOnce(parquet::errors::ParquetError) -> StageError + '_ {
+    move |error| StageError::failed(format!("{}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn description(sentences: usize) -> Description {
+        Description {
+            pooling: Pooling::FirstLast,
+            normalised: false,
+            dimension: 2,
+            sentences,
+            max_length: 512,
+            truncated: 0,
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let sentences: Vec<String> = (0..ROWS + 3).map(|row| format!("sentence {row}")).collect();
+        let vectors: Vec<Vec<f32>> = (0..ROWS + 3).map(|row| vec![row as f32, 0.1]).collect();
+        write(folder.path(), &description(ROWS + 3), &sentences, &vectors).unwrap();
+        let read = Embeddings::read(folder.path()).unwrap();
+        assert_eq!(read.description, description(ROWS + 3));
+        assert_eq!(read.vectors.len(), ROWS + 3);
+        assert_eq!(read.vector("sentence 4097").unwrap(), [4097.0, 0.1]);
+        let missing = read.vector("another").unwrap_err().to_string();
+        assert_eq!(missing, "embeddings: there is no vector for `another`");
+    }
+
+    #[test]
+    fn vectors_of_another_length_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        write(
+            folder.path(),
+            &description(1),
+            &["a".to_owned()],
+            &[vec![1.0; 3]],
+        )
+        .unwrap();
+        let error = Embeddings::read(folder.path()).unwrap_err().to_string();
+        assert!(
+            error.ends_with("a vector of 3 numbers where embeddings.json says 2"),
+            "{error}"
+        );
+    }
+}

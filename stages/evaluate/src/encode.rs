@@ -1,0 +1,151 @@
+//! Runs an encoder over many sentences.
+//!
+//! Which sentences share a batch follows from the set of sentences alone: distinct token sequences, sorted by length
+//! and then by their ids, cut where a batch would pass [`BATCH_TOKENS`]. So neither the order of the sentences nor the
+//! number of threads can reach a vector's bits; batches run in parallel and write to fixed places.
+
+use std::collections::BTreeMap;
+
+use contract::{Context, Event, StageError};
+use encoder::{Batch, Encoder, Sequence};
+use rayon::prelude::*;
+use tokenize::Tokenizer;
+
+use crate::Pooling;
+
+/// The most tokens in a batch, unless one sentence alone has more. Bounds memory: all layers' hidden states of a batch
+/// are held at once, 80 MB for a base-size encoder.
+const BATCH_TOKENS: usize = 2048;
+/// Batches between two looks at whether to stop.
+const WAVE: usize = 16;
+
+/// Vectors for sentences.
+pub(crate) struct Encoded {
+    /// One vector per sentence, in their order.
+    pub(crate) vectors: Vec<Vec<f32>>,
+    /// How many sentences were longer than allowed and lost their end.
+    pub(crate) truncated: usize,
+}
+
+/// Encodes `sentences`, each cut to `max_length` tokens, `[CLS]` and `[SEP]` included.
+///
+/// # Errors
+/// When the tokenizer has ids that the encoder does not, a vector is not finite, or the run asks to stop.
+pub(crate) fn encode(
+    encoder: &Encoder,
+    tokenizer: &Tokenizer,
+    sentences: &[String],
+    max_length: usize,
+    pooling: Pooling,
+    context: &Context,
+) -> Result<Encoded, StageError> {
+    let tokens: Vec<Vec<u32>> = sentences
+        .par_iter()
+        .map(|sentence| tokenizer.single(sentence, None))
+        .collect();
+    let truncated = tokens.iter().filter(|ids| ids.len() > max_length).count();
+    let sep = tokenizer.specials().sep;
+    let tokens: Vec<Vec<u32>> = tokens
+        .into_iter()
+        .map(|ids| truncate(ids, max_length, sep))
+        .collect();
+
+    // Sentences that are the same to the encoder (apart from letter case, say) are encoded once.
+    let mut places = BTreeMap::<(usize, &[u32]), Vec<usize>>::new();
+    for (sentence, ids) in tokens.iter().enumerate() {
+        places.entry((ids.len(), ids)).or_default().push(sentence);
+    }
+    let sequences: Vec<&[u32]> = places.keys().map(|(_, ids)| *ids).collect();
+    let batches = cut(&sequences);
+
+    let mut encoded: Vec<Vec<f32>> = Vec::with_capacity(sequences.len());
+    for wave in batches.chunks(WAVE) {
+        context.keep_going()?;
+        let vectors = wave
+            .par_iter()
+            .map(|batch| encode_batch(encoder, batch, pooling))
+            .collect::<Result<Vec<_>, _>>()?;
+        encoded.extend(vectors.into_iter().flatten());
+        context.progress(encoded.len() as u64, sequences.len() as u64, "sentence", "");
+    }
+    let amount = sequences.iter().map(|ids| ids.len()).sum::<usize>() as f64;
+    context.tell(&Event::Worked {
+        amount,
+        unit: "token".to_owned(),
+    });
+
+    let mut vectors = vec![Vec::new(); sentences.len()];
+    for (owners, vector) in places.values().zip(encoded) {
+        if vector.iter().any(|value| !value.is_finite()) {
+            let sentence = &sentences[owners[0]];
+            return Err(StageError::failed(format!(
+                "the vector of `{sentence}` is not finite: the encoder's weights are unusable"
+            )));
+        }
+        for &owner in owners {
+            vectors[owner].clone_from(&vector);
+        }
+    }
+    Ok(Encoded { vectors, truncated })
+}
+
+/// Cuts the ids to `max_length`; the last is still `[SEP]`.
+fn truncate(mut ids: Vec<u32>, max_length: usize, sep: u32) -> Vec<u32> {
+    if ids.len() > max_length {
+        ids.truncate(max_length.saturating_sub(1));
+        ids.push(sep);
+    }
+    ids
+}
+
+/// Cuts sequences into runs of at most [`BATCH_TOKENS`] tokens.
+fn cut<'a>(sequences: &'a [&'a [u32]]) -> Vec<&'a [&'a [u32]]> {
+    let mut batches = Vec::new();
+    let (mut start, mut size) = (0, 0);
+    for (index, ids) in sequences.iter().enumerate() {
+        if size > 0 && size + ids.len() > BATCH_TOKENS {
+            batches.push(&sequences[start..index]);
+            (start, size) = (index, 0);
+        }
+        size += ids.len();
+    }
+    if start < sequences.len() {
+        batches.push(&sequences[start..]);
+    }
+    batches
+}
+
+fn encode_batch(
+    encoder: &Encoder,
+    ids: &[&[u32]],
+    pooling: Pooling,
+) -> Result<Vec<Vec<f32>>, StageError> {
+    let sequences: Vec<Sequence> = ids
+        .iter()
+        .map(|ids| Sequence::new(ids.to_vec(), 0))
+        .collect();
+    let batch = Batch::pack(&sequences, encoder.config())?;
+    let states = encoder.hidden_states(&batch)?;
+    pooling.pool(&states, &batch)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn batches_hold_every_sequence_once_and_stay_small() {
+        let lengths = [3, 900, 1000, 1100, 1100, 5000, 6000];
+        let sequences: Vec<Vec<u32>> = lengths.iter().map(|&length| vec![7; length]).collect();
+        let borrowed: Vec<&[u32]> = sequences.iter().map(Vec::as_slice).collect();
+        let sizes: Vec<usize> = cut(&borrowed).iter().map(|batch| batch.len()).collect();
+        assert_eq!(sizes, [3, 1, 1, 1, 1]);
+        assert!(cut(&[]).is_empty());
+    }
+
+    #[test]
+    fn the_last_token_survives_truncation() {
+        assert_eq!(truncate(vec![2, 10, 11, 12, 3], 4, 3), [2, 10, 11, 3]);
+        assert_eq!(truncate(vec![2, 10, 3], 4, 3), [2, 10, 3]);
+    }
+}

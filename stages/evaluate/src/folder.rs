@@ -1,0 +1,241 @@
+//! What a sentence-transformers folder says of pooling and normalisation.
+//!
+//! `modules.json` lists the modules that a sentence passes: a transformer (its files in the folder itself, or in
+//! `0_Transformer`), a pooling (`1_Pooling/config.json`, with one boolean per mode, or since version 6 the mode's
+//! name), perhaps a normalisation. A folder without that file is a plain Hugging Face encoder.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use contract::{StageError, io_error};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use crate::Pooling;
+
+const MODULES: &str = "modules.json";
+/// The prefix of the booleans that name a mode.
+const MODE: &str = "pooling_mode_";
+
+/// An encoder's folder.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Folder {
+    /// Where the transformer's own files are.
+    pub(crate) transformer: PathBuf,
+    /// What is done with its hidden states; nothing is said by a plain encoder.
+    pub(crate) head: Option<Head>,
+}
+
+/// The modules after the transformer.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Head {
+    pooling: Mode,
+    pub(crate) normalise: bool,
+    /// Modules that are neither pooling nor normalisation, by class.
+    others: Vec<String>,
+    place: PathBuf,
+}
+
+/// The declared pooling.
+#[derive(Debug, PartialEq)]
+enum Mode {
+    Known(Pooling),
+    /// One that is not computed here, in the file's words.
+    Other(String),
+}
+
+#[derive(Deserialize)]
+struct Module {
+    #[serde(rename = "type")]
+    class: String,
+    path: String,
+}
+
+impl Folder {
+    /// Reads what there is.
+    ///
+    /// # Errors
+    /// When a file is there but cannot be understood.
+    pub(crate) fn read(folder: &Path) -> Result<Self, StageError> {
+        let place = folder.join(MODULES);
+        if !place.is_file() {
+            return Ok(Self {
+                transformer: folder.to_path_buf(),
+                head: None,
+            });
+        }
+        let modules: Vec<Module> = read_json(&place)?;
+        let mut transformer = folder.to_path_buf();
+        let mut pooling = None;
+        let (mut normalise, mut others) = (false, Vec::new());
+        for module in modules {
+            match module.class.rsplit('.').next().unwrap_or_default() {
+                "Transformer" => transformer = folder.join(&module.path),
+                "Pooling" => pooling = Some(mode(&folder.join(&module.path).join("config.json"))?),
+                "Normalize" => normalise = true,
+                _ => others.push(module.class),
+            }
+        }
+        let pooling = pooling.unwrap_or_else(|| Mode::Other("none".to_owned()));
+        Ok(Self {
+            transformer,
+            head: Some(Head {
+                pooling,
+                normalise,
+                others,
+                place,
+            }),
+        })
+    }
+}
+
+impl Head {
+    /// Returns the declared pooling.
+    ///
+    /// # Errors
+    /// When it, or a further module, is not one that is computed here.
+    pub(crate) fn pooling(&self) -> Result<Pooling, StageError> {
+        let remedy = "set `pooling` to cls, mean, first-last or embedding-last, which leaves the modules aside";
+        if let Some(other) = self.others.first() {
+            let reason = format!("the module {other} is not supported");
+            return Err(StageError::input(self.place.display(), reason, remedy));
+        }
+        match &self.pooling {
+            Mode::Known(pooling) => Ok(*pooling),
+            Mode::Other(mode) => {
+                let reason = format!("the pooling mode {mode} is not supported");
+                Err(StageError::input(self.place.display(), reason, remedy))
+            }
+        }
+    }
+}
+
+/// Reads a pooling module's configuration.
+fn mode(path: &Path) -> Result<Mode, StageError> {
+    let config: Map<String, Value> = read_json(path)?;
+    let names: Vec<String> = match config.get("pooling_mode") {
+        Some(Value::String(name)) => vec![name.clone()],
+        Some(Value::Array(names)) => names
+            .iter()
+            .filter_map(Value::as_str)
+            .map(str::to_owned)
+            .collect(),
+        _ => config
+            .iter()
+            .filter(|(_, value)| **value == Value::Bool(true))
+            .filter_map(|(key, _)| Some(key.strip_prefix(MODE)?.to_owned()))
+            .collect(),
+    };
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    Ok(match names[..] {
+        ["cls" | "cls_token"] => Mode::Known(Pooling::Cls),
+        ["mean" | "mean_tokens"] => Mode::Known(Pooling::Mean),
+        [] => Mode::Other("none".to_owned()),
+        _ => Mode::Other(names.join(" + ")),
+    })
+}
+
+fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, StageError> {
+    let bytes = fs::read(path).map_err(io_error(path))?;
+    serde_json::from_slice(&bytes).map_err(|error| {
+        StageError::input(
+            format!("{}:{}", path.display(), error.line()),
+            error.to_string(),
+            "give a folder as sentence-transformers saves it",
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn folder(modules: &str, pooling: &str) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join(MODULES), modules).unwrap();
+        fs::create_dir(folder.path().join("1_Pooling")).unwrap();
+        fs::write(folder.path().join("1_Pooling/config.json"), pooling).unwrap();
+        folder
+    }
+
+    const LEGACY: &str = r#"[
+        {"idx": 0, "name": "0", "path": "0_Transformer", "type": "sentence_transformers.models.Transformer"},
+        {"idx": 1, "name": "1", "path": "1_Pooling", "type": "sentence_transformers.models.Pooling"},
+        {"idx": 2, "name": "2", "path": "2_Normalize", "type": "sentence_transformers.models.Normalize"}
+    ]"#;
+    const NEW: &str = r#"[
+        {"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.base.modules.Transformer"},
+        {"idx": 1, "name": "1", "path": "1_Pooling", "type": "sentence_transformers.base.modules.Pooling"}
+    ]"#;
+
+    #[test]
+    fn booleans_name_the_mode() {
+        let folder = folder(
+            LEGACY,
+            r#"{"word_embedding_dimension": 384, "pooling_mode_cls_token": false, "pooling_mode_mean_tokens": true}"#,
+        );
+        let read = Folder::read(folder.path()).unwrap();
+        assert_eq!(read.transformer, folder.path().join("0_Transformer"));
+        let head = read.head.unwrap();
+        assert!(head.normalise);
+        assert_eq!(head.pooling().unwrap(), Pooling::Mean);
+    }
+
+    #[test]
+    fn the_new_form_names_it_too() {
+        for config in [
+            r#"{"embedding_dimension": 32, "pooling_mode": "cls", "include_prompt": true}"#,
+            r#"{"embedding_dimension": 32, "pooling_mode": ["cls"]}"#,
+        ] {
+            let folder = folder(NEW, config);
+            let read = Folder::read(folder.path()).unwrap();
+            assert_eq!(read.transformer, folder.path());
+            let head = read.head.unwrap();
+            assert!(!head.normalise);
+            assert_eq!(head.pooling().unwrap(), Pooling::Cls);
+        }
+    }
+
+    #[test]
+    fn a_plain_encoder_says_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(Folder::read(folder.path()).unwrap().head, None);
+    }
+
+    #[test]
+    fn what_is_not_computed_here_is_refused_by_name() {
+        let refusal = |modules: &str, pooling: &str| {
+            let folder = folder(modules, pooling);
+            let head = Folder::read(folder.path()).unwrap().head.unwrap();
+            let error = head.pooling().unwrap_err();
+            assert!(error.remedy().unwrap().starts_with("set `pooling`"));
+            error.to_string().split_once(": ").unwrap().1.to_owned()
+        };
+        assert_eq!(
+            refusal(NEW, r#"{"pooling_mode": "lasttoken"}"#),
+            "the pooling mode lasttoken is not supported"
+        );
+        assert_eq!(
+            refusal(
+                NEW,
+                r#"{"pooling_mode_cls_token": true, "pooling_mode_max_tokens": true}"#
+            ),
+            "the pooling mode cls_token + max_tokens is not supported"
+        );
+        let dense = LEGACY.replace("models.Normalize", "models.Dense");
+        assert_eq!(
+            refusal(&dense, r#"{"pooling_mode": "mean"}"#),
+            "the module sentence_transformers.models.Dense is not supported"
+        );
+    }
+
+    #[test]
+    fn a_broken_file_is_named_with_its_line() {
+        let folder = folder("[\n{]", "{}");
+        let error = Folder::read(folder.path()).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("{}:2: ", folder.path().join(MODULES).display())));
+    }
+}

@@ -1,0 +1,23 @@
+//! Sentence embeddings, and how well their cosines agree with people's judgements of similarity.
+//!
+//! * The stage kind `embed` ([`EmbedStage`]) gives each distinct sentence of a benchmark its vector, by an encoder
+//!   trained here or by any Hugging Face or sentence-transformers folder (`folder` reads the latter's pooling and
+//!   normalisation, `pooling` computes the poolings, `encode` runs the encoder in batches, `embeddings` is the file).
+//! * The stage kind `sts` ([`StsStage`]) scores vectors on the sets of semantic textual similarity by SentEval's
+//!   protocol (`protocol`; Conneau and Kiela, *SentEval*, LREC 2018, `senteval/sts.py`).
+//!
+//! The two are apart so that vectors are computed once, whatever is asked of them afterwards.
+
+mod embed;
+mod embeddings;
+mod encode;
+mod folder;
+mod pooling;
+mod protocol;
+mod sts;
+
+pub use embed::EmbedStage;
+pub use embeddings::{Description, Embeddings};
+pub use pooling::Pooling;
+pub use protocol::{Aggregate, cosine, score};
+pub use sts::StsStage;

@@ -1,0 +1,238 @@
+//! SentEval's protocol for the sets of semantic textual similarity, as SimCSE uses it.
+//!
+//! A pair's similarity is the cosine of its two vectors; what is compared with people's judgements is Spearman's rank
+//! correlation, times 100. STS12 to STS16 have several subsets, and papers differ in how these become one number
+//! (Gao et al., *SimCSE*, 2021, appendix B):
+//!
+//! * `all`: one correlation over the pairs of all subsets together;
+//! * `mean`: the mean of the subsets' correlations;
+//! * `wmean`: their mean weighted by the number of pairs.
+//!
+//! The same vectors differ by up to 18 points between them, so all three are written, under names that say which:
+//! `sts12`, `sts12.mean`, `sts12.wmean`. The average over the sets is the plain mean of the values *as printed*, with
+//! two decimals, as in SimCSE's `evaluation.py`.
+
+use std::collections::BTreeMap;
+
+use benchmarks::StsPair;
+use contract::StageError;
+use metrics::scores::{HUNDREDFOLD, Score};
+use metrics::spearman;
+use serde::Deserialize;
+
+/// How a set's subsets become one number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Aggregate {
+    /// One correlation over all pairs.
+    All,
+    /// The mean over subsets.
+    Mean,
+    /// The mean over subsets, weighted by their pairs.
+    Wmean,
+}
+
+impl Aggregate {
+    const EACH: [Self; 3] = [Self::All, Self::Mean, Self::Wmean];
+
+    /// Returns what a score's name ends with.
+    const fn suffix(self) -> &'static str {
+        match self {
+            Self::All => "",
+            Self::Mean => ".mean",
+            Self::Wmean => ".wmean",
+        }
+    }
+}
+
+/// The similarities of one subset, and the judgements beside them.
+#[derive(Default)]
+struct Subset {
+    similarities: Vec<f64>,
+    judgements: Vec<f64>,
+}
+
+/// Scores `similarities`, one per pair: three scores per set, in the order in which the sets first appear, and the
+/// three averages over the sets, of which `main` names the main one.
+///
+/// # Errors
+/// When there are no pairs, not as many similarities, or one is not finite.
+pub fn score(
+    pairs: &[StsPair],
+    similarities: &[f64],
+    main: Aggregate,
+) -> Result<Vec<Score>, StageError> {
+    if pairs.len() != similarities.len() || pairs.is_empty() {
+        let (found, wanted) = (similarities.len(), pairs.len());
+        return Err(StageError::failed(format!(
+            "{found} similarities for {wanted} pairs"
+        )));
+    }
+    let mut order: Vec<&str> = Vec::new();
+    let mut sets = BTreeMap::<&str, BTreeMap<&str, Subset>>::new();
+    for (pair, similarity) in pairs.iter().zip(similarities) {
+        if !order.contains(&pair.set.as_str()) {
+            order.push(&pair.set);
+        }
+        let subset = sets
+            .entry(&pair.set)
+            .or_default()
+            .entry(&pair.subset)
+            .or_default();
+        subset.similarities.push(*similarity);
+        subset.judgements.push(pair.score);
+    }
+
+    let new = |name: String, value: f64, examples: usize, main: bool| Score {
+        name,
+        value,
+        unit: HUNDREDFOLD.to_owned(),
+        split: "test".to_owned(),
+        examples: examples as u64,
+        main,
+    };
+    let mut scores = Vec::new();
+    let mut printed = [const { Vec::new() }; Aggregate::EACH.len()];
+    for name in order {
+        let subsets: Vec<&Subset> = sets[name].values().collect();
+        let examples = subsets.iter().map(|subset| subset.judgements.len()).sum();
+        for (aggregate, printed) in Aggregate::EACH.into_iter().zip(&mut printed) {
+            let value = 100.0 * correlate(&subsets, aggregate)?;
+            printed.push(as_printed(value));
+            scores.push(new(
+                format!("{name}{}", aggregate.suffix()),
+                value,
+                examples,
+                false,
+            ));
+        }
+    }
+    for (aggregate, printed) in Aggregate::EACH.into_iter().zip(&printed) {
+        let name = format!("avg{}", aggregate.suffix());
+        scores.push(new(
+            name,
+            metrics::mean(printed),
+            pairs.len(),
+            aggregate == main,
+        ));
+    }
+    Ok(scores)
+}
+
+fn correlate(subsets: &[&Subset], aggregate: Aggregate) -> Result<f64, StageError> {
+    if aggregate == Aggregate::All {
+        let join = |get: fn(&Subset) -> &Vec<f64>| -> Vec<f64> {
+            subsets
+                .iter()
+                .flat_map(|subset| get(subset))
+                .copied()
+                .collect()
+        };
+        return Ok(spearman(
+            &join(|it| &it.similarities),
+            &join(|it| &it.judgements),
+        )?);
+    }
+    let (mut sum, mut weights) = (0.0, 0.0);
+    for subset in subsets {
+        let weight = match aggregate {
+            Aggregate::Wmean => subset.judgements.len() as f64,
+            _ => 1.0,
+        };
+        sum += weight * spearman(&subset.similarities, &subset.judgements)?;
+        weights += weight;
+    }
+    Ok(sum / weights)
+}
+
+/// Rounds to two decimals as printing does: to even where two are equally near.
+fn as_printed(value: f64) -> f64 {
+    format!("{value:.2}").parse().unwrap_or(value)
+}
+
+/// Returns the cosine of two vectors, computed in f64, where that of equal vectors is exactly 1, so that pairs of equal
+/// sentences tie; 0 where it has no value because a vector is zero or not finite, as in SentEval.
+pub fn cosine(left: &[f32], right: &[f32]) -> f64 {
+    let dot = |a: &[f32], b: &[f32]| -> f64 {
+        a.iter()
+            .zip(b)
+            .map(|(a, b)| f64::from(*a) * f64::from(*b))
+            .sum()
+    };
+    let cosine = dot(left, right) / (dot(left, left) * dot(right, right)).sqrt();
+    if cosine.is_finite() { cosine } else { 0.0 }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn pair(set: &str, subset: &str, score: f64) -> StsPair {
+        StsPair {
+            set: set.to_owned(),
+            subset: subset.to_owned(),
+            sentence1: String::new(),
+            sentence2: String::new(),
+            score,
+        }
+    }
+
+    #[test]
+    fn the_three_aggregates_differ_as_they_should() {
+        // Perfect order within each subset, of unequal sizes; turned round for the second.
+        let mut pairs: Vec<StsPair> = (0..3)
+            .map(|score| pair("sts12", "a", f64::from(score)))
+            .collect();
+        pairs.extend((0..2).map(|score| pair("sts12", "b", f64::from(score))));
+        let scores = score(&pairs, &[0.1, 0.2, 0.9, 0.8, 0.3], Aggregate::Wmean).unwrap();
+        let value = |name: &str| {
+            scores
+                .iter()
+                .find(|score| score.name == name)
+                .unwrap()
+                .value
+        };
+        assert_eq!(value("sts12.mean"), 0.0);
+        assert!((value("sts12.wmean") - 20.0).abs() < 1e-12);
+        // Ranks 1 2 5 4 3 against 1.5 3.5 5 1.5 3.5: 5 / sqrt(10 * 9).
+        assert!((value("sts12") - 500.0 / 90.0f64.sqrt()).abs() < 1e-12);
+        let mains: Vec<_> = scores
+            .iter()
+            .filter(|score| score.main)
+            .map(|score| &score.name)
+            .collect();
+        assert_eq!(mains, ["avg.wmean"]);
+    }
+
+    #[test]
+    fn the_average_is_of_values_as_printed() {
+        assert_eq!(as_printed(57.865), 57.87);
+        assert_eq!(as_printed(57.125), 57.12);
+        assert_eq!(as_printed(-0.004), 0.0);
+    }
+
+    #[test]
+    fn a_cosine_without_a_value_is_zero() {
+        assert_eq!(cosine(&[0.0, 0.0], &[1.0, 2.0]), 0.0);
+        assert_eq!(cosine(&[f32::NAN, 0.0], &[1.0, 2.0]), 0.0);
+        assert_eq!(cosine(&[3.0, 4.0], &[4.0, 3.0]), 0.96);
+    }
+
+    proptest! {
+        #[test]
+        fn equal_vectors_have_cosine_one(vector in prop::collection::vec(-9.0f32..9.0, 1..50)) {
+            prop_assume!(vector.iter().any(|value| *value != 0.0));
+            prop_assert_eq!(cosine(&vector, &vector), 1.0);
+        }
+    }
+
+    #[test]
+    fn nothing_to_score_is_an_error() {
+        assert!(score(&[], &[], Aggregate::All).is_err());
+        assert!(score(&[pair("stsb", "test", 1.0)], &[], Aggregate::All).is_err());
+    }
+}

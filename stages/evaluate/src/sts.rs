@@ -1,0 +1,81 @@
+//! The stage kind `sts`.
+
+use std::collections::BTreeSet;
+
+use contract::{
+    ArtifactType, Context, Default, Field, FieldType, Inputs, Params, Signature, Stage, StageError,
+};
+use metrics::scores;
+use serde::Deserialize;
+
+use crate::Embeddings;
+use crate::protocol::{Aggregate, cosine, score};
+
+/// The sets over which papers average.
+const SETS: usize = 7;
+
+/// Scores vectors on the sets of semantic textual similarity.
+pub struct StsStage;
+
+#[derive(Deserialize)]
+struct Parameters {
+    aggregate: Aggregate,
+}
+
+impl Stage for StsStage {
+    fn signature(&self) -> Signature {
+        Signature {
+            kind: "sts",
+            version: 1,
+            about: "Scores sentence vectors on the sets of semantic textual similarity by SentEval's protocol",
+            fields: &[
+                Field {
+                    name: "embeddings",
+                    takes: FieldType::Input(ArtifactType::Embeddings),
+                    default: Default::Required,
+                    about: "The vectors, from stage kind `embed`.",
+                },
+                Field {
+                    name: "data",
+                    takes: FieldType::Input(ArtifactType::Benchmark),
+                    default: Default::Required,
+                    about: "The sentence pairs of task `sts`, the same that were embedded.",
+                },
+                Field {
+                    name: "aggregate",
+                    takes: FieldType::Choice(&["all", "mean", "wmean"]),
+                    default: Default::Text("all"),
+                    about: "How a set's subsets become one number in the main score: pairs together, mean over \
+                            subsets, or mean weighted by pairs; all three are written.",
+                },
+            ],
+            output: ArtifactType::Scores,
+            numeric: false,
+        }
+    }
+
+    fn run(&self, params: &Params, inputs: &Inputs, context: &Context) -> Result<(), StageError> {
+        let parameters: Parameters = params.parse()?;
+        let embeddings = Embeddings::read(inputs.path("embeddings")?)?;
+        let pairs = benchmarks::read_pairs(inputs.path("data")?)?;
+        let similarities = pairs
+            .iter()
+            .map(|pair| {
+                let left = embeddings.vector(&pair.sentence1)?;
+                Ok(cosine(left, embeddings.vector(&pair.sentence2)?))
+            })
+            .collect::<Result<Vec<_>, StageError>>()?;
+        let sets: BTreeSet<&str> = pairs.iter().map(|pair| pair.set.as_str()).collect();
+        if sets.len() < SETS {
+            let names = sets.iter().copied().collect::<Vec<_>>().join(", ");
+            let present = sets.len();
+            context.note(format!(
+                "the average is over {present} of the {SETS} STS sets: {names}"
+            ));
+        }
+        scores::write(
+            context.output(),
+            &score(&pairs, &similarities, parameters.aggregate)?,
+        )
+    }
+}

@@ -1,0 +1,351 @@
+//! The stages from end to end on a tiny encoder, against transformers and SciPy. `tests/goldens/make.py` made the
+//! encoder's folder and the goldens.
+
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use benchmarks::{BenchmarksStage, StsPair};
+use contract::{Context, Event, Inputs, Observer, Params, Stage, StageError, complete};
+use evaluate::{Aggregate, EmbedStage, Embeddings, Pooling, StsStage, cosine, score};
+use metrics::scores;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+#[derive(Deserialize)]
+struct Vectors {
+    sentences: Vec<String>,
+    vectors: BTreeMap<String, Vec<Vec<f64>>>,
+    first_sentence_cut_to_5_tokens: Vec<f64>,
+}
+
+fn vectors() -> Vectors {
+    serde_json::from_str(include_str!("goldens/vectors.json")).unwrap()
+}
+
+fn encoder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens/encoder")
+}
+
+/// Keeps the notes of a stage.
+#[derive(Clone, Default)]
+struct Notes(Arc<Mutex<Vec<String>>>);
+
+impl Observer for Notes {
+    fn observe(&self, event: &Event) {
+        if let Event::Note { message } = event {
+            self.0.lock().unwrap().push(message.clone());
+        }
+    }
+}
+
+/// What a stage left behind.
+struct Done {
+    folder: TempDir,
+    notes: Notes,
+}
+
+impl Done {
+    fn output(&self) -> PathBuf {
+        self.folder.path().join("output")
+    }
+}
+
+fn run(stage: &dyn Stage, given: &Value, inputs: &[(&str, &Path)]) -> Result<Done, StageError> {
+    let params = complete(stage.signature().fields, given.as_object().unwrap()).unwrap();
+    let inputs = Inputs(
+        inputs
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), v.to_path_buf()))
+            .collect(),
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let notes = Notes::default();
+    let context = Context::in_folder(folder.path())?.with_observer(Box::new(notes.clone()));
+    stage.run(&Params(params), &inputs, &context)?;
+    Ok(Done { folder, notes })
+}
+
+/// A benchmark of two sets whose pairs are the given sentences, each beside its successor.
+fn benchmark(sentences: &[String]) -> Done {
+    let folder = tempfile::tempdir().unwrap();
+    let (year, stsb) = (
+        folder.path().join("STS/STS13-en-test"),
+        folder.path().join("STS/STSBenchmark"),
+    );
+    let (mut rows, mut input, mut gold) = (String::new(), String::new(), String::new());
+    for (index, sentence) in sentences.iter().enumerate() {
+        let next = &sentences[(index + 1) % sentences.len()];
+        let score = index % 6;
+        rows += &format!("main\tfile\t2017\t{index}\t{score}\t{sentence}\t{next}\n");
+        input += &format!("{next}\t{sentence}\n");
+        gold += &format!("{score}\n");
+    }
+    fs::create_dir_all(&year).unwrap();
+    fs::create_dir_all(&stsb).unwrap();
+    fs::write(stsb.join("sts-test.csv"), rows).unwrap();
+    fs::write(year.join("STS.input.FNWN.txt"), input).unwrap();
+    fs::write(year.join("STS.gs.FNWN.txt"), gold).unwrap();
+    run(
+        &BenchmarksStage,
+        &json!({"task": "sts"}),
+        &[("source", folder.path())],
+    )
+    .unwrap()
+}
+
+fn embed(given: &Value, data: &Done) -> Done {
+    run(
+        &EmbedStage,
+        given,
+        &[("encoder", &encoder()), ("data", &data.output())],
+    )
+    .unwrap()
+}
+
+#[track_caller]
+fn assert_close(found: &[f32], expected: &[f64], tolerance: f64) {
+    assert_eq!(found.len(), expected.len());
+    for (found, expected) in found.iter().zip(expected) {
+        assert!(
+            (f64::from(*found) - expected).abs() < tolerance,
+            "{found} {expected}"
+        );
+    }
+}
+
+#[test]
+fn vectors_agree_with_transformers() {
+    let goldens = vectors();
+    let data = benchmark(&goldens.sentences);
+    for (pooling, expected) in &goldens.vectors {
+        let done = embed(&json!({"pooling": pooling, "normalise": "never"}), &data);
+        let embeddings = Embeddings::read(&done.output()).unwrap();
+        assert_eq!(embeddings.vectors.len(), goldens.sentences.len());
+        for (sentence, expected) in goldens.sentences.iter().zip(expected) {
+            assert_close(embeddings.vector(sentence).unwrap(), expected, 1e-5);
+        }
+    }
+    assert_eq!(goldens.vectors.len(), 4);
+}
+
+#[test]
+fn a_sentence_transformers_folder_decides_unless_told_otherwise() {
+    let goldens = vectors();
+    let data = benchmark(&goldens.sentences);
+    let done = embed(&json!({}), &data);
+    let embeddings = Embeddings::read(&done.output()).unwrap();
+    assert_eq!(embeddings.description.pooling, Pooling::Mean);
+    assert!(embeddings.description.normalised);
+    assert_eq!(embeddings.description.max_length, 24);
+    for (sentence, mean) in goldens.sentences.iter().zip(&goldens.vectors["mean"]) {
+        let norm = mean.iter().map(|value| value * value).sum::<f64>().sqrt();
+        let expected: Vec<f64> = mean.iter().map(|value| value / norm).collect();
+        assert_close(embeddings.vector(sentence).unwrap(), &expected, 1e-6);
+    }
+}
+
+#[test]
+fn long_sentences_are_cut_and_counted() {
+    let goldens = vectors();
+    let data = benchmark(&goldens.sentences);
+    let done = embed(&json!({"max_length": 5, "normalise": "never"}), &data);
+    let embeddings = Embeddings::read(&done.output()).unwrap();
+    let vector = embeddings.vector(&goldens.sentences[0]).unwrap();
+    assert_close(vector, &goldens.first_sentence_cut_to_5_tokens, 1e-5);
+    assert_eq!(
+        (
+            embeddings.description.max_length,
+            embeddings.description.truncated
+        ),
+        (5, 5)
+    );
+    assert_eq!(
+        *done.notes.0.lock().unwrap(),
+        ["5 of 6 sentences were cut to 5 tokens"]
+    );
+    let short = Params(
+        json!({"pooling": "auto", "normalise": "auto", "max_length": 2})
+            .as_object()
+            .unwrap()
+            .clone(),
+    );
+    assert_eq!(EmbedStage.check(&short).len(), 1);
+}
+
+/// Sentences of many lengths for several batches, some of them alike to the encoder.
+fn many() -> Vec<String> {
+    let words = [
+        "a", "man", "dogs", "playing", "guitars", "run", "from", "two", "Two", "!",
+    ];
+    let word = |index: usize, place: usize| words[(index * 7 + place * (1 + index % 9)) % 10];
+    let sentence = |index: usize| {
+        let length = 1 + index % 17;
+        (0..length)
+            .map(|place| word(index + index / 10, place))
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    (0..400).map(sentence).collect()
+}
+
+#[test]
+fn neither_threads_nor_order_reach_a_bit() {
+    let mut sentences = many();
+    let data = benchmark(&sentences);
+    let given = json!({"pooling": "first-last"});
+    let with_threads = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .unwrap();
+        let done = pool.install(|| embed(&given, &data));
+        (
+            fs::read(done.output().join("embeddings.parquet")).unwrap(),
+            done,
+        )
+    };
+    let (one, done) = with_threads(1);
+    assert!(one == with_threads(3).0);
+    let embeddings = Embeddings::read(&done.output()).unwrap();
+    sentences.reverse();
+    let reversed = Embeddings::read(&embed(&given, &benchmark(&sentences)).output()).unwrap();
+    assert!(embeddings.vectors.len() > 300);
+    assert_eq!(embeddings.vectors, reversed.vectors);
+    assert_eq!(
+        embeddings.vector("Two").unwrap(),
+        embeddings.vector("two").unwrap()
+    );
+}
+
+#[derive(Deserialize)]
+struct Goldens {
+    pairs: Vec<Pair>,
+    scores: BTreeMap<String, f64>,
+}
+
+#[derive(Deserialize)]
+struct Pair {
+    set: String,
+    subset: String,
+    left: Vec<f32>,
+    right: Vec<f32>,
+    score: f64,
+}
+
+#[test]
+fn scores_agree_with_senteval_on_ties() {
+    let goldens: Goldens = serde_json::from_str(include_str!("goldens/scores.json")).unwrap();
+    let similarities: Vec<f64> = goldens
+        .pairs
+        .iter()
+        .map(|pair| cosine(&pair.left, &pair.right))
+        .collect();
+    let pairs: Vec<StsPair> = goldens
+        .pairs
+        .into_iter()
+        .map(
+            |Pair {
+                 set, subset, score, ..
+             }| StsPair {
+                set,
+                subset,
+                sentence1: String::new(),
+                sentence2: String::new(),
+                score,
+            },
+        )
+        .collect();
+    let scores = score(&pairs, &similarities, Aggregate::All).unwrap();
+    assert_eq!(scores.len(), goldens.scores.len());
+    for score in &scores {
+        let expected = goldens.scores[&score.name];
+        assert!(
+            (score.value - expected).abs() < 1e-10,
+            "{} {expected}",
+            score.value
+        );
+        assert_eq!(score.main, score.name == "avg");
+    }
+}
+
+#[test]
+fn sts_scores_what_was_embedded() {
+    let data = benchmark(&many());
+    let embeddings = embed(&json!({}), &data);
+    let inputs = [
+        ("embeddings", &*embeddings.output()),
+        ("data", &*data.output()),
+    ];
+    let done = run(&StsStage, &json!({"aggregate": "wmean"}), &inputs).unwrap();
+    let scores = scores::read(&done.output()).unwrap();
+    let names: Vec<&str> = scores.iter().map(|score| score.name.as_str()).collect();
+    assert_eq!(
+        names,
+        [
+            "sts13",
+            "sts13.mean",
+            "sts13.wmean",
+            "stsb",
+            "stsb.mean",
+            "stsb.wmean",
+            "avg",
+            "avg.mean",
+            "avg.wmean"
+        ]
+    );
+    assert!(
+        scores
+            .iter()
+            .all(|score| score.main == (score.name == "avg.wmean"))
+    );
+    assert!(scores.iter().all(|score| score.examples
+        == if score.name.starts_with("avg") {
+            800
+        } else {
+            400
+        }));
+    // The same pairs in both sets, turned round: a cosine does not care.
+    assert_eq!(scores[0].value, scores[3].value);
+    assert_eq!(
+        *done.notes.0.lock().unwrap(),
+        ["the average is over 2 of the 7 STS sets: sts13, stsb"]
+    );
+}
+
+#[test]
+fn what_does_not_fit_together_is_named() {
+    let goldens = vectors();
+    let data = benchmark(&goldens.sentences);
+    let embeddings = embed(&json!({}), &data);
+    let other = benchmark(&["other words".to_owned(), "here".to_owned()]);
+    let inputs = [
+        ("embeddings", &*embeddings.output()),
+        ("data", &*other.output()),
+    ];
+    let error = run(&StsStage, &json!({}), &inputs).err().unwrap();
+    assert_eq!(
+        error.to_string(),
+        "embeddings: there is no vector for `here`"
+    );
+
+    let folder = tempfile::tempdir().unwrap();
+    for file in ["config.json", "model.safetensors", "tokenizer_config.json"] {
+        fs::copy(encoder().join(file), folder.path().join(file)).unwrap();
+    }
+    let vocabulary = fs::read_to_string(encoder().join("vocab.txt")).unwrap();
+    fs::write(folder.path().join("vocab.txt"), vocabulary + "another\n").unwrap();
+    let inputs = [("encoder", folder.path()), ("data", &*data.output())];
+    let error = run(&EmbedStage, &json!({}), &inputs)
+        .err()
+        .unwrap()
+        .to_string();
+    assert!(
+        error.ends_with("the tokenizer has 30 tokens, the encoder embeds 29"),
+        "{error}"
+    );
+}
