@@ -1,0 +1,33 @@
+//! Tables of scores, as papers print them.
+//!
+//! A [`Table`] is rows × columns of [`Cell`]s; a cell holds one score per seed, the reasons why some are lacking, and
+//! the value that the paper prints there. The same model is rendered three ways, each a function of the table alone:
+//!
+//! * [`Table::terminal`]: text that fits a given width: `52.3 ± 0.8 (84.2)`;
+//! * [`Table::markdown`]: the same cells as a GitHub table;
+//! * [`Table::parquet`]: the numbers unrounded, one row per cell, for DuckDB, Polars or pandas.
+//!
+//! How a cell reads:
+//!
+//! | cell | means |
+//! | --- | --- |
+//! | `52.3 ± 0.8` | mean and sample standard deviation over the seeds |
+//! | `52.3` | one seed: no spread is claimed |
+//! | `52.3 ± 0.8 (84.2)` | the paper prints 84.2 |
+//! | `52.3 (84.2?)` | the paper's value is from memory, nobody has checked it |
+//! | `52.3 ± 0.8 n=2 [1]` | fewer seeds than the other cells have; note 1 below the table says why |
+//! | `— [1]` | no value; note 1 says why |
+//! | `—` | the score does not apply to the row |
+//!
+//! [`reference`](mod@reference) reads the published values.
+
+mod cell;
+mod layout;
+mod markdown;
+mod parquet;
+pub mod reference;
+mod table;
+mod terminal;
+
+pub use cell::{Cell, Published, Summary};
+pub use table::{Column, Row, Table};
