@@ -1,0 +1,314 @@
+//! Running text: short documents that keep to their people, things and mood.
+//!
+//! A document has a cast, a few facts and a mood, and returns to them: a fact is said again in other words and another
+//! frame, denied by its opposite, asked about and answered; judgements agree with the mood. A masked word can then be
+//! told from what the sentences beside it mean, and a masked marker (`indeed`, `instead`, `also`) only from how the
+//! two sentences relate.
+
+use kernels::{Draws, Stream};
+
+use crate::frames::{Ask, Genre, noun, person, question, statement, word};
+use crate::lexicon::{Lexicon, SYNONYMS, zipf};
+use crate::meaning::{Fact, Frequencies, Kind, Noun, Person, Predicate, Relation, other};
+use crate::tasks::sst2;
+use crate::words::{article, past, plural, progressive};
+
+/// A title and paragraphs, lower-case words with spaces between.
+pub(crate) struct Document {
+    pub(crate) title: String,
+    pub(crate) paragraphs: Vec<String>,
+}
+
+impl Document {
+    /// Returns the number of words, punctuation marks included.
+    pub(crate) fn words(&self) -> usize {
+        self.paragraphs
+            .iter()
+            .map(|text| text.split(' ').count())
+            .sum()
+    }
+}
+
+/// Returns the documents of a corpus, without end.
+pub(crate) fn documents(lexicon: &Lexicon, seed: u64) -> impl Iterator<Item = Document> {
+    let stream = Stream::new(seed, "world documents");
+    (0..).map(move |index| Teller::new(lexicon, stream.draws(index, 0, 0)).document())
+}
+
+struct Teller<'a> {
+    lexicon: &'a Lexicon,
+    draws: Draws,
+    cast: Vec<Person>,
+    things: Vec<Noun>,
+    /// The deed and the quality that the document returns to.
+    themes: [Predicate; 2],
+    good: bool,
+}
+
+const ZIPF: Frequencies = Frequencies::Zipf;
+/// How often a word of the text brings a word of its company.
+const COLOUR: f64 = 0.5;
+
+impl<'a> Teller<'a> {
+    fn new(lexicon: &'a Lexicon, mut draws: Draws) -> Self {
+        let cast = (0..2)
+            .map(|_| Person::draw(lexicon, ZIPF, &mut draws))
+            .collect();
+        let kind = draws.index(lexicon.things.len());
+        let things = (0..3)
+            .map(|_| Noun {
+                kind,
+                word: ZIPF.index(&mut draws, SYNONYMS),
+            })
+            .collect();
+        let themes = [Kind::Event, Kind::Property]
+            .map(|kind| Predicate::draw(kind.axes(lexicon).len(), ZIPF, &mut draws));
+        let good = draws.chance(0.5);
+        Self {
+            lexicon,
+            draws,
+            cast,
+            things,
+            themes,
+            good,
+        }
+    }
+
+    fn document(mut self) -> Document {
+        let title = format!(
+            "{} of {}",
+            noun(self.lexicon, self.things[0]),
+            person(self.lexicon, self.cast[0])
+        );
+        let paragraphs = (0..3)
+            .map(|_| {
+                let mut sentences = Vec::new();
+                for _ in 0..3 {
+                    self.episode(&mut sentences);
+                }
+                sentences.join(" ")
+            })
+            .collect();
+        Document { title, paragraphs }
+    }
+
+    fn episode(&mut self, sentences: &mut Vec<String>) {
+        match self.draws.below(100) {
+            0..40 => self.pair(sentences),
+            40..60 => self.judgement(sentences),
+            60..80 => self.company(sentences),
+            80..88 => self.kind_of_thing(sentences),
+            88..96 => self.answer(sentences),
+            _ => self.scene(sentences),
+        }
+    }
+
+    fn fact(&mut self, kind: Kind) -> Fact {
+        let axes = kind.axes(self.lexicon).len();
+        let theme = self.themes[usize::from(kind == Kind::Property)];
+        let predicate = if self.draws.chance(0.6) {
+            theme.related(axes, Relation::Same, ZIPF, &mut self.draws)
+        } else {
+            Predicate::draw(axes, ZIPF, &mut self.draws)
+        };
+        Fact {
+            kind,
+            person: *self.draws.pick(&self.cast),
+            predicate,
+            thing: *self.draws.pick(&self.things),
+            called: None,
+        }
+    }
+
+    fn any_fact(&mut self) -> Fact {
+        let kind = if self.draws.chance(0.5) {
+            Kind::Event
+        } else {
+            Kind::Property
+        };
+        self.fact(kind)
+    }
+
+    /// Two sentences and how the second relates to the first.
+    fn pair(&mut self, sentences: &mut Vec<String>) {
+        let relation = *self
+            .draws
+            .pick(&[Relation::Same, Relation::Opposite, Relation::Other]);
+        let first = self.any_fact();
+        let second = first.related(self.lexicon, relation, ZIPF, &mut self.draws);
+        let (asks_first, asks_second) = match self.draws.below(10) {
+            0..2 => (true, true),
+            2..4 => (true, false),
+            _ => (false, false),
+        };
+        let ask = *self
+            .draws
+            .pick(&[Ask::Who, Ask::What, Ask::Whether, Ask::Why]);
+        let first = self.sentence(&first, asks_first.then_some(ask));
+        let second = self.sentence(&second, asks_second.then_some(ask));
+        sentences.push(first);
+        let marker = self.marker(relation);
+        sentences.push(format!("{marker} , {second}"));
+    }
+
+    fn marker(&mut self, relation: Relation) -> &'a str {
+        let markers = &self.lexicon.markers;
+        let words = match relation {
+            Relation::Same => &markers.same,
+            Relation::Opposite => &markers.opposite,
+            Relation::Other => &markers.other,
+        };
+        &words[zipf(&mut self.draws, words.len())]
+    }
+
+    fn sentence(&mut self, fact: &Fact, ask: Option<Ask>) -> String {
+        match ask {
+            Some(ask) => question(self.lexicon, fact, ask, COLOUR, &mut self.draws),
+            None => {
+                format!(
+                    "{} .",
+                    statement(self.lexicon, fact, Genre::Any, COLOUR, &mut self.draws)
+                )
+            }
+        }
+    }
+
+    /// Synonyms side by side, opposites after a denial.
+    fn company(&mut self, sentences: &mut Vec<String>) {
+        let lexicon = self.lexicon;
+        let fact = self.any_fact();
+        let (kind, predicate) = (fact.kind, fact.predicate);
+        let who = person(lexicon, fact.person);
+        let what = noun(lexicon, fact.thing);
+        let axes = kind.axes(lexicon);
+        let one = word(lexicon, kind, predicate);
+        let mut related = |relation| {
+            word(
+                lexicon,
+                kind,
+                predicate.related(axes.len(), relation, ZIPF, &mut self.draws),
+            )
+        };
+        let (same, opposite) = (related(Relation::Same), related(Relation::Opposite));
+        let agree = self.draws.chance(0.5);
+        sentences.push(match (kind, agree) {
+            (Kind::Event, true) => format!("{who} {} and {} the {what} .", past(one), past(same)),
+            (Kind::Event, false) => {
+                format!(
+                    "{who} not {} but {} the {what} .",
+                    past(one),
+                    past(opposite)
+                )
+            }
+            (Kind::Property, true) => format!("the {what} was {one} and {same} ."),
+            (Kind::Property, false) => format!("the {what} was not {one} but {opposite} ."),
+        });
+    }
+
+    /// Judgements that agree with the mood.
+    fn judgement(&mut self, sentences: &mut Vec<String>) {
+        let sentiment = &self.lexicon.sentiment;
+        let markers = if self.good {
+            &sentiment.pleased
+        } else {
+            &sentiment.displeased
+        };
+        for _ in 0..2 {
+            let thing = *self.draws.pick(&self.things);
+            let said = sst2::judgement(
+                self.lexicon,
+                thing,
+                self.good,
+                0.25,
+                COLOUR,
+                ZIPF,
+                &mut self.draws,
+            );
+            let marker = &markers[zipf(&mut self.draws, markers.len())];
+            sentences.push(format!("{marker} , {said} ."));
+        }
+    }
+
+    /// A thing is called by the name of its kind.
+    fn kind_of_thing(&mut self, sentences: &mut Vec<String>) {
+        let fact = self.any_fact();
+        let things = &self.lexicon.things;
+        if self.draws.chance(0.3) {
+            let (what, hypernym) = (
+                noun(self.lexicon, fact.thing),
+                &things[fact.thing.kind].hypernym,
+            );
+            sentences.push(format!("the {what} was {} {hypernym} .", article(hypernym)));
+            return;
+        }
+        let same = self.draws.chance(0.5);
+        let kind = if same {
+            fact.thing.kind
+        } else {
+            other(&mut self.draws, things.len(), fact.thing.kind)
+        };
+        let said = self.sentence(&fact, None);
+        let again = self.sentence(
+            &Fact {
+                called: Some(kind),
+                ..fact
+            },
+            None,
+        );
+        let marker = self.marker(if same {
+            Relation::Same
+        } else {
+            Relation::Other
+        });
+        sentences.push(said);
+        sentences.push(format!("{marker} , {again}"));
+    }
+
+    /// A question and what answers it, or does not.
+    fn answer(&mut self, sentences: &mut Vec<String>) {
+        let fact = self.fact(Kind::Event);
+        let said = statement(self.lexicon, &fact, Genre::Any, COLOUR, &mut self.draws);
+        let again = fact.related(self.lexicon, Relation::Same, ZIPF, &mut self.draws);
+        let adjuncts = &self.lexicon.adjuncts;
+        let asks_place = self.draws.chance(0.5);
+        let says_place = self.draws.chance(0.5);
+        let ask = if asks_place { Ask::Where } else { Ask::When };
+        let relation = if asks_place == says_place {
+            Relation::Same
+        } else {
+            Relation::Other
+        };
+        let phrases = if says_place {
+            &adjuncts.places
+        } else {
+            &adjuncts.times
+        };
+        sentences.push(question(self.lexicon, &again, ask, COLOUR, &mut self.draws));
+        let phrase = self.draws.pick(phrases);
+        sentences.push(format!("{} , {said} {phrase} .", self.marker(relation)));
+    }
+
+    /// Weather and plurals: what is not asked about.
+    fn scene(&mut self, sentences: &mut Vec<String>) {
+        let lexicon = self.lexicon;
+        sentences.push(if self.draws.chance(0.5) {
+            let adjuncts = &lexicon.adjuncts;
+            let phrases = if self.draws.chance(0.5) {
+                &adjuncts.places
+            } else {
+                &adjuncts.times
+            };
+            let scene = self.draws.pick(&lexicon.collocations.scenes);
+            format!("{scene} {} .", self.draws.pick(phrases))
+        } else {
+            let thing = *self.draws.pick(&self.things);
+            let verb = word(lexicon, Kind::Event, self.themes[0]);
+            let who = person(lexicon, *self.draws.pick(&self.cast));
+            format!(
+                "{who} liked {} {} .",
+                progressive(verb),
+                plural(noun(lexicon, thing))
+            )
+        });
+    }
+}

@@ -1,0 +1,164 @@
+//! The words of the language, from `data/world.toml`.
+//!
+//! Verbs and adjectives come in axes of two opposite poles, each a set of [`SYNONYMS`] words; nouns come in pairs of
+//! synonyms under a category. All poles hold equally many words: a task that draws the two words' places in
+//! their poles first and the label after gives each word the same frequency in every class.
+
+use contract::StageError;
+use kernels::Draws;
+use serde::Deserialize;
+
+/// Words in each pole and in each kind.
+pub(crate) const SYNONYMS: usize = 8;
+
+/// The whole language.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Lexicon {
+    pub(crate) names: Names,
+    #[serde(rename = "person")]
+    pub(crate) persons: Vec<NounKind>,
+    #[serde(rename = "thing")]
+    pub(crate) things: Vec<NounKind>,
+    #[serde(rename = "verb")]
+    pub(crate) verbs: Vec<Axis>,
+    #[serde(rename = "adjective")]
+    pub(crate) adjectives: Vec<Axis>,
+    pub(crate) sentiment: Sentiment,
+    pub(crate) adjuncts: Adjuncts,
+    pub(crate) collocations: Collocations,
+    pub(crate) markers: Markers,
+    pub(crate) frames: Frames,
+}
+
+/// Proper names: a person has one of each.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Names {
+    pub(crate) first: Vec<String>,
+    pub(crate) last: Vec<String>,
+}
+
+/// Nouns of one kind, the name of the kind, and the modifiers that go with that kind alone.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NounKind {
+    pub(crate) hypernym: String,
+    pub(crate) words: [String; SYNONYMS],
+    pub(crate) company: Vec<String>,
+}
+
+/// Two sets of synonyms that mean the opposite of each other, and what goes with each set alone.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Axis {
+    pub(crate) company: [Vec<String>; 2],
+    pub(crate) poles: [[String; SYNONYMS]; 2],
+}
+
+/// Words of judgement.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Sentiment {
+    pub(crate) good: Vec<String>,
+    pub(crate) bad: Vec<String>,
+    pub(crate) praising: Vec<String>,
+    pub(crate) condemning: Vec<String>,
+    pub(crate) asserting: Vec<String>,
+    pub(crate) denying: Vec<String>,
+    pub(crate) pleased: Vec<String>,
+    pub(crate) displeased: Vec<String>,
+}
+
+/// Phrases of place and of time.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Adjuncts {
+    pub(crate) places: Vec<String>,
+    pub(crate) times: Vec<String>,
+}
+
+/// Fixed phrases.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Collocations {
+    pub(crate) scenes: Vec<String>,
+}
+
+/// Words that open a sentence and say how it relates to the one before.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Markers {
+    pub(crate) same: Vec<String>,
+    pub(crate) opposite: Vec<String>,
+    pub(crate) other: Vec<String>,
+}
+
+/// Sentence frames, with `{placeholders}`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Frames {
+    pub(crate) event: Vec<String>,
+    pub(crate) event_mismatched: Vec<String>,
+    pub(crate) property: Vec<String>,
+    pub(crate) property_mismatched: Vec<String>,
+}
+
+impl Lexicon {
+    /// Returns the language that ships with the project.
+    ///
+    /// # Errors
+    /// When `data/world.toml` breaks the rules stated there.
+    pub(crate) fn shipped() -> Result<Self, StageError> {
+        Self::parse(include_str!("../../../data/world.toml"))
+    }
+
+    fn parse(text: &str) -> Result<Self, StageError> {
+        toml::from_str(text).map_err(|error| {
+            StageError::input(
+                "data/world.toml",
+                error.to_string(),
+                "mend the file and build again",
+            )
+        })
+    }
+
+    /// Whether the word is written with a capital letter.
+    pub(crate) fn is_proper(&self, word: &str) -> bool {
+        const CALENDAR: [&str; 7] = [
+            "monday",
+            "tuesday",
+            "wednesday",
+            "thursday",
+            "friday",
+            "saturday",
+            "sunday",
+        ];
+        CALENDAR.contains(&word)
+            || self
+                .names
+                .first
+                .iter()
+                .chain(&self.names.last)
+                .any(|name| name == word)
+    }
+}
+
+/// Returns an index below `length`, where index `r` has a weight in proportion to 1 / (r + 2): Zipf's law, softened.
+///
+/// # Panics
+/// When `length` is zero.
+pub(crate) fn zipf(draws: &mut Draws, length: usize) -> usize {
+    // A common multiple of the first denominators, so that small lexicons get exact weights.
+    const UNIT: u32 = 55_440;
+    let weight = |rank: usize| UNIT / u32::try_from(rank + 2).expect("a rank fits 32 bits");
+    let total = (0..length).map(weight).sum();
+    let mut left = draws.below(total);
+    for rank in 0..length {
+        if left < weight(rank) {
+            return rank;
+        }
+        left -= weight(rank);
+    }
+    unreachable!("the weights sum to the total")
+}

@@ -1,0 +1,189 @@
+//! Facts, and how one fact relates to another.
+
+use kernels::Draws;
+
+use crate::lexicon::{Axis, Lexicon, SYNONYMS, zipf};
+
+/// How words are drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Frequencies {
+    /// As in running text: the first words of a set are the most frequent.
+    Zipf,
+    /// Each word of a set equally often, so that a test set covers the lexicon.
+    Even,
+}
+
+impl Frequencies {
+    /// Returns an index below `length`.
+    pub(crate) fn index(self, draws: &mut Draws, length: usize) -> usize {
+        match self {
+            Self::Zipf => zipf(draws, length),
+            Self::Even => draws.index(length),
+        }
+    }
+
+    /// Returns an index below `length` other than `not`.
+    fn other_index(self, draws: &mut Draws, length: usize, not: usize) -> usize {
+        loop {
+            let index = self.index(draws, length);
+            if index != not {
+                return index;
+            }
+        }
+    }
+}
+
+/// A noun: its kind, and the word of that kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Noun {
+    pub(crate) kind: usize,
+    pub(crate) word: usize,
+}
+
+impl Noun {
+    pub(crate) fn draw(kinds: usize, frequencies: Frequencies, draws: &mut Draws) -> Self {
+        Self {
+            kind: draws.index(kinds),
+            word: frequencies.index(draws, SYNONYMS),
+        }
+    }
+
+    /// Returns another word, of the same kind or of another one.
+    pub(crate) fn related(
+        self,
+        kinds: usize,
+        same_kind: bool,
+        frequencies: Frequencies,
+        draws: &mut Draws,
+    ) -> Self {
+        let kind = if same_kind {
+            self.kind
+        } else {
+            other(draws, kinds, self.kind)
+        };
+        Self {
+            kind,
+            word: frequencies.other_index(draws, SYNONYMS, self.word),
+        }
+    }
+}
+
+/// Returns an index below `length` other than `not`, each equally likely.
+pub(crate) fn other(draws: &mut Draws, length: usize, not: usize) -> usize {
+    (not + 1 + draws.index(length - 1)) % length
+}
+
+/// Someone who does or has something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Person {
+    /// By name: indices of the first and the last name.
+    Named { first: usize, last: usize },
+    /// By role.
+    Role(Noun),
+}
+
+impl Person {
+    pub(crate) fn draw(lexicon: &Lexicon, frequencies: Frequencies, draws: &mut Draws) -> Self {
+        if draws.chance(0.4) {
+            Self::Named {
+                first: draws.index(lexicon.names.first.len()),
+                last: draws.index(lexicon.names.last.len()),
+            }
+        } else {
+            Self::Role(Noun::draw(lexicon.persons.len(), frequencies, draws))
+        }
+    }
+}
+
+/// Whether a fact says what was done or how something was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A verb: someone did it to the thing.
+    Event,
+    /// An adjective: the thing, which someone has, was so.
+    Property,
+}
+
+impl Kind {
+    pub(crate) fn axes(self, lexicon: &Lexicon) -> &[Axis] {
+        match self {
+            Self::Event => &lexicon.verbs,
+            Self::Property => &lexicon.adjectives,
+        }
+    }
+}
+
+/// A word of an axis: pole and place in the pole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Predicate {
+    pub(crate) axis: usize,
+    pub(crate) pole: usize,
+    pub(crate) word: usize,
+}
+
+/// How the second of two facts relates to the first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Relation {
+    /// A synonym of the predicate.
+    Same,
+    /// A word of the opposite pole.
+    Opposite,
+    /// A word of another axis.
+    Other,
+}
+
+impl Predicate {
+    pub(crate) fn draw(axes: usize, frequencies: Frequencies, draws: &mut Draws) -> Self {
+        Self {
+            axis: draws.index(axes),
+            pole: draws.index(2),
+            word: frequencies.index(draws, SYNONYMS),
+        }
+    }
+
+    /// Returns a predicate in that relation. It stands at another place of its pole than this one: so no relation
+    /// repeats the word, and all relations have the same word frequencies.
+    pub(crate) fn related(
+        self,
+        axes: usize,
+        relation: Relation,
+        frequencies: Frequencies,
+        draws: &mut Draws,
+    ) -> Self {
+        let word = frequencies.other_index(draws, SYNONYMS, self.word);
+        let (axis, pole) = match relation {
+            Relation::Same => (self.axis, self.pole),
+            Relation::Opposite => (self.axis, 1 - self.pole),
+            Relation::Other => (other(draws, axes, self.axis), draws.index(2)),
+        };
+        Self { axis, pole, word }
+    }
+}
+
+/// What a declarative sentence says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Fact {
+    pub(crate) kind: Kind,
+    pub(crate) person: Person,
+    pub(crate) predicate: Predicate,
+    pub(crate) thing: Noun,
+    /// The kind whose name is said instead of the thing's own.
+    pub(crate) called: Option<usize>,
+}
+
+impl Fact {
+    /// Returns a fact about the same person and thing whose predicate is in that relation to this one's.
+    pub(crate) fn related(
+        &self,
+        lexicon: &Lexicon,
+        relation: Relation,
+        frequencies: Frequencies,
+        draws: &mut Draws,
+    ) -> Self {
+        let axes = self.kind.axes(lexicon).len();
+        Self {
+            predicate: self.predicate.related(axes, relation, frequencies, draws),
+            ..*self
+        }
+    }
+}

@@ -1,0 +1,328 @@
+//! The stage `world`.
+
+use std::path::Path;
+
+use contract::{
+    ArtifactType, Context, Default, Field, FieldType, Inputs, Params, Signature, Stage, StageError,
+};
+use serde::Deserialize;
+
+use crate::documents::documents;
+use crate::layout;
+use crate::lexicon::Lexicon;
+use crate::tasks::{
+    DEV, DEV_MISMATCHED, Example, Make, Split, TRAIN, examples, mnli, qnli, qqp, rte, similarity,
+    sst2,
+};
+
+/// How much to generate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size {
+    /// Words of running text, at least; the last document is finished.
+    pub words: usize,
+    /// Training examples per task.
+    pub train: usize,
+    /// Development examples per task.
+    pub dev: usize,
+    /// Pairs in each of the seven sets of sentence similarity.
+    pub pairs: usize,
+}
+
+/// `use = "world"`.
+pub struct WorldStage;
+
+type Writer = fn(&Lexicon, &[Example], &str) -> String;
+
+struct TaskFiles {
+    folder: &'static str,
+    classes: usize,
+    make: Make,
+    write: Writer,
+    splits: &'static [Split],
+}
+
+const TASKS: [TaskFiles; 6] = [
+    TaskFiles {
+        folder: "SST-2",
+        classes: 2,
+        make: sst2::example,
+        write: layout::sst2,
+        splits: &[TRAIN, DEV],
+    },
+    TaskFiles {
+        folder: "MNLI",
+        classes: 3,
+        make: mnli::example,
+        write: layout::mnli,
+        splits: &[
+            TRAIN,
+            Split {
+                name: "dev_matched",
+                ..DEV
+            },
+            DEV_MISMATCHED,
+        ],
+    },
+    TaskFiles {
+        folder: "QNLI",
+        classes: 2,
+        make: qnli::example,
+        write: layout::qnli,
+        splits: &[TRAIN, DEV],
+    },
+    TaskFiles {
+        folder: "QQP",
+        classes: 2,
+        make: qqp::example,
+        write: layout::qqp,
+        splits: &[TRAIN, DEV],
+    },
+    TaskFiles {
+        folder: "RTE",
+        classes: 2,
+        make: rte::example,
+        write: layout::rte,
+        splits: &[TRAIN, DEV],
+    },
+    TaskFiles {
+        folder: "STS-B",
+        classes: 1,
+        make: similarity::example,
+        write: layout::stsb,
+        splits: &[TRAIN, DEV],
+    },
+];
+
+const YEARS: [(&str, &[&str]); 5] = [
+    (
+        "STS12-en-test",
+        &[
+            "MSRpar",
+            "MSRvid",
+            "SMTeuroparl",
+            "surprise.OnWN",
+            "surprise.SMTnews",
+        ],
+    ),
+    ("STS13-en-test", &["FNWN", "headlines", "OnWN"]),
+    (
+        "STS14-en-test",
+        &[
+            "deft-forum",
+            "deft-news",
+            "headlines",
+            "images",
+            "OnWN",
+            "tweet-news",
+        ],
+    ),
+    (
+        "STS15-en-test",
+        &[
+            "answers-forums",
+            "answers-students",
+            "belief",
+            "headlines",
+            "images",
+        ],
+    ),
+    (
+        "STS16-en-test",
+        &[
+            "answer-answer",
+            "headlines",
+            "plagiarism",
+            "postediting",
+            "question-question",
+        ],
+    ),
+];
+
+/// Generates text and benchmark files below `folder`.
+///
+/// # Errors
+/// When a file cannot be written.
+pub fn generate(folder: &Path, seed: u64, size: Size) -> Result<(), StageError> {
+    let lexicon = Lexicon::shipped()?;
+    let mut words = 0;
+    let mut text = String::new();
+    for (index, document) in documents(&lexicon, seed).enumerate() {
+        if words >= size.words {
+            break;
+        }
+        words += document.words();
+        text.push_str(&layout::wiki_extractor(&lexicon, index, &document));
+    }
+    layout::save(&folder.join("text/world_00.txt"), &text)?;
+    for task in &TASKS {
+        for &split in task.splits {
+            let count = if split.name == "train" {
+                size.train
+            } else {
+                size.dev
+            };
+            let made = examples(
+                &lexicon,
+                seed,
+                task.folder,
+                split,
+                task.classes,
+                count,
+                task.make,
+            );
+            let path = folder
+                .join("glue_data")
+                .join(task.folder)
+                .join(format!("{}.tsv", split.name));
+            layout::save(&path, &(task.write)(&lexicon, &made, split.name))?;
+        }
+    }
+    let downstream = folder.join("SentEval/data/downstream");
+    let pairs = |set: &str, split: Split, count: usize| {
+        examples(&lexicon, seed, set, split, 1, count, similarity::example)
+    };
+    for (set, subsets) in YEARS {
+        for &subset in subsets {
+            let made = pairs(
+                &format!("{set} {subset}"),
+                DEV,
+                size.pairs.div_ceil(subsets.len()),
+            );
+            let gap = matches!(set, "STS15-en-test" | "STS16-en-test").then_some(4);
+            let (input, gold) = layout::sts_year(&made, gap);
+            let folder = downstream.join("STS").join(set);
+            layout::save(&folder.join(format!("STS.input.{subset}.txt")), &input)?;
+            layout::save(&folder.join(format!("STS.gs.{subset}.txt")), &gold)?;
+        }
+    }
+    for name in ["train", "dev", "test"] {
+        let made = pairs("STSBenchmark", Split { name, ..DEV }, size.pairs);
+        let path = downstream.join(format!("STS/STSBenchmark/sts-{name}.csv"));
+        layout::save(&path, &layout::sts_benchmark(&made, name))?;
+    }
+    for name in ["train", "trial", "test_annotated"] {
+        let made = pairs("SICK", Split { name, ..DEV }, size.pairs);
+        let path = downstream.join(format!("SICK/SICK_{name}.txt"));
+        layout::save(
+            &path,
+            &layout::sick(&lexicon, &made, name == "test_annotated"),
+        )?;
+    }
+    Ok(())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Parameters {
+    seed: u64,
+    size: String,
+    words: Option<usize>,
+    train: Option<usize>,
+    dev: Option<usize>,
+    pairs: Option<usize>,
+}
+
+impl Parameters {
+    fn size(&self) -> Size {
+        let named = match self.size.as_str() {
+            "tiny" => Size {
+                words: 60_000,
+                train: 300,
+                dev: 150,
+                pairs: 60,
+            },
+            "laptop" => Size {
+                words: 600_000,
+                train: 1_500,
+                dev: 800,
+                pairs: 200,
+            },
+            _ => Size {
+                words: 10_000_000,
+                train: 10_000,
+                dev: 2_000,
+                pairs: 1_000,
+            },
+        };
+        Size {
+            words: self.words.unwrap_or(named.words),
+            train: self.train.unwrap_or(named.train),
+            dev: self.dev.unwrap_or(named.dev),
+            pairs: self.pairs.unwrap_or(named.pairs),
+        }
+    }
+}
+
+const LARGEST: i64 = 1_000_000_000;
+
+const FIELDS: &[Field] = &[
+    Field {
+        name: "seed",
+        takes: FieldType::Integer {
+            min: 0,
+            max: i64::MAX,
+        },
+        default: Default::Integer(0),
+        about: "Which world: the same seed and size give the same bytes.",
+    },
+    Field {
+        name: "size",
+        takes: FieldType::Choice(&["tiny", "laptop", "large"]),
+        default: Default::Text("laptop"),
+        about: "How much of everything, unless a number below says otherwise.",
+    },
+    Field {
+        name: "words",
+        takes: FieldType::Integer {
+            min: 100,
+            max: LARGEST,
+        },
+        default: Default::Absent,
+        about: "Words of running text, punctuation marks included.",
+    },
+    Field {
+        name: "train",
+        takes: FieldType::Integer {
+            min: 6,
+            max: 10_000_000,
+        },
+        default: Default::Absent,
+        about: "Training examples per task.",
+    },
+    Field {
+        name: "dev",
+        takes: FieldType::Integer {
+            min: 6,
+            max: 10_000_000,
+        },
+        default: Default::Absent,
+        about: "Development examples per task.",
+    },
+    Field {
+        name: "pairs",
+        takes: FieldType::Integer {
+            min: 12,
+            max: 10_000_000,
+        },
+        default: Default::Absent,
+        about: "Sentence pairs per similarity set.",
+    },
+];
+
+impl Stage for WorldStage {
+    fn signature(&self) -> Signature {
+        Signature {
+            kind: "world",
+            version: 1,
+            about: "Generates a small English-like world: text, and benchmark files in the official layouts.",
+            fields: FIELDS,
+            output: ArtifactType::Folder,
+            numeric: false,
+        }
+    }
+
+    fn run(&self, params: &Params, _: &Inputs, context: &Context) -> Result<(), StageError> {
+        let parameters: Parameters = params.parse()?;
+        generate(context.output(), parameters.seed, parameters.size())
+    }
+}

@@ -1,0 +1,26 @@
+//! MNLI: does the premise entail the hypothesis, contradict it, or neither? The two speak of the same person and thing;
+//! what counts is whether their predicates mean the same, the opposite, or something else.
+
+use kernels::Draws;
+
+use super::{Example, Split, any_fact};
+use crate::frames::statement;
+use crate::lexicon::Lexicon;
+use crate::meaning::Relation;
+
+/// The classes in the official order.
+pub(crate) const LABELS: [&str; 3] = ["entailment", "neutral", "contradiction"];
+
+/// Makes an example of the class.
+pub(crate) fn example(lexicon: &Lexicon, split: Split, class: usize, draws: &mut Draws) -> Example {
+    let relation = [Relation::Same, Relation::Other, Relation::Opposite][class];
+    let premise = any_fact(lexicon, split, draws);
+    let hypothesis = premise.related(lexicon, relation, split.frequencies, draws);
+    let premise = statement(lexicon, &premise, split.genre, 0.0, draws);
+    let hypothesis = statement(lexicon, &hypothesis, split.genre, 0.0, draws);
+    Example {
+        sentence1: format!("{premise} ."),
+        sentence2: Some(format!("{hypothesis} .")),
+        label: class as f64,
+    }
+}

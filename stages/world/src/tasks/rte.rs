@@ -1,0 +1,44 @@
+//! RTE: does the first sentence entail the second? Either the predicate is put in other words, or the thing is called by
+//! the name of a kind.
+
+use kernels::Draws;
+
+use super::{Example, Split, any_fact, difference};
+use crate::frames::statement;
+use crate::lexicon::Lexicon;
+use crate::meaning::{Fact, Relation, other};
+
+/// The classes in the official order.
+pub(crate) const LABELS: [&str; 2] = ["entailment", "not_entailment"];
+
+/// Makes an example of the class.
+pub(crate) fn example(lexicon: &Lexicon, split: Split, class: usize, draws: &mut Draws) -> Example {
+    let premise = any_fact(lexicon, split, draws);
+    let said = statement(lexicon, &premise, split.genre, 0.0, draws);
+    let entails = class == 0;
+    let hypothesis = if draws.chance(0.5) {
+        let relation = if entails {
+            Relation::Same
+        } else {
+            difference(draws)
+        };
+        premise.related(lexicon, relation, split.frequencies, draws)
+    } else {
+        let kind = premise.thing.kind;
+        let kind = if entails {
+            kind
+        } else {
+            other(draws, lexicon.things.len(), kind)
+        };
+        Fact {
+            called: Some(kind),
+            ..premise
+        }
+    };
+    let hypothesis = statement(lexicon, &hypothesis, split.genre, 0.0, draws);
+    Example {
+        sentence1: format!("{said} ."),
+        sentence2: Some(format!("{hypothesis} .")),
+        label: class as f64,
+    }
+}

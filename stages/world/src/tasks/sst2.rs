@@ -1,0 +1,70 @@
+//! SST-2: is the judgement favourable? A word of judgement is denied as often as it is asserted, in both classes.
+
+use kernels::Draws;
+
+use super::{Example, Split};
+use crate::frames::noun;
+use crate::lexicon::Lexicon;
+use crate::meaning::{Frequencies, Noun};
+use crate::words::article;
+
+/// Makes an example; class 1 is favourable.
+pub(crate) fn example(lexicon: &Lexicon, split: Split, class: usize, draws: &mut Draws) -> Example {
+    let thing = Noun::draw(lexicon.things.len(), split.frequencies, draws);
+    let said = judgement(
+        lexicon,
+        thing,
+        class == 1,
+        0.5,
+        0.0,
+        split.frequencies,
+        draws,
+    );
+    Example {
+        sentence1: format!("{said} ."),
+        sentence2: None,
+        label: class as f64,
+    }
+}
+
+/// Judges a thing, without the full stop: `the lamp was hardly awful`.
+pub(crate) fn judgement(
+    lexicon: &Lexicon,
+    thing: Noun,
+    favourable: bool,
+    denial: f64,
+    colour: f64,
+    frequencies: Frequencies,
+    draws: &mut Draws,
+) -> String {
+    let sentiment = &lexicon.sentiment;
+    let denied = draws.chance(denial);
+    let qualifiers = if denied {
+        &sentiment.denying
+    } else {
+        &sentiment.asserting
+    };
+    let qualifier = draws.pick(qualifiers);
+    let words = if favourable != denied {
+        &sentiment.good
+    } else {
+        &sentiment.bad
+    };
+    let word = &words[frequencies.index(draws, words.len())];
+    let company = if favourable == denied {
+        &sentiment.condemning
+    } else {
+        &sentiment.praising
+    };
+    let word = if draws.chance(colour) {
+        format!("{} {word}", draws.pick(company))
+    } else {
+        word.clone()
+    };
+    let noun = noun(lexicon, thing);
+    match draws.below(3) {
+        0 => format!("the {noun} was {qualifier} {word}"),
+        1 => format!("it was {qualifier} {} {word} {noun}", article(&word)),
+        _ => format!("everyone found the {noun} {qualifier} {word}"),
+    }
+}
