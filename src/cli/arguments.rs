@@ -1,0 +1,146 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, Parser, Subcommand};
+
+/// Reproducible experiments: declared once in pipeline.toml, computed once, printed beside the published values.
+#[derive(Debug, Parser)]
+#[command(name = "pipe", version, arg_required_else_help = true, after_long_help = EXIT_CODES)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+   0  all is well
+   1  a mistake in the program itself
+   2  the input is wrong: command line, pipeline.toml, data
+  10  a stage failed
+  11  interrupted: the same command goes on where it stopped
+  12  the store cannot be used: not writable, or not a store
+  13  no space left on the disk";
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run what the targets need and is not known yet, and print their tables.
+    Run(RunArguments),
+    /// Show what is cached and what would run, without running it.
+    Plan(PlanArguments),
+    /// Show what the pipeline declares: tables, stages, variables, profiles.
+    List(ListArguments),
+    /// Print tables from what is known, without running anything.
+    Show(ShowArguments),
+    /// Run the job of a work folder (what `pipe run` does in a child process).
+    #[command(hide = true)]
+    Stage(StageArguments),
+}
+
+/// What all commands take that read a pipeline.
+#[derive(Args, Clone, Debug)]
+pub struct Common {
+    /// The pipeline file [default: pipeline.toml here or in a folder above].
+    #[arg(long, short, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// The profile: a named set of values [default: the one marked as default].
+    #[arg(long, short, value_name = "NAME")]
+    pub profile: Option<String>,
+    /// Give a variable another value. May be repeated.
+    #[arg(long, value_name = "VARIABLE=VALUE", value_parser = assignment)]
+    pub set: Vec<(String, String)>,
+    /// Where results are kept [default: .pipe beside the pipeline file].
+    #[arg(long, value_name = "FOLDER", env = "PIPE_STORE")]
+    pub store: Option<PathBuf>,
+    /// Print JSON on standard output.
+    #[arg(long)]
+    pub json: bool,
+    /// Tell more.
+    #[arg(long, short, action = ArgAction::Count, conflicts_with = "quiet")]
+    pub verbose: u8,
+    /// Tell failures only.
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+/// `pipe run`.
+#[derive(Args, Debug)]
+pub struct RunArguments {
+    /// What to make: all, table:NAME, stage:NAME[variable=value,…].
+    #[arg(value_name = "TARGET", default_value = "all")]
+    pub targets: Vec<String>,
+    /// What holds for all commands.
+    #[command(flatten)]
+    pub common: Common,
+    /// Where to write tables, in a folder per profile [default: results beside the pipeline file; nowhere with --set].
+    #[arg(long, value_name = "FOLDER")]
+    pub results: Option<PathBuf>,
+    /// How many jobs may run at once [default: the number of cores].
+    #[arg(long, short, value_name = "N", value_parser = at_least_one)]
+    pub jobs: Option<usize>,
+    /// How many threads they may use together [default: the number of cores].
+    #[arg(long, short, value_name = "N", value_parser = at_least_one)]
+    pub threads: Option<usize>,
+    /// After a failure, still start the jobs that do not need the failed one.
+    #[arg(long, short)]
+    pub keep_going: bool,
+}
+
+/// `pipe plan`.
+#[derive(Args, Debug)]
+pub struct PlanArguments {
+    /// What to make: all, table:NAME, stage:NAME[variable=value,…].
+    #[arg(value_name = "TARGET", default_value = "all")]
+    pub targets: Vec<String>,
+    /// What holds for all commands.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// `pipe list`.
+#[derive(Args, Debug)]
+pub struct ListArguments {
+    /// A stage kind whose parameters to show.
+    #[arg(value_name = "KIND")]
+    pub kind: Option<String>,
+    /// What holds for all commands.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// `pipe show`.
+#[derive(Args, Debug)]
+pub struct ShowArguments {
+    /// What to print: all, table:NAME.
+    #[arg(value_name = "TARGET", default_value = "all")]
+    pub targets: Vec<String>,
+    /// What holds for all commands.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// `pipe stage`.
+#[derive(Args, Debug)]
+pub struct StageArguments {
+    /// The work folder.
+    pub folder: PathBuf,
+    /// The process to die with.
+    #[arg(long, value_name = "PID")]
+    pub coordinator: Option<u32>,
+}
+
+fn assignment(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.trim().is_empty() => Ok((name.trim().into(), value.into())),
+        _ => Err("expected VARIABLE=VALUE".into()),
+    }
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(number) if number > 0 => Ok(number),
+        _ => Err("expected a whole number of at least 1".into()),
+    }
+}

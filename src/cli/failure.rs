@@ -1,0 +1,107 @@
+//! What ends a command early.
+
+use std::io;
+
+use contract::StageError;
+
+use super::Exit;
+use super::output::{tell, tell_error};
+use crate::errors::Report;
+use crate::report::ReportError;
+use crate::store::StoreError;
+
+/// What ends a command early.
+#[derive(Debug)]
+pub(super) enum CommandFailure {
+    /// The pipeline or the targets are wrong.
+    Report(Report),
+    /// The store cannot be used.
+    Store(StoreError),
+    /// Results cannot be written, or scores not be read.
+    Results(ReportError),
+    /// The command line asks for something that there is not.
+    Usage {
+        /// What is wrong.
+        message: String,
+        /// What to do about it.
+        remedy: String,
+    },
+    /// Standard output cannot be written.
+    Output(io::Error),
+}
+
+impl CommandFailure {
+    /// Tells what happened and returns how to end.
+    pub(super) fn report(self) -> Exit {
+        match self {
+            Self::Report(report) => {
+                tell(report.styled().trim_end());
+                Exit::Input
+            }
+            Self::Store(error) => {
+                tell_error(
+                    &format!("the store cannot be used: {error}"),
+                    error.remedy().as_deref(),
+                );
+                if error.is_full() {
+                    Exit::Full
+                } else {
+                    Exit::Store
+                }
+            }
+            Self::Results(error) => {
+                let remedy = match &error {
+                    ReportError::Content(error) => error.remedy(),
+                    ReportError::Io { .. } => Some("choose another folder with --results".into()),
+                };
+                tell_error(
+                    &format!("cannot make the results: {error}"),
+                    remedy.as_deref(),
+                );
+                match error {
+                    _ if error.is_full() => Exit::Full,
+                    ReportError::Content(StageError::Failed(_)) => Exit::Failed,
+                    ReportError::Content(_) | ReportError::Io { .. } => Exit::Input,
+                }
+            }
+            Self::Usage { message, remedy } => {
+                tell_error(&message, Some(&remedy));
+                Exit::Input
+            }
+            // Whoever read the output has seen enough.
+            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Ok,
+            Self::Output(error) => {
+                tell_error(&format!("cannot write to standard output: {error}"), None);
+                if crate::store::is_full(&error) {
+                    Exit::Full
+                } else {
+                    Exit::Input
+                }
+            }
+        }
+    }
+}
+
+impl From<Report> for CommandFailure {
+    fn from(report: Report) -> Self {
+        Self::Report(report)
+    }
+}
+
+impl From<StoreError> for CommandFailure {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<ReportError> for CommandFailure {
+    fn from(error: ReportError) -> Self {
+        Self::Results(error)
+    }
+}
+
+impl From<io::Error> for CommandFailure {
+    fn from(error: io::Error) -> Self {
+        Self::Output(error)
+    }
+}

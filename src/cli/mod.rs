@@ -1,0 +1,71 @@
+//! The command line: reads it, does what it says, and tells how it went.
+//!
+//! Data goes to standard output, everything else to standard error. How the program ends is said by [`Exit`].
+
+mod arguments;
+mod exit;
+mod failure;
+mod list;
+mod output;
+mod plan;
+mod project;
+mod run;
+mod show;
+mod stage;
+mod stops;
+mod summary;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::registry::Registry;
+
+pub use arguments::Arguments;
+pub use exit::Exit;
+
+use arguments::Command;
+
+/// Runs the program.
+pub fn main(registry: &Registry) -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and version are no mistakes.
+            let exit = if error.use_stderr() {
+                Exit::Input
+            } else {
+                Exit::Ok
+            };
+            // Nobody is left to hear of it if the output is closed.
+            let _ = error.print();
+            return exit.into();
+        }
+    };
+    let result = match arguments.command {
+        Command::Run(arguments) => run::run(&arguments, registry),
+        Command::Plan(arguments) => plan::plan(&arguments, registry),
+        Command::List(arguments) => list::list(&arguments, registry),
+        Command::Show(arguments) => show::show(&arguments, registry),
+        Command::Stage(arguments) => stage::stage(&arguments, registry),
+    };
+    result.unwrap_or_else(|failure| failure.report()).into()
+}
+
+/// Says in a sentence that the program itself is at fault, with what a report of it needs.
+pub fn install_panic_hook() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic
+            .location()
+            .map(|place| format!(" at {place}"))
+            .unwrap_or_default();
+        let message = panic.payload_as_str().unwrap_or("no message");
+        output::tell(&format!("internal error{place}: {message}"));
+        output::tell(
+            "hint: this is a mistake in the program; please report it with the lines above",
+        );
+        if std::env::var_os("RUST_BACKTRACE").is_some_and(|value| value != "0") {
+            output::tell(&std::backtrace::Backtrace::force_capture().to_string());
+        }
+    }));
+}

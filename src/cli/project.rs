@@ -1,0 +1,80 @@
+//! What the options that all commands share lead to.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use super::arguments::Common;
+use super::failure::CommandFailure;
+use crate::declare::{self, Pipeline, Target};
+use crate::graph::{self, Plan};
+use crate::progress::Verbosity;
+use crate::registry::Registry;
+
+/// The file that is looked for.
+const FILE: &str = "pipeline.toml";
+/// The store's folder, beside the pipeline file.
+const STORE: &str = ".pipe";
+/// The results' folder, beside the pipeline file.
+const RESULTS: &str = "results";
+
+/// A pipeline and the places that belong to it.
+pub(super) struct Project {
+    pub(super) pipeline: Pipeline,
+    pub(super) store: PathBuf,
+}
+
+impl Project {
+    /// Reads the pipeline that the options name.
+    pub(super) fn load(common: &Common, registry: &Registry) -> Result<Self, CommandFailure> {
+        let file = match &common.file {
+            Some(file) => file.clone(),
+            None => find()?,
+        };
+        let pipeline = declare::load(&file, common.profile.as_deref(), &common.set, registry)?;
+        let store = match &common.store {
+            Some(store) => store.clone(),
+            None => pipeline.root().join(STORE),
+        };
+        Ok(Self { pipeline, store })
+    }
+
+    /// Expands targets as they stand on the command line.
+    pub(super) fn plan(&self, targets: &[String]) -> Result<(Vec<Target>, Plan), CommandFailure> {
+        let targets = self.pipeline.targets(targets)?;
+        let plan = graph::expand(&self.pipeline, &targets)?;
+        Ok((targets, plan))
+    }
+
+    /// Returns where this profile's results go.
+    pub(super) fn results(&self, folder: Option<&Path>) -> PathBuf {
+        let folder = folder.map_or_else(|| self.pipeline.root().join(RESULTS), Path::to_path_buf);
+        folder.join(self.pipeline.profile())
+    }
+}
+
+impl Common {
+    /// Returns how much to tell.
+    pub(super) fn verbosity(&self) -> Verbosity {
+        match (self.quiet, self.verbose) {
+            (true, _) => Verbosity::Quiet,
+            (false, 0) => Verbosity::Normal,
+            (false, _) => Verbosity::Verbose,
+        }
+    }
+}
+
+/// Looks for the pipeline file here and in the folders above. It is named relative to here if it is here.
+fn find() -> Result<PathBuf, CommandFailure> {
+    if Path::new(FILE).is_file() {
+        return Ok(FILE.into());
+    }
+    let here = env::current_dir()?;
+    let found = here
+        .ancestors()
+        .map(|folder| folder.join(FILE))
+        .find(|file| file.is_file());
+    found.ok_or_else(|| CommandFailure::Usage {
+        message: format!("there is no {FILE} in {} or above", here.display()),
+        remedy: "name the pipeline file with --file".into(),
+    })
+}

@@ -1,0 +1,163 @@
+//! `pipe run`.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use serde_json::json;
+
+use super::Exit;
+use super::arguments::RunArguments;
+use super::failure::CommandFailure;
+use super::output::{print, print_json, tell, tell_error, width};
+use super::project::Project;
+use super::stops::stops;
+use super::{show, summary};
+use crate::declare::Target;
+use crate::execute::{self, ChildProcess, FailureKind, JobState, Machine, Options};
+use crate::graph::Plan;
+use crate::progress::{Verbosity, to_stderr};
+use crate::registry::Registry;
+use crate::report::{Builder, Files, is_complete, provenance, update_digests};
+use crate::store::{Digest, Store};
+
+/// Runs what the targets need, prints their tables and writes the results.
+pub(super) fn run(arguments: &RunArguments, registry: &Registry) -> Result<Exit, CommandFailure> {
+    let start = Instant::now();
+    let common = &arguments.common;
+    let project = Project::load(common, registry)?;
+    let (targets, plan) = project.plan(&arguments.targets)?;
+    let store = Store::open(&project.store)?;
+    let machine = Machine::here();
+    let options = Options {
+        jobs: arguments.jobs.unwrap_or(machine.cores),
+        threads: arguments.threads.unwrap_or(machine.cores),
+        keep_going: arguments.keep_going,
+    };
+    let states = {
+        let mut progress = to_stderr(common.verbosity());
+        let worker = ChildProcess::default();
+        let stops = stops()?;
+        execute::run(
+            &plan.jobs,
+            &store,
+            &worker,
+            &machine,
+            options,
+            progress.as_mut(),
+            &stops,
+        )
+    };
+
+    let mut builder = Builder::new(&store);
+    let mut tables = Vec::new();
+    for table in &plan.tables {
+        tables.push(builder.table(table, vec![show::note(&project)], &|job| {
+            let lacking = || summary::reason(&plan.jobs, &states, job).unwrap_or_default();
+            states[job.index()]
+                .found()
+                .map(AsRef::as_ref)
+                .ok_or_else(lacking)
+        })?);
+    }
+    let printed = if common.json {
+        print_json(&json!({
+            "schema_version": 1,
+            "profile": project.pipeline.profile(),
+            "numerics": machine.class,
+            "jobs": summary::jobs(&plan.jobs, &states),
+            "tables": tables.iter().map(show::table_json).collect::<Vec<_>>(),
+        }))
+    } else {
+        let texts: Vec<String> = tables.iter().map(|table| table.terminal(width())).collect();
+        print(&texts.join("\n")).and_then(|()| print_stages(&plan, &states))
+    };
+    // Whoever closed the output still wants the results.
+    let written = write(
+        arguments, &project, &targets, &plan, &states, &tables, &machine,
+    );
+
+    for (label, failure) in summary::failures(&plan.jobs, &states) {
+        if failure.kind != FailureKind::Interrupted {
+            tell_error(
+                &format!("{label}: {}", failure.message),
+                failure.remedy.as_deref(),
+            );
+            if let Some(log) = &failure.log {
+                tell(&format!("log: {}", log.display()));
+            }
+        }
+    }
+    let exit = exit(&plan, &states);
+    if common.verbosity() > Verbosity::Quiet {
+        tell(&summary::line(tables.len(), &states, start.elapsed()));
+        if exit == Exit::Interrupted {
+            tell("interrupted: the same command goes on where it stopped");
+        }
+    }
+    written?;
+    printed?;
+    Ok(exit)
+}
+
+/// Prints which artifacts the stages asked for have made.
+fn print_stages(plan: &Plan, states: &[JobState]) -> std::io::Result<()> {
+    let mut text = String::new();
+    for job in &plan.stages {
+        if let Some(found) = states[job.index()].found() {
+            text += &format!("{}  {}\n", found.record.artifact, plan.jobs.job(*job).label);
+        }
+    }
+    print(&text)
+}
+
+/// Writes the complete tables.
+fn write(
+    arguments: &RunArguments,
+    project: &Project,
+    targets: &[Target],
+    plan: &Plan,
+    states: &[JobState],
+    tables: &[tabulate::Table],
+    machine: &Machine,
+) -> Result<(), CommandFailure> {
+    if arguments.results.is_none() && !arguments.common.set.is_empty() {
+        // The profile's results are those of its own values.
+        return Ok(());
+    }
+    let files = Files::new(project.results(arguments.results.as_deref()));
+    let mut digests = BTreeMap::new();
+    let mut complete = true;
+    for (planned, table) in plan.tables.iter().zip(tables) {
+        if !is_complete(table) {
+            complete = false;
+            continue;
+        }
+        let known = |job: crate::graph::JobIndex| {
+            states[job.index()].found().map(|found| (**found).clone())
+        };
+        let provenance = provenance(planned, &plan.jobs, project.pipeline.profile(), &known);
+        for (name, bytes) in files.table(table, &provenance)? {
+            digests.insert(name, Digest::of(&bytes));
+        }
+    }
+    if plan.tables.is_empty() {
+        return Ok(());
+    }
+    let everything = complete && targets.contains(&Target::All);
+    let made = summary::digests(&plan.jobs, states);
+    update_digests(&files, everything, &machine.class, &made, &digests)?;
+    Ok(())
+}
+
+fn exit(plan: &Plan, states: &[JobState]) -> Exit {
+    let exit = Exit::after(summary::failures(&plan.jobs, states).map(|(_, failure)| failure));
+    // Stopped before a job was started: nothing failed, and yet not all is there.
+    let lacking = states
+        .iter()
+        .any(|state| matches!(state, JobState::NotStarted));
+    if exit == Exit::Ok && lacking {
+        Exit::Interrupted
+    } else {
+        exit
+    }
+}

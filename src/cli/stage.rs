@@ -1,0 +1,56 @@
+//! `pipe stage WORKDIR`.
+
+use std::env;
+use std::os::unix::process::CommandExt;
+use std::process;
+
+use super::Exit;
+use super::arguments::StageArguments;
+use super::failure::CommandFailure;
+use super::output::{print, tell, tell_error};
+use crate::execute::{self, ErrorKind, Outcome};
+use crate::registry::Registry;
+
+/// Libraries size their thread pools by it before any code of ours could.
+const THREADS: &str = "RAYON_NUM_THREADS";
+
+/// Runs one job and prints its outcome as JSON.
+pub(super) fn stage(
+    arguments: &StageArguments,
+    registry: &Registry,
+) -> Result<Exit, CommandFailure> {
+    if env::var_os(THREADS).is_none()
+        && let Some(threads) = execute::threads(&arguments.folder)
+    {
+        // Started by hand: begins anew with the variable set.
+        let error = process::Command::new("/proc/self/exe")
+            .args(env::args_os().skip(1))
+            .env(THREADS, threads.to_string())
+            .exec();
+        tell_error(
+            &format!("cannot start again with {THREADS} set: {error}"),
+            None,
+        );
+        return Ok(Exit::Bug);
+    }
+    let outcome = execute::stage(&arguments.folder, arguments.coordinator, registry);
+    let exit = match &outcome {
+        Outcome::Ok(_) => Exit::Ok,
+        Outcome::Error(report) => {
+            // Standard error is the log.
+            tell_error(&report.message, report.remedy.as_deref());
+            match report.kind {
+                ErrorKind::Input => Exit::Input,
+                ErrorKind::Interrupted => Exit::Interrupted,
+                ErrorKind::Full => Exit::Full,
+                ErrorKind::Panic => Exit::Bug,
+                ErrorKind::Io | ErrorKind::Failed => Exit::Failed,
+            }
+        }
+    };
+    match serde_json::to_string(&outcome) {
+        Ok(text) => print(&format!("{text}\n"))?,
+        Err(error) => tell(&error.to_string()),
+    }
+    Ok(exit)
+}

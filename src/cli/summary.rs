@@ -1,0 +1,134 @@
+//! What became of a run, in a few lines and as JSON.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::execute::{Failure, FailureKind, JobState};
+use crate::graph::{JobGraph, JobIndex};
+use crate::progress::{count, duration};
+
+/// Says why a job has no result; `None` if it has one.
+pub(super) fn reason(graph: &JobGraph, states: &[JobState], job: JobIndex) -> Option<String> {
+    let label = |job: JobIndex| &graph.job(job).label;
+    match &states[job.index()] {
+        JobState::Cached(_) | JobState::Made(_) => None,
+        JobState::Failed(failure) if failure.kind == FailureKind::Interrupted => {
+            Some("interrupted".into())
+        }
+        JobState::Failed(failure) => Some(format!(
+            "{} failed: {}{}",
+            label(job),
+            failure.message,
+            log(failure)
+        )),
+        JobState::Blocked { by } => match &states[by.index()] {
+            JobState::Failed(failure) if failure.kind == FailureKind::Interrupted => {
+                Some("interrupted".into())
+            }
+            JobState::Failed(failure) => Some(format!(
+                "{} failed: {}{}",
+                label(*by),
+                failure.message,
+                log(failure)
+            )),
+            _ => Some(format!("{} has no result", label(*by))),
+        },
+        JobState::NotStarted => Some("not started".into()),
+    }
+}
+
+fn log(failure: &Failure) -> String {
+    failure
+        .log
+        .as_ref()
+        .map(|log| format!(" (log: {})", log.display()))
+        .unwrap_or_default()
+}
+
+/// Returns the last line of a run.
+pub(super) fn line(tables: usize, states: &[JobState], time: Duration) -> String {
+    let number = |is: fn(&JobState) -> bool| states.iter().filter(|state| is(state)).count();
+    let cached = number(|state| matches!(state, JobState::Cached(_)));
+    let made = number(|state| matches!(state, JobState::Made(_)));
+    let lacking = states.len() - cached - made;
+    let time = duration(time);
+    if cached == states.len() {
+        return match cached {
+            1 => format!("the job is cached ({time})"),
+            _ => format!("all {cached} jobs cached ({time})"),
+        };
+    }
+    let mut text = match tables {
+        0 => String::new(),
+        _ => format!("{} · ", count(tables, "table")),
+    };
+    text += &format!(
+        "{}: {cached} cached, {made} run",
+        count(states.len(), "job")
+    );
+    if lacking > 0 {
+        let failed = number(
+            |state| matches!(state, JobState::Failed(failure) if failure.kind != FailureKind::Interrupted),
+        );
+        text += &format!(", {failed} failed, {} not run", lacking - failed);
+    }
+    format!("{text} in {time}")
+}
+
+/// Returns the failures, each job's once, in the graph's order.
+pub(super) fn failures<'s>(
+    graph: &'s JobGraph,
+    states: &'s [JobState],
+) -> impl Iterator<Item = (&'s str, &'s Failure)> {
+    graph
+        .jobs()
+        .zip(states)
+        .filter_map(|((_, job), state)| match state {
+            JobState::Failed(failure) => Some((job.label.as_str(), failure)),
+            _ => None,
+        })
+}
+
+/// Returns what became of each job.
+pub(super) fn jobs(graph: &JobGraph, states: &[JobState]) -> Value {
+    let jobs = graph.jobs().map(|(index, job)| {
+        let mut value = json!({
+            "label": job.label,
+            "stage": job.stage,
+            "kind": job.kind,
+            "state": match &states[index.index()] {
+                JobState::Cached(_) => "cached",
+                JobState::Made(_) => "made",
+                JobState::Failed(_) => "failed",
+                JobState::Blocked { .. } => "blocked",
+                JobState::NotStarted => "not_started",
+            },
+        });
+        match &states[index.index()] {
+            JobState::Cached(found) | JobState::Made(found) => {
+                value["key"] = json!(found.record.key);
+                value["artifact"] = json!(found.record.artifact);
+                value["cost"] = json!(found.record.cost);
+            }
+            JobState::Failed(failure) => value["failure"] = json!(failure),
+            JobState::Blocked { by } => value["by"] = json!(graph.job(*by).label),
+            JobState::NotStarted => {}
+        }
+        value
+    });
+    jobs.collect()
+}
+
+/// Returns what each job made, by label.
+pub(super) fn digests(
+    graph: &JobGraph,
+    states: &[JobState],
+) -> BTreeMap<String, crate::store::Digest> {
+    graph
+        .jobs()
+        .zip(states)
+        .filter_map(|((_, job), state)| Some((job.label.clone(), state.found()?.record.artifact)))
+        .collect()
+}

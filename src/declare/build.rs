@@ -1,0 +1,240 @@
+//! The second step: names to indices, texts to templates, profile and `--set` applied.
+
+mod names;
+mod profile;
+mod tables;
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde_json::Value;
+use toml::de::DeValue;
+
+use super::model::{
+    Definition, Item, ItemValue, Origin, Pipeline, StageDeclaration, StageId, Variable, VariableId,
+};
+use super::raw::{self, Node, NodeValue, RawFile, RawStage, Word};
+use super::template::{Mistake, Template};
+use crate::errors::{Diagnostic, Source, did_you_mean};
+use crate::registry::Registry;
+
+/// What a file is built with.
+pub(super) struct Settings<'a> {
+    pub(super) root: PathBuf,
+    pub(super) current: PathBuf,
+    pub(super) profile: Option<&'a str>,
+    pub(super) set: &'a [(String, String)],
+    pub(super) registry: &'a Registry,
+}
+
+/// Builds the model. With problems it is good for finding more of them, and for nothing else.
+pub(super) fn build(
+    source: &Arc<Source>,
+    file: RawFile,
+    settings: Settings<'_>,
+    problems: &mut Vec<Diagnostic>,
+) -> Pipeline {
+    let mut builder = Builder {
+        source,
+        variable_ids: BTreeMap::new(),
+        stage_ids: BTreeMap::new(),
+        stages: Vec::new(),
+        problems,
+    };
+    let RawFile { variables, stages, tables, profiles } = file;
+    builder.declare_variables(&variables);
+    builder.declare_stages(stages, settings.registry);
+
+    let mut variables = builder.variables(&variables);
+    let names = profiles.iter().map(|profile| profile.name.text.clone()).collect();
+    let chosen = builder.choose(&profiles, settings.profile);
+    let mut replaced = BTreeMap::new();
+    builder.apply(&profiles, &chosen, &tables, &mut variables, &mut replaced);
+    builder.set(settings.set, &mut variables);
+
+    let tables = tables
+        .into_iter()
+        .map(|mut table| {
+            if let Some(axes) = replaced.remove(&table.name.text) {
+                builder.check_axes(&table.axes);
+                axes.replace(&mut table.axes);
+            }
+            builder.table(table, &settings.root)
+        })
+        .collect();
+    let profile = chosen.first().map_or("default", |&place| &profiles[place].name.text).to_owned();
+    Pipeline {
+        source: Arc::clone(source),
+        root: settings.root,
+        current: settings.current,
+        profile,
+        variables,
+        stages: builder.stages,
+        tables,
+        profiles: names,
+        variable_ids: builder.variable_ids,
+        stage_ids: builder.stage_ids,
+    }
+}
+
+struct Builder<'a> {
+    source: &'a Arc<Source>,
+    variable_ids: BTreeMap<String, VariableId>,
+    stage_ids: BTreeMap<String, Option<StageId>>,
+    stages: Vec<StageDeclaration>,
+    problems: &'a mut Vec<Diagnostic>,
+}
+
+impl Builder<'_> {
+    fn problem(&mut self, message: String, span: Range<usize>, help: impl Into<String>) {
+        self.problems.push(Diagnostic::new(message).at(self.source, span, "").help(help));
+    }
+
+    fn declare_variables(&mut self, variables: &[(Word, Node)]) {
+        for (name, _) in variables {
+            if let Err(why) = names::check_variable(&name.text) {
+                let message = format!("`{}` cannot name a variable", name.text);
+                self.problem(message, name.span.clone(), why);
+            } else {
+                let id = VariableId(self.variable_ids.len());
+                self.variable_ids.insert(name.text.clone(), id);
+            }
+        }
+    }
+
+    fn variables(&mut self, variables: &[(Word, Node)]) -> Vec<Variable> {
+        let mut built = Vec::with_capacity(variables.len());
+        for (name, node) in variables {
+            if self.variable_ids.contains_key(&name.text) {
+                let profile = self.binding(node);
+                built.push(Variable { name: name.text.clone(), profile, set: None });
+            }
+        }
+        built
+    }
+
+    fn declare_stages(&mut self, stages: Vec<RawStage>, registry: &Registry) {
+        for RawStage { name, kind, fields } in stages {
+            if let Err(why) = names::check(&name.text) {
+                let message = format!("`{}` cannot name a stage", name.text);
+                self.problem(message, name.span.clone(), why);
+            }
+            let stage = kind.as_ref().and_then(|kind| registry.get(&kind.text));
+            if let (Some(kind), None) = (&kind, stage) {
+                let help = did_you_mean(&kind.text, registry.kinds(), "kinds");
+                let message = format!("unknown stage kind `{}`", kind.text);
+                self.problem(message, kind.span.clone(), help);
+            }
+            let items = self.items(fields);
+            let id = stage.map(|stage| {
+                let signature = stage.signature();
+                self.stages.push(StageDeclaration { name: name.clone(), stage, signature, items });
+                StageId(self.stages.len() - 1)
+            });
+            self.stage_ids.insert(name.text, id);
+        }
+    }
+
+    fn items(&mut self, fields: Vec<(Word, Node)>) -> Vec<Item> {
+        fields
+            .into_iter()
+            .map(|(key, node)| {
+                let span = node.span.clone();
+                let value = match node.value {
+                    NodeValue::Table(fields) => ItemValue::Table(self.items(fields)),
+                    _ => ItemValue::Value(self.definition(&node)),
+                };
+                Item { key, span, value }
+            })
+            .collect()
+    }
+
+    /// Returns the definition that a value is. A list is kept as one, for the signature to refuse.
+    fn definition(&mut self, node: &Node) -> Definition {
+        let origin =
+            Origin { source: Arc::clone(self.source), span: node.span.clone(), command_line: false };
+        match &node.value {
+            NodeValue::Scalar(value) => self.written(value, origin),
+            NodeValue::List(_) | NodeValue::Table(_) => {
+                Definition { template: Template::Value(Value::Array(Vec::new())), origin }
+            }
+        }
+    }
+
+    /// Returns the definition of a variable or of its binding: a single value.
+    fn binding(&mut self, node: &Node) -> Definition {
+        let mut definition = self.definition(node);
+        if !matches!(node.value, NodeValue::Scalar(_)) {
+            let problem = Diagnostic::new("a variable holds a single value")
+                .at(self.source, node.span.clone(), "")
+                .help("a text, a number, true or false");
+            self.problems.push(problem.clone());
+            definition.template = Template::Broken(problem.into());
+        }
+        definition
+    }
+
+    fn written(&mut self, value: &Value, origin: Origin) -> Definition {
+        let Value::String(text) = value else {
+            return Definition { template: Template::Value(value.clone()), origin };
+        };
+        let ids = &self.variable_ids;
+        let template = Template::parse(text, |name| ids.get(name).copied());
+        let template = template.unwrap_or_else(|mistakes| {
+            let mut first = None;
+            for mistake in mistakes {
+                let (range, diagnostic) = match mistake {
+                    Mistake::Unknown(range, name) => {
+                        let known = self.variable_ids.keys().map(String::as_str);
+                        let help = did_you_mean(name, known, "variables");
+                        (range, Diagnostic::new(format!("unknown variable `{name}`")).help(help))
+                    }
+                    Mistake::Open(range) => {
+                        let help = "write ${name}, or $${ for the plain characters";
+                        (range, Diagnostic::new("`${` without `}`").help(help))
+                    }
+                };
+                let span = names::inside(&origin, text, range);
+                let diagnostic = diagnostic.at(&origin.source, span, "");
+                self.problems.push(diagnostic.clone());
+                first.get_or_insert(diagnostic);
+            }
+            first.map_or_else(|| Template::Value(value.clone()), |first| Template::Broken(first.into()))
+        });
+        Definition { template, origin }
+    }
+
+    /// Applies `--set`.
+    fn set(&mut self, set: &[(String, String)], variables: &mut [Variable]) {
+        for (name, text) in set {
+            let source = Arc::new(Source {
+                name: "command line".into(),
+                text: format!("--set {name}={text}"),
+            });
+            let start = "--set ".len();
+            let Some(id) = self.variable_ids.get(name).copied() else {
+                let known = self.variable_ids.keys().map(String::as_str);
+                let help = did_you_mean(name, known, "variables");
+                self.problems.push(
+                    Diagnostic::new(format!("unknown variable `{name}`"))
+                        .at(&source, start..start + name.len(), "")
+                        .help(help),
+                );
+                continue;
+            };
+            let span = start + name.len() + 1..source.text.len();
+            let origin = Origin { source, span, command_line: true };
+            variables[id.0].set = Some(self.written(&parse_value(text), origin));
+        }
+    }
+}
+
+/// Reads a value of the command line: a TOML scalar, else text.
+pub(super) fn parse_value(text: &str) -> Value {
+    DeValue::parse(text)
+        .ok()
+        .and_then(|value| raw::scalar(value.get_ref()).ok())
+        .unwrap_or_else(|| Value::from(text))
+}

@@ -1,0 +1,254 @@
+//! Tables: cells, lines, bindings, references.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use contract::ArtifactType;
+use serde_json::Map;
+
+use super::Builder;
+use crate::declare::model::{
+    Definition, Line, LineReference, ReferenceKey, StageId, TableDeclaration, VariableId,
+};
+use crate::declare::raw::{Node, NodeValue, RawAxes, RawLine, RawTable, Word};
+use crate::declare::reference::Reference;
+use crate::errors::{Diagnostic, did_you_mean};
+
+/// Which of the two a line is.
+#[derive(Clone, Copy, PartialEq)]
+enum Side {
+    Row,
+    Column,
+}
+
+impl Builder<'_> {
+    pub(super) fn table(&mut self, table: RawTable, root: &Path) -> TableDeclaration {
+        let before = self.problems.len();
+        let RawTable { name, title, caption, reference, cell, axes } = table;
+        if let Err(why) = super::names::check(&name.text) {
+            let message = format!("`{}` cannot name a table", name.text);
+            self.problem(message, name.span.clone(), why);
+        }
+        for (key, given) in [("rows", axes.rows.is_some()), ("columns", axes.columns.is_some())] {
+            if !given {
+                let message = format!("table `{}` has no `{key}`", name.text);
+                let help = format!("write {key} = [{{ label = \"…\", … }}, …]");
+                self.problem(message, name.span.clone(), help);
+            }
+        }
+        let references =
+            reference.iter().filter_map(|word| self.reference(word, root)).collect();
+        let table = TableDeclaration {
+            title: title.map_or_else(|| name.text.clone(), |title| title.text),
+            caption: caption.map(|caption| caption.text),
+            references,
+            cell: cell.and_then(|cell| self.cell(&cell)),
+            rows: self.lines(axes.rows.unwrap_or_default(), Side::Row),
+            columns: self.lines(axes.columns.unwrap_or_default(), Side::Column),
+            over: self.over(axes.over.unwrap_or_default()),
+            name,
+        };
+        // A name that could not be resolved leaves holes that are not worth a second complaint.
+        if self.problems.len() == before {
+            self.check_cells(&table);
+        }
+        table
+    }
+
+    /// Checks axes that another profile's stand in for.
+    pub(super) fn check_axes(&mut self, axes: &RawAxes) {
+        let axes = axes.clone();
+        self.lines(axes.rows.unwrap_or_default(), Side::Row);
+        self.lines(axes.columns.unwrap_or_default(), Side::Column);
+        self.over(axes.over.unwrap_or_default());
+    }
+
+    /// Resolves the name of a variable.
+    pub(super) fn variable(&mut self, name: &Word) -> Option<VariableId> {
+        let id = self.variable_ids.get(&name.text).copied();
+        if id.is_none() {
+            let known = self.variable_ids.keys().map(String::as_str);
+            let help = did_you_mean(&name.text, known, "variables");
+            self.problem(format!("unknown variable `{}`", name.text), name.span.clone(), help);
+        }
+        id
+    }
+
+    fn bindings(&mut self, bindings: &[(Word, Node)]) -> Vec<(VariableId, Definition)> {
+        let mut bound = Vec::with_capacity(bindings.len());
+        for (name, node) in bindings {
+            if let Some(id) = self.variable(name) {
+                bound.push((id, self.binding(node)));
+            }
+        }
+        bound
+    }
+
+    fn over(&mut self, over: Vec<(Word, Vec<Node>)>) -> Vec<(VariableId, Vec<Definition>)> {
+        let mut points = Vec::with_capacity(over.len());
+        for (name, nodes) in over {
+            if let Some(id) = self.variable(&name) {
+                points.push((id, nodes.iter().map(|node| self.binding(node)).collect()));
+            }
+        }
+        points
+    }
+
+    fn lines(&mut self, lines: Vec<RawLine>, side: Side) -> Vec<Line> {
+        let mut built = Vec::with_capacity(lines.len());
+        for line in lines {
+            let label = match line.label {
+                Some(label) => label.text,
+                None => self.label_of(&line.bindings),
+            };
+            built.push(Line {
+                label,
+                span: line.span,
+                cell: line.cell.and_then(|cell| self.cell(&cell)),
+                metric: line.metric.map(|metric| metric.text),
+                reference: line.reference.and_then(|node| self.line_reference(&node, side)),
+                bindings: self.bindings(&line.bindings),
+            });
+        }
+        built
+    }
+
+    /// Names a line that has no label by what it binds: the value alone, or `name=value` where there are several.
+    fn label_of(&self, bindings: &[(Word, Node)]) -> String {
+        let value = |node: &Node| {
+            let written = self.source.text.get(node.span.clone()).unwrap_or_default();
+            written.trim_matches(['"', '\'']).to_owned()
+        };
+        match bindings {
+            [(_, node)] => value(node),
+            several => {
+                let pairs: Vec<_> = several
+                    .iter()
+                    .map(|(name, node)| format!("{}={}", name.text, value(node)))
+                    .collect();
+                pairs.join(", ")
+            }
+        }
+    }
+
+    /// Resolves `"@stage"`, a stage that has scores.
+    fn cell(&mut self, cell: &Word) -> Option<StageId> {
+        let known: Vec<String> = self.stage_ids.keys().map(|name| format!("@{name}")).collect();
+        let known = || known.iter().map(String::as_str);
+        let found = cell.text.strip_prefix('@').and_then(|name| self.stage_ids.get(name).copied());
+        match found {
+            Some(Some(id)) => {
+                let output = self.stages[id.0].signature.output;
+                // A trained encoder carries the scores of its training.
+                if !matches!(output, ArtifactType::Scores | ArtifactType::Encoder) {
+                    let message = format!("`{}` has no scores: it makes {output}", cell.text);
+                    let help = "a cell names a stage that makes scores";
+                    self.problem(message, cell.span.clone(), help);
+                }
+                Some(id)
+            }
+            Some(None) => None,
+            None => {
+                let help = did_you_mean(&cell.text, known(), "stages");
+                let message = format!("unknown stage `{}`", cell.text);
+                self.problem(message, cell.span.clone(), help);
+                None
+            }
+        }
+    }
+
+    /// Reads what a line is compared with: the key of a published column, or key columns of a published row.
+    fn line_reference(&mut self, node: &Node, side: Side) -> Option<LineReference> {
+        let span = node.span.clone();
+        let value = match (&node.value, side) {
+            (NodeValue::Scalar(value), Side::Column) => {
+                value.as_str().map(|key| ReferenceKey::Column(key.to_owned()))
+            }
+            (NodeValue::Table(entries), Side::Row) => entries
+                .iter()
+                .map(|(key, node)| match &node.value {
+                    NodeValue::Scalar(value) => Some((key.text.clone(), value.clone())),
+                    _ => None,
+                })
+                .collect::<Option<Map<_, _>>>()
+                .map(ReferenceKey::Row),
+            _ => None,
+        };
+        if value.is_none() {
+            let (message, help) = match side {
+                Side::Row => ("a row's `reference` is a table", "write reference = { m = 15 }"),
+                Side::Column => ("a column's `reference` is a text", "write reference = \"mnli\""),
+            };
+            self.problem(message.into(), span.clone(), help);
+        }
+        value.map(|value| LineReference { span, value })
+    }
+
+    fn reference(&mut self, word: &Word, root: &Path) -> Option<Reference> {
+        match word.text.rsplit_once('#') {
+            Some((file, id)) if !file.is_empty() && !id.is_empty() => Some(Reference {
+                file: root.join(file),
+                id: id.to_owned(),
+                span: word.span.clone(),
+            }),
+            _ => {
+                let message = "a reference is a file and the id of a table in it".to_owned();
+                let help = "write reference = \"data/reference/FILE.toml#ID\"";
+                self.problem(message, word.span.clone(), help);
+                None
+            }
+        }
+    }
+
+    /// Checks that row and column agree on what a cell is.
+    fn check_cells(&mut self, table: &TableDeclaration) {
+        let mut binding_columns: BTreeMap<VariableId, Vec<&Line>> = BTreeMap::new();
+        for column in &table.columns {
+            for (id, _) in &column.bindings {
+                binding_columns.entry(*id).or_default().push(column);
+            }
+        }
+        for row in &table.rows {
+            for (id, definition) in &row.bindings {
+                let columns = binding_columns.get(id).map_or(&[][..], Vec::as_slice);
+                let clash = columns.iter().find(|column| {
+                    table.cell(row, column).is_some() && table.metric(row, column).is_some()
+                });
+                let Some(column) = clash else { continue };
+                let name = self.name_of(*id);
+                self.problems.push(
+                    Diagnostic::new(format!("row and column both bind `{name}`"))
+                        .at(self.source, definition.origin.span.clone(), "the row says this")
+                        .at(self.source, column.span.clone(), "this column binds it too")
+                        .help("bind it in the rows or in the columns"),
+                );
+            }
+        }
+        let mut lines = table.rows.iter().chain(&table.columns);
+        if table.references.is_empty()
+            && let Some(reference) = lines.find_map(|line| line.reference.as_ref())
+        {
+            let message = "there is no published table to refer to".to_owned();
+            let help = "give the table a reference = \"FILE#ID\"";
+            self.problem(message, reference.span.clone(), help);
+        }
+        if table.cell.is_none() {
+            let bare_column = table.columns.iter().find(|column| column.cell.is_none());
+            let bare_row = table.rows.iter().find(|row| row.cell.is_none());
+            if let (Some(row), Some(_)) = (bare_row, bare_column) {
+                let message = format!("table `{}` has no `cell`", table.name.text);
+                self.problems.push(
+                    Diagnostic::new(message)
+                        .at(self.source, table.name.span.clone(), "")
+                        .at(self.source, row.span.clone(), "this row has none of its own")
+                        .help("name the stage whose score fills the cells: cell = \"@stage\""),
+                );
+            }
+        }
+    }
+
+    fn name_of(&self, id: VariableId) -> String {
+        let found = self.variable_ids.iter().find(|(_, other)| **other == id);
+        found.map_or_else(String::new, |(name, _)| name.clone())
+    }
+}

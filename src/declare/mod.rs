@@ -1,0 +1,83 @@
+//! `pipeline.toml`: read, checked, and ready to be expanded into jobs.
+//!
+//! Reading has two steps. `raw` turns the text into tables whose every key and value knows where it stands, and
+//! knows nothing of what they mean. `build` makes of that a [`Pipeline`]: profile chosen, `--set` applied, names
+//! resolved to indices, templates parsed. Both collect problems instead of stopping at the first. What depends on
+//! the values of variables (edges, parameters) is checked by [`crate::graph`], once per stage and table line, before
+//! anything is handed out.
+
+mod build;
+mod model;
+mod raw;
+mod reference;
+mod target;
+mod template;
+#[cfg(test)]
+mod tests;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::errors::{Diagnostic, Report, Source};
+use crate::graph;
+use crate::registry::Registry;
+
+pub use model::Pipeline;
+pub(crate) use model::{
+    Definition, Item, ItemValue, Line, Origin, ReferenceKey, StageDeclaration, StageId,
+    TableDeclaration, VariableId,
+};
+pub use target::Target;
+pub(crate) use target::written_bindings;
+pub(crate) use template::{Part, Template};
+
+/// Reads and checks a pipeline file.
+///
+/// `profile` is the profile asked for, else the one marked `default`; `set` holds the `VARIABLE=VALUE` pairs of
+/// `--set`, whose values parse as TOML scalars and are text otherwise.
+///
+/// # Errors
+/// All problems at once: syntax, unknown keys and names, wrong edges, cycles, values out of range, missing references.
+pub fn load(
+    file: &Path,
+    profile: Option<&str>,
+    set: &[(String, String)],
+    registry: &Registry,
+) -> Result<Pipeline, Report> {
+    let text = read(file)?;
+    let source = Arc::new(Source { name: file.display().to_string(), text });
+    let mut problems = Vec::new();
+    let raw = raw::read(&source, &mut problems);
+    if raw.is_empty() {
+        Report::unless_empty(std::mem::take(&mut problems))?;
+    }
+    let file = std::path::absolute(file).unwrap_or_else(|_| file.to_path_buf());
+    let settings = build::Settings {
+        root: file.parent().unwrap_or(Path::new("")).to_path_buf(),
+        // Relative paths mean the same with and without the current folder in front.
+        current: std::env::current_dir().unwrap_or_else(|_| PathBuf::new()),
+        profile,
+        set,
+        registry,
+    };
+    let pipeline = build::build(&source, raw, settings, &mut problems);
+    reference::check(&source, &pipeline.tables, &mut problems);
+    problems.extend(graph::check(&pipeline));
+    Report::unless_empty(problems)?;
+    Ok(pipeline)
+}
+
+fn read(file: &Path) -> Result<String, Report> {
+    let bytes = fs::read(file).map_err(|error| {
+        Diagnostic::new(format!("cannot read {}: {error}", file.display()))
+            .help("name the pipeline file with --file, or run in its folder")
+    })?;
+    String::from_utf8(bytes).map_err(|error| {
+        let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = before.iter().filter(|&&byte| byte == b'\n').count() + 1;
+        Diagnostic::new(format!("{}:{line}: the line is not UTF-8", file.display()))
+            .help("save the file as UTF-8")
+            .into()
+    })
+}

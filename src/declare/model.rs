@@ -1,0 +1,199 @@
+//! The second step's result: a pipeline whose names are resolved, under one profile.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use contract::{Signature, Stage};
+use serde_json::{Map, Value};
+
+use super::raw::Word;
+use super::reference::Reference;
+use super::template::Template;
+use crate::errors::Source;
+
+/// A variable's place in the order of declaration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct VariableId(pub(crate) usize);
+
+/// A stage's place in the order of declaration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct StageId(pub(crate) usize);
+
+/// A validated pipeline under one profile.
+pub struct Pipeline {
+    pub(crate) source: Arc<Source>,
+    pub(crate) root: PathBuf,
+    /// Where relative paths of the command line start.
+    pub(crate) current: PathBuf,
+    pub(crate) profile: String,
+    pub(crate) variables: Vec<Variable>,
+    pub(crate) variable_ids: BTreeMap<String, VariableId>,
+    pub(crate) stages: Vec<StageDeclaration>,
+    /// `None` marks a stage that is declared but of no known kind: such a pipeline is never handed out.
+    pub(crate) stage_ids: BTreeMap<String, Option<StageId>>,
+    pub(crate) tables: Vec<TableDeclaration>,
+    pub(crate) profiles: Vec<String>,
+}
+
+impl Pipeline {
+    /// Returns the folder of the pipeline file: where its relative paths start.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Returns the name of the profile in force; `default` where the file declares none.
+    pub fn profile(&self) -> &str {
+        &self.profile
+    }
+
+    /// Returns the names of all profiles, in order of declaration.
+    pub fn profiles(&self) -> impl Iterator<Item = &str> {
+        self.profiles.iter().map(String::as_str)
+    }
+
+    /// Returns name and signature of every stage, in order of declaration.
+    pub fn stages(&self) -> impl Iterator<Item = (&str, &Signature)> {
+        self.stages.iter().map(|stage| (stage.name.text.as_str(), &stage.signature))
+    }
+
+    /// Returns name and title of every table, in order of declaration.
+    pub fn tables(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.tables.iter().map(|table| (table.name.text.as_str(), table.title.as_str()))
+    }
+
+    /// Returns the names of all variables, in order of declaration.
+    pub fn variables(&self) -> impl Iterator<Item = &str> {
+        self.variables.iter().map(|variable| variable.name.as_str())
+    }
+
+    pub(crate) fn stage_list(&self) -> impl Iterator<Item = StageId> + use<> {
+        (0..self.stages.len()).map(StageId)
+    }
+
+    pub(crate) fn variable(&self, id: VariableId) -> &Variable {
+        &self.variables[id.0]
+    }
+
+    pub(crate) fn stage(&self, id: StageId) -> &StageDeclaration {
+        &self.stages[id.0]
+    }
+}
+
+/// Where a value was written.
+#[derive(Clone, Debug)]
+pub(crate) struct Origin {
+    pub(crate) source: Arc<Source>,
+    pub(crate) span: Range<usize>,
+    /// Relative paths start at the current folder, not at the pipeline's.
+    pub(crate) command_line: bool,
+}
+
+/// A value as it was written.
+#[derive(Clone, Debug)]
+pub(crate) struct Definition {
+    pub(crate) template: Template,
+    pub(crate) origin: Origin,
+}
+
+/// A variable of `[vars]`.
+#[derive(Debug)]
+pub(crate) struct Variable {
+    pub(crate) name: String,
+    /// What `[vars]` and the profile say.
+    pub(crate) profile: Definition,
+    /// What `--set` says.
+    pub(crate) set: Option<Definition>,
+}
+
+impl Variable {
+    /// Returns the definition that holds where no table line says otherwise.
+    pub(crate) fn base(&self) -> &Definition {
+        self.set.as_ref().unwrap_or(&self.profile)
+    }
+}
+
+/// `[stage.NAME]`.
+pub(crate) struct StageDeclaration {
+    pub(crate) name: Word,
+    pub(crate) stage: &'static dyn Stage,
+    pub(crate) signature: Signature,
+    pub(crate) items: Vec<Item>,
+}
+
+/// A key of a stage.
+#[derive(Debug)]
+pub(crate) struct Item {
+    pub(crate) key: Word,
+    pub(crate) span: Range<usize>,
+    pub(crate) value: ItemValue,
+}
+
+/// What a stage says of a key.
+#[derive(Debug)]
+pub(crate) enum ItemValue {
+    Value(Definition),
+    Table(Vec<Item>),
+}
+
+/// `[table.NAME]`, with what the profile replaces of it.
+#[derive(Debug)]
+pub(crate) struct TableDeclaration {
+    pub(crate) name: Word,
+    pub(crate) title: String,
+    pub(crate) caption: Option<String>,
+    pub(crate) references: Vec<Reference>,
+    pub(crate) cell: Option<StageId>,
+    pub(crate) rows: Vec<Line>,
+    pub(crate) columns: Vec<Line>,
+    pub(crate) over: Vec<(VariableId, Vec<Definition>)>,
+}
+
+impl TableDeclaration {
+    /// Returns the stage whose score fills the cell; `None` where row and column name different ones, so that their
+    /// pair means nothing.
+    pub(crate) fn cell(&self, row: &Line, column: &Line) -> Option<StageId> {
+        agreed(row.cell, column.cell, self.cell)
+    }
+
+    /// Returns the score's name likewise; `Some(None)` is the main score.
+    pub(crate) fn metric<'l>(&self, row: &'l Line, column: &'l Line) -> Option<Option<&'l str>> {
+        match (row.metric.as_deref(), column.metric.as_deref()) {
+            (Some(row), Some(column)) if row != column => None,
+            (row, column) => Some(row.or(column)),
+        }
+    }
+}
+
+fn agreed<T: PartialEq>(row: Option<T>, column: Option<T>, table: Option<T>) -> Option<T> {
+    match (row, column) {
+        (Some(row), Some(column)) => (row == column).then_some(row),
+        (row, column) => row.or(column).or(table),
+    }
+}
+
+/// A row or a column of a table.
+#[derive(Debug)]
+pub(crate) struct Line {
+    pub(crate) label: String,
+    pub(crate) span: Range<usize>,
+    pub(crate) cell: Option<StageId>,
+    pub(crate) metric: Option<String>,
+    pub(crate) reference: Option<LineReference>,
+    pub(crate) bindings: Vec<(VariableId, Definition)>,
+}
+
+/// What a line is compared with in the published tables, and where that is written.
+#[derive(Debug)]
+pub(crate) struct LineReference {
+    pub(crate) span: Range<usize>,
+    pub(crate) value: ReferenceKey,
+}
+
+/// The name of a published column, or the key columns of a published row.
+#[derive(Debug)]
+pub(crate) enum ReferenceKey {
+    Column(String),
+    Row(Map<String, Value>),
+}

@@ -1,0 +1,405 @@
+//! The first step: TOML text to tables whose every key and value knows its place.
+//!
+//! This is syntax only: which keys exist at which level and what shape they have. Names are not resolved, nothing is
+//! looked up. A hand-written walk over the parsed document instead of serde, since a derived deserialiser stops at
+//! the first mistake.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use serde_json::Value;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use crate::errors::{Diagnostic, Source, did_you_mean};
+
+/// A key or a text value, and where it stands.
+#[derive(Clone, Debug)]
+pub(crate) struct Word {
+    pub(crate) text: String,
+    pub(crate) span: Range<usize>,
+}
+
+/// A value, and where it stands.
+#[derive(Clone, Debug)]
+pub(crate) struct Node {
+    pub(crate) value: NodeValue,
+    pub(crate) span: Range<usize>,
+}
+
+/// What a value is.
+#[derive(Clone, Debug)]
+pub(crate) enum NodeValue {
+    Scalar(Value),
+    List(Vec<Node>),
+    Table(Vec<(Word, Node)>),
+}
+
+/// The whole file.
+#[derive(Default)]
+pub(super) struct RawFile {
+    pub(super) variables: Vec<(Word, Node)>,
+    pub(super) stages: Vec<RawStage>,
+    pub(super) tables: Vec<RawTable>,
+    pub(super) profiles: Vec<RawProfile>,
+}
+
+impl RawFile {
+    /// Returns whether nothing at all is declared.
+    pub(super) fn is_empty(&self) -> bool {
+        self.variables.is_empty()
+            && self.stages.is_empty()
+            && self.tables.is_empty()
+            && self.profiles.is_empty()
+    }
+}
+
+/// `[stage.NAME]`.
+pub(super) struct RawStage {
+    pub(super) name: Word,
+    pub(super) kind: Option<Word>,
+    pub(super) fields: Vec<(Word, Node)>,
+}
+
+/// `[table.NAME]`, or what a profile replaces of it.
+pub(super) struct RawTable {
+    pub(super) name: Word,
+    pub(super) title: Option<Word>,
+    pub(super) caption: Option<Word>,
+    pub(super) reference: Vec<Word>,
+    pub(super) cell: Option<Word>,
+    pub(super) axes: RawAxes,
+}
+
+/// The parts of a table that a profile may replace.
+#[derive(Clone, Default)]
+pub(super) struct RawAxes {
+    pub(super) rows: Option<Vec<RawLine>>,
+    pub(super) columns: Option<Vec<RawLine>>,
+    pub(super) over: Option<Vec<(Word, Vec<Node>)>>,
+}
+
+/// A row or a column.
+#[derive(Clone)]
+pub(super) struct RawLine {
+    pub(super) span: Range<usize>,
+    pub(super) label: Option<Word>,
+    pub(super) cell: Option<Word>,
+    pub(super) metric: Option<Word>,
+    pub(super) reference: Option<Node>,
+    pub(super) bindings: Vec<(Word, Node)>,
+}
+
+/// `[profile.NAME]`.
+pub(super) struct RawProfile {
+    pub(super) name: Word,
+    pub(super) default: bool,
+    pub(super) extends: Option<Word>,
+    pub(super) variables: Vec<(Word, Node)>,
+    pub(super) tables: Vec<RawTable>,
+}
+
+/// Reads a file. What could be understood is returned even where there are problems.
+pub(super) fn read(source: &Arc<Source>, problems: &mut Vec<Diagnostic>) -> RawFile {
+    let (document, errors) = DeTable::parse_recoverable(&source.text);
+    let mut reader = Reader { source, problems };
+    if !errors.is_empty() {
+        for error in errors {
+            // A byte past the end cannot carry a caret.
+            let end = source.text.trim_end().len();
+            let span = error.span().unwrap_or(end..end);
+            let message = error.message().trim_end().replace('\n', ", ");
+            let message = format!("this is not TOML: {message}");
+            reader.problems.push(Diagnostic::new(message).at(source, span, ""));
+        }
+        // What recovery makes of a broken file misleads: what it says of the rest is not worth a report.
+        return RawFile::default();
+    }
+    reader.file(document.get_ref())
+}
+
+const SECTIONS: [&str; 4] = ["vars", "stage", "table", "profile"];
+const TABLE_KEYS: [&str; 7] = ["title", "caption", "reference", "cell", "over", "rows", "columns"];
+const AXES: [&str; 3] = ["rows", "columns", "over"];
+const PROFILE_KEYS: [&str; 4] = ["default", "extends", "vars", "table"];
+
+struct Reader<'a> {
+    source: &'a Arc<Source>,
+    problems: &'a mut Vec<Diagnostic>,
+}
+
+impl Reader<'_> {
+    fn file(&mut self, document: &DeTable<'_>) -> RawFile {
+        let mut file = RawFile::default();
+        for (key, value) in entries(document) {
+            match key.text.as_str() {
+                "vars" => file.variables = self.table_of(&key, value),
+                "stage" => {
+                    for (name, value) in self.named(&key, value) {
+                        file.stages.extend(self.stage(name, value));
+                    }
+                }
+                "table" => {
+                    for (name, value) in self.named(&key, value) {
+                        file.tables.extend(self.table(name, value, &TABLE_KEYS));
+                    }
+                }
+                "profile" => {
+                    for (name, value) in self.named(&key, value) {
+                        file.profiles.extend(self.profile(name, value));
+                    }
+                }
+                _ => self.unknown(&key, &SECTIONS, "a pipeline file has"),
+            }
+        }
+        file
+    }
+
+    fn stage(&mut self, name: Word, value: &Spanned<DeValue<'_>>) -> Option<RawStage> {
+        let mut stage = RawStage { name: name.clone(), kind: None, fields: Vec::new() };
+        for (key, node) in self.table_of(&name, value) {
+            if key.text == "use" {
+                stage.kind = self.text(&key, &node);
+            } else {
+                stage.fields.push((key, node));
+            }
+        }
+        if stage.kind.is_none() && !value.get_ref().as_table().is_some_and(|t| t.contains_key("use"))
+        {
+            self.problems.push(
+                Diagnostic::new(format!("stage `{}` has no `use`", name.text))
+                    .at(self.source, name.span, "")
+                    .help("name its kind: use = \"…\"; `pipe list` shows the kinds"),
+            );
+        }
+        Some(stage)
+    }
+
+    fn table(
+        &mut self,
+        name: Word,
+        value: &Spanned<DeValue<'_>>,
+        known: &'static [&'static str],
+    ) -> Option<RawTable> {
+        let mut table = RawTable {
+            name: name.clone(),
+            title: None,
+            caption: None,
+            reference: Vec::new(),
+            cell: None,
+            axes: RawAxes::default(),
+        };
+        for (key, node) in self.table_of(&name, value) {
+            match key.text.as_str() {
+                word if !known.contains(&word) => {
+                    let about = if known.len() == AXES.len() {
+                        "a profile may replace these of a table:"
+                    } else {
+                        "a table has"
+                    };
+                    self.unknown(&key, known, about);
+                }
+                "title" => table.title = self.text(&key, &node),
+                "caption" => table.caption = self.text(&key, &node),
+                "cell" => table.cell = self.text(&key, &node),
+                "reference" => table.reference = self.texts(&key, &node),
+                "rows" => table.axes.rows = Some(self.lines(&key, node)),
+                "columns" => table.axes.columns = Some(self.lines(&key, node)),
+                _ => table.axes.over = Some(self.over(&key, node)),
+            }
+        }
+        Some(table)
+    }
+
+    fn profile(&mut self, name: Word, value: &Spanned<DeValue<'_>>) -> Option<RawProfile> {
+        let mut profile = RawProfile {
+            name: name.clone(),
+            default: false,
+            extends: None,
+            variables: Vec::new(),
+            tables: Vec::new(),
+        };
+        for (key, value) in self.named(&name, value) {
+            match key.text.as_str() {
+                "default" => match value.get_ref().as_bool() {
+                    Some(default) => profile.default = default,
+                    None => self.expected(&key, value.span(), "true or false"),
+                },
+                "extends" => {
+                    profile.extends =
+                        self.node(value).and_then(|node| self.text(&key, &node));
+                }
+                "vars" => profile.variables = self.table_of(&key, value),
+                "table" => {
+                    for (name, value) in self.named(&key, value) {
+                        profile.tables.extend(self.table(name, value, &AXES));
+                    }
+                }
+                _ => self.unknown(&key, &PROFILE_KEYS, "a profile has"),
+            }
+        }
+        Some(profile)
+    }
+
+    /// Reads `rows` or `columns`: a list of tables.
+    fn lines(&mut self, key: &Word, node: Node) -> Vec<RawLine> {
+        let NodeValue::List(items) = node.value else {
+            self.expected(key, node.span, "a list of tables: [{ label = \"…\", … }, …]");
+            return Vec::new();
+        };
+        if items.is_empty() {
+            self.expected(key, node.span, "at least one table");
+        }
+        let mut lines = Vec::new();
+        for item in items {
+            let NodeValue::Table(entries) = item.value else {
+                self.expected(key, item.span, "tables: { label = \"…\", … }");
+                continue;
+            };
+            let mut line = RawLine {
+                span: item.span,
+                label: None,
+                cell: None,
+                metric: None,
+                reference: None,
+                bindings: Vec::new(),
+            };
+            for (key, node) in entries {
+                match key.text.as_str() {
+                    "label" => line.label = self.text(&key, &node),
+                    "cell" => line.cell = self.text(&key, &node),
+                    "metric" => line.metric = self.text(&key, &node),
+                    "reference" => line.reference = Some(node),
+                    _ => line.bindings.push((key, node)),
+                }
+            }
+            lines.push(line);
+        }
+        lines
+    }
+
+    /// Reads `over`: variable → list of values.
+    fn over(&mut self, key: &Word, node: Node) -> Vec<(Word, Vec<Node>)> {
+        let NodeValue::Table(entries) = node.value else {
+            self.expected(key, node.span, "a table: { seed = [0, 1, 2] }");
+            return Vec::new();
+        };
+        let mut over = Vec::new();
+        for (name, node) in entries {
+            match node.value {
+                NodeValue::List(values) if !values.is_empty() => over.push((name, values)),
+                _ => self.expected(&name, node.span, "a list of values: [0, 1, 2]"),
+            }
+        }
+        over
+    }
+
+    fn text(&mut self, key: &Word, node: &Node) -> Option<Word> {
+        match &node.value {
+            NodeValue::Scalar(Value::String(text)) => {
+                Some(Word { text: text.clone(), span: node.span.clone() })
+            }
+            _ => {
+                self.expected(key, node.span.clone(), "a text");
+                None
+            }
+        }
+    }
+
+    fn texts(&mut self, key: &Word, node: &Node) -> Vec<Word> {
+        match &node.value {
+            NodeValue::List(items) => {
+                items.iter().filter_map(|item| self.text(key, item)).collect()
+            }
+            _ => self.text(key, node).into_iter().collect(),
+        }
+    }
+
+    /// Reads a table of named tables.
+    fn named<'t, 'i>(
+        &mut self,
+        key: &Word,
+        value: &'t Spanned<DeValue<'i>>,
+    ) -> Vec<(Word, &'t Spanned<DeValue<'i>>)> {
+        let Some(table) = value.get_ref().as_table() else {
+            self.expected(key, value.span(), "a table");
+            return Vec::new();
+        };
+        entries(table).collect()
+    }
+
+    fn table_of(&mut self, key: &Word, value: &Spanned<DeValue<'_>>) -> Vec<(Word, Node)> {
+        let mut nodes = Vec::new();
+        for (key, value) in self.named(key, value) {
+            nodes.extend(self.node(value).map(|node| (key, node)));
+        }
+        nodes
+    }
+
+    fn node(&mut self, value: &Spanned<DeValue<'_>>) -> Option<Node> {
+        let span = value.span();
+        let value = match value.get_ref() {
+            DeValue::Table(table) => {
+                let mut nodes = Vec::new();
+                for (key, value) in entries(table) {
+                    nodes.extend(self.node(value).map(|node| (key, node)));
+                }
+                NodeValue::Table(nodes)
+            }
+            DeValue::Array(items) => {
+                NodeValue::List(items.iter().filter_map(|item| self.node(item)).collect())
+            }
+            other => match scalar(other) {
+                Ok(value) => NodeValue::Scalar(value),
+                Err(message) => {
+                    self.problems.push(Diagnostic::new(message).at(self.source, span, ""));
+                    return None;
+                }
+            },
+        };
+        Some(Node { value, span })
+    }
+
+    fn expected(&mut self, key: &Word, span: Range<usize>, what: &str) {
+        self.problems.push(
+            Diagnostic::new(format!("`{}` takes {what}", key.text)).at(self.source, span, ""),
+        );
+    }
+
+    fn unknown(&mut self, key: &Word, known: &'static [&'static str], about: &str) {
+        let help = match crate::errors::nearest(&key.text, known.iter().copied()) {
+            Some(_) => did_you_mean(&key.text, known.iter().copied(), "keys"),
+            None => format!("{about} {}", known.join(", ")),
+        };
+        self.problems.push(
+            Diagnostic::new(format!("unknown key `{}`", key.text))
+                .at(self.source, key.span.clone(), "")
+                .help(help),
+        );
+    }
+}
+
+fn entries<'t, 'i>(
+    table: &'t DeTable<'i>,
+) -> impl Iterator<Item = (Word, &'t Spanned<DeValue<'i>>)> {
+    table
+        .iter()
+        .map(|(key, value)| (Word { text: key.get_ref().to_string(), span: key.span() }, value))
+}
+
+/// Returns a scalar as JSON, or why it cannot be a value.
+pub(super) fn scalar(value: &DeValue<'_>) -> Result<Value, String> {
+    match value {
+        DeValue::String(text) => Ok(Value::from(text.as_ref())),
+        DeValue::Boolean(value) => Ok(Value::from(*value)),
+        DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix())
+            .map(Value::from)
+            .map_err(|_| "a whole number must fit into 64 bits".to_owned()),
+        DeValue::Float(number) => match number.as_str().parse::<f64>() {
+            Ok(number) if number.is_finite() => Ok(Value::from(number)),
+            _ => Err("a number must be finite".to_owned()),
+        },
+        DeValue::Datetime(_) => Err("a date is no value here: write it as text".to_owned()),
+        DeValue::Array(_) | DeValue::Table(_) => Err("expected a single value".to_owned()),
+    }
+}

@@ -1,0 +1,201 @@
+//! What may be asked for: `all`, `table:NAME`, `stage:NAME[variable=value,…]`.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::Pipeline;
+use super::build::parse_value;
+use crate::errors::{Diagnostic, Report, Source, did_you_mean};
+
+/// Something that a run is asked to make.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Target {
+    /// `all`: every table, or every stage of a pipeline without tables.
+    All,
+    /// `table:NAME`.
+    Table(String),
+    /// `stage:NAME[variable=value,…]`.
+    Stage {
+        /// The stage's name.
+        name: String,
+        /// Variables bound for it.
+        bindings: Vec<(String, Value)>,
+    },
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::All => f.write_str("all"),
+            Self::Table(name) => write!(f, "table:{name}"),
+            Self::Stage { name, bindings } => {
+                write!(f, "stage:{name}")?;
+                let bindings = bindings.iter().map(|(name, value)| (name.as_str(), value));
+                f.write_str(&written_bindings(bindings))
+            }
+        }
+    }
+}
+
+/// Writes `[variable=value,…]`, and nothing where there are none. [`Pipeline::targets`] reads it back.
+pub(crate) fn written_bindings<'v>(
+    bindings: impl Iterator<Item = (&'v str, &'v Value)>,
+) -> String {
+    let pairs: Vec<_> =
+        bindings.map(|(name, value)| format!("{name}={}", written(value))).collect();
+    if pairs.is_empty() { String::new() } else { format!("[{}]", pairs.join(",")) }
+}
+
+/// Writes a value so that [`parse_value`] gives it back: text bare where that is safe, else quoted.
+fn written(value: &Value) -> String {
+    match value {
+        Value::String(text) => {
+            let bare = !text.is_empty()
+                && !text.contains([',', '[', ']', '"', '\'', '\n'])
+                && text.trim() == text
+                && parse_value(text) == *value;
+            if bare { text.clone() } else { value.to_string() }
+        }
+        other => other.to_string(),
+    }
+}
+
+impl Pipeline {
+    /// Reads the targets of a command line.
+    ///
+    /// # Errors
+    /// All that cannot be read or name nothing that is declared, each with a suggestion.
+    pub fn targets<T: AsRef<str>>(&self, texts: &[T]) -> Result<Vec<Target>, Report> {
+        let mut problems = Vec::new();
+        let mut targets = Vec::new();
+        for text in texts {
+            let text = text.as_ref();
+            let source = Arc::new(Source { name: "command line".into(), text: text.to_owned() });
+            match self.target(&source) {
+                Ok(target) => targets.push(target),
+                Err(more) => problems.extend(more),
+            }
+        }
+        Report::unless_empty(problems)?;
+        Ok(targets)
+    }
+
+    fn target(&self, source: &Arc<Source>) -> Result<Target, Vec<Diagnostic>> {
+        let text = source.text.as_str();
+        if text == "all" {
+            return Ok(Target::All);
+        }
+        if let Some(name) = text.strip_prefix("table:") {
+            let known = || self.tables().map(|(name, _)| name).collect::<Vec<_>>();
+            if known().contains(&name) {
+                return Ok(Target::Table(name.to_owned()));
+            }
+            let help = did_you_mean(name, known(), "tables");
+            return Err(vec![
+                Diagnostic::new(format!("unknown table `{name}`"))
+                    .at(source, "table:".len()..text.len(), "")
+                    .help(help),
+            ]);
+        }
+        let Some(rest) = text.strip_prefix("stage:") else {
+            return Err(vec![self.no_prefix(source)]);
+        };
+        let start = "stage:".len();
+        let (name, inside) = match rest.split_once('[') {
+            None => (rest, None),
+            Some((name, inside)) => match inside.strip_suffix(']') {
+                Some(inside) => (name, Some(inside)),
+                None => {
+                    return Err(vec![
+                        Diagnostic::new("`[` without `]`")
+                            .at(source, start + name.len()..text.len(), "")
+                            .help("write stage:NAME[variable=value,…]"),
+                    ]);
+                }
+            },
+        };
+        let mut problems = Vec::new();
+        if !self.stage_ids.contains_key(name) {
+            let known = self.stage_ids.keys().map(String::as_str);
+            problems.push(
+                Diagnostic::new(format!("unknown stage `{name}`"))
+                    .at(source, start..start + name.len(), "")
+                    .help(did_you_mean(name, known, "stages")),
+            );
+        }
+        let mut bindings = Vec::new();
+        let inside_start = start + name.len() + 1;
+        for (offset, pair) in split(inside.unwrap_or_default()) {
+            let at = inside_start + offset;
+            let Some((variable, value)) = pair.split_once('=') else {
+                problems.push(
+                    Diagnostic::new("a binding is variable=value")
+                        .at(source, at..at + pair.len(), "")
+                        .help("write stage:NAME[variable=value,…]"),
+                );
+                continue;
+            };
+            if self.variable_ids.contains_key(variable) {
+                bindings.push((variable.to_owned(), parse_value(value)));
+            } else {
+                let known = self.variable_ids.keys().map(String::as_str);
+                problems.push(
+                    Diagnostic::new(format!("unknown variable `{variable}`"))
+                        .at(source, at..at + variable.len(), "")
+                        .help(did_you_mean(variable, known, "variables")),
+                );
+            }
+        }
+        if problems.is_empty() {
+            Ok(Target::Stage { name: name.to_owned(), bindings })
+        } else {
+            Err(problems)
+        }
+    }
+
+    /// Explains a target that is neither `all` nor has a prefix.
+    fn no_prefix(&self, source: &Arc<Source>) -> Diagnostic {
+        let mut known = vec!["all".to_owned()];
+        known.extend(self.tables().map(|(name, _)| format!("table:{name}")));
+        known.extend(self.stages().map(|(name, _)| format!("stage:{name}")));
+        let text = source.text.as_str();
+        let name = text.split_once(':').map_or(text, |(_, name)| name);
+        let exact = known.iter().find(|known| known.split_once(':').is_some_and(|k| k.1 == name));
+        let help = match exact {
+            Some(exact) => format!("did you mean `{exact}`?"),
+            None => match crate::errors::nearest(text, known.iter().map(String::as_str)) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "a target is all, table:NAME or stage:NAME; `pipe list` shows them".into(),
+            },
+        };
+        Diagnostic::new(format!("unknown target `{text}`"))
+            .at(source, 0..text.len(), "")
+            .help(help)
+    }
+}
+
+/// Splits at the commas outside of quotes; gives each piece with where it starts. Empty pieces are left out.
+fn split(text: &str) -> Vec<(usize, &str)> {
+    let mut pieces = Vec::new();
+    let mut start = 0;
+    let mut quoted = false;
+    let mut escaped = false;
+    for (place, byte) in text.bytes().chain([b',']).enumerate() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            b',' if !quoted || place == text.len() => {
+                let piece = &text[start..place];
+                if !piece.is_empty() {
+                    pieces.push((start, piece));
+                }
+                start = place + 1;
+            }
+            _ => {}
+        }
+    }
+    pieces
+}

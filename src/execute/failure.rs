@@ -1,0 +1,93 @@
+//! Why a job has no result.
+
+use std::path::PathBuf;
+
+use contract::StageError;
+use serde::Serialize;
+
+use crate::store::StoreError;
+
+/// Why a job has no result.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Failure {
+    /// Whose fault it is.
+    pub kind: FailureKind,
+    /// What is wrong: a lowercase fragment, the place first.
+    pub message: String,
+    /// What to do about it, if that is known.
+    pub remedy: Option<String>,
+    /// Where the stage's messages are.
+    pub log: Option<PathBuf>,
+}
+
+/// Whose fault a failure is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureKind {
+    /// The run was asked to stop.
+    Interrupted,
+    /// The user's data or parameters are wrong.
+    Input,
+    /// The stage could not do its work.
+    Failed,
+    /// The store cannot be read or written.
+    Store,
+    /// There is no room left to write.
+    Full,
+}
+
+impl Failure {
+    pub(super) fn new(kind: FailureKind, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            message: message.into(),
+            remedy: None,
+            log: None,
+        }
+    }
+
+    pub(super) fn interrupted() -> Self {
+        Self::new(
+            FailureKind::Interrupted,
+            StageError::Interrupted.to_string(),
+        )
+    }
+
+    pub(super) fn with_log(mut self, log: PathBuf) -> Self {
+        self.log = Some(log);
+        self
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        let kind = match &error {
+            _ if error.is_full() => FailureKind::Full,
+            StoreError::Output { .. } => FailureKind::Failed,
+            StoreError::Io { .. } | StoreError::NotAStore { .. } => FailureKind::Store,
+        };
+        Self {
+            kind,
+            message: error.to_string(),
+            remedy: error.remedy(),
+            log: None,
+        }
+    }
+}
+
+impl From<StageError> for Failure {
+    fn from(error: StageError) -> Self {
+        let kind = match &error {
+            StageError::Input { .. } => FailureKind::Input,
+            StageError::Interrupted => FailureKind::Interrupted,
+            StageError::Io { source, .. } if crate::store::is_full(source) => FailureKind::Full,
+            StageError::Io { .. } | StageError::Failed(_) => FailureKind::Failed,
+        };
+        Self {
+            kind,
+            message: error.to_string(),
+            remedy: error.remedy(),
+            log: None,
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! Running jobs.
+//!
+//! * [`survey`] says of each job whether its result is known, what will run, and what cannot be told yet;
+//! * [`run`] runs the jobs whose results are not known, several at once within a budget of threads;
+//! * [`stage`] is the other side: what `pipe stage WORKDIR` does in the child that runs one job.
+//!
+//! The two sides share a work folder and nothing else: the coordinator writes `job.json` and links the inputs; the
+//! child reads it, appends events to `events.jsonl` and messages to `log.txt`, fills `output/`, and says in
+//! `outcome.json` how it went. Only the coordinator touches the rest of the store.
+
+mod attempt;
+mod failure;
+mod machine;
+mod protocol;
+mod resolve;
+mod scheduler;
+mod stage;
+mod worker;
+
+pub use failure::{Failure, FailureKind};
+pub use machine::Machine;
+pub use protocol::{ErrorKind, ErrorReport, JobFile, Outcome, Usage};
+pub use resolve::{Standing, survey};
+pub use scheduler::{JobState, Options, Stop, run};
+pub use stage::stage;
+pub(crate) use stage::threads;
+pub use worker::{ChildProcess, Control, Exit, Worker};
+
+#[cfg(test)]
+mod tests;

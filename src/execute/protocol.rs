@@ -1,0 +1,88 @@
+//! What coordinator and child write for each other into a work folder.
+
+use contract::{Inputs, Params, StageError};
+use serde::{Deserialize, Serialize};
+
+use crate::store::Worked;
+
+/// `job.json`: what to run.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct JobFile {
+    /// The stage kind.
+    pub kind: String,
+    /// What the job is called, for messages.
+    pub label: String,
+    /// The complete parameters.
+    pub params: Params,
+    /// Where the inputs lie.
+    pub inputs: Inputs,
+    /// How many threads to use.
+    pub threads: usize,
+}
+
+/// `outcome.json`: how it went.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// The output is complete.
+    Ok(Usage),
+    /// There is no output.
+    Error(ErrorReport),
+}
+
+/// What a finished child used.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Usage {
+    /// Time on all cores together, in seconds.
+    pub core_seconds: f64,
+    /// Most memory held at one time, in bytes.
+    pub peak_memory: u64,
+    /// How much work was done, as the stage counts it.
+    pub worked: Vec<Worked>,
+}
+
+/// Why a child gave up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorReport {
+    /// What sort of trouble.
+    pub kind: ErrorKind,
+    /// What is wrong: the place first.
+    pub message: String,
+    /// What to do about it, if that is known.
+    pub remedy: Option<String>,
+}
+
+/// Sorts of trouble.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorKind {
+    /// The user's data or parameters are wrong.
+    Input,
+    /// The system refused to read or write.
+    Io,
+    /// There is no room left to write.
+    Full,
+    /// The stage refuses to give a result.
+    Failed,
+    /// The stage was asked to stop.
+    Interrupted,
+    /// The stage panicked: a mistake in its code.
+    Panic,
+}
+
+impl From<&StageError> for ErrorReport {
+    fn from(error: &StageError) -> Self {
+        let kind = match error {
+            StageError::Input { .. } => ErrorKind::Input,
+            StageError::Io { source, .. } if crate::store::is_full(source) => ErrorKind::Full,
+            StageError::Io { .. } => ErrorKind::Io,
+            StageError::Interrupted => ErrorKind::Interrupted,
+            StageError::Failed(_) => ErrorKind::Failed,
+        };
+        Self {
+            kind,
+            message: error.to_string(),
+            remedy: error.remedy(),
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! The child's side: runs the one job of a work folder.
+
+use std::any::Any;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use contract::{Context, Event, Observer, Stage, StageError};
+use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
+use rustix::time::{ClockId, clock_gettime};
+use signal_hook::consts::{SIGINT, SIGTERM};
+
+use super::protocol::{ErrorKind, ErrorReport, JobFile, Outcome, Usage};
+use crate::registry::Registry;
+use crate::store::Worked;
+
+/// Progress is reported at most this often.
+const EVERY: Duration = Duration::from_millis(100);
+/// Where the outcome is written.
+const OUTCOME: &str = "outcome.json";
+
+/// Runs the job of the work folder and returns how it went, which is also in its `outcome.json`.
+///
+/// `coordinator` is the process to die with; without it (a person runs the stage by hand) the child lives on its own.
+/// The folder's lock is held from before the first write to the end of the process.
+pub fn stage(folder: &Path, coordinator: Option<u32>, registry: &Registry) -> Outcome {
+    match prepare(folder, coordinator, registry) {
+        Ok(prepared) => prepared.run(),
+        Err(error) => Outcome::Error(ErrorReport::from(&error)),
+    }
+}
+
+/// A job that may start.
+struct Prepared {
+    folder: PathBuf,
+    job: JobFile,
+    stage: &'static dyn Stage,
+    context: Context,
+    worked: Arc<Mutex<Vec<Worked>>>,
+    /// Held until the process ends.
+    _lock: File,
+}
+
+fn prepare(
+    folder: &Path,
+    coordinator: Option<u32>,
+    registry: &Registry,
+) -> Result<Prepared, StageError> {
+    if let Some(coordinator) = coordinator {
+        die_with(coordinator)?;
+    }
+    let folder = fs::canonicalize(folder).map_err(contract::io_error(folder))?;
+    let job = read_job(&folder)?;
+    let stage = registry.get(&job.kind).ok_or_else(|| {
+        StageError::input(
+            folder.join("job.json").display(),
+            format!("unknown stage kind `{}`", job.kind),
+            "run it with the program that wrote it",
+        )
+    })?;
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [SIGTERM, SIGINT] {
+        signal_hook::flag::register(signal, Arc::clone(&stop)).map_err(StageError::failed)?;
+    }
+    let lock = lock(&folder)?;
+    remove(&folder.join(OUTCOME))?;
+    let output = folder.join("output");
+    if output.exists() {
+        fs::remove_dir_all(&output).map_err(contract::io_error(&output))?;
+    }
+    let recorder = Recorder::new(&folder.join("events.jsonl"))?;
+    let worked = Arc::clone(&recorder.worked);
+    let context = Context::in_folder(&folder)?
+        .with_observer(Box::new(recorder))
+        .with_stop(stop);
+    Ok(Prepared {
+        folder,
+        job,
+        stage,
+        context,
+        worked,
+        _lock: lock,
+    })
+}
+
+impl Prepared {
+    fn run(self) -> Outcome {
+        let result = catch_unwind(AssertUnwindSafe(|| {
+            self.stage
+                .run(&self.job.params, &self.job.inputs, &self.context)
+        }));
+        let outcome = match result {
+            Ok(Ok(())) => {
+                let mut worked = self.worked.lock().unwrap_or_else(PoisonError::into_inner);
+                Outcome::Ok(Usage {
+                    core_seconds: core_seconds(),
+                    peak_memory: peak_memory(),
+                    worked: std::mem::take(&mut *worked),
+                })
+            }
+            Ok(Err(error)) => Outcome::Error(ErrorReport::from(&error)),
+            Err(panic) => Outcome::Error(ErrorReport {
+                kind: ErrorKind::Panic,
+                message: format!("internal error: {}", panic_message(panic.as_ref())),
+                remedy: Some("a mistake in the program: please report it with the log".into()),
+            }),
+        };
+        // On a full disk this cannot be written: the coordinator then goes by what is printed.
+        if let Ok(text) = serde_json::to_vec_pretty(&outcome) {
+            let aside = self.folder.join("outcome.json.part");
+            let _ = fs::write(&aside, text)
+                .and_then(|()| fs::rename(&aside, self.folder.join(OUTCOME)));
+        }
+        outcome
+    }
+}
+
+/// Returns how many threads the folder's job is to use, if it holds one.
+pub(crate) fn threads(folder: &Path) -> Option<usize> {
+    read_job(folder).ok().map(|job| job.threads)
+}
+
+fn read_job(folder: &Path) -> Result<JobFile, StageError> {
+    let path = folder.join("job.json");
+    let text = fs::read(&path).map_err(contract::io_error(&path))?;
+    serde_json::from_slice(&text).map_err(|error| {
+        StageError::input(
+            path.display(),
+            error.to_string(),
+            "run it with the program that wrote it",
+        )
+    })
+}
+
+/// Has the kernel kill this process when the coordinator's thread that started it ends.
+fn die_with(coordinator: u32) -> Result<(), StageError> {
+    set_parent_process_death_signal(Some(Signal::KILL)).map_err(StageError::failed)?;
+    // It may have died before the request was made.
+    if getppid().map(Pid::as_raw_nonzero).map(i32::from) != i32::try_from(coordinator).ok() {
+        return Err(StageError::Interrupted);
+    }
+    Ok(())
+}
+
+/// Takes the folder's lock: the coordinator's, inherited as standard input, or else a new one.
+fn lock(folder: &Path) -> Result<File, StageError> {
+    let path = folder.join("lock");
+    let own = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&path)
+        .map_err(contract::io_error(&path))?;
+    let inherited = io::stdin().as_fd().try_clone_to_owned().map(File::from);
+    let lock = match inherited {
+        Ok(inherited) if same_file(&inherited, &own).unwrap_or(false) => inherited,
+        _ => own,
+    };
+    lock.lock().map_err(contract::io_error(&path))?;
+    Ok(lock)
+}
+
+fn same_file(a: &File, b: &File) -> io::Result<bool> {
+    let (a, b) = (a.metadata()?, b.metadata()?);
+    Ok((a.dev(), a.ino()) == (b.dev(), b.ino()))
+}
+
+fn remove(path: &Path) -> Result<(), StageError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(contract::io_error(path)(error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Appends events to a file and sums up the work done.
+struct Recorder {
+    file: Mutex<(File, Option<Instant>)>,
+    worked: Arc<Mutex<Vec<Worked>>>,
+}
+
+impl Recorder {
+    fn new(path: &PathBuf) -> Result<Self, StageError> {
+        let file = File::create(path).map_err(contract::io_error(path))?;
+        Ok(Self {
+            file: Mutex::new((file, None)),
+            worked: Arc::default(),
+        })
+    }
+}
+
+impl Observer for Recorder {
+    fn observe(&self, event: &Event) {
+        if let Event::Worked { amount, unit } = event {
+            let mut worked = self.worked.lock().unwrap_or_else(PoisonError::into_inner);
+            match worked.iter_mut().find(|worked| worked.unit == *unit) {
+                Some(worked) => worked.amount += amount,
+                None => worked.push(Worked {
+                    amount: *amount,
+                    unit: unit.clone(),
+                }),
+            }
+        }
+        let mut guard = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let (file, last) = &mut *guard;
+        if let Event::Progress { done, total, .. } = event {
+            if done < total && last.is_some_and(|last| last.elapsed() < EVERY) {
+                return;
+            }
+            *last = Some(Instant::now());
+        }
+        if let Ok(mut line) = serde_json::to_vec(event) {
+            line.push(b'\n');
+            // Events are for watching: what cannot be written is not worth a failure.
+            let _ = file.write_all(&line);
+        }
+    }
+}
+
+fn core_seconds() -> f64 {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    let nanoseconds = u32::try_from(time.tv_nsec).unwrap_or_default();
+    u64::try_from(time.tv_sec).unwrap_or_default() as f64 + f64::from(nanoseconds) * 1e-9
+}
+
+/// Returns the most memory this process ever held, in bytes; 0 where the kernel does not tell.
+fn peak_memory() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let kilobytes = status.lines().find_map(|line| {
+        line.strip_prefix("VmHWM:")?
+            .trim()
+            .strip_suffix("kB")?
+            .trim()
+            .parse::<u64>()
+            .ok()
+    });
+    kilobytes.unwrap_or_default() * 1024
+}
+
+fn panic_message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("the stage panicked")
+        .to_owned()
+}

@@ -1,0 +1,613 @@
+//! Whole runs over a worker of a few lines.
+
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Sender, channel};
+use std::time::Duration;
+
+use contract::{ArtifactType, Event, Params};
+use serde_json::json;
+
+use super::protocol::{ErrorKind, ErrorReport, JobFile, Outcome, Usage};
+use super::{
+    Control, Exit, Failure, FailureKind, JobState, Machine, Options, Standing, Stop, Worker, run,
+    survey,
+};
+use crate::graph::{InputSource, Job, JobGraph};
+use crate::progress::Progress;
+use crate::store::{Found, Store, StoreError};
+
+/// Writes the text of its parameter and its inputs to one file, or fails as its parameter says.
+#[derive(Default)]
+struct Writer {
+    ran: Mutex<Vec<String>>,
+    threads: AtomicUsize,
+    most_threads: AtomicUsize,
+    slow: Option<Duration>,
+    /// Sends a request to stop when the first job starts.
+    stop: Option<Mutex<Sender<Stop>>>,
+}
+
+impl Writer {
+    fn ran(&self) -> Vec<String> {
+        std::mem::take(&mut self.ran.lock().unwrap())
+    }
+}
+
+impl Worker for Writer {
+    fn run(
+        &self,
+        folder: &Path,
+        _lock: File,
+        threads: usize,
+        control: &Control,
+    ) -> Result<Exit, StoreError> {
+        let now = self.threads.fetch_add(threads, Ordering::SeqCst) + threads;
+        self.most_threads.fetch_max(now, Ordering::SeqCst);
+        let job: JobFile =
+            serde_json::from_slice(&fs::read(folder.join("job.json")).unwrap()).unwrap();
+        self.ran.lock().unwrap().push(job.label.clone());
+        if let Some(stop) = &self.stop {
+            stop.lock().unwrap().send(Stop::Gently).unwrap();
+            while !control.stopping() {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
+        std::thread::sleep(self.slow.unwrap_or_default());
+        let text = job.params.0["text"].as_str().unwrap();
+        let mut content = text.to_owned();
+        for path in job.inputs.0.values() {
+            let path = if path.is_dir() {
+                path.join("sub/text")
+            } else {
+                path.clone()
+            };
+            content += &fs::read_to_string(path).unwrap();
+        }
+        // Some stages forget what they are given.
+        if text == "constant" {
+            content = text.to_owned();
+        }
+        let output = folder.join("output/sub");
+        let _ = fs::remove_dir_all(folder.join("output"));
+        fs::create_dir_all(&output).unwrap();
+        fs::write(output.join("text"), content).unwrap();
+        self.threads.fetch_sub(threads, Ordering::SeqCst);
+        let error = |kind| {
+            Outcome::Error(ErrorReport {
+                kind,
+                message: "as asked".into(),
+                remedy: None,
+            })
+        };
+        let outcome = match text {
+            _ if control.stopping() => error(ErrorKind::Interrupted),
+            "fail" => error(ErrorKind::Failed),
+            "full" => error(ErrorKind::Full),
+            "vanish" => {
+                return Ok(Exit {
+                    signal: Some(9),
+                    ..Exit::default()
+                });
+            }
+            "nothing" => {
+                fs::remove_dir_all(folder.join("output")).unwrap();
+                fs::create_dir(folder.join("output")).unwrap();
+                Outcome::Ok(Usage::default())
+            }
+            _ => Outcome::Ok(Usage {
+                core_seconds: 1.5,
+                ..Usage::default()
+            }),
+        };
+        let code = if matches!(outcome, Outcome::Ok(_)) {
+            0
+        } else {
+            10
+        };
+        let printed = serde_json::to_string(&outcome).unwrap();
+        Ok(Exit {
+            printed,
+            code: Some(code),
+            signal: None,
+        })
+    }
+}
+
+struct Silent;
+
+impl Progress for Silent {
+    fn planned(&mut self, _: usize, _: usize) {}
+    fn started(&mut self, _: usize, _: &str, _: usize) {}
+    fn waits(&mut self, _: usize) {}
+    fn event(&mut self, _: usize, _: &Event) {}
+    fn finished(&mut self, _: usize, _: &str, _: &Found, _: bool) {}
+    fn failed(&mut self, _: usize, _: &str, _: &Failure) {}
+    fn note(&mut self, _: &str) {}
+    fn tick(&mut self) {}
+}
+
+/// A graph of jobs: label, text, and the labels of inputs, perhaps `label/subfolder`.
+fn graph(jobs: &[(&str, &str, &[&str])]) -> JobGraph {
+    let mut graph = JobGraph::default();
+    let mut places = BTreeMap::new();
+    for (label, text, inputs) in jobs {
+        let mut sources = BTreeMap::new();
+        for (number, input) in inputs.iter().enumerate() {
+            let (source, subfolder) = match input.split_once('/') {
+                Some((source, subfolder)) => (source, Some(subfolder.to_owned())),
+                None => (*input, None),
+            };
+            let (index, _) = graph.jobs().find(|(_, job)| job.label == source).unwrap();
+            sources.insert(
+                format!("input{number}"),
+                InputSource::Job {
+                    job: index,
+                    subfolder,
+                },
+            );
+        }
+        let node = graph.graph.add_node(Job {
+            stage: "writer".into(),
+            kind: "writer",
+            label: (*label).to_owned(),
+            params: Params(json!({ "text": text }).as_object().unwrap().clone()),
+            inputs: sources,
+            output: ArtifactType::Folder,
+            version: 1,
+            numeric: false,
+        });
+        for input in *inputs {
+            let source = places[input.split('/').next().unwrap()];
+            graph.graph.add_edge(source, node, (*input).to_owned());
+        }
+        places.insert(*label, node);
+    }
+    graph
+}
+
+const DIAMOND: &[(&str, &str, &[&str])] = &[
+    ("a", "a", &[]),
+    ("b", "b", &["a"]),
+    ("c", "c", &["a"]),
+    ("d", "d", &["b", "c/sub"]),
+];
+
+struct Bench {
+    folder: tempfile::TempDir,
+    writer: Writer,
+    options: Options,
+}
+
+impl Bench {
+    fn new() -> Self {
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            writer: Writer::default(),
+            options: Options {
+                jobs: 3,
+                threads: 4,
+                keep_going: false,
+            },
+        }
+    }
+
+    fn store(&self) -> Store {
+        Store::open(self.folder.path()).unwrap()
+    }
+
+    fn run(&self, graph: &JobGraph) -> Vec<JobState> {
+        let (_sender, stops) = channel();
+        let machine = Machine {
+            class: "test".into(),
+            cpu: "test".into(),
+            cores: 2,
+        };
+        let store = self.store();
+        run(
+            graph,
+            &store,
+            &self.writer,
+            &machine,
+            self.options,
+            &mut Silent,
+            &stops,
+        )
+    }
+
+    fn objects(&self) -> Vec<std::path::PathBuf> {
+        let folders = fs::read_dir(self.folder.path().join("objects")).unwrap();
+        let mut all: Vec<_> = folders
+            .flat_map(|folder| fs::read_dir(folder.unwrap().path()).unwrap())
+            .map(|entry| entry.unwrap().path())
+            .collect();
+        all.sort();
+        all
+    }
+}
+
+/// One letter per job: Cached, Made, Failed, Blocked, Not started.
+fn letters(states: &[JobState]) -> String {
+    states
+        .iter()
+        .map(|state| match state {
+            JobState::Cached(_) => 'C',
+            JobState::Made(_) => 'M',
+            JobState::Failed(_) => 'F',
+            JobState::Blocked { .. } => 'B',
+            JobState::NotStarted => 'N',
+        })
+        .collect()
+}
+
+#[test]
+fn each_job_runs_once_and_never_again() {
+    let bench = Bench::new();
+    let graph = graph(DIAMOND);
+    let first = bench.run(&graph);
+    assert_eq!(letters(&first), "MMMM");
+    let ran = bench.writer.ran();
+    assert_eq!(ran.len(), 4);
+    assert_eq!((ran[0].as_str(), ran[3].as_str()), ("a", "d"));
+    let second = bench.run(&graph);
+    assert_eq!(letters(&second), "CCCC");
+    assert_eq!(bench.writer.ran(), [""; 0]);
+    let artifacts = |states: &[JobState]| -> Vec<_> {
+        states
+            .iter()
+            .map(|state| state.found().unwrap().record.artifact)
+            .collect()
+    };
+    assert_eq!(artifacts(&first), artifacts(&second));
+    let store = bench.store();
+    let last = second[3].found().unwrap();
+    let path = store.file(&last.manifest, "sub/text").unwrap();
+    assert_eq!(fs::read_to_string(path).unwrap(), "dbaca");
+    assert_eq!(last.record.cost.core_seconds, 1.5);
+    assert_eq!(
+        fs::read_dir(bench.folder.path().join("work"))
+            .unwrap()
+            .count(),
+        0
+    );
+    assert_eq!(
+        fs::read_dir(bench.folder.path().join("tmp"))
+            .unwrap()
+            .count(),
+        0
+    );
+}
+
+#[test]
+fn a_change_runs_what_follows_and_stops_where_bytes_are_the_same() {
+    let bench = Bench::new();
+    let chain = |first: &str| {
+        graph(&[
+            ("a", first, &[]),
+            ("b", "constant", &["a"]),
+            ("c", "c", &["b"]),
+            ("d", "d", &["a"]),
+        ])
+    };
+    bench.run(&chain("one"));
+    bench.writer.ran();
+    let states = bench.run(&chain("two"));
+    assert_eq!(
+        letters(&states),
+        "MMCM",
+        "c's input has the same bytes as before"
+    );
+    assert_eq!(
+        letters(&bench.run(&chain("one"))),
+        "CCCC",
+        "the way back costs nothing"
+    );
+}
+
+#[test]
+fn the_survey_tells_what_is_cached_what_runs_and_what_is_not_known() {
+    let bench = Bench::new();
+    bench.run(&graph(&DIAMOND[..2]));
+    let machine = Machine {
+        class: "test".into(),
+        cpu: "test".into(),
+        cores: 2,
+    };
+    let standings = survey(&graph(DIAMOND), &bench.store(), &machine).unwrap();
+    let letters: String = standings
+        .iter()
+        .map(|standing| match standing {
+            Standing::Cached(_) => 'C',
+            Standing::Missing { .. } => 'M',
+            Standing::Unknown => 'U',
+            Standing::Broken(_) => 'B',
+        })
+        .collect();
+    assert_eq!(letters, "CCMU");
+}
+
+#[test]
+fn jobs_with_one_key_run_once() {
+    let bench = Bench::new();
+    let states = bench.run(&graph(&[
+        ("a", "x", &[]),
+        ("b", "x", &[]),
+        ("c", "c", &["b"]),
+    ]));
+    assert_eq!(letters(&states), "MCM");
+    assert_eq!(bench.writer.ran().len(), 2);
+}
+
+#[test]
+fn a_failure_stops_new_jobs_unless_asked_to_keep_going() {
+    let jobs: &[(&str, &str, &[&str])] = &[
+        ("bad", "fail", &[]),
+        ("follows", "x", &["bad"]),
+        ("later", "y", &["follows"]),
+        ("other", "z", &[]),
+        ("other2", "z2", &["other"]),
+    ];
+    let mut bench = Bench::new();
+    bench.options.jobs = 1;
+    assert_eq!(letters(&bench.run(&graph(jobs))), "FBBNN");
+    bench.options.keep_going = true;
+    let states = bench.run(&graph(jobs));
+    assert_eq!(letters(&states), "FBBMM");
+    let JobState::Blocked { by } = &states[2] else {
+        panic!("blocked")
+    };
+    assert_eq!(
+        by.index(),
+        0,
+        "the reason is the job that failed, not the one between"
+    );
+}
+
+#[test]
+fn failures_say_whose_fault_they_are() {
+    let mut bench = Bench::new();
+    bench.options.keep_going = true;
+    let failure = |text: &str| match bench.run(&graph(&[("a", text, &[])])).remove(0) {
+        JobState::Failed(failure) => failure,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(failure("fail").kind, FailureKind::Failed);
+    assert_eq!(failure("full").kind, FailureKind::Full);
+    assert!(failure("vanish").message.contains("killed (signal 9)"));
+    let nothing = failure("nothing");
+    assert!(
+        nothing.message.ends_with("the stage wrote no file"),
+        "{}",
+        nothing.message
+    );
+    assert_eq!(
+        letters(&bench.run(&graph(&[("a", "fine", &[])]))),
+        "M",
+        "the store still works"
+    );
+}
+
+#[test]
+fn jobs_with_one_key_fail_together() {
+    let mut bench = Bench::new();
+    bench.options.keep_going = true;
+    let states = bench.run(&graph(&[
+        ("a", "fail", &[]),
+        ("b", "fail", &[]),
+        ("c", "c", &["b"]),
+    ]));
+    assert_eq!(letters(&states), "FFB");
+    assert_eq!(bench.writer.ran(), ["a"]);
+}
+
+#[test]
+fn a_missing_folder_in_an_artifact_is_named_with_what_there_is() {
+    let bench = Bench::new();
+    let states = bench.run(&graph(&[("a", "a", &[]), ("b", "b", &["a/nowhere"])]));
+    let JobState::Failed(failure) = &states[1] else {
+        panic!("{states:?}")
+    };
+    assert_eq!(failure.kind, FailureKind::Input);
+    assert_eq!(
+        failure.message,
+        "input `input0`: nothing lies at `nowhere` in what `a` made"
+    );
+    assert_eq!(failure.remedy.as_deref(), Some("it holds sub/"));
+}
+
+#[test]
+fn threads_in_use_never_exceed_the_budget_and_a_lone_job_gets_all() {
+    let mut bench = Bench::new();
+    bench.writer.slow = Some(Duration::from_millis(10));
+    let wide: Vec<(String, String)> = (0..12)
+        .map(|n| (format!("j{n}"), format!("t{n}")))
+        .collect();
+    let wide: Vec<(&str, &str, &[&str])> = wide
+        .iter()
+        .map(|(label, text)| (label.as_str(), text.as_str(), &[] as &[&str]))
+        .collect();
+    bench.options = Options {
+        jobs: 3,
+        threads: 4,
+        keep_going: false,
+    };
+    bench.run(&graph(&wide));
+    assert_eq!(
+        bench.writer.most_threads.swap(0, Ordering::SeqCst),
+        3,
+        "three jobs, one thread each"
+    );
+    bench.run(&graph(&[("alone", "alone", &[])]));
+    assert_eq!(bench.writer.most_threads.load(Ordering::SeqCst), 4);
+}
+
+#[test]
+fn the_longest_chain_goes_first() {
+    let mut bench = Bench::new();
+    bench.options.jobs = 1;
+    bench.run(&graph(&[
+        ("short", "s", &[]),
+        ("long1", "l1", &[]),
+        ("long2", "l2", &["long1"]),
+        ("long3", "l3", &["long2"]),
+        ("middle", "m", &["short"]),
+    ]));
+    assert_eq!(
+        bench.writer.ran(),
+        ["long1", "short", "long2", "long3", "middle"]
+    );
+}
+
+#[test]
+fn two_runs_at_once_share_the_work() {
+    let mut bench = Bench::new();
+    bench.writer.slow = Some(Duration::from_millis(20));
+    let graph = graph(DIAMOND);
+    std::thread::scope(|scope| {
+        let runs: Vec<_> = (0..3)
+            .map(|_| scope.spawn(|| letters(&bench.run(&graph))))
+            .collect();
+        for run in runs {
+            assert!(
+                run.join()
+                    .unwrap()
+                    .chars()
+                    .all(|letter| "CM".contains(letter))
+            );
+        }
+    });
+    let mut ran = bench.writer.ran();
+    ran.sort();
+    assert_eq!(ran, ["a", "b", "c", "d"], "each once, whoever did it");
+}
+
+#[test]
+fn a_damaged_object_is_set_aside_and_made_again() {
+    let bench = Bench::new();
+    let graph = graph(DIAMOND);
+    let before = bench.run(&graph);
+    bench.writer.ran();
+    let objects = bench.objects();
+    for damage in ["shorter", "missing"] {
+        let path = &objects[1];
+        let content = fs::read(path).unwrap();
+        fs::remove_file(path).unwrap();
+        if damage == "shorter" {
+            fs::write(path, &content[..content.len() - 1]).unwrap();
+        }
+        let states = bench.run(&graph);
+        assert_eq!(bench.writer.ran().len(), 1, "{damage}");
+        for (state, before) in states.iter().zip(&before) {
+            assert_eq!(
+                state.found().unwrap().record.artifact,
+                before.found().unwrap().record.artifact
+            );
+        }
+        assert_eq!(fs::read(path).unwrap(), content);
+    }
+    let aside = objects[1].with_extension("damaged");
+    assert!(aside.exists(), "evidence is kept");
+}
+
+#[test]
+fn records_and_manifests_that_are_no_such_thing_count_as_missing() {
+    let bench = Bench::new();
+    let graph = graph(DIAMOND);
+    bench.run(&graph);
+    bench.writer.ran();
+    for kind in ["records", "artifacts"] {
+        let folder = bench.folder.path().join(kind);
+        let mut files: Vec<_> = fs::read_dir(&folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .collect();
+        files.sort();
+        // Cut at every tenth byte, and zeroed.
+        let content = fs::read(&files[0]).unwrap();
+        let mut damages: Vec<Vec<u8>> = (0..content.len())
+            .step_by(content.len() / 10)
+            .map(|at| content[..at].to_vec())
+            .collect();
+        damages.push(vec![0; content.len()]);
+        for damage in damages {
+            fs::write(&files[0], damage).unwrap();
+            assert!(
+                bench
+                    .run(&graph)
+                    .iter()
+                    .all(|state| state.found().is_some())
+            );
+            assert_eq!(bench.writer.ran().len(), 1);
+        }
+        assert_eq!(bench.run(&graph).len(), 4);
+        assert_eq!(bench.writer.ran().len(), 0);
+    }
+}
+
+#[test]
+fn asked_to_stop_it_starts_nothing_more_and_the_next_run_goes_on() {
+    let mut bench = Bench::new();
+    let graph = graph(DIAMOND);
+    let (sender, stops) = channel();
+    bench.writer.stop = Some(Mutex::new(sender));
+    let machine = Machine {
+        class: "test".into(),
+        cpu: "test".into(),
+        cores: 2,
+    };
+    let store = bench.store();
+    let states = run(
+        &graph,
+        &store,
+        &bench.writer,
+        &machine,
+        bench.options,
+        &mut Silent,
+        &stops,
+    );
+    assert_eq!(letters(&states), "FBBB");
+    let JobState::Failed(failure) = &states[0] else {
+        panic!("{states:?}")
+    };
+    assert_eq!(failure.kind, FailureKind::Interrupted);
+    bench.writer.stop = None;
+    assert_eq!(letters(&bench.run(&graph)), "MMMM");
+}
+
+#[test]
+fn input_that_changes_under_a_stage_is_no_result() {
+    let mut bench = Bench::new();
+    bench.writer.slow = Some(Duration::from_millis(50));
+    let data = tempfile::tempdir().unwrap();
+    let file = data.path().join("text");
+    fs::write(&file, "one").unwrap();
+    let mut graph = graph(&[("a", "a", &[])]);
+    let node = graph.graph.node_indices().next().unwrap();
+    graph.graph[node]
+        .inputs
+        .insert("source".into(), InputSource::Path(file.clone()));
+    std::thread::scope(|scope| {
+        let run = scope.spawn(|| bench.run(&graph));
+        while bench.writer.ran.lock().unwrap().is_empty() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        fs::write(&file, "two").unwrap();
+        let states = run.join().unwrap();
+        let JobState::Failed(failure) = &states[0] else {
+            panic!("{states:?}")
+        };
+        assert!(
+            failure.message.contains("was changed while"),
+            "{}",
+            failure.message
+        );
+        assert_eq!(failure.kind, FailureKind::Input);
+    });
+    assert_eq!(letters(&bench.run(&graph)), "M");
+    assert_eq!(letters(&bench.run(&graph)), "C");
+}

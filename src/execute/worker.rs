@@ -1,0 +1,174 @@
+//! Having a prepared job done: by a child process.
+
+use std::fs::{File, OpenOptions};
+use std::io::Read;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::{Mutex, PoisonError};
+
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
+
+use crate::store::{StoreError, io_error};
+
+/// What runs the job of a prepared work folder.
+pub trait Worker: Sync {
+    /// Runs the job and returns when it has ended. `lock` is the folder's lock, to be held by whoever writes there.
+    ///
+    /// # Errors
+    /// When the job could not be started.
+    fn run(
+        &self,
+        folder: &Path,
+        lock: File,
+        threads: usize,
+        control: &Control,
+    ) -> Result<Exit, StoreError>;
+}
+
+/// How a worker ended.
+#[derive(Clone, Debug, Default)]
+pub struct Exit {
+    /// What it printed: its outcome as JSON, if all went well enough to say it.
+    pub printed: String,
+    /// The signal that killed it, if one did.
+    pub signal: Option<i32>,
+    /// Its exit code, if it ended by itself.
+    pub code: Option<i32>,
+}
+
+/// A line to a running job: asks it to stop, or kills it.
+#[derive(Debug, Default)]
+pub struct Control {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    asked: Asked,
+    child: Option<Pid>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Asked {
+    #[default]
+    Nothing,
+    Stop,
+    Kill,
+}
+
+impl Control {
+    /// Asks the job to save a checkpoint and stop.
+    pub fn stop(&self) {
+        self.ask(Asked::Stop);
+    }
+
+    /// Ends the job at once.
+    pub fn kill(&self) {
+        self.ask(Asked::Kill);
+    }
+
+    /// Whether the job was asked to stop, or killed.
+    pub fn stopping(&self) -> bool {
+        self.lock().asked > Asked::Nothing
+    }
+
+    fn ask(&self, what: Asked) {
+        let mut state = self.lock();
+        state.asked = state.asked.max(what);
+        state.deliver();
+    }
+
+    /// From here on, signals go to `child`; one asked for earlier goes now.
+    fn attach(&self, child: Pid) {
+        let mut state = self.lock();
+        state.child = Some(child);
+        state.deliver();
+    }
+
+    /// The child has ended and its number may soon be another's.
+    fn detach(&self) {
+        self.lock().child = None;
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn deliver(&self) {
+        let signal = match self.asked {
+            Asked::Nothing => return,
+            Asked::Stop => Signal::TERM,
+            Asked::Kill => Signal::KILL,
+        };
+        if let Some(child) = self.child {
+            // It may just have ended: then there is nobody left to tell.
+            let _ = kill_process(child, signal);
+        }
+    }
+}
+
+/// Runs jobs as `pipe stage WORKDIR`, the program being the one that runs already.
+#[derive(Clone, Debug)]
+pub struct ChildProcess {
+    program: PathBuf,
+}
+
+impl Default for ChildProcess {
+    fn default() -> Self {
+        // The running program itself, even if its file was replaced since it was started.
+        Self {
+            program: "/proc/self/exe".into(),
+        }
+    }
+}
+
+impl Worker for ChildProcess {
+    fn run(
+        &self,
+        folder: &Path,
+        lock: File,
+        threads: usize,
+        control: &Control,
+    ) -> Result<Exit, StoreError> {
+        let path = folder.join("log.txt");
+        let log = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&path)
+            .map_err(io_error(&path))?;
+        let mut child = Command::new(&self.program)
+            .arg0("pipe")
+            .arg("stage")
+            .arg(folder)
+            .args(["--coordinator", &std::process::id().to_string()])
+            .env("RAYON_NUM_THREADS", threads.to_string())
+            .stdin(Stdio::from(lock))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::from(log))
+            // A Ctrl-C on the terminal reaches the coordinator alone, which passes it on.
+            .process_group(0)
+            .spawn()
+            .map_err(io_error(&self.program))?;
+        let pid = Pid::from_child(&child);
+        control.attach(pid);
+        let mut printed = String::new();
+        if let Some(mut stdout) = child.stdout.take() {
+            // What is cut short is no JSON, and then the exit status decides.
+            let _ = stdout.read_to_string(&mut printed);
+        }
+        // Waits without reaping: until `detach`, the number is still this child's.
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+        while matches!(waitid(WaitId::Pid(pid), options), Err(Errno::INTR)) {}
+        control.detach();
+        let status = child.wait().map_err(io_error(folder))?;
+        Ok(Exit {
+            printed,
+            signal: status.signal(),
+            code: status.code(),
+        })
+    }
+}

@@ -1,0 +1,153 @@
+//! What every variable is where a job is made, and the evaluation of values under that.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::declare::{Definition, Origin, Part, Pipeline, Template, VariableId};
+use crate::errors::Diagnostic;
+
+/// How far variables may refer to one another: beyond any use, short of exhausting the stack.
+const DEEPEST: usize = 64;
+
+/// The variables read by an evaluation: what its outcome depends on.
+pub(super) type Reads = BTreeSet<VariableId>;
+
+/// One definition per variable.
+#[derive(Clone)]
+pub(super) struct Environment<'p> {
+    pipeline: &'p Pipeline,
+    definitions: Vec<&'p Definition>,
+}
+
+/// A value, and where it was written: through `"${variable}"` back to the plain value.
+pub(super) struct Evaluated<'p> {
+    pub(super) value: Cow<'p, Value>,
+    pub(super) origin: &'p Origin,
+}
+
+impl<'p> Environment<'p> {
+    /// The profile's values, with `--set` applied.
+    pub(super) fn base(pipeline: &'p Pipeline) -> Self {
+        let definitions = pipeline.variables.iter().map(|variable| variable.base()).collect();
+        Self { pipeline, definitions }
+    }
+
+    /// The profile's values alone.
+    pub(super) fn profile(pipeline: &'p Pipeline) -> Self {
+        let definitions = pipeline.variables.iter().map(|variable| &variable.profile).collect();
+        Self { pipeline, definitions }
+    }
+
+    /// Binds variables, over what they were.
+    pub(super) fn bind(&mut self, bindings: &'p [(VariableId, Definition)]) {
+        for (variable, definition) in bindings {
+            self.bind_one(*variable, definition);
+        }
+    }
+
+    pub(super) fn bind_one(&mut self, variable: VariableId, definition: &'p Definition) {
+        self.definitions[variable.0] = definition;
+    }
+
+    /// Returns what tells this definition of a variable from any other of the same pipeline. Good for looking up, not
+    /// for ordering.
+    pub(super) fn identity(&self, variable: VariableId) -> usize {
+        std::ptr::from_ref(self.definitions[variable.0]).addr()
+    }
+
+    /// Returns whether something else than the profile says what the variable is.
+    pub(super) fn is_bound(&self, variable: VariableId) -> bool {
+        let profile = &self.pipeline.variable(variable).profile;
+        !std::ptr::eq(self.definitions[variable.0], profile)
+    }
+
+    /// Evaluates a variable.
+    pub(super) fn variable(
+        &self,
+        variable: VariableId,
+        reads: &mut Reads,
+    ) -> Result<Evaluated<'p>, Diagnostic> {
+        self.read(variable, reads, &mut Vec::new())
+    }
+
+    /// Evaluates a written value.
+    pub(super) fn evaluate(
+        &self,
+        definition: &'p Definition,
+        reads: &mut Reads,
+    ) -> Result<Evaluated<'p>, Diagnostic> {
+        self.definition(definition, reads, &mut Vec::new())
+    }
+
+    fn read(
+        &self,
+        variable: VariableId,
+        reads: &mut Reads,
+        path: &mut Vec<VariableId>,
+    ) -> Result<Evaluated<'p>, Diagnostic> {
+        if let Some(from) = path.iter().position(|&earlier| earlier == variable) {
+            return Err(self.cycle(&path[from..]));
+        }
+        if path.len() == DEEPEST {
+            let origin = &self.definitions[variable.0].origin;
+            return Err(Diagnostic::new(format!(
+                "variables refer to one another more than {DEEPEST} deep"
+            ))
+            .at(&origin.source, origin.span.clone(), ""));
+        }
+        reads.insert(variable);
+        path.push(variable);
+        let result = self.definition(self.definitions[variable.0], reads, path);
+        path.pop();
+        result
+    }
+
+    fn definition(
+        &self,
+        definition: &'p Definition,
+        reads: &mut Reads,
+        path: &mut Vec<VariableId>,
+    ) -> Result<Evaluated<'p>, Diagnostic> {
+        let parts = match &definition.template {
+            Template::Value(value) => {
+                return Ok(Evaluated { value: Cow::Borrowed(value), origin: &definition.origin });
+            }
+            Template::Variable(variable) => return self.read(*variable, reads, path),
+            Template::Text(parts) => parts,
+            Template::Broken(problem) => return Err((**problem).clone()),
+        };
+        let mut text = String::new();
+        for part in parts {
+            match part {
+                Part::Literal(literal) => text.push_str(literal),
+                Part::Variable(variable) => match self.read(*variable, reads, path)?.value.as_ref() {
+                    Value::String(value) => text.push_str(value),
+                    value => text.push_str(&value.to_string()),
+                },
+            }
+        }
+        Ok(Evaluated { value: Cow::Owned(Value::from(text)), origin: &definition.origin })
+    }
+
+    fn cycle(&self, path: &[VariableId]) -> Diagnostic {
+        let path = from_smallest(path);
+        let name = |id: &VariableId| self.pipeline.variable(*id).name.as_str();
+        let names: Vec<_> = path.iter().chain(path.first()).map(name).collect();
+        let message = format!("variables refer to each other in a cycle: {}", names.join(" → "));
+        let mut problem = Diagnostic::new(message).help("give one of them a plain value");
+        for id in &path {
+            let origin = &self.definitions[id.0].origin;
+            let text = format!("`{}`", name(id));
+            problem = problem.at(&origin.source, origin.span.clone(), text);
+        }
+        problem
+    }
+}
+
+/// Turns a cycle so that it begins at its smallest member: found twice, it reads the same.
+pub(super) fn from_smallest<T: Copy + Ord>(cycle: &[T]) -> Vec<T> {
+    let start = (0..cycle.len()).min_by_key(|&place| cycle[place]).unwrap_or(0);
+    cycle[start..].iter().chain(&cycle[..start]).copied().collect()
+}

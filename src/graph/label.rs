@@ -1,0 +1,140 @@
+//! What jobs are called: `finetune[m=0.15,task=mnli]`.
+//!
+//! A label names the variables that set a job apart: those it reaches, itself or through its inputs, that something
+//! else than the profile bound to something else than the profile says. Where that leaves two jobs with one label
+//! (rows may bind a variable to what it would have been elsewhere), more of the reached variables are named until
+//! they differ.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use petgraph::graph::{DiGraph, NodeIndex};
+use serde_json::Value;
+
+use super::Job;
+use super::environment::{Environment, Reads};
+use crate::declare::{Pipeline, VariableId, written_bindings};
+
+/// Where a job's label comes from: the first environment that led to it, and what was read there.
+pub(super) struct Trace<'p> {
+    pub(super) environment: Rc<Environment<'p>>,
+    pub(super) reads: Rc<Reads>,
+}
+
+/// Makes labels.
+pub(super) struct Labels<'p> {
+    pipeline: &'p Pipeline,
+    /// What each variable is by the profile alone.
+    profile: Vec<Option<Value>>,
+}
+
+impl<'p> Labels<'p> {
+    pub(super) fn new(pipeline: &'p Pipeline) -> Self {
+        let environment = Environment::profile(pipeline);
+        let profile = (0..pipeline.variables.len())
+            .map(|place| value(&environment, VariableId(place)))
+            .collect();
+        Self { pipeline, profile }
+    }
+
+    /// Names the variables that differ from the profile.
+    pub(super) fn short(&self, stage: &str, trace: &Trace<'p>) -> String {
+        self.write(stage, trace, |variable, found| {
+            if !trace.environment.is_bound(variable) {
+                return false;
+            }
+            // Bound to the very thing that it is anyway, both under the profile and here?
+            let here = trace
+                .environment
+                .evaluate(&self.pipeline.variable(variable).profile, &mut Reads::new())
+                .ok()
+                .map(|evaluated| evaluated.value.into_owned());
+            let is = |other: &Option<Value>| other.as_ref().is_some_and(|o| same(o, found));
+            !(is(&self.profile[variable.0]) && is(&here))
+        })
+    }
+
+    fn write(
+        &self,
+        stage: &str,
+        trace: &Trace<'p>,
+        shown: impl Fn(VariableId, &Value) -> bool,
+    ) -> String {
+        let values: Vec<_> = trace
+            .reads
+            .iter()
+            .filter_map(|&variable| {
+                let value = value(&trace.environment, variable)?;
+                shown(variable, &value).then_some((variable, value))
+            })
+            .collect();
+        let pairs =
+            values.iter().map(|(id, value)| (self.pipeline.variable(*id).name.as_str(), value));
+        format!("{stage}{}", written_bindings(pairs))
+    }
+}
+
+/// Gives every job a label of its own.
+pub(super) fn distinguish(graph: &mut DiGraph<Job, String>, traces: &[Trace<'_>], labels: &Labels<'_>) {
+    for step in [Step::Bound, Step::Reached, Step::Counted] {
+        let clashing = clashing(graph);
+        if clashing.is_empty() {
+            return;
+        }
+        for (number, node) in clashing {
+            let trace = &traces[node.index()];
+            let stage = graph[node].stage.clone();
+            graph[node].label = match step {
+                Step::Bound => {
+                    labels.write(&stage, trace, |variable, _| trace.environment.is_bound(variable))
+                }
+                Step::Reached => labels.write(&stage, trace, |_, _| true),
+                Step::Counted => format!("{}#{number}", graph[node].label),
+            };
+        }
+    }
+}
+
+/// How much a label says.
+#[derive(Clone, Copy)]
+enum Step {
+    /// Every variable bound by something else than the profile.
+    Bound,
+    /// Every variable reached.
+    Reached,
+    /// A number besides: only for values that differ in nothing that can be written (one text that is a path from
+    /// two places).
+    Counted,
+}
+
+/// Returns the jobs that share a label, each with its number among those that do.
+fn clashing(graph: &DiGraph<Job, String>) -> Vec<(usize, NodeIndex)> {
+    let mut seen: HashMap<&str, usize> = HashMap::with_capacity(graph.node_count());
+    for job in graph.node_weights() {
+        *seen.entry(&job.label).or_default() += 1;
+    }
+    seen.retain(|_, count| *count > 1);
+    let mut numbers: HashMap<&str, usize> = HashMap::new();
+    graph
+        .node_indices()
+        .filter(|node| seen.contains_key(graph[*node].label.as_str()))
+        .map(|node| {
+            let number = numbers.entry(&graph[node].label).or_default();
+            *number += 1;
+            (*number, node)
+        })
+        .collect()
+}
+
+fn value(environment: &Environment<'_>, variable: VariableId) -> Option<Value> {
+    let evaluated = environment.variable(variable, &mut Reads::new()).ok()?;
+    Some(evaluated.value.into_owned())
+}
+
+/// Returns whether two values are equal, numbers by value.
+fn same(a: &Value, b: &Value) -> bool {
+    match (a.as_f64(), b.as_f64()) {
+        (Some(a), Some(b)) => a == b,
+        _ => a == b,
+    }
+}

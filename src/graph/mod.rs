@@ -1,0 +1,193 @@
+//! From declarations to jobs: the stages that the targets need, each with every variable it reaches bound.
+//!
+//! A job is identified by what it *is* (stage, complete parameters, where its inputs come from), never by the
+//! variables that led to it: two cells of two tables that come to the same job share it. Expansion is demand-driven
+//! and memoised by the variables that were read, so a thousand cells over one corpus evaluate the corpus once.
+
+mod edges;
+mod environment;
+mod expand;
+mod label;
+mod parameters;
+mod tables;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use contract::{ArtifactType, Params};
+use petgraph::Direction;
+use petgraph::graph::{DiGraph, NodeIndex};
+use petgraph::visit::EdgeRef;
+use serde_json::{Map, Value};
+
+use crate::declare::{Pipeline, Target};
+use crate::errors::{Diagnostic, Report};
+
+/// A job's place in its [`JobGraph`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct JobIndex(NodeIndex);
+
+impl JobIndex {
+    /// Returns the place as a number: dense from zero, inputs before the jobs that use them.
+    pub fn index(self) -> usize {
+        self.0.index()
+    }
+}
+
+/// One stage with everything bound: a unit of work.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// The stage's name in `pipeline.toml`.
+    pub stage: String,
+    /// Its kind.
+    pub kind: &'static str,
+    /// `stage[variable=value,…]`: unique in the graph; names the variables set apart from the profile's values.
+    pub label: String,
+    /// The complete parameters, without inputs.
+    pub params: Params,
+    /// Input name → where it comes from. Inputs that were not given are left out.
+    pub inputs: BTreeMap<String, InputSource>,
+    /// What the job makes.
+    pub output: ArtifactType,
+    /// The behaviour version of its kind.
+    pub version: u32,
+    /// Whether the numerics class is part of its key.
+    pub numeric: bool,
+}
+
+/// Where an input comes from.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum InputSource {
+    /// What another job made, or a folder inside of it.
+    Job {
+        /// The job.
+        job: JobIndex,
+        /// Folder inside the artifact: `a/b`, never empty, absolute or with `..`.
+        subfolder: Option<String>,
+    },
+    /// Files of the user's, which exist.
+    Path(PathBuf),
+}
+
+/// The jobs that some targets need. Edges lead from a job to those that use its artifact and bear the input's name.
+#[derive(Clone, Debug, Default)]
+pub struct JobGraph {
+    /// The graph. Inputs have smaller indices than the jobs that use them, so index order is a topological order.
+    pub graph: DiGraph<Job, String>,
+}
+
+impl JobGraph {
+    /// Returns the number of jobs.
+    pub fn len(&self) -> usize {
+        self.graph.node_count()
+    }
+
+    /// Returns whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.graph.node_count() == 0
+    }
+
+    /// Returns the job at `index`.
+    ///
+    /// # Panics
+    /// When `index` is of another graph.
+    pub fn job(&self, index: JobIndex) -> &Job {
+        &self.graph[index.0]
+    }
+
+    /// Returns all jobs, inputs before the jobs that use them.
+    pub fn jobs(&self) -> impl Iterator<Item = (JobIndex, &Job)> {
+        self.graph.node_indices().map(|index| (JobIndex(index), &self.graph[index]))
+    }
+
+    /// Returns the jobs whose artifacts `index` uses.
+    pub fn inputs(&self, index: JobIndex) -> impl Iterator<Item = JobIndex> {
+        self.graph.edges_directed(index.0, Direction::Incoming).map(|edge| JobIndex(edge.source()))
+    }
+
+    /// Returns the jobs that use the artifact of `index`.
+    pub fn users(&self, index: JobIndex) -> impl Iterator<Item = JobIndex> {
+        self.graph.edges_directed(index.0, Direction::Outgoing).map(|edge| JobIndex(edge.target()))
+    }
+}
+
+/// What a run has to do: the jobs, and what is made of their scores.
+#[derive(Clone, Debug, Default)]
+pub struct Plan {
+    /// All jobs that the targets need.
+    pub jobs: JobGraph,
+    /// The tables asked for, in order of declaration.
+    pub tables: Vec<TablePlan>,
+    /// The stages asked for themselves, in the order asked.
+    pub stages: Vec<JobIndex>,
+}
+
+/// A table: rows × columns of cells.
+#[derive(Clone, Debug)]
+pub struct TablePlan {
+    /// The name in `pipeline.toml`.
+    pub name: String,
+    /// The heading.
+    pub title: String,
+    /// What stands below it.
+    pub caption: Option<String>,
+    /// Where the published values are: files of them, and the table in each.
+    pub reference: Vec<Reference>,
+    /// The lines.
+    pub rows: Vec<RowPlan>,
+    /// The columns.
+    pub columns: Vec<ColumnPlan>,
+    /// `cells[row][column]`; `None` where the pair means nothing.
+    pub cells: Vec<Vec<Option<CellPlan>>>,
+}
+
+/// One published table: `FILE#ID`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reference {
+    /// The file, found from the pipeline's folder.
+    pub file: PathBuf,
+    /// The `id` of a `[[table]]` in it.
+    pub id: String,
+}
+
+/// A line of a table.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RowPlan {
+    /// What is printed at its head.
+    pub label: String,
+    /// Which line of the published table it is compared with: key columns and their values.
+    pub reference: Option<Map<String, Value>>,
+}
+
+/// A column of a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ColumnPlan {
+    /// What is printed at its head.
+    pub label: String,
+    /// The `key` of the published table's column.
+    pub reference: Option<String>,
+}
+
+/// A cell: one metric, gathered over jobs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CellPlan {
+    /// The score's name; `None` takes the stage's main score.
+    pub metric: Option<String>,
+    /// One job per point of `over`, each once: a job that reaches none of those variables stands alone.
+    pub jobs: Vec<JobIndex>,
+}
+
+/// Expands the targets into jobs and tables.
+///
+/// # Errors
+/// All problems at once: unknown names in targets, values out of range in some binding, missing input files.
+pub fn expand(pipeline: &Pipeline, targets: &[Target]) -> Result<Plan, Report> {
+    tables::expand(pipeline, targets).map_err(Report::of)
+}
+
+/// Looks for what depends on the values of variables: edges, cycles, parameters.
+pub(crate) fn check(pipeline: &Pipeline) -> Vec<Diagnostic> {
+    tables::check(pipeline)
+}

@@ -1,0 +1,158 @@
+//! A stage's parameters under an environment, and what is wrong with them, at the place where it was written.
+
+use std::sync::Arc;
+
+use contract::{FieldType, Params, Problem};
+use serde_json::{Map, Value};
+
+use super::environment::{Environment, Reads};
+use crate::declare::{Item, ItemValue, Origin, Pipeline, StageDeclaration};
+use crate::errors::{Diagnostic, did_you_mean};
+
+/// Evaluates, completes and checks the parameters of a stage. Problems go to `problems`.
+pub(super) fn parameters<'p>(
+    pipeline: &'p Pipeline,
+    stage: &'p StageDeclaration,
+    environment: &Environment<'p>,
+    reads: &mut Reads,
+    problems: &mut Vec<Diagnostic>,
+) -> Option<Params> {
+    let mut failed = Vec::new();
+    let given = evaluate(&stage.items, environment, reads, &mut Vec::new(), &mut |path, problem| {
+        failed.push(path);
+        problems.push(problem);
+    });
+    let found = match contract::complete(stage.signature.fields, &given) {
+        Ok(params) => {
+            let params = Params(params);
+            let found = stage.stage.check(&params);
+            if found.is_empty() && failed.is_empty() {
+                return Some(params);
+            }
+            found
+        }
+        Err(found) => found,
+    };
+    let place = Place { pipeline, stage, environment };
+    // What could not be evaluated is not missing.
+    let found = found.iter().filter(|problem| !failed.contains(&problem.path));
+    problems.extend(found.map(|problem| place.diagnose(problem)));
+    None
+}
+
+/// Evaluates keys and values, inputs and all: `complete` passes over those. What fails is left out and told.
+fn evaluate<'p>(
+    items: &'p [Item],
+    environment: &Environment<'p>,
+    reads: &mut Reads,
+    path: &mut Vec<String>,
+    fail: &mut impl FnMut(Vec<String>, Diagnostic),
+) -> Map<String, Value> {
+    let mut values = Map::new();
+    for item in items {
+        path.push(item.key.text.clone());
+        match &item.value {
+            ItemValue::Value(definition) => match environment.evaluate(definition, reads) {
+                Ok(evaluated) => {
+                    values.insert(item.key.text.clone(), evaluated.value.into_owned());
+                }
+                Err(problem) => fail(path.clone(), problem),
+            },
+            ItemValue::Table(items) => {
+                let inner = evaluate(items, environment, reads, path, fail);
+                values.insert(item.key.text.clone(), Value::Object(inner));
+            }
+        }
+        path.pop();
+    }
+    values
+}
+
+struct Place<'a, 'p> {
+    pipeline: &'p Pipeline,
+    stage: &'p StageDeclaration,
+    environment: &'a Environment<'p>,
+}
+
+impl Place<'_, '_> {
+    /// Turns a stage's problem into a diagnostic at the place that the user has to change.
+    fn diagnose(&self, problem: &Problem) -> Diagnostic {
+        let source = &self.pipeline.source;
+        let what = format!("`{}` of stage `{}`", problem.path.join("."), self.stage.name.text);
+        let diagnostic = Diagnostic::new(problem.message.clone());
+        // Follow the path as far as it was written.
+        let mut items = &self.stage.items;
+        let mut parent = &self.stage.name;
+        let mut found = None;
+        for (depth, key) in problem.path.iter().enumerate() {
+            let Some(item) = items.iter().find(|item| item.key.text == *key) else { break };
+            if depth + 1 == problem.path.len() {
+                found = Some(item);
+            } else if let ItemValue::Table(inner) = &item.value {
+                (items, parent) = (inner, &item.key);
+            } else {
+                break;
+            }
+        }
+        let Some(item) = found else {
+            // What is missing can only be pointed at from around it.
+            let text = if problem.path.len() > 1 { what } else { String::new() };
+            return diagnostic
+                .at(source, parent.span.clone(), text)
+                .maybe_help(problem.help.clone());
+        };
+        if problem.at_key {
+            return diagnostic
+                .at(source, item.key.span.clone(), "")
+                .maybe_help(self.known_keys(problem).or_else(|| problem.help.clone()));
+        }
+        let diagnostic = diagnostic.maybe_help(problem.help.clone());
+        match &item.value {
+            ItemValue::Value(definition) => {
+                let evaluated = self.environment.evaluate(definition, &mut Reads::new());
+                match evaluated {
+                    Ok(evaluated) => {
+                        trace(diagnostic, evaluated.origin, &definition.origin, &what)
+                    }
+                    Err(problem) => problem,
+                }
+            }
+            ItemValue::Table(_) => diagnostic.at(source, item.span.clone(), what),
+        }
+    }
+
+    /// Suggests a key for an unknown one.
+    fn known_keys(&self, problem: &Problem) -> Option<String> {
+        let mut fields = self.stage.signature.fields;
+        let (key, parents) = problem.path.split_last()?;
+        for parent in parents {
+            let field = fields.iter().find(|field| field.name == parent)?;
+            let FieldType::Table(inner) = field.takes else { return None };
+            fields = inner;
+        }
+        if fields.iter().any(|field| field.name == key) {
+            return None;
+        }
+        Some(did_you_mean(key, fields.iter().map(|field| field.name), "keys"))
+    }
+}
+
+/// Puts the caret where the value was written, and says what it reached where that is another place.
+pub(super) fn trace(
+    diagnostic: Diagnostic,
+    written: &Origin,
+    used: &Origin,
+    what: &str,
+) -> Diagnostic {
+    let (source, span) = (&written.source, written.span.clone());
+    if !Arc::ptr_eq(source, &used.source) {
+        let place = used.source.line(used.span.start);
+        return diagnostic.at(source, span, "").help(format!("it reaches {what} at {place}"));
+    }
+    if span == used.span {
+        return diagnostic.at(source, span, what);
+    }
+    diagnostic
+        .at(source, span, "this value")
+        .at(source, used.span.clone(), format!("reaches {what}"))
+}

@@ -1,0 +1,26 @@
+//! The runner: declarations, graph, keys, store, execution, reports. Not one word about language models: what stages
+//! do is known to the crates below `stages/`, which [`registry`] alone names.
+//!
+//! A run flows through the modules in this order:
+//!
+//! 1. [`declare`] reads `pipeline.toml` into a validated model;
+//! 2. [`graph`] binds variables and expands targets into a graph of jobs and the tables over it;
+//! 3. [`keys`] names each job's result by all that can change it;
+//! 4. [`store`] says whether that result is already known, and keeps new ones;
+//! 5. [`execute`] runs the jobs that are not, each in its own process;
+//! 6. [`report`] prints the tables and writes them with their provenance.
+//!
+//! [`cli`] is the command line over them; [`progress`] shows a run while it goes on.
+
+pub mod cli;
+pub mod declare;
+pub mod errors;
+pub mod execute;
+#[cfg(test)]
+mod fakes;
+pub mod graph;
+pub mod keys;
+pub mod progress;
+pub mod registry;
+pub mod report;
+pub mod store;

@@ -1,0 +1,145 @@
+//! Moving lines, for terminals.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use contract::Event;
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use owo_colors::OwoColorize;
+
+use super::text::duration;
+use super::{Progress, Verbosity};
+use crate::execute::Failure;
+use crate::store::Found;
+
+/// A line per running job, and one for the run.
+pub(super) struct Bars {
+    verbosity: Verbosity,
+    lines: MultiProgress,
+    run: ProgressBar,
+    running: BTreeMap<usize, ProgressBar>,
+}
+
+impl Bars {
+    pub(super) fn new(verbosity: Verbosity) -> Self {
+        let lines = MultiProgress::new();
+        let run = lines.add(ProgressBar::new(0).with_style(style(
+            "{prefix:.bold} {bar:24.cyan/dim} {pos}/{len} jobs · {elapsed_precise}",
+        )));
+        Self {
+            verbosity,
+            lines,
+            run,
+            running: BTreeMap::new(),
+        }
+    }
+
+    fn print(&self, text: &str) {
+        // indicatif writes as it is told: colours are dropped here where the user does not want them.
+        let text = match anstream::stderr().current_choice() {
+            anstream::ColorChoice::Never => anstream::adapter::strip_str(text).to_string(),
+            _ => text.to_owned(),
+        };
+        // Nobody is left to hear of it if standard error is closed.
+        let _ = self.lines.println(text);
+    }
+}
+
+impl Progress for Bars {
+    fn planned(&mut self, jobs: usize, cached: usize) {
+        self.run.set_prefix("pipe");
+        self.run.set_length(jobs as u64);
+        self.run.set_position(cached as u64);
+        if cached < jobs {
+            self.run.enable_steady_tick(Duration::from_millis(500));
+        }
+    }
+
+    fn started(&mut self, job: usize, label: &str, _: usize) {
+        let line =
+            ProgressBar::new(0).with_style(style("  {prefix:.cyan} {spinner} {wide_msg:.dim}"));
+        let line = self.lines.insert_before(&self.run, line);
+        line.set_prefix(label.to_owned());
+        line.enable_steady_tick(Duration::from_millis(200));
+        self.running.insert(job, line);
+    }
+
+    fn waits(&mut self, job: usize) {
+        if let Some(line) = self.running.get(&job) {
+            line.set_message("another run works on it");
+        }
+    }
+
+    fn event(&mut self, job: usize, event: &Event) {
+        let Some(line) = self.running.get(&job) else {
+            return;
+        };
+        match event {
+            Event::Progress {
+                done,
+                total,
+                unit,
+                note,
+            } => {
+                if line.length() != Some(*total) {
+                    line.set_length(*total);
+                    // What a resumed job did before says nothing of its rate.
+                    line.set_position(*done);
+                    line.reset_eta();
+                    line.set_style(style(&format!(
+                        "  {{prefix:.cyan}} {{bar:16.cyan/dim}} {{pos}}/{{len}} {unit}s · {{per_sec}} · {{eta}} left · {{wide_msg:.dim}}"
+                    )));
+                }
+                line.set_position(*done);
+                line.set_message(note.clone());
+            }
+            Event::Resumed { done } => {
+                line.set_message(format!("goes on after {done}"));
+            }
+            Event::Note { message } if self.verbosity >= Verbosity::Verbose => {
+                self.print(&format!("  {} {message}", line.prefix().cyan()));
+            }
+            Event::Note { .. } | Event::Checkpointed { .. } | Event::Worked { .. } => {}
+        }
+    }
+
+    fn finished(&mut self, job: usize, label: &str, found: &Found, made: bool) {
+        self.run.inc(1);
+        let Some(line) = self.running.remove(&job) else {
+            return;
+        };
+        line.finish_and_clear();
+        self.lines.remove(&line);
+        if made {
+            let time = duration(Duration::from_secs_f64(found.record.cost.wall_seconds));
+            self.print(&format!("{} {label} {}", "✓".green(), time.dimmed()));
+        }
+    }
+
+    fn failed(&mut self, job: usize, label: &str, failure: &Failure) {
+        if let Some(line) = self.running.remove(&job) {
+            line.finish_and_clear();
+            self.lines.remove(&line);
+        }
+        self.print(&format!("{} {label}: {}", "✗".red(), failure.message));
+    }
+
+    fn note(&mut self, message: &str) {
+        self.print(message);
+    }
+
+    fn tick(&mut self) {}
+}
+
+impl Drop for Bars {
+    fn drop(&mut self) {
+        self.run.finish_and_clear();
+    }
+}
+
+/// A style whose template is known to be right; should it not be, the plain one serves.
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template)
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .progress_chars("━╸─")
+}

@@ -1,0 +1,58 @@
+//! Showing a run while it goes on, on standard error.
+//!
+//! On a terminal each running job has a line that moves; elsewhere (a file, a pipe, CI) plain lines tell what starts
+//! and ends, and now and then how far it is.
+
+mod bars;
+mod lines;
+mod text;
+
+use std::io::{IsTerminal, stderr};
+
+use contract::Event;
+
+pub use text::{amount, count, duration, percent_of};
+
+use crate::execute::Failure;
+use crate::store::Found;
+
+/// Takes what happens in a run. Jobs are told apart by their index in the graph.
+pub trait Progress {
+    /// All that is known at the start: how many jobs there are, and how many of them need not run.
+    fn planned(&mut self, jobs: usize, cached: usize);
+    /// A job starts.
+    fn started(&mut self, job: usize, label: &str, threads: usize);
+    /// A started job waits for another run that works on it.
+    fn waits(&mut self, job: usize);
+    /// A running job tells something.
+    fn event(&mut self, job: usize, event: &Event);
+    /// A started job has a result, which it `made` itself, or which was there after all.
+    fn finished(&mut self, job: usize, label: &str, found: &Found, made: bool);
+    /// A job has no result. It may not have been started.
+    fn failed(&mut self, job: usize, label: &str, failure: &Failure);
+    /// Something the user should know.
+    fn note(&mut self, message: &str);
+    /// Some time has passed.
+    fn tick(&mut self);
+}
+
+/// How much is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verbosity {
+    /// Failures alone.
+    Quiet,
+    /// What runs.
+    Normal,
+    /// Also what stages note, and the threads and cost of each job.
+    Verbose,
+}
+
+/// Returns what fits standard error.
+pub fn to_stderr(verbosity: Verbosity) -> Box<dyn Progress> {
+    let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    if verbosity > Verbosity::Quiet && stderr().is_terminal() && !dumb {
+        Box::new(bars::Bars::new(verbosity))
+    } else {
+        Box::new(lines::Lines::new(anstream::stderr(), verbosity))
+    }
+}

@@ -1,0 +1,105 @@
+//! Where each number of a table comes from.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use crate::graph::{InputSource, Job, JobGraph, JobIndex, TablePlan};
+use crate::store::Found;
+
+/// The version of the file's fields.
+const SCHEMA_VERSION: u32 = 1;
+
+/// Returns for each cell of a table the jobs that it was gathered from, and for each of those, and all that they
+/// needed: key, artifact, parameters, inputs, behaviour version, numerics class and cost.
+pub fn provenance(
+    plan: &TablePlan,
+    graph: &JobGraph,
+    profile: &str,
+    known: &dyn Fn(JobIndex) -> Option<Found>,
+) -> Value {
+    let mut needed = BTreeSet::new();
+    let mut open: Vec<JobIndex> = plan
+        .cells
+        .iter()
+        .flatten()
+        .flatten()
+        .flat_map(|cell| cell.jobs.iter().copied())
+        .collect();
+    while let Some(job) = open.pop() {
+        if needed.insert(job) {
+            open.extend(graph.inputs(job));
+        }
+    }
+    let mut jobs = BTreeMap::new();
+    let mut core_seconds = 0.0;
+    for index in needed {
+        let job = graph.job(index);
+        if let Some(found) = known(index) {
+            core_seconds += found.record.cost.core_seconds;
+            jobs.insert(job.label.clone(), describe(job, graph, &found));
+        }
+    }
+    let rows: Vec<Value> = plan
+        .rows
+        .iter()
+        .zip(&plan.cells)
+        .map(|(row, cells)| {
+            let cells: Vec<Value> = plan
+                .columns
+                .iter()
+                .zip(cells)
+                .filter_map(|(column, cell)| {
+                    let cell = cell.as_ref()?;
+                    let jobs: Vec<&str> = cell
+                        .jobs
+                        .iter()
+                        .map(|job| graph.job(*job).label.as_str())
+                        .collect();
+                    Some(json!({ "column": column.label, "metric": cell.metric, "jobs": jobs }))
+                })
+                .collect();
+            json!({ "row": row.label, "cells": cells })
+        })
+        .collect();
+    json!({
+        "schema_version": SCHEMA_VERSION,
+        "table": plan.name,
+        "profile": profile,
+        "program": concat!("pipe ", env!("CARGO_PKG_VERSION")),
+        "core_seconds": core_seconds,
+        "rows": rows,
+        "jobs": jobs,
+    })
+}
+
+fn describe(job: &Job, graph: &JobGraph, found: &Found) -> Value {
+    let record = &found.record;
+    let inputs: BTreeMap<&str, Value> = job
+        .inputs
+        .iter()
+        .map(|(name, source)| {
+            let digest = record.parts.inputs.get(name);
+            let value = match source {
+                InputSource::Job { job, subfolder } => json!({
+                    "job": graph.job(*job).label, "subfolder": subfolder, "digest": digest,
+                }),
+                InputSource::Path(path) => json!({
+                    "path": path.file_name().map(|name| name.to_string_lossy()), "digest": digest,
+                }),
+            };
+            (name.as_str(), value)
+        })
+        .collect();
+    json!({
+        "stage": job.stage,
+        "kind": record.parts.kind,
+        "version": record.parts.version,
+        "numerics": record.parts.numerics,
+        "key": record.key,
+        "artifact": record.artifact,
+        "params": record.parts.params,
+        "inputs": inputs,
+        "cost": record.cost,
+    })
+}

@@ -1,0 +1,97 @@
+//! Writing so that a reader never sees half of anything.
+
+use std::fs::{self, File, Permissions};
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use super::error::io_error;
+use super::{Store, StoreError};
+
+impl Store {
+    /// Writes `bytes` to `target` within the store: aside, synced, renamed, folder synced. What was there is replaced.
+    pub(super) fn write_aside(&self, target: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+        let mut file = tempfile::Builder::new()
+            .permissions(Permissions::from_mode(0o644))
+            .tempfile_in(self.tmp())
+            .map_err(io_error(&self.tmp()))?;
+        file.write_all(bytes).map_err(io_error(target))?;
+        file.as_file().sync_all().map_err(io_error(target))?;
+        file.persist(target)
+            .map_err(|error| io_error(target)(error.error))?;
+        sync(target.parent().unwrap_or(target))
+    }
+
+    /// Takes `path` out of the way without destroying the evidence, and returns where it went.
+    pub(super) fn set_aside(&self, path: &Path) -> Result<PathBuf, StoreError> {
+        let mut number = 0_u32;
+        loop {
+            let mut name = path.as_os_str().to_owned();
+            name.push(".damaged");
+            if number > 0 {
+                name.push(format!("-{number}"));
+            }
+            let place = PathBuf::from(name);
+            if !place.exists() {
+                fs::rename(path, &place).map_err(io_error(path))?;
+                return Ok(place);
+            }
+            number += 1;
+        }
+    }
+
+    /// Removes a folder so that nobody sees half of it: renamed away first.
+    pub(super) fn remove_folder(&self, folder: &Path) -> Result<(), StoreError> {
+        let aside = tempfile::Builder::new()
+            .prefix("removed-")
+            .tempdir_in(self.tmp())
+            .map_err(io_error(&self.tmp()))?;
+        let place = aside.path().join("folder");
+        fs::rename(folder, &place).map_err(io_error(folder))?;
+        let path = aside.keep();
+        fs::remove_dir_all(&path).map_err(io_error(&path))
+    }
+}
+
+/// Syncs a file or a folder.
+pub(super) fn sync(path: &Path) -> Result<(), StoreError> {
+    File::open(path)
+        .and_then(|file| file.sync_all())
+        .map_err(io_error(path))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn what_is_set_aside_is_never_overwritten() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let path = folder.path().join("records/x.json");
+        for content in ["first", "second", "third"] {
+            store.write_aside(&path, content.as_bytes()).unwrap();
+            store.set_aside(&path).unwrap();
+        }
+        let read =
+            |name: &str| fs::read_to_string(folder.path().join("records").join(name)).unwrap();
+        assert_eq!(read("x.json.damaged"), "first");
+        assert_eq!(read("x.json.damaged-1"), "second");
+        assert_eq!(read("x.json.damaged-2"), "third");
+        assert_eq!(fs::read_dir(store.tmp()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_failed_write_names_the_target_and_leaves_no_trace() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let target = folder.path().join("records/missing/x.json");
+        let error = store.write_aside(&target, b"x").unwrap_err();
+        assert!(
+            error.to_string().contains("records/missing/x.json"),
+            "{error}"
+        );
+        assert_eq!(fs::read_dir(store.tmp()).unwrap().count(), 0);
+    }
+}

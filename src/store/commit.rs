@@ -1,0 +1,143 @@
+//! Taking a finished job's output in.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File, Permissions};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use contract::ArtifactType;
+
+use super::aside::sync;
+use super::error::io_error;
+use super::{Content, Cost, Digest, Entry, Found, Manifest, Record, Store, StoreError};
+use crate::keys::KeyParts;
+
+/// A finished job, as its record will tell.
+#[derive(Clone, Debug)]
+pub struct Made {
+    /// What the job is called.
+    pub label: String,
+    /// What its key is made of.
+    pub parts: KeyParts,
+    /// What it cost.
+    pub cost: Cost,
+    /// What its output is.
+    pub output: ArtifactType,
+}
+
+impl Store {
+    /// Moves the files below `folder`, which must lie within the store, into an artifact and records it.
+    ///
+    /// # Errors
+    /// When the folder holds no file or something that is no plain file, and when the system refuses to write. Until
+    /// the last step is done, the result counts as not there.
+    pub fn commit(&self, folder: &Path, made: Made) -> Result<Found, StoreError> {
+        let mut files = Vec::new();
+        let mut touched = BTreeSet::new();
+        for (path, name) in files_below(folder)? {
+            let (digest, size) = self.keep(&path, &mut touched)?;
+            files.push(Entry {
+                path: name,
+                digest,
+                size,
+            });
+        }
+        if files.is_empty() {
+            return Err(StoreError::Output {
+                path: folder.into(),
+                reason: "the stage wrote no file".into(),
+            });
+        }
+        for folder in &touched {
+            sync(folder)?;
+        }
+        let manifest = Manifest::new(Content::Artifact(made.output), files);
+        let artifact = manifest.digest();
+        self.write_aside(&self.artifact(&artifact), &manifest.bytes())?;
+        let key = made.parts.key();
+        let record = Record {
+            format: Record::FORMAT,
+            key,
+            artifact,
+            label: made.label,
+            parts: made.parts,
+            cost: made.cost,
+        };
+        let path = self.record(&key);
+        let text =
+            serde_json::to_vec_pretty(&record).map_err(|error| io_error(&path)(error.into()))?;
+        self.write_aside(&path, &text)?;
+        Ok(Found { record, manifest })
+    }
+
+    /// Moves one file among the objects; `touched` gathers the folders to sync.
+    fn keep(
+        &self,
+        path: &Path,
+        touched: &mut BTreeSet<PathBuf>,
+    ) -> Result<(Digest, u64), StoreError> {
+        let file = File::open(path).map_err(io_error(path))?;
+        let (digest, size) = hash(&file).map_err(io_error(path))?;
+        let place = self.object(&digest);
+        match File::open(&place) {
+            Ok(there) => {
+                // The job may be running again just because this object was damaged.
+                if hash(&there).map_err(io_error(&place))?.0 == digest {
+                    return Ok((digest, size));
+                }
+                self.set_aside(&place)?;
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(io_error(&place)(error)),
+        }
+        let folder = place.parent().unwrap_or(self.root());
+        if !folder.exists() {
+            fs::create_dir_all(folder).map_err(io_error(folder))?;
+            touched.insert(self.root().join("objects"));
+        }
+        file.set_permissions(Permissions::from_mode(0o444))
+            .map_err(io_error(path))?;
+        file.sync_all().map_err(io_error(path))?;
+        fs::rename(path, &place).map_err(io_error(&place))?;
+        touched.insert(folder.to_path_buf());
+        Ok((digest, size))
+    }
+}
+
+/// Returns the digest and the size of an open file.
+pub(super) fn hash(file: &File) -> io::Result<(Digest, u64)> {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update_reader(file)?;
+    Ok((hasher.finalize().into(), hasher.count()))
+}
+
+/// Returns all files below `folder` with their names relative to it, sorted by name.
+fn files_below(folder: &Path) -> Result<Vec<(PathBuf, String)>, StoreError> {
+    let mut files = Vec::new();
+    let mut folders = vec![(folder.to_path_buf(), String::new())];
+    while let Some((folder, prefix)) = folders.pop() {
+        for entry in fs::read_dir(&folder).map_err(io_error(&folder))? {
+            let entry = entry.map_err(io_error(&folder))?;
+            let path = entry.path();
+            let Ok(name) = entry.file_name().into_string() else {
+                return Err(StoreError::Output {
+                    path,
+                    reason: "the file's name is not UTF-8".into(),
+                });
+            };
+            let name = format!("{prefix}{name}");
+            let kind = entry.file_type().map_err(io_error(&path))?;
+            if kind.is_dir() {
+                folders.push((path, format!("{name}/")));
+            } else if kind.is_file() {
+                files.push((path, name));
+            } else {
+                let reason = "the stage wrote something else than files and folders".into();
+                return Err(StoreError::Output { path, reason });
+            }
+        }
+    }
+    files.sort_unstable_by(|a, b| a.1.cmp(&b.1));
+    Ok(files)
+}

@@ -1,0 +1,69 @@
+//! Why the store could not be used.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Why the store could not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The system refused to read or write.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// What was read or written.
+        path: PathBuf,
+        /// The system's word.
+        #[source]
+        source: io::Error,
+    },
+    /// The folder is something else than a store that this program knows.
+    #[error("{}: {reason}", path.display())]
+    NotAStore {
+        /// The folder.
+        path: PathBuf,
+        /// What was found there.
+        reason: String,
+    },
+    /// A stage's output cannot be stored.
+    #[error("{}: {reason}", path.display())]
+    Output {
+        /// The file or folder in the output.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+impl StoreError {
+    /// Whether there is no room left to write.
+    pub fn is_full(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if is_full(source))
+    }
+
+    /// Returns what to do about it, if that is known.
+    pub fn remedy(&self) -> Option<String> {
+        match self {
+            Self::Io { source, .. } if is_full(source) => {
+                Some("free some space and run again: finished work is kept".into())
+            }
+            Self::Io { .. } => {
+                Some("choose another store with --store PATH, or make this one writable".into())
+            }
+            Self::NotAStore { .. } => Some(
+                "choose another folder with --store PATH: a new or an empty one will do".into(),
+            ),
+            Self::Output { .. } => None,
+        }
+    }
+}
+
+/// Whether the error says that there is no room to write: disk full, over quota, or over the size a file may have.
+pub(crate) fn is_full(error: &io::Error) -> bool {
+    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
+}
+
+/// Adds the path to an error: `fs::read(&path).map_err(io_error(&path))`.
+pub(crate) fn io_error(path: &Path) -> impl FnOnce(io::Error) -> StoreError {
+    let path = path.to_path_buf();
+    move |source| StoreError::Io { path, source }
+}

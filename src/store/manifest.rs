@@ -1,0 +1,191 @@
+//! What an artifact consists of.
+
+use contract::ArtifactType;
+use serde::{Deserialize, Serialize};
+
+use super::Digest;
+
+/// The version of the manifest's bytes. Part of them, so part of every artifact's digest.
+const FORMAT: u32 = 1;
+
+/// What the files of a manifest are together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Content {
+    /// An artifact that a stage made.
+    Artifact(ArtifactType),
+    /// A folder: part of an artifact, or given by the user. The same files give the same digest, whoever has them.
+    Folder,
+    /// A single file.
+    File,
+}
+
+/// One file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Entry {
+    /// Where it lies in the artifact: relative, parts separated by `/`.
+    pub path: String,
+    /// The hash of its bytes.
+    pub digest: Digest,
+    /// How many bytes it has.
+    pub size: u64,
+}
+
+/// The files of an artifact, sorted by path. Its digest is the artifact's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    format: u32,
+    /// What the files are together.
+    pub content: Content,
+    /// The files, sorted by path.
+    pub files: Vec<Entry>,
+}
+
+impl Manifest {
+    /// The manifest of these files, in whatever order they come.
+    pub fn new(content: Content, mut files: Vec<Entry>) -> Self {
+        files.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+        Self {
+            format: FORMAT,
+            content,
+            files,
+        }
+    }
+
+    /// Returns the one form in which the manifest is hashed and stored: compact JSON, fields in the order of
+    /// declaration, a line feed at the end.
+    ///
+    /// # Panics
+    /// Never: a manifest holds nothing that JSON cannot say.
+    pub fn bytes(&self) -> Vec<u8> {
+        let mut bytes = serde_json::to_vec(self).expect("texts and whole numbers are always JSON");
+        bytes.push(b'\n');
+        bytes
+    }
+
+    /// Returns the digest of the artifact.
+    pub fn digest(&self) -> Digest {
+        Digest::of(&self.bytes())
+    }
+
+    /// Returns how many bytes all files have together.
+    pub fn size(&self) -> u64 {
+        self.files.iter().map(|file| file.size).sum()
+    }
+
+    /// Returns the manifest of what lies at `path` in this artifact: a folder, or a single file. `None` if nothing
+    /// does.
+    pub fn part(&self, path: &str) -> Option<Self> {
+        let path = path.trim_matches('/');
+        if let Some(file) = self.files.iter().find(|file| file.path == path) {
+            let name = path.rsplit('/').next().unwrap_or(path).to_owned();
+            return Some(Self::new(
+                Content::File,
+                vec![Entry {
+                    path: name,
+                    ..file.clone()
+                }],
+            ));
+        }
+        let files: Vec<_> = self
+            .files
+            .iter()
+            .filter_map(|file| {
+                let inner = file.path.strip_prefix(path)?.strip_prefix('/')?;
+                Some(Entry {
+                    path: inner.to_owned(),
+                    ..file.clone()
+                })
+            })
+            .collect();
+        (!files.is_empty()).then(|| Self::new(Content::Folder, files))
+    }
+
+    /// Returns the names at the top of the artifact, folders with a `/` at the end.
+    pub fn top(&self) -> Vec<String> {
+        let mut names: Vec<String> = self
+            .files
+            .iter()
+            .map(|file| match file.path.split_once('/') {
+                Some((folder, _)) => format!("{folder}/"),
+                None => file.path.clone(),
+            })
+            .collect();
+        names.dedup();
+        names
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn entry(path: &str, content: &str) -> Entry {
+        Entry {
+            path: path.into(),
+            digest: Digest::of(content.as_bytes()),
+            size: content.len() as u64,
+        }
+    }
+
+    #[test]
+    fn the_bytes_of_a_manifest_are_pinned() {
+        let manifest = Manifest::new(
+            Content::Artifact(ArtifactType::Tokens),
+            vec![entry("b", "2"), entry("a", "1")],
+        );
+        let text = String::from_utf8(manifest.bytes()).unwrap();
+        insta::assert_snapshot!(text, @r#"{"format":1,"content":{"artifact":"tokens"},"files":[{"path":"a","digest":"0cbf50be13fb95fae27ed6d1ba4ed1e39ac7ee5da0a07ee1ed56b3c4f33a0b5d","size":1},{"path":"b","digest":"f1c0c87fcf1a7e1ee1c1b0cf6bd9d2f8f8a1a2f4cb3f1cd9b7d4d0a3bd0a1c9e","size":1}]}"#);
+        assert_eq!(
+            serde_json::from_slice::<Manifest>(&manifest.bytes()).unwrap(),
+            manifest
+        );
+    }
+
+    #[test]
+    fn a_part_is_what_a_user_could_have_given_as_a_folder() {
+        let manifest = Manifest::new(
+            Content::Artifact(ArtifactType::Folder),
+            vec![entry("a/x/1", "1"), entry("a/y", "2"), entry("ab", "3")],
+        );
+        let part = manifest.part("a").unwrap();
+        assert_eq!(
+            part,
+            Manifest::new(Content::Folder, vec![entry("x/1", "1"), entry("y", "2")])
+        );
+        assert_eq!(manifest.part("a/"), Some(part));
+        assert_eq!(
+            manifest.part("a/y"),
+            Some(Manifest::new(Content::File, vec![entry("y", "2")]))
+        );
+        assert_eq!(manifest.part("b"), None);
+        assert_eq!(manifest.top(), ["a/", "ab"]);
+    }
+
+    proptest! {
+        #[test]
+        fn order_does_not_matter_and_everything_else_does(
+            names in proptest::collection::btree_set("[a-c/]{1,6}", 1..6),
+            salt in any::<u8>(),
+        ) {
+            let entries: Vec<_> = names.iter().map(|name| entry(name, "x")).collect();
+            let mut backwards = entries.clone();
+            backwards.reverse();
+            let digest = Manifest::new(Content::Folder, entries.clone()).digest();
+            prop_assert_eq!(Manifest::new(Content::Folder, backwards).digest(), digest);
+            prop_assert_ne!(Manifest::new(Content::File, entries.clone()).digest(), digest);
+            let mut changed = entries.clone();
+            let at = usize::from(salt) % changed.len();
+            changed[at].digest = Digest::of(&[salt]);
+            prop_assert_ne!(Manifest::new(Content::Folder, changed).digest(), digest);
+            let mut renamed = entries;
+            renamed[at].path.push('!');
+            prop_assert_ne!(Manifest::new(Content::Folder, renamed).digest(), digest);
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! The content-addressed home of artifacts.
+//!
+//! | place | holds | named by |
+//! | --- | --- | --- |
+//! | `objects/ab/HEX` | files, read-only | BLAKE3 of the content |
+//! | `artifacts/HEX.json` | manifests: which files make an artifact | BLAKE3 of the manifest |
+//! | `records/KEY.json` | what a job gave: key → artifact, the key's named parts, the cost | key |
+//! | `work/KEY/` | a job that runs or failed: its inputs, output, checkpoints, log | key |
+//! | `logs/KEY.txt` | logs of finished jobs | key |
+//! | `tmp/` | files being written, and folders being removed | nothing: may be emptied when no run goes on |
+//!
+//! **Order of writing.** Objects, then the manifest, then the record. Each is written aside, synced, renamed into
+//! place, and its folder synced before the next kind follows. So a record's manifest and objects exist whenever the
+//! record does, and a kill at any instant leaves at most a job to repeat.
+//!
+//! **Trust.** Every object is hashed at commit, also one that was there already. A read checks what is cheap on each
+//! run: the manifest's digest, and each object's presence and size. What fails is set aside as `NAME.damaged`, never
+//! deleted, and counts as not there, so its job runs again.
+//!
+//! **Assumed of the file system**: rename is atomic within it, a synced file survives a power cut, kernel locks
+//! (`flock`) hold among all runs that use the store. On a network file system the last depends on its mount options.
+
+mod aside;
+mod commit;
+mod digest;
+mod error;
+mod external;
+mod inputs;
+mod lookup;
+mod manifest;
+mod open;
+mod record;
+mod work;
+
+pub use commit::Made;
+pub use digest::{Digest, NotADigest};
+pub use error::StoreError;
+pub(crate) use error::{io_error, is_full};
+pub use external::External;
+pub use lookup::{Found, Lookup};
+pub use manifest::{Content, Entry, Manifest};
+pub use open::Store;
+pub use record::{Cost, Record, Worked};
+pub use work::Claim;

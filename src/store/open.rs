@@ -1,0 +1,229 @@
+//! Finding a store, and making one.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::error::io_error;
+use super::{Digest, StoreError};
+use crate::keys::Key;
+
+/// The version of the layout: raised when an older program would misread it.
+const FORMAT: u32 = 1;
+/// Says that a folder is a store, and of which format.
+const MARK: &str = "store.json";
+/// Tells backup programs that the folder can be made again (<https://bford.info/cachedir/>).
+const CACHE_TAG: &str = "CACHEDIR.TAG";
+const CACHE_TAG_TEXT: &str = "Signature: 8a477f597d28d172789f06886806bc55\n\
+    # This folder is a store of `pipe`: results that can be computed again.\n\
+    # See https://bford.info/cachedir/ for what this file means.\n";
+const FOLDERS: [&str; 7] = [
+    "objects",
+    "artifacts",
+    "records",
+    "work",
+    "logs",
+    "runs",
+    "tmp",
+];
+
+/// A store. Cheap to clone and to share: all its state is on disk.
+#[derive(Clone, Debug)]
+pub struct Store {
+    root: PathBuf,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Mark {
+    format: u32,
+}
+
+impl Store {
+    /// Opens the store at `root`, making it if the folder is missing or empty.
+    ///
+    /// # Errors
+    /// When the folder holds something else, was made by a later program, or cannot be written.
+    pub fn open(root: &Path) -> Result<Self, StoreError> {
+        fs::create_dir_all(root).map_err(io_error(root))?;
+        let root = fs::canonicalize(root).map_err(io_error(root))?;
+        let store = Self { root };
+        let known = store.check()?;
+        for folder in FOLDERS {
+            let path = store.root.join(folder);
+            match fs::create_dir(&path) {
+                Err(error) if error.kind() != ErrorKind::AlreadyExists => {
+                    return Err(io_error(&path)(error));
+                }
+                _ => {}
+            }
+        }
+        if known {
+            // Fails now, and not after an hour of work.
+            tempfile::tempfile_in(store.tmp()).map_err(io_error(&store.tmp()))?;
+        } else {
+            let mark = serde_json::json!(Mark { format: FORMAT }).to_string();
+            store.write_aside(&store.root.join(CACHE_TAG), CACHE_TAG_TEXT.as_bytes())?;
+            store.write_aside(&store.root.join(MARK), mark.as_bytes())?;
+        }
+        Ok(store)
+    }
+
+    /// Looks at the store at `root` without writing: one that does not exist yet is an empty one.
+    ///
+    /// # Errors
+    /// When the folder holds something else, or was made by a later program.
+    pub fn view(root: &Path) -> Result<Self, StoreError> {
+        let root = match fs::canonicalize(root) {
+            Ok(root) => root,
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return Ok(Self {
+                    root: root.to_path_buf(),
+                });
+            }
+            Err(error) => return Err(io_error(root)(error)),
+        };
+        let store = Self { root };
+        store.check()?;
+        Ok(store)
+    }
+
+    /// Whether the folder is marked as a store of this format. An unmarked one must be empty but for what a killed
+    /// first run may have left.
+    fn check(&self) -> Result<bool, StoreError> {
+        let not_a_store = |reason: String| {
+            Err(StoreError::NotAStore {
+                path: self.root.clone(),
+                reason,
+            })
+        };
+        let mark = self.root.join(MARK);
+        match fs::read(&mark) {
+            Ok(text) => match serde_json::from_slice::<Mark>(&text) {
+                Ok(Mark { format: FORMAT }) => Ok(true),
+                Ok(Mark { format }) => not_a_store(format!(
+                    "the store has format {format}, this program knows format {FORMAT}"
+                )),
+                Err(error) => not_a_store(format!("{MARK} cannot be read: {error}")),
+            },
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                for entry in fs::read_dir(&self.root).map_err(io_error(&self.root))? {
+                    let name = entry.map_err(io_error(&self.root))?.file_name();
+                    let name = name.to_string_lossy();
+                    if name != CACHE_TAG && !FOLDERS.contains(&&*name) {
+                        return not_a_store(format!(
+                            "not a store, and not empty: it holds `{name}`"
+                        ));
+                    }
+                }
+                Ok(false)
+            }
+            Err(error) => Err(io_error(&mark)(error)),
+        }
+    }
+
+    /// Returns the store's folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Returns where the log of a job lies after the job is finished.
+    pub fn log(&self, key: &Key) -> PathBuf {
+        self.root.join("logs").join(format!("{key}.txt"))
+    }
+
+    /// Returns where a running job appends its events.
+    pub fn events(&self, key: &Key) -> PathBuf {
+        self.work_folder(key).join("events.jsonl")
+    }
+
+    /// Returns where the events of runs are kept.
+    pub fn runs(&self) -> PathBuf {
+        self.root.join("runs")
+    }
+
+    pub(super) fn tmp(&self) -> PathBuf {
+        self.root.join("tmp")
+    }
+
+    pub(super) fn object(&self, digest: &Digest) -> PathBuf {
+        let name = digest.to_string();
+        self.root.join("objects").join(&name[..2]).join(&name)
+    }
+
+    pub(super) fn artifact(&self, digest: &Digest) -> PathBuf {
+        self.root.join("artifacts").join(format!("{digest}.json"))
+    }
+
+    pub(super) fn record(&self, key: &Key) -> PathBuf {
+        self.root.join("records").join(format!("{key}.json"))
+    }
+
+    pub(super) fn work_folder(&self, key: &Key) -> PathBuf {
+        self.root.join("work").join(key.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_store_is_made_once_and_opened_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("a/b");
+        assert!(Store::view(&root).is_ok());
+        assert!(!root.exists(), "looking writes nothing");
+        Store::open(&root).unwrap();
+        assert!(
+            fs::read_to_string(root.join(CACHE_TAG))
+                .unwrap()
+                .starts_with("Signature: 8a477")
+        );
+        Store::open(&root).unwrap();
+        Store::view(&root).unwrap();
+    }
+
+    #[test]
+    fn a_first_run_killed_half_way_is_made_good() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("tmp")).unwrap();
+        fs::write(folder.path().join("tmp/.tmpAB"), "half").unwrap();
+        Store::open(folder.path()).unwrap();
+        assert!(folder.path().join(MARK).exists());
+    }
+
+    #[test]
+    fn somebody_elses_folder_and_a_later_format_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("thesis.tex"), "precious").unwrap();
+        let error = Store::open(folder.path()).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .contains("not a store, and not empty: it holds `thesis.tex`")
+        );
+        assert_eq!(
+            fs::read_dir(folder.path()).unwrap().count(),
+            1,
+            "nothing was added"
+        );
+
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join(MARK), r#"{"format": 99}"#).unwrap();
+        let error = Store::open(folder.path()).unwrap_err();
+        assert!(error.to_string().contains("format 99"), "{error}");
+    }
+
+    #[test]
+    fn a_place_that_cannot_be_written_is_an_error_with_its_path() {
+        let error = Store::open(Path::new("/dev/null/store")).unwrap_err();
+        assert!(
+            error.to_string().starts_with("/dev/null/store: "),
+            "{error}"
+        );
+        assert!(!error.is_full());
+    }
+}

@@ -1,0 +1,55 @@
+//! What is known of a finished job.
+
+use serde::{Deserialize, Serialize};
+
+use super::Digest;
+use crate::keys::{Key, KeyParts};
+
+/// What is known of a finished job: the artifact it made, all that its key was made of, and what it cost.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// The version of this record's fields.
+    pub format: u32,
+    /// The job's key, which is also the record's name.
+    pub key: Key,
+    /// The artifact that the job made.
+    pub artifact: Digest,
+    /// What the job was called when it ran. Another run may call the same job otherwise.
+    pub label: String,
+    /// What the key was made of, the behaviour version among it.
+    pub parts: KeyParts,
+    /// What the job cost when it ran.
+    pub cost: Cost,
+}
+
+impl Record {
+    /// The version of the fields: raised when an older program would misread them.
+    pub const FORMAT: u32 = 1;
+}
+
+/// What a job cost.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Cost {
+    /// Time that cores spent on it, in seconds: what it would have taken on one core.
+    pub core_seconds: f64,
+    /// Time from start to end, in seconds, of the attempt that finished.
+    pub wall_seconds: f64,
+    /// Threads that it was given.
+    pub threads: usize,
+    /// Most memory that it held at one time, in bytes.
+    pub peak_memory: u64,
+    /// How much work it did, as the stage counts it.
+    pub worked: Vec<Worked>,
+    /// The processor it ran on.
+    pub cpu: String,
+}
+
+/// An amount of work.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Worked {
+    /// How much.
+    pub amount: f64,
+    /// Of what: `token`, `sentence`, `byte`.
+    pub unit: String,
+}

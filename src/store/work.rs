@@ -1,0 +1,179 @@
+//! The folder in which one job runs, and the claim to it.
+//!
+//! A claim is an exclusive kernel lock on `work/KEY/lock`. The coordinator takes it and passes it on to the child that
+//! does the work, as an open file: both hold the one lock, so it outlives a coordinator that dies while its child still
+//! writes, and a child that ends while the coordinator still commits. It dies with the last of them; there is nothing
+//! to clean up after a kill.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use super::error::io_error;
+use super::{Store, StoreError};
+use crate::keys::Key;
+
+/// The exclusive right to run one job.
+#[derive(Debug)]
+pub struct Claim {
+    key: Key,
+    folder: PathBuf,
+    lock: File,
+}
+
+impl Store {
+    /// Claims the job with that key, making its work folder. `None` while another run has it.
+    ///
+    /// Whoever gets the claim must look the key up again: the run that had it may have finished the job.
+    ///
+    /// # Errors
+    /// When the folder cannot be made or the lock not be taken.
+    pub fn claim(&self, key: &Key) -> Result<Option<Claim>, StoreError> {
+        let folder = self.work_folder(key);
+        let path = folder.join("lock");
+        loop {
+            fs::create_dir_all(&folder).map_err(io_error(&folder))?;
+            let lock = match OpenOptions::new()
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .open(&path)
+            {
+                Ok(lock) => lock,
+                // Another run has just finished the job and removed the folder.
+                Err(error) if error.kind() == ErrorKind::NotFound => continue,
+                Err(error) => return Err(io_error(&path)(error)),
+            };
+            match lock.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => return Ok(None),
+                Err(TryLockError::Error(error)) => return Err(io_error(&path)(error)),
+            }
+            if is_at(&lock, &path)? {
+                return Ok(Some(Claim {
+                    key: *key,
+                    folder,
+                    lock,
+                }));
+            }
+        }
+    }
+
+    /// Ends a claim after its job was committed: the log is kept, the folder goes.
+    ///
+    /// # Errors
+    /// When the system refuses to move or remove.
+    pub fn release(&self, claim: Claim) -> Result<(), StoreError> {
+        let log = claim.log();
+        match fs::rename(&log, self.log(&claim.key)) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(io_error(&log)(error)),
+            _ => {}
+        }
+        // The lock is held until the folder is gone from its place.
+        self.remove_folder(&claim.folder)
+    }
+}
+
+impl Claim {
+    /// Returns the work folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Returns where the stage's output goes.
+    pub fn output(&self) -> PathBuf {
+        self.folder.join("output")
+    }
+
+    /// Returns where the child's messages go.
+    pub fn log(&self) -> PathBuf {
+        self.folder.join("log.txt")
+    }
+
+    /// Returns another handle to the same lock, to be inherited by the child.
+    ///
+    /// # Errors
+    /// When the system has no handle left.
+    pub fn lock(&self) -> Result<File, StoreError> {
+        self.lock.try_clone().map_err(io_error(&self.folder))
+    }
+}
+
+/// Whether `path` still leads to `file`.
+fn is_at(file: &File, path: &Path) -> Result<bool, StoreError> {
+    let held = file.metadata().map_err(io_error(path))?;
+    match fs::metadata(path) {
+        Ok(there) => Ok((there.dev(), there.ino()) == (held.dev(), held.ino())),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(io_error(path)(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn key() -> Key {
+        "ab".repeat(32).parse().unwrap()
+    }
+
+    #[test]
+    fn one_claim_at_a_time_and_an_inherited_lock_keeps_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let first = store.claim(&key()).unwrap().unwrap();
+        assert!(store.claim(&key()).unwrap().is_none());
+        let inherited = first.lock().unwrap();
+        drop(first);
+        assert!(
+            store.claim(&key()).unwrap().is_none(),
+            "the child still works"
+        );
+        drop(inherited);
+        assert!(store.claim(&key()).unwrap().is_some());
+    }
+
+    #[test]
+    fn a_lock_on_a_removed_folder_is_worth_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let first = store.claim(&key()).unwrap().unwrap();
+        let path = first.folder().to_path_buf();
+        // A second run has opened the lock file and waits, while the first finishes.
+        let stale = OpenOptions::new()
+            .write(true)
+            .open(path.join("lock"))
+            .unwrap();
+        store.release(first).unwrap();
+        assert!(!path.exists());
+        stale.try_lock().unwrap();
+        assert!(!is_at(&stale, &path.join("lock")).unwrap());
+        assert!(store.claim(&key()).unwrap().is_some());
+    }
+
+    #[test]
+    fn claims_raced_for_are_had_once_at_a_time() {
+        use std::sync::atomic::{AtomicUsize, Ordering};
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let holders = AtomicUsize::new(0);
+        let claimed = AtomicUsize::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..200 {
+                        if let Some(claim) = store.claim(&key()).unwrap() {
+                            assert_eq!(holders.fetch_add(1, Ordering::SeqCst), 0);
+                            claimed.fetch_add(1, Ordering::SeqCst);
+                            holders.fetch_sub(1, Ordering::SeqCst);
+                            store.release(claim).unwrap();
+                        }
+                    }
+                });
+            }
+        });
+        assert!(claimed.load(Ordering::SeqCst) > 0);
+    }
+}

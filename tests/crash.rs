@@ -1,0 +1,274 @@
+//! `kill -9` at random moments: the same command again must go on, refuse nothing, and end with the same bytes.
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use support::Project;
+
+/// Who dies.
+#[derive(Clone, Copy, Debug)]
+enum Victim {
+    /// The coordinator alone: its children are told by the kernel.
+    Coordinator,
+    /// One child: what the system does for want of memory.
+    Child,
+    /// The coordinator, and then its children as fast as they can be found: a power cut, nearly.
+    All,
+}
+
+/// How many kills of each sort. Many more were tried by hand: see CONTRIBUTING.md.
+const KILLS: usize = 12;
+
+#[test]
+fn a_killed_coordinator_costs_nothing_but_time() {
+    kill_and_go_on(Victim::Coordinator);
+}
+
+#[test]
+fn a_killed_child_costs_nothing_but_time() {
+    kill_and_go_on(Victim::Child);
+}
+
+#[test]
+fn everything_killed_at_once_costs_nothing_but_time() {
+    kill_and_go_on(Victim::All);
+}
+
+/// Runs with kills until `KILLS` have hit, in new stores as old ones get done, and compares each with an unkilled run.
+fn kill_and_go_on(victim: Victim) {
+    let reference = Project::new();
+    let start = Instant::now();
+    reference.pipe(&["run"]).code(0);
+    let whole = start.elapsed();
+    let expected = reference.digests();
+
+    let kills = std::env::var("PIPE_TEST_KILLS")
+        .ok()
+        .and_then(|text| text.parse().ok());
+    let kills = kills.unwrap_or(KILLS);
+    // Moments spread over the run by the golden ratio: any number of them covers it evenly, and a failure repeats.
+    let mut moment = 0.37_f64;
+    let mut hits = 0;
+    while hits < kills {
+        let project = Project::new();
+        loop {
+            moment = (moment + 0.618_033_988_749_895).fract();
+            let mut child = start_run(&project);
+            std::thread::sleep(whole.mul_f64(moment * 0.6));
+            let alive = child.try_wait().expect("waited").is_none();
+            hits += usize::from(alive && strike(victim, &child));
+            let status = child.wait().expect("ended");
+            if status.success() {
+                break;
+            }
+            if let Victim::Child = victim {
+                assert_eq!(status.code(), Some(10), "a killed child is a failed job");
+            }
+            nobody_is_left(&project);
+            if hits >= kills {
+                break;
+            }
+        }
+        project.pipe(&["run"]).code(0);
+        assert_eq!(project.digests(), expected, "{victim:?} after {hits} kills");
+        whole_objects(&project);
+    }
+}
+
+fn start_run(project: &Project) -> Child {
+    project
+        .command(&["run", "--quiet"])
+        .process_group(0)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("started")
+}
+
+/// Kills; returns whether anything was there to be killed.
+fn strike(victim: Victim, coordinator: &Child) -> bool {
+    let children = children(coordinator.id());
+    let kill = |process: u32| {
+        let status = Command::new("kill")
+            .args(["-9", &process.to_string()])
+            .stderr(Stdio::null())
+            .status();
+        status.is_ok_and(|status| status.success())
+    };
+    match victim {
+        Victim::Coordinator => kill(coordinator.id()),
+        Victim::Child => children.first().is_some_and(|child| kill(*child)),
+        Victim::All => {
+            let hit = kill(coordinator.id());
+            children.into_iter().for_each(|child| drop(kill(child)));
+            hit
+        }
+    }
+}
+
+/// Returns the processes that a process has started, whichever of its threads did.
+fn children(process: u32) -> Vec<u32> {
+    let Ok(threads) = fs::read_dir(format!("/proc/{process}/task")) else {
+        return Vec::new();
+    };
+    let lists = threads
+        .flatten()
+        .filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
+    lists
+        .flat_map(|list| {
+            list.split_whitespace()
+                .filter_map(|id| id.parse().ok())
+                .collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+/// Waits until no process works in the project's store: orphans must die with their coordinator.
+fn nobody_is_left(project: &Project) {
+    let store = project.join(".pipe").canonicalize().unwrap_or_default();
+    let store = store.to_string_lossy().into_owned();
+    let deadline = Instant::now() + Duration::from_secs(5);
+    loop {
+        let processes = fs::read_dir("/proc").expect("/proc").flatten();
+        let lines = processes.filter_map(|process| fs::read(process.path().join("cmdline")).ok());
+        let left = lines
+            .filter(|line| String::from_utf8_lossy(line).contains(&store))
+            .count();
+        if left == 0 || store.is_empty() {
+            return;
+        }
+        assert!(
+            Instant::now() < deadline,
+            "{left} processes outlive their coordinator"
+        );
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Checks that every object is what its name says, and that nothing was set aside as damaged.
+fn whole_objects(project: &Project) {
+    for object in project.files(".pipe/objects") {
+        let content = fs::read(&object).expect("read");
+        let name = object
+            .file_name()
+            .expect("a name")
+            .to_string_lossy()
+            .into_owned();
+        assert_eq!(
+            blake3::hash(&content).to_hex().as_str(),
+            name,
+            "{}",
+            object.display()
+        );
+    }
+}
+
+/// A pipeline whose last job trains long enough to be killed in the middle, more than once.
+const TRAINING: &str = r#"
+[stage.world]
+use = "world"
+seed = 0
+size = "tiny"
+
+[stage.corpus]
+use = "corpus"
+source = "@world/text"
+
+[stage.tokenizer]
+use = "tokenizer"
+corpus = "@corpus"
+vocab_size = 300
+
+[stage.tokens]
+use = "tokenize"
+corpus = "@corpus"
+tokenizer = "@tokenizer"
+length = 24
+
+[stage.pretrain]
+use = "pretrain"
+tokens = "@tokens"
+size = "nano"
+steps = 60
+batch = 8
+checkpoint_every = 5
+
+[table.training]
+title = "Training"
+rows = [{ label = "all" }]
+columns = [{ label = "main score" }]
+cell = "@pretrain"
+
+[profile.plain]
+default = true
+"#;
+
+#[test]
+fn killed_inside_training_it_resumes_and_ends_with_the_same_weights() {
+    let reference = Project::with(TRAINING);
+    reference.pipe(&["run"]).code(0);
+    let expected: BTreeMap<_, _> = reference.digests();
+    let project = Project::with(TRAINING);
+    project.pipe(&["run", "stage:tokens"]).code(0);
+    let mut resumed = 0;
+    let mut last = 0;
+    for _ in 0..30 {
+        let mut child = start_run(&project);
+        // Until a checkpoint later than the last one is there.
+        let saved = loop {
+            if child.try_wait().expect("waited").is_some() {
+                break None;
+            }
+            match newest_checkpoint(&project) {
+                Some(done) if done > last => break Some(done),
+                _ => std::thread::sleep(Duration::from_millis(2)),
+            }
+        };
+        let Some(done) = saved else { break };
+        last = done;
+        strike(
+            if resumed % 2 == 0 {
+                Victim::All
+            } else {
+                Victim::Coordinator
+            },
+            &child,
+        );
+        child.wait().expect("ended");
+        nobody_is_left(&project);
+        resumed += 1;
+        if resumed == 4 {
+            break;
+        }
+    }
+    assert!(resumed >= 2, "it was killed {resumed} times only");
+    let ended = project.pipe(&["run"]).code(0);
+    assert!(
+        ended.stderr.contains("resumed pretrain"),
+        "{}",
+        ended.stderr
+    );
+    assert_eq!(project.digests(), expected);
+}
+
+/// Returns after how many steps the newest checkpoint was saved.
+fn newest_checkpoint(project: &Project) -> Option<u64> {
+    let jobs = fs::read_dir(project.join(".pipe/work")).ok()?.flatten();
+    let checkpoints = jobs.filter_map(|job| fs::read_dir(job.path().join("checkpoints")).ok());
+    checkpoints
+        .flat_map(|folder| folder.flatten())
+        .filter_map(|entry| {
+            entry
+                .file_name()
+                .to_str()?
+                .strip_prefix("after-")?
+                .parse()
+                .ok()
+        })
+        .max()
+}

@@ -1,0 +1,366 @@
+//! What `pipe` does, as a user sees it.
+
+mod support;
+
+use std::fs;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use support::{Ended, Project};
+
+#[test]
+fn a_run_prints_the_table_and_the_second_run_starts_nothing() {
+    let project = Project::new();
+    let first = project
+        .pipe(&["run"])
+        .code(0)
+        .says("1 table · 13 jobs: 0 cached, 13 run in ");
+    assert!(
+        first.stdout.starts_with("baselines: What needs no encoder"),
+        "{}",
+        first.stdout
+    );
+    for word in [
+        "majority",
+        "bag of words",
+        "SST-2",
+        "QNLI",
+        "MNLI",
+        "Profile `plain`.",
+    ] {
+        assert!(first.stdout.contains(word), "{word}\n{}", first.stdout);
+    }
+    let results = project.files("results");
+    let contents = || -> Vec<_> {
+        results
+            .iter()
+            .map(|file| fs::read(file).expect("read"))
+            .collect()
+    };
+    let before = contents();
+    let second = project
+        .pipe(&["run", "all"])
+        .code(0)
+        .says("all 13 jobs cached (");
+    assert_eq!(second.stdout, first.stdout);
+    assert!(!second.stderr.contains("start"), "{}", second.stderr);
+    assert_eq!(contents(), before);
+    let names: Vec<_> = results
+        .iter()
+        .map(|file| file.file_name().expect("a name").to_string_lossy())
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "baselines.md",
+            "baselines.parquet",
+            "baselines.provenance.json",
+            "digests.json"
+        ]
+    );
+}
+
+#[test]
+fn threads_jobs_and_place_reach_no_byte() {
+    let (one, two) = (Project::new(), Project::new());
+    one.pipe(&["run", "--threads", "1", "--jobs", "1"]).code(0);
+    two.pipe(&[
+        "run",
+        "--threads",
+        "2",
+        "--jobs",
+        "4",
+        "--store",
+        "elsewhere",
+    ])
+    .code(0);
+    assert!(!two.join(".pipe").exists());
+    let read = |project: &Project, name: &str| fs::read(project.join(name)).expect("read");
+    for name in [
+        "results/plain/digests.json",
+        "results/plain/baselines.md",
+        "results/plain/baselines.parquet",
+    ] {
+        assert_eq!(read(&one, name), read(&two, name), "{name}");
+    }
+}
+
+#[test]
+fn only_what_a_change_reaches_runs_again() {
+    let project = Project::new();
+    project.pipe(&["run"]).code(0);
+    let made = |ended: &Ended| -> Vec<String> {
+        let jobs = ended.json()["jobs"].as_array().expect("jobs").clone();
+        let made = jobs.iter().filter(|job| job["state"] == "made");
+        made.map(|job| job["stage"].as_str().expect("a text").to_owned())
+            .collect()
+    };
+    project.edit("[vars]", "# A remark.\n[vars]");
+    assert_eq!(made(&project.pipe(&["run", "--json"]).code(0)), [""; 0]);
+    project.pipe(&["run", "stage:tokens"]).code(0);
+    let ended = project
+        .pipe(&["run", "stage:tokens", "--set", "length=16", "--json"])
+        .code(0);
+    assert_eq!(made(&ended), ["tokens"]);
+    let ended = project
+        .pipe(&["run", "stage:tokens", "--set", "vocabulary=310", "--json"])
+        .code(0);
+    assert_eq!(made(&ended), ["tokenizer", "tokens"]);
+    let ended = project
+        .pipe(&["run", "stage:tokens[vocabulary=310,length=16]", "--json"])
+        .code(0);
+    assert_eq!(made(&ended), ["tokens"]);
+    assert_eq!(
+        made(&project.pipe(&["run", "stage:tokens", "--json"]).code(0)),
+        [""; 0]
+    );
+}
+
+#[test]
+fn a_plan_and_a_look_write_nothing() {
+    let project = Project::new();
+    let plan = project.pipe(&["plan"]).code(0);
+    assert!(plan.stdout.contains("run      world\n"), "{}", plan.stdout);
+    assert!(plan.stdout.contains("unknown  majority"), "{}", plan.stdout);
+    assert!(plan.stdout.ends_with("13 jobs: 0 cached\n") || plan.stdout.contains("jobs: 0 cached"));
+    let show = project.pipe(&["show", "table:baselines"]).code(0);
+    assert!(show.stdout.contains("not run yet"), "{}", show.stdout);
+    let names: Vec<_> = fs::read_dir(project.path()).expect("read").collect();
+    assert_eq!(names.len(), 1, "{names:?}");
+
+    let run = project.pipe(&["run", "table:baselines"]).code(0);
+    assert_eq!(project.pipe(&["show"]).code(0).stdout, run.stdout);
+    let plan = project.pipe(&["plan", "--json"]).code(0).json();
+    assert_eq!(plan["schema_version"], 1);
+    for job in plan["jobs"].as_array().expect("jobs") {
+        assert_eq!(job["state"], "cached", "{job}");
+    }
+}
+
+#[test]
+fn a_list_names_what_there_is() {
+    let project = Project::new();
+    let list = project.pipe(&["list"]).code(0);
+    for word in [
+        "baselines",
+        "What needs no encoder",
+        "bag-of-words",
+        "vocabulary",
+        "plain (in force)",
+    ] {
+        assert!(list.stdout.contains(word), "{word}\n{}", list.stdout);
+    }
+    let kind = project.pipe(&["list", "tokenize"]).code(0);
+    assert!(kind.stdout.contains("validation_share"), "{}", kind.stdout);
+    project
+        .pipe(&["list", "tokenise"])
+        .code(2)
+        .says("there is no stage kind `tokenise`");
+    assert_eq!(
+        project.pipe(&["list", "--json"]).code(0).json()["profile"],
+        "plain"
+    );
+}
+
+#[test]
+fn provenance_leads_from_each_cell_to_the_world() {
+    let project = Project::new();
+    project.pipe(&["run"]).code(0);
+    let text = fs::read(project.join("results/plain/baselines.provenance.json")).expect("read");
+    let provenance: serde_json::Value = serde_json::from_slice(&text).expect("JSON");
+    assert_eq!(provenance["profile"], "plain");
+    let cell = &provenance["rows"][1]["cells"][2];
+    assert_eq!(cell["column"], "MNLI");
+    let mut label = cell["jobs"][0].as_str().expect("a job").to_owned();
+    let mut chain = Vec::new();
+    loop {
+        let job = &provenance["jobs"][&label];
+        assert_eq!(job["key"].as_str().expect("a key").len(), 64);
+        assert!(job["cost"]["core_seconds"].as_f64().expect("a number") > 0.0);
+        chain.push(job["kind"].as_str().expect("a kind").to_owned());
+        let inputs = job["inputs"].as_object().expect("inputs");
+        match inputs.values().next() {
+            Some(input) => label = input["job"].as_str().expect("a job").to_owned(),
+            None => break,
+        }
+    }
+    assert_eq!(chain, ["bag-of-words", "benchmarks", "world"]);
+}
+
+#[test]
+fn a_user_s_own_files_are_inputs_and_a_broken_row_is_named() {
+    let project = Project::new();
+    project.pipe(&["run", "stage:world"]).code(0);
+    let rows = "sentence\tlabel\ngood film\t1\nbad film\t0\nfine film\t1\n";
+    project.write("mine/glue_data/SST-2/train.tsv", rows);
+    project.write("mine/glue_data/SST-2/dev.tsv", rows);
+    let target = "stage:majority[task=sst2]";
+    let set = ["run", target, "--set", "source=mine"];
+    project.pipe(&set).code(0).says("2 jobs: 0 cached, 2 run");
+    project.pipe(&set).code(0).says("all 2 jobs cached");
+    project.write(
+        "mine/glue_data/SST-2/dev.tsv",
+        "sentence\tlabel\ngood film\t1\nno label\n",
+    );
+    let ended = project.pipe(&set).code(2).says("dev.tsv").says("hint: ");
+    assert!(
+        ended.stderr.contains(":3") || ended.stderr.contains("line 3"),
+        "{}",
+        ended.stderr
+    );
+    project.write("mine/glue_data/SST-2/dev.tsv", rows);
+    project.pipe(&set).code(0).says("all 2 jobs cached");
+}
+
+#[test]
+fn a_failed_job_leaves_the_rest_of_the_table_and_says_why() {
+    let project = Project::new();
+    project.edit(
+        "use = \"bag-of-words\"\ndata = \"@benchmark\"",
+        "use = \"bag-of-words\"\ndata = \"broken\"",
+    );
+    project.write("broken/task.json", "{}");
+    let ended = project.pipe(&["run", "--keep-going", "--jobs", "1"]);
+    assert!(matches!(ended.code, Some(2 | 10)), "{ended:?}");
+    assert!(ended.stdout.contains("majority"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("— [1]"), "{}", ended.stdout);
+    assert!(
+        ended.stdout.contains("bag-of-words failed: "),
+        "{}",
+        ended.stdout
+    );
+    let log = ended
+        .stderr
+        .lines()
+        .find_map(|line| line.strip_prefix("log: "))
+        .expect("a log");
+    let log_text = fs::read_to_string(log).expect("the log");
+    assert!(log_text.contains("error: "), "{log_text}");
+    assert!(
+        !project.join("results/plain/baselines.md").exists(),
+        "half a table is not kept"
+    );
+    // The same job by hand, in the same folder, as anyone would who looks into it.
+    let folder = log.strip_suffix("/log.txt").expect("a work folder");
+    let by_hand = project.pipe(&["stage", folder]);
+    assert_eq!(by_hand.code, ended.code);
+    assert!(by_hand.stdout.starts_with("{\"error\":"), "{by_hand:?}");
+}
+
+#[test]
+fn mistakes_on_the_command_line_end_with_2_and_a_suggestion() {
+    let project = Project::new();
+    project
+        .pipe(&["run", "table:baseline"])
+        .code(2)
+        .says("baselines");
+    project
+        .pipe(&["run", "--set", "vocabularry=5"])
+        .code(2)
+        .says("vocabulary");
+    project
+        .pipe(&["run", "--set", "vocabulary"])
+        .code(2)
+        .says("VARIABLE=VALUE");
+    project
+        .pipe(&["run", "--jobs", "0"])
+        .code(2)
+        .says("at least 1");
+    project.pipe(&["rnu"]).code(2);
+    project
+        .pipe(&["run", "--file", "nothing.toml"])
+        .code(2)
+        .says("nothing.toml");
+    project
+        .pipe(&["show", "stage:world"])
+        .code(2)
+        .says("only tables can be shown");
+    let empty = Project::new();
+    fs::remove_file(empty.join("pipeline.toml")).expect("removed");
+    empty.pipe(&["run"]).code(2).says("--file");
+    assert!(!empty.join(".pipe").exists());
+}
+
+#[test]
+fn colours_go_to_terminals_alone_unless_forced() {
+    let project = Project::new();
+    let plain = project.pipe(&["list"]).code(0);
+    assert!(!plain.stdout.contains('\u{1b}'));
+    let output = project
+        .command(&["list"])
+        .env("CLICOLOR_FORCE", "1")
+        .output()
+        .expect("started");
+    assert!(String::from_utf8_lossy(&output.stdout).contains('\u{1b}'));
+    let mut forbidden = project.command(&["list"]);
+    forbidden.env("CLICOLOR_FORCE", "0").env("NO_COLOR", "1");
+    assert!(
+        !String::from_utf8_lossy(&forbidden.output().expect("started").stdout).contains('\u{1b}')
+    );
+}
+
+#[test]
+fn a_closed_output_is_no_failure() {
+    let project = Project::new();
+    for arguments in [&["list"][..], &["plan"], &["run"]] {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let status = project
+            .command(arguments)
+            .stdout(writer)
+            .stderr(Stdio::null())
+            .status()
+            .expect("started");
+        assert_eq!(status.code(), Some(0), "{arguments:?}");
+    }
+    assert!(project.join("results/plain/baselines.md").exists());
+    let full = fs::File::options()
+        .write(true)
+        .open("/dev/full")
+        .expect("/dev/full");
+    let output = project
+        .command(&["list"])
+        .stdout(full)
+        .output()
+        .expect("started");
+    Ended::from(output)
+        .code(13)
+        .says("cannot write to standard output");
+}
+
+#[test]
+fn interrupted_it_ends_with_11_and_goes_on() {
+    let project = Project::new();
+    let mut command = project.command(&["run"]);
+    let mut child = command
+        .process_group(0)
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("started");
+    // The first job is under way as soon as its folder is there.
+    while !project
+        .join(".pipe/work")
+        .read_dir()
+        .is_ok_and(|mut jobs| jobs.next().is_some())
+    {
+        std::thread::sleep(Duration::from_millis(1));
+        assert_eq!(
+            child.try_wait().expect("waited"),
+            None,
+            "it ended before it began"
+        );
+    }
+    let interrupt = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status();
+    assert!(interrupt.expect("kill").success());
+    let ended = Ended::from(child.wait_with_output().expect("ended"));
+    ended
+        .code(11)
+        .says("interrupted: the same command goes on where it stopped");
+    project.pipe(&["run"]).code(0);
+    let reference = Project::new();
+    reference.pipe(&["run"]).code(0);
+    assert_eq!(project.digests(), reference.digests());
+}

@@ -1,0 +1,194 @@
+//! What the store promises: seen from outside, with damage, full disks and other runs beside.
+
+mod support;
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::PathBuf;
+use std::process::Command;
+
+use support::{Ended, Project};
+
+/// Enough of the pipeline for a test of the store.
+const PART: [&str; 2] = ["run", "stage:majority[task=sst2]"];
+
+#[test]
+fn objects_are_named_by_their_content_read_only_and_of_one_link() {
+    let project = Project::new();
+    project.pipe(&PART).code(0);
+    let tag = fs::read_to_string(project.join(".pipe/CACHEDIR.TAG")).expect("read");
+    assert!(tag.starts_with("Signature: 8a477f597d28d172789f06886806bc55"));
+    for object in project.files(".pipe/objects") {
+        let content = fs::read(&object).expect("read");
+        let name = object.file_name().expect("a name").to_string_lossy();
+        assert_eq!(blake3::hash(&content).to_hex().as_str(), name);
+        let metadata = fs::metadata(&object).expect("metadata");
+        assert_eq!(metadata.permissions().mode() & 0o777, 0o444);
+        assert_eq!(metadata.nlink(), 1, "no work folder is left");
+    }
+    assert!(project.files(".pipe/work").is_empty());
+    assert!(project.files(".pipe/tmp").is_empty());
+}
+
+#[test]
+fn any_damage_that_a_run_can_see_is_mended_by_it() {
+    let project = Project::new();
+    project.pipe(&["run"]).code(0);
+    let before = project.digests();
+    for folder in ["objects", "artifacts", "records"] {
+        let files = project.files(&format!(".pipe/{folder}"));
+        for (number, file) in files.iter().enumerate().step_by(files.len() / 3) {
+            let content = fs::read(file).expect("read");
+            fs::remove_file(file).expect("removed");
+            match number % 3 {
+                0 => fs::write(file, &content[..content.len() / 2]).expect("cut"),
+                1 => fs::write(file, "").expect("emptied"),
+                _ => {}
+            }
+            project.pipe(&["run"]).code(0);
+            assert_eq!(project.digests(), before, "{}", file.display());
+            project.pipe(&["run"]).code(0).says("all 13 jobs cached");
+        }
+    }
+}
+
+#[test]
+fn a_store_that_was_moved_still_serves() {
+    let project = Project::new();
+    project.pipe(&PART).code(0);
+    fs::rename(project.join(".pipe"), project.join("moved")).expect("moved");
+    let output = project
+        .command(&PART)
+        .env("PIPE_STORE", "moved")
+        .output()
+        .expect("started");
+    Ended::from(output).code(0).says("cached");
+    assert!(!project.join(".pipe").exists());
+}
+
+#[test]
+fn runs_at_once_on_one_store_do_each_job_once() {
+    let project = Project::new();
+    let children: Vec<_> = (0..4)
+        .map(|number| {
+            let results = format!("results-{number}");
+            project
+                .command(&["run", "--json", "--results", &results])
+                .stdout(std::process::Stdio::piped())
+                .stderr(std::process::Stdio::piped())
+                .spawn()
+                .expect("started")
+        })
+        .collect();
+    let mut made = Vec::new();
+    for child in children {
+        let ended = Ended::from(child.wait_with_output().expect("ended")).code(0);
+        for job in ended.json()["jobs"].as_array().expect("jobs") {
+            if job["state"] == "made" {
+                made.push(job["label"].as_str().expect("a label").to_owned());
+            }
+        }
+    }
+    made.sort();
+    let all = made.len();
+    made.dedup();
+    assert_eq!((made.len(), all), (13, 13), "{made:?}");
+    let digests = |number: usize| {
+        fs::read(project.join(&format!("results-{number}/plain/digests.json"))).expect("read")
+    };
+    assert!((1..4).all(|number| digests(number) == digests(0)));
+}
+
+#[test]
+fn what_is_no_store_is_left_alone() {
+    let project = Project::new();
+    project.write("thesis/chapter.tex", "precious");
+    let with = |store: &str| project.pipe(&[&PART[..], &["--store", store]].concat());
+    with("thesis")
+        .code(12)
+        .says("not a store, and not empty: it holds `chapter.tex`")
+        .says("--store");
+    assert_eq!(project.files("thesis").len(), 1);
+    with("/dev/null/store").code(12).says("/dev/null/store");
+    project.write("later/store.json", r#"{"format":99}"#);
+    with("later").code(12).says("format 99");
+}
+
+#[test]
+fn a_store_without_permission_to_write_is_named() {
+    let project = Project::new();
+    project.pipe(&PART).code(0);
+    let tmp = project.join(".pipe/tmp");
+    fs::set_permissions(&tmp, fs::Permissions::from_mode(0o555)).expect("set");
+    // Permissions do not hold for root, who runs this in some containers.
+    let holds = fs::write(tmp.join("probe"), "").is_err();
+    if holds {
+        project
+            .pipe(&PART)
+            .code(12)
+            .says(".pipe/tmp")
+            .says("hint: ");
+    }
+    fs::set_permissions(&tmp, fs::Permissions::from_mode(0o755)).expect("set");
+    let _ = fs::remove_file(tmp.join("probe"));
+    project.pipe(&PART).code(0).says("all 3 jobs cached");
+}
+
+#[test]
+fn a_full_disk_ends_with_13_and_with_room_the_run_goes_on() {
+    let project = Project::new();
+    let store = project.join("small");
+    fs::create_dir(&store).expect("made");
+    let reference = Project::new();
+    reference.pipe(&["run"]).code(0);
+    // From too small for the store itself to almost enough.
+    for kilobytes in [8, 64, 256, 1024] {
+        let Some(ended) = in_small_store(&project, &store, kilobytes) else {
+            // User namespaces are not allowed here; the next test covers the same code in another way.
+            return;
+        };
+        let ended = ended.code(13);
+        assert!(
+            ended.stderr.contains("small"),
+            "the path is named: {}",
+            ended.stderr
+        );
+        assert!(ended.stderr.contains("free some space"), "{}", ended.stderr);
+    }
+    project.pipe(&["run", "--store", "small"]).code(0);
+    assert_eq!(project.digests(), reference.digests());
+}
+
+/// Runs everything with a store on a file system of that size; `None` where none can be mounted.
+fn in_small_store(project: &Project, store: &PathBuf, kilobytes: u32) -> Option<Ended> {
+    let script = format!(
+        "mount -t tmpfs -o size={kilobytes}k tmpfs {store} || exit 99\nexec {pipe} run --store {store} -j 1",
+        store = store.display(),
+        pipe = env!("CARGO_BIN_EXE_pipe"),
+    );
+    let output = Command::new("unshare")
+        .args(["--user", "--map-root-user", "--mount", "sh", "-c", &script])
+        .current_dir(project.path())
+        .output()
+        .ok()?;
+    let mounted = output.status.code() != Some(99)
+        && !String::from_utf8_lossy(&output.stderr).starts_with("unshare:");
+    mounted.then(|| Ended::from(output))
+}
+
+#[test]
+fn a_limit_on_file_sizes_is_like_a_full_disk() {
+    let project = Project::new();
+    // 512-byte blocks; the signal that would kill the writer is ignored, so the write fails.
+    let script = format!(
+        "trap '' XFSZ; ulimit -f 4; exec {} run",
+        env!("CARGO_BIN_EXE_pipe")
+    );
+    let output = Command::new("sh")
+        .args(["-c", &script])
+        .current_dir(project.path())
+        .output()
+        .expect("sh");
+    Ended::from(output).code(13).says("hint: ");
+    project.pipe(&["run"]).code(0);
+}
