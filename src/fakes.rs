@@ -38,11 +38,21 @@ impl Stage for Fake {
 }
 
 const fn field(name: &'static str, takes: FieldType, default: Default) -> Field {
-    Field { name, takes, default, about: "a parameter" }
+    Field {
+        name,
+        takes,
+        default,
+        about: "a parameter",
+    }
 }
 
 const fn input(name: &'static str, takes: ArtifactType) -> Field {
-    Field { name, takes: FieldType::Input(takes), default: Default::Required, about: "an input" }
+    Field {
+        name,
+        takes: FieldType::Input(takes),
+        default: Default::Required,
+        about: "an input",
+    }
 }
 
 const fn kind(
@@ -51,11 +61,24 @@ const fn kind(
     output: ArtifactType,
     numeric: bool,
 ) -> Fake {
-    Fake(Signature { kind, version: 1, about: "A fake.", fields, output, numeric })
+    Fake(Signature {
+        kind,
+        version: 1,
+        about: "A fake.",
+        fields,
+        output,
+        numeric,
+    })
 }
 
-const SEED: Field =
-    field("seed", FieldType::Integer { min: 0, max: i64::MAX }, Default::Integer(0));
+const SEED: Field = field(
+    "seed",
+    FieldType::Integer {
+        min: 0,
+        max: i64::MAX,
+    },
+    Default::Integer(0),
+);
 const SHARE: FieldType = FieldType::Number { min: 0.0, max: 1.0 };
 
 static WORLD: Fake = kind("world", &[SEED], ArtifactType::Folder, false);
@@ -77,8 +100,19 @@ static TRAIN: Fake = kind(
     "train",
     &[
         input("corpus", ArtifactType::Corpus),
-        field("steps", FieldType::Integer { min: 0, max: i64::MAX }, Default::Required),
-        field("size", FieldType::Choice(&["nano", "tiny", "base"]), Default::Text("nano")),
+        field(
+            "steps",
+            FieldType::Integer {
+                min: 0,
+                max: i64::MAX,
+            },
+            Default::Required,
+        ),
+        field(
+            "size",
+            FieldType::Choice(&["nano", "tiny", "base"]),
+            Default::Text("nano"),
+        ),
         field(
             "masking",
             FieldType::Table(&[
@@ -96,7 +130,11 @@ static TUNE: Fake = kind(
     "tune",
     &[
         input("encoder", ArtifactType::Encoder),
-        field("task", FieldType::Choice(&["mnli", "qnli", "sst2"]), Default::Required),
+        field(
+            "task",
+            FieldType::Choice(&["mnli", "qnli", "sst2"]),
+            Default::Required,
+        ),
         SEED,
     ],
     ArtifactType::Scores,
@@ -104,14 +142,22 @@ static TUNE: Fake = kind(
 );
 static MAJORITY: Fake = kind(
     "majority",
-    &[field("task", FieldType::Choice(&["mnli", "qnli", "sst2"]), Default::Required)],
+    &[field(
+        "task",
+        FieldType::Choice(&["mnli", "qnli", "sst2"]),
+        Default::Required,
+    )],
     ArtifactType::Scores,
     false,
 );
 
 /// Two of a kind whose inputs are each other's output, for cycles.
-static LOOP: Fake =
-    kind("loop", &[input("from", ArtifactType::Corpus)], ArtifactType::Corpus, false);
+static LOOP: Fake = kind(
+    "loop",
+    &[input("from", ArtifactType::Corpus)],
+    ArtifactType::Corpus,
+    false,
+);
 
 /// Returns a registry of the fakes.
 pub(crate) fn registry() -> Registry {
@@ -185,7 +231,11 @@ over = { seed = [0] }
 "#;
 
 /// Loads `text` as the pipeline file of a folder of its own.
-pub(crate) fn load(text: &str, profile: Option<&str>, set: &[(&str, &str)]) -> Result<Pipeline, Report> {
+pub(crate) fn load(
+    text: &str,
+    profile: Option<&str>,
+    set: &[(&str, &str)],
+) -> Result<Pipeline, Report> {
     let folder = tempfile::tempdir().unwrap();
     load_in(folder.path(), text, profile, set)
 }
@@ -199,11 +249,18 @@ pub(crate) fn load_in(
 ) -> Result<Pipeline, Report> {
     let file = folder.join("pipeline.toml");
     fs::write(&file, text).unwrap();
-    let set: Vec<_> = set.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+    let set: Vec<_> = set
+        .iter()
+        .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+        .collect();
     declare::load(&file, profile, &set, &registry())
 }
 
 /// Returns the messages of a report.
 pub(crate) fn messages(report: &Report) -> Vec<&str> {
-    report.diagnostics().iter().map(|diagnostic| diagnostic.message()).collect()
+    report
+        .diagnostics()
+        .iter()
+        .map(|diagnostic| diagnostic.message())
+        .collect()
 }

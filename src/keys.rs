@@ -88,7 +88,9 @@ impl Serialize for Key {
 
 impl<'de> Deserialize<'de> for Key {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(serde::de::Error::custom)
     }
 }
 
@@ -209,7 +211,10 @@ mod tests {
     /// A key that changes loses every stored result: raise [`FORMAT`] and this vector together, knowingly.
     #[test]
     fn the_format_is_pinned() {
-        assert_eq!(example().key().to_hex(), "797c4b174897b1dafadb123aa7cef4649e80ff46f99137d1deb3545af5b6bdde");
+        assert_eq!(
+            example().key().to_hex(),
+            "797c4b174897b1dafadb123aa7cef4649e80ff46f99137d1deb3545af5b6bdde"
+        );
     }
 
     #[test]
@@ -268,13 +273,18 @@ mod tests {
     }
 
     fn key_of(params: impl IntoIterator<Item = (String, Value)>) -> Key {
-        KeyParts { params: contract::Params(params.into_iter().collect()), ..example() }.key()
+        KeyParts {
+            params: contract::Params(params.into_iter().collect()),
+            ..example()
+        }
+        .key()
     }
 
     proptest! {
         #[test]
         fn different_parameters_have_different_keys(a in params(), b in params()) {
-            prop_assert_eq!(a == b, key_of(a.clone()) == key_of(b.clone()));
+            let equal = a == b;
+            prop_assert_eq!(equal, key_of(a) == key_of(b));
         }
 
         #[test]

@@ -33,7 +33,12 @@ impl Registry {
 
     /// A registry of exactly these kinds; of two with one name the later holds.
     pub fn new(stages: &[&'static dyn Stage]) -> Self {
-        Self { stages: stages.iter().map(|stage| (stage.signature().kind, *stage)).collect() }
+        Self {
+            stages: stages
+                .iter()
+                .map(|stage| (stage.signature().kind, *stage))
+                .collect(),
+        }
     }
 
     /// Returns the stage of that kind.

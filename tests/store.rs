@@ -4,10 +4,10 @@ mod support;
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::Command;
 
-use support::{Ended, Project};
+use support::{EVERYTHING, Ended, Project};
 
 /// Enough of the pipeline for a test of the store.
 const PART: [&str; 2] = ["run", "stage:majority[task=sst2]"];
@@ -33,7 +33,7 @@ fn objects_are_named_by_their_content_read_only_and_of_one_link() {
 #[test]
 fn any_damage_that_a_run_can_see_is_mended_by_it() {
     let project = Project::new();
-    project.pipe(&["run"]).code(0);
+    project.pipe(&EVERYTHING).code(0);
     let before = project.digests();
     for folder in ["objects", "artifacts", "records"] {
         let files = project.files(&format!(".pipe/{folder}"));
@@ -45,9 +45,9 @@ fn any_damage_that_a_run_can_see_is_mended_by_it() {
                 1 => fs::write(file, "").expect("emptied"),
                 _ => {}
             }
-            project.pipe(&["run"]).code(0);
+            project.pipe(&EVERYTHING).code(0);
             assert_eq!(project.digests(), before, "{}", file.display());
-            project.pipe(&["run"]).code(0).says("all 13 jobs cached");
+            project.pipe(&EVERYTHING).code(0).says("all 13 jobs cached");
         }
     }
 }
@@ -73,7 +73,7 @@ fn runs_at_once_on_one_store_do_each_job_once() {
         .map(|number| {
             let results = format!("results-{number}");
             project
-                .command(&["run", "--json", "--results", &results])
+                .command(&[&EVERYTHING[..], &["--json", "--results", &results]].concat())
                 .stdout(std::process::Stdio::piped())
                 .stderr(std::process::Stdio::piped())
                 .spawn()
@@ -140,40 +140,57 @@ fn a_full_disk_ends_with_13_and_with_room_the_run_goes_on() {
     let store = project.join("small");
     fs::create_dir(&store).expect("made");
     let reference = Project::new();
-    reference.pipe(&["run"]).code(0);
+    reference.pipe(&EVERYTHING).code(0);
     // From too small for the store itself to almost enough.
     for kilobytes in [8, 64, 256, 1024] {
-        let Some(ended) = in_small_store(&project, &store, kilobytes) else {
+        let Some((full, after)) = in_small_store(&project, &store, kilobytes) else {
             // User namespaces are not allowed here; the next test covers the same code in another way.
             return;
         };
-        let ended = ended.code(13);
+        let full = full.code(13).says("free some space");
         assert!(
-            ended.stderr.contains("small"),
+            full.stderr.contains("/small"),
             "the path is named: {}",
-            ended.stderr
+            full.stderr
         );
-        assert!(ended.stderr.contains("free some space"), "{}", ended.stderr);
+        after.code(0);
+        assert_eq!(project.digests(), reference.digests(), "{kilobytes} kB");
     }
-    project.pipe(&["run", "--store", "small"]).code(0);
-    assert_eq!(project.digests(), reference.digests());
 }
 
-/// Runs everything with a store on a file system of that size; `None` where none can be mounted.
-fn in_small_store(project: &Project, store: &PathBuf, kilobytes: u32) -> Option<Ended> {
+/// Runs everything with a store on a file system of that size, and again after it was given room; `None` where none
+/// can be mounted.
+fn in_small_store(project: &Project, store: &Path, kilobytes: u32) -> Option<(Ended, Ended)> {
+    let run = format!(
+        "{} {} --store {} -j 1",
+        env!("CARGO_BIN_EXE_pipe"),
+        EVERYTHING.join(" "),
+        store.display()
+    );
     let script = format!(
-        "mount -t tmpfs -o size={kilobytes}k tmpfs {store} || exit 99\nexec {pipe} run --store {store} -j 1",
+        "mount -t tmpfs -o size={kilobytes}k tmpfs {store} || exit 99
+        {run} >first.out 2>first.err; echo $? >first.code
+        mount -o remount,size=100m {store}
+        exec {run}",
         store = store.display(),
-        pipe = env!("CARGO_BIN_EXE_pipe"),
     );
     let output = Command::new("unshare")
         .args(["--user", "--map-root-user", "--mount", "sh", "-c", &script])
         .current_dir(project.path())
         .output()
         .ok()?;
-    let mounted = output.status.code() != Some(99)
-        && !String::from_utf8_lossy(&output.stderr).starts_with("unshare:");
-    mounted.then(|| Ended::from(output))
+    let refused = output.status.code() == Some(99)
+        || String::from_utf8_lossy(&output.stderr).starts_with("unshare:");
+    if refused {
+        return None;
+    }
+    let read = |name: &str| fs::read_to_string(project.join(name)).expect("read");
+    let first = Ended {
+        code: read("first.code").trim().parse().ok(),
+        stdout: read("first.out"),
+        stderr: read("first.err"),
+    };
+    Some((first, Ended::from(output)))
 }
 
 #[test]
@@ -181,7 +198,7 @@ fn a_limit_on_file_sizes_is_like_a_full_disk() {
     let project = Project::new();
     // 512-byte blocks; the signal that would kill the writer is ignored, so the write fails.
     let script = format!(
-        "trap '' XFSZ; ulimit -f 4; exec {} run",
+        "trap '' XFSZ; ulimit -f 4; exec {} run all stage:tokens",
         env!("CARGO_BIN_EXE_pipe")
     );
     let output = Command::new("sh")
@@ -190,5 +207,5 @@ fn a_limit_on_file_sizes_is_like_a_full_disk() {
         .output()
         .expect("sh");
     Ended::from(output).code(13).says("hint: ");
-    project.pipe(&["run"]).code(0);
+    project.pipe(&EVERYTHING).code(0);
 }

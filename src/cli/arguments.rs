@@ -60,7 +60,7 @@ pub struct Common {
     /// Tell more.
     #[arg(long, short, action = ArgAction::Count, conflicts_with = "quiet")]
     pub verbose: u8,
-    /// Tell failures only.
+    /// Tell only what went wrong.
     #[arg(long, short)]
     pub quiet: bool,
 }

@@ -15,6 +15,7 @@ mod stage;
 mod stops;
 mod summary;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -42,14 +43,21 @@ pub fn main(registry: &Registry) -> ExitCode {
             return exit.into();
         }
     };
-    let result = match arguments.command {
+    // The hook has said what happened; here only the exit code is decided.
+    catch_unwind(AssertUnwindSafe(|| dispatch(arguments.command, registry)))
+        .unwrap_or(Exit::Bug)
+        .into()
+}
+
+fn dispatch(command: Command, registry: &Registry) -> Exit {
+    let result = match command {
         Command::Run(arguments) => run::run(&arguments, registry),
         Command::Plan(arguments) => plan::plan(&arguments, registry),
         Command::List(arguments) => list::list(&arguments, registry),
         Command::Show(arguments) => show::show(&arguments, registry),
         Command::Stage(arguments) => stage::stage(&arguments, registry),
     };
-    result.unwrap_or_else(|failure| failure.report()).into()
+    result.unwrap_or_else(|failure| failure.report())
 }
 
 /// Says in a sentence that the program itself is at fault, with what a report of it needs.

@@ -41,14 +41,23 @@ pub(super) fn build(
         variable_ids: BTreeMap::new(),
         stage_ids: BTreeMap::new(),
         stages: Vec::new(),
+        has_unknown_kinds: false,
         problems,
     };
-    let RawFile { variables, stages, tables, profiles } = file;
+    let RawFile {
+        variables,
+        stages,
+        tables,
+        profiles,
+    } = file;
     builder.declare_variables(&variables);
     builder.declare_stages(stages, settings.registry);
 
     let mut variables = builder.variables(&variables);
-    let names = profiles.iter().map(|profile| profile.name.text.clone()).collect();
+    let names = profiles
+        .iter()
+        .map(|profile| profile.name.text.clone())
+        .collect();
     let chosen = builder.choose(&profiles, settings.profile);
     let mut replaced = BTreeMap::new();
     builder.apply(&profiles, &chosen, &tables, &mut variables, &mut replaced);
@@ -64,7 +73,10 @@ pub(super) fn build(
             builder.table(table, &settings.root)
         })
         .collect();
-    let profile = chosen.first().map_or("default", |&place| &profiles[place].name.text).to_owned();
+    let profile = chosen
+        .first()
+        .map_or("default", |&place| &profiles[place].name.text)
+        .to_owned();
     Pipeline {
         source: Arc::clone(source),
         root: settings.root,
@@ -84,12 +96,17 @@ struct Builder<'a> {
     variable_ids: BTreeMap<String, VariableId>,
     stage_ids: BTreeMap<String, Option<StageId>>,
     stages: Vec<StageDeclaration>,
+    has_unknown_kinds: bool,
     problems: &'a mut Vec<Diagnostic>,
 }
 
 impl Builder<'_> {
     fn problem(&mut self, message: String, span: Range<usize>, help: impl Into<String>) {
-        self.problems.push(Diagnostic::new(message).at(self.source, span, "").help(help));
+        self.problems.push(
+            Diagnostic::new(message)
+                .at(self.source, span, "")
+                .help(help),
+        );
     }
 
     fn declare_variables(&mut self, variables: &[(Word, Node)]) {
@@ -109,7 +126,11 @@ impl Builder<'_> {
         for (name, node) in variables {
             if self.variable_ids.contains_key(&name.text) {
                 let profile = self.binding(node);
-                built.push(Variable { name: name.text.clone(), profile, set: None });
+                built.push(Variable {
+                    name: name.text.clone(),
+                    profile,
+                    set: None,
+                });
             }
         }
         built
@@ -130,9 +151,15 @@ impl Builder<'_> {
             let items = self.items(fields);
             let id = stage.map(|stage| {
                 let signature = stage.signature();
-                self.stages.push(StageDeclaration { name: name.clone(), stage, signature, items });
+                self.stages.push(StageDeclaration {
+                    name: name.clone(),
+                    stage,
+                    signature,
+                    items,
+                });
                 StageId(self.stages.len() - 1)
             });
+            self.has_unknown_kinds |= id.is_none();
             self.stage_ids.insert(name.text, id);
         }
     }
@@ -153,13 +180,17 @@ impl Builder<'_> {
 
     /// Returns the definition that a value is. A list is kept as one, for the signature to refuse.
     fn definition(&mut self, node: &Node) -> Definition {
-        let origin =
-            Origin { source: Arc::clone(self.source), span: node.span.clone(), command_line: false };
+        let origin = Origin {
+            source: Arc::clone(self.source),
+            span: node.span.clone(),
+            command_line: false,
+        };
         match &node.value {
             NodeValue::Scalar(value) => self.written(value, origin),
-            NodeValue::List(_) | NodeValue::Table(_) => {
-                Definition { template: Template::Value(Value::Array(Vec::new())), origin }
-            }
+            NodeValue::List(_) | NodeValue::Table(_) => Definition {
+                template: Template::Value(Value::Array(Vec::new())),
+                origin,
+            },
         }
     }
 
@@ -178,7 +209,10 @@ impl Builder<'_> {
 
     fn written(&mut self, value: &Value, origin: Origin) -> Definition {
         let Value::String(text) = value else {
-            return Definition { template: Template::Value(value.clone()), origin };
+            return Definition {
+                template: Template::Value(value.clone()),
+                origin,
+            };
         };
         let ids = &self.variable_ids;
         let template = Template::parse(text, |name| ids.get(name).copied());
@@ -189,7 +223,10 @@ impl Builder<'_> {
                     Mistake::Unknown(range, name) => {
                         let known = self.variable_ids.keys().map(String::as_str);
                         let help = did_you_mean(name, known, "variables");
-                        (range, Diagnostic::new(format!("unknown variable `{name}`")).help(help))
+                        (
+                            range,
+                            Diagnostic::new(format!("unknown variable `{name}`")).help(help),
+                        )
                     }
                     Mistake::Open(range) => {
                         let help = "write ${name}, or $${ for the plain characters";
@@ -201,7 +238,10 @@ impl Builder<'_> {
                 self.problems.push(diagnostic.clone());
                 first.get_or_insert(diagnostic);
             }
-            first.map_or_else(|| Template::Value(value.clone()), |first| Template::Broken(first.into()))
+            first.map_or_else(
+                || Template::Value(value.clone()),
+                |first| Template::Broken(first.into()),
+            )
         });
         Definition { template, origin }
     }
@@ -225,7 +265,11 @@ impl Builder<'_> {
                 continue;
             };
             let span = start + name.len() + 1..source.text.len();
-            let origin = Origin { source, span, command_line: true };
+            let origin = Origin {
+                source,
+                span,
+                command_line: true,
+            };
             variables[id.0].set = Some(self.written(&parse_value(text), origin));
         }
     }

@@ -1,5 +1,24 @@
 //! `pipeline.toml`: read, checked, and ready to be expanded into jobs.
 //!
+//! # What a file says
+//!
+//! - `[vars]`: variables, each a single value. `"${other}"` alone takes over the value of another with its type;
+//!   `"a-${other}"` makes text; `$${` stands for a plain `${`. A variable may hold an input (`"@stage"`, a path).
+//! - `[stage.NAME]`: `use` names the kind; the other keys are its parameters and inputs. An input is `"@stage"`,
+//!   `"@stage/sub/folder"` where that stage makes a folder, or a path: from the file's folder, or from the current
+//!   one where `--set` gave it. An optional input that is the empty text is left out.
+//! - `[table.NAME]`: `title`, `caption`, `reference` (`"FILE#ID"`, one or several), `cell` (`"@stage"`), `over`
+//!   (variable → values gathered in each cell), `rows` and `columns`. Every key of a row or column except `label`,
+//!   `cell`, `metric` and `reference` binds a variable. A `cell` or `metric` there takes precedence over the table's;
+//!   where row and column name different ones, the cell stays empty.
+//! - `[profile.NAME]`: `vars`, and `rows`, `columns` or `over` of `[profile.NAME.table.TABLE]`, in the place of the
+//!   file's; `extends` names a profile to begin with; one is the `default`.
+//!
+//! A variable is what its row or column says, else `over`, else `--set`, else the profile, else `[vars]`. Definitions
+//! are looked at only where they are read: whoever binds `m_corr = "${m}"` to a number no longer depends on `m`.
+//!
+//! # How it is read
+//!
 //! Reading has two steps. `raw` turns the text into tables whose every key and value knows where it stands, and
 //! knows nothing of what they mean. `build` makes of that a [`Pipeline`]: profile chosen, `--set` applied, names
 //! resolved to indices, templates parsed. Both collect problems instead of stopping at the first. What depends on
@@ -46,7 +65,10 @@ pub fn load(
     registry: &Registry,
 ) -> Result<Pipeline, Report> {
     let text = read(file)?;
-    let source = Arc::new(Source { name: file.display().to_string(), text });
+    let source = Arc::new(Source {
+        name: file.display().to_string(),
+        text,
+    });
     let mut problems = Vec::new();
     let raw = raw::read(&source, &mut problems);
     if raw.is_empty() {

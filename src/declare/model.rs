@@ -55,12 +55,16 @@ impl Pipeline {
 
     /// Returns name and signature of every stage, in order of declaration.
     pub fn stages(&self) -> impl Iterator<Item = (&str, &Signature)> {
-        self.stages.iter().map(|stage| (stage.name.text.as_str(), &stage.signature))
+        self.stages
+            .iter()
+            .map(|stage| (stage.name.text.as_str(), &stage.signature))
     }
 
     /// Returns name and title of every table, in order of declaration.
     pub fn tables(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.tables.iter().map(|table| (table.name.text.as_str(), table.title.as_str()))
+        self.tables
+            .iter()
+            .map(|table| (table.name.text.as_str(), table.title.as_str()))
     }
 
     /// Returns the names of all variables, in order of declaration.

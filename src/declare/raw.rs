@@ -110,7 +110,9 @@ pub(super) fn read(source: &Arc<Source>, problems: &mut Vec<Diagnostic>) -> RawF
             let span = error.span().unwrap_or(end..end);
             let message = error.message().trim_end().replace('\n', ", ");
             let message = format!("this is not TOML: {message}");
-            reader.problems.push(Diagnostic::new(message).at(source, span, ""));
+            reader
+                .problems
+                .push(Diagnostic::new(message).at(source, span, ""));
         }
         // What recovery makes of a broken file misleads: what it says of the rest is not worth a report.
         return RawFile::default();
@@ -119,7 +121,15 @@ pub(super) fn read(source: &Arc<Source>, problems: &mut Vec<Diagnostic>) -> RawF
 }
 
 const SECTIONS: [&str; 4] = ["vars", "stage", "table", "profile"];
-const TABLE_KEYS: [&str; 7] = ["title", "caption", "reference", "cell", "over", "rows", "columns"];
+const TABLE_KEYS: [&str; 7] = [
+    "title",
+    "caption",
+    "reference",
+    "cell",
+    "over",
+    "rows",
+    "columns",
+];
 const AXES: [&str; 3] = ["rows", "columns", "over"];
 const PROFILE_KEYS: [&str; 4] = ["default", "extends", "vars", "table"];
 
@@ -136,17 +146,17 @@ impl Reader<'_> {
                 "vars" => file.variables = self.table_of(&key, value),
                 "stage" => {
                     for (name, value) in self.named(&key, value) {
-                        file.stages.extend(self.stage(name, value));
+                        file.stages.push(self.stage(name, value));
                     }
                 }
                 "table" => {
                     for (name, value) in self.named(&key, value) {
-                        file.tables.extend(self.table(name, value, &TABLE_KEYS));
+                        file.tables.push(self.table(name, value, &TABLE_KEYS));
                     }
                 }
                 "profile" => {
                     for (name, value) in self.named(&key, value) {
-                        file.profiles.extend(self.profile(name, value));
+                        file.profiles.push(self.profile(name, value));
                     }
                 }
                 _ => self.unknown(&key, &SECTIONS, "a pipeline file has"),
@@ -155,24 +165,26 @@ impl Reader<'_> {
         file
     }
 
-    fn stage(&mut self, name: Word, value: &Spanned<DeValue<'_>>) -> Option<RawStage> {
-        let mut stage = RawStage { name: name.clone(), kind: None, fields: Vec::new() };
+    fn stage(&mut self, name: Word, value: &Spanned<DeValue<'_>>) -> RawStage {
+        let mut kind = None;
+        let mut fields = Vec::new();
+        let mut has_use = false;
         for (key, node) in self.table_of(&name, value) {
             if key.text == "use" {
-                stage.kind = self.text(&key, &node);
+                has_use = true;
+                kind = self.text(&key, &node);
             } else {
-                stage.fields.push((key, node));
+                fields.push((key, node));
             }
         }
-        if stage.kind.is_none() && !value.get_ref().as_table().is_some_and(|t| t.contains_key("use"))
-        {
+        if !has_use {
             self.problems.push(
                 Diagnostic::new(format!("stage `{}` has no `use`", name.text))
-                    .at(self.source, name.span, "")
+                    .at(self.source, name.span.clone(), "")
                     .help("name its kind: use = \"…\"; `pipe list` shows the kinds"),
             );
         }
-        Some(stage)
+        RawStage { name, kind, fields }
     }
 
     fn table(
@@ -180,16 +192,17 @@ impl Reader<'_> {
         name: Word,
         value: &Spanned<DeValue<'_>>,
         known: &'static [&'static str],
-    ) -> Option<RawTable> {
+    ) -> RawTable {
+        let entries = self.table_of(&name, value);
         let mut table = RawTable {
-            name: name.clone(),
+            name,
             title: None,
             caption: None,
             reference: Vec::new(),
             cell: None,
             axes: RawAxes::default(),
         };
-        for (key, node) in self.table_of(&name, value) {
+        for (key, node) in entries {
             match key.text.as_str() {
                 word if !known.contains(&word) => {
                     let about = if known.len() == AXES.len() {
@@ -208,43 +221,47 @@ impl Reader<'_> {
                 _ => table.axes.over = Some(self.over(&key, node)),
             }
         }
-        Some(table)
+        table
     }
 
-    fn profile(&mut self, name: Word, value: &Spanned<DeValue<'_>>) -> Option<RawProfile> {
+    fn profile(&mut self, name: Word, value: &Spanned<DeValue<'_>>) -> RawProfile {
+        let entries = self.named(&name, value);
         let mut profile = RawProfile {
-            name: name.clone(),
+            name,
             default: false,
             extends: None,
             variables: Vec::new(),
             tables: Vec::new(),
         };
-        for (key, value) in self.named(&name, value) {
+        for (key, value) in entries {
             match key.text.as_str() {
                 "default" => match value.get_ref().as_bool() {
                     Some(default) => profile.default = default,
                     None => self.expected(&key, value.span(), "true or false"),
                 },
                 "extends" => {
-                    profile.extends =
-                        self.node(value).and_then(|node| self.text(&key, &node));
+                    profile.extends = self.node(value).and_then(|node| self.text(&key, &node));
                 }
                 "vars" => profile.variables = self.table_of(&key, value),
                 "table" => {
                     for (name, value) in self.named(&key, value) {
-                        profile.tables.extend(self.table(name, value, &AXES));
+                        profile.tables.push(self.table(name, value, &AXES));
                     }
                 }
                 _ => self.unknown(&key, &PROFILE_KEYS, "a profile has"),
             }
         }
-        Some(profile)
+        profile
     }
 
     /// Reads `rows` or `columns`: a list of tables.
     fn lines(&mut self, key: &Word, node: Node) -> Vec<RawLine> {
         let NodeValue::List(items) = node.value else {
-            self.expected(key, node.span, "a list of tables: [{ label = \"…\", … }, …]");
+            self.expected(
+                key,
+                node.span,
+                "a list of tables: [{ label = \"…\", … }, …]",
+            );
             return Vec::new();
         };
         if items.is_empty() {
@@ -296,9 +313,10 @@ impl Reader<'_> {
 
     fn text(&mut self, key: &Word, node: &Node) -> Option<Word> {
         match &node.value {
-            NodeValue::Scalar(Value::String(text)) => {
-                Some(Word { text: text.clone(), span: node.span.clone() })
-            }
+            NodeValue::Scalar(Value::String(text)) => Some(Word {
+                text: text.clone(),
+                span: node.span.clone(),
+            }),
             _ => {
                 self.expected(key, node.span.clone(), "a text");
                 None
@@ -308,9 +326,10 @@ impl Reader<'_> {
 
     fn texts(&mut self, key: &Word, node: &Node) -> Vec<Word> {
         match &node.value {
-            NodeValue::List(items) => {
-                items.iter().filter_map(|item| self.text(key, item)).collect()
-            }
+            NodeValue::List(items) => items
+                .iter()
+                .filter_map(|item| self.text(key, item))
+                .collect(),
             _ => self.text(key, node).into_iter().collect(),
         }
     }
@@ -352,7 +371,8 @@ impl Reader<'_> {
             other => match scalar(other) {
                 Ok(value) => NodeValue::Scalar(value),
                 Err(message) => {
-                    self.problems.push(Diagnostic::new(message).at(self.source, span, ""));
+                    self.problems
+                        .push(Diagnostic::new(message).at(self.source, span, ""));
                     return None;
                 }
             },
@@ -361,9 +381,12 @@ impl Reader<'_> {
     }
 
     fn expected(&mut self, key: &Word, span: Range<usize>, what: &str) {
-        self.problems.push(
-            Diagnostic::new(format!("`{}` takes {what}", key.text)).at(self.source, span, ""),
-        );
+        self.problems
+            .push(Diagnostic::new(format!("`{}` takes {what}", key.text)).at(
+                self.source,
+                span,
+                "",
+            ));
     }
 
     fn unknown(&mut self, key: &Word, known: &'static [&'static str], about: &str) {
@@ -382,9 +405,15 @@ impl Reader<'_> {
 fn entries<'t, 'i>(
     table: &'t DeTable<'i>,
 ) -> impl Iterator<Item = (Word, &'t Spanned<DeValue<'i>>)> {
-    table
-        .iter()
-        .map(|(key, value)| (Word { text: key.get_ref().to_string(), span: key.span() }, value))
+    table.iter().map(|(key, value)| {
+        (
+            Word {
+                text: key.get_ref().to_string(),
+                span: key.span(),
+            },
+            value,
+        )
+    })
 }
 
 /// Returns a scalar as JSON, or why it cannot be a value.

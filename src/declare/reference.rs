@@ -17,6 +17,8 @@ use crate::errors::{Diagnostic, Source, did_you_mean};
 #[derive(Clone, Debug)]
 pub(crate) struct Reference {
     pub(crate) file: PathBuf,
+    /// The file as it was written, for messages.
+    pub(crate) written: String,
     pub(crate) id: String,
     pub(crate) span: Range<usize>,
 }
@@ -54,7 +56,9 @@ pub(super) fn check(
         let mut published = Vec::new();
         for reference in &table.references {
             let file = reference.file.as_path();
-            let text = files.entry(file).or_insert_with(|| fs::read_to_string(file));
+            let text = files
+                .entry(file)
+                .or_insert_with(|| fs::read_to_string(file));
             match find(text, reference) {
                 Ok(found) => published.push(found),
                 Err(problem) => {
@@ -70,7 +74,9 @@ pub(super) fn check(
         for reference in lines.filter_map(|line| line.reference.as_ref()) {
             if let Err((message, help)) = check_line(reference, &published) {
                 problems.push(
-                    Diagnostic::new(message).at(source, reference.span.clone(), "").help(help),
+                    Diagnostic::new(message)
+                        .at(source, reference.span.clone(), "")
+                        .help(help),
                 );
             }
         }
@@ -81,14 +87,14 @@ fn find(
     text: &Result<String, io::Error>,
     reference: &Reference,
 ) -> Result<PublishedTable, Diagnostic> {
-    let name = reference.file.display().to_string();
+    let name = reference.written.as_str();
     let text = text.as_ref().map_err(|error| {
-        Diagnostic::new(format!("cannot read {name}: {error}"))
-            .help("a reference is FILE#ID; a relative path starts at the folder of the pipeline file")
+        Diagnostic::new(format!("cannot read {name}: {error}")).help(
+            "a reference is FILE#ID; a relative path starts at the folder of the pipeline file",
+        )
     })?;
-    tabulate::reference::Reference::parse(text, &name, Some(&reference.id)).map_err(|error| {
-        Diagnostic::new(error.to_string()).maybe_help(error.remedy())
-    })?;
+    tabulate::reference::Reference::parse(text, name, Some(&reference.id))
+        .map_err(|error| Diagnostic::new(error.to_string()).maybe_help(error.remedy()))?;
     let tables = toml::from_str::<Published>(text)
         .map_err(|error| Diagnostic::new(format!("{name}: {}", error.message())))?
         .table;
@@ -101,7 +107,9 @@ fn check_line(
     published: &[PublishedTable],
 ) -> Result<(), (String, String)> {
     let columns = || {
-        published.iter().flat_map(|table| table.columns.iter().map(|column| column.key.as_str()))
+        published
+            .iter()
+            .flat_map(|table| table.columns.iter().map(|column| column.key.as_str()))
     };
     let known = |key: &str| match columns().any(|column| column == key) {
         true => Ok(()),
@@ -123,8 +131,12 @@ fn check_line(
                 .iter()
                 .flat_map(|table| &table.rows)
                 .filter_map(|row| {
-                    let pairs = keys.keys().map(|key| row.get(key).map(|v| format!("{key} = {v}")));
-                    pairs.collect::<Option<Vec<_>>>().map(|pairs| pairs.join(", "))
+                    let pairs = keys
+                        .keys()
+                        .map(|key| row.get(key).map(|v| format!("{key} = {v}")));
+                    pairs
+                        .collect::<Option<Vec<_>>>()
+                        .map(|pairs| pairs.join(", "))
                 })
                 .take(12)
                 .collect();
@@ -141,7 +153,8 @@ impl PublishedTable {
         self.rows.iter().any(|row| {
             keys.iter().all(|(key, wanted)| {
                 let percent = self.columns.iter().any(|c| c.key == *key && c.unit == "%");
-                row.get(key).is_some_and(|found| same(found, wanted, percent))
+                row.get(key)
+                    .is_some_and(|found| same(found, wanted, percent))
             })
         })
     }

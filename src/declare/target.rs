@@ -40,12 +40,15 @@ impl fmt::Display for Target {
 }
 
 /// Writes `[variable=value,…]`, and nothing where there are none. [`Pipeline::targets`] reads it back.
-pub(crate) fn written_bindings<'v>(
-    bindings: impl Iterator<Item = (&'v str, &'v Value)>,
-) -> String {
-    let pairs: Vec<_> =
-        bindings.map(|(name, value)| format!("{name}={}", written(value))).collect();
-    if pairs.is_empty() { String::new() } else { format!("[{}]", pairs.join(",")) }
+pub(crate) fn written_bindings<'v>(bindings: impl Iterator<Item = (&'v str, &'v Value)>) -> String {
+    let pairs: Vec<_> = bindings
+        .map(|(name, value)| format!("{name}={}", written(value)))
+        .collect();
+    if pairs.is_empty() {
+        String::new()
+    } else {
+        format!("[{}]", pairs.join(","))
+    }
 }
 
 /// Writes a value so that [`parse_value`] gives it back: text bare where that is safe, else quoted.
@@ -56,7 +59,11 @@ fn written(value: &Value) -> String {
                 && !text.contains([',', '[', ']', '"', '\'', '\n'])
                 && text.trim() == text
                 && parse_value(text) == *value;
-            if bare { text.clone() } else { value.to_string() }
+            if bare {
+                text.clone()
+            } else {
+                value.to_string()
+            }
         }
         other => other.to_string(),
     }
@@ -72,7 +79,10 @@ impl Pipeline {
         let mut targets = Vec::new();
         for text in texts {
             let text = text.as_ref();
-            let source = Arc::new(Source { name: "command line".into(), text: text.to_owned() });
+            let source = Arc::new(Source {
+                name: "command line".into(),
+                text: text.to_owned(),
+            });
             match self.target(&source) {
                 Ok(target) => targets.push(target),
                 Err(more) => problems.extend(more),
@@ -149,7 +159,10 @@ impl Pipeline {
             }
         }
         if problems.is_empty() {
-            Ok(Target::Stage { name: name.to_owned(), bindings })
+            Ok(Target::Stage {
+                name: name.to_owned(),
+                bindings,
+            })
         } else {
             Err(problems)
         }
@@ -162,7 +175,9 @@ impl Pipeline {
         known.extend(self.stages().map(|(name, _)| format!("stage:{name}")));
         let text = source.text.as_str();
         let name = text.split_once(':').map_or(text, |(_, name)| name);
-        let exact = known.iter().find(|known| known.split_once(':').is_some_and(|k| k.1 == name));
+        let exact = known
+            .iter()
+            .find(|known| known.split_once(':').is_some_and(|k| k.1 == name));
         let help = match exact {
             Some(exact) => format!("did you mean `{exact}`?"),
             None => match crate::errors::nearest(text, known.iter().map(String::as_str)) {
@@ -198,4 +213,46 @@ fn split(text: &str) -> Vec<(usize, &str)> {
         }
     }
     pieces
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::fakes::{PIPELINE, load};
+
+    fn value() -> impl Strategy<Value = Value> {
+        prop_oneof![
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            (-1e300..1e300f64).prop_map(Value::from),
+            "[a-z0-9./_-]{0,8}".prop_map(Value::from),
+            "\\PC{0,8}".prop_map(Value::from),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn a_target_is_read_back_as_it_is_written(text in value(), m in value()) {
+            let pipeline = load(PIPELINE, None, &[]).unwrap();
+            let target = Target::Stage {
+                name: "train".into(),
+                bindings: vec![("text".into(), text), ("m".into(), m)],
+            };
+            prop_assert_eq!(pipeline.targets(&[target.to_string()]).unwrap(), [target]);
+        }
+    }
+
+    #[test]
+    fn a_forgotten_prefix_is_guessed() {
+        let pipeline = load(PIPELINE, None, &[]).unwrap();
+        let report = pipeline.targets(&["rates"]).unwrap_err();
+        assert_eq!(
+            report.diagnostics()[0].help.as_deref(),
+            Some("did you mean `table:rates`?")
+        );
+    }
 }

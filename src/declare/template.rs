@@ -108,7 +108,10 @@ mod tests {
                 Part::Literal(".".into()),
             ]))
         );
-        assert_eq!(parse("plain $ text"), Some(Template::Value(Value::from("plain $ text"))));
+        assert_eq!(
+            parse("plain $ text"),
+            Some(Template::Value(Value::from("plain $ text")))
+        );
         assert_eq!(parse("$${m}"), Some(Template::Value(Value::from("${m}"))));
         assert_eq!(parse("${n}"), None);
         assert_eq!(parse("${m"), None);

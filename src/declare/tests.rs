@@ -26,7 +26,11 @@ fn keys(text: &str) -> BTreeMap<String, String> {
             version: job.version,
             numerics: job.numeric.then(|| "cpu-f32/1".to_owned()),
             params: job.params.clone(),
-            inputs: job.inputs.iter().map(|(name, source)| (name.clone(), digest(source))).collect(),
+            inputs: job
+                .inputs
+                .iter()
+                .map(|(name, source)| (name.clone(), digest(source)))
+                .collect(),
         };
         keys.push(parts.key().to_hex());
         by_label.insert(job.label.clone(), parts.key().to_hex());
@@ -50,10 +54,16 @@ fn spelled(order: &[usize], comment: &str, blanks: usize, number: usize, header:
     ];
     let mut stage = String::from("[stage.train]\n");
     for &place in order {
-        stage.push_str(&format!("{}{} # {comment}\n", "\n".repeat(blanks), lines[place]));
+        stage.push_str(&format!(
+            "{}{} # {comment}\n",
+            "\n".repeat(blanks),
+            lines[place]
+        ));
     }
     if header {
-        stage.push_str(&format!("[stage.train.masking] # {comment}\ncorrupt = {corrupt}\n"));
+        stage.push_str(&format!(
+            "[stage.train.masking] # {comment}\ncorrupt = {corrupt}\n"
+        ));
         stage.push_str("predict = \"${m_pred}\"\n");
     }
     let from = PIPELINE.find("[stage.train]").unwrap();
@@ -119,6 +129,7 @@ fn all_mistakes_of_a_file_are_told_at_once() {
         problems(&text),
         [
             "unknown variable `mm`",
+            "stages need each other in a cycle: corpus → train → corpus",
             "`source` of stage `corpus` takes a folder, but `@train` makes an encoder",
             "`steps` is missing",
             "unknown key `stepz`",
@@ -137,27 +148,44 @@ fn cycles_are_shown_whole() {
         [stage.b]\nuse = \"loop\"\nfrom = \"@c\"
         [stage.c]\nuse = \"loop\"\nfrom = \"@a\"
         [stage.d]\nuse = \"loop\"\nfrom = \"@c\"";
-    assert_eq!(problems(stages), ["stages need each other in a cycle: a → b → c → a"]);
+    assert_eq!(
+        problems(stages),
+        ["stages need each other in a cycle: a → b → c → a"]
+    );
     let itself = "[stage.a]\nuse = \"loop\"\nfrom = \"@a\"";
-    assert_eq!(problems(itself), ["stages need each other in a cycle: a → a"]);
+    assert_eq!(
+        problems(itself),
+        ["stages need each other in a cycle: a → a"]
+    );
     let variables = "[vars]\nx = \"${y}\"\ny = \"-${z}\"\nz = \"${x}\"\n";
-    assert_eq!(problems(variables), ["variables refer to each other in a cycle: x → y → z → x"]);
+    assert_eq!(
+        problems(variables),
+        ["variables refer to each other in a cycle: x → y → z → x"]
+    );
 }
 
 #[test]
 fn a_line_may_close_a_cycle_that_the_file_leaves_open() {
     let text = PIPELINE.replace("m = 0.15", "m = \"${m_corr}\"");
-    assert_eq!(problems(&text), ["variables refer to each other in a cycle: m → m_corr → m"]);
+    assert_eq!(
+        problems(&text),
+        ["variables refer to each other in a cycle: m → m_corr → m"]
+    );
     let text = PIPELINE.replace("{ label = \"15 %\", m = 0.15 }", "{ text = \"@tune\" }");
     assert_eq!(
         problems(&text),
-        ["`source` of stage `corpus` takes a folder, but `@tune` makes scores"]
+        [
+            "stages need each other in a cycle: corpus → tune → train → corpus",
+            "`source` of stage `corpus` takes a folder, but `@tune` makes scores",
+        ]
     );
 }
 
 #[test]
 fn names_of_the_command_line_are_checked_too() {
-    let report = load(PIPELINE, Some("lage"), &[("m_cor", "0.2"), ("m_pred", "2")]).err().unwrap();
+    let report = load(PIPELINE, Some("lage"), &[("m_cor", "0.2"), ("m_pred", "2")])
+        .err()
+        .unwrap();
     assert_eq!(
         messages(&report),
         [
@@ -167,7 +195,9 @@ fn names_of_the_command_line_are_checked_too() {
         ]
     );
     let pipeline = load(PIPELINE, None, &[]).unwrap();
-    let report = pipeline.targets(&["rates", "table:rate", "stage:trian[m_cor=1]", "all"]).unwrap_err();
+    let report = pipeline
+        .targets(&["rates", "table:rate", "stage:trian[m_cor=1]", "all"])
+        .unwrap_err();
     assert_eq!(
         messages(&report),
         [
@@ -207,17 +237,31 @@ fn references_are_checked_before_anything_runs() {
     std::fs::write(folder.path().join("paper.toml"), published).unwrap();
     let with = |reference: &str, row: &str, column: &str| {
         let text = PIPELINE
-            .replace("title = \"Masking rate\"", &format!("reference = \"{reference}\""))
+            .replace(
+                "title = \"Masking rate\"",
+                &format!("reference = \"{reference}\""),
+            )
             .replace("m = 0.15 }", &format!("m = 0.15, reference = {row} }}"))
-            .replace("task = \"mnli\" },\n", &format!("task = \"mnli\", reference = {column} }},\n"));
+            .replace(
+                "task = \"mnli\" },\n",
+                &format!("task = \"mnli\", reference = {column} }},\n"),
+            );
         let loaded = crate::fakes::load_in(folder.path(), &text, None, &[]);
         loaded.err().map(|report| report.diagnostics().len())
     };
     assert_eq!(with("paper.toml#rates", "{ m = 15 }", "\"mnli\""), None);
-    assert_eq!(with("paper.toml#rates", "{ m = 0.15 }", "\"mnli\""), None, "a share is a percentage");
+    assert_eq!(
+        with("paper.toml#rates", "{ m = 0.15 }", "\"mnli\""),
+        None,
+        "a share is a percentage"
+    );
     assert_eq!(with("paper.toml#rates", "{ m = 17 }", "\"mnil\""), Some(2));
     assert_eq!(with("paper.toml#rate", "{ m = 15 }", "\"mnli\""), Some(1));
     assert_eq!(with("papers.toml#rates", "{ m = 15 }", "\"mnli\""), Some(1));
-    assert_eq!(with("paper.toml", "{ m = 15 }", "\"mnli\""), Some(1), "what is no reference counts once");
+    assert_eq!(
+        with("paper.toml", "{ m = 15 }", "\"mnli\""),
+        Some(1),
+        "what is no reference counts once"
+    );
     assert_eq!(with("paper.toml#rates", "15", "{ m = 1 }"), Some(2));
 }

@@ -51,16 +51,27 @@ pub struct Diagnostic {
 impl Diagnostic {
     /// A problem without a place: `message` is a lowercase fragment without a full stop.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), source: None, labels: Vec::new(), help: None }
+        Self {
+            message: message.into(),
+            source: None,
+            labels: Vec::new(),
+            help: None,
+        }
     }
 
     /// Places the problem; the first place given is the one where the caret matters.
     #[must_use]
     pub fn at(mut self, source: &Arc<Source>, span: Range<usize>, text: impl Into<String>) -> Self {
-        let same = self.source.as_ref().is_none_or(|present| Arc::ptr_eq(present, source));
+        let same = self
+            .source
+            .as_ref()
+            .is_none_or(|present| Arc::ptr_eq(present, source));
         if same {
             self.source = Some(Arc::clone(source));
-            self.labels.push(Label { span: (span.start, span.end), text: text.into() });
+            self.labels.push(Label {
+                span: (span.start, span.end),
+                text: text.into(),
+            });
         }
         self
     }
@@ -99,7 +110,10 @@ impl Diagnostic {
             }
         }
         if let Some(help) = other.help
-            && !self.help.as_ref().is_some_and(|present| present.contains(&help))
+            && !self
+                .help
+                .as_ref()
+                .is_some_and(|present| present.contains(&help))
         {
             *self = std::mem::replace(self, Self::new("")).help(help);
         }
@@ -123,12 +137,20 @@ impl Report {
     /// # Errors
     /// When `diagnostics` is not empty.
     pub fn unless_empty(diagnostics: Vec<Diagnostic>) -> Result<(), Self> {
-        if diagnostics.is_empty() { Ok(()) } else { Err(Self::of(diagnostics)) }
+        if diagnostics.is_empty() {
+            Ok(())
+        } else {
+            Err(Self::of(diagnostics))
+        }
     }
 
     /// A report of these problems, of which there is at least one.
     pub(crate) fn of(mut diagnostics: Vec<Diagnostic>) -> Self {
-        diagnostics.sort_by(|a, b| a.place().cmp(&b.place()).then_with(|| a.labels.cmp(&b.labels)));
+        diagnostics.sort_by(|a, b| {
+            a.place()
+                .cmp(&b.place())
+                .then_with(|| a.labels.cmp(&b.labels))
+        });
         let mut merged: Vec<Diagnostic> = Vec::with_capacity(diagnostics.len());
         for diagnostic in diagnostics {
             match merged.last_mut() {
@@ -136,7 +158,9 @@ impl Report {
                 _ => merged.push(diagnostic),
             }
         }
-        Self { diagnostics: merged }
+        Self {
+            diagnostics: merged,
+        }
     }
 
     /// Returns the problems, sorted by place.
@@ -152,7 +176,9 @@ impl Report {
 
 impl From<Diagnostic> for Report {
     fn from(diagnostic: Diagnostic) -> Self {
-        Self { diagnostics: vec![diagnostic] }
+        Self {
+            diagnostics: vec![diagnostic],
+        }
     }
 }
 

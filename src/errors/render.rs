@@ -16,18 +16,25 @@ const WIDTH: usize = 100;
 pub(super) fn render(diagnostics: &[Diagnostic], styled: bool) -> String {
     let theme = GraphicalTheme {
         characters: ThemeCharacters::unicode(),
-        styles: if styled { ThemeStyles::ansi() } else { ThemeStyles::none() },
+        styles: if styled {
+            ThemeStyles::ansi()
+        } else {
+            ThemeStyles::none()
+        },
     };
     let handler = GraphicalReportHandler::new_themed(theme)
         .with_width(WIDTH)
         .with_links(false)
-        .with_context_lines(0)
+        .with_context_lines(1)
         .without_syntax_highlighting();
     let mut text = String::new();
     for diagnostic in diagnostics {
         let drawn = Drawn {
             diagnostic,
-            source: diagnostic.source.as_ref().map(|source| Named(Arc::clone(source))),
+            source: diagnostic
+                .source
+                .as_ref()
+                .map(|source| Named(Arc::clone(source))),
         };
         let before = text.len();
         if handler.render_report(&mut text, &drawn).is_err() {
@@ -48,29 +55,39 @@ struct Drawn<'a> {
 /// A source that shares its text instead of copying it.
 struct Named(Arc<Source>);
 
+/// Asked for context, gives the marked lines whole and nothing around them; else the marked bytes. miette's own reading
+/// of strings counts lines so that distant labels end up in one snippet with all that lies between.
 impl SourceCode for Named {
     fn read_span<'a>(
         &'a self,
         span: &SourceSpan,
         before: usize,
-        after: usize,
+        _after: usize,
     ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
-        // Without context miette would show the marked bytes alone: show their lines, whole.
-        let text = &self.0.text;
+        let text = self.0.text.as_str();
         let (start, end) = (span.offset(), span.offset() + span.len());
         let (Some(ahead), Some(behind)) = (text.get(..start), text.get(end..)) else {
             return Err(MietteError::OutOfBounds);
         };
-        let start = ahead.rfind('\n').map_or(0, |newline| newline + 1);
-        let end = end + behind.find('\n').unwrap_or(behind.len());
-        let inner = text.read_span(&(start, end - start).into(), before, after)?;
+        let line = ahead.matches('\n').count();
+        let line_start = ahead.rfind('\n').map_or(0, |newline| newline + 1);
+        let (start, end, column) = if before == 0 {
+            (start, end, ahead[line_start..].chars().count())
+        } else {
+            (
+                line_start,
+                end + behind.find('\n').unwrap_or(behind.len()),
+                0,
+            )
+        };
+        let data = &text[start..end];
         Ok(Box::new(MietteSpanContents::new_named(
             self.0.name.clone(),
-            inner.data(),
-            *inner.span(),
-            inner.line(),
-            inner.column(),
-            inner.line_count(),
+            data.as_bytes(),
+            (start, end - start).into(),
+            line,
+            column,
+            1 + data.matches('\n').count(),
         )))
     }
 }
@@ -91,7 +108,10 @@ impl std::error::Error for Drawn<'_> {}
 
 impl miette::Diagnostic for Drawn<'_> {
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        self.diagnostic.help.as_ref().map(|help| Box::new(help) as Box<dyn fmt::Display>)
+        self.diagnostic
+            .help
+            .as_ref()
+            .map(|help| Box::new(help) as Box<dyn fmt::Display>)
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
@@ -99,17 +119,16 @@ impl miette::Diagnostic for Drawn<'_> {
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
-        let mut labels: Vec<_> = self.diagnostic.labels.iter().enumerate().collect();
-        // miette splits distant labels into snippets of their own only if they come in order.
-        labels.sort_by_key(|(_, label)| label.span);
-        Some(Box::new(labels.into_iter().map(|(place, label)| {
-            let (start, end) = label.span;
-            let text = (!label.text.is_empty()).then(|| label.text.clone());
-            if place == 0 {
-                LabeledSpan::new_primary_with_span(text, (start, end - start))
-            } else {
-                LabeledSpan::new_with_span(text, (start, end - start))
-            }
-        })))
+        Some(Box::new(self.diagnostic.labels.iter().enumerate().map(
+            |(place, label)| {
+                let (start, end) = label.span;
+                let text = (!label.text.is_empty()).then(|| label.text.clone());
+                if place == 0 {
+                    LabeledSpan::new_primary_with_span(text, (start, end - start))
+                } else {
+                    LabeledSpan::new_with_span(text, (start, end - start))
+                }
+            },
+        )))
     }
 }

@@ -1,5 +1,6 @@
 //! Why a job has no result.
 
+use std::any::Any;
 use std::path::PathBuf;
 
 use contract::StageError;
@@ -51,6 +52,18 @@ impl Failure {
             FailureKind::Interrupted,
             StageError::Interrupted.to_string(),
         )
+    }
+
+    /// A mistake in the program itself.
+    pub(super) fn panicked(panic: &(dyn Any + Send)) -> Self {
+        let text = panic.downcast_ref::<&str>().copied();
+        let text = text
+            .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+            .unwrap_or("no message");
+        let mut failure = Self::new(FailureKind::Failed, format!("internal error: {text}"));
+        failure.remedy =
+            Some("a mistake in the program: please report it with what stands above".into());
+        failure
     }
 
     pub(super) fn with_log(mut self, log: PathBuf) -> Self {

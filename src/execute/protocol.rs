@@ -79,10 +79,14 @@ impl From<&StageError> for ErrorReport {
             StageError::Interrupted => ErrorKind::Interrupted,
             StageError::Failed(_) => ErrorKind::Failed,
         };
+        let remedy = match kind {
+            ErrorKind::Full => Some(crate::store::ROOM.into()),
+            _ => error.remedy(),
+        };
         Self {
             kind,
             message: error.to_string(),
-            remedy: error.remedy(),
+            remedy,
         }
     }
 }

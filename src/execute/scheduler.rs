@@ -8,6 +8,7 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Seek, SeekFrom};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -273,7 +274,8 @@ impl<'scope, 'env> Run<'scope, 'env> {
         });
         self.scope.spawn(move || {
             let waits = || drop(sender.send(Message::Waits(index)));
-            let result = attempt.run(&control, waits);
+            let result = catch_unwind(AssertUnwindSafe(|| attempt.run(&control, waits)))
+                .unwrap_or_else(|panic| Err(Failure::panicked(panic.as_ref())));
             // Nobody listens any more only when the whole run has panicked.
             let _ = sender.send(Message::Ended(index, result));
         });

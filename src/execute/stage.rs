@@ -1,6 +1,5 @@
 //! The child's side: runs the one job of a work folder.
 
-use std::any::Any;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::fd::AsFd;
@@ -16,6 +15,7 @@ use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
 use rustix::time::{ClockId, clock_gettime};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
+use super::Failure;
 use super::protocol::{ErrorKind, ErrorReport, JobFile, Outcome, Usage};
 use crate::registry::Registry;
 use crate::store::Worked;
@@ -105,11 +105,16 @@ impl Prepared {
                 })
             }
             Ok(Err(error)) => Outcome::Error(ErrorReport::from(&error)),
-            Err(panic) => Outcome::Error(ErrorReport {
-                kind: ErrorKind::Panic,
-                message: format!("internal error: {}", panic_message(panic.as_ref())),
-                remedy: Some("a mistake in the program: please report it with the log".into()),
-            }),
+            Err(panic) => {
+                let Failure {
+                    message, remedy, ..
+                } = Failure::panicked(panic.as_ref());
+                Outcome::Error(ErrorReport {
+                    kind: ErrorKind::Panic,
+                    message,
+                    remedy,
+                })
+            }
         };
         // On a full disk this cannot be written: the coordinator then goes by what is printed.
         if let Ok(text) = serde_json::to_vec_pretty(&outcome) {
@@ -242,11 +247,4 @@ fn peak_memory() -> u64 {
             .ok()
     });
     kilobytes.unwrap_or_default() * 1024
-}
-
-fn panic_message(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("the stage panicked")
-        .to_owned()
 }

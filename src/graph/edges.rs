@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 use contract::{ArtifactType, Default, Field};
 
-use super::environment::{Environment, Evaluated, Reads};
+use super::environment::{Environment, Reads};
 use super::parameters::trace;
-use crate::declare::{Definition, ItemValue, Origin, Pipeline, StageDeclaration, StageId};
+use crate::declare::{ItemValue, Origin, Pipeline, StageDeclaration, StageId};
 use crate::errors::{Diagnostic, did_you_mean, nearest};
 
 /// Where an input leads.
@@ -15,7 +15,12 @@ pub(super) enum Edge {
     /// It was not given and need not be.
     Absent,
     /// To another stage's artifact.
-    Stage { stage: StageId, subfolder: Option<String> },
+    Stage {
+        stage: StageId,
+        subfolder: Option<String>,
+    },
+    /// To a stage that makes something else, as has been told: good for finding cycles.
+    Wrong(StageId),
     /// To files.
     Path(PathBuf),
 }
@@ -31,7 +36,11 @@ pub(super) struct Edges<'p> {
 
 impl<'p> Edges<'p> {
     pub(super) fn new(pipeline: &'p Pipeline, check_paths: bool) -> Self {
-        Self { pipeline, check_paths, existing: BTreeSet::new() }
+        Self {
+            pipeline,
+            check_paths,
+            existing: BTreeSet::new(),
+        }
     }
 
     /// Finds where the input `field` of `stage` leads; `None` where that is wrong and `problems` says so.
@@ -73,6 +82,7 @@ impl<'p> Edges<'p> {
                 return None;
             }
         };
+        let mut wrong = None;
         let result = match evaluated.value.as_str() {
             None => {
                 let message = format!("expected an input, found {}", evaluated.value);
@@ -82,73 +92,79 @@ impl<'p> Edges<'p> {
             Some("") if field.default == Default::Absent => Ok(Edge::Absent),
             Some("") => Err(Diagnostic::new(format!("`{}` is empty", field.name)).help(takes)),
             Some(text) => match text.strip_prefix('@') {
-                Some(reference) => match self.stage(reference, field, expected, stage) {
-                    Some(result) => result,
-                    None => return None,
-                },
+                Some(reference) => {
+                    let (name, subfolder) = match reference.split_once('/') {
+                        Some((name, subfolder)) => (name, Some(subfolder)),
+                        None => (reference, None),
+                    };
+                    match self.pipeline.stage_ids.get(name) {
+                        // Of an unknown kind, which has been told.
+                        Some(None) => return None,
+                        Some(Some(id)) => self.stage(*id, subfolder, expected).map_err(|why| {
+                            wrong = Some(*id);
+                            why.unwrap_or_else(|| self.mismatch(&what, expected, *id))
+                        }),
+                        None => Err(self.unknown(name)),
+                    }
+                }
                 None => self.path(text, evaluated.origin),
             },
         };
-        self.place(result, &evaluated, definition, &what, problems)
-    }
-
-    fn place(
-        &self,
-        result: Result<Edge, Diagnostic>,
-        evaluated: &Evaluated<'p>,
-        definition: &'p Definition,
-        what: &str,
-        problems: &mut Vec<Diagnostic>,
-    ) -> Option<Edge> {
         result
             .map_err(|problem| {
-                problems.push(trace(problem, evaluated.origin, &definition.origin, what));
+                problems.push(trace(problem, evaluated.origin, &definition.origin, &what));
             })
             .ok()
+            .or(wrong.map(Edge::Wrong))
     }
 
-    /// Resolves `stage/sub/folder`; `None` where the stage is known to be broken.
+    fn unknown(&self, name: &str) -> Diagnostic {
+        let known = self.pipeline.stage_ids.keys().map(String::as_str);
+        let help = did_you_mean(name, known, "stages");
+        Diagnostic::new(format!("unknown stage `{name}`")).help(help)
+    }
+
+    fn mismatch(&self, what: &str, expected: ArtifactType, maker: StageId) -> Diagnostic {
+        let maker = self.pipeline.stage(maker);
+        let (name, output) = (&maker.name.text, maker.signature.output);
+        let message = format!(
+            "{what} takes {}, but `@{name}` makes {}",
+            a(expected),
+            a(output)
+        );
+        Diagnostic::new(message).maybe_help(self.makers(expected))
+    }
+
+    /// Resolves `@stage/sub/folder`. Fails with `None` where the types differ.
     fn stage(
         &self,
-        reference: &str,
-        field: &Field,
+        id: StageId,
+        subfolder: Option<&str>,
         expected: ArtifactType,
-        user: &StageDeclaration,
-    ) -> Option<Result<Edge, Diagnostic>> {
-        let (name, subfolder) = match reference.split_once('/') {
-            Some((name, subfolder)) => (name, Some(subfolder)),
-            None => (reference, None),
-        };
-        let Some(declared) = self.pipeline.stage_ids.get(name) else {
-            let known = self.pipeline.stage_ids.keys().map(String::as_str);
-            let help = did_you_mean(name, known, "stages");
-            return Some(Err(Diagnostic::new(format!("unknown stage `{name}`")).help(help)));
-        };
-        let id = (*declared)?;
-        let output = self.pipeline.stage(id).signature.output;
+    ) -> Result<Edge, Option<Diagnostic>> {
+        let declaration = self.pipeline.stage(id);
+        let (name, output) = (&declaration.name.text, declaration.signature.output);
         if output != expected {
-            let message = format!(
-                "`{}` of stage `{}` takes {}, but `@{name}` makes {}",
-                field.name,
-                user.name.text,
-                a(expected),
-                a(output)
-            );
-            return Some(Err(Diagnostic::new(message).maybe_help(self.makers(expected))));
+            return Err(None);
         }
-        Some(match subfolder {
-            None => Ok(Edge::Stage { stage: id, subfolder: None }),
-            Some(_) if output != ArtifactType::Folder => Err(Diagnostic::new(format!(
-                "`@{name}` makes {}: only a folder has folders to name",
-                a(output)
-            ))
-            .help(format!("write \"@{name}\""))),
-            Some(path) if path.split('/').any(|step| matches!(step, "" | "." | "..")) => {
-                Err(Diagnostic::new(format!("`{path}` is no folder inside an artifact"))
-                    .help("write \"@stage/sub/folder\""))
+        let problem = match subfolder {
+            Some(_) if output != ArtifactType::Folder => {
+                let made = a(output);
+                let message = format!("`@{name}` makes {made}: only a folder has folders to name");
+                Diagnostic::new(message).help(format!("write \"@{name}\""))
             }
-            Some(path) => Ok(Edge::Stage { stage: id, subfolder: Some(path.to_owned()) }),
-        })
+            Some(path) if path.split('/').any(|step| matches!(step, "" | "." | "..")) => {
+                Diagnostic::new(format!("`{path}` is no folder inside an artifact"))
+                    .help("write \"@stage/sub/folder\"")
+            }
+            subfolder => {
+                return Ok(Edge::Stage {
+                    stage: id,
+                    subfolder: subfolder.map(str::to_owned),
+                });
+            }
+        };
+        Err(Some(problem))
     }
 
     /// Says which stages make what is needed.
@@ -160,7 +176,8 @@ impl<'p> Edges<'p> {
             .filter(|stage| stage.signature.output == expected)
             .map(|stage| format!("@{}", stage.name.text))
             .collect();
-        (!makers.is_empty()).then(|| format!("stages that make {}: {}", a(expected), makers.join(", ")))
+        (!makers.is_empty())
+            .then(|| format!("stages that make {}: {}", a(expected), makers.join(", ")))
     }
 
     fn path(&mut self, text: &str, origin: &Origin) -> Result<Edge, Diagnostic> {

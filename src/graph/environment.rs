@@ -30,14 +30,28 @@ pub(super) struct Evaluated<'p> {
 impl<'p> Environment<'p> {
     /// The profile's values, with `--set` applied.
     pub(super) fn base(pipeline: &'p Pipeline) -> Self {
-        let definitions = pipeline.variables.iter().map(|variable| variable.base()).collect();
-        Self { pipeline, definitions }
+        let definitions = pipeline
+            .variables
+            .iter()
+            .map(|variable| variable.base())
+            .collect();
+        Self {
+            pipeline,
+            definitions,
+        }
     }
 
     /// The profile's values alone.
     pub(super) fn profile(pipeline: &'p Pipeline) -> Self {
-        let definitions = pipeline.variables.iter().map(|variable| &variable.profile).collect();
-        Self { pipeline, definitions }
+        let definitions = pipeline
+            .variables
+            .iter()
+            .map(|variable| &variable.profile)
+            .collect();
+        Self {
+            pipeline,
+            definitions,
+        }
     }
 
     /// Binds variables, over what they were.
@@ -112,7 +126,10 @@ impl<'p> Environment<'p> {
     ) -> Result<Evaluated<'p>, Diagnostic> {
         let parts = match &definition.template {
             Template::Value(value) => {
-                return Ok(Evaluated { value: Cow::Borrowed(value), origin: &definition.origin });
+                return Ok(Evaluated {
+                    value: Cow::Borrowed(value),
+                    origin: &definition.origin,
+                });
             }
             Template::Variable(variable) => return self.read(*variable, reads, path),
             Template::Text(parts) => parts,
@@ -122,20 +139,27 @@ impl<'p> Environment<'p> {
         for part in parts {
             match part {
                 Part::Literal(literal) => text.push_str(literal),
-                Part::Variable(variable) => match self.read(*variable, reads, path)?.value.as_ref() {
+                Part::Variable(variable) => match self.read(*variable, reads, path)?.value.as_ref()
+                {
                     Value::String(value) => text.push_str(value),
                     value => text.push_str(&value.to_string()),
                 },
             }
         }
-        Ok(Evaluated { value: Cow::Owned(Value::from(text)), origin: &definition.origin })
+        Ok(Evaluated {
+            value: Cow::Owned(Value::from(text)),
+            origin: &definition.origin,
+        })
     }
 
     fn cycle(&self, path: &[VariableId]) -> Diagnostic {
         let path = from_smallest(path);
         let name = |id: &VariableId| self.pipeline.variable(*id).name.as_str();
         let names: Vec<_> = path.iter().chain(path.first()).map(name).collect();
-        let message = format!("variables refer to each other in a cycle: {}", names.join(" → "));
+        let message = format!(
+            "variables refer to each other in a cycle: {}",
+            names.join(" → ")
+        );
         let mut problem = Diagnostic::new(message).help("give one of them a plain value");
         for id in &path {
             let origin = &self.definitions[id.0].origin;
@@ -148,6 +172,12 @@ impl<'p> Environment<'p> {
 
 /// Turns a cycle so that it begins at its smallest member: found twice, it reads the same.
 pub(super) fn from_smallest<T: Copy + Ord>(cycle: &[T]) -> Vec<T> {
-    let start = (0..cycle.len()).min_by_key(|&place| cycle[place]).unwrap_or(0);
-    cycle[start..].iter().chain(&cycle[..start]).copied().collect()
+    let start = (0..cycle.len())
+        .min_by_key(|&place| cycle[place])
+        .unwrap_or(0);
+    cycle[start..]
+        .iter()
+        .chain(&cycle[..start])
+        .copied()
+        .collect()
 }

@@ -104,7 +104,9 @@ impl<'p> Expander<'p> {
         open[stage.0] = true;
         let mut stack = vec![Frame::new(stage)];
         loop {
-            let Some(frame) = stack.last_mut() else { return Err(Broken) };
+            let Some(frame) = stack.last_mut() else {
+                return Err(Broken);
+            };
             let declaration = self.pipeline.stage(frame.stage);
             let Some(field) = declaration.signature.fields.get(frame.next) else {
                 let frame = stack.pop().unwrap_or_else(|| Frame::new(stage));
@@ -117,7 +119,9 @@ impl<'p> Expander<'p> {
                 continue;
             };
             frame.next += 1;
-            let FieldType::Input(expected) = field.takes else { continue };
+            let FieldType::Input(expected) = field.takes else {
+                continue;
+            };
             let edge = self.edges.resolve(
                 declaration,
                 field,
@@ -126,26 +130,35 @@ impl<'p> Expander<'p> {
                 &mut frame.reads,
                 &mut self.problems,
             );
-            match edge {
-                None => frame.broken = true,
-                Some(Edge::Absent) => {}
+            let (input, subfolder) = match edge {
+                None => {
+                    frame.broken = true;
+                    continue;
+                }
+                Some(Edge::Absent) => continue,
                 Some(Edge::Path(path)) => {
-                    frame.inputs.insert(field.name.to_owned(), InputSource::Path(path));
+                    frame
+                        .inputs
+                        .insert(field.name.to_owned(), InputSource::Path(path));
+                    continue;
                 }
-                Some(Edge::Stage { stage: input, subfolder }) => {
-                    frame.subfolder = subfolder;
-                    if let Some((outcome, reads)) = self.recall(input, environment) {
-                        self.take(frame, outcome, &reads);
-                    } else if open[input.0] {
-                        frame.broken = true;
-                        let from = stack.iter().position(|f| f.stage == input).unwrap_or(0);
-                        let cycle: Vec<_> = stack[from..].iter().map(|f| f.stage).collect();
-                        self.problems.push(self.cycle(&cycle));
-                    } else {
-                        open[input.0] = true;
-                        stack.push(Frame::new(input));
-                    }
+                Some(Edge::Wrong(input)) => {
+                    frame.broken = true;
+                    (input, None)
                 }
+                Some(Edge::Stage { stage, subfolder }) => (stage, subfolder),
+            };
+            frame.subfolder = subfolder;
+            if let Some((outcome, reads)) = self.recall(input, environment) {
+                self.take(frame, outcome, &reads);
+            } else if open[input.0] {
+                frame.broken = true;
+                let from = stack.iter().position(|f| f.stage == input).unwrap_or(0);
+                let cycle: Vec<_> = stack[from..].iter().map(|f| f.stage).collect();
+                self.problems.push(self.cycle(&cycle));
+            } else {
+                open[input.0] = true;
+                stack.push(Frame::new(input));
             }
         }
     }
@@ -158,7 +171,8 @@ impl<'p> Expander<'p> {
         match outcome {
             Ok(job) => {
                 let name = declaration.signature.fields[user.next - 1].name.to_owned();
-                user.inputs.insert(name, InputSource::Job { job, subfolder });
+                user.inputs
+                    .insert(name, InputSource::Job { job, subfolder });
             }
             Err(Broken) => user.broken = true,
         }
@@ -207,7 +221,10 @@ impl<'p> Expander<'p> {
         let inputs = identity.2.clone();
         let declaration = self.pipeline.stage(stage);
         let signature = &declaration.signature;
-        let trace = label::Trace { environment: Rc::clone(environment), reads: Rc::clone(reads) };
+        let trace = label::Trace {
+            environment: Rc::clone(environment),
+            reads: Rc::clone(reads),
+        };
         let node = self.graph.add_node(Job {
             stage: declaration.name.text.clone(),
             kind: signature.kind,
@@ -235,7 +252,9 @@ impl<'p> Expander<'p> {
         environment: &Environment<'p>,
     ) -> Option<(Result<JobIndex, Broken>, Rc<Reads>)> {
         self.known[stage.0].iter().find_map(|known| {
-            let outcome = known.outcomes.get(&definitions(environment, &known.reads))?;
+            let outcome = known
+                .outcomes
+                .get(&definitions(environment, &known.reads))?;
             Some((*outcome, Rc::clone(&known.reads)))
         })
     }
@@ -248,18 +267,29 @@ impl<'p> Expander<'p> {
         outcome: Result<JobIndex, Broken>,
     ) {
         let all = &mut self.known[stage.0];
-        let place = all.iter().position(|known| known.reads == *reads).unwrap_or_else(|| {
-            all.push(Known { reads: Rc::clone(reads), outcomes: HashMap::new() });
-            all.len() - 1
-        });
-        all[place].outcomes.insert(definitions(environment, reads), outcome);
+        let place = all
+            .iter()
+            .position(|known| known.reads == *reads)
+            .unwrap_or_else(|| {
+                all.push(Known {
+                    reads: Rc::clone(reads),
+                    outcomes: HashMap::new(),
+                });
+                all.len() - 1
+            });
+        all[place]
+            .outcomes
+            .insert(definitions(environment, reads), outcome);
     }
 
     fn cycle(&self, cycle: &[StageId]) -> Diagnostic {
         let cycle = from_smallest(cycle);
         let word = |id: &StageId| &self.pipeline.stage(*id).name;
-        let names: Vec<_> =
-            cycle.iter().chain(cycle.first()).map(|id| word(id).text.as_str()).collect();
+        let names: Vec<_> = cycle
+            .iter()
+            .chain(cycle.first())
+            .map(|id| word(id).text.as_str())
+            .collect();
         let message = format!("stages need each other in a cycle: {}", names.join(" → "));
         let mut problem = Diagnostic::new(message)
             .help("an arrow leads from a stage to one that it needs: cut one of them");
@@ -273,5 +303,8 @@ impl<'p> Expander<'p> {
 
 /// Returns what tells an environment from others, as far as `reads` looks.
 fn definitions(environment: &Environment<'_>, reads: &Reads) -> Vec<usize> {
-    reads.iter().map(|variable: &VariableId| environment.identity(*variable)).collect()
+    reads
+        .iter()
+        .map(|variable: &VariableId| environment.identity(*variable))
+        .collect()
 }

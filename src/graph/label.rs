@@ -39,43 +39,43 @@ impl<'p> Labels<'p> {
 
     /// Names the variables that differ from the profile.
     pub(super) fn short(&self, stage: &str, trace: &Trace<'p>) -> String {
-        self.write(stage, trace, |variable, found| {
+        self.write(stage, trace, |variable| {
             if !trace.environment.is_bound(variable) {
                 return false;
             }
             // Bound to the very thing that it is anyway, both under the profile and here?
+            let found = value(&trace.environment, variable);
             let here = trace
                 .environment
                 .evaluate(&self.pipeline.variable(variable).profile, &mut Reads::new())
                 .ok()
                 .map(|evaluated| evaluated.value.into_owned());
-            let is = |other: &Option<Value>| other.as_ref().is_some_and(|o| same(o, found));
-            !(is(&self.profile[variable.0]) && is(&here))
+            !(same(&found, &self.profile[variable.0]) && same(&found, &here))
         })
     }
 
-    fn write(
-        &self,
-        stage: &str,
-        trace: &Trace<'p>,
-        shown: impl Fn(VariableId, &Value) -> bool,
-    ) -> String {
-        let values: Vec<_> = trace
+    /// Names the variables reached that `shown` lets pass.
+    fn write(&self, stage: &str, trace: &Trace<'p>, shown: impl Fn(VariableId) -> bool) -> String {
+        let named: Vec<_> = trace
             .reads
             .iter()
+            .filter(|variable| shown(**variable))
             .filter_map(|&variable| {
-                let value = value(&trace.environment, variable)?;
-                shown(variable, &value).then_some((variable, value))
+                let name = self.pipeline.variable(variable).name.as_str();
+                Some((name, value(&trace.environment, variable)?))
             })
             .collect();
-        let pairs =
-            values.iter().map(|(id, value)| (self.pipeline.variable(*id).name.as_str(), value));
-        format!("{stage}{}", written_bindings(pairs))
+        let bindings = written_bindings(named.iter().map(|(name, value)| (*name, value)));
+        format!("{stage}{bindings}")
     }
 }
 
 /// Gives every job a label of its own.
-pub(super) fn distinguish(graph: &mut DiGraph<Job, String>, traces: &[Trace<'_>], labels: &Labels<'_>) {
+pub(super) fn distinguish(
+    graph: &mut DiGraph<Job, String>,
+    traces: &[Trace<'_>],
+    labels: &Labels<'_>,
+) {
     for step in [Step::Bound, Step::Reached, Step::Counted] {
         let clashing = clashing(graph);
         if clashing.is_empty() {
@@ -85,10 +85,10 @@ pub(super) fn distinguish(graph: &mut DiGraph<Job, String>, traces: &[Trace<'_>]
             let trace = &traces[node.index()];
             let stage = graph[node].stage.clone();
             graph[node].label = match step {
-                Step::Bound => {
-                    labels.write(&stage, trace, |variable, _| trace.environment.is_bound(variable))
-                }
-                Step::Reached => labels.write(&stage, trace, |_, _| true),
+                Step::Bound => labels.write(&stage, trace, |variable| {
+                    trace.environment.is_bound(variable)
+                }),
+                Step::Reached => labels.write(&stage, trace, |_| true),
                 Step::Counted => format!("{}#{number}", graph[node].label),
             };
         }
@@ -131,8 +131,11 @@ fn value(environment: &Environment<'_>, variable: VariableId) -> Option<Value> {
     Some(evaluated.value.into_owned())
 }
 
-/// Returns whether two values are equal, numbers by value.
-fn same(a: &Value, b: &Value) -> bool {
+/// Returns whether there are two values and they are equal, numbers by value.
+fn same(a: &Option<Value>, b: &Option<Value>) -> bool {
+    let (Some(a), Some(b)) = (a, b) else {
+        return false;
+    };
     match (a.as_f64(), b.as_f64()) {
         (Some(a), Some(b)) => a == b,
         _ => a == b,

@@ -99,17 +99,23 @@ impl JobGraph {
 
     /// Returns all jobs, inputs before the jobs that use them.
     pub fn jobs(&self) -> impl Iterator<Item = (JobIndex, &Job)> {
-        self.graph.node_indices().map(|index| (JobIndex(index), &self.graph[index]))
+        self.graph
+            .node_indices()
+            .map(|index| (JobIndex(index), &self.graph[index]))
     }
 
     /// Returns the jobs whose artifacts `index` uses.
     pub fn inputs(&self, index: JobIndex) -> impl Iterator<Item = JobIndex> {
-        self.graph.edges_directed(index.0, Direction::Incoming).map(|edge| JobIndex(edge.source()))
+        self.graph
+            .edges_directed(index.0, Direction::Incoming)
+            .map(|edge| JobIndex(edge.source()))
     }
 
     /// Returns the jobs that use the artifact of `index`.
     pub fn users(&self, index: JobIndex) -> impl Iterator<Item = JobIndex> {
-        self.graph.edges_directed(index.0, Direction::Outgoing).map(|edge| JobIndex(edge.target()))
+        self.graph
+            .edges_directed(index.0, Direction::Outgoing)
+            .map(|edge| JobIndex(edge.target()))
     }
 }
 

@@ -18,10 +18,16 @@ pub(super) fn parameters<'p>(
     problems: &mut Vec<Diagnostic>,
 ) -> Option<Params> {
     let mut failed = Vec::new();
-    let given = evaluate(&stage.items, environment, reads, &mut Vec::new(), &mut |path, problem| {
-        failed.push(path);
-        problems.push(problem);
-    });
+    let given = evaluate(
+        &stage.items,
+        environment,
+        reads,
+        &mut Vec::new(),
+        &mut |path, problem| {
+            failed.push(path);
+            problems.push(problem);
+        },
+    );
     let found = match contract::complete(stage.signature.fields, &given) {
         Ok(params) => {
             let params = Params(params);
@@ -33,9 +39,15 @@ pub(super) fn parameters<'p>(
         }
         Err(found) => found,
     };
-    let place = Place { pipeline, stage, environment };
+    let place = Place {
+        pipeline,
+        stage,
+        environment,
+    };
     // What could not be evaluated is not missing.
-    let found = found.iter().filter(|problem| !failed.contains(&problem.path));
+    let found = found
+        .iter()
+        .filter(|problem| !failed.contains(&problem.path));
     problems.extend(found.map(|problem| place.diagnose(problem)));
     None
 }
@@ -78,14 +90,20 @@ impl Place<'_, '_> {
     /// Turns a stage's problem into a diagnostic at the place that the user has to change.
     fn diagnose(&self, problem: &Problem) -> Diagnostic {
         let source = &self.pipeline.source;
-        let what = format!("`{}` of stage `{}`", problem.path.join("."), self.stage.name.text);
+        let what = format!(
+            "`{}` of stage `{}`",
+            problem.path.join("."),
+            self.stage.name.text
+        );
         let diagnostic = Diagnostic::new(problem.message.clone());
         // Follow the path as far as it was written.
         let mut items = &self.stage.items;
         let mut parent = &self.stage.name;
         let mut found = None;
         for (depth, key) in problem.path.iter().enumerate() {
-            let Some(item) = items.iter().find(|item| item.key.text == *key) else { break };
+            let Some(item) = items.iter().find(|item| item.key.text == *key) else {
+                break;
+            };
             if depth + 1 == problem.path.len() {
                 found = Some(item);
             } else if let ItemValue::Table(inner) = &item.value {
@@ -96,7 +114,11 @@ impl Place<'_, '_> {
         }
         let Some(item) = found else {
             // What is missing can only be pointed at from around it.
-            let text = if problem.path.len() > 1 { what } else { String::new() };
+            let text = if problem.path.len() > 1 {
+                what
+            } else {
+                String::new()
+            };
             return diagnostic
                 .at(source, parent.span.clone(), text)
                 .maybe_help(problem.help.clone());
@@ -111,9 +133,7 @@ impl Place<'_, '_> {
             ItemValue::Value(definition) => {
                 let evaluated = self.environment.evaluate(definition, &mut Reads::new());
                 match evaluated {
-                    Ok(evaluated) => {
-                        trace(diagnostic, evaluated.origin, &definition.origin, &what)
-                    }
+                    Ok(evaluated) => trace(diagnostic, evaluated.origin, &definition.origin, &what),
                     Err(problem) => problem,
                 }
             }
@@ -127,13 +147,19 @@ impl Place<'_, '_> {
         let (key, parents) = problem.path.split_last()?;
         for parent in parents {
             let field = fields.iter().find(|field| field.name == parent)?;
-            let FieldType::Table(inner) = field.takes else { return None };
+            let FieldType::Table(inner) = field.takes else {
+                return None;
+            };
             fields = inner;
         }
         if fields.iter().any(|field| field.name == key) {
             return None;
         }
-        Some(did_you_mean(key, fields.iter().map(|field| field.name), "keys"))
+        Some(did_you_mean(
+            key,
+            fields.iter().map(|field| field.name),
+            "keys",
+        ))
     }
 }
 
@@ -147,12 +173,17 @@ pub(super) fn trace(
     let (source, span) = (&written.source, written.span.clone());
     if !Arc::ptr_eq(source, &used.source) {
         let place = used.source.line(used.span.start);
-        return diagnostic.at(source, span, "").help(format!("it reaches {what} at {place}"));
+        return diagnostic
+            .at(source, span, "")
+            .help(format!("it reaches {what} at {place}"));
     }
     if span == used.span {
-        return diagnostic.at(source, span, what);
+        let told = diagnostic.message().contains(what);
+        return diagnostic.at(source, span, if told { "" } else { what });
     }
-    diagnostic
-        .at(source, span, "this value")
-        .at(source, used.span.clone(), format!("reaches {what}"))
+    diagnostic.at(source, span, "this value").at(
+        source,
+        used.span.clone(),
+        format!("reaches {what}"),
+    )
 }

@@ -43,7 +43,11 @@ pub(super) fn check(pipeline: &Pipeline) -> Vec<Diagnostic> {
             }
         }
         let first = table.rows.iter().find_map(|row| {
-            table.columns.iter().find(|column| meet(row, column)).map(|column| (row, column))
+            table
+                .columns
+                .iter()
+                .find(|column| meet(row, column))
+                .map(|column| (row, column))
         });
         if let Some((row, column)) = first {
             for (variable, values) in &table.over {
@@ -70,7 +74,10 @@ pub(super) fn expand(pipeline: &Pipeline, targets: &[Target]) -> Result<Plan, Ve
                 }
             }
             Target::Table(name) => {
-                let found = pipeline.tables.iter().position(|table| table.name.text == *name);
+                let found = pipeline
+                    .tables
+                    .iter()
+                    .position(|table| table.name.text == *name);
                 if found.is_none() {
                     let known = pipeline.tables.iter().map(|table| table.name.text.as_str());
                     problems.push(
@@ -80,21 +87,19 @@ pub(super) fn expand(pipeline: &Pipeline, targets: &[Target]) -> Result<Plan, Ve
                 }
                 tables.extend(found);
             }
-            Target::Stage { name, bindings } => {
-                match pipeline.stage_ids.get(name) {
-                    Some(Some(stage)) => {
-                        let bindings = bind(pipeline, target, bindings, &mut problems);
-                        stages.push((*stage, bindings));
-                    }
-                    _ => {
-                        let known = pipeline.stage_ids.keys().map(String::as_str);
-                        problems.push(
-                            Diagnostic::new(format!("unknown stage `{name}`"))
-                                .help(did_you_mean(name, known, "stages")),
-                        );
-                    }
+            Target::Stage { name, bindings } => match pipeline.stage_ids.get(name) {
+                Some(Some(stage)) => {
+                    let bindings = bind(pipeline, target, bindings, &mut problems);
+                    stages.push((*stage, bindings));
                 }
-            }
+                _ => {
+                    let known = pipeline.stage_ids.keys().map(String::as_str);
+                    problems.push(
+                        Diagnostic::new(format!("unknown stage `{name}`"))
+                            .help(did_you_mean(name, known, "stages")),
+                    );
+                }
+            },
         }
     }
     let base = Rc::new(Environment::base(pipeline));
@@ -115,7 +120,11 @@ pub(super) fn expand(pipeline: &Pipeline, targets: &[Target]) -> Result<Plan, Ve
     if !problems.is_empty() {
         return Err(problems);
     }
-    Ok(Plan { jobs: expander.finish(), tables: plans, stages: distinct(jobs) })
+    Ok(Plan {
+        jobs: expander.finish(),
+        tables: plans,
+        stages: distinct(jobs),
+    })
 }
 
 /// Turns the bindings of a target into definitions that know their place on the command line.
@@ -126,13 +135,18 @@ fn bind(
     problems: &mut Vec<Diagnostic>,
 ) -> Vec<(VariableId, Definition)> {
     let text = target.to_string();
-    let source = Arc::new(Source { name: "command line".into(), text });
+    let source = Arc::new(Source {
+        name: "command line".into(),
+        text,
+    });
     let mut from = 0;
     let mut bound = Vec::with_capacity(bindings.len());
     for (name, value) in bindings {
         let pair = crate::declare::written_bindings([(name.as_str(), value)].into_iter());
         let pair = &pair[1..pair.len() - 1];
-        let start = source.text[from..].find(pair).map_or(from, |offset| from + offset);
+        let start = source.text[from..]
+            .find(pair)
+            .map_or(from, |offset| from + offset);
         from = (start + pair.len()).min(source.text.len());
         let Some(id) = pipeline.variable_ids.get(name) else {
             let known = pipeline.variable_ids.keys().map(String::as_str);
@@ -144,8 +158,18 @@ fn bind(
             continue;
         };
         let span = start + name.len() + 1..from;
-        let origin = Origin { source: Arc::clone(&source), span, command_line: true };
-        bound.push((*id, Definition { template: Template::Value(value.clone()), origin }));
+        let origin = Origin {
+            source: Arc::clone(&source),
+            span,
+            command_line: true,
+        };
+        bound.push((
+            *id,
+            Definition {
+                template: Template::Value(value.clone()),
+                origin,
+            },
+        ));
     }
     bound
 }
@@ -176,7 +200,9 @@ fn table_plan<'p>(
             .iter()
             .map(|row| {
                 let columns = table.columns.iter();
-                columns.map(|column| cells.cell(expander, row, column, &points)).collect()
+                columns
+                    .map(|column| cells.cell(expander, row, column, &points))
+                    .collect()
             })
             .collect(),
     }
@@ -187,7 +213,10 @@ fn row_plan(row: &Line) -> RowPlan {
         Some(ReferenceKey::Row(keys)) => Some(keys.clone()),
         _ => None,
     };
-    RowPlan { label: row.label.clone(), reference }
+    RowPlan {
+        label: row.label.clone(),
+        reference,
+    }
 }
 
 fn column_plan(column: &Line) -> ColumnPlan {
@@ -195,7 +224,10 @@ fn column_plan(column: &Line) -> ColumnPlan {
         Some(ReferenceKey::Column(key)) => Some(key.clone()),
         _ => None,
     };
-    ColumnPlan { label: column.label.clone(), reference }
+    ColumnPlan {
+        label: column.label.clone(),
+        reference,
+    }
 }
 
 /// A value of each variable of `over`.
@@ -203,17 +235,18 @@ type Point<'p> = Vec<(VariableId, &'p Definition)>;
 
 /// Returns every combination of the values of `over`, the last variable turning fastest.
 fn points(over: &[(VariableId, Vec<Definition>)]) -> Vec<Point<'_>> {
-    over.iter().fold(vec![Vec::new()], |points, (variable, values)| {
-        let mut longer = Vec::with_capacity(points.len() * values.len());
-        for point in &points {
-            for value in values {
-                let mut point = point.clone();
-                point.push((*variable, value));
-                longer.push(point);
+    over.iter()
+        .fold(vec![Vec::new()], |points, (variable, values)| {
+            let mut longer = Vec::with_capacity(points.len() * values.len());
+            for point in &points {
+                for value in values {
+                    let mut point = point.clone();
+                    point.push((*variable, value));
+                    longer.push(point);
+                }
             }
-        }
-        longer
-    })
+            longer
+        })
 }
 
 /// The cells of a table.
@@ -236,7 +269,10 @@ impl<'p> Cells<'_, 'p> {
             // After the first failure the others would say the same again.
             jobs.push(self.point(expander, row, column, point)?.ok()?);
         }
-        Some(CellPlan { metric, jobs: distinct(jobs) })
+        Some(CellPlan {
+            metric,
+            jobs: distinct(jobs),
+        })
     }
 
     /// Returns the job at one point of a cell; `None` where row and column do not go together.

@@ -157,7 +157,7 @@ impl<W: Write> Progress for Lines<W> {
     fn failed(&mut self, job: usize, label: &str, failure: &Failure) {
         self.running.remove(&job);
         let text = format!("{} failed  {label}: {}", self.counter(), failure.message);
-        self.line(Verbosity::Quiet, &text);
+        self.line(Verbosity::Normal, &text);
     }
 
     fn note(&mut self, message: &str) {
@@ -227,11 +227,8 @@ mod tests {
     }
 
     #[test]
-    fn quiet_tells_failures_and_verbose_tells_notes() {
-        assert_eq!(
-            told(Verbosity::Quiet),
-            "[ 3/12] failed  pretrain[m=0.4]: the loss is not finite\n"
-        );
+    fn quiet_tells_nothing_of_it_and_verbose_tells_notes() {
+        assert_eq!(told(Verbosity::Quiet), "");
         assert!(told(Verbosity::Verbose).contains("pretrain[m=0.4]: the corpus is small\n"));
     }
 }

@@ -39,7 +39,7 @@ pub trait Progress {
 /// How much is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verbosity {
-    /// Failures alone.
+    /// Nothing but what went wrong, at the end.
     Quiet,
     /// What runs.
     Normal,

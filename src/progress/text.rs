@@ -46,11 +46,7 @@ pub fn count(number: usize, thing: &str) -> String {
 
 /// Returns how much of `total` is `done`, in whole percent.
 pub fn percent_of(done: u64, total: u64) -> u64 {
-    if total == 0 {
-        100
-    } else {
-        done.min(total) * 100 / total
-    }
+    (done.min(total) * 100).checked_div(total).unwrap_or(100)
 }
 
 #[cfg(test)]

@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 use super::error::io_error;
 use super::{Store, StoreError};
 
+/// How many files are synced at once.
+const SYNCS_AT_ONCE: usize = 16;
+
 impl Store {
     /// Writes `bytes` to `target` within the store: aside, synced, renamed, folder synced. What was there is replaced.
     pub(super) fn write_aside(&self, target: &Path, bytes: &[u8]) -> Result<(), StoreError> {
@@ -58,6 +61,26 @@ pub(super) fn sync(path: &Path) -> Result<(), StoreError> {
     File::open(path)
         .and_then(|file| file.sync_all())
         .map_err(io_error(path))
+}
+
+/// Syncs many files and folders. Several at once, since the file system then writes its journal once for all of them.
+pub(super) fn sync_all(paths: &[&Path]) -> Result<(), StoreError> {
+    if let [path] = paths {
+        return sync(path);
+    }
+    std::thread::scope(|scope| {
+        let share = paths.len().div_ceil(SYNCS_AT_ONCE).max(1);
+        let threads: Vec<_> = paths
+            .chunks(share)
+            .map(|paths| scope.spawn(|| paths.iter().try_for_each(|path| sync(path))))
+            .collect();
+        // The first error in order, so that a failure reads the same each time.
+        threads.into_iter().try_for_each(|thread| {
+            thread
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })
+    })
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use contract::ArtifactType;
 
-use super::aside::sync;
+use super::aside::sync_all;
 use super::error::io_error;
 use super::{Content, Cost, Digest, Entry, Found, Manifest, Record, Store, StoreError};
 use crate::keys::KeyParts;
@@ -34,9 +34,9 @@ impl Store {
     /// the last step is done, the result counts as not there.
     pub fn commit(&self, folder: &Path, made: Made) -> Result<Found, StoreError> {
         let mut files = Vec::new();
-        let mut touched = BTreeSet::new();
+        let mut moves = Vec::new();
         for (path, name) in files_below(folder)? {
-            let (digest, size) = self.keep(&path, &mut touched)?;
+            let (digest, size) = self.examine(&path, &mut moves)?;
             files.push(Entry {
                 path: name,
                 digest,
@@ -49,9 +49,7 @@ impl Store {
                 reason: "the stage wrote no file".into(),
             });
         }
-        for folder in &touched {
-            sync(folder)?;
-        }
+        self.keep(&moves)?;
         let manifest = Manifest::new(Content::Artifact(made.output), files);
         let artifact = manifest.digest();
         self.write_aside(&self.artifact(&artifact), &manifest.bytes())?;
@@ -71,12 +69,8 @@ impl Store {
         Ok(Found { record, manifest })
     }
 
-    /// Moves one file among the objects; `touched` gathers the folders to sync.
-    fn keep(
-        &self,
-        path: &Path,
-        touched: &mut BTreeSet<PathBuf>,
-    ) -> Result<(Digest, u64), StoreError> {
+    /// Hashes a file and adds it to `moves` unless the object is there already, and whole.
+    fn examine(&self, path: &Path, moves: &mut Vec<Move>) -> Result<(Digest, u64), StoreError> {
         let file = File::open(path).map_err(io_error(path))?;
         let (digest, size) = hash(&file).map_err(io_error(path))?;
         let place = self.object(&digest);
@@ -91,18 +85,37 @@ impl Store {
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => return Err(io_error(&place)(error)),
         }
-        let folder = place.parent().unwrap_or(self.root());
-        if !folder.exists() {
-            fs::create_dir_all(folder).map_err(io_error(folder))?;
-            touched.insert(self.root().join("objects"));
-        }
         file.set_permissions(Permissions::from_mode(0o444))
             .map_err(io_error(path))?;
-        file.sync_all().map_err(io_error(path))?;
-        fs::rename(path, &place).map_err(io_error(&place))?;
-        touched.insert(folder.to_path_buf());
+        moves.push(Move {
+            from: path.to_path_buf(),
+            to: place,
+        });
         Ok((digest, size))
     }
+
+    /// Makes files objects: synced, moved into place, their folders synced.
+    fn keep(&self, moves: &[Move]) -> Result<(), StoreError> {
+        let files: Vec<&Path> = moves.iter().map(|file| file.from.as_path()).collect();
+        sync_all(&files)?;
+        let mut touched = BTreeSet::new();
+        for Move { from, to } in moves {
+            let folder = to.parent().unwrap_or(self.root());
+            if touched.insert(folder.to_path_buf()) && !folder.exists() {
+                fs::create_dir_all(folder).map_err(io_error(folder))?;
+                touched.insert(self.root().join("objects"));
+            }
+            fs::rename(from, to).map_err(io_error(to))?;
+        }
+        let folders: Vec<&Path> = touched.iter().map(PathBuf::as_path).collect();
+        sync_all(&folders)
+    }
+}
+
+/// A file to be made an object.
+struct Move {
+    from: PathBuf,
+    to: PathBuf,
 }
 
 /// Returns the digest and the size of an open file.

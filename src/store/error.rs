@@ -3,6 +3,9 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+/// What to do when there is no room left to write.
+pub(crate) const ROOM: &str = "free some space and run again: finished work is kept";
+
 /// Why the store could not be used.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -42,9 +45,7 @@ impl StoreError {
     /// Returns what to do about it, if that is known.
     pub fn remedy(&self) -> Option<String> {
         match self {
-            Self::Io { source, .. } if is_full(source) => {
-                Some("free some space and run again: finished work is kept".into())
-            }
+            Self::Io { source, .. } if is_full(source) => Some(ROOM.into()),
             Self::Io { .. } => {
                 Some("choose another store with --store PATH, or make this one writable".into())
             }

@@ -35,10 +35,13 @@ mod work;
 pub use commit::Made;
 pub use digest::{Digest, NotADigest};
 pub use error::StoreError;
-pub(crate) use error::{io_error, is_full};
+pub(crate) use error::{ROOM, io_error, is_full};
 pub use external::External;
 pub use lookup::{Found, Lookup};
 pub use manifest::{Content, Entry, Manifest};
 pub use open::Store;
 pub use record::{Cost, Record, Worked};
 pub use work::Claim;
+
+#[cfg(test)]
+mod tests;

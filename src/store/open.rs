@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +29,9 @@ const FOLDERS: [&str; 7] = [
     "runs",
     "tmp",
 ];
+
+/// After this time an unfinished write is nobody's any more.
+const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A store. Cheap to clone and to share: all its state is on disk.
 #[derive(Clone, Debug)]
@@ -60,6 +64,7 @@ impl Store {
             }
         }
         if known {
+            store.sweep();
             // Fails now, and not after an hour of work.
             tempfile::tempfile_in(store.tmp()).map_err(io_error(&store.tmp()))?;
         } else {
@@ -68,6 +73,26 @@ impl Store {
             store.write_aside(&store.root.join(MARK), mark.as_bytes())?;
         }
         Ok(store)
+    }
+
+    /// Removes what killed runs have left unfinished. Nobody works in `tmp` for as long as a day.
+    fn sweep(&self) {
+        let old = |entry: &fs::DirEntry| {
+            let modified = entry.metadata().and_then(|metadata| metadata.modified());
+            modified.is_ok_and(|time| time.elapsed().is_ok_and(|age| age > ABANDONED))
+        };
+        for entry in fs::read_dir(self.tmp())
+            .into_iter()
+            .flatten()
+            .flatten()
+            .filter(old)
+        {
+            // What cannot be removed does no harm.
+            let _ = match entry.file_type() {
+                Ok(kind) if kind.is_dir() => fs::remove_dir_all(entry.path()),
+                _ => fs::remove_file(entry.path()),
+            };
+        }
     }
 
     /// Looks at the store at `root` without writing: one that does not exist yet is an empty one.
@@ -193,6 +218,27 @@ mod tests {
         fs::write(folder.path().join("tmp/.tmpAB"), "half").unwrap();
         Store::open(folder.path()).unwrap();
         assert!(folder.path().join(MARK).exists());
+    }
+
+    #[test]
+    fn what_was_left_unfinished_goes_after_a_day() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let make = |name: &str, age: Duration| {
+            let path = store.tmp().join(name);
+            fs::create_dir(&path).unwrap();
+            fs::write(path.join("weights"), "x").unwrap();
+            let time = std::time::SystemTime::now() - age;
+            fs::File::open(&path).unwrap().set_modified(time).unwrap();
+        };
+        make("old", ABANDONED * 2);
+        make("new", Duration::from_secs(60));
+        Store::open(folder.path()).unwrap();
+        let left: Vec<_> = fs::read_dir(store.tmp())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name())
+            .collect();
+        assert_eq!(left, ["new"]);
     }
 
     #[test]

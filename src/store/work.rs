@@ -66,12 +66,15 @@ impl Store {
     /// When the system refuses to move or remove.
     pub fn release(&self, claim: Claim) -> Result<(), StoreError> {
         let log = claim.log();
-        match fs::rename(&log, self.log(&claim.key)) {
+        let Claim { key, folder, lock } = claim;
+        match fs::rename(&log, self.log(&key)) {
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(io_error(&log)(error)),
             _ => {}
         }
-        // The lock is held until the folder is gone from its place.
-        self.remove_folder(&claim.folder)
+        self.remove_folder(&folder)?;
+        // Not before the folder is gone from its place.
+        drop(lock);
+        Ok(())
     }
 }
 

@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::declare::model::Origin;
 
 /// Words that have a meaning in a row or a column, where variables stand beside them.
-const RESERVED: [&str; 4] = ["label", "cell", "metric", "reference"];
+pub(super) const RESERVED: [&str; 4] = ["label", "cell", "metric", "reference"];
 
 /// Checks a name that may become part of a path, a target or a label.
 pub(super) fn check(name: &str) -> Result<(), &'static str> {
@@ -27,7 +27,11 @@ pub(super) fn check_variable(name: &str) -> Result<(), &'static str> {
 /// Returns where `range` of a written text stands in its source: exactly where the text stands there as it is, else
 /// the whole value (it has escapes, or several lines).
 pub(super) fn inside(origin: &Origin, text: &str, range: Range<usize>) -> Range<usize> {
-    let written = origin.source.text.get(origin.span.clone()).unwrap_or_default();
+    let written = origin
+        .source
+        .text
+        .get(origin.span.clone())
+        .unwrap_or_default();
     let quote = written.len().saturating_sub(text.len()) / 2;
     if written.get(quote..quote + text.len()) == Some(text) {
         let start = origin.span.start + quote;

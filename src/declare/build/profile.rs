@@ -52,7 +52,11 @@ impl Builder<'_> {
                 if place.is_none() {
                     let text = format!("--profile {name}");
                     let span = "--profile ".len()..text.len();
-                    let source = Source { name: "command line".into(), text }.into();
+                    let source = Source {
+                        name: "command line".into(),
+                        text,
+                    }
+                    .into();
                     let help = did_you_mean(name, known(), "profiles");
                     self.problems.push(
                         Diagnostic::new(format!("unknown profile `{name}`"))
@@ -74,16 +78,24 @@ impl Builder<'_> {
         let mut chain: Vec<usize> = Vec::new();
         while let Some(place) = next {
             if let Some(from) = chain.iter().position(|&earlier| earlier == place) {
-                let mut names: Vec<_> =
-                    chain[from..].iter().map(|&p| profiles[p].name.text.as_str()).collect();
+                let mut names: Vec<_> = chain[from..]
+                    .iter()
+                    .map(|&p| profiles[p].name.text.as_str())
+                    .collect();
                 names.push(&profiles[place].name.text);
-                let message = format!("profiles extend each other in a cycle: {}", names.join(" → "));
+                let message = format!(
+                    "profiles extend each other in a cycle: {}",
+                    names.join(" → ")
+                );
                 let span = profiles[place].name.span.clone();
                 self.problem(message, span, "remove one `extends`");
                 break;
             }
             chain.push(place);
-            next = profiles[place].extends.as_ref().and_then(|name| place_of(&name.text));
+            next = profiles[place]
+                .extends
+                .as_ref()
+                .and_then(|name| place_of(&name.text));
         }
         chain
     }
@@ -97,7 +109,10 @@ impl Builder<'_> {
         variables: &mut [Variable],
         replaced: &mut BTreeMap<String, RawAxes>,
     ) {
-        let known: Vec<_> = tables.iter().map(|table| table.name.text.as_str()).collect();
+        let known: Vec<_> = tables
+            .iter()
+            .map(|table| table.name.text.as_str())
+            .collect();
         // The furthest ancestor first, so that the nearest has the last word.
         let mut order: Vec<usize> = (0..profiles.len()).filter(|p| !chain.contains(p)).collect();
         let ancestors = order.len();
@@ -105,7 +120,9 @@ impl Builder<'_> {
         for (position, place) in order.into_iter().enumerate() {
             let holds = position >= ancestors;
             for (name, node) in &profiles[place].variables {
-                let Some(id) = self.variable(name) else { continue };
+                let Some(id) = self.variable(name) else {
+                    continue;
+                };
                 let definition = self.binding(node);
                 if holds {
                     variables[id.0].profile = definition;

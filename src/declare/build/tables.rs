@@ -7,12 +7,13 @@ use contract::ArtifactType;
 use serde_json::Map;
 
 use super::Builder;
+use super::names::RESERVED;
 use crate::declare::model::{
     Definition, Line, LineReference, ReferenceKey, StageId, TableDeclaration, VariableId,
 };
 use crate::declare::raw::{Node, NodeValue, RawAxes, RawLine, RawTable, Word};
 use crate::declare::reference::Reference;
-use crate::errors::{Diagnostic, did_you_mean};
+use crate::errors::{Diagnostic, did_you_mean, nearest};
 
 /// Which of the two a line is.
 #[derive(Clone, Copy, PartialEq)]
@@ -24,20 +25,32 @@ enum Side {
 impl Builder<'_> {
     pub(super) fn table(&mut self, table: RawTable, root: &Path) -> TableDeclaration {
         let before = self.problems.len();
-        let RawTable { name, title, caption, reference, cell, axes } = table;
+        let RawTable {
+            name,
+            title,
+            caption,
+            reference,
+            cell,
+            axes,
+        } = table;
         if let Err(why) = super::names::check(&name.text) {
             let message = format!("`{}` cannot name a table", name.text);
             self.problem(message, name.span.clone(), why);
         }
-        for (key, given) in [("rows", axes.rows.is_some()), ("columns", axes.columns.is_some())] {
+        for (key, given) in [
+            ("rows", axes.rows.is_some()),
+            ("columns", axes.columns.is_some()),
+        ] {
             if !given {
                 let message = format!("table `{}` has no `{key}`", name.text);
                 let help = format!("write {key} = [{{ label = \"…\", … }}, …]");
                 self.problem(message, name.span.clone(), help);
             }
         }
-        let references =
-            reference.iter().filter_map(|word| self.reference(word, root)).collect();
+        let references = reference
+            .iter()
+            .filter_map(|word| self.reference(word, root))
+            .collect();
         let table = TableDeclaration {
             title: title.map_or_else(|| name.text.clone(), |title| title.text),
             caption: caption.map(|caption| caption.text),
@@ -49,7 +62,7 @@ impl Builder<'_> {
             name,
         };
         // A name that could not be resolved leaves holes that are not worth a second complaint.
-        if self.problems.len() == before {
+        if self.problems.len() == before && !self.has_unknown_kinds {
             self.check_cells(&table);
         }
         table
@@ -65,11 +78,25 @@ impl Builder<'_> {
 
     /// Resolves the name of a variable.
     pub(super) fn variable(&mut self, name: &Word) -> Option<VariableId> {
+        self.variable_or(name, &[])
+    }
+
+    /// Resolves the name of a variable where some other words might have been meant.
+    fn variable_or(&mut self, name: &Word, words: &[&'static str]) -> Option<VariableId> {
         let id = self.variable_ids.get(&name.text).copied();
         if id.is_none() {
             let known = self.variable_ids.keys().map(String::as_str);
-            let help = did_you_mean(&name.text, known, "variables");
-            self.problem(format!("unknown variable `{}`", name.text), name.span.clone(), help);
+            let help = match nearest(&name.text, words.iter().copied()) {
+                Some(word) if nearest(&name.text, known.clone()).is_none() => {
+                    format!("did you mean `{word}`?")
+                }
+                _ => did_you_mean(&name.text, known, "variables"),
+            };
+            self.problem(
+                format!("unknown variable `{}`", name.text),
+                name.span.clone(),
+                help,
+            );
         }
         id
     }
@@ -77,7 +104,7 @@ impl Builder<'_> {
     fn bindings(&mut self, bindings: &[(Word, Node)]) -> Vec<(VariableId, Definition)> {
         let mut bound = Vec::with_capacity(bindings.len());
         for (name, node) in bindings {
-            if let Some(id) = self.variable(name) {
+            if let Some(id) = self.variable_or(name, &RESERVED) {
                 bound.push((id, self.binding(node)));
             }
         }
@@ -106,7 +133,9 @@ impl Builder<'_> {
                 span: line.span,
                 cell: line.cell.and_then(|cell| self.cell(&cell)),
                 metric: line.metric.map(|metric| metric.text),
-                reference: line.reference.and_then(|node| self.line_reference(&node, side)),
+                reference: line
+                    .reference
+                    .and_then(|node| self.line_reference(&node, side)),
                 bindings: self.bindings(&line.bindings),
             });
         }
@@ -133,9 +162,10 @@ impl Builder<'_> {
 
     /// Resolves `"@stage"`, a stage that has scores.
     fn cell(&mut self, cell: &Word) -> Option<StageId> {
-        let known: Vec<String> = self.stage_ids.keys().map(|name| format!("@{name}")).collect();
-        let known = || known.iter().map(String::as_str);
-        let found = cell.text.strip_prefix('@').and_then(|name| self.stage_ids.get(name).copied());
+        let found = cell
+            .text
+            .strip_prefix('@')
+            .and_then(|name| self.stage_ids.get(name).copied());
         match found {
             Some(Some(id)) => {
                 let output = self.stages[id.0].signature.output;
@@ -149,7 +179,13 @@ impl Builder<'_> {
             }
             Some(None) => None,
             None => {
-                let help = did_you_mean(&cell.text, known(), "stages");
+                let known: Vec<_> = self
+                    .stage_ids
+                    .keys()
+                    .map(|name| format!("@{name}"))
+                    .collect();
+                let known = known.iter().map(String::as_str);
+                let help = did_you_mean(&cell.text, known, "stages");
                 let message = format!("unknown stage `{}`", cell.text);
                 self.problem(message, cell.span.clone(), help);
                 None
@@ -161,9 +197,9 @@ impl Builder<'_> {
     fn line_reference(&mut self, node: &Node, side: Side) -> Option<LineReference> {
         let span = node.span.clone();
         let value = match (&node.value, side) {
-            (NodeValue::Scalar(value), Side::Column) => {
-                value.as_str().map(|key| ReferenceKey::Column(key.to_owned()))
-            }
+            (NodeValue::Scalar(value), Side::Column) => value
+                .as_str()
+                .map(|key| ReferenceKey::Column(key.to_owned())),
             (NodeValue::Table(entries), Side::Row) => entries
                 .iter()
                 .map(|(key, node)| match &node.value {
@@ -176,8 +212,14 @@ impl Builder<'_> {
         };
         if value.is_none() {
             let (message, help) = match side {
-                Side::Row => ("a row's `reference` is a table", "write reference = { m = 15 }"),
-                Side::Column => ("a column's `reference` is a text", "write reference = \"mnli\""),
+                Side::Row => (
+                    "a row's `reference` is a table",
+                    "write reference = { m = 15 }",
+                ),
+                Side::Column => (
+                    "a column's `reference` is a text",
+                    "write reference = \"mnli\"",
+                ),
             };
             self.problem(message.into(), span.clone(), help);
         }
@@ -188,6 +230,7 @@ impl Builder<'_> {
         match word.text.rsplit_once('#') {
             Some((file, id)) if !file.is_empty() && !id.is_empty() => Some(Reference {
                 file: root.join(file),
+                written: file.to_owned(),
                 id: id.to_owned(),
                 span: word.span.clone(),
             }),
@@ -218,7 +261,11 @@ impl Builder<'_> {
                 let name = self.name_of(*id);
                 self.problems.push(
                     Diagnostic::new(format!("row and column both bind `{name}`"))
-                        .at(self.source, definition.origin.span.clone(), "the row says this")
+                        .at(
+                            self.source,
+                            definition.origin.span.clone(),
+                            "the row says this",
+                        )
                         .at(self.source, column.span.clone(), "this column binds it too")
                         .help("bind it in the rows or in the columns"),
                 );
@@ -240,7 +287,11 @@ impl Builder<'_> {
                 self.problems.push(
                     Diagnostic::new(message)
                         .at(self.source, table.name.span.clone(), "")
-                        .at(self.source, row.span.clone(), "this row has none of its own")
+                        .at(
+                            self.source,
+                            row.span.clone(),
+                            "this row has none of its own",
+                        )
                         .help("name the stage whose score fills the cells: cell = \"@stage\""),
                 );
             }

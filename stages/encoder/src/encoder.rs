@@ -6,6 +6,7 @@ use candle_core::{Device, Tensor};
 
 use crate::checkpoint::{self, Loaded};
 use crate::dropout::{Dropout, Site};
+use crate::mimetic;
 use crate::names::{self, Module, Names};
 use crate::ops::Ops;
 use crate::{Activation, Architecture, Batch, Config, EncoderError, Mode, Parameters, Result};
@@ -39,6 +40,16 @@ impl Encoder {
         }))
     }
 
+    /// Moves a new encoder to the mimetic start of Trockman and Kolter 2023: keys agree with queries, value and output
+    /// maps are near the identity, positions are sinusoids.
+    ///
+    /// # Errors
+    /// When a tensor operation fails.
+    pub fn with_mimetic_start(self) -> Result<Self> {
+        mimetic::start(&self.config, &self.names, &self.parameters)?;
+        Ok(self)
+    }
+
     /// Loads a Hugging Face folder: `config.json` and `model.safetensors` of a `BertForMaskedLM`, a `BertModel`
     /// (sentence-transformers' too), a `RobertaPreLayerNormForMaskedLM`, or a model built on one of them, of which the
     /// other tensors are left aside. Without the tensors of a masked language modelling head, just
@@ -68,13 +79,14 @@ impl Encoder {
         }
     }
 
-    /// Sets the dropout probabilities of hidden states and of attention weights.
+    /// Sets the dropout probabilities of hidden states, of attention weights, and of a classification head.
     ///
     /// # Errors
     /// When one is not from 0 up to but not 1.
-    pub fn with_dropout(mut self, hidden: f64, attention: f64) -> Result<Self> {
+    pub fn with_dropout(mut self, hidden: f64, attention: f64, head: f64) -> Result<Self> {
         self.config.hidden_dropout_prob = hidden;
         self.config.attention_probs_dropout_prob = attention;
+        self.config.classifier_dropout = Some(head);
         self.config.check()?;
         Ok(self)
     }

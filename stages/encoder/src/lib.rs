@@ -38,6 +38,7 @@ mod encoder;
 mod error;
 mod gradients;
 mod head;
+mod mimetic;
 mod names;
 mod optimizer;
 mod parameters;

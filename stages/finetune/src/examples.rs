@@ -4,6 +4,7 @@ use benchmarks::{Example, Task};
 use contract::StageError;
 use encoder::{Config, Sequence};
 use kernels::Stream;
+use rayon::prelude::*;
 use tokenize::Tokenizer;
 
 /// An example as the encoder reads it: `[CLS] first [SEP]` or `[CLS] first [SEP] second [SEP]`.
@@ -75,7 +76,7 @@ impl<'a> Reader<'a> {
 
     pub(crate) fn read(&self, examples: &[Example]) -> Vec<Encoded> {
         examples
-            .iter()
+            .par_iter()
             .map(|example| self.encode(example))
             .collect()
     }

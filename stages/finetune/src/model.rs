@@ -60,20 +60,24 @@ impl Model {
 
     /// Returns the prediction for each example: the class with the highest score (the first of equals), or the number.
     pub(crate) fn predict(&self, examples: &[Encoded]) -> Result<Vec<f64>, StageError> {
-        let mut predictions = Vec::with_capacity(examples.len());
-        for part in examples.chunks(PREDICTED_AT_ONCE) {
-            let part: Vec<&Encoded> = part.iter().collect();
-            let outputs = self.outputs(&part, Mode::Evaluate)?;
-            for row in outputs.to_vec2::<f32>().map_err(StageError::failed)? {
+        // Examples of one length share attention's matrices, so they are predicted in the order of their lengths.
+        let mut order: Vec<usize> = (0..examples.len()).collect();
+        order.sort_by_key(|&at| examples[at].ids.len());
+        let mut predictions = vec![0.0; examples.len()];
+        for part in order.chunks(PREDICTED_AT_ONCE) {
+            let chosen: Vec<&Encoded> = part.iter().map(|&at| &examples[at]).collect();
+            let outputs = self.outputs(&chosen, Mode::Evaluate)?;
+            let rows = outputs.to_vec2::<f32>().map_err(StageError::failed)?;
+            for (row, &at) in rows.iter().zip(part) {
                 if row.iter().any(|score| !score.is_finite()) {
                     return Err(StageError::failed(
                         "a prediction is not finite: the run has diverged; lower lr or set clip",
                     ));
                 }
-                predictions.push(match self.kind {
-                    Kind::Classification => highest(&row) as f64,
+                predictions[at] = match self.kind {
+                    Kind::Classification => highest(row) as f64,
                     Kind::Regression => f64::from(row[0]),
-                });
+                };
             }
         }
         Ok(predictions)

@@ -1,7 +1,7 @@
 //! What a fine-tuning run can be told: the fields of the stage, their defaults, and the rules between them.
 //!
-//! Defaults are those of Wettig et al.'s `finetune_glue.sh`: Adam (0.9, 0.98), epsilon 1e-6, decay 0.1, dropout 0.1,
-//! 6 % warm-up, no clipping. Their learning rate, batch and epochs come from a grid per task and have no default.
+//! Defaults are those of Wettig et al.'s `finetune_glue.sh`: Adam (0.9, 0.98), epsilon 1e-6, decay 0.1, dropout 0.1
+//! but none in the head, 6 % warm-up, no clipping. Their learning rate, batch and epochs come from a grid per task and have no default.
 
 use contract::{ArtifactType, Default, Field, FieldType, Problem};
 use encoder::{AdamWOptions, DecayGroup};
@@ -33,10 +33,12 @@ pub struct Parameters {
     pub decay: Decay,
     /// Largest gradient norm; 0 switches clipping off.
     pub clip: f64,
-    /// Dropout probability of embeddings, sub-layer outputs and the head.
+    /// Dropout probability of embeddings and sub-layer outputs.
     pub dropout: f64,
     /// Dropout probability of attention weights.
     pub attention_dropout: f64,
+    /// Dropout probability before and within the head.
+    pub head_dropout: f64,
     /// Tokens at which examples are cut; 0 stands for all that the encoder has positions for.
     pub max_length: usize,
     /// Training examples to use, the same for every seed; 0 stands for all.
@@ -77,6 +79,7 @@ impl Parameters {
         let below_one = [
             ("dropout", self.dropout),
             ("attention_dropout", self.attention_dropout),
+            ("head_dropout", self.head_dropout),
             ("beta1", self.beta1),
             ("beta2", self.beta2),
         ];
@@ -211,13 +214,19 @@ pub(crate) const FIELDS: &[Field] = &[
         "dropout",
         SHARE,
         Default::Number(0.1),
-        "Dropout probability of embeddings, sub-layer outputs and the head.",
+        "Dropout probability of embeddings and sub-layer outputs.",
     ),
     field(
         "attention_dropout",
         SHARE,
         Default::Number(0.1),
         "Dropout probability of attention weights.",
+    ),
+    field(
+        "head_dropout",
+        SHARE,
+        Default::Number(0.0),
+        "Dropout probability before and within the head.",
     ),
     field(
         "max_length",

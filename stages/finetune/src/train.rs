@@ -41,8 +41,11 @@ pub(crate) fn train(
         parameters.eval_examples,
     );
     let tokenizer = Tokenizer::load(encoder)?;
-    let encoder =
-        Encoder::load(encoder)?.with_dropout(parameters.dropout, parameters.attention_dropout)?;
+    let encoder = Encoder::load(encoder)?.with_dropout(
+        parameters.dropout,
+        parameters.attention_dropout,
+        parameters.head_dropout,
+    )?;
     let reader = Reader::new(&tokenizer, encoder.config(), parameters.max_length)?;
     let train = reader.read(&task.train);
     let model = Model::new(encoder, &task, parameters.seed)?;
@@ -123,14 +126,19 @@ impl Run<'_> {
                 checkpoint::save(self.context, done, trained, &self.optimizer, &self.log)?;
             }
             if stop {
+                self.worked(tokens);
                 return Err(StageError::Interrupted);
             }
         }
+        self.worked(tokens);
+        Ok(self.log)
+    }
+
+    fn worked(&self, tokens: usize) {
         self.context.tell(&Event::Worked {
             amount: tokens as f64,
             unit: "token".into(),
         });
-        Ok(self.log)
     }
 
     /// Makes the update `step` (from 0); returns its loss and the number of tokens read. With `audited`, refuses to if

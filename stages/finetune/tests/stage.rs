@@ -181,27 +181,43 @@ fn learns_a_number_with_one_token_type() {
     assert!(scores[0].value > 80.0, "{}", scores[0].value);
 }
 
+/// Where a child process of this test finds its folder, and which seed it trains with.
+const CHILD: [&str; 2] = ["PIPE_TEST_FOLDER", "PIPE_TEST_SEED"];
+
+/// Runs in a child process, since the number of threads is read from the environment once per process.
+#[test]
+fn child_that_trains() {
+    let [Ok(folder), Ok(seed)] = CHILD.map(std::env::var) else {
+        return;
+    };
+    let (folder, seed) = (PathBuf::from(folder), seed.parse::<u64>().unwrap());
+    let (encoder, data) = (encoder(&folder, 2), sentiment(&folder));
+    let recipe = json!({
+        "epochs": 1, "batch": 8, "lr": 1e-3, "seed": seed, "train_examples": 60, "eval_examples": 30
+    });
+    let inputs = [("encoder", &*encoder), ("data", &*data)];
+    run_in(&FinetuneStage, recipe, &inputs, &folder.join("run")).unwrap();
+}
+
 #[test]
 fn the_seed_decides_every_byte_on_any_number_of_threads() {
-    let folder = TempDir::new().unwrap();
-    let (encoder, data) = (encoder(folder.path(), 2), sentiment(folder.path()));
-    let inputs = [("encoder", &*encoder), ("data", &*data)];
-    let run = |name: &str, threads: usize, seed: u64| {
-        let place = folder.path().join(name);
-        let recipe = json!({
-            "epochs": 1, "batch": 8, "lr": 1e-3, "seed": seed, "train_examples": 60, "eval_examples": 30
-        });
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .build()
+    let run = |threads: &str, seed: &str| {
+        let folder = TempDir::new().unwrap();
+        let status = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "child_that_trains"])
+            .env(CHILD[0], folder.path())
+            .env(CHILD[1], seed)
+            .env("RAYON_NUM_THREADS", threads)
+            .stdout(std::process::Stdio::null())
+            .status()
             .unwrap();
-        pool.install(|| run_in(&FinetuneStage, recipe, &inputs, &place))
-            .unwrap();
-        bytes(&place)
+        assert!(status.success());
+        bytes(&folder.path().join("run"))
     };
-    let one = run("one", 1, 3);
-    assert_eq!(one, run("two", 2, 3));
-    assert_ne!(one, run("other", 1, 4));
+    let one = run("1", "3");
+    assert_eq!(one.len(), 3);
+    assert_eq!(one, run("2", "3"));
+    assert_ne!(one, run("1", "4"));
 }
 
 /// Asks a run to stop after some updates.

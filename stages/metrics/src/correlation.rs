@@ -18,8 +18,8 @@ pub fn pearson(left: &[f64], right: &[f64]) -> Result<f64, MetricError> {
     Ok(product.clamp(-1.0, 1.0))
 }
 
-/// Returns Spearman's rank correlation coefficient, from -1 to 1: Pearson's coefficient of the ranks, where equal values share
-/// the average of the ranks that they take up; 0 when either list is constant.
+/// Returns Spearman's rank correlation coefficient, from -1 to 1: Pearson's coefficient of the ranks, where equal
+/// values share the average of the ranks that they take up; 0 when either list is constant.
 ///
 /// Twice a rank is a whole number, so all sums are exact integers and just the last division rounds: the result
 /// depends neither on the order of the examples nor on the scale of the values.

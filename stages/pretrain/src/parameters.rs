@@ -34,6 +34,10 @@ pub struct Parameters {
     pub dropout: f64,
     /// Dropout probability of attention weights.
     pub attention_dropout: f64,
+    /// How the weights begin.
+    pub initial: Initial,
+    /// Standard deviation of the initial weights.
+    pub initializer_range: f64,
     /// Decides initial weights, order, masks and dropout.
     pub seed: u64,
     /// Updates, before [`Masking::updates`] scales them.
@@ -100,6 +104,16 @@ pub enum LayerNorm {
     Post,
 }
 
+/// How the weights begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Initial {
+    /// Normally distributed, as in BERT.
+    Normal,
+    /// The same, moved towards what trained encoders look like (Trockman and Kolter 2023).
+    Mimetic,
+}
+
 /// Which parameters decay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -121,6 +135,7 @@ impl Parameters {
             type_vocab_size: self.token_types,
             hidden_dropout_prob: self.dropout,
             attention_probs_dropout_prob: self.attention_dropout,
+            initializer_range: self.initializer_range,
             ..Config::of_size(
                 self.size,
                 architecture,
@@ -158,7 +173,11 @@ impl Parameters {
                 problems.push(Problem::value(path, format!("{value} is not below 1")));
             }
         }
-        for (path, value) in [("epsilon", self.epsilon), ("lr", self.lr)] {
+        for (path, value) in [
+            ("epsilon", self.epsilon),
+            ("lr", self.lr),
+            ("initializer_range", self.initializer_range),
+        ] {
             if value <= 0.0 {
                 problems.push(Problem::value(path, format!("{value} is not above 0")));
             }

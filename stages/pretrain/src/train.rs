@@ -14,7 +14,7 @@ use crate::feed::Feed;
 use crate::log::{Log, TrainingRow, ValidationRow};
 use crate::loss::{UpdateGradients, update_gradients};
 use crate::masking::{Masker, Vocabulary};
-use crate::parameters::Parameters;
+use crate::parameters::{Initial, Parameters};
 use crate::plan::Plan;
 use crate::recipe::Recipe;
 use crate::validation::{Perplexities, Perplexity, Validation};
@@ -40,7 +40,10 @@ pub fn train(parameters: &Parameters, tokens: &Path, context: &Context) -> Resul
     );
     let specials = data.tokenizer.specials();
     let config = parameters.config(data.tokenizer.vocabulary(), specials.pad);
-    let encoder = Encoder::new(config, parameters.seed)?;
+    let encoder = match parameters.initial {
+        Initial::Normal => Encoder::new(config, parameters.seed)?,
+        Initial::Mimetic => Encoder::new(config, parameters.seed)?.with_mimetic_start()?,
+    };
     let validation = Validation::new(&data.validation, &masker, parameters.validation_blocks)?;
 
     let mut run = Run {

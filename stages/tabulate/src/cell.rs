@@ -5,8 +5,8 @@ use metrics::{mean, standard_deviation};
 pub struct Cell {
     /// The scores, one per seed, in the order of the seeds.
     pub values: Vec<f64>,
-    /// Why scores are lacking, a sentence fragment each: `pretrain[m=0.4] failed, see …/log`. Equal reasons of several
-    /// cells share one note.
+    /// Why scores are lacking, a sentence fragment each: `pretrain[m=0.4] failed, see …/log`. Equal reasons
+    /// of several cells share one note.
     pub reasons: Vec<String>,
     /// What the paper prints in this place.
     pub published: Option<Published>,

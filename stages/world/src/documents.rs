@@ -47,7 +47,7 @@ struct Teller<'a> {
 
 const ZIPF: Frequencies = Frequencies::Zipf;
 /// How often a word of the text brings a word of its company.
-const COLOUR: f64 = 0.5;
+const COLOUR: f64 = 0.6;
 
 impl<'a> Teller<'a> {
     fn new(lexicon: &'a Lexicon, mut draws: Draws) -> Self {
@@ -61,9 +61,9 @@ impl<'a> Teller<'a> {
                 word: ZIPF.index(&mut draws, SYNONYMS),
             })
             .collect();
+        let good = draws.chance(0.5);
         let themes = [Kind::Event, Kind::Property]
             .map(|kind| Predicate::draw(kind.axes(lexicon).len(), ZIPF, &mut draws));
-        let good = draws.chance(0.5);
         Self {
             lexicon,
             draws,
@@ -94,11 +94,11 @@ impl<'a> Teller<'a> {
 
     fn episode(&mut self, sentences: &mut Vec<String>) {
         match self.draws.below(100) {
-            0..40 => self.pair(sentences),
-            40..60 => self.judgement(sentences),
-            60..80 => self.company(sentences),
-            80..88 => self.kind_of_thing(sentences),
-            88..96 => self.answer(sentences),
+            0..50 => self.pair(sentences),
+            50..66 => self.judgement(sentences),
+            66..80 => self.company(sentences),
+            80..90 => self.kind_of_thing(sentences),
+            90..97 => self.answer(sentences),
             _ => self.scene(sentences),
         }
     }
@@ -106,10 +106,17 @@ impl<'a> Teller<'a> {
     fn fact(&mut self, kind: Kind) -> Fact {
         let axes = kind.axes(self.lexicon).len();
         let theme = self.themes[usize::from(kind == Kind::Property)];
-        let predicate = if self.draws.chance(0.6) {
-            theme.related(axes, Relation::Same, ZIPF, &mut self.draws)
+        // Deeds and qualities agree with the mood, and most are the ones that the document returns to.
+        let drawn = Predicate::draw(axes, ZIPF, &mut self.draws);
+        let axis = if self.draws.chance(0.7) {
+            theme.axis
         } else {
-            Predicate::draw(axes, ZIPF, &mut self.draws)
+            drawn.axis
+        };
+        let predicate = Predicate {
+            axis,
+            pole: usize::from(!self.good),
+            ..drawn
         };
         Fact {
             kind,
@@ -131,9 +138,11 @@ impl<'a> Teller<'a> {
 
     /// Two sentences and how the second relates to the first.
     fn pair(&mut self, sentences: &mut Vec<String>) {
-        let relation = *self
-            .draws
-            .pick(&[Relation::Same, Relation::Opposite, Relation::Other]);
+        let relation = match self.draws.below(100) {
+            0..66 => Relation::Same,
+            66..84 => Relation::Opposite,
+            _ => Relation::Other,
+        };
         let first = self.any_fact();
         let second = first.related(self.lexicon, relation, ZIPF, &mut self.draws);
         let (asks_first, asks_second) = match self.draws.below(10) {
@@ -141,11 +150,19 @@ impl<'a> Teller<'a> {
             2..4 => (true, false),
             _ => (false, false),
         };
-        let ask = *self
-            .draws
-            .pick(&[Ask::Who, Ask::What, Ask::Whether, Ask::Why]);
-        let first = self.sentence(&first, asks_first.then_some(ask));
-        let second = self.sentence(&second, asks_second.then_some(ask));
+        let brief = self.draws.chance(0.5);
+        let ask = if brief {
+            Ask::Whether
+        } else {
+            *self.draws.pick(&[Ask::Who, Ask::What, Ask::Why])
+        };
+        let first = self.sentence(&first, Genre::Any, asks_first.then_some(ask));
+        let (genre, ask) = if brief {
+            (Genre::Short, Ask::WhetherIt)
+        } else {
+            (Genre::Any, ask)
+        };
+        let second = self.sentence(&second, genre, asks_second.then_some(ask));
         sentences.push(first);
         let marker = self.marker(relation);
         sentences.push(format!("{marker} , {second}"));
@@ -161,13 +178,13 @@ impl<'a> Teller<'a> {
         &words[zipf(&mut self.draws, words.len())]
     }
 
-    fn sentence(&mut self, fact: &Fact, ask: Option<Ask>) -> String {
+    fn sentence(&mut self, fact: &Fact, genre: Genre, ask: Option<Ask>) -> String {
         match ask {
             Some(ask) => question(self.lexicon, fact, ask, COLOUR, &mut self.draws),
             None => {
                 format!(
                     "{} .",
-                    statement(self.lexicon, fact, Genre::Any, COLOUR, &mut self.draws)
+                    statement(self.lexicon, fact, genre, COLOUR, &mut self.draws)
                 )
             }
         }
@@ -190,7 +207,7 @@ impl<'a> Teller<'a> {
             )
         };
         let (same, opposite) = (related(Relation::Same), related(Relation::Opposite));
-        let agree = self.draws.chance(0.5);
+        let agree = self.draws.chance(0.7);
         sentences.push(match (kind, agree) {
             (Kind::Event, true) => format!("{who} {} and {} the {what} .", past(one), past(same)),
             (Kind::Event, false) => {
@@ -241,18 +258,19 @@ impl<'a> Teller<'a> {
             sentences.push(format!("the {what} was {} {hypernym} .", article(hypernym)));
             return;
         }
-        let same = self.draws.chance(0.5);
+        let same = self.draws.chance(0.7);
         let kind = if same {
             fact.thing.kind
         } else {
             other(&mut self.draws, things.len(), fact.thing.kind)
         };
-        let said = self.sentence(&fact, None);
+        let said = self.sentence(&fact, Genre::Any, None);
         let again = self.sentence(
             &Fact {
                 called: Some(kind),
                 ..fact
             },
+            Genre::Any,
             None,
         );
         let marker = self.marker(if same {

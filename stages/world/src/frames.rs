@@ -13,8 +13,10 @@ pub(crate) enum Genre {
     Matched,
     /// The frames that the mismatched development set is made of.
     Mismatched,
-    /// All frames.
+    /// All of these frames.
     Any,
+    /// The person and the thing are not named again.
+    Short,
 }
 
 /// Says a fact in one of the frames of the genre, without the full stop.
@@ -26,21 +28,20 @@ pub(crate) fn statement(
     draws: &mut Draws,
 ) -> String {
     let frames = &lexicon.frames;
-    let (matched, mismatched) = match fact.kind {
-        Kind::Event => (&frames.event, &frames.event_mismatched),
-        Kind::Property => (&frames.property, &frames.property_mismatched),
+    let (matched, mismatched, short) = match fact.kind {
+        Kind::Event => (&frames.event, &frames.event_mismatched, &frames.event_short),
+        Kind::Property => (
+            &frames.property,
+            &frames.property_mismatched,
+            &frames.property_short,
+        ),
     };
     let frame = match genre {
         Genre::Matched => draws.pick(matched),
         Genre::Mismatched => draws.pick(mismatched),
-        Genre::Any => {
-            let place = draws.index(matched.len() + mismatched.len());
-            matched
-                .iter()
-                .chain(mismatched)
-                .nth(place)
-                .expect("a place among the frames")
-        }
+        Genre::Short => draws.pick(short),
+        Genre::Any if draws.chance(0.75) => draws.pick(matched),
+        Genre::Any => draws.pick(mismatched),
     };
     fill(lexicon, fact, frame, colour, draws)
 }
@@ -54,6 +55,8 @@ pub(crate) enum Ask {
     What,
     /// Whether it is so.
     Whether,
+    /// Whether it is so, without naming person and thing again.
+    WhetherIt,
     /// The place.
     Where,
     /// The time.
@@ -79,6 +82,7 @@ pub(crate) fn question(
         (Kind::Event, Ask::Why) => &["why was {patient} {past} by {agent} ?"],
         (Kind::Property, Ask::Who) => &["who had {a} {adjective} {noun} ?"],
         (Kind::Property, Ask::Why) => &["why was {patient} {adjective} ?"],
+        (_, Ask::WhetherIt) => &["was it {word} ?", "why was it {word} ?"],
         (Kind::Property, _) => &["was {patient} {adjective} ?"],
     };
     let frame: &&str = draws.pick(frames);
@@ -147,6 +151,14 @@ fn fill(lexicon: &Lexicon, fact: &Fact, frame: &str, colour: f64, draws: &mut Dr
             ("{noun}", &noun),
             ("{past}", &past),
             ("{adjective}", &adjective),
+            (
+                "{word}",
+                if fact.kind == Kind::Event {
+                    &past
+                } else {
+                    &adjective
+                },
+            ),
             ("{a}", article(&adjective)),
         ],
     )

@@ -9,7 +9,10 @@ use kernels::Draws;
 use serde::Deserialize;
 
 /// Words in each pole and in each kind.
-pub(crate) const SYNONYMS: usize = 8;
+pub(crate) const SYNONYMS: usize = 12;
+
+/// Words of each pole that are the plain ones: hypotheses and paraphrases are put in these, and premises in the others.
+pub(crate) const PLAIN: usize = 2;
 
 /// The whole language.
 #[derive(Debug, Deserialize)]
@@ -102,6 +105,8 @@ pub(crate) struct Frames {
     pub(crate) event_mismatched: Vec<String>,
     pub(crate) property: Vec<String>,
     pub(crate) property_mismatched: Vec<String>,
+    pub(crate) event_short: Vec<String>,
+    pub(crate) property_short: Vec<String>,
 }
 
 impl Lexicon {

@@ -2,7 +2,7 @@
 
 use kernels::Draws;
 
-use crate::lexicon::{Axis, Lexicon, SYNONYMS, zipf};
+use crate::lexicon::{Axis, Lexicon, PLAIN, SYNONYMS, zipf};
 
 /// How words are drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,7 +84,7 @@ pub(crate) enum Person {
 
 impl Person {
     pub(crate) fn draw(lexicon: &Lexicon, frequencies: Frequencies, draws: &mut Draws) -> Self {
-        if draws.chance(0.4) {
+        if draws.chance(0.3) {
             Self::Named {
                 first: draws.index(lexicon.names.first.len()),
                 last: draws.index(lexicon.names.last.len()),
@@ -141,8 +141,7 @@ impl Predicate {
         }
     }
 
-    /// Returns a predicate in that relation. It stands at another place of its pole than this one: so no relation
-    /// repeats the word, and all relations have the same word frequencies.
+    /// Returns a predicate in that relation, in another word.
     pub(crate) fn related(
         self,
         axes: usize,
@@ -157,6 +156,22 @@ impl Predicate {
             Relation::Other => (other(draws, axes, self.axis), draws.index(2)),
         };
         Self { axis, pole, word }
+    }
+
+    /// Returns the same meaning in one of the plain words.
+    pub(crate) fn plain(self, draws: &mut Draws) -> Self {
+        Self {
+            word: draws.index(PLAIN),
+            ..self
+        }
+    }
+
+    /// Returns the same meaning in one of the words that are not plain.
+    pub(crate) fn choice(self, draws: &mut Draws) -> Self {
+        Self {
+            word: PLAIN + draws.index(SYNONYMS - PLAIN),
+            ..self
+        }
     }
 }
 

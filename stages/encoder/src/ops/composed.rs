@@ -73,6 +73,9 @@ pub(super) fn attention(
 }
 
 pub(super) fn cross_entropy(logits: &Tensor, targets: &[u32]) -> Result<Tensor> {
+    if targets.is_empty() {
+        return logits.sum_all();
+    }
     let targets = Tensor::new(targets, logits.device())?;
     let shifted = logits.broadcast_sub(&logits.max_keepdim(1)?.detach())?;
     let normaliser = shifted.exp()?.sum(1)?.log()?;

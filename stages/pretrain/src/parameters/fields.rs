@@ -78,6 +78,18 @@ pub(crate) const FIELDS: &[Field] = &[
         "Dropout probability of attention weights.",
     ),
     field(
+        "initial",
+        FieldType::Choice(&["normal", "mimetic"]),
+        Default::Text("normal"),
+        "How the weights begin: normally distributed, or moved towards what trained encoders look like.",
+    ),
+    field(
+        "initializer_range",
+        POSITIVE,
+        Default::Number(0.02),
+        "Standard deviation of the initial weights; narrow encoders learn sooner from a larger one.",
+    ),
+    field(
         "seed",
         integer(0, i64::MAX),
         Default::Integer(0),

@@ -3,10 +3,10 @@
 
 use kernels::Draws;
 
-use super::{Example, Split, any_fact};
-use crate::frames::statement;
+use super::{Example, Split, fact};
+use crate::frames::{Genre, statement};
 use crate::lexicon::Lexicon;
-use crate::meaning::Relation;
+use crate::meaning::{Kind, Relation};
 
 /// The classes in the official order.
 pub(crate) const LABELS: [&str; 3] = ["entailment", "neutral", "contradiction"];
@@ -14,10 +14,12 @@ pub(crate) const LABELS: [&str; 3] = ["entailment", "neutral", "contradiction"];
 /// Makes an example of the class.
 pub(crate) fn example(lexicon: &Lexicon, split: Split, class: usize, draws: &mut Draws) -> Example {
     let relation = [Relation::Same, Relation::Other, Relation::Opposite][class];
-    let premise = any_fact(lexicon, split, draws);
-    let hypothesis = premise.related(lexicon, relation, split.frequencies, draws);
+    let mut premise = fact(lexicon, Kind::Event, split, draws);
+    premise.predicate = premise.predicate.choice(draws);
+    let mut hypothesis = premise.related(lexicon, relation, split.frequencies, draws);
+    hypothesis.predicate = hypothesis.predicate.plain(draws);
     let premise = statement(lexicon, &premise, split.genre, 0.0, draws);
-    let hypothesis = statement(lexicon, &hypothesis, split.genre, 0.0, draws);
+    let hypothesis = statement(lexicon, &hypothesis, Genre::Short, 0.0, draws);
     Example {
         sentence1: format!("{premise} ."),
         sentence2: Some(format!("{hypothesis} .")),

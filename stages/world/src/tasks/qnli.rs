@@ -3,7 +3,7 @@
 
 use kernels::Draws;
 
-use super::{Example, Split, any_fact, difference, fact};
+use super::{Example, Split, fact};
 use crate::frames::{Ask, question, statement};
 use crate::lexicon::Lexicon;
 use crate::meaning::{Kind, Relation};
@@ -14,36 +14,19 @@ pub(crate) const LABELS: [&str; 2] = ["entailment", "not_entailment"];
 /// Makes an example of the class.
 pub(crate) fn example(lexicon: &Lexicon, split: Split, class: usize, draws: &mut Draws) -> Example {
     let answers = class == 0;
-    let (asked, said) = if draws.chance(0.7) {
-        let relation = if answers {
-            Relation::Same
-        } else {
-            difference(draws)
-        };
-        let asked = any_fact(lexicon, split, draws);
-        let answer = asked.related(lexicon, relation, split.frequencies, draws);
-        let ask = *draws.pick(&[Ask::Who, Ask::What, Ask::Whether]);
-        (
-            question(lexicon, &asked, ask, 0.0, draws),
-            statement(lexicon, &answer, split.genre, 0.0, draws),
-        )
+    let asked = fact(lexicon, Kind::Event, split, draws);
+    let answer = asked.related(lexicon, Relation::Same, split.frequencies, draws);
+    let asks_place = draws.chance(0.5);
+    let ask = if asks_place { Ask::Where } else { Ask::When };
+    let adjuncts = &lexicon.adjuncts;
+    let phrases = if asks_place == answers {
+        &adjuncts.places
     } else {
-        let asked = fact(lexicon, Kind::Event, split, draws);
-        let answer = asked.related(lexicon, Relation::Same, split.frequencies, draws);
-        let asks_place = draws.chance(0.5);
-        let ask = if asks_place { Ask::Where } else { Ask::When };
-        let adjuncts = &lexicon.adjuncts;
-        let phrases = if asks_place == answers {
-            &adjuncts.places
-        } else {
-            &adjuncts.times
-        };
-        let said = statement(lexicon, &answer, split.genre, 0.0, draws);
-        (
-            question(lexicon, &asked, ask, 0.0, draws),
-            format!("{said} {}", draws.pick(phrases)),
-        )
+        &adjuncts.times
     };
+    let said = statement(lexicon, &answer, split.genre, 0.0, draws);
+    let asked = question(lexicon, &asked, ask, 0.0, draws);
+    let said = format!("{said} {}", draws.pick(phrases));
     Example {
         sentence1: asked,
         sentence2: Some(format!("{said} .")),

@@ -2,10 +2,10 @@
 
 use kernels::Draws;
 
-use super::{Example, Split, any_fact, difference};
+use super::{Example, Split, difference, fact};
 use crate::frames::{Ask, question};
 use crate::lexicon::Lexicon;
-use crate::meaning::Relation;
+use crate::meaning::{Kind, Relation};
 
 /// Makes an example; class 1 is a duplicate.
 pub(crate) fn example(lexicon: &Lexicon, split: Split, class: usize, draws: &mut Draws) -> Example {
@@ -14,12 +14,13 @@ pub(crate) fn example(lexicon: &Lexicon, split: Split, class: usize, draws: &mut
     } else {
         difference(draws)
     };
-    let first = any_fact(lexicon, split, draws);
-    let second = first.related(lexicon, relation, split.frequencies, draws);
-    let ask = *draws.pick(&[Ask::Who, Ask::What, Ask::Whether, Ask::Why]);
+    let mut first = fact(lexicon, Kind::Property, split, draws);
+    first.predicate = first.predicate.choice(draws);
+    let mut second = first.related(lexicon, relation, split.frequencies, draws);
+    second.predicate = second.predicate.plain(draws);
     Example {
-        sentence1: question(lexicon, &first, ask, 0.0, draws),
-        sentence2: Some(question(lexicon, &second, ask, 0.0, draws)),
+        sentence1: question(lexicon, &first, Ask::Whether, 0.0, draws),
+        sentence2: Some(question(lexicon, &second, Ask::WhetherIt, 0.0, draws)),
         label: class as f64,
     }
 }

@@ -23,37 +23,51 @@ pub(crate) fn example(lexicon: &Lexicon, split: Split, _: usize, draws: &mut Dra
     let frequencies = split.frequencies;
     let (persons, things) = (lexicon.persons.len(), lexicon.things.len());
     let (verbs, adjectives) = (lexicon.verbs.len(), lexicon.adjectives.len());
+    let verb = Predicate::draw(verbs, frequencies, draws);
     let one = Scene {
         person: Noun::draw(persons, frequencies, draws),
-        verb: Predicate::draw(verbs, frequencies, draws),
-        adjective: Predicate::draw(adjectives, frequencies, draws),
+        verb,
+        adjective: Predicate {
+            pole: verb.pole,
+            ..Predicate::draw(adjectives, frequencies, draws)
+        },
         thing: Noun::draw(things, frequencies, draws),
     };
-    // How alike the two are on the whole varies from pair to pair, so that all scores occur.
-    let alike = draws.uniform();
-    let shared: [bool; 4] = std::array::from_fn(|_| draws.chance(alike));
-    let relation = |shared: bool| {
-        if shared {
+    // Deed and quality mostly go together, so that all scores occur.
+    let alike = if draws.chance(0.5) { 0.9 } else { 0.1 };
+    let same_verb = draws.chance(alike);
+    let same_adjective = draws.chance(alike);
+    let (same_person, same_thing) = (draws.chance(0.5), draws.chance(0.5));
+    let relation = |same: bool| {
+        if same {
             Relation::Same
         } else {
-            Relation::Other
+            Relation::Opposite
         }
     };
     let two = Scene {
-        person: one.person.related(persons, shared[0], frequencies, draws),
+        person: one.person.related(persons, same_person, frequencies, draws),
         verb: one
             .verb
-            .related(verbs, relation(shared[1]), frequencies, draws),
+            .related(verbs, relation(same_verb), frequencies, draws),
         adjective: one
             .adjective
-            .related(adjectives, relation(shared[2]), frequencies, draws),
-        thing: one.thing.related(things, shared[3], frequencies, draws),
+            .related(adjectives, relation(same_adjective), frequencies, draws),
+        thing: one.thing.related(things, same_thing, frequencies, draws),
     };
-    let count = shared.iter().filter(|&&part| part).count();
+    let score = [
+        (same_verb, 1.75),
+        (same_adjective, 1.75),
+        (same_person, 0.75),
+        (same_thing, 0.75),
+    ]
+    .iter()
+    .map(|&(same, weight)| if same { weight } else { 0.0 })
+    .sum();
     Example {
         sentence1: say(lexicon, &one, draws),
         sentence2: Some(say(lexicon, &two, draws)),
-        label: 1.25 * count as f64,
+        label: score,
     }
 }
 
