@@ -1,13 +1,14 @@
 //! Moving lines, for terminals.
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::time::Duration;
 
 use contract::Event;
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 use owo_colors::OwoColorize;
 
-use super::text::duration;
+use super::text::{amount, duration};
 use super::{Progress, Verbosity};
 use crate::execute::Failure;
 use crate::store::Found;
@@ -87,7 +88,7 @@ impl Progress for Bars {
                     line.set_position(*done);
                     line.reset_eta();
                     line.set_style(style(&format!(
-                        "  {{prefix:.cyan}} {{bar:16.cyan/dim}} {{pos}}/{{len}} {unit}s · {{per_sec}} · {{eta}} left · {{wide_msg:.dim}}"
+                        "  {{prefix:.cyan}} {{bar:16.cyan/dim}} {{pos}}/{{len}} {unit}s · {{rate}} · {{eta}} left · {{wide_msg:.dim}}"
                     )));
                 }
                 line.set_position(*done);
@@ -141,5 +142,9 @@ impl Drop for Bars {
 fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template)
         .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .with_key("rate", |state: &ProgressState, to: &mut dyn Write| {
+            // A line that cannot be formatted stays empty.
+            let _ = write!(to, "{}/s", amount(state.per_sec()));
+        })
         .progress_chars("━╸─")
 }

@@ -20,7 +20,7 @@ const CACHE_TAG: &str = "CACHEDIR.TAG";
 const CACHE_TAG_TEXT: &str = "Signature: 8a477f597d28d172789f06886806bc55\n\
     # This folder is a store of `pipe`: results that can be computed again.\n\
     # See https://bford.info/cachedir/ for what this file means.\n";
-const FOLDERS: [&str; 7] = [
+const FOLDERS: [&str; 6] = [
     "objects",
     "artifacts",
     "records",
@@ -161,11 +161,6 @@ impl Store {
     /// Returns where a running job appends its events.
     pub fn events(&self, key: &Key) -> PathBuf {
         self.work_folder(key).join("events.jsonl")
-    }
-
-    /// Returns where the events of runs are kept.
-    pub fn runs(&self) -> PathBuf {
-        self.root.join("runs")
     }
 
     pub(super) fn tmp(&self) -> PathBuf {

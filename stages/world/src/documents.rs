@@ -7,7 +7,7 @@
 
 use kernels::{Draws, Stream};
 
-use crate::frames::{Ask, Genre, noun, person, question, statement, word};
+use crate::frames::{Ask, Genre, noun, person, question, setting, statement, word};
 use crate::lexicon::{Lexicon, SYNONYMS, zipf};
 use crate::meaning::{Fact, Frequencies, Kind, Noun, Person, Predicate, Relation, other};
 use crate::tasks::sst2;
@@ -94,11 +94,11 @@ impl<'a> Teller<'a> {
 
     fn episode(&mut self, sentences: &mut Vec<String>) {
         match self.draws.below(100) {
-            0..50 => self.pair(sentences),
-            50..66 => self.judgement(sentences),
-            66..80 => self.company(sentences),
-            80..90 => self.kind_of_thing(sentences),
-            90..97 => self.answer(sentences),
+            0..46 => self.pair(sentences),
+            46..60 => self.judgement(sentences),
+            60..70 => self.company(sentences),
+            70..83 => self.kind_of_thing(sentences),
+            83..96 => self.answer(sentences),
             _ => self.scene(sentences),
         }
     }
@@ -250,35 +250,36 @@ impl<'a> Teller<'a> {
     fn kind_of_thing(&mut self, sentences: &mut Vec<String>) {
         let fact = self.any_fact();
         let things = &self.lexicon.things;
-        if self.draws.chance(0.3) {
-            let (what, hypernym) = (
-                noun(self.lexicon, fact.thing),
-                &things[fact.thing.kind].hypernym,
-            );
-            sentences.push(format!("the {what} was {} {hypernym} .", article(hypernym)));
-            return;
-        }
-        let same = self.draws.chance(0.7);
+        let same = self.draws.chance(0.75);
         let kind = if same {
             fact.thing.kind
         } else {
             other(&mut self.draws, things.len(), fact.thing.kind)
         };
         let said = self.sentence(&fact, Genre::Any, None);
-        let again = self.sentence(
-            &Fact {
-                called: Some(kind),
-                ..fact
-            },
-            Genre::Any,
-            None,
-        );
+        sentences.push(said);
         let marker = self.marker(if same {
             Relation::Same
         } else {
             Relation::Other
         });
-        sentences.push(said);
+        let hypernym = &things[kind].hypernym;
+        let again = match self.draws.below(3) {
+            0 => self.sentence(
+                &Fact {
+                    called: Some(kind),
+                    ..fact
+                },
+                Genre::Any,
+                None,
+            ),
+            1 => format!(
+                "the {} was {} {hypernym} .",
+                noun(self.lexicon, fact.thing),
+                article(hypernym)
+            ),
+            _ => format!("it was {} {hypernym} .", article(hypernym)),
+        };
         sentences.push(format!("{marker} , {again}"));
     }
 
@@ -287,22 +288,21 @@ impl<'a> Teller<'a> {
         let fact = self.fact(Kind::Event);
         let said = statement(self.lexicon, &fact, Genre::Any, COLOUR, &mut self.draws);
         let again = fact.related(self.lexicon, Relation::Same, ZIPF, &mut self.draws);
-        let adjuncts = &self.lexicon.adjuncts;
         let asks_place = self.draws.chance(0.5);
-        let says_place = self.draws.chance(0.5);
+        let says_place = asks_place == self.draws.chance(0.75);
         let ask = if asks_place { Ask::Where } else { Ask::When };
         let relation = if asks_place == says_place {
             Relation::Same
         } else {
             Relation::Other
         };
-        let phrases = if says_place {
-            &adjuncts.places
+        let place_or_time = if says_place {
+            &self.lexicon.places
         } else {
-            &adjuncts.times
+            &self.lexicon.times
         };
         sentences.push(question(self.lexicon, &again, ask, COLOUR, &mut self.draws));
-        let phrase = self.draws.pick(phrases);
+        let phrase = setting(place_or_time, ZIPF, COLOUR, &mut self.draws);
         sentences.push(format!("{} , {said} {phrase} .", self.marker(relation)));
     }
 
@@ -310,14 +310,16 @@ impl<'a> Teller<'a> {
     fn scene(&mut self, sentences: &mut Vec<String>) {
         let lexicon = self.lexicon;
         sentences.push(if self.draws.chance(0.5) {
-            let adjuncts = &lexicon.adjuncts;
-            let phrases = if self.draws.chance(0.5) {
-                &adjuncts.places
+            let place_or_time = if self.draws.chance(0.5) {
+                &lexicon.places
             } else {
-                &adjuncts.times
+                &lexicon.times
             };
             let scene = self.draws.pick(&lexicon.collocations.scenes);
-            format!("{scene} {} .", self.draws.pick(phrases))
+            format!(
+                "{scene} {} .",
+                setting(place_or_time, ZIPF, COLOUR, &mut self.draws)
+            )
         } else {
             let thing = *self.draws.pick(&self.things);
             let verb = word(lexicon, Kind::Event, self.themes[0]);

@@ -2,8 +2,8 @@
 
 use kernels::Draws;
 
-use crate::lexicon::Lexicon;
-use crate::meaning::{Fact, Kind, Noun, Person, Predicate};
+use crate::lexicon::{Lexicon, Setting};
+use crate::meaning::{Fact, Frequencies, Kind, Noun, Person, Predicate};
 use crate::words::{article, past};
 
 /// Which frames a sentence may take.
@@ -77,8 +77,8 @@ pub(crate) fn question(
         (Kind::Event, Ask::Who) => &["who {past} {patient} ?", "by whom was {patient} {past} ?"],
         (Kind::Event, Ask::What) => &["what was {past} by {agent} ?"],
         (Kind::Event, Ask::Whether) => &["was {patient} {past} by {agent} ?"],
-        (Kind::Event, Ask::Where) => &["where was {patient} {past} by {agent} ?"],
-        (Kind::Event, Ask::When) => &["when was {patient} {past} by {agent} ?"],
+        (Kind::Event, Ask::Where) => &["where was {patient} {past} ?", "where was it ?"],
+        (Kind::Event, Ask::When) => &["when was {patient} {past} ?", "when was it ?"],
         (Kind::Event, Ask::Why) => &["why was {patient} {past} by {agent} ?"],
         (Kind::Property, Ask::Who) => &["who had {a} {adjective} {noun} ?"],
         (Kind::Property, Ask::Why) => &["why was {patient} {adjective} ?"],
@@ -124,7 +124,10 @@ fn fill(lexicon: &Lexicon, fact: &Fact, frame: &str, colour: f64, draws: &mut Dr
     };
     let things = &lexicon.things[fact.thing.kind];
     let noun = match fact.called {
-        Some(kind) => lexicon.things[kind].hypernym.clone(),
+        Some(kind) => coloured(
+            &lexicon.things[kind].hypernym,
+            &lexicon.things[kind].company,
+        ),
         None => coloured(noun(lexicon, fact.thing), &things.company),
     };
     let agent = match fact.person {
@@ -162,6 +165,21 @@ fn fill(lexicon: &Lexicon, fact: &Fact, frame: &str, colour: f64, draws: &mut Dr
             ("{a}", article(&adjective)),
         ],
     )
+}
+
+/// Says where or when: `in the garden`.
+pub(crate) fn setting(
+    setting: &Setting,
+    frequencies: Frequencies,
+    colour: f64,
+    draws: &mut Draws,
+) -> String {
+    let word = &setting.words[frequencies.index(draws, setting.words.len())];
+    if draws.chance(colour) {
+        format!("in the {} {word}", draws.pick(&setting.company))
+    } else {
+        format!("in the {word}")
+    }
 }
 
 fn replace(frame: &str, values: &[(&str, &str)]) -> String {

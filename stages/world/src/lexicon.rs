@@ -28,7 +28,8 @@ pub(crate) struct Lexicon {
     #[serde(rename = "adjective")]
     pub(crate) adjectives: Vec<Axis>,
     pub(crate) sentiment: Sentiment,
-    pub(crate) adjuncts: Adjuncts,
+    pub(crate) places: Setting,
+    pub(crate) times: Setting,
     pub(crate) collocations: Collocations,
     pub(crate) markers: Markers,
     pub(crate) frames: Frames,
@@ -73,12 +74,12 @@ pub(crate) struct Sentiment {
     pub(crate) displeased: Vec<String>,
 }
 
-/// Phrases of place and of time.
+/// Nouns that say where, or when, and their modifiers.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Adjuncts {
-    pub(crate) places: Vec<String>,
-    pub(crate) times: Vec<String>,
+pub(crate) struct Setting {
+    pub(crate) words: Vec<String>,
+    pub(crate) company: Vec<String>,
 }
 
 /// Fixed phrases.

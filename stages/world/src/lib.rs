@@ -16,6 +16,7 @@
 //!
 //! Every document and every example is a function of (seed, task, split, index) alone.
 
+mod card;
 mod documents;
 mod frames;
 mod layout;

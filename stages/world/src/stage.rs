@@ -7,6 +7,7 @@ use contract::{
 };
 use serde::Deserialize;
 
+use crate::card::Card;
 use crate::documents::documents;
 use crate::layout;
 use crate::lexicon::Lexicon;
@@ -144,17 +145,19 @@ const YEARS: [(&str, &[&str]); 5] = [
 /// When a file cannot be written.
 pub fn generate(folder: &Path, seed: u64, size: Size) -> Result<(), StageError> {
     let lexicon = Lexicon::shipped()?;
-    let mut words = 0;
+    let mut card = Card::new(seed);
     let mut text = String::new();
     for (index, document) in documents(&lexicon, seed).enumerate() {
-        if words >= size.words {
+        if card.words >= size.words {
             break;
         }
-        words += document.words();
+        card.documents += 1;
+        card.words += document.words();
         text.push_str(&layout::wiki_extractor(&lexicon, index, &document));
     }
     layout::save(&folder.join("text/world_00.txt"), &text)?;
     for task in &TASKS {
+        let mut splits = Vec::new();
         for &split in task.splits {
             let count = if split.name == "train" {
                 size.train
@@ -175,8 +178,11 @@ pub fn generate(folder: &Path, seed: u64, size: Size) -> Result<(), StageError> 
                 .join(task.folder)
                 .join(format!("{}.tsv", split.name));
             layout::save(&path, &(task.write)(&lexicon, &made, split.name))?;
+            splits.push(made);
         }
+        card.add(task.folder, task.classes, &splits[0], &splits[1])?;
     }
+    card.write(folder)?;
     let downstream = folder.join("SentEval/data/downstream");
     let pairs = |set: &str, split: Split, count: usize| {
         examples(&lexicon, seed, set, split, 1, count, similarity::example)
@@ -233,7 +239,7 @@ impl Parameters {
             },
             "laptop" => Size {
                 words: 600_000,
-                train: 1_500,
+                train: 4_000,
                 dev: 800,
                 pairs: 200,
             },

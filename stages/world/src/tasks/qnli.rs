@@ -4,7 +4,7 @@
 use kernels::Draws;
 
 use super::{Example, Split, fact};
-use crate::frames::{Ask, question, statement};
+use crate::frames::{Ask, question, setting, statement};
 use crate::lexicon::Lexicon;
 use crate::meaning::{Kind, Relation};
 
@@ -18,15 +18,17 @@ pub(crate) fn example(lexicon: &Lexicon, split: Split, class: usize, draws: &mut
     let answer = asked.related(lexicon, Relation::Same, split.frequencies, draws);
     let asks_place = draws.chance(0.5);
     let ask = if asks_place { Ask::Where } else { Ask::When };
-    let adjuncts = &lexicon.adjuncts;
-    let phrases = if asks_place == answers {
-        &adjuncts.places
+    let place_or_time = if asks_place == answers {
+        &lexicon.places
     } else {
-        &adjuncts.times
+        &lexicon.times
     };
     let said = statement(lexicon, &answer, split.genre, 0.0, draws);
     let asked = question(lexicon, &asked, ask, 0.0, draws);
-    let said = format!("{said} {}", draws.pick(phrases));
+    let said = format!(
+        "{said} {}",
+        setting(place_or_time, split.frequencies, 0.0, draws)
+    );
     Example {
         sentence1: asked,
         sentence2: Some(format!("{said} .")),

@@ -1,0 +1,151 @@
+//! The data card: what each task holds, and what can be had of it without understanding.
+//!
+//! Three numbers say what a score is worth: that of the most frequent class, that of a bag of words, and the ceiling.
+//! Labels follow from the facts that sentences are made from, and no noise is added, so the ceiling is a perfect score.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use baseline::{Kind, Metric, Task, bag_of_words_scores, majority_scores};
+use contract::StageError;
+use serde::Serialize;
+
+use crate::layout;
+use crate::tasks::Example;
+
+/// What a perfect reader of the world's language scores, in percent or as a correlation times 100.
+const CEILING: f64 = 100.0;
+
+/// The card.
+#[derive(Debug, Serialize)]
+pub(crate) struct Card {
+    seed: u64,
+    pub(crate) documents: usize,
+    pub(crate) words: usize,
+    tasks: Vec<Entry>,
+}
+
+#[derive(Debug, Serialize)]
+struct Entry {
+    task: &'static str,
+    metric: &'static str,
+    train: usize,
+    dev: usize,
+    /// Share of the development examples in each class; empty for scores.
+    classes: Vec<f64>,
+    majority: f64,
+    bag_of_words: f64,
+    ceiling: f64,
+}
+
+impl Card {
+    /// An empty card.
+    pub(crate) fn new(seed: u64) -> Self {
+        Self {
+            seed,
+            documents: 0,
+            words: 0,
+            tasks: Vec::new(),
+        }
+    }
+
+    /// Adds a task with `classes` classes (1: its labels are scores).
+    pub(crate) fn add(
+        &mut self,
+        task: &'static str,
+        classes: usize,
+        train: &[Example],
+        dev: &[Example],
+    ) -> Result<(), StageError> {
+        let (kind, metric) = match (classes, task) {
+            (1, _) => (Kind::Regression, Metric::Spearman),
+            (_, "QQP") => (Kind::Classification, Metric::F1),
+            _ => (Kind::Classification, Metric::Accuracy),
+        };
+        let labels = match kind {
+            Kind::Classification => (0..classes).map(|class| class.to_string()).collect(),
+            Kind::Regression => Vec::new(),
+        };
+        let share = |class: usize| {
+            let of_class = dev.iter().filter(|example| example.label as usize == class);
+            of_class.count() as f64 / dev.len().max(1) as f64
+        };
+        let shares = (0..labels.len()).map(share).collect();
+        let task_data = Task {
+            name: task.to_lowercase(),
+            kind,
+            labels,
+            metrics: vec![metric],
+            train: train.iter().map(plain).collect(),
+            validation: dev.iter().map(plain).collect(),
+            validation_mismatched: None,
+        };
+        self.tasks.push(Entry {
+            task,
+            metric: metric.name(),
+            train: train.len(),
+            dev: dev.len(),
+            classes: shares,
+            majority: majority_scores(&task_data)?[0].value,
+            bag_of_words: bag_of_words_scores(&task_data)?[0].value,
+            ceiling: CEILING,
+        });
+        Ok(())
+    }
+
+    /// Writes `card.md` and `card.json` into the folder.
+    pub(crate) fn write(&self, folder: &Path) -> Result<(), StageError> {
+        let json = serde_json::to_string_pretty(self).map_err(StageError::failed)?;
+        layout::save(&folder.join("card.json"), &(json + "\n"))?;
+        layout::save(&folder.join("card.md"), &self.markdown())
+    }
+
+    fn markdown(&self) -> String {
+        let mut text = format!(
+            "# The built-in world\n\nSeed {}: {} documents, {} words of running text. All of it is generated; nothing \
+             is about anything.\n\n\
+             | task | metric | train | dev | classes | majority | bag of words | ceiling |\n\
+             | --- | --- | ---: | ---: | --- | ---: | ---: | ---: |\n",
+            self.seed, self.documents, self.words
+        );
+        for entry in &self.tasks {
+            let classes = match entry.classes[..] {
+                [] => "scores from 0 to 5".to_owned(),
+                ref shares => {
+                    let shares: Vec<String> = shares
+                        .iter()
+                        .map(|share| format!("{:.1} %", 100.0 * share))
+                        .collect();
+                    shares.join(", ")
+                }
+            };
+            // Writing to a string cannot fail.
+            let _ = writeln!(
+                text,
+                "| {} | {} | {} | {} | {classes} | {:.1} | {:.1} | {:.1} |",
+                entry.task,
+                entry.metric,
+                entry.train,
+                entry.dev,
+                entry.majority,
+                entry.bag_of_words,
+                entry.ceiling
+            );
+        }
+        text.push_str(
+            "\nMajority answers with the most frequent class, or the mean score, of the training examples. Bag of words is a \
+             logistic (for scores: ridge) regression on the words of either sentence and the words that they share. \
+             Labels follow from the facts that the sentences are made from, without noise: the ceiling is a perfect \
+             score.\n",
+        );
+        text
+    }
+}
+
+fn plain(example: &Example) -> baseline::Example {
+    baseline::Example {
+        sentence1: example.sentence1.clone(),
+        sentence2: example.sentence2.clone(),
+        label: example.label,
+    }
+}
