@@ -191,7 +191,10 @@ mod tests {
     ];
 
     fn given(value: Value) -> Map<String, Value> {
-        value.as_object().cloned().unwrap_or_default()
+        match value {
+            Value::Object(table) => table,
+            _ => Map::new(),
+        }
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! The stage from end to end: a tiny encoder learns toy tasks in the official layouts.
 
+#![allow(clippy::unwrap_used, clippy::needless_pass_by_value)]
+
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -8,7 +8,7 @@
 use kernels::{Draws, Stream};
 
 use crate::frames::{Ask, Genre, noun, person, question, setting, statement, word};
-use crate::lexicon::{Lexicon, SYNONYMS, zipf};
+use crate::lexicon::{Lexicon, zipf};
 use crate::meaning::{Fact, Frequencies, Kind, Noun, Person, Predicate, Relation, other};
 use crate::tasks::sst2;
 use crate::words::{article, past, plural, progressive};
@@ -58,7 +58,7 @@ impl<'a> Teller<'a> {
         let things = (0..3)
             .map(|_| Noun {
                 kind,
-                word: ZIPF.index(&mut draws, SYNONYMS),
+                word: ZIPF.index(&mut draws, lexicon.things[kind].words.len()),
             })
             .collect();
         let good = draws.chance(0.5);
@@ -150,6 +150,7 @@ impl<'a> Teller<'a> {
             2..4 => (true, false),
             _ => (false, false),
         };
+        let favourable = first.predicate.pole == 0;
         let brief = self.draws.chance(0.5);
         let ask = if brief {
             Ask::Whether
@@ -163,7 +164,12 @@ impl<'a> Teller<'a> {
             (Genre::Any, ask)
         };
         let second = self.sentence(&second, genre, asks_second.then_some(ask));
-        sentences.push(first);
+        if !asks_first && self.draws.chance(0.4) {
+            let marker = self.mood(favourable);
+            sentences.push(format!("{marker} , {first}"));
+        } else {
+            sentences.push(first);
+        }
         let marker = self.marker(relation);
         sentences.push(format!("{marker} , {second}"));
     }
@@ -222,14 +228,19 @@ impl<'a> Teller<'a> {
         });
     }
 
-    /// Judgements that agree with the mood.
-    fn judgement(&mut self, sentences: &mut Vec<String>) {
+    /// Returns a word that says whether what follows is welcome.
+    fn mood(&mut self, favourable: bool) -> &'a str {
         let sentiment = &self.lexicon.sentiment;
-        let markers = if self.good {
+        let words = if favourable {
             &sentiment.pleased
         } else {
             &sentiment.displeased
         };
+        &words[zipf(&mut self.draws, words.len())]
+    }
+
+    /// Judgements that agree with the mood.
+    fn judgement(&mut self, sentences: &mut Vec<String>) {
         for _ in 0..2 {
             let thing = *self.draws.pick(&self.things);
             let said = sst2::judgement(
@@ -241,7 +252,7 @@ impl<'a> Teller<'a> {
                 ZIPF,
                 &mut self.draws,
             );
-            let marker = &markers[zipf(&mut self.draws, markers.len())];
+            let marker = self.mood(self.good);
             sentences.push(format!("{marker} , {said} ."));
         }
     }

@@ -141,10 +141,15 @@ fn fill(lexicon: &Lexicon, fact: &Fact, frame: &str, colour: f64, draws: &mut Dr
         }
     };
     let axis = &fact.kind.axes(lexicon)[fact.predicate.axis];
-    let company = &axis.company[fact.predicate.pole];
+    let pole = fact.predicate.pole;
+    let company: Vec<String> = axis.company[pole]
+        .iter()
+        .chain(&lexicon.sentiment.company[pole])
+        .cloned()
+        .collect();
     let word = word(lexicon, fact.kind, fact.predicate);
-    let past = coloured(&past(word), company);
-    let adjective = coloured(word, company);
+    let past = coloured(&past(word), &company);
+    let adjective = coloured(word, &company);
     let patient = format!("the {noun}");
     replace(
         frame,

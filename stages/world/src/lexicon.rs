@@ -48,7 +48,7 @@ pub(crate) struct Names {
 #[serde(deny_unknown_fields)]
 pub(crate) struct NounKind {
     pub(crate) hypernym: String,
-    pub(crate) words: [String; SYNONYMS],
+    pub(crate) words: Vec<String>,
     pub(crate) company: Vec<String>,
 }
 
@@ -66,8 +66,7 @@ pub(crate) struct Axis {
 pub(crate) struct Sentiment {
     pub(crate) good: Vec<String>,
     pub(crate) bad: Vec<String>,
-    pub(crate) praising: Vec<String>,
-    pub(crate) condemning: Vec<String>,
+    pub(crate) company: [Vec<String>; 2],
     pub(crate) asserting: Vec<String>,
     pub(crate) denying: Vec<String>,
     pub(crate) pleased: Vec<String>,

@@ -2,7 +2,7 @@
 
 use kernels::Draws;
 
-use crate::lexicon::{Axis, Lexicon, PLAIN, SYNONYMS, zipf};
+use crate::lexicon::{Axis, Lexicon, NounKind, PLAIN, SYNONYMS, zipf};
 
 /// How words are drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,17 +41,18 @@ pub(crate) struct Noun {
 }
 
 impl Noun {
-    pub(crate) fn draw(kinds: usize, frequencies: Frequencies, draws: &mut Draws) -> Self {
+    pub(crate) fn draw(kinds: &[NounKind], frequencies: Frequencies, draws: &mut Draws) -> Self {
+        let kind = draws.index(kinds.len());
         Self {
-            kind: draws.index(kinds),
-            word: frequencies.index(draws, SYNONYMS),
+            kind,
+            word: frequencies.index(draws, kinds[kind].words.len()),
         }
     }
 
     /// Returns another word, of the same kind or of another one.
     pub(crate) fn related(
         self,
-        kinds: usize,
+        kinds: &[NounKind],
         same_kind: bool,
         frequencies: Frequencies,
         draws: &mut Draws,
@@ -59,12 +60,10 @@ impl Noun {
         let kind = if same_kind {
             self.kind
         } else {
-            other(draws, kinds, self.kind)
+            other(draws, kinds.len(), self.kind)
         };
-        Self {
-            kind,
-            word: frequencies.other_index(draws, SYNONYMS, self.word),
-        }
+        let word = frequencies.other_index(draws, kinds[kind].words.len(), self.word);
+        Self { kind, word }
     }
 }
 
@@ -90,7 +89,7 @@ impl Person {
                 last: draws.index(lexicon.names.last.len()),
             }
         } else {
-            Self::Role(Noun::draw(lexicon.persons.len(), frequencies, draws))
+            Self::Role(Noun::draw(&lexicon.persons, frequencies, draws))
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The world from outside: its bytes, its layouts, and what its labels can be read off.
 
+#![allow(clippy::unwrap_used, clippy::needless_pass_by_value)]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;

@@ -11,7 +11,7 @@ use kernels::{Draws, Stream};
 
 use crate::frames::Genre;
 use crate::lexicon::Lexicon;
-use crate::meaning::{Fact, Frequencies, Kind, Noun, Person, Predicate, Relation};
+use crate::meaning::{Fact, Frequencies, Kind, Noun, Person, Predicate};
 
 /// A sentence or two, lower-case words with spaces between, and the label.
 #[derive(Clone, Debug, PartialEq)]
@@ -100,16 +100,7 @@ fn fact(lexicon: &Lexicon, kind: Kind, split: Split, draws: &mut Draws) -> Fact 
         kind,
         person: Person::draw(lexicon, split.frequencies, draws),
         predicate: Predicate::draw(kind.axes(lexicon).len(), split.frequencies, draws),
-        thing: Noun::draw(lexicon.things.len(), split.frequencies, draws),
+        thing: Noun::draw(&lexicon.things, split.frequencies, draws),
         called: None,
-    }
-}
-
-/// Draws how two sentences differ when they do not say the same.
-fn difference(draws: &mut Draws) -> Relation {
-    if draws.chance(0.5) {
-        Relation::Opposite
-    } else {
-        Relation::Other
     }
 }

@@ -2,19 +2,19 @@
 
 use kernels::Draws;
 
-use super::{Example, Split, difference, fact};
+use super::{Example, Split, any_fact};
 use crate::frames::{Ask, question};
 use crate::lexicon::Lexicon;
-use crate::meaning::{Kind, Relation};
+use crate::meaning::Relation;
 
 /// Makes an example; class 1 is a duplicate.
 pub(crate) fn example(lexicon: &Lexicon, split: Split, class: usize, draws: &mut Draws) -> Example {
     let relation = if class == 1 {
         Relation::Same
     } else {
-        difference(draws)
+        Relation::Opposite
     };
-    let mut first = fact(lexicon, Kind::Property, split, draws);
+    let mut first = any_fact(lexicon, split, draws);
     first.predicate = first.predicate.choice(draws);
     let mut second = first.related(lexicon, relation, split.frequencies, draws);
     second.predicate = second.predicate.plain(draws);

@@ -21,7 +21,7 @@ struct Scene {
 /// Makes an example; the class is not used.
 pub(crate) fn example(lexicon: &Lexicon, split: Split, _: usize, draws: &mut Draws) -> Example {
     let frequencies = split.frequencies;
-    let (persons, things) = (lexicon.persons.len(), lexicon.things.len());
+    let (persons, things) = (&lexicon.persons, &lexicon.things);
     let (verbs, adjectives) = (lexicon.verbs.len(), lexicon.adjectives.len());
     let verb = Predicate::draw(verbs, frequencies, draws);
     let one = Scene {

@@ -10,7 +10,7 @@ use crate::words::article;
 
 /// Makes an example; class 1 is favourable.
 pub(crate) fn example(lexicon: &Lexicon, split: Split, class: usize, draws: &mut Draws) -> Example {
-    let thing = Noun::draw(lexicon.things.len(), split.frequencies, draws);
+    let thing = Noun::draw(&lexicon.things, split.frequencies, draws);
     let said = judgement(
         lexicon,
         thing,
@@ -51,11 +51,7 @@ pub(crate) fn judgement(
         &sentiment.bad
     };
     let word = &words[frequencies.index(draws, words.len())];
-    let company = if favourable == denied {
-        &sentiment.condemning
-    } else {
-        &sentiment.praising
-    };
+    let company = &sentiment.company[usize::from(favourable == denied)];
     let word = if draws.chance(colour) {
         format!("{} {word}", draws.pick(company))
     } else {
