@@ -33,7 +33,13 @@ impl Store {
         let folder = self.work_folder(key);
         let path = folder.join("lock");
         loop {
-            fs::create_dir_all(&folder).map_err(io_error(&folder))?;
+            // Not `create_dir_all`, which fails where another run removes the folder just then.
+            match fs::create_dir(&folder) {
+                Err(error) if error.kind() != ErrorKind::AlreadyExists => {
+                    return Err(io_error(&folder)(error));
+                }
+                _ => {}
+            }
             let lock = match OpenOptions::new()
                 .write(true)
                 .create(true)
