@@ -1,29 +1,28 @@
-//! Room for candle's recursion.
+//! Where training runs: a pool of threads with room for candle's recursion.
 //!
 //! candle sorts and drops a computation graph by recursion, one frame per operation on the longest path. The composed
-//! operations of a few hundred layers overflow a thread's usual 2 MiB.
+//! operations of a few hundred layers overflow a thread's usual 2 MiB. And an operation that is started from outside of
+//! rayon's pool hands its work over and sleeps until it is done, which for a narrow encoder costs as much as the work:
+//! so the training loop itself is a job of the pool.
 
-use std::thread;
+use std::io;
 
-/// Address space for the stack; pages are taken only when touched.
+/// Address space for each stack; pages are taken only when touched.
 const STACK_BYTES: usize = 512 << 20;
 
-/// Runs `work` on a thread whose stack holds the graph of any encoder, and returns what it returns. A training loop
-/// goes in here as a whole.
+/// Runs `work` in a pool of as many threads as rayon would use here, whose stacks hold the graph of any encoder, and
+/// returns what it returns. A training loop goes in here as a whole.
 ///
 /// # Errors
-/// When the system cannot start the thread.
+/// When the system cannot start the threads.
 ///
 /// # Panics
 /// When `work` panics, with its panic.
-pub fn with_deep_stack<T: Send>(work: impl FnOnce() -> T + Send) -> std::io::Result<T> {
-    thread::scope(|scope| {
-        let thread = thread::Builder::new()
-            .name("deep stack".into())
-            .stack_size(STACK_BYTES)
-            .spawn_scoped(scope, work)?;
-        thread
-            .join()
-            .or_else(|panic| std::panic::resume_unwind(panic))
-    })
+pub fn with_deep_stack<T: Send>(work: impl FnOnce() -> T + Send) -> io::Result<T> {
+    let pool = rayon::ThreadPoolBuilder::new()
+        .thread_name(|number| format!("compute {number}"))
+        .stack_size(STACK_BYTES)
+        .build()
+        .map_err(io::Error::other)?;
+    Ok(pool.install(work))
 }
