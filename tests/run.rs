@@ -249,6 +249,64 @@ fn a_failed_job_leaves_the_rest_of_the_table_and_says_why() {
 }
 
 #[test]
+fn a_score_that_is_not_there_leaves_the_rest_of_the_tables() {
+    let project = Project::new();
+    project.edit(
+        "    { label = \"MNLI\", task = \"mnli\" },\n",
+        "    { label = \"MNLI\", task = \"mnli\", metric = \"acuracy\" },
+    { label = \"MNLI F1\", task = \"mnli\", metric = \"f1\" },\n",
+    );
+    project.edit(
+        "    { label = \"majority\", cell = \"@majority\" },
+    { label = \"bag of words\", cell = \"@bag-of-words\" },\n",
+        "    { label = \"majority\" },\n",
+    );
+    project.edit(
+        "[table.baselines]\n",
+        "[table.baselines]\ncell = \"@majority\"\n",
+    );
+    let whole = "\n[table.whole]\nrows = [{ label = \"majority\" }]\ncell = \"@majority\"
+        columns = [{ label = \"SST-2\", task = \"sst2\" }]\n\n[profile.plain]";
+    project.edit("\n[profile.plain]", whole);
+    let ended = project.pipe(&["run"]).code(2).says("2 tables · ");
+    insta::assert_snapshot!(ended.stdout, @r"
+    baselines: What needs no encoder
+
+                SST-2   QNLI    MNLI   MNLI F1
+    ───────────────────────────────────────────
+     majority    50.0   50.0   — [1]     — [2]
+
+    [1] no score `acuracy`, only accuracy, accuracy_mm
+    [2] no score `f1`, only accuracy, accuracy_mm
+    Profile `plain`.
+
+    whole: whole
+
+                SST-2
+    ──────────────────
+     majority    50.0
+
+    Profile `plain`.
+    ");
+    let told: Vec<_> = ended
+        .stderr
+        .lines()
+        .filter(|line| line.starts_with("error: ") || line.starts_with("hint: "))
+        .collect();
+    insta::assert_snapshot!(told.join("\n"), @r"
+    error: majority[task=mnli]: no score `acuracy`, `f1`
+    hint: it has accuracy, accuracy_mm
+    ");
+    assert!(project.join("results/plain/whole.md").exists());
+    assert!(
+        !project.join("results/plain/baselines.md").exists(),
+        "half a table is not kept"
+    );
+    // Looking is no mistake.
+    assert_eq!(project.pipe(&["show"]).code(0).stdout, ended.stdout);
+}
+
+#[test]
 fn mistakes_on_the_command_line_end_with_2_and_a_suggestion() {
     let project = Project::new();
     project

@@ -17,7 +17,7 @@ use crate::execute::{self, ChildProcess, FailureKind, JobState, Machine, Options
 use crate::graph::Plan;
 use crate::progress::{Verbosity, to_stderr};
 use crate::registry::Registry;
-use crate::report::{Builder, Files, is_complete, provenance, update_digests};
+use crate::report::{Builder, Files, Lack, is_complete, provenance, update_digests};
 use crate::store::{Digest, Store};
 
 /// Runs what the targets need, prints their tables and writes the results.
@@ -87,7 +87,18 @@ pub(super) fn run(arguments: &RunArguments, registry: &Registry) -> Result<Exit,
             }
         }
     }
-    let exit = exit(&plan, &states);
+    let lacks: Vec<Lack> = builder.lacks().collect();
+    for lack in &lacks {
+        tell_error(
+            &format!("{}: {}", lack.label, lack.message),
+            Some(&lack.remedy),
+        );
+    }
+    let exit = match exit(&plan, &states) {
+        // All jobs have done their work, and yet it was not what the tables ask for.
+        Exit::Ok if !lacks.is_empty() => Exit::Input,
+        exit => exit,
+    };
     if common.verbosity() > Verbosity::Quiet {
         tell(&summary::line(tables.len(), &states, start.elapsed()));
         if exit == Exit::Interrupted {

@@ -19,4 +19,4 @@ mod tables;
 pub use digests::update as update_digests;
 pub use files::{Files, ReportError};
 pub use provenance::provenance;
-pub use tables::{Builder, Known, is_complete};
+pub use tables::{Builder, Known, Lack, is_complete};

@@ -1,10 +1,10 @@
 //! From the results of jobs to tables.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use contract::{StageError, io_error};
+use contract::io_error;
 use metrics::scores::{self, Score};
 use tabulate::reference::{self, Key, Reference};
 use tabulate::{Cell, Column, Row, Table};
@@ -13,14 +13,37 @@ use super::ReportError;
 use crate::graph::{CellPlan, JobIndex, RowPlan, TablePlan};
 use crate::store::{Digest, Found, Store};
 
+/// Said of an artifact of which a table wants a score.
+const NO_SCORES: &str = "what this stage makes has no scores";
+
 /// What is known of a job: its result, or why there is none.
 pub type Known<'a> = Result<&'a Found, String>;
+
+/// What tables ask of a result and it does not have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lack {
+    /// What the job is called.
+    pub label: String,
+    /// What is lacking: a lowercase fragment.
+    pub message: String,
+    /// What to do about it.
+    pub remedy: String,
+}
 
 /// Makes tables; what two cells share is read once.
 pub struct Builder<'a> {
     store: &'a Store,
+    /// By artifact; none if it holds no scores.
     scores: BTreeMap<Digest, Vec<Score>>,
     references: BTreeMap<(PathBuf, String), Reference>,
+    /// By label: the scores asked for in vain, and those there are.
+    lacking: BTreeMap<String, Lacking>,
+}
+
+/// The scores that a job's result lacks.
+struct Lacking {
+    wanted: BTreeSet<String>,
+    names: Vec<String>,
 }
 
 impl<'a> Builder<'a> {
@@ -30,13 +53,42 @@ impl<'a> Builder<'a> {
             store,
             scores: BTreeMap::new(),
             references: BTreeMap::new(),
+            lacking: BTreeMap::new(),
         }
     }
 
-    /// Makes a table of what is `known` of its jobs; `notes` are printed below it.
+    /// Returns what the tables made so far have asked of results in vain, each result once.
+    pub fn lacks(&self) -> impl Iterator<Item = Lack> {
+        self.lacking.iter().map(|(label, lacking)| {
+            let (message, remedy) = if lacking.names.is_empty() {
+                (
+                    NO_SCORES.to_owned(),
+                    "name a stage with scores as the table's cell".to_owned(),
+                )
+            } else {
+                let wanted: Vec<_> = lacking
+                    .wanted
+                    .iter()
+                    .map(|name| format!("`{name}`"))
+                    .collect();
+                (
+                    format!("no score {}", wanted.join(", ")),
+                    format!("it has {}", lacking.names.join(", ")),
+                )
+            };
+            Lack {
+                label: label.clone(),
+                message,
+                remedy,
+            }
+        })
+    }
+
+    /// Makes a table of what is `known` of its jobs; `notes` are printed below it. A score that a result lacks is a
+    /// reason in its cell like any other, and one of [`Builder::lacks`].
     ///
     /// # Errors
-    /// When scores or published values cannot be read, or a job has no score of the cell's name.
+    /// When scores or published values cannot be read.
     pub fn table(
         &mut self,
         plan: &TablePlan,
@@ -96,9 +148,12 @@ impl<'a> Builder<'a> {
     ) -> Result<Cell, ReportError> {
         let mut cell = Cell::default();
         for job in &plan.jobs {
-            match known(*job) {
-                Ok(found) => {
-                    let score = self.score(found, plan.metric.as_deref())?;
+            let score = match known(*job) {
+                Ok(found) => self.score(found, plan.metric.as_deref())?,
+                Err(reason) => Err(reason),
+            };
+            match score {
+                Ok(score) => {
                     heading.add(score);
                     cell.values.push(score.value);
                 }
@@ -109,21 +164,19 @@ impl<'a> Builder<'a> {
         Ok(cell)
     }
 
-    /// Returns the score of that name, or the main one.
-    fn score(&mut self, found: &Found, metric: Option<&str>) -> Result<&Score, ReportError> {
+    /// Returns the score of that name, or the main one; where there is none, what there is instead.
+    fn score(
+        &mut self,
+        found: &Found,
+        metric: Option<&str>,
+    ) -> Result<Result<&Score, String>, ReportError> {
         let artifact = found.record.artifact;
         if !self.scores.contains_key(&artifact) {
-            let path = self
-                .store
-                .file(&found.manifest, scores::FILE)
-                .ok_or_else(|| {
-                    StageError::input(
-                        &found.record.label,
-                        "what this stage makes has no scores",
-                        "name a stage with scores as the table's cell",
-                    )
-                })?;
-            self.scores.insert(artifact, scores::read(&path)?);
+            let scores = match self.store.file(&found.manifest, scores::FILE) {
+                Some(path) => scores::read(&path)?,
+                None => Vec::new(),
+            };
+            self.scores.insert(artifact, scores);
         }
         let all = self
             .scores
@@ -134,15 +187,26 @@ impl<'a> Builder<'a> {
             Some(name) => score.name == name,
             None => score.main,
         });
-        let missing = || {
-            let names: Vec<&str> = all.iter().map(|score| score.name.as_str()).collect();
-            StageError::input(
-                &found.record.label,
-                format!("no score `{}`", metric.unwrap_or("main")),
-                format!("it has {}", names.join(", ")),
-            )
+        if let Some(score) = score {
+            return Ok(Ok(score));
+        }
+        let wanted = metric.unwrap_or("main");
+        let names: Vec<String> = all.iter().map(|score| score.name.clone()).collect();
+        // Without the label, which differs from row to row: equal reasons are told once below a table.
+        let reason = if names.is_empty() {
+            NO_SCORES.to_owned()
+        } else {
+            format!("no score `{wanted}`, only {}", names.join(", "))
         };
-        Ok(score.ok_or_else(missing)?)
+        self.lacking
+            .entry(found.record.label.clone())
+            .or_insert_with(|| Lacking {
+                wanted: BTreeSet::new(),
+                names,
+            })
+            .wanted
+            .insert(wanted.to_owned());
+        Ok(Err(reason))
     }
 
     fn reference(&mut self, file: &Path, id: &str) -> Result<Reference, ReportError> {
