@@ -15,7 +15,7 @@ const PART: [&str; 2] = ["run", "stage:majority[task=sst2]"];
 #[test]
 fn objects_are_named_by_their_content_read_only_and_of_one_link() {
     let project = Project::new();
-    project.pipe(&PART).code(0);
+    project.pipe(&["run", "all"]).code(0);
     let tag = fs::read_to_string(project.join(".pipe/CACHEDIR.TAG")).expect("read");
     assert!(tag.starts_with("Signature: 8a477f597d28d172789f06886806bc55"));
     for object in project.files(".pipe/objects") {
@@ -28,6 +28,63 @@ fn objects_are_named_by_their_content_read_only_and_of_one_link() {
     }
     assert!(project.files(".pipe/work").is_empty());
     assert!(project.files(".pipe/tmp").is_empty());
+}
+
+#[test]
+fn a_stage_s_artifact_is_had_as_a_folder() {
+    let project = Project::new();
+    let ended = project.pipe(&["run", "stage:tokenizer"]).code(0);
+    let (path, label) = ended.stdout.trim_end().split_once("  ").expect("a line");
+    assert_eq!(label, "tokenizer");
+    let folders = project.join(".pipe/folders").canonicalize().expect("made");
+    assert_eq!(Path::new(path).parent(), Some(&*folders));
+    let vocabulary = fs::read_to_string(Path::new(path).join("vocab.txt")).expect("read");
+    assert!(vocabulary.starts_with("[PAD]\n"), "{vocabulary}");
+    let targets = [
+        "run",
+        "stage:tokenizer",
+        "stage:tokens",
+        "table:baselines",
+        "--json",
+    ];
+    let ended = project.pipe(&targets).code(0).json();
+    for job in ended["jobs"].as_array().expect("jobs") {
+        let asked = ["tokenizer", "tokens"].contains(&job["stage"].as_str().expect("a text"));
+        assert_eq!(job["path"].is_string(), asked, "{job}");
+        if job["stage"] == "tokenizer" {
+            assert_eq!(job["path"], path);
+        }
+    }
+    assert!(project.files(".pipe/tmp").is_empty());
+}
+
+#[test]
+fn runs_at_once_lay_out_one_folder() {
+    let project = Project::new();
+    project.pipe(&PART).code(0);
+    fs::remove_dir_all(project.join(".pipe/folders")).expect("removed");
+    let children: Vec<_> = (0..6)
+        .map(|_| {
+            project
+                .command(&PART)
+                .stdout(std::process::Stdio::piped())
+                .stderr(std::process::Stdio::piped())
+                .spawn()
+                .expect("started")
+        })
+        .collect();
+    let mut told: Vec<_> = children
+        .into_iter()
+        .map(|child| {
+            Ended::from(child.wait_with_output().expect("ended"))
+                .code(0)
+                .stdout
+        })
+        .collect();
+    told.dedup();
+    assert_eq!(told.len(), 1, "{told:?}");
+    let names = fs::read_dir(project.join(".pipe/folders")).expect("read");
+    assert_eq!(names.count(), 2, "the folder and the lock");
 }
 
 #[test]

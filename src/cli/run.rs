@@ -1,6 +1,7 @@
 //! `pipe run`.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Instant;
 
 use serde_json::json;
@@ -14,11 +15,11 @@ use super::stops::stops;
 use super::{show, summary};
 use crate::declare::Target;
 use crate::execute::{self, ChildProcess, FailureKind, JobState, Machine, Options};
-use crate::graph::Plan;
+use crate::graph::{JobIndex, Plan};
 use crate::progress::{Verbosity, to_stderr};
 use crate::registry::Registry;
 use crate::report::{Builder, Files, Lack, is_complete, provenance, update_digests};
-use crate::store::{Digest, Store};
+use crate::store::{Digest, Store, StoreError};
 
 /// Runs what the targets need, prints their tables and writes the results.
 pub(super) fn run(arguments: &RunArguments, registry: &Registry) -> Result<Exit, CommandFailure> {
@@ -59,17 +60,19 @@ pub(super) fn run(arguments: &RunArguments, registry: &Registry) -> Result<Exit,
                 .ok_or_else(lacking)
         })?);
     }
+    let folders = lay_out(&store, &plan, &states);
+    let places = folders.as_ref().ok();
     let printed = if common.json {
         print_json(&json!({
             "schema_version": 1,
             "profile": project.pipeline.profile(),
             "numerics": machine.class,
-            "jobs": summary::jobs(&plan.jobs, &states),
+            "jobs": summary::jobs(&plan.jobs, &states, places),
             "tables": tables.iter().map(show::table_json).collect::<Vec<_>>(),
         }))
     } else {
         let texts: Vec<String> = tables.iter().map(|table| table.terminal(width())).collect();
-        print(&texts.join("\n")).and_then(|()| print_stages(&plan, &states))
+        print(&texts.join("\n")).and_then(|()| print_stages(&plan, places))
     };
     // Whoever closed the output still wants the results.
     let written = write(
@@ -105,17 +108,32 @@ pub(super) fn run(arguments: &RunArguments, registry: &Registry) -> Result<Exit,
             tell("interrupted: the same command goes on where it stopped");
         }
     }
+    folders?;
     written?;
     printed?;
     Ok(exit)
 }
 
-/// Prints which artifacts the stages asked for have made.
-fn print_stages(plan: &Plan, states: &[JobState]) -> std::io::Result<()> {
+/// Lays out what the stages asked for have made, and returns where.
+fn lay_out(
+    store: &Store,
+    plan: &Plan,
+    states: &[JobState],
+) -> Result<BTreeMap<JobIndex, PathBuf>, StoreError> {
+    let made = plan
+        .stages
+        .iter()
+        .filter_map(|job| Some((*job, states[job.index()].found()?)));
+    made.map(|(job, found)| Ok((job, store.lay_out(&found.manifest)?)))
+        .collect()
+}
+
+/// Prints where the stages asked for have their artifacts.
+fn print_stages(plan: &Plan, places: Option<&BTreeMap<JobIndex, PathBuf>>) -> std::io::Result<()> {
     let mut text = String::new();
     for job in &plan.stages {
-        if let Some(found) = states[job.index()].found() {
-            text += &format!("{}  {}\n", found.record.artifact, plan.jobs.job(*job).label);
+        if let Some(place) = places.and_then(|places| places.get(job)) {
+            text += &format!("{}  {}\n", place.display(), plan.jobs.job(*job).label);
         }
     }
     print(&text)
@@ -143,9 +161,7 @@ fn write(
             complete = false;
             continue;
         }
-        let known = |job: crate::graph::JobIndex| {
-            states[job.index()].found().map(|found| (**found).clone())
-        };
+        let known = |job: JobIndex| states[job.index()].found().map(|found| (**found).clone());
         let provenance = provenance(planned, &plan.jobs, project.pipeline.profile(), &known);
         for (name, bytes) in files.table(table, &provenance)? {
             digests.insert(name, Digest::of(&bytes));

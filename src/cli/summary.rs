@@ -1,6 +1,7 @@
 //! What became of a run, in a few lines and as JSON.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -91,8 +92,12 @@ pub(super) fn failures<'s>(
         })
 }
 
-/// Returns what became of each job.
-pub(super) fn jobs(graph: &JobGraph, states: &[JobState]) -> Value {
+/// Returns what became of each job, and where its artifact is laid out if it is.
+pub(super) fn jobs(
+    graph: &JobGraph,
+    states: &[JobState],
+    places: Option<&BTreeMap<JobIndex, PathBuf>>,
+) -> Value {
     let jobs = graph.jobs().map(|(index, job)| {
         let mut value = json!({
             "label": job.label,
@@ -111,6 +116,9 @@ pub(super) fn jobs(graph: &JobGraph, states: &[JobState]) -> Value {
                 value["key"] = json!(found.record.key);
                 value["artifact"] = json!(found.record.artifact);
                 value["cost"] = json!(found.record.cost);
+                if let Some(place) = places.and_then(|places| places.get(&index)) {
+                    value["path"] = json!(place);
+                }
             }
             JobState::Failed(failure) => value["failure"] = json!(failure),
             JobState::Blocked { by } => value["by"] = json!(graph.job(*by).label),

@@ -112,7 +112,7 @@ impl Stamp {
 }
 
 /// Returns the files at `path` with their names, sorted by name.
-fn list(path: &Path) -> Result<(Content, Vec<(PathBuf, String)>), StageError> {
+pub(super) fn list(path: &Path) -> Result<(Content, Vec<(PathBuf, String)>), StageError> {
     let metadata = fs::metadata(path).map_err(|error| {
         StageError::input(
             path.display(),

@@ -28,10 +28,16 @@ impl Store {
             }
             link(&self.object(&file.digest), &path).map_err(io_error(&path))?;
         }
-        match (&manifest.content, manifest.files.first()) {
-            (Content::File, Some(file)) => Ok(folder.join(&file.path)),
-            _ => Ok(folder.to_path_buf()),
-        }
+        Ok(entrance(manifest, folder))
+    }
+}
+
+/// Returns the path that stands for what is served in `folder`: `folder`, or the file in it if the manifest is of a
+/// single file.
+pub(super) fn entrance(manifest: &Manifest, folder: &Path) -> PathBuf {
+    match (&manifest.content, manifest.files.first()) {
+        (Content::File, Some(file)) => folder.join(&file.path),
+        _ => folder.to_path_buf(),
     }
 }
 

@@ -7,6 +7,7 @@
 //! | `records/KEY.json` | what a job gave: key → artifact, the key's named parts, the cost | key |
 //! | `work/KEY/` | a job that runs or failed: its inputs, output, checkpoints, log | key |
 //! | `logs/KEY.txt` | logs of finished jobs | key |
+//! | `folders/HEX/` | artifacts that were asked for by name, as folders of links to objects | first digits of the artifact |
 //! | `tmp/` | files being written, and folders being removed | nothing: may be emptied when no run goes on |
 //!
 //! **Order of writing.** Objects, then the manifest, then the record. Each is written aside, synced, renamed into
@@ -25,6 +26,7 @@ mod commit;
 mod digest;
 mod error;
 mod external;
+mod folders;
 mod inputs;
 mod lookup;
 mod manifest;

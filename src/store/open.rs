@@ -20,7 +20,15 @@ const CACHE_TAG: &str = "CACHEDIR.TAG";
 const CACHE_TAG_TEXT: &str = "Signature: 8a477f597d28d172789f06886806bc55\n\
     # This folder is a store of `pipe`: results that can be computed again.\n\
     # See https://bford.info/cachedir/ for what this file means.\n";
-const FOLDERS: [&str; 6] = ["objects", "artifacts", "records", "work", "logs", "tmp"];
+const FOLDERS: [&str; 7] = [
+    "objects",
+    "artifacts",
+    "records",
+    "work",
+    "logs",
+    "folders",
+    "tmp",
+];
 
 /// After this time an unfinished write is nobody's any more.
 const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
