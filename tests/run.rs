@@ -214,6 +214,32 @@ fn a_user_s_own_files_are_inputs_and_a_broken_row_is_named() {
 }
 
 #[test]
+fn a_given_vocabulary_takes_the_place_of_a_trained_one() {
+    let project = Project::new();
+    let tokens = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nthe\na\n##s\n";
+    project.write("mine/vocab.txt", tokens);
+    // The pipeline that everybody has.
+    let shipped = concat!(env!("CARGO_MANIFEST_DIR"), "/pipeline.toml");
+    let options = ["--file", shipped, "--profile", "tiny", "--store", ".pipe"];
+    let run = |target: &str, set: &str| {
+        project.pipe(&[&["run", target, "--set", set], &options[..]].concat())
+    };
+    let made = |set: &str| {
+        let ended = run("stage:tokenizer", set).code(0);
+        let (folder, _) = ended.stdout.split_once("  ").expect("a folder");
+        fs::read_to_string(format!("{folder}/vocab.txt")).expect("read")
+    };
+    assert_eq!(made("vocab=mine/vocab.txt"), tokens);
+    assert_eq!(made("vocab=mine"), tokens);
+    // Empty, it is as if it were not declared.
+    assert_eq!(made("vocab=").lines().count(), 600);
+    run("stage:tokens", "vocab=mine").code(0);
+    run("stage:tokens", "vocab=yours")
+        .code(2)
+        .says("no such file or folder: yours");
+}
+
+#[test]
 fn a_failed_job_leaves_the_rest_of_the_table_and_says_why() {
     let project = Project::new();
     project.edit(
