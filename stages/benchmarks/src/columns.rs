@@ -24,7 +24,7 @@ pub(crate) fn write_batch(path: &Path, batch: &RecordBatch) -> Result<(), StageE
         });
     written
         .map(|_| ())
-        .map_err(|error| parquet_error(path, error))
+        .map_err(|error| StageError::from_write(path, error))
 }
 
 /// Returns the batches of a Parquet file.
@@ -77,18 +77,4 @@ pub(crate) fn unreadable(path: &Path, reason: impl std::fmt::Display) -> StageEr
         reason.to_string(),
         "run the `benchmarks` stage again to make the artifact anew",
     )
-}
-
-/// Keeps the system's word (a full disk) when writing fails.
-fn parquet_error(path: &Path, error: parquet::errors::ParquetError) -> StageError {
-    match error {
-        parquet::errors::ParquetError::External(source) => match source.downcast() {
-            Ok(source) => StageError::Io {
-                path: path.to_path_buf(),
-                source: *source,
-            },
-            Err(source) => StageError::failed(format!("{}: {source}", path.display())),
-        },
-        error => StageError::failed(format!("{}: {error}", path.display())),
-    }
 }

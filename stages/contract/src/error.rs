@@ -1,3 +1,4 @@
+use std::error::Error;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -51,6 +52,23 @@ impl StageError {
         Self::Failed(reason.to_string())
     }
 
+    /// A library could not write `path`: keeps the system's word (a full disk) if that is at the root of it, however
+    /// deep the library has wrapped it.
+    pub fn from_write(path: &Path, error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        let error = error.into();
+        let mut cause: Option<&(dyn Error + 'static)> = Some(&*error);
+        while let Some(here) = cause {
+            if let Some(system) = here.downcast_ref::<io::Error>() {
+                return Self::Io {
+                    path: path.to_path_buf(),
+                    source: copy(system),
+                };
+            }
+            cause = here.source();
+        }
+        Self::failed(format!("{}: {error}", path.display()))
+    }
+
     /// Returns what to do about it, if that is known.
     pub fn remedy(&self) -> Option<String> {
         match self {
@@ -76,6 +94,14 @@ pub fn io_error(path: &Path) -> impl FnOnce(io::Error) -> StageError + '_ {
     move |source| StageError::Io {
         path: path.to_path_buf(),
         source,
+    }
+}
+
+/// Returns the same error once more: what is borrowed from a chain of causes cannot be taken out of it.
+fn copy(error: &io::Error) -> io::Error {
+    match error.raw_os_error() {
+        Some(code) => io::Error::from_raw_os_error(code),
+        None => io::Error::new(error.kind(), error.to_string()),
     }
 }
 
@@ -108,5 +134,41 @@ impl Problem {
     pub fn with_help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A library's error with a cause.
+    #[derive(Debug, thiserror::Error)]
+    #[error("cannot write a page")]
+    struct Wrapped(#[source] Box<dyn Error + Send + Sync>);
+
+    #[test]
+    fn a_full_disk_is_found_under_what_libraries_wrap_it_in() {
+        let path = Path::new("out/a.parquet");
+        let full = || io::Error::from(io::ErrorKind::StorageFull);
+        let wrapped = Wrapped(Box::new(Wrapped(Box::new(full()))));
+        for error in [
+            StageError::from_write(path, full()),
+            StageError::from_write(path, wrapped),
+            // ENOSPC
+            StageError::from_write(path, Wrapped(Box::new(io::Error::from_raw_os_error(28)))),
+        ] {
+            assert!(
+                matches!(&error, StageError::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull),
+                "{error:?}"
+            );
+            assert!(error.to_string().starts_with("out/a.parquet: "));
+            assert!(
+                error
+                    .remedy()
+                    .is_some_and(|remedy| remedy.starts_with("free some space"))
+            );
+        }
+        let other = StageError::from_write(path, Wrapped("a column is missing".into()));
+        assert_eq!(other.to_string(), "out/a.parquet: cannot write a page");
     }
 }

@@ -13,7 +13,6 @@ use parquet::arrow::arrow_reader::{
     ParquetRecordBatchReaderBuilder,
 };
 use parquet::basic::{Compression, ZstdLevel};
-use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 
 use crate::Document;
@@ -100,7 +99,7 @@ impl<'a> ShardWriter<'a> {
                 let file = File::create(&path).map_err(io_error(&path))?;
                 let schema = Arc::clone(&self.schema);
                 let writer = ArrowWriter::try_new(file, schema, Some(self.properties.clone()))
-                    .map_err(|error| write_error(&path, error))?;
+                    .map_err(|error| StageError::from_write(&path, error))?;
                 self.shards += 1;
                 none.insert((path, writer))
             }
@@ -108,7 +107,7 @@ impl<'a> ShardWriter<'a> {
         writer
             .write(&batch)
             .and_then(|()| writer.flush())
-            .map_err(|error| write_error(path, error))?;
+            .map_err(|error| StageError::from_write(path, error))?;
         self.shard_bytes += self.group_bytes;
         self.group.clear();
         self.group_bytes = 0;
@@ -121,23 +120,9 @@ impl<'a> ShardWriter<'a> {
             Some((path, writer)) => writer
                 .close()
                 .map(|_| ())
-                .map_err(|error| write_error(&path, error)),
+                .map_err(|error| StageError::from_write(&path, error)),
             None => Ok(()),
         }
-    }
-}
-
-/// Keeps the system's word (a full disk) when writing fails.
-fn write_error(path: &Path, error: ParquetError) -> StageError {
-    match error {
-        ParquetError::External(source) => match source.downcast() {
-            Ok(source) => StageError::Io {
-                path: path.to_path_buf(),
-                source: *source,
-            },
-            Err(source) => StageError::failed(format!("{}: {source}", path.display())),
-        },
-        error => StageError::failed(format!("{}: {error}", path.display())),
     }
 }
 

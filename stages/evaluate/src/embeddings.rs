@@ -67,7 +67,7 @@ pub(crate) fn write(
         .build();
     let file = File::create(&path).map_err(io_error(&path))?;
     let mut writer = ArrowWriter::try_new(file, Arc::clone(&schema), Some(properties))
-        .map_err(unwritable(&path))?;
+        .map_err(|error| StageError::from_write(&path, error))?;
     for (sentences, vectors) in sentences.chunks(ROWS).zip(vectors.chunks(ROWS)) {
         let mut lists = ListBuilder::new(Float32Builder::new()).with_field(Arc::clone(&item));
         for vector in vectors {
@@ -80,9 +80,13 @@ pub(crate) fn write(
         ];
         let batch =
             RecordBatch::try_new(Arc::clone(&schema), columns).map_err(StageError::failed)?;
-        writer.write(&batch).map_err(unwritable(&path))?;
+        writer
+            .write(&batch)
+            .map_err(|error| StageError::from_write(&path, error))?;
     }
-    writer.close().map_err(unwritable(&path))?;
+    writer
+        .close()
+        .map_err(|error| StageError::from_write(&path, error))?;
 
     let path = folder.join(DESCRIPTION);
     let text = serde_json::to_string_pretty(description).map_err(StageError::failed)?;
@@ -163,10 +167,6 @@ fn wrong(path: &Path, reason: String) -> StageError {
     )
 }
 
-fn unwritable(path: &Path) -> impl FnOnce(parquet::errors::ParquetError) -> StageError + '_ {
-    move |error| StageError::failed(format!("{}: {error}", path.display()))
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -196,6 +196,24 @@ mod tests {
         assert_eq!(read.vector("sentence 4097").unwrap(), [4097.0, 0.1]);
         let missing = read.vector("another").unwrap_err().to_string();
         assert_eq!(missing, "embeddings: there is no vector for `another`");
+    }
+
+    #[test]
+    fn a_full_disk_is_told_from_a_failure() {
+        // Every write to this device finds the disk full.
+        let folder = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink("/dev/full", folder.path().join(VECTORS)).unwrap();
+        let error = write(
+            folder.path(),
+            &description(1),
+            &["a".to_owned()],
+            &[vec![1.0; 2]],
+        )
+        .unwrap_err();
+        assert!(
+            matches!(&error, StageError::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull),
+            "{error:?}"
+        );
     }
 
     #[test]

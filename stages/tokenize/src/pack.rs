@@ -9,7 +9,6 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use contract::{StageError, io_error};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
-use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 
 use crate::Split;
@@ -171,11 +170,11 @@ impl ShardWriter {
         self.shard
             .writer
             .write(&batch)
-            .map_err(|error| write_error(path, error))?;
+            .map_err(|error| StageError::from_write(path, error))?;
         self.shard
             .writer
             .flush()
-            .map_err(|error| write_error(path, error))?;
+            .map_err(|error| StageError::from_write(path, error))?;
         self.shard.rows += self.waiting as u64;
         self.waiting = 0;
         Ok(())
@@ -202,7 +201,7 @@ impl Shard {
             .set_statistics_enabled(EnabledStatistics::None)
             .build();
         let writer = ArrowWriter::try_new(file, Arc::clone(schema), Some(properties))
-            .map_err(|error| write_error(&path, error))?;
+            .map_err(|error| StageError::from_write(&path, error))?;
         Ok(Self {
             path,
             writer,
@@ -215,20 +214,6 @@ impl Shard {
         self.writer
             .close()
             .map(drop)
-            .map_err(|error| write_error(&path, error))
-    }
-}
-
-/// Keeps the system's own error (a full disk) where Parquet wraps one.
-fn write_error(path: &Path, error: ParquetError) -> StageError {
-    match error {
-        ParquetError::External(inner) => match inner.downcast::<std::io::Error>() {
-            Ok(source) => StageError::Io {
-                path: path.to_path_buf(),
-                source: *source,
-            },
-            Err(other) => StageError::failed(format!("{}: {other}", path.display())),
-        },
-        other => StageError::failed(format!("{}: {other}", path.display())),
+            .map_err(|error| StageError::from_write(&path, error))
     }
 }
