@@ -351,6 +351,11 @@ fn mistakes_on_the_command_line_end_with_2_and_a_suggestion() {
         .pipe(&["run", "--jobs", "0"])
         .code(2)
         .says("at least 1");
+    project
+        .pipe(&["run", "--threads", "100000"])
+        .code(2)
+        .says("--threads")
+        .says("at most 1024");
     project.pipe(&["rnu"]).code(2);
     project
         .pipe(&["run", "--file", "nothing.toml"])

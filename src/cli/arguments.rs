@@ -23,6 +23,9 @@ Exit codes:
   12  the store cannot be used: not writable, or not a store
   13  no space left on the disk";
 
+/// The most jobs, and the most threads, that may be asked for.
+const MOST_AT_ONCE: usize = 1024;
+
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -78,10 +81,10 @@ pub struct RunArguments {
     #[arg(long, value_name = "FOLDER")]
     pub results: Option<PathBuf>,
     /// How many jobs may run at once [default: the number of cores].
-    #[arg(long, short, value_name = "N", value_parser = at_least_one)]
+    #[arg(long, short, value_name = "N", value_parser = number_at_once)]
     pub jobs: Option<usize>,
     /// How many threads they may use together [default: the number of cores].
-    #[arg(long, short, value_name = "N", value_parser = at_least_one)]
+    #[arg(long, short, value_name = "N", value_parser = number_at_once)]
     pub threads: Option<usize>,
     /// After a failure, still start the jobs that do not need the failed one.
     #[arg(long, short)]
@@ -138,8 +141,12 @@ fn assignment(text: &str) -> Result<(String, String), String> {
     }
 }
 
-fn at_least_one(text: &str) -> Result<usize, String> {
+/// Reads a number of jobs or threads. More than [`MOST_AT_ONCE`] is a slip of the finger.
+fn number_at_once(text: &str) -> Result<usize, String> {
     match text.parse() {
+        Ok(number) if number > MOST_AT_ONCE => Err(format!(
+            "expected at most {MOST_AT_ONCE}: more would bring the machine to a halt"
+        )),
         Ok(number) if number > 0 => Ok(number),
         _ => Err("expected a whole number of at least 1".into()),
     }

@@ -33,6 +33,7 @@ pub(super) fn run(arguments: &RunArguments, registry: &Registry) -> Result<Exit,
         jobs: arguments.jobs.unwrap_or(machine.cores),
         threads: arguments.threads.unwrap_or(machine.cores),
         keep_going: arguments.keep_going,
+        grace: Options::GRACE,
     };
     let states = {
         let mut progress = to_stderr(common.verbosity());

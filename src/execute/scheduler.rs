@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::Scope;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use contract::Event;
 
@@ -22,7 +22,7 @@ use super::resolve::{Ready, Resolver};
 use super::worker::{Control, Worker};
 use super::{Failure, FailureKind, Machine};
 use crate::graph::{JobGraph, JobIndex};
-use crate::progress::Progress;
+use crate::progress::{Progress, count};
 use crate::store::{Found, Lookup, Store};
 
 /// How often running jobs are looked at.
@@ -37,6 +37,13 @@ pub struct Options {
     pub threads: usize,
     /// Whether to start jobs that do not need a failed one after one has failed.
     pub keep_going: bool,
+    /// How long jobs that were asked to stop may take to save their checkpoints before they are killed.
+    pub grace: Duration,
+}
+
+impl Options {
+    /// The usual [`Options::grace`]: long enough to end an update and to save, short enough to wait for.
+    pub const GRACE: Duration = Duration::from_secs(60);
 }
 
 /// What became of a job.
@@ -100,6 +107,7 @@ pub fn run(
             ready: Vec::new(),
             running: Vec::new(),
             starting: true,
+            patience: None,
             sender,
             scope,
         };
@@ -142,6 +150,8 @@ struct Run<'scope, 'env> {
     running: Vec<Running>,
     /// Whether new jobs are still started.
     starting: bool,
+    /// Until when jobs that were asked to stop are waited for.
+    patience: Option<Instant>,
     sender: Sender<Message>,
     scope: &'scope Scope<'scope, 'env>,
 }
@@ -161,6 +171,9 @@ impl<'scope, 'env> Run<'scope, 'env> {
             }
             while let Ok(stop) = stops.try_recv() {
                 self.stop(stop);
+            }
+            if self.patience.is_some_and(|until| Instant::now() >= until) {
+                self.lose_patience();
             }
             self.follow();
         }
@@ -336,8 +349,14 @@ impl<'scope, 'env> Run<'scope, 'env> {
 
     fn stop(&mut self, stop: Stop) {
         if self.starting && stop == Stop::Gently {
-            self.progress
-                .note("stopping: running jobs save their checkpoints; once more kills them");
+            let grace = self.options.grace.as_secs();
+            self.progress.note(&format!(
+                "stopping: running jobs save their checkpoints, for {grace} s at most; once more kills them"
+            ));
+        }
+        if stop == Stop::Gently {
+            self.patience
+                .get_or_insert_with(|| Instant::now() + self.options.grace);
         }
         self.starting = false;
         for running in &self.running {
@@ -346,6 +365,17 @@ impl<'scope, 'env> Run<'scope, 'env> {
                 Stop::Now => running.control.kill(),
             }
         }
+    }
+
+    /// Kills the jobs that have not stopped although they were asked to.
+    fn lose_patience(&mut self) {
+        self.patience = None;
+        if !self.running.is_empty() {
+            let jobs = count(self.running.len(), "job");
+            self.progress
+                .note(&format!("killed, for not stopping when asked to: {jobs}"));
+        }
+        self.stop(Stop::Now);
     }
 
     /// Passes on what running jobs have told since the last time.

@@ -31,6 +31,8 @@ struct Writer {
     slow: Option<Duration>,
     /// Sends a request to stop when the first job starts.
     stop: Option<Mutex<Sender<Stop>>>,
+    /// Whether jobs go on until they are killed.
+    stubborn: bool,
 }
 
 impl Writer {
@@ -57,6 +59,15 @@ impl Worker for Writer {
             while !control.stopping() {
                 std::thread::sleep(Duration::from_millis(1));
             }
+        }
+        if self.stubborn {
+            while !control.killed() {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            return Ok(Exit {
+                signal: Some(9),
+                ..Exit::default()
+            });
         }
         std::thread::sleep(self.slow.unwrap_or_default());
         let text = job.params.0["text"].as_str().unwrap();
@@ -191,6 +202,7 @@ impl Bench {
                 jobs: 3,
                 threads: 4,
                 keep_going: false,
+                grace: Options::GRACE,
             },
         }
     }
@@ -433,7 +445,7 @@ fn threads_in_use_never_exceed_the_budget_and_a_lone_job_gets_all() {
     bench.options = Options {
         jobs: 3,
         threads: 4,
-        keep_going: false,
+        ..bench.options
     };
     bench.run(&graph(&wide));
     assert_eq!(
@@ -576,6 +588,34 @@ fn asked_to_stop_it_starts_nothing_more_and_the_next_run_goes_on() {
     assert_eq!(failure.kind, FailureKind::Interrupted);
     bench.writer.stop = None;
     assert_eq!(letters(&bench.run(&graph)), "MMMM");
+}
+
+#[test]
+fn a_job_that_does_not_stop_when_asked_to_is_killed_after_a_while() {
+    let mut bench = Bench::new();
+    let (sender, stops) = channel();
+    bench.writer.stop = Some(Mutex::new(sender));
+    bench.writer.stubborn = true;
+    bench.options.grace = Duration::from_millis(20);
+    let machine = Machine {
+        class: "test".into(),
+        cpu: "test".into(),
+        cores: 2,
+    };
+    let states = run(
+        &graph(DIAMOND),
+        &bench.store(),
+        &bench.writer,
+        &machine,
+        bench.options,
+        &mut Silent,
+        &stops,
+    );
+    assert_eq!(letters(&states), "FBBB");
+    let JobState::Failed(failure) = &states[0] else {
+        panic!("{states:?}")
+    };
+    assert_eq!(failure.kind, FailureKind::Interrupted);
 }
 
 #[test]

@@ -74,6 +74,11 @@ impl Control {
         self.lock().asked > Asked::Nothing
     }
 
+    /// Whether the job was killed.
+    pub fn killed(&self) -> bool {
+        self.lock().asked == Asked::Kill
+    }
+
     fn ask(&self, what: Asked) {
         let mut state = self.lock();
         state.asked = state.asked.max(what);
