@@ -333,6 +333,23 @@ fn a_score_that_is_not_there_leaves_the_rest_of_the_tables() {
 }
 
 #[test]
+fn values_given_for_once_leave_the_results_alone_and_say_so() {
+    let project = Project::new();
+    let note = "results are not written with --set; name a folder with --results";
+    let set = ["run", "--set", "world_seed=1"];
+    project.pipe(&set).code(0).says(note);
+    assert!(!project.join("results").exists());
+    let named = project.pipe(&[&set[..], &["--results", "mine"]].concat());
+    assert!(!named.code(0).stderr.contains(note));
+    assert!(project.join("mine/plain/baselines.md").exists());
+    // Without a table there would be no results either way.
+    let stage = ["run", "stage:world", "--set", "world_seed=1"];
+    assert!(!project.pipe(&stage).code(0).stderr.contains(note));
+    let quiet = project.pipe(&[&set[..], &["--quiet"]].concat()).code(0);
+    assert_eq!(quiet.stderr, "");
+}
+
+#[test]
 fn mistakes_on_the_command_line_end_with_2_and_a_suggestion() {
     let project = Project::new();
     project

@@ -150,8 +150,14 @@ fn write(
     tables: &[tabulate::Table],
     machine: &Machine,
 ) -> Result<(), CommandFailure> {
+    if plan.tables.is_empty() {
+        return Ok(());
+    }
     if arguments.results.is_none() && !arguments.common.set.is_empty() {
         // The profile's results are those of its own values.
+        if arguments.common.verbosity() > Verbosity::Quiet {
+            tell("results are not written with --set; name a folder with --results");
+        }
         return Ok(());
     }
     let files = Files::new(project.results(arguments.results.as_deref()));
@@ -167,9 +173,6 @@ fn write(
         for (name, bytes) in files.table(table, &provenance)? {
             digests.insert(name, Digest::of(&bytes));
         }
-    }
-    if plan.tables.is_empty() {
-        return Ok(());
     }
     let everything = complete && targets.contains(&Target::All);
     let made = summary::digests(&plan.jobs, states);
