@@ -60,7 +60,8 @@ pub fn train(parameters: &Parameters, tokens: &Path, context: &Context) -> Resul
 
     let folder = context.output();
     run.encoder.save(folder)?;
-    data.tokenizer.copy_files(folder)?;
+    let longest = run.encoder.config().max_length();
+    data.tokenizer.copy_files_for(longest, folder)?;
     run.log.write(folder)?;
     let scalars = run.encoder.parameters().scalars();
     Recipe::new(parameters, &plan, data.train.len(), scalars).write(folder)?;

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use contract::StageError;
 use serde::{Serialize, Serializer};
+use serde_json::Value;
 
 pub(crate) const TOKENIZER: &str = "tokenizer.json";
 pub(crate) const CONFIG: &str = "tokenizer_config.json";
@@ -164,6 +165,34 @@ pub(crate) fn config_json(lower_case: bool) -> Result<String, StageError> {
         tokenizer_class: "BertTokenizer",
         unk_token: "[UNK]",
     })
+}
+
+/// Reads a `tokenizer_config.json`, whoever wrote it. `place` is named in errors.
+///
+/// # Errors
+/// When it is no JSON object.
+pub(crate) fn read_config(
+    bytes: &[u8],
+    place: &Path,
+) -> Result<BTreeMap<String, Value>, StageError> {
+    serde_json::from_slice(bytes).map_err(|error| {
+        StageError::input(
+            format!("{}:{}", place.display(), error.line()),
+            error.to_string(),
+            "mend the file, or remove it",
+        )
+    })
+}
+
+/// Returns the `tokenizer_config.json` in `bytes` with another `model_max_length`, its keys in the order of the
+/// alphabet.
+///
+/// # Errors
+/// When it is no JSON object.
+pub(crate) fn with_max_length(bytes: &[u8], max_length: usize) -> Result<String, StageError> {
+    let mut config = read_config(bytes, Path::new(CONFIG))?;
+    config.insert("model_max_length".to_owned(), max_length.into());
+    pretty(&config)
 }
 
 /// Returns `special_tokens_map.json`.

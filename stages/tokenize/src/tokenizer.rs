@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use contract::{StageError, io_error};
-use serde::Deserialize;
+use serde_json::Value;
 use tokenizers::{ModelWrapper, NormalizerWrapper, PreTokenizerWrapper};
 
 use crate::files::{self, CONFIG, SPECIALS, TOKENIZER, VOCABULARY};
@@ -162,8 +162,14 @@ impl Tokenizer {
             }
             files.insert(VOCABULARY, files::vocabulary_text(&tokens).into_bytes());
         }
-        if !files.contains_key(CONFIG) {
-            files.insert(CONFIG, files::config_json(lower_case)?.into_bytes());
+        match files.get(CONFIG) {
+            // Now, and not when an encoder that was trained for hours is to be saved beside it.
+            Some(config) => {
+                files::read_config(config, &place.with_file_name(CONFIG))?;
+            }
+            None => {
+                files.insert(CONFIG, files::config_json(lower_case)?.into_bytes());
+            }
         }
         if !files.contains_key(SPECIALS) {
             files.insert(SPECIALS, files::specials_json()?.into_bytes());
@@ -239,13 +245,29 @@ impl Tokenizer {
     /// # Errors
     /// When a file cannot be written.
     pub fn copy_files(&self, to: &Path) -> Result<(), StageError> {
-        fs::create_dir_all(to).map_err(io_error(to))?;
-        for (name, bytes) in &self.files {
-            let path = to.join(name);
-            fs::write(&path, bytes).map_err(io_error(&path))?;
-        }
-        Ok(())
+        write_files(&self.files, to)
     }
+
+    /// Writes the files as [`Tokenizer::copy_files`] does, to lie beside an encoder that reads sequences of up to
+    /// `max_length` tokens: `model_max_length` in `tokenizer_config.json`, by which Hugging Face cuts texts, says so.
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub fn copy_files_for(&self, max_length: usize, to: &Path) -> Result<(), StageError> {
+        let mut files = self.files.clone();
+        let config = files::with_max_length(&files[CONFIG], max_length)?;
+        files.insert(CONFIG, config.into_bytes());
+        write_files(&files, to)
+    }
+}
+
+fn write_files(files: &BTreeMap<&'static str, Vec<u8>>, to: &Path) -> Result<(), StageError> {
+    fs::create_dir_all(to).map_err(io_error(to))?;
+    for (name, bytes) in files {
+        let path = to.join(name);
+        fs::write(&path, bytes).map_err(io_error(&path))?;
+    }
+    Ok(())
 }
 
 /// Returns how many tokens of two texts to keep so that at most `budget` remain: `truncate_encodings` of Hugging
@@ -286,18 +308,16 @@ fn find(path: &Path) -> Result<PathBuf, StageError> {
 }
 
 fn read_lower_case(config: &[u8], path: &Path) -> Result<bool, StageError> {
-    #[derive(Deserialize)]
-    struct Config {
-        do_lower_case: Option<bool>,
-    }
-    let config: Config = serde_json::from_slice(config).map_err(|error| {
-        StageError::input(
-            format!("{}:{}", path.display(), error.line()),
-            error.to_string(),
+    let config = files::read_config(config, path)?;
+    match config.get("do_lower_case") {
+        None | Some(Value::Null) => Ok(true),
+        Some(Value::Bool(lower_case)) => Ok(*lower_case),
+        Some(other) => Err(StageError::input(
+            path.display(),
+            format!("`do_lower_case` is {other}, neither true nor false"),
             "mend the file, or remove it",
-        )
-    })?;
-    Ok(config.do_lower_case.unwrap_or(true))
+        )),
+    }
 }
 
 /// Checks that the tokenizer is BERT's: white space separates tokens, no added token contains or swallows any, and

@@ -89,6 +89,34 @@ fn files_load_again() {
     }
 }
 
+/// Beside an encoder, the longest sequence is that encoder's; what else a given file says stays.
+#[test]
+fn beside_an_encoder_the_files_say_how_long_a_sequence_may_be() {
+    let golden = golden();
+    let given = tempfile::tempdir().unwrap();
+    small(&golden, true).copy_files(given.path()).unwrap();
+    let read = |folder: &Path| -> serde_json::Value {
+        serde_json::from_slice(&fs::read(folder.join("tokenizer_config.json")).unwrap()).unwrap()
+    };
+    let mut expected = read(given.path());
+    expected["never_split"] = serde_json::json!(["x"]);
+    let config = given.path().join("tokenizer_config.json");
+    fs::write(&config, expected.to_string()).unwrap();
+    let beside = tempfile::tempdir().unwrap();
+    let tokenizer = Tokenizer::load(given.path()).unwrap();
+    tokenizer.copy_files_for(128, beside.path()).unwrap();
+    expected["model_max_length"] = 128.into();
+    assert_eq!(read(beside.path()), expected);
+    compare(
+        &Tokenizer::load(beside.path()).unwrap(),
+        &golden.texts,
+        &golden.lower,
+    );
+    fs::write(&config, "[]").unwrap();
+    let error = Tokenizer::load(given.path()).err().unwrap().to_string();
+    assert!(error.contains("tokenizer_config.json:1: "), "{error}");
+}
+
 /// With the vocabulary of bert-base-uncased itself, where it is at hand.
 #[test]
 fn the_whole_vocabulary_gives_the_same_ids() {

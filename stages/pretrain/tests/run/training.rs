@@ -51,7 +51,15 @@ fn the_artifact_is_declared_and_complete() {
             "vocab.txt",
         ]
     );
-    Encoder::load(&folder.path().join("output")).unwrap();
+    let encoder = Encoder::load(&folder.path().join("output")).unwrap();
+    let config: Value = serde_json::from_slice(&files["tokenizer_config.json"]).unwrap();
+    assert_eq!(
+        (
+            config["model_max_length"].clone(),
+            encoder.config().max_length()
+        ),
+        (json!(LENGTH), LENGTH)
+    );
 }
 
 #[test]
