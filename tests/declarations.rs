@@ -209,6 +209,11 @@ fn out_of_range() {
         GOOD,
         &["--set", "m=1.5", "stage:pretrain"],
     );
+    shows(
+        "reaching-two-places-by-set",
+        GOOD,
+        &["--set", "m=0", "stage:pretrain"],
+    );
     shows("out-of-range-in-a-target", GOOD, &["stage:pretrain[m=1.5]"]);
 }
 

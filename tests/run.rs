@@ -153,6 +153,10 @@ fn a_list_names_what_there_is() {
     }
     let kind = project.pipe(&["list", "tokenize"]).code(0);
     assert!(kind.stdout.contains("validation_share"), "{}", kind.stdout);
+    for kind in ["embed", "sts", "tokenizer"] {
+        let kind = project.pipe(&["list", kind]).code(0);
+        assert!(!kind.stdout.contains(".;"), "{}", kind.stdout);
+    }
     project
         .pipe(&["list", "tokenise"])
         .code(2)

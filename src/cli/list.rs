@@ -145,7 +145,10 @@ fn fields_text(text: &mut String, fields: &[Field], depth: usize) {
                 *text += &format!("{indent}    {}\n", field.about);
                 fields_text(text, inner, depth + 2);
             }
-            takes => *text += &format!("{indent}    {}; {}\n", field.about, takes.describe()),
+            takes => {
+                let about = field.about.trim_end_matches('.');
+                *text += &format!("{indent}    {about}; {}\n", takes.describe());
+            }
         }
     }
 }

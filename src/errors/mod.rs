@@ -109,13 +109,15 @@ impl Diagnostic {
                 self.labels.push(label);
             }
         }
-        if let Some(help) = other.help
-            && !self
+        // A line at a time: two uses of one value share the remedy, and each names its own place.
+        for line in other.help.iter().flat_map(|help| help.lines()) {
+            let told = self
                 .help
                 .as_ref()
-                .is_some_and(|present| present.contains(&help))
-        {
-            *self = std::mem::replace(self, Self::new("")).help(help);
+                .is_some_and(|present| present.lines().any(|present| present == line));
+            if !told {
+                *self = std::mem::replace(self, Self::new("")).help(line);
+            }
         }
     }
 

@@ -89,7 +89,7 @@ impl Validation {
             return Err(StageError::input(
                 "validation_blocks",
                 format!("no token is predicted in {count} validation blocks"),
-                "raise validation_blocks, or set more of the corpus aside for validation",
+                "raise masking.corrupt or validation_blocks, or set more of the corpus aside for validation",
             ));
         }
         Ok(this)

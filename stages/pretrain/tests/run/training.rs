@@ -63,6 +63,20 @@ fn the_artifact_is_declared_and_complete() {
 }
 
 #[test]
+fn a_rate_at_which_nothing_is_measured_is_named() {
+    let tokens = tokens(10);
+    let error = refused(tokens.path(), json!({"masking": {"corrupt": 1e-4}}));
+    assert_eq!(
+        error.to_string(),
+        "validation_blocks: no token is predicted in 10 validation blocks"
+    );
+    assert_eq!(
+        error.remedy().unwrap(),
+        "raise masking.corrupt or validation_blocks, or set more of the corpus aside for validation"
+    );
+}
+
+#[test]
 fn the_loss_falls_well_below_chance() {
     let tokens = tokens(200);
     for layer_norm in ["pre", "post"] {
