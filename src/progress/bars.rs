@@ -10,7 +10,7 @@ use owo_colors::OwoColorize;
 
 use super::text::{amount, duration};
 use super::{Progress, Verbosity};
-use crate::execute::Failure;
+use crate::execute::{Failure, FailureKind};
 use crate::store::Found;
 
 /// A line per running job, and one for the run.
@@ -122,7 +122,11 @@ impl Progress for Bars {
             line.finish_and_clear();
             self.lines.remove(&line);
         }
-        self.print(&format!("{} {label}: {}", "✗".red(), failure.message));
+        let mark = match failure.kind {
+            FailureKind::Interrupted => "■".yellow().to_string(),
+            _ => "✗".red().to_string(),
+        };
+        self.print(&format!("{mark} {label}: {}", failure.message));
     }
 
     fn note(&mut self, message: &str) {

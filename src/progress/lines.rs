@@ -8,7 +8,7 @@ use contract::Event;
 
 use super::text::{amount, count, duration, percent_of};
 use super::{Progress, Verbosity};
-use crate::execute::Failure;
+use crate::execute::{Failure, FailureKind};
 use crate::store::Found;
 
 /// A running job tells how far it is at most this often.
@@ -156,7 +156,11 @@ impl<W: Write> Progress for Lines<W> {
 
     fn failed(&mut self, job: usize, label: &str, failure: &Failure) {
         self.running.remove(&job);
-        let text = format!("{} failed  {label}: {}", self.counter(), failure.message);
+        let word = match failure.kind {
+            FailureKind::Interrupted => "stopped ",
+            _ => "failed  ",
+        };
+        let text = format!("{} {word}{label}: {}", self.counter(), failure.message);
         self.line(Verbosity::Normal, &text);
     }
 
@@ -173,7 +177,6 @@ impl<W: Write> Progress for Lines<W> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::execute::FailureKind;
 
     fn told(verbosity: Verbosity) -> String {
         let mut lines = Lines::new(Vec::new(), verbosity);
@@ -223,6 +226,25 @@ mod tests {
         [ 3/12] resumed pretrain[m=0.4]: after 120
         [ 3/12]     70% pretrain[m=0.4]: step 140 of 200, loss 3.1
         [ 3/12] failed  pretrain[m=0.4]: the loss is not finite
+        ");
+    }
+
+    #[test]
+    fn a_job_that_was_asked_to_stop_has_not_failed() {
+        let mut lines = Lines::new(Vec::new(), Verbosity::Normal);
+        lines.planned(2, 0);
+        lines.started(0, "pretrain", 2);
+        let failure = Failure {
+            kind: FailureKind::Interrupted,
+            message: "as asked".into(),
+            remedy: None,
+            log: None,
+        };
+        lines.failed(0, "pretrain", &failure);
+        insta::assert_snapshot!(String::from_utf8(lines.to).unwrap(), @r"
+        2 jobs, 0 of them cached
+        [0/2] start   pretrain
+        [0/2] stopped pretrain: as asked
         ");
     }
 
