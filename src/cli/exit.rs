@@ -43,6 +43,7 @@ impl Exit {
             Some(FailureKind::Interrupted) => Self::Interrupted,
             Some(FailureKind::Input) => Self::Input,
             Some(FailureKind::Failed) => Self::Failed,
+            Some(FailureKind::Bug) => Self::Bug,
             Some(FailureKind::Store) => Self::Store,
             Some(FailureKind::Full) => Self::Full,
         }

@@ -171,7 +171,8 @@ impl Attempt<'_> {
             ErrorKind::Input => FailureKind::Input,
             ErrorKind::Full => FailureKind::Full,
             ErrorKind::Interrupted => FailureKind::Interrupted,
-            ErrorKind::Io | ErrorKind::Failed | ErrorKind::Panic => FailureKind::Failed,
+            ErrorKind::Panic => FailureKind::Bug,
+            ErrorKind::Io | ErrorKind::Failed => FailureKind::Failed,
         };
         let mut failure = Failure::new(kind, self.readable(&report.message));
         failure.remedy = report.remedy;

@@ -31,6 +31,8 @@ pub enum FailureKind {
     Input,
     /// The stage could not do its work.
     Failed,
+    /// The stage, or what runs it, has panicked: a mistake in the program.
+    Bug,
     /// The store cannot be read or written.
     Store,
     /// There is no room left to write.
@@ -60,7 +62,7 @@ impl Failure {
         let text = text
             .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
             .unwrap_or("no message");
-        let mut failure = Self::new(FailureKind::Failed, format!("internal error: {text}"));
+        let mut failure = Self::new(FailureKind::Bug, format!("internal error: {text}"));
         failure.remedy =
             Some("a mistake in the program: please report it with what stands above".into());
         failure

@@ -98,6 +98,7 @@ impl Worker for Writer {
             "fail" => error(ErrorKind::Failed),
             "full" => error(ErrorKind::Full),
             "panic" => panic!("as asked"),
+            "panic in the child" => error(ErrorKind::Panic),
             "vanish" => {
                 return Ok(Exit {
                     signal: Some(9),
@@ -389,6 +390,13 @@ fn failures_say_whose_fault_they_are() {
     assert_eq!(failure("fail").kind, FailureKind::Failed);
     assert_eq!(failure("full").kind, FailureKind::Full);
     assert!(failure("vanish").message.contains("killed (signal 9)"));
+    for text in ["panic", "panic in the child"] {
+        assert_eq!(failure(text).kind, FailureKind::Bug);
+        assert_eq!(
+            crate::cli::Exit::after([&failure(text)]),
+            crate::cli::Exit::Bug
+        );
+    }
     assert_eq!(failure("panic").message, "internal error: as asked");
     let nothing = failure("nothing");
     assert!(
