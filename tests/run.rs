@@ -337,6 +337,27 @@ fn a_score_that_is_not_there_leaves_the_rest_of_the_tables() {
 }
 
 #[test]
+fn a_run_of_a_part_keeps_the_digests_of_what_is_still_declared() {
+    let project = Project::new();
+    let second = "\n[table.second]\nrows = [{ label = \"majority\" }]\ncell = \"@majority\"
+        columns = [{ label = \"RTE\", task = \"rte\" }]\n\n[profile.plain]";
+    project.edit("\n[profile.plain]", second);
+    project.pipe(&["run"]).code(0);
+    let labels = || -> Vec<String> { project.digests().into_keys().collect() };
+    let all = labels();
+    assert!(all.contains(&"majority[task=rte]".to_owned()), "{all:?}");
+    project.pipe(&["run", "table:baselines"]).code(0);
+    assert_eq!(labels(), all);
+    project.edit("task = \"rte\"", "task = \"sst2\"");
+    project.pipe(&["run", "table:baselines"]).code(0);
+    let left: Vec<_> = all
+        .into_iter()
+        .filter(|label| !label.contains("rte"))
+        .collect();
+    assert_eq!(labels(), left);
+}
+
+#[test]
 fn values_given_for_once_leave_the_results_alone_and_say_so() {
     let project = Project::new();
     let note = "results are not written with --set; name a folder with --results";

@@ -1,6 +1,6 @@
 //! `pipe run`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -15,10 +15,10 @@ use super::stops::stops;
 use super::{show, summary};
 use crate::declare::Target;
 use crate::execute::{self, ChildProcess, FailureKind, JobState, Machine, Options};
-use crate::graph::{JobIndex, Plan};
+use crate::graph::{self, JobIndex, Plan};
 use crate::progress::{Verbosity, to_stderr};
 use crate::registry::Registry;
-use crate::report::{Builder, Files, Lack, is_complete, provenance, update_digests};
+use crate::report::{Builder, Entry, Files, Lack, is_complete, provenance, update_digests};
 use crate::store::{Digest, Store, StoreError};
 
 /// Runs what the targets need, prints their tables and writes the results.
@@ -176,8 +176,46 @@ fn write(
     }
     let everything = complete && targets.contains(&Target::All);
     let made = summary::digests(&plan.jobs, states);
-    update_digests(&files, everything, &machine.class, &made, &digests)?;
+    let declared = Declared::by(project);
+    update_digests(
+        &files,
+        everything,
+        &machine.class,
+        &|entry| {
+            declared
+                .as_ref()
+                .is_none_or(|declared| declared.names(entry))
+        },
+        &made,
+        &digests,
+    )?;
     Ok(())
+}
+
+/// What a run of everything would name.
+struct Declared {
+    jobs: BTreeSet<String>,
+    tables: BTreeSet<String>,
+}
+
+impl Declared {
+    /// Expands all tables; `None` where that fails, over a table that this run has nothing to do with.
+    fn by(project: &Project) -> Option<Self> {
+        let plan = graph::expand(&project.pipeline, &[Target::All]).ok()?;
+        Some(Self {
+            jobs: plan.jobs.jobs().map(|(_, job)| job.label.clone()).collect(),
+            tables: plan.tables.into_iter().map(|table| table.name).collect(),
+        })
+    }
+
+    fn names(&self, entry: Entry<'_>) -> bool {
+        match entry {
+            Entry::Job(label) => self.jobs.contains(label),
+            Entry::Table(file) => file
+                .rsplit_once('.')
+                .is_some_and(|(table, _)| self.tables.contains(table)),
+        }
+    }
 }
 
 fn exit(plan: &Plan, states: &[JobState]) -> Exit {

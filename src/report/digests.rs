@@ -12,10 +12,19 @@ const FILE: &str = "digests.json";
 /// The version of the file's fields.
 const SCHEMA_VERSION: u32 = 1;
 
+/// An entry that an earlier run has left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entry<'a> {
+    /// A job, by label.
+    Job(&'a str),
+    /// A file of a table, by name.
+    Table(&'a str),
+}
+
 /// Writes the digests of jobs' artifacts, by label, and of the tables' files, by name.
 ///
-/// A run of everything replaces the file. A run of part of it, on a machine of the same numerics class, leaves the
-/// other entries as they are.
+/// A run of everything replaces the file. A run of part of it, on a machine of the same numerics class, leaves those of
+/// the other entries as they are that `declared` accepts: what a run of everything would name.
 ///
 /// # Errors
 /// When the system refuses to write.
@@ -23,6 +32,7 @@ pub fn update(
     files: &Files,
     everything: bool,
     class: &str,
+    declared: &dyn Fn(Entry<'_>) -> bool,
     jobs: &BTreeMap<String, Digest>,
     tables: &BTreeMap<String, Digest>,
 ) -> Result<(), ReportError> {
@@ -36,11 +46,17 @@ pub fn update(
         }
         _ => Value::Null,
     };
-    let merged = |name: &str, now: &BTreeMap<String, Digest>| -> Map<String, Value> {
+    let merged = |name: &str,
+                  entry: fn(&str) -> Entry<'_>,
+                  now: &BTreeMap<String, Digest>|
+     -> Map<String, Value> {
         let mut all: BTreeMap<String, Value> = before[name]
             .as_object()
-            .map(|entries| entries.clone().into_iter().collect())
-            .unwrap_or_default();
+            .into_iter()
+            .flatten()
+            .filter(|(name, _)| declared(entry(name)))
+            .map(|(name, digest)| (name.clone(), digest.clone()))
+            .collect();
         all.extend(
             now.iter()
                 .map(|(name, digest)| (name.clone(), json!(digest))),
@@ -50,8 +66,8 @@ pub fn update(
     let value = json!({
         "schema_version": SCHEMA_VERSION,
         "numerics": class,
-        "jobs": merged("jobs", jobs),
-        "tables": merged("tables", tables),
+        "jobs": merged("jobs", |label| Entry::Job(label), jobs),
+        "tables": merged("tables", |file| Entry::Table(file), tables),
     });
     files.json(FILE, &value)
 }
@@ -79,12 +95,32 @@ mod tests {
                 .cloned()
                 .collect()
         };
-        update(&files, true, "a", &map(&["x", "b"]), &map(&[])).unwrap();
-        update(&files, false, "a", &map(&["c"]), &map(&["t.md"])).unwrap();
-        assert_eq!(names(), ["b", "c", "x"]);
-        update(&files, false, "another class", &map(&["d"]), &map(&[])).unwrap();
-        assert_eq!(names(), ["d"], "digests of two classes never mix");
-        update(&files, true, "another class", &map(&["e"]), &map(&[])).unwrap();
-        assert_eq!(names(), ["e"]);
+        let run = |everything, class, jobs: &[&str], declared: &dyn Fn(Entry<'_>) -> bool| {
+            update(
+                &files,
+                everything,
+                class,
+                declared,
+                &map(jobs),
+                &map(&["t.md"]),
+            )
+            .unwrap();
+            names()
+        };
+        let all = |_: Entry<'_>| true;
+        run(true, "a", &["x", "b"], &all);
+        assert_eq!(run(false, "a", &["c"], &all), ["b", "c", "x"]);
+        let without_x = |entry: Entry<'_>| entry != Entry::Job("x");
+        assert_eq!(
+            run(false, "a", &["c"], &without_x),
+            ["b", "c"],
+            "what is no longer declared goes"
+        );
+        assert_eq!(
+            run(false, "another class", &["d"], &all),
+            ["d"],
+            "digests of two classes never mix"
+        );
+        assert_eq!(run(true, "another class", &["e"], &all), ["e"]);
     }
 }

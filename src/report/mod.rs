@@ -16,7 +16,7 @@ mod files;
 mod provenance;
 mod tables;
 
-pub use digests::update as update_digests;
+pub use digests::{Entry, update as update_digests};
 pub use files::{Files, ReportError};
 pub use provenance::provenance;
 pub use tables::{Builder, Known, Lack, is_complete};
