@@ -150,6 +150,29 @@ fn a_sentence_transformers_folder_decides_unless_told_otherwise() {
 }
 
 #[test]
+fn a_plain_hugging_face_folder_leaves_it_at_the_mean() {
+    let goldens = vectors();
+    let data = benchmark(&goldens.sentences);
+    let plain = tempfile::tempdir().unwrap();
+    for file in [
+        "config.json",
+        "model.safetensors",
+        "tokenizer_config.json",
+        "vocab.txt",
+    ] {
+        fs::copy(encoder().join(file), plain.path().join(file)).unwrap();
+    }
+    let inputs = [("encoder", plain.path()), ("data", &*data.output())];
+    let done = run(&EmbedStage, &json!({"pooling": "auto"}), &inputs).unwrap();
+    let embeddings = Embeddings::read(&done.output()).unwrap();
+    assert_eq!(embeddings.description.pooling, Pooling::Mean);
+    assert!(!embeddings.description.normalised);
+    for (sentence, expected) in goldens.sentences.iter().zip(&goldens.vectors["mean"]) {
+        assert_close(embeddings.vector(sentence).unwrap(), expected, 1e-5);
+    }
+}
+
+#[test]
 fn long_sentences_are_cut_and_counted() {
     let goldens = vectors();
     let data = benchmark(&goldens.sentences);
