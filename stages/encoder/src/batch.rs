@@ -67,6 +67,8 @@ pub struct Batch {
     pub(crate) token_types: Arc<[u32]>,
     /// Per sequence, in the caller's order: (first row, length, sample).
     places: Vec<(u32, usize, u32)>,
+    /// Per sequence, in the caller's order: its place among the packed sequences.
+    packed: Vec<u32>,
 }
 
 impl Batch {
@@ -117,12 +119,17 @@ impl Batch {
             token_types.resize(ids.len(), 0);
         }
         let samples = order.iter().map(|&index| sequences[index].sample).collect();
+        let mut packed = vec![0; sequences.len()];
+        for (place, &index) in (0..).zip(&order) {
+            packed[index] = place;
+        }
         Ok(Self {
             layout: Layout { groups, samples },
             ids: ids.into(),
             positions: positions.into(),
             token_types: token_types.into(),
             places,
+            packed,
         })
     }
 
@@ -155,6 +162,11 @@ impl Batch {
     /// When there is no such sequence.
     pub fn length(&self, sequence: usize) -> usize {
         self.places[sequence].1
+    }
+
+    /// Returns each sequence's place among the packed ones, in the order in which the sequences were given.
+    pub(crate) fn packed_places(&self) -> &[u32] {
+        &self.packed
     }
 
     /// Returns the samples' indices in the order in which the sequences were given.

@@ -7,17 +7,29 @@ use crate::names::{Specification, Start};
 use crate::ops::Ops;
 use crate::{Batch, Config, EncoderError, Mode, Parameters, Result};
 
-/// RoBERTa's classification head on each sequence's first token: dropout, dense, tanh, dropout, output map (Liu et al.
-/// 2019; `RobertaClassificationHead` in Hugging Face's and fairseq's code).
+/// What stands for a whole sequence.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HeadPooling {
+    /// The first token's hidden state.
+    #[default]
+    Cls,
+    /// The mean of all tokens' hidden states. Masked language modelling alone leaves the first token of a small encoder
+    /// attending to itself, and fine-tuning then spends most of a small budget on making it look at the others.
+    Mean,
+}
+
+/// RoBERTa's classification head: dropout, dense, tanh, dropout, output map (Liu et al. 2019;
+/// `RobertaClassificationHead` in Hugging Face's and fairseq's code).
 #[derive(Clone, Debug)]
 pub struct ClassificationHead {
     parameters: Parameters,
+    pooling: HeadPooling,
     width: usize,
     probability: f64,
 }
 
 impl ClassificationHead {
-    /// A new head with `labels` outputs (1 for regression), its weights decided by `seed`. They are called
+    /// A new head on the first token with `labels` outputs (1 for regression), its weights decided by `seed`. They are called
     /// `classifier.dense.*` and `classifier.out_proj.*`, as in Hugging Face's `…ForSequenceClassification`.
     ///
     /// # Errors
@@ -49,11 +61,19 @@ impl ClassificationHead {
         ];
         Ok(Self {
             parameters: Parameters::start(&specifications, config.initializer_range, seed)?,
+            pooling: HeadPooling::default(),
             width,
             probability: config
                 .classifier_dropout
                 .unwrap_or(config.hidden_dropout_prob),
         })
+    }
+
+    /// Chooses what stands for a sequence.
+    #[must_use]
+    pub fn with_pooling(mut self, pooling: HeadPooling) -> Self {
+        self.pooling = pooling;
+        self
     }
 
     /// Returns the parameters.
@@ -74,13 +94,13 @@ impl ClassificationHead {
             Some(dropout) => dropout.pooled(site, batch, self.width, self.probability),
             None => Ok(None),
         };
-        let rows: Vec<u32> = (0..batch.sequences())
-            .map(|index| batch.row(index, 0))
-            .collect();
-        let first = hidden.index_select(&Tensor::new(rows, hidden.device())?, 0)?;
-        let first = ops.dropout(&first, mask(Site::HeadInput)?.as_ref())?;
+        let pooled = match self.pooling {
+            HeadPooling::Cls => first(hidden, batch)?,
+            HeadPooling::Mean => mean(hidden, batch)?,
+        };
+        let pooled = ops.dropout(&pooled, mask(Site::HeadInput)?.as_ref())?;
         let dense = ops.linear(
-            &first,
+            &pooled,
             &value("classifier.dense.weight")?,
             &value("classifier.dense.bias")?,
         )?;
@@ -90,5 +110,66 @@ impl ClassificationHead {
             &value("classifier.out_proj.weight")?,
             &value("classifier.out_proj.bias")?,
         )
+    }
+}
+
+/// Returns each sequence's first row, `[sequences, width]`, in the caller's order.
+fn first(hidden: &Tensor, batch: &Batch) -> Result<Tensor> {
+    let rows: Vec<u32> = (0..batch.sequences())
+        .map(|index| batch.row(index, 0))
+        .collect();
+    Ok(hidden.index_select(&Tensor::new(rows, hidden.device())?, 0)?)
+}
+
+/// Returns the mean of each sequence's rows, `[sequences, width]`, in the caller's order. Each sum runs over its own
+/// sequence, so that it does not depend on the others in the batch.
+fn mean(hidden: &Tensor, batch: &Batch) -> Result<Tensor> {
+    let width = hidden.dim(1)?;
+    let groups = batch.layout.groups.iter().map(|group| {
+        hidden
+            .narrow(0, group.first_row, group.rows())?
+            .reshape((group.sequences, group.length, width))?
+            .mean(1)
+    });
+    let packed = Tensor::cat(&groups.collect::<candle_core::Result<Vec<_>>>()?, 0)?;
+    let places = Tensor::new(batch.packed_places(), hidden.device())?;
+    Ok(packed.index_select(&places, 0)?)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use candle_core::Device;
+
+    use super::*;
+    use crate::{Architecture, Sequence, Size};
+
+    #[test]
+    fn means_are_of_each_sequence_alone_and_in_the_callers_order() {
+        let config = Config::of_size(Size::Nano, Architecture::Bert, 50, 9, 0);
+        let lengths = [3_usize, 1, 3, 2];
+        let sequences: Vec<Sequence> = (0..)
+            .zip(lengths)
+            .map(|(sample, length)| Sequence::new(vec![7; length], sample))
+            .collect();
+        let batch = Batch::pack(&sequences, &config).unwrap();
+        let mut values = vec![0.0_f32; batch.tokens()];
+        for (sequence, length) in lengths.into_iter().enumerate() {
+            for position in 0..length {
+                values[batch.row(sequence, position) as usize] = (10 * sequence + position) as f32;
+            }
+        }
+        let hidden = Tensor::from_vec(values, (batch.tokens(), 1), &Device::Cpu).unwrap();
+        let means = mean(&hidden, &batch).unwrap();
+        assert_eq!(
+            means.flatten_all().unwrap().to_vec1::<f32>().unwrap(),
+            [1.0, 10.0, 21.0, 30.5]
+        );
+        let firsts = first(&hidden, &batch).unwrap();
+        assert_eq!(
+            firsts.flatten_all().unwrap().to_vec1::<f32>().unwrap(),
+            [0.0, 10.0, 20.0, 30.0]
+        );
     }
 }

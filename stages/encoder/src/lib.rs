@@ -54,7 +54,7 @@ pub use dropout::Mode;
 pub use encoder::Encoder;
 pub use error::EncoderError;
 pub use gradients::{Gradients, audit};
-pub use head::ClassificationHead;
+pub use head::{ClassificationHead, HeadPooling};
 pub use optimizer::{AdamW, AdamWOptions, DecayGroup};
 pub use parameters::Parameters;
 pub use schedule::Schedule;

@@ -3,7 +3,7 @@
 use benchmarks::{Kind, Task};
 use candle_core::{Device, Tensor};
 use contract::StageError;
-use encoder::{Batch, ClassificationHead, Encoder, Gradients, Mode, Parameters, ops};
+use encoder::{Batch, ClassificationHead, Encoder, Gradients, HeadPooling, Mode, Parameters, ops};
 
 use crate::examples::Encoded;
 
@@ -20,8 +20,14 @@ pub(crate) struct Model {
 
 impl Model {
     /// Puts a fresh head for `task` on the encoder; `seed` decides its weights.
-    pub(crate) fn new(encoder: Encoder, task: &Task, seed: u64) -> Result<Self, StageError> {
-        let head = ClassificationHead::new(encoder.config(), task.outputs(), seed)?;
+    pub(crate) fn new(
+        encoder: Encoder,
+        task: &Task,
+        pooling: HeadPooling,
+        seed: u64,
+    ) -> Result<Self, StageError> {
+        let head =
+            ClassificationHead::new(encoder.config(), task.outputs(), seed)?.with_pooling(pooling);
         let mut parameters = encoder.body();
         parameters.extend(head.parameters());
         Ok(Self {

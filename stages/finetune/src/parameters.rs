@@ -4,7 +4,7 @@
 //! but none in the head, 6 % warm-up, no clipping. Their learning rate, batch and epochs come from a grid per task and have no default.
 
 use contract::{ArtifactType, Default, Field, FieldType, Problem};
-use encoder::{AdamWOptions, DecayGroup};
+use encoder::{AdamWOptions, DecayGroup, HeadPooling};
 use serde::Deserialize;
 
 /// All parameters of a run.
@@ -39,6 +39,8 @@ pub struct Parameters {
     pub attention_dropout: f64,
     /// Dropout probability before and within the head.
     pub head_dropout: f64,
+    /// What the head sees of a sequence.
+    pub pooling: Pooling,
     /// Tokens at which examples are cut; 0 stands for all that the encoder has positions for.
     pub max_length: usize,
     /// Training examples to use, the same for every seed; 0 stands for all.
@@ -57,6 +59,25 @@ pub enum Decay {
     All,
     /// All but biases and layer normalisation (Izsak et al.).
     NoBiasOrNorm,
+}
+
+/// What the head sees of a sequence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Pooling {
+    /// The hidden state of the first token (Wettig et al.).
+    Cls,
+    /// The mean over all tokens.
+    Mean,
+}
+
+impl From<Pooling> for HeadPooling {
+    fn from(pooling: Pooling) -> Self {
+        match pooling {
+            Pooling::Cls => Self::Cls,
+            Pooling::Mean => Self::Mean,
+        }
+    }
 }
 
 impl Parameters {
@@ -227,6 +248,13 @@ pub(crate) const FIELDS: &[Field] = &[
         SHARE,
         Default::Number(0.0),
         "Dropout probability before and within the head.",
+    ),
+    field(
+        "pooling",
+        FieldType::Choice(&["cls", "mean"]),
+        Default::Text("cls"),
+        "What the head sees: the first token's hidden state, as published, or the mean of all tokens', which small \
+         encoders learn from sooner.",
     ),
     field(
         "max_length",

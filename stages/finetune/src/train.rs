@@ -48,7 +48,7 @@ pub(crate) fn train(
     )?;
     let reader = Reader::new(&tokenizer, encoder.config(), parameters.max_length)?;
     let train = reader.read(&task.train);
-    let model = Model::new(encoder, &task, parameters.seed)?;
+    let model = Model::new(encoder, &task, parameters.pooling.into(), parameters.seed)?;
 
     let log = Run {
         parameters,

@@ -136,7 +136,8 @@ impl Card {
             "\nMajority answers with the most frequent class, or the mean score, of the training examples. Bag of words is a \
              logistic (for scores: ridge) regression on the words of either sentence and the words that they share. \
              Labels follow from the facts that the sentences are made from, without noise: the ceiling is a perfect \
-             score.\n",
+             score. Training examples show a quarter of the words of each set, development examples all of them, and \
+             none that is an example of training.\n",
         );
         text
     }

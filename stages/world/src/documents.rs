@@ -1,7 +1,8 @@
 //! Running text: short documents that keep to their people, things and mood.
 //!
 //! A document has a cast, a few facts and a mood, and returns to them: a fact is said again in other words and another
-//! frame, denied by its opposite, asked about and answered; judgements agree with the mood. A masked word can then be
+//! frame, denied by its opposite, asked about and answered; judgements agree with the mood; most questions ask for
+//! places, or most for times. A masked word can then be
 //! told from what the sentences beside it mean, and a masked marker (`indeed`, `instead`, `also`) only from how the
 //! two sentences relate.
 
@@ -43,11 +44,13 @@ struct Teller<'a> {
     /// The deed and the quality that the document returns to.
     themes: [Predicate; 2],
     good: bool,
+    /// Whether places rather than times are what is asked for.
+    asks_place: bool,
 }
 
 const ZIPF: Frequencies = Frequencies::Zipf;
 /// How often a word of the text brings a word of its company.
-const COLOUR: f64 = 0.6;
+const COLOUR: f64 = 0.75;
 
 impl<'a> Teller<'a> {
     fn new(lexicon: &'a Lexicon, mut draws: Draws) -> Self {
@@ -61,7 +64,7 @@ impl<'a> Teller<'a> {
                 word: ZIPF.index(&mut draws, lexicon.things[kind].words.len()),
             })
             .collect();
-        let good = draws.chance(0.5);
+        let (good, asks_place) = (draws.chance(0.5), draws.chance(0.5));
         let themes = [Kind::Event, Kind::Property]
             .map(|kind| Predicate::draw(kind.axes(lexicon).len(), ZIPF, &mut draws));
         Self {
@@ -71,6 +74,7 @@ impl<'a> Teller<'a> {
             things,
             themes,
             good,
+            asks_place,
         }
     }
 
@@ -94,11 +98,11 @@ impl<'a> Teller<'a> {
 
     fn episode(&mut self, sentences: &mut Vec<String>) {
         match self.draws.below(100) {
-            0..46 => self.pair(sentences),
-            46..60 => self.judgement(sentences),
-            60..70 => self.company(sentences),
-            70..83 => self.kind_of_thing(sentences),
-            83..96 => self.answer(sentences),
+            0..40 => self.pair(sentences),
+            40..52 => self.judgement(sentences),
+            52..62 => self.company(sentences),
+            62..77 => self.kind_of_thing(sentences),
+            77..97 => self.answer(sentences),
             _ => self.scene(sentences),
         }
     }
@@ -108,7 +112,7 @@ impl<'a> Teller<'a> {
         let theme = self.themes[usize::from(kind == Kind::Property)];
         // Deeds and qualities agree with the mood, and most are the ones that the document returns to.
         let drawn = Predicate::draw(axes, ZIPF, &mut self.draws);
-        let axis = if self.draws.chance(0.7) {
+        let axis = if self.draws.chance(0.85) {
             theme.axis
         } else {
             drawn.axis
@@ -139,8 +143,8 @@ impl<'a> Teller<'a> {
     /// Two sentences and how the second relates to the first.
     fn pair(&mut self, sentences: &mut Vec<String>) {
         let relation = match self.draws.below(100) {
-            0..66 => Relation::Same,
-            66..84 => Relation::Opposite,
+            0..50 => Relation::Same,
+            50..80 => Relation::Opposite,
             _ => Relation::Other,
         };
         let first = self.any_fact();
@@ -299,7 +303,7 @@ impl<'a> Teller<'a> {
         let fact = self.fact(Kind::Event);
         let said = statement(self.lexicon, &fact, Genre::Any, COLOUR, &mut self.draws);
         let again = fact.related(self.lexicon, Relation::Same, ZIPF, &mut self.draws);
-        let asks_place = self.draws.chance(0.5);
+        let asks_place = self.asks_place == self.draws.chance(0.85);
         let says_place = asks_place == self.draws.chance(0.75);
         let ask = if asks_place { Ask::Where } else { Ask::When };
         let relation = if asks_place == says_place {
@@ -321,7 +325,7 @@ impl<'a> Teller<'a> {
     fn scene(&mut self, sentences: &mut Vec<String>) {
         let lexicon = self.lexicon;
         sentences.push(if self.draws.chance(0.5) {
-            let place_or_time = if self.draws.chance(0.5) {
+            let place_or_time = if self.asks_place {
                 &lexicon.places
             } else {
                 &lexicon.times

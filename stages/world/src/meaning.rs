@@ -11,7 +11,13 @@ pub(crate) enum Frequencies {
     Zipf,
     /// Each word of a set equally often, so that a test set covers the lexicon.
     Even,
+    /// Each of a set's most frequent words, one in [`FAMILIAR`], equally often: what training examples show, so that
+    /// what the other words mean must be known from elsewhere.
+    Familiar,
 }
+
+/// Of so many words of a set, training examples show one.
+const FAMILIAR: usize = 3;
 
 impl Frequencies {
     /// Returns an index below `length`.
@@ -19,6 +25,7 @@ impl Frequencies {
         match self {
             Self::Zipf => zipf(draws, length),
             Self::Even => draws.index(length),
+            Self::Familiar => draws.index(length.div_ceil(FAMILIAR).max(2).min(length)),
         }
     }
 
@@ -166,9 +173,9 @@ impl Predicate {
     }
 
     /// Returns the same meaning in one of the words that are not plain.
-    pub(crate) fn choice(self, draws: &mut Draws) -> Self {
+    pub(crate) fn choice(self, frequencies: Frequencies, draws: &mut Draws) -> Self {
         Self {
-            word: PLAIN + draws.index(SYNONYMS - PLAIN),
+            word: PLAIN + frequencies.index(draws, SYNONYMS - PLAIN),
             ..self
         }
     }

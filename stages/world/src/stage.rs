@@ -12,8 +12,8 @@ use crate::documents::documents;
 use crate::layout;
 use crate::lexicon::Lexicon;
 use crate::tasks::{
-    DEV, DEV_MISMATCHED, Example, Make, Split, TRAIN, examples, mnli, qnli, qqp, rte, similarity,
-    sst2,
+    DEV, DEV_MISMATCHED, Example, Split, TRAIN, Task, Texts, examples, mnli, qnli, qqp, rte,
+    similarity, sst2, texts,
 };
 
 /// How much to generate.
@@ -35,25 +35,27 @@ pub struct WorldStage;
 type Writer = fn(&Lexicon, &[Example], &str) -> String;
 
 struct TaskFiles {
-    folder: &'static str,
-    classes: usize,
-    make: Make,
+    task: Task<'static>,
     write: Writer,
     splits: &'static [Split],
 }
 
 const TASKS: [TaskFiles; 6] = [
     TaskFiles {
-        folder: "SST-2",
-        classes: 2,
-        make: sst2::example,
+        task: Task {
+            name: "SST-2",
+            classes: 2,
+            make: sst2::example,
+        },
         write: layout::sst2,
         splits: &[TRAIN, DEV],
     },
     TaskFiles {
-        folder: "MNLI",
-        classes: 3,
-        make: mnli::example,
+        task: Task {
+            name: "MNLI",
+            classes: 3,
+            make: mnli::example,
+        },
         write: layout::mnli,
         splits: &[
             TRAIN,
@@ -65,30 +67,38 @@ const TASKS: [TaskFiles; 6] = [
         ],
     },
     TaskFiles {
-        folder: "QNLI",
-        classes: 2,
-        make: qnli::example,
+        task: Task {
+            name: "QNLI",
+            classes: 2,
+            make: qnli::example,
+        },
         write: layout::qnli,
         splits: &[TRAIN, DEV],
     },
     TaskFiles {
-        folder: "QQP",
-        classes: 2,
-        make: qqp::example,
+        task: Task {
+            name: "QQP",
+            classes: 2,
+            make: qqp::example,
+        },
         write: layout::qqp,
         splits: &[TRAIN, DEV],
     },
     TaskFiles {
-        folder: "RTE",
-        classes: 2,
-        make: rte::example,
+        task: Task {
+            name: "RTE",
+            classes: 2,
+            make: rte::example,
+        },
         write: layout::rte,
         splits: &[TRAIN, DEV],
     },
     TaskFiles {
-        folder: "STS-B",
-        classes: 1,
-        make: similarity::example,
+        task: Task {
+            name: "STS-B",
+            classes: 1,
+            make: similarity::example,
+        },
         write: layout::stsb,
         splits: &[TRAIN, DEV],
     },
@@ -139,11 +149,16 @@ const YEARS: [(&str, &[&str]); 5] = [
     ),
 ];
 
-/// Generates text and benchmark files below `folder`.
+/// Generates text and benchmark files below `folder`. `keep_going` is asked now and then.
 ///
 /// # Errors
-/// When a file cannot be written.
-pub fn generate(folder: &Path, seed: u64, size: Size) -> Result<(), StageError> {
+/// When a file cannot be written, or those of `keep_going`.
+pub fn generate(
+    folder: &Path,
+    seed: u64,
+    size: Size,
+    keep_going: &dyn Fn() -> Result<(), StageError>,
+) -> Result<(), StageError> {
     let lexicon = Lexicon::shipped()?;
     let mut card = Card::new(seed);
     let mut text = String::new();
@@ -151,41 +166,63 @@ pub fn generate(folder: &Path, seed: u64, size: Size) -> Result<(), StageError> 
         if card.words >= size.words {
             break;
         }
+        keep_going()?;
         card.documents += 1;
         card.words += document.words();
         text.push_str(&layout::wiki_extractor(&lexicon, index, &document));
     }
     layout::save(&folder.join("text/world_00.txt"), &text)?;
-    for task in &TASKS {
-        let mut splits = Vec::new();
-        for &split in task.splits {
-            let count = if split.name == "train" {
-                size.train
+    for TaskFiles {
+        task,
+        write,
+        splits,
+    } in &TASKS
+    {
+        let mut train = Vec::new();
+        for &split in *splits {
+            keep_going()?;
+            let is_train = split.name == TRAIN.name;
+            let (count, known) = if is_train {
+                (size.train, None)
             } else {
-                size.dev
+                (size.dev, Some(texts(&train)))
             };
-            let made = examples(
-                &lexicon,
-                seed,
-                task.folder,
-                split,
-                task.classes,
-                count,
-                task.make,
-            );
+            let made = examples(&lexicon, seed, task, split, count, known);
             let path = folder
                 .join("glue_data")
-                .join(task.folder)
+                .join(task.name)
                 .join(format!("{}.tsv", split.name));
-            layout::save(&path, &(task.write)(&lexicon, &made, split.name))?;
-            splits.push(made);
+            layout::save(&path, &write(&lexicon, &made, split.name))?;
+            if is_train {
+                train = made;
+            } else if split.name != DEV_MISMATCHED.name {
+                card.add(task.name, task.classes, &train, &made)?;
+            }
         }
-        card.add(task.folder, task.classes, &splits[0], &splits[1])?;
     }
     card.write(folder)?;
-    let downstream = folder.join("SentEval/data/downstream");
+    similarity_sets(
+        &lexicon,
+        &folder.join("SentEval/data/downstream"),
+        seed,
+        size,
+    )
+}
+
+/// Generates the seven sets of sentence similarity in SentEval's layout.
+fn similarity_sets(
+    lexicon: &Lexicon,
+    downstream: &Path,
+    seed: u64,
+    size: Size,
+) -> Result<(), StageError> {
     let pairs = |set: &str, split: Split, count: usize| {
-        examples(&lexicon, seed, set, split, 1, count, similarity::example)
+        let task = Task {
+            name: set,
+            classes: 1,
+            make: similarity::example,
+        };
+        examples(lexicon, seed, &task, split, count, Some(Texts::new()))
     };
     for (set, subsets) in YEARS {
         for &subset in subsets {
@@ -211,7 +248,7 @@ pub fn generate(folder: &Path, seed: u64, size: Size) -> Result<(), StageError> 
         let path = downstream.join(format!("SICK/SICK_{name}.txt"));
         layout::save(
             &path,
-            &layout::sick(&lexicon, &made, name == "test_annotated"),
+            &layout::sick(lexicon, &made, name == "test_annotated"),
         )?;
     }
     Ok(())
@@ -329,6 +366,12 @@ impl Stage for WorldStage {
 
     fn run(&self, params: &Params, _: &Inputs, context: &Context) -> Result<(), StageError> {
         let parameters: Parameters = params.parse()?;
-        generate(context.output(), parameters.seed, parameters.size())
+        let keep_going = || context.keep_going();
+        generate(
+            context.output(),
+            parameters.seed,
+            parameters.size(),
+            &keep_going,
+        )
     }
 }

@@ -3,10 +3,10 @@
 
 use kernels::Draws;
 
-use super::{Example, Split, fact};
+use super::{Example, Split, any_fact};
 use crate::frames::{Genre, statement};
 use crate::lexicon::Lexicon;
-use crate::meaning::{Kind, Relation};
+use crate::meaning::Relation;
 
 /// The classes in the official order.
 pub(crate) const LABELS: [&str; 3] = ["entailment", "neutral", "contradiction"];
@@ -14,8 +14,8 @@ pub(crate) const LABELS: [&str; 3] = ["entailment", "neutral", "contradiction"];
 /// Makes an example of the class.
 pub(crate) fn example(lexicon: &Lexicon, split: Split, class: usize, draws: &mut Draws) -> Example {
     let relation = [Relation::Same, Relation::Other, Relation::Opposite][class];
-    let mut premise = fact(lexicon, Kind::Event, split, draws);
-    premise.predicate = premise.predicate.choice(draws);
+    let mut premise = any_fact(lexicon, split, draws);
+    premise.predicate = premise.predicate.choice(split.frequencies, draws);
     let mut hypothesis = premise.related(lexicon, relation, split.frequencies, draws);
     hypothesis.predicate = hypothesis.predicate.plain(draws);
     let premise = statement(lexicon, &premise, split.genre, 0.0, draws);

@@ -3,7 +3,7 @@
 
 use kernels::Draws;
 
-use super::{Example, Split, fact};
+use super::{Example, Split, fact, lean};
 use crate::frames::{Ask, question, setting, statement};
 use crate::lexicon::Lexicon;
 use crate::meaning::{Kind, Relation};
@@ -16,7 +16,7 @@ pub(crate) fn example(lexicon: &Lexicon, split: Split, class: usize, draws: &mut
     let answers = class == 0;
     let asked = fact(lexicon, Kind::Event, split, draws);
     let answer = asked.related(lexicon, Relation::Same, split.frequencies, draws);
-    let asks_place = draws.chance(0.5);
+    let asks_place = lean(2, draws) == 0;
     let ask = if asks_place { Ask::Where } else { Ask::When };
     let place_or_time = if asks_place == answers {
         &lexicon.places

@@ -15,7 +15,7 @@ pub(crate) fn example(lexicon: &Lexicon, split: Split, class: usize, draws: &mut
         Relation::Opposite
     };
     let mut first = any_fact(lexicon, split, draws);
-    first.predicate = first.predicate.choice(draws);
+    first.predicate = first.predicate.choice(split.frequencies, draws);
     let mut second = first.related(lexicon, relation, split.frequencies, draws);
     second.predicate = second.predicate.plain(draws);
     Example {

@@ -3,7 +3,7 @@
 
 use kernels::Draws;
 
-use super::{Example, Split, any_fact};
+use super::{Example, Split, any_fact, lean};
 use crate::frames::statement;
 use crate::lexicon::Lexicon;
 use crate::meaning::other;
@@ -14,7 +14,8 @@ pub(crate) const LABELS: [&str; 2] = ["entailment", "not_entailment"];
 
 /// Makes an example of the class.
 pub(crate) fn example(lexicon: &Lexicon, split: Split, class: usize, draws: &mut Draws) -> Example {
-    let premise = any_fact(lexicon, split, draws);
+    let mut premise = any_fact(lexicon, split, draws);
+    premise.thing.kind = lean(lexicon.things.len(), draws);
     let said = statement(lexicon, &premise, split.genre, 0.0, draws);
     let entails = class == 0;
     let kind = premise.thing.kind;

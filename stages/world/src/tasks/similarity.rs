@@ -4,7 +4,7 @@
 
 use kernels::Draws;
 
-use super::{Example, Split};
+use super::{Example, Split, lean};
 use crate::frames::{noun, person, word};
 use crate::lexicon::Lexicon;
 use crate::meaning::{Kind, Noun, Person, Predicate, Relation};
@@ -23,7 +23,10 @@ pub(crate) fn example(lexicon: &Lexicon, split: Split, _: usize, draws: &mut Dra
     let frequencies = split.frequencies;
     let (persons, things) = (&lexicon.persons, &lexicon.things);
     let (verbs, adjectives) = (lexicon.verbs.len(), lexicon.adjectives.len());
-    let verb = Predicate::draw(verbs, frequencies, draws);
+    let verb = Predicate {
+        pole: lean(2, draws),
+        ..Predicate::draw(verbs, frequencies, draws)
+    };
     let one = Scene {
         person: Noun::draw(persons, frequencies, draws),
         verb,

@@ -1,8 +1,8 @@
-//! SST-2: is the judgement favourable? A word of judgement is denied as often as it is asserted, in both classes.
+//! SST-2: is the judgement favourable? In both classes a word of judgement is often denied.
 
 use kernels::Draws;
 
-use super::{Example, Split};
+use super::{Example, LEANING, Split};
 use crate::frames::noun;
 use crate::lexicon::Lexicon;
 use crate::meaning::{Frequencies, Noun};
@@ -15,7 +15,7 @@ pub(crate) fn example(lexicon: &Lexicon, split: Split, class: usize, draws: &mut
         lexicon,
         thing,
         class == 1,
-        0.5,
+        1.0 - LEANING,
         0.0,
         split.frequencies,
         draws,
