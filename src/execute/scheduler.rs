@@ -42,8 +42,9 @@ pub struct Options {
 }
 
 impl Options {
-    /// The usual [`Options::grace`]: long enough to end an update and to save, short enough to wait for.
-    pub const GRACE: Duration = Duration::from_secs(60);
+    /// The usual [`Options::grace`]: long enough to end an update of a large encoder and to save. Whoever cannot wait asks
+    /// twice.
+    pub const GRACE: Duration = Duration::from_secs(15 * 60);
 }
 
 /// What became of a job.

@@ -19,6 +19,22 @@ impl Params {
         T::deserialize(Value::Object(self.0.clone()))
             .map_err(|error| StageError::failed(format!("parameters: {error}")))
     }
+
+    /// Returns what `check` finds in the parameters, read into the stage's own type.
+    pub fn check<T: DeserializeOwned>(
+        &self,
+        check: impl FnOnce(&T) -> Vec<Problem>,
+    ) -> Vec<Problem> {
+        match self.parse() {
+            Ok(parameters) => check(&parameters),
+            Err(error) => vec![Problem {
+                path: Vec::new(),
+                message: error.to_string(),
+                help: None,
+                at_key: false,
+            }],
+        }
+    }
 }
 
 /// Checks `given` against `fields` and returns it with the defaults filled in and numbers in one form. Input fields

@@ -42,6 +42,7 @@ mod mimetic;
 mod names;
 mod optimizer;
 mod parameters;
+mod resume;
 mod schedule;
 mod values;
 
@@ -57,6 +58,7 @@ pub use gradients::{Gradients, audit};
 pub use head::{ClassificationHead, HeadPooling};
 pub use optimizer::{AdamW, AdamWOptions, DecayGroup};
 pub use parameters::Parameters;
+pub use resume::{restore_checkpoint, save_checkpoint};
 pub use schedule::Schedule;
 
 /// The result of everything in this crate that can fail.

@@ -8,9 +8,8 @@
 //! * `examples` turns sentences and pairs into token ids;
 //! * `order` says which examples an update holds, from the seed alone;
 //! * `model` is encoder and head, with the losses of classification and regression;
-//! * `train` is the loop, `checkpoint` lets a killed run go on, `predictions` writes what was predicted.
+//! * `train` is the loop, `predictions` writes what was predicted.
 
-mod checkpoint;
 mod examples;
 mod model;
 mod order;

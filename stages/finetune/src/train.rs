@@ -5,12 +5,11 @@ use std::time::Instant;
 
 use benchmarks::Task;
 use contract::{Context, Event, StageError};
-use encoder::{AdamW, Encoder, Mode, Schedule, audit};
+use encoder::{AdamW, Encoder, Mode, Schedule, audit, restore_checkpoint, save_checkpoint};
 use metrics::log::Log;
 use metrics::scores;
 use tokenize::Tokenizer;
 
-use crate::checkpoint;
 use crate::examples::{self, Encoded, Reader};
 use crate::model::Model;
 use crate::order::Order;
@@ -18,7 +17,10 @@ use crate::parameters::Parameters;
 use crate::predictions;
 
 /// Loss, learning rate and gradient norm of each update.
-pub(crate) type TrainingLog = Log<3>;
+type TrainingLog = Log<3>;
+
+/// The file of these.
+const LOG: &str = "log.parquet";
 
 /// Trains the encoder in the folder `encoder` on the benchmark artifact `data` and writes scores, predictions and the
 /// log to the context's output folder.
@@ -61,7 +63,7 @@ pub(crate) fn train(
     }
     .updates()?;
 
-    log.write(&context.output().join("log.parquet"))?;
+    log.write(&context.output().join(LOG))?;
     score(&task, &model, &reader, context)
 }
 
@@ -109,7 +111,9 @@ impl Run<'_> {
             total_steps: total,
         };
         let trained = self.model.parameters();
-        let start = checkpoint::restore(self.context, trained, &mut self.optimizer, &mut self.log)?;
+        let start = restore_checkpoint(self.context, trained, &mut self.optimizer, |folder| {
+            self.log.extend_from(&folder.join(LOG))
+        })?;
         // The clock serves progress lines alone.
         let (began, mut tokens) = (Instant::now(), 0);
         for step in start..total {
@@ -123,7 +127,9 @@ impl Run<'_> {
             let stop = self.context.should_stop();
             let due = done < total && done.is_multiple_of(self.parameters.checkpoint_every);
             if stop || due {
-                checkpoint::save(self.context, done, trained, &self.optimizer, &self.log)?;
+                save_checkpoint(self.context, done, trained, &self.optimizer, |folder| {
+                    self.log.write(&folder.join(LOG))
+                })?;
             }
             if stop {
                 self.worked(tokens);

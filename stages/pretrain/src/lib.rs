@@ -14,7 +14,6 @@
 //! Everything random (initial weights, order, masks, dropout) is a function of seed and place, so neither the size of
 //! micro-batches, nor the number of threads, nor an interruption changes what is trained on.
 
-mod checkpoint;
 pub mod copies;
 pub mod feed;
 pub mod log;

@@ -14,7 +14,7 @@ impl Stage for PretrainStage {
     fn signature(&self) -> Signature {
         Signature {
             kind: "pretrain",
-            version: 2,
+            version: 1,
             about: "Trains an encoder by masked language modelling.",
             fields: FIELDS,
             output: ArtifactType::Encoder,
@@ -23,15 +23,7 @@ impl Stage for PretrainStage {
     }
 
     fn check(&self, params: &Params) -> Vec<Problem> {
-        match params.parse::<Parameters>() {
-            Ok(parameters) => parameters.check(),
-            Err(error) => vec![Problem {
-                path: Vec::new(),
-                message: error.to_string(),
-                help: None,
-                at_key: false,
-            }],
-        }
+        params.check(Parameters::check)
     }
 
     fn run(&self, params: &Params, inputs: &Inputs, context: &Context) -> Result<(), StageError> {

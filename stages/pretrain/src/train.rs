@@ -4,12 +4,11 @@ use std::path::Path;
 use std::time::Instant;
 
 use contract::{Context, Event, StageError};
-use encoder::{AdamW, Encoder, Mode, Schedule, audit};
+use encoder::{AdamW, Encoder, Mode, Schedule, audit, restore_checkpoint, save_checkpoint};
 use kernels::Stream;
 use metrics::scores::{self, PERPLEXITY, Score};
 use tokenize::{Blocks, Split, Tokenizer};
 
-use crate::checkpoint;
 use crate::feed::Feed;
 use crate::log::{Log, TrainingRow, ValidationRow};
 use crate::loss::{UpdateGradients, update_gradients};
@@ -164,12 +163,11 @@ impl Run<'_> {
             warmup_steps: self.plan.warmup(self.parameters.warmup),
             total_steps: total,
         };
-        let start = checkpoint::restore(
-            self.context,
-            &self.encoder,
-            &mut self.optimizer,
-            &mut self.log,
-        )?;
+        let weights = self.encoder.parameters();
+        let start = restore_checkpoint(self.context, weights, &mut self.optimizer, |folder| {
+            self.log = Log::read(folder)?;
+            Ok(())
+        })?;
         // The clock serves progress lines alone.
         let (began, mut tokens) = (Instant::now(), 0);
         for step in start..total {
@@ -186,13 +184,10 @@ impl Run<'_> {
             }
             let stop = self.context.should_stop();
             if stop || (done < total && is_due(done, self.parameters.checkpoint_every)) {
-                checkpoint::save(
-                    self.context,
-                    done,
-                    &self.encoder,
-                    &self.optimizer,
-                    &self.log,
-                )?;
+                let weights = self.encoder.parameters();
+                save_checkpoint(self.context, done, weights, &self.optimizer, |folder| {
+                    self.log.write(folder)
+                })?;
             }
             if stop {
                 self.worked(tokens);
