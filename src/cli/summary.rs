@@ -106,6 +106,9 @@ pub(super) fn jobs(
             "state": match &states[index.index()] {
                 JobState::Cached(_) => "cached",
                 JobState::Made(_) => "made",
+                JobState::Failed(failure) if failure.kind == FailureKind::Interrupted => {
+                    "interrupted"
+                }
                 JobState::Failed(_) => "failed",
                 JobState::Blocked { .. } => "blocked",
                 JobState::NotStarted => "not_started",

@@ -7,7 +7,7 @@ use std::fs::{self, File};
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use contract::{ArtifactType, Event, Params};
@@ -568,32 +568,36 @@ fn records_and_manifests_that_are_no_such_thing_count_as_missing() {
     }
 }
 
-#[test]
-fn asked_to_stop_it_starts_nothing_more_and_the_next_run_goes_on() {
-    let mut bench = Bench::new();
-    let graph = graph(DIAMOND);
-    let (sender, stops) = channel();
-    bench.writer.stop = Some(Mutex::new(sender));
+/// Runs four jobs, of which the first is asked to stop and the others are never started.
+fn stops_at_the_first_job(bench: &Bench, graph: &JobGraph, stops: &Receiver<Stop>) {
     let machine = Machine {
         class: "test".into(),
         cpu: "test".into(),
         cores: 2,
     };
-    let store = bench.store();
     let states = run(
-        &graph,
-        &store,
+        graph,
+        &bench.store(),
         &bench.writer,
         &machine,
         bench.options,
         &mut Silent,
-        &stops,
+        stops,
     );
     assert_eq!(letters(&states), "FBBB");
     let JobState::Failed(failure) = &states[0] else {
         panic!("{states:?}")
     };
     assert_eq!(failure.kind, FailureKind::Interrupted);
+}
+
+#[test]
+fn asked_to_stop_it_starts_nothing_more_and_the_next_run_goes_on() {
+    let mut bench = Bench::new();
+    let graph = graph(DIAMOND);
+    let (sender, stops) = channel();
+    bench.writer.stop = Some(Mutex::new(sender));
+    stops_at_the_first_job(&bench, &graph, &stops);
     bench.writer.stop = None;
     assert_eq!(letters(&bench.run(&graph)), "MMMM");
 }
@@ -605,25 +609,7 @@ fn a_job_that_does_not_stop_when_asked_to_is_killed_after_a_while() {
     bench.writer.stop = Some(Mutex::new(sender));
     bench.writer.stubborn = true;
     bench.options.grace = Duration::from_millis(20);
-    let machine = Machine {
-        class: "test".into(),
-        cpu: "test".into(),
-        cores: 2,
-    };
-    let states = run(
-        &graph(DIAMOND),
-        &bench.store(),
-        &bench.writer,
-        &machine,
-        bench.options,
-        &mut Silent,
-        &stops,
-    );
-    assert_eq!(letters(&states), "FBBB");
-    let JobState::Failed(failure) = &states[0] else {
-        panic!("{states:?}")
-    };
-    assert_eq!(failure.kind, FailureKind::Interrupted);
+    stops_at_the_first_job(&bench, &graph(DIAMOND), &stops);
 }
 
 #[test]

@@ -38,7 +38,7 @@ impl Store {
         name.truncate(DIGITS);
         let place = folders.join(name);
         if !self.is_laid_out(manifest, &place)? {
-            if place.exists() {
+            if fs::symlink_metadata(&place).is_ok() {
                 self.set_aside(&place)?;
             }
             let aside = tempfile::Builder::new()

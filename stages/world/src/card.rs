@@ -11,6 +11,8 @@ use contract::StageError;
 use serde::Serialize;
 
 use crate::layout;
+use crate::lexicon::PLAIN;
+use crate::meaning::FAMILIAR;
 use crate::tasks::Example;
 
 /// What a perfect reader of the world's language scores, in percent or as a correlation times 100.
@@ -136,8 +138,12 @@ impl Card {
             "\nMajority answers with the most frequent class, or the mean score, of the training examples. Bag of words is a \
              logistic (for scores: ridge) regression on the words of either sentence and the words that they share. \
              Labels follow from the facts that the sentences are made from, without noise: the ceiling is a perfect \
-             score. Training examples show a quarter of the words of each set, development examples all of them, and \
-             none that is an example of training.\n",
+             score.\n\n",
+        );
+        let _ = writeln!(
+            text,
+            "Training examples show one word in {FAMILIAR} of each set, and the {PLAIN} plain words of each pole that \
+             hypotheses are put in; development examples show all words, and none of them is an example of training."
         );
         text
     }

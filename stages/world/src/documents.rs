@@ -2,9 +2,8 @@
 //!
 //! A document has a cast, a few facts and a mood, and returns to them: a fact is said again in other words and another
 //! frame, denied by its opposite, asked about and answered; judgements agree with the mood; most questions ask for
-//! places, or most for times. A masked word can then be
-//! told from what the sentences beside it mean, and a masked marker (`indeed`, `instead`, `also`) only from how the
-//! two sentences relate.
+//! places, or most for times. A masked word can then be told from what the sentences beside it mean, and a masked marker
+//! (`indeed`, `instead`, `also`) only from how the two sentences relate.
 
 use kernels::{Draws, Stream};
 

@@ -17,7 +17,7 @@ pub(crate) enum Frequencies {
 }
 
 /// Of so many words of a set, training examples show one.
-const FAMILIAR: usize = 3;
+pub(crate) const FAMILIAR: usize = 3;
 
 impl Frequencies {
     /// Returns an index below `length`.

@@ -42,7 +42,7 @@ fn one_thread_and_two_give_the_same_bytes() {
 
 /// Does nothing unless the test above started it.
 #[test]
-#[ignore = "started by one_thread_and_two_give_the_same_bytes"]
+#[ignore = "a process that `cargo test -p pretrain --test run one_thread_and_two` starts"]
 fn a_run_in_a_process_of_its_own() {
     let (Some(tokens), Some(folder)) = (env::var_os(TOKENS), env::var_os(FOLDER)) else {
         return;
