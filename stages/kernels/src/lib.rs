@@ -7,9 +7,17 @@
 //!   of threads.
 //! * [`ln`]: a natural logarithm from IEEE operations only, since the C library's may differ between processors.
 
+pub mod elementary;
+mod layer_norm;
 mod logarithm;
+pub mod numerics;
 pub mod philox;
 mod random;
+mod rows;
+#[allow(unsafe_code)]
+mod simd;
 
+pub use layer_norm::{layer_norm, layer_norm_backward};
 pub use logarithm::ln;
 pub use random::{Draws, Stream};
+pub use simd::{ForcedPath, Path};

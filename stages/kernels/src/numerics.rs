@@ -1,0 +1,42 @@
+//! The numerics class `cpu-f32/1`: why the same declaration gives the same bits on any CPU and any number of threads.
+//!
+//! Floating-point addition is not associative, so a result is a function of its inputs only if the *order* of operations
+//! is. Every kernel of this crate therefore fixes, per element of its output, one sequence of correctly rounded IEEE 754
+//! operations that follows from shapes alone. How the work is cut into vectors, tiles, cache blocks and threads is then
+//! free: it is chosen for speed, per instruction set, without a bit changing. The rules:
+//!
+//! 1. **Matrix products.** An element of C is built per block of [`KC`] steps of k, blocks in ascending order. Within a
+//!    block the sum starts at 0 and takes one fused multiply-add per step, in ascending order, in one chain. The first
+//!    block's sum is stored (or added to what C held, when accumulating), each later one is added with a plain addition.
+//!    k is never divided among lanes or threads and never padded.
+//! 2. **Sums along a row** run in [`LANES`] virtual lanes: element i goes to lane i mod 32, in ascending order; a lane
+//!    without an element takes +0, which changes nothing since accumulators start at +0. The lanes are then folded in
+//!    halves: lane i takes lane i + 16, then + 8, + 4, + 2, + 1.
+//! 3. **Sums down columns** (gradients of biases and of layer normalisation) run per block of [`ROW_BLOCK`] rows, rows in
+//!    ascending order from +0; the blocks' sums are then added to the target in ascending order.
+//! 4. **Fused where written.** `mul_add` is one rounding, `a * b + c` two. Rust never contracts one into the other.
+//! 5. **Correctly rounded instructions only**: + - × ÷ √, fused multiply-add, min, max, comparison, rounding, integer
+//!    operations. No approximate reciprocals, and nothing from the C library, whose `exp` or `tanh` are chosen per CPU:
+//!    [`crate::elementary`] has them as polynomials, their operations in one order.
+//! 6. **Scatter-adds** (the gradient of an embedding) take the tokens in ascending order for every element.
+//! 7. **The default environment**: round to nearest, denormal numbers kept. Worker threads inherit it; this crate never
+//!    changes it.
+//! 8. **NaN is outside the promise**: which payload survives differs between instructions. A run stops at the first loss
+//!    or gradient that is not finite, so a NaN never reaches an artifact.
+//! 9. **Randomness** is a function of (seed, purpose, step, sample, site, position): [`crate::Stream`].
+//!
+//! A change of any constant, polynomial or order above is another class: raise the number in [`CLASS`]. The class is part
+//! of the key of every stage whose signature says `numeric`.
+
+/// The name of the class: part of every numeric job's key.
+pub const CLASS: &str = "cpu-f32/1";
+
+/// Steps of k in one chain of fused multiply-adds. Of 256, 512 and 1024, the last was fastest over the shapes of BERT.
+pub const KC: usize = 1024;
+
+/// Virtual lanes of a sum along a row. 64 are slower where registers are few.
+pub const LANES: usize = 32;
+
+/// Rows of a block of a sum down columns; also the rows that a matrix product hands to its epilogue at a time. A multiple
+/// of the rows of every instruction set's register tile (6, 8, 12), and small enough for a block to stay in cache.
+pub const ROW_BLOCK: usize = 96;

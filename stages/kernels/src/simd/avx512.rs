@@ -1,0 +1,239 @@
+//! Sixteen lanes as one 512-bit vector.
+
+use std::arch::x86_64::*;
+use std::ops::{Add, Div, Mul, Sub};
+
+use super::{Floats, Simd, WIDTH, Words};
+
+/// AVX-512 F, BW, DQ and VL.
+#[derive(Clone, Copy)]
+pub(crate) struct Avx512(());
+
+impl Avx512 {
+    /// # Safety
+    /// The CPU must have AVX-512 F, BW, DQ and VL.
+    #[inline(always)]
+    pub(crate) unsafe fn assume() -> Self {
+        Self(())
+    }
+}
+
+// Every operation below needs the proof that `Avx512` is: values of `F` and `U` come from its methods alone. That is the
+// reason for each `unsafe` in this file: `call!` runs an intrinsic whose instruction set the CPU is known to have.
+macro_rules! call {
+    ($intrinsic:expr) => {
+        // SAFETY: the CPU has the instructions, since a value of `Avx512`, `F` or `U` exists.
+        unsafe { $intrinsic }
+    };
+}
+
+#[derive(Clone, Copy)]
+pub(crate) struct F(pub(crate) __m512);
+
+#[derive(Clone, Copy)]
+pub(crate) struct U(__m512i);
+
+/// The mask of the first `count` lanes.
+#[inline(always)]
+fn first(count: usize) -> __mmask16 {
+    debug_assert!(count <= WIDTH);
+    ((1_u32 << count) - 1) as __mmask16
+}
+
+/// The odd lanes.
+const ODD: __mmask16 = 0xAAAA;
+
+impl Simd for Avx512 {
+    type F = F;
+    type U = U;
+
+    #[inline(always)]
+    fn splat(self, x: f32) -> F {
+        F(call!(_mm512_set1_ps(x)))
+    }
+
+    #[inline(always)]
+    fn load(self, x: &[f32; WIDTH]) -> F {
+        // The pointer is to sixteen floats, and the instruction asks for no alignment.
+        F(call!(_mm512_loadu_ps(x.as_ptr())))
+    }
+
+    #[inline(always)]
+    fn load_part(self, x: &[f32], fill: f32) -> F {
+        let lanes = first(x.len().min(WIDTH));
+        // Lanes outside of the mask are not read from memory.
+        F(call!(_mm512_mask_loadu_ps(
+            _mm512_set1_ps(fill),
+            lanes,
+            x.as_ptr()
+        )))
+    }
+
+    #[inline(always)]
+    fn splat_word(self, x: u32) -> U {
+        U(call!(_mm512_set1_epi32(x as i32)))
+    }
+
+    #[inline(always)]
+    fn load_words(self, x: &[u32; WIDTH]) -> U {
+        U(call!(_mm512_loadu_si512(x.as_ptr().cast())))
+    }
+}
+
+macro_rules! operator {
+    ($($name:ident, $method:ident, $intrinsic:ident;)*) => { $(
+        impl $name for F {
+            type Output = Self;
+
+            #[inline(always)]
+            fn $method(self, b: Self) -> Self {
+                F(call!($intrinsic(self.0, b.0)))
+            }
+        }
+    )* };
+}
+operator! {
+    Add, add, _mm512_add_ps;
+    Sub, sub, _mm512_sub_ps;
+    Mul, mul, _mm512_mul_ps;
+    Div, div, _mm512_div_ps;
+}
+
+impl Floats for F {
+    type U = U;
+
+    #[inline(always)]
+    fn store(self, to: &mut [f32; WIDTH]) {
+        call!(_mm512_storeu_ps(to.as_mut_ptr(), self.0));
+    }
+
+    #[inline(always)]
+    fn store_part(self, to: &mut [f32]) {
+        let lanes = first(to.len().min(WIDTH));
+        // Lanes outside of the mask are not written.
+        call!(_mm512_mask_storeu_ps(to.as_mut_ptr(), lanes, self.0));
+    }
+
+    #[inline(always)]
+    fn mul_add(self, b: Self, c: Self) -> Self {
+        F(call!(_mm512_fmadd_ps(self.0, b.0, c.0)))
+    }
+
+    #[inline(always)]
+    fn neg_mul_add(self, b: Self, c: Self) -> Self {
+        F(call!(_mm512_fnmadd_ps(self.0, b.0, c.0)))
+    }
+
+    #[inline(always)]
+    fn sqrt(self) -> Self {
+        F(call!(_mm512_sqrt_ps(self.0)))
+    }
+
+    #[inline(always)]
+    fn abs(self) -> Self {
+        F(call!(_mm512_abs_ps(self.0)))
+    }
+
+    #[inline(always)]
+    fn max(self, b: Self) -> Self {
+        F(call!(_mm512_max_ps(self.0, b.0)))
+    }
+
+    #[inline(always)]
+    fn less(self, b: Self, yes: Self, no: Self) -> Self {
+        F(call!({
+            let less = _mm512_cmp_ps_mask::<_CMP_LT_OQ>(self.0, b.0);
+            _mm512_mask_blend_ps(less, no.0, yes.0)
+        }))
+    }
+
+    #[inline(always)]
+    fn to_bits(self) -> U {
+        U(call!(_mm512_castps_si512(self.0)))
+    }
+
+    #[inline(always)]
+    fn sum(self) -> f32 {
+        call!({
+            let eight = _mm256_add_ps(
+                _mm512_castps512_ps256(self.0),
+                _mm512_extractf32x8_ps::<1>(self.0),
+            );
+            let four = _mm_add_ps(
+                _mm256_castps256_ps128(eight),
+                _mm256_extractf128_ps::<1>(eight),
+            );
+            let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+            _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)))
+        })
+    }
+
+    #[inline(always)]
+    fn largest(self) -> f32 {
+        call!({
+            let eight = _mm256_max_ps(
+                _mm512_castps512_ps256(self.0),
+                _mm512_extractf32x8_ps::<1>(self.0),
+            );
+            let four = _mm_max_ps(
+                _mm256_castps256_ps128(eight),
+                _mm256_extractf128_ps::<1>(eight),
+            );
+            let two = _mm_max_ps(four, _mm_movehl_ps(four, four));
+            _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)))
+        })
+    }
+}
+
+impl Words for U {
+    type F = F;
+
+    #[inline(always)]
+    fn add(self, b: Self) -> Self {
+        U(call!(_mm512_add_epi32(self.0, b.0)))
+    }
+
+    #[inline(always)]
+    fn xor(self, b: Self) -> Self {
+        U(call!(_mm512_xor_si512(self.0, b.0)))
+    }
+
+    #[inline(always)]
+    fn and(self, b: Self) -> Self {
+        U(call!(_mm512_and_si512(self.0, b.0)))
+    }
+
+    #[inline(always)]
+    fn shift_left<const N: u32>(self) -> Self {
+        U(call!(_mm512_slli_epi32::<N>(self.0)))
+    }
+
+    #[inline(always)]
+    fn shift_right<const N: u32>(self) -> Self {
+        U(call!(_mm512_srli_epi32::<N>(self.0)))
+    }
+
+    #[inline(always)]
+    fn multiply(self, b: Self) -> (Self, Self) {
+        call!({
+            let even = _mm512_mul_epu32(self.0, b.0);
+            let odd = _mm512_mul_epu32(_mm512_srli_epi64::<32>(self.0), b.0);
+            let high = _mm512_mask_blend_epi32(ODD, _mm512_srli_epi64::<32>(even), odd);
+            let low = _mm512_mask_blend_epi32(ODD, even, _mm512_slli_epi64::<32>(odd));
+            (U(high), U(low))
+        })
+    }
+
+    #[inline(always)]
+    fn less(self, b: Self, yes: F, no: F) -> F {
+        F(call!({
+            let less = _mm512_cmplt_epu32_mask(self.0, b.0);
+            _mm512_mask_blend_ps(less, no.0, yes.0)
+        }))
+    }
+
+    #[inline(always)]
+    fn to_floats(self) -> F {
+        F(call!(_mm512_castsi512_ps(self.0)))
+    }
+}
