@@ -10,14 +10,20 @@
 pub mod elementary;
 mod layer_norm;
 mod logarithm;
+#[allow(unsafe_code)]
+mod matrix;
 pub mod numerics;
+mod peak;
 pub mod philox;
 mod random;
 mod rows;
 #[allow(unsafe_code)]
 mod simd;
+mod workspace;
 
 pub use layer_norm::{layer_norm, layer_norm_backward};
 pub use logarithm::ln;
+pub use matrix::{Matrix, multiply, multiply_here, multiply_with};
+pub use peak::peak;
 pub use random::{Draws, Stream};
 pub use simd::{ForcedPath, Path};

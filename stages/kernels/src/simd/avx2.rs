@@ -60,6 +60,26 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
+    fn transpose(self, rows: [F; WIDTH]) -> [F; WIDTH] {
+        let mut quarters = [[self.splat(0.0).0; 8]; 4];
+        for i in 0..8 {
+            quarters[0][i] = rows[i].0;
+            quarters[1][i] = rows[i].1;
+            quarters[2][i] = rows[i + 8].0;
+            quarters[3][i] = rows[i + 8].1;
+        }
+        for quarter in &mut quarters {
+            *quarter = transpose_eight(*quarter);
+        }
+        let mut columns = rows;
+        for i in 0..8 {
+            columns[i] = F(quarters[0][i], quarters[2][i]);
+            columns[i + 8] = F(quarters[1][i], quarters[3][i]);
+        }
+        columns
+    }
+
+    #[inline(always)]
     fn splat_word(self, x: u32) -> U {
         let x = call!(_mm256_set1_epi32(x as i32));
         U(x, x)
@@ -72,6 +92,34 @@ impl Simd for Avx2 {
             _mm256_loadu_si256(x.as_ptr().add(8).cast())
         ))
     }
+}
+
+#[inline(always)]
+fn transpose_eight(rows: [__m256; 8]) -> [__m256; 8] {
+    call!({
+        let (mut rows, mut next) = (rows, rows);
+        for i in 0..4 {
+            next[2 * i] = _mm256_unpacklo_ps(rows[2 * i], rows[2 * i + 1]);
+            next[2 * i + 1] = _mm256_unpackhi_ps(rows[2 * i], rows[2 * i + 1]);
+        }
+        for i in 0..2 {
+            let [a, b, c, d] = [
+                next[4 * i],
+                next[4 * i + 1],
+                next[4 * i + 2],
+                next[4 * i + 3],
+            ];
+            rows[4 * i] = _mm256_shuffle_ps::<0x44>(a, c);
+            rows[4 * i + 1] = _mm256_shuffle_ps::<0xEE>(a, c);
+            rows[4 * i + 2] = _mm256_shuffle_ps::<0x44>(b, d);
+            rows[4 * i + 3] = _mm256_shuffle_ps::<0xEE>(b, d);
+        }
+        for i in 0..4 {
+            next[i] = _mm256_permute2f128_ps::<0x20>(rows[i], rows[i + 4]);
+            next[i + 4] = _mm256_permute2f128_ps::<0x31>(rows[i], rows[i + 4]);
+        }
+        next
+    })
 }
 
 /// Applies a two-operand intrinsic to both halves.

@@ -70,6 +70,50 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
+    fn transpose(self, rows: [F; WIDTH]) -> [F; WIDTH] {
+        call!({
+            let floats = rows;
+            let mut rows = [_mm512_setzero_si512(); WIDTH];
+            for (row, float) in rows.iter_mut().zip(floats) {
+                *row = _mm512_castps_si512(float.0);
+            }
+            let mut next = rows;
+            // Pairs of floats, pairs of pairs, then quarters of vectors twice.
+            for i in 0..8 {
+                next[2 * i] = _mm512_unpacklo_epi32(rows[2 * i], rows[2 * i + 1]);
+                next[2 * i + 1] = _mm512_unpackhi_epi32(rows[2 * i], rows[2 * i + 1]);
+            }
+            for i in 0..4 {
+                let [a, b, c, d] = [
+                    next[4 * i],
+                    next[4 * i + 1],
+                    next[4 * i + 2],
+                    next[4 * i + 3],
+                ];
+                rows[4 * i] = _mm512_unpacklo_epi64(a, c);
+                rows[4 * i + 1] = _mm512_unpackhi_epi64(a, c);
+                rows[4 * i + 2] = _mm512_unpacklo_epi64(b, d);
+                rows[4 * i + 3] = _mm512_unpackhi_epi64(b, d);
+            }
+            for i in 0..4 {
+                next[i] = _mm512_shuffle_i32x4::<0x88>(rows[i], rows[i + 4]);
+                next[i + 4] = _mm512_shuffle_i32x4::<0xdd>(rows[i], rows[i + 4]);
+                next[i + 8] = _mm512_shuffle_i32x4::<0x88>(rows[i + 8], rows[i + 12]);
+                next[i + 12] = _mm512_shuffle_i32x4::<0xdd>(rows[i + 8], rows[i + 12]);
+            }
+            for i in 0..8 {
+                rows[i] = _mm512_shuffle_i32x4::<0x88>(next[i], next[i + 8]);
+                rows[i + 8] = _mm512_shuffle_i32x4::<0xdd>(next[i], next[i + 8]);
+            }
+            let mut result = [F(_mm512_setzero_ps()); WIDTH];
+            for (result, row) in result.iter_mut().zip(rows) {
+                *result = F(_mm512_castsi512_ps(row));
+            }
+            result
+        })
+    }
+
+    #[inline(always)]
     fn splat_word(self, x: u32) -> U {
         U(call!(_mm512_set1_epi32(x as i32)))
     }

@@ -42,6 +42,8 @@ pub(crate) trait Simd: Copy {
     fn load(self, x: &[f32; WIDTH]) -> Self::F;
     /// Up to sixteen floats, and `fill` in the lanes behind them.
     fn load_part(self, x: &[f32], fill: f32) -> Self::F;
+    /// Vector i of the result holds lane i of every vector.
+    fn transpose(self, rows: [Self::F; WIDTH]) -> [Self::F; WIDTH];
     /// All lanes `x`.
     fn splat_word(self, x: u32) -> Self::U;
     /// The sixteen words.

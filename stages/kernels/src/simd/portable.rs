@@ -38,6 +38,17 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
+    fn transpose(self, rows: [F; WIDTH]) -> [F; WIDTH] {
+        let mut columns = rows;
+        for (i, row) in rows.iter().enumerate() {
+            for (j, column) in columns.iter_mut().enumerate() {
+                column.0[i] = row.0[j];
+            }
+        }
+        columns
+    }
+
+    #[inline(always)]
     fn splat_word(self, x: u32) -> U {
         U([x; WIDTH])
     }

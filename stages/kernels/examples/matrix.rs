@@ -1,0 +1,80 @@
+//! Measures matrix products at the shapes of encoders: `matrix [PATH]`; threads by `RAYON_NUM_THREADS`.
+#![allow(clippy::print_stdout, clippy::unwrap_used)]
+
+use std::time::Instant;
+
+use kernels::{Matrix, Path, multiply};
+
+fn best(flops: f64, mut work: impl FnMut()) -> f64 {
+    let repetitions = ((4e8 / flops) as usize).clamp(1, 1000);
+    work();
+    (0..7)
+        .map(|_| {
+            let start = Instant::now();
+            for _ in 0..repetitions {
+                work();
+            }
+            flops * repetitions as f64 / start.elapsed().as_secs_f64() / 1e9
+        })
+        .fold(0.0, f64::max)
+}
+
+fn main() {
+    let path = std::env::args().nth(1);
+    let _forced = path.map(|name| Path::from_name(&name).unwrap().force());
+    println!(
+        "{} on {} threads, GFLOP/s: x W^T | dy W | dy^T x",
+        Path::current().name(),
+        rayon::current_num_threads()
+    );
+    for (rows, outputs, inputs) in [
+        (1024, 64, 64),
+        (1024, 192, 64),
+        (1024, 256, 64),
+        (1024, 64, 256),
+        (4096, 128, 128),
+        (4096, 384, 128),
+        (4096, 512, 128),
+        (4096, 128, 512),
+        (4096, 256, 256),
+        (4096, 1024, 256),
+        (4096, 256, 1024),
+        (4096, 512, 512),
+        (4096, 2048, 512),
+        (4096, 768, 768),
+        (4096, 3072, 768),
+        (4096, 768, 3072),
+        (614, 8192, 256),
+        (160, 128, 128),
+        (160, 512, 128),
+    ] {
+        let fill =
+            |count: usize| -> Vec<f32> { (0..count).map(|i| (i % 17) as f32 - 8.0).collect() };
+        let (x, w, dy) = (
+            fill(rows * inputs),
+            fill(outputs * inputs),
+            fill(rows * outputs),
+        );
+        let mut y = vec![0.0; rows * outputs];
+        let mut dx = vec![0.0; rows * inputs];
+        let mut dw = vec![0.0; outputs * inputs];
+        let flops = 2.0 * (rows * outputs * inputs) as f64;
+        let pool = rayon::ThreadPoolBuilder::new().build().unwrap();
+        let (x, w, dy) = (
+            Matrix::new(&x, rows, inputs),
+            Matrix::new(&w, outputs, inputs),
+            Matrix::new(&dy, rows, outputs),
+        );
+        let found = pool.install(|| {
+            [
+                best(flops, || multiply(x, w.transposed(), &mut y, false)),
+                best(flops, || multiply(dy, w, &mut dx, false)),
+                best(flops, || multiply(dy.transposed(), x, &mut dw, true)),
+            ]
+        });
+        println!(
+            "{rows} {outputs} {inputs}: {:.0} | {:.0} | {:.0}",
+            found[0], found[1], found[2]
+        );
+    }
+}

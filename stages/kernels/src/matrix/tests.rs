@@ -1,0 +1,154 @@
+//! Products against a scalar loop in the order of the numerics class, bit for bit, on every path.
+
+use proptest::prelude::*;
+
+use super::{Matrix, multiply, multiply_here, multiply_with};
+use crate::numerics::{KC, ROW_BLOCK};
+use crate::{Path, Stream};
+
+/// Normal numbers, some of them zero, tiny or large.
+fn numbers(seed: u64, count: usize) -> Vec<f32> {
+    let mut draws = Stream::new(seed, "test").draws(0, 0, 0);
+    (0..count)
+        .map(|_| match draws.below(50) {
+            0 => 0.0,
+            1 => -0.0,
+            2 => draws.normal_pair()[0] as f32 * 1e-42,
+            3 => draws.normal_pair()[0] as f32 * 1e9,
+            _ => draws.normal_pair()[0] as f32,
+        })
+        .collect()
+}
+
+/// The definition: blocks of `KC` steps, one chain of fused multiply-adds each.
+fn expected(a: Matrix<'_>, b: Matrix<'_>, c: &[f32], stride: usize, accumulate: bool) -> Vec<f32> {
+    let mut result = c.to_vec();
+    for i in 0..a.rows {
+        for j in 0..b.columns {
+            let element = &mut result[i * stride + j];
+            if a.columns == 0 && !accumulate {
+                *element = 0.0;
+            }
+            for start in (0..a.columns).step_by(KC) {
+                let mut sum = 0.0_f32;
+                for k in start..a.columns.min(start + KC) {
+                    let left = a.data[i * a.row_stride + k * a.column_stride];
+                    let right = b.data[k * b.row_stride + j * b.column_stride];
+                    sum = left.mul_add(right, sum);
+                }
+                *element = if accumulate || start > 0 {
+                    sum + *element
+                } else {
+                    sum
+                };
+            }
+        }
+    }
+    result
+}
+
+fn bits(values: &[f32]) -> Vec<u32> {
+    values.iter().map(|value| value.to_bits()).collect()
+}
+
+/// A matrix of that shape: rows `gap` floats further apart than need be, or the transpose of such a one.
+fn matrix(data: &[f32], rows: usize, columns: usize, gap: usize, turned: bool) -> Matrix<'_> {
+    if turned {
+        Matrix::with_stride(data, columns, rows, rows + gap).transposed()
+    } else {
+        Matrix::with_stride(data, rows, columns, columns + gap)
+    }
+}
+
+fn agree(
+    rows: usize,
+    depth: usize,
+    columns: usize,
+    turned: [bool; 2],
+    gaps: [usize; 3],
+    accumulate: bool,
+) {
+    let left = numbers(1, (rows + gaps[0]) * (depth + gaps[0]));
+    let right = numbers(2, (columns + gaps[1]) * (depth + gaps[1]));
+    let a = matrix(&left, rows, depth, gaps[0], turned[0]);
+    let b = matrix(&right, depth, columns, gaps[1], turned[1]);
+    let stride = columns + gaps[2];
+    let before = numbers(3, rows * stride);
+    let strided = expected(a, b, &before, stride, accumulate);
+    let dense = expected(a, b, &before[..rows * columns], columns, accumulate);
+    for path in Path::available() {
+        let _forced = path.force();
+        let mut found = before.clone();
+        multiply_here(a, b, &mut found, stride, accumulate);
+        assert_eq!(bits(&found), bits(&strided), "{path:?} here");
+        let mut found = before[..rows * columns].to_vec();
+        multiply(a, b, &mut found, accumulate);
+        assert_eq!(bits(&found), bits(&dense), "{path:?}");
+        let mut found = before[..rows * columns].to_vec();
+        let mut seen = vec![0_usize; rows.div_ceil(ROW_BLOCK)];
+        use rayon::prelude::*;
+        multiply_with(
+            a,
+            b,
+            &mut found,
+            accumulate,
+            seen.par_iter_mut(),
+            |range, block, seen| {
+                assert_eq!(
+                    bits(block),
+                    bits(&dense[range.start * columns..range.end * columns])
+                );
+                *seen += range.len();
+            },
+        );
+        assert_eq!(bits(&found), bits(&dense), "{path:?} with an epilogue");
+        if columns > 0 {
+            assert_eq!(seen.iter().sum::<usize>(), rows);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(120))]
+
+    #[test]
+    fn ragged_products(
+        rows in 0_usize..40, depth in 0_usize..50, columns in 0_usize..70, turned: [bool; 2],
+        gaps in prop::array::uniform3(0_usize..20), accumulate: bool,
+    ) {
+        agree(rows, depth, columns, turned, gaps, accumulate);
+    }
+}
+
+#[test]
+fn products_of_many_blocks() {
+    for (rows, depth, columns) in [
+        (97, KC + 3, 33),
+        (200, 512, 20),
+        (8, 2 * KC, 64),
+        (1, KC, 1),
+        (193, 64, 130),
+    ] {
+        for turned in [[false, true], [false, false], [true, false], [true, true]] {
+            agree(rows, depth, columns, turned, [0, 0, 0], turned[0]);
+        }
+    }
+}
+
+#[test]
+#[should_panic(expected = "inner dimensions")]
+fn shapes_that_disagree_panic() {
+    let numbers = [0.0; 12];
+    multiply(
+        Matrix::new(&numbers, 3, 4),
+        Matrix::new(&numbers, 3, 4),
+        &mut [0.0; 12],
+        false,
+    );
+}
+
+#[test]
+#[should_panic(expected = "a [3, 5] matrix")]
+fn a_matrix_beyond_its_data_panics() {
+    let _ = Matrix::new(&[0.0; 14], 3, 5);
+}

@@ -1,0 +1,225 @@
+//! The innermost loop: a small tile of the product in registers.
+
+use crate::numerics::KC;
+use crate::simd::{Floats, Simd, WIDTH};
+
+use super::pack::{pack_left, pack_left_part};
+
+/// A block of rows of a product: what one thread does at a time.
+#[derive(Clone, Copy)]
+pub(super) struct Block {
+    /// Element (0, 0) of the left matrix's rows in this block.
+    pub(super) left: *const f32,
+    pub(super) row_stride: usize,
+    pub(super) column_stride: usize,
+    pub(super) rows: usize,
+    /// The whole right matrix, packed (`pack_right`).
+    pub(super) right: *const f32,
+    /// Columns of the product, all of the right matrix.
+    pub(super) columns: usize,
+    /// The panels of the right matrix to multiply with.
+    pub(super) panels: (usize, usize),
+    /// Length of the sums.
+    pub(super) depth: usize,
+    /// Element (0, 0) of the product's rows in this block.
+    pub(super) product: *mut f32,
+    pub(super) product_stride: usize,
+    pub(super) accumulate: bool,
+}
+
+impl Block {
+    /// Whether the innermost loop can read the left matrix where it is. Not if its columns lie side by side, and not at
+    /// strides at which the rows of a tile fall into few sets of the first cache and evict each other.
+    fn is_direct(&self) -> bool {
+        self.column_stride == 1 && !self.row_stride.is_multiple_of(512)
+    }
+
+    /// Returns how many floats of scratch memory [`block`] needs for tiles of that many rows.
+    pub(super) fn room(&self, tile_rows: usize) -> usize {
+        let packed = if self.is_direct() {
+            self.rows % tile_rows
+        } else {
+            self.rows
+        };
+        packed.next_multiple_of(tile_rows) * self.depth.min(KC)
+    }
+}
+
+/// Computes a block, with register tiles of `M` rows and `V` vectors.
+///
+/// # Safety
+/// All elements that the block names must lie in memory that is valid for reading, the product's for writing as well, and
+/// nothing else may use the product's meanwhile. `right` must have been packed for panels of `V · WIDTH` columns.
+#[inline(always)]
+pub(super) unsafe fn block<S: Simd, const M: usize, const V: usize>(
+    simd: S,
+    block: Block,
+    packed: &mut [f32],
+) {
+    if block.depth == 0 && block.accumulate {
+        return;
+    }
+    let mut start = 0;
+    loop {
+        let depth = KC.min(block.depth - start);
+        // SAFETY: the caller's promise.
+        unsafe { depth_block::<S, M, V>(simd, &block, start, depth, packed) };
+        start += depth;
+        if start == block.depth {
+            break;
+        }
+    }
+}
+
+/// Adds the products of `depth` columns of the left matrix from `start` on.
+#[inline(always)]
+unsafe fn depth_block<S: Simd, const M: usize, const V: usize>(
+    simd: S,
+    block: &Block,
+    start: usize,
+    depth: usize,
+    packed: &mut [f32],
+) {
+    let direct = block.is_direct();
+    let full = block.rows / M * M;
+    let add = block.accumulate || start > 0;
+    // SAFETY: offsets stay inside the matrices that the caller vouches for.
+    unsafe {
+        let left = block.left.add(start * block.column_stride);
+        let strides = (block.row_stride, block.column_stride);
+        if direct {
+            let rest = left.add(full * block.row_stride);
+            pack_left_part::<M>(rest, strides, block.rows - full, depth, packed);
+        } else {
+            pack_left::<S, M>(simd, left, strides, block.rows, depth, packed);
+        }
+        for panel in block.panels.0..block.panels.1 {
+            let column = panel * V * WIDTH;
+            let columns = (block.columns - column).min(V * WIDTH);
+            let right = block.right.add(column * block.depth + start * V * WIDTH);
+            let mut row = 0;
+            while row < block.rows {
+                let rows = (block.rows - row).min(M);
+                let at = (row * block.product_stride) + column;
+                let target = Target {
+                    first: block.product.add(at),
+                    stride: block.product_stride,
+                    rows,
+                    columns,
+                    add,
+                };
+                if direct && rows == M {
+                    let left = left.add(row * block.row_stride);
+                    tile::<S, M, V>(simd, depth, left, block.row_stride, 1, right, target);
+                } else {
+                    let place = if direct { 0 } else { row * depth };
+                    let left = packed.as_ptr().add(place);
+                    tile::<S, M, V>(simd, depth, left, 1, M, right, target);
+                }
+                row += M;
+            }
+        }
+    }
+}
+
+/// Where a tile goes.
+#[derive(Clone, Copy)]
+struct Target {
+    first: *mut f32,
+    stride: usize,
+    rows: usize,
+    columns: usize,
+    add: bool,
+}
+
+/// Multiplies `M` rows with a panel, as many columns of it as are needed.
+#[inline(always)]
+unsafe fn tile<S: Simd, const M: usize, const V: usize>(
+    simd: S,
+    depth: usize,
+    left: *const f32,
+    row_stride: usize,
+    column_stride: usize,
+    right: *const f32,
+    target: Target,
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        if V == 2 && target.columns <= WIDTH {
+            let sums = sums::<S, M, 1>(simd, depth, left, row_stride, column_stride, right, V);
+            finish(simd, sums, target);
+        } else {
+            let sums = sums::<S, M, V>(simd, depth, left, row_stride, column_stride, right, V);
+            finish(simd, sums, target);
+        }
+    }
+}
+
+/// One chain of fused multiply-adds per element, k ascending.
+#[inline(always)]
+unsafe fn sums<S: Simd, const M: usize, const V: usize>(
+    simd: S,
+    depth: usize,
+    mut left: *const f32,
+    row_stride: usize,
+    column_stride: usize,
+    mut right: *const f32,
+    right_vectors: usize,
+) -> [[S::F; V]; M] {
+    let mut sums = [[simd.splat(0.0); V]; M];
+    for _ in 0..depth {
+        // SAFETY: `left` and `right` move over the columns and rows that the caller vouches for.
+        unsafe {
+            let mut vectors = [simd.splat(0.0); V];
+            for (place, vector) in vectors.iter_mut().enumerate() {
+                *vector = simd.load(&*right.add(place * WIDTH).cast());
+            }
+            for (row, sums) in sums.iter_mut().enumerate() {
+                let x = simd.splat(*left.add(row * row_stride));
+                for (sum, &vector) in sums.iter_mut().zip(&vectors) {
+                    *sum = x.mul_add(vector, *sum);
+                }
+            }
+            left = left.add(column_stride);
+            right = right.add(right_vectors * WIDTH);
+        }
+    }
+    sums
+}
+
+/// Stores a tile, or adds it to what is there.
+#[inline(always)]
+unsafe fn finish<S: Simd, const M: usize, const V: usize>(
+    simd: S,
+    sums: [[S::F; V]; M],
+    target: Target,
+) {
+    for (row, sums) in sums.iter().enumerate() {
+        if row == target.rows {
+            break;
+        }
+        // SAFETY: the row lies in the product, which is this thread's alone.
+        let line = unsafe {
+            std::slice::from_raw_parts_mut(target.first.add(row * target.stride), target.columns)
+        };
+        let (vectors, rest) = line.as_chunks_mut();
+        for (vector, &sum) in vectors.iter_mut().zip(sums) {
+            let value = if target.add {
+                sum + simd.load(vector)
+            } else {
+                sum
+            };
+            value.store(vector);
+        }
+        if let Some(&sum) = sums.get(vectors.len())
+            && !rest.is_empty()
+        {
+            let value = if target.add {
+                sum + simd.load_part(rest, 0.0)
+            } else {
+                sum
+            };
+            value.store_part(rest);
+        }
+    }
+}
