@@ -1,9 +1,9 @@
-//! Measures matrix products at the shapes of encoders: `matrix [PATH]`; threads by `RAYON_NUM_THREADS`.
+//! Measures matrix products at the shapes of encoders: `matrix [f32|bf16] [PATH]`; threads by `RAYON_NUM_THREADS`.
 #![allow(clippy::print_stdout, clippy::unwrap_used)]
 
 use std::time::Instant;
 
-use kernels::{Matrix, Path, multiply};
+use kernels::{Matrix, Path, Precision, multiply};
 
 fn best(flops: f64, mut work: impl FnMut()) -> f64 {
     let repetitions = ((4e8 / flops) as usize).clamp(1, 1000);
@@ -20,7 +20,11 @@ fn best(flops: f64, mut work: impl FnMut()) -> f64 {
 }
 
 fn main() {
-    let path = std::env::args().nth(1);
+    let precision = match std::env::args().nth(1).as_deref() {
+        Some("bf16") => Precision::Bf16,
+        _ => Precision::F32,
+    };
+    let path = std::env::args().nth(2);
     let _forced = path.map(|name| Path::from_name(&name).unwrap().force());
     println!(
         "{} on {} threads, GFLOP/s: x W^T | dy W | dy^T x",
@@ -67,9 +71,13 @@ fn main() {
         );
         let found = pool.install(|| {
             [
-                best(flops, || multiply(x, w.transposed(), &mut y, false)),
-                best(flops, || multiply(dy, w, &mut dx, false)),
-                best(flops, || multiply(dy.transposed(), x, &mut dw, true)),
+                best(flops, || {
+                    multiply(precision, x, w.transposed(), &mut y, false)
+                }),
+                best(flops, || multiply(precision, dy, w, &mut dx, false)),
+                best(flops, || {
+                    multiply(precision, dy.transposed(), x, &mut dw, true)
+                }),
             ]
         });
         println!(

@@ -23,7 +23,7 @@ mod workspace;
 
 pub use layer_norm::{layer_norm, layer_norm_backward};
 pub use logarithm::ln;
-pub use matrix::{Matrix, multiply, multiply_here, multiply_with};
+pub use matrix::{Matrix, Precision, multiply, multiply_here, multiply_with};
 pub use peak::peak;
 pub use random::{Draws, Stream};
 pub use simd::{ForcedPath, Path};

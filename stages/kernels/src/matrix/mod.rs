@@ -1,12 +1,37 @@
 //! Products of matrices, each element summed in the one order of the numerics class.
 
+mod dot;
 mod pack;
 mod product;
 #[cfg(test)]
 mod tests;
 mod tile;
+mod variant;
 
 pub use product::{multiply, multiply_here, multiply_with};
+
+/// How the operands of a product are rounded before they are multiplied; sums are of 32-bit floats in any case.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Precision {
+    /// Not at all.
+    #[default]
+    F32,
+    /// To bfloat16, to nearest, ties to even; as the instruction VDPBF16PS multiplies and adds pairs of them.
+    Bf16,
+}
+
+impl Precision {
+    /// Returns whether this CPU has instructions for it; otherwise they are imitated, exactly but slowly.
+    pub fn is_native(self) -> bool {
+        match self {
+            Self::F32 => true,
+            #[cfg(target_arch = "x86_64")]
+            Self::Bf16 => std::arch::is_x86_feature_detected!("avx512bf16"),
+            #[cfg(not(target_arch = "x86_64"))]
+            Self::Bf16 => false,
+        }
+    }
+}
 
 /// A matrix of 32-bit floats in memory: rows side by side or columns side by side, with any distance between them.
 #[derive(Clone, Copy, Debug)]

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::{Matrix, multiply, multiply_here, multiply_with};
+use super::{Matrix, Precision, multiply, multiply_here, multiply_with};
 use crate::numerics::{KC, ROW_BLOCK};
 use crate::{Path, Stream};
 
@@ -20,8 +20,34 @@ fn numbers(seed: u64, count: usize) -> Vec<f32> {
         .collect()
 }
 
-/// The definition: blocks of `KC` steps, one chain of fused multiply-adds each.
-fn expected(a: Matrix<'_>, b: Matrix<'_>, c: &[f32], stride: usize, accumulate: bool) -> Vec<f32> {
+/// Rounds to bfloat16; numbers below the normal ones become zero.
+fn bfloat16(x: f32) -> f32 {
+    let bits = x.to_bits();
+    let rounded = (bits + 0x7FFF + ((bits >> 16) & 1)) & 0xFFFF_0000;
+    flushed(f32::from_bits(rounded))
+}
+
+fn flushed(x: f32) -> f32 {
+    if x.abs() < f32::MIN_POSITIVE {
+        0.0_f32.copysign(x)
+    } else {
+        x
+    }
+}
+
+/// The definition: blocks of `KC` words, one chain of fused multiply-adds each.
+fn expected(
+    precision: Precision,
+    a: Matrix<'_>,
+    b: Matrix<'_>,
+    c: &[f32],
+    stride: usize,
+    accumulate: bool,
+) -> Vec<f32> {
+    let per_word = match precision {
+        Precision::F32 => 1,
+        Precision::Bf16 => 2,
+    };
     let mut result = c.to_vec();
     for i in 0..a.rows {
         for j in 0..b.columns {
@@ -29,12 +55,24 @@ fn expected(a: Matrix<'_>, b: Matrix<'_>, c: &[f32], stride: usize, accumulate: 
             if a.columns == 0 && !accumulate {
                 *element = 0.0;
             }
-            for start in (0..a.columns).step_by(KC) {
+            for start in (0..a.columns).step_by(KC * per_word) {
                 let mut sum = 0.0_f32;
-                for k in start..a.columns.min(start + KC) {
+                let pair = |k: usize| {
                     let left = a.data[i * a.row_stride + k * a.column_stride];
                     let right = b.data[k * b.row_stride + j * b.column_stride];
-                    sum = left.mul_add(right, sum);
+                    (left, right)
+                };
+                let end = a.columns.min(start + KC * per_word);
+                for k in (start..end).step_by(per_word) {
+                    match precision {
+                        Precision::F32 => sum = pair(k).0.mul_add(pair(k).1, sum),
+                        Precision::Bf16 => {
+                            let odd = if k + 1 < end { pair(k + 1) } else { (0.0, 0.0) };
+                            for (left, right) in [odd, pair(k)] {
+                                sum = flushed(bfloat16(left).mul_add(bfloat16(right), sum));
+                            }
+                        }
+                    }
                 }
                 *element = if accumulate || start > 0 {
                     sum + *element
@@ -74,20 +112,31 @@ fn agree(
     let b = matrix(&right, depth, columns, gaps[1], turned[1]);
     let stride = columns + gaps[2];
     let before = numbers(3, rows * stride);
-    let strided = expected(a, b, &before, stride, accumulate);
-    let dense = expected(a, b, &before[..rows * columns], columns, accumulate);
-    for path in Path::available() {
+    for (precision, path) in [Precision::F32, Precision::Bf16]
+        .into_iter()
+        .flat_map(|precision| Path::available().map(move |path| (precision, path)))
+    {
+        let strided = expected(precision, a, b, &before, stride, accumulate);
+        let dense = expected(
+            precision,
+            a,
+            b,
+            &before[..rows * columns],
+            columns,
+            accumulate,
+        );
         let _forced = path.force();
         let mut found = before.clone();
-        multiply_here(a, b, &mut found, stride, accumulate);
-        assert_eq!(bits(&found), bits(&strided), "{path:?} here");
+        multiply_here(precision, a, b, &mut found, stride, accumulate);
+        assert_eq!(bits(&found), bits(&strided), "{path:?} {precision:?} here");
         let mut found = before[..rows * columns].to_vec();
-        multiply(a, b, &mut found, accumulate);
-        assert_eq!(bits(&found), bits(&dense), "{path:?}");
+        multiply(precision, a, b, &mut found, accumulate);
+        assert_eq!(bits(&found), bits(&dense), "{path:?} {precision:?}");
         let mut found = before[..rows * columns].to_vec();
         let mut seen = vec![0_usize; rows.div_ceil(ROW_BLOCK)];
         use rayon::prelude::*;
         multiply_with(
+            precision,
             a,
             b,
             &mut found,
@@ -140,6 +189,7 @@ fn products_of_many_blocks() {
 fn shapes_that_disagree_panic() {
     let numbers = [0.0; 12];
     multiply(
+        Precision::F32,
         Matrix::new(&numbers, 3, 4),
         Matrix::new(&numbers, 3, 4),
         &mut [0.0; 12],

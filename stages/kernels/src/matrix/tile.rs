@@ -3,7 +3,8 @@
 use crate::numerics::KC;
 use crate::simd::{Floats, Simd, WIDTH};
 
-use super::pack::{pack_left, pack_left_part};
+use super::dot::Dot;
+use super::pack::pack_left;
 
 /// A block of rows of a product: what one thread does at a time.
 #[derive(Clone, Copy)]
@@ -21,6 +22,8 @@ pub(super) struct Block {
     pub(super) panels: (usize, usize),
     /// Length of the sums.
     pub(super) depth: usize,
+    /// Steps of k in a packed word: more than one only if packed.
+    pub(super) per_word: usize,
     /// Element (0, 0) of the product's rows in this block.
     pub(super) product: *mut f32,
     pub(super) product_stride: usize,
@@ -31,7 +34,7 @@ impl Block {
     /// Whether the innermost loop can read the left matrix where it is. Not if its columns lie side by side, and not at
     /// strides at which the rows of a tile fall into few sets of the first cache and evict each other.
     fn is_direct(&self) -> bool {
-        self.column_stride == 1 && !self.row_stride.is_multiple_of(512)
+        self.per_word == 1 && self.column_stride == 1 && !self.row_stride.is_multiple_of(512)
     }
 
     /// Returns how many floats of scratch memory [`block`] needs for tiles of that many rows.
@@ -41,7 +44,7 @@ impl Block {
         } else {
             self.rows
         };
-        packed.next_multiple_of(tile_rows) * self.depth.min(KC)
+        packed.next_multiple_of(tile_rows) * self.depth.div_ceil(self.per_word).min(KC)
     }
 }
 
@@ -51,7 +54,7 @@ impl Block {
 /// All elements that the block names must lie in memory that is valid for reading, the product's for writing as well, and
 /// nothing else may use the product's meanwhile. `right` must have been packed for panels of `V · WIDTH` columns.
 #[inline(always)]
-pub(super) unsafe fn block<S: Simd, const M: usize, const V: usize>(
+pub(super) unsafe fn block<S: Simd, D: Dot<S>, const M: usize, const V: usize>(
     simd: S,
     block: Block,
     packed: &mut [f32],
@@ -61,9 +64,9 @@ pub(super) unsafe fn block<S: Simd, const M: usize, const V: usize>(
     }
     let mut start = 0;
     loop {
-        let depth = KC.min(block.depth - start);
+        let depth = (KC * D::PER_WORD).min(block.depth - start);
         // SAFETY: the caller's promise.
-        unsafe { depth_block::<S, M, V>(simd, &block, start, depth, packed) };
+        unsafe { depth_block::<S, D, M, V>(simd, &block, start, depth, packed) };
         start += depth;
         if start == block.depth {
             break;
@@ -73,7 +76,7 @@ pub(super) unsafe fn block<S: Simd, const M: usize, const V: usize>(
 
 /// Adds the products of `depth` columns of the left matrix from `start` on.
 #[inline(always)]
-unsafe fn depth_block<S: Simd, const M: usize, const V: usize>(
+unsafe fn depth_block<S: Simd, D: Dot<S>, const M: usize, const V: usize>(
     simd: S,
     block: &Block,
     start: usize,
@@ -89,14 +92,17 @@ unsafe fn depth_block<S: Simd, const M: usize, const V: usize>(
         let strides = (block.row_stride, block.column_stride);
         if direct {
             let rest = left.add(full * block.row_stride);
-            pack_left_part::<M>(rest, strides, block.rows - full, depth, packed);
+            pack_left::<S, D, M>(simd, rest, strides, block.rows - full, depth, packed);
         } else {
-            pack_left::<S, M>(simd, left, strides, block.rows, depth, packed);
+            pack_left::<S, D, M>(simd, left, strides, block.rows, depth, packed);
         }
+        let words = depth.div_ceil(D::PER_WORD);
+        let all_words = block.depth.div_ceil(D::PER_WORD);
         for panel in block.panels.0..block.panels.1 {
             let column = panel * V * WIDTH;
             let columns = (block.columns - column).min(V * WIDTH);
-            let right = block.right.add(column * block.depth + start * V * WIDTH);
+            let first = start / D::PER_WORD;
+            let right = block.right.add(column * all_words + first * V * WIDTH);
             let mut row = 0;
             while row < block.rows {
                 let rows = (block.rows - row).min(M);
@@ -110,11 +116,11 @@ unsafe fn depth_block<S: Simd, const M: usize, const V: usize>(
                 };
                 if direct && rows == M {
                     let left = left.add(row * block.row_stride);
-                    tile::<S, M, V>(simd, depth, left, block.row_stride, 1, right, target);
+                    tile::<S, D, M, V>(simd, words, left, block.row_stride, 1, right, target);
                 } else {
-                    let place = if direct { 0 } else { row * depth };
+                    let place = if direct { 0 } else { row * words };
                     let left = packed.as_ptr().add(place);
-                    tile::<S, M, V>(simd, depth, left, 1, M, right, target);
+                    tile::<S, D, M, V>(simd, words, left, 1, M, right, target);
                 }
                 row += M;
             }
@@ -134,9 +140,9 @@ struct Target {
 
 /// Multiplies `M` rows with a panel, as many columns of it as are needed.
 #[inline(always)]
-unsafe fn tile<S: Simd, const M: usize, const V: usize>(
+unsafe fn tile<S: Simd, D: Dot<S>, const M: usize, const V: usize>(
     simd: S,
-    depth: usize,
+    words: usize,
     left: *const f32,
     row_stride: usize,
     column_stride: usize,
@@ -146,20 +152,20 @@ unsafe fn tile<S: Simd, const M: usize, const V: usize>(
     // SAFETY: the caller's promise.
     unsafe {
         if V == 2 && target.columns <= WIDTH {
-            let sums = sums::<S, M, 1>(simd, depth, left, row_stride, column_stride, right, V);
+            let sums = sums::<S, D, M, 1>(simd, words, left, row_stride, column_stride, right, V);
             finish(simd, sums, target);
         } else {
-            let sums = sums::<S, M, V>(simd, depth, left, row_stride, column_stride, right, V);
+            let sums = sums::<S, D, M, V>(simd, words, left, row_stride, column_stride, right, V);
             finish(simd, sums, target);
         }
     }
 }
 
-/// One chain of fused multiply-adds per element, k ascending.
+/// One chain of steps per element, k ascending.
 #[inline(always)]
-unsafe fn sums<S: Simd, const M: usize, const V: usize>(
+unsafe fn sums<S: Simd, D: Dot<S>, const M: usize, const V: usize>(
     simd: S,
-    depth: usize,
+    words: usize,
     mut left: *const f32,
     row_stride: usize,
     column_stride: usize,
@@ -167,7 +173,7 @@ unsafe fn sums<S: Simd, const M: usize, const V: usize>(
     right_vectors: usize,
 ) -> [[S::F; V]; M] {
     let mut sums = [[simd.splat(0.0); V]; M];
-    for _ in 0..depth {
+    for _ in 0..words {
         // SAFETY: `left` and `right` move over the columns and rows that the caller vouches for.
         unsafe {
             let mut vectors = [simd.splat(0.0); V];
@@ -177,7 +183,7 @@ unsafe fn sums<S: Simd, const M: usize, const V: usize>(
             for (row, sums) in sums.iter_mut().enumerate() {
                 let x = simd.splat(*left.add(row * row_stride));
                 for (sum, &vector) in sums.iter_mut().zip(&vectors) {
-                    *sum = x.mul_add(vector, *sum);
+                    *sum = D::step(simd, x, vector, *sum);
                 }
             }
             left = left.add(column_stride);

@@ -143,6 +143,22 @@ operator! {
     Div, div, _mm512_div_ps;
 }
 
+impl F {
+    /// Adds the products of the pairs of 16-bit floats in the lanes of `self` and `b` to `sum`.
+    ///
+    /// # Safety
+    /// The CPU must have AVX512-BF16.
+    #[inline(always)]
+    pub(crate) unsafe fn dot_bf16(self, b: Self, sum: Self) -> Self {
+        // SAFETY: the caller's promise; the transmutations are between vectors of 512 bits.
+        unsafe {
+            let a = std::mem::transmute::<__m512, __m512bh>(self.0);
+            let b = std::mem::transmute::<__m512, __m512bh>(b.0);
+            F(_mm512_dpbf16_ps(sum.0, a, b))
+        }
+    }
+}
+
 impl Floats for F {
     type U = U;
 

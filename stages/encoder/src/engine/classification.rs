@@ -1,0 +1,137 @@
+//! RoBERTa's classification head over pooled sequences.
+
+use std::sync::Arc;
+
+use kernels::elementary::tanh_all;
+use kernels::{Dropout, Matrix, Sequences, add_bias, add_columns, multiply};
+
+use super::map::MapOf;
+use super::pool::{Buffer, Pool};
+use crate::HeadPooling;
+use crate::layout::ClassificationLayout;
+
+/// The head over a batch.
+#[derive(Clone, Debug)]
+pub(crate) struct ClassificationPass {
+    pub(crate) layout: ClassificationLayout,
+    pub(crate) pooling: HeadPooling,
+    pub(crate) sequences: Arc<Sequences>,
+    /// Each sequence's place among the packed ones, in the caller's order.
+    pub(crate) places: Vec<u32>,
+    /// Of the pooled states, and of the dense map's.
+    pub(crate) dropout: [Option<Dropout>; 2],
+    pub(crate) pool: Pool,
+}
+
+/// What the backward pass needs, `[sequences, width]` each.
+#[derive(Debug)]
+pub(crate) struct SavedClassification {
+    /// After dropout.
+    pooled: Buffer,
+    /// tanh of the dense map, before dropout.
+    squashed: Buffer,
+    dropped: Buffer,
+}
+
+impl ClassificationPass {
+    fn width(&self) -> usize {
+        self.layout.dense.weight.columns
+    }
+
+    /// Returns the scores, `[sequences, labels]`.
+    pub(crate) fn forward(&self, block: &[f32], hidden: &[f32]) -> (Vec<f32>, SavedClassification) {
+        let (width, count) = (self.width(), self.places.len());
+        let mut pooled = self.pool.take(count * width);
+        for (target, &place) in pooled.chunks_exact_mut(width).zip(&self.places) {
+            let rows = self.sequences.range(place as usize);
+            match self.pooling {
+                HeadPooling::Cls => {
+                    target.copy_from_slice(&hidden[rows.start * width..][..width]);
+                }
+                HeadPooling::Mean => {
+                    target.fill(0.0);
+                    add_columns(&hidden[rows.start * width..rows.end * width], target);
+                    scale(target, 1.0 / rows.len() as f32);
+                }
+            }
+        }
+        self.drop_out(0, &mut pooled);
+        let mut squashed = self.pool.take(count * width);
+        let dense = MapOf::new(self.layout.dense, block);
+        multiply(Matrix::new(&pooled, count, width), dense.matrix(), &mut squashed, false);
+        add_bias(&mut squashed, dense.bias);
+        tanh_all(&mut squashed);
+        let mut dropped = self.pool.take(count * width);
+        dropped.copy_from_slice(&squashed);
+        self.drop_out(1, &mut dropped);
+        let output = MapOf::new(self.layout.output, block);
+        let mut scores = vec![0.0; count * output.outputs()];
+        multiply(Matrix::new(&dropped, count, width), output.matrix(), &mut scores, false);
+        add_bias(&mut scores, output.bias);
+        let saved = SavedClassification {
+            pooled,
+            squashed,
+            dropped,
+        };
+        (scores, saved)
+    }
+
+    /// Adds the gradient of the hidden states to `hidden_gradient` and those of the parameters to `gradients`, from that of
+    /// the scores.
+    pub(crate) fn backward(
+        &self,
+        block: &[f32],
+        saved: &SavedClassification,
+        scores: &[f32],
+        hidden_gradient: &mut [f32],
+        gradients: &mut [f32],
+    ) {
+        let (width, count) = (self.width(), self.places.len());
+        let output = MapOf::new(self.layout.output, block);
+        output.backward_bias(&self.pool, scores, gradients);
+        output.backward_weight(scores, &saved.dropped, gradients);
+        let mut inner = self.pool.take(count * width);
+        output.backward_input(scores, &mut inner, false);
+        self.drop_out(1, &mut inner);
+        for (gradient, &value) in inner.iter_mut().zip(saved.squashed.iter()) {
+            *gradient *= 1.0 - value * value;
+        }
+        let dense = MapOf::new(self.layout.dense, block);
+        dense.backward_bias(&self.pool, &inner, gradients);
+        dense.backward_weight(&inner, &saved.pooled, gradients);
+        let mut pooled = self.pool.take(count * width);
+        dense.backward_input(&inner, &mut pooled, false);
+        self.drop_out(0, &mut pooled);
+        for (gradient, &place) in pooled.chunks_exact_mut(width).zip(&self.places) {
+            let mut rows = self.sequences.range(place as usize);
+            match self.pooling {
+                HeadPooling::Cls => rows.end = rows.start + 1,
+                HeadPooling::Mean => scale(gradient, 1.0 / rows.len() as f32),
+            }
+            for row in hidden_gradient[rows.start * width..rows.end * width].chunks_exact_mut(width) {
+                kernels::add(row, gradient);
+            }
+        }
+    }
+
+    /// Applies one of the two dropouts to `[sequences, width]`.
+    fn drop_out(&self, which: usize, values: &mut [f32]) {
+        let Some(dropout) = &self.dropout[which] else {
+            return;
+        };
+        let width = self.width();
+        let mut scales = self.pool.take(width);
+        for (values, &place) in values.chunks_exact_mut(width).zip(&self.places) {
+            dropout.scales(self.sequences.sample(place as usize), 0, &mut scales);
+            for (value, scale) in values.iter_mut().zip(scales.iter()) {
+                *value *= scale;
+            }
+        }
+    }
+}
+
+fn scale(values: &mut [f32], factor: f32) {
+    for value in values {
+        *value *= factor;
+    }
+}

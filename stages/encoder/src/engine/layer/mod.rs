@@ -1,0 +1,73 @@
+//! One encoder layer.
+
+mod backward;
+mod forward;
+mod weights;
+
+use std::sync::Arc;
+
+use kernels::elementary::Activation;
+use kernels::{Dropout, Sequences};
+
+use super::norm::SavedNorm;
+use super::pool::{Buffer, Pool};
+use crate::Architecture;
+use crate::layout::LayerLayout;
+
+/// What a layer is, apart from its weights.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LayerShape {
+    pub(crate) architecture: Architecture,
+    pub(crate) layout: LayerLayout,
+    pub(crate) heads: usize,
+    pub(crate) activation: Activation,
+    pub(crate) epsilon: f32,
+}
+
+impl LayerShape {
+    pub(crate) fn width(&self) -> usize {
+        self.layout.qkv.weight.columns
+    }
+
+    pub(crate) fn inner_width(&self) -> usize {
+        self.layout.feed_forward_input.weight.rows
+    }
+}
+
+/// What a layer drops in one pass.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct LayerDropout {
+    pub(crate) weights: Option<Dropout>,
+    pub(crate) attention: Option<Dropout>,
+    pub(crate) feed_forward: Option<Dropout>,
+}
+
+/// One pass of a batch through a layer.
+#[derive(Clone, Debug)]
+pub(crate) struct LayerPass {
+    pub(crate) shape: LayerShape,
+    pub(crate) sequences: Arc<Sequences>,
+    pub(crate) dropout: LayerDropout,
+    pub(crate) pool: Pool,
+}
+
+/// What the backward pass needs of the forward pass, besides the layer's input: `[tokens, …]` each.
+///
+/// A layer normalisation leaves its normalised rows and their inverse deviations; its result is the input of the next
+/// map and needed for that map's gradient.
+#[derive(Debug)]
+pub(crate) struct SavedLayer {
+    /// Queries, keys and values.
+    qkv: Buffer,
+    /// The heads' outputs side by side.
+    context: Buffer,
+    attention_norm: SavedNorm,
+    /// The input of attention (pre-layer-norm only: elsewhere it is the layer's input).
+    attention_input: Option<Buffer>,
+    feed_forward_norm: SavedNorm,
+    /// The input of the feed-forward sub-layer.
+    middle: Buffer,
+    /// The activation function's values and derivatives.
+    activated: Buffer,
+    derivative: Buffer,
+}

@@ -1,0 +1,28 @@
+//! A layer's maps and normalisations in its block.
+
+use super::LayerShape;
+use crate::engine::map::MapOf;
+use crate::engine::norm::NormOf;
+
+pub(super) struct Weights<'a> {
+    pub(super) qkv: MapOf<'a>,
+    pub(super) attention_output: MapOf<'a>,
+    pub(super) attention_norm: NormOf<'a>,
+    pub(super) feed_forward_input: MapOf<'a>,
+    pub(super) feed_forward_output: MapOf<'a>,
+    pub(super) feed_forward_norm: NormOf<'a>,
+}
+
+impl<'a> Weights<'a> {
+    pub(super) fn of(shape: &LayerShape, block: &'a [f32]) -> Self {
+        let (layout, epsilon) = (&shape.layout, shape.epsilon);
+        Self {
+            qkv: MapOf::new(layout.qkv, block),
+            attention_output: MapOf::new(layout.attention_output, block),
+            attention_norm: NormOf::new(layout.attention_norm, block, epsilon),
+            feed_forward_input: MapOf::new(layout.feed_forward_input, block),
+            feed_forward_output: MapOf::new(layout.feed_forward_output, block),
+            feed_forward_norm: NormOf::new(layout.feed_forward_norm, block, epsilon),
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Linear maps over all rows of a batch: what is common to layers and heads.
+
+use kernels::{Matrix, multiply};
+
+use super::pool::Pool;
+use super::sums::add_column_sums;
+use crate::layout::Linear;
+
+/// A linear map: where its parameters lie in a block, and the block.
+#[derive(Clone, Copy)]
+pub(super) struct MapOf<'a> {
+    layout: Linear,
+    weight: &'a [f32],
+    pub(super) bias: &'a [f32],
+}
+
+impl<'a> MapOf<'a> {
+    pub(super) fn new(layout: Linear, block: &'a [f32]) -> Self {
+        Self {
+            layout,
+            weight: &block[layout.weight.range()],
+            bias: &block[layout.bias.range()],
+        }
+    }
+
+    pub(super) fn outputs(self) -> usize {
+        self.layout.weight.rows
+    }
+
+    /// Returns the `[inputs, outputs]` matrix that rows are multiplied with.
+    pub(super) fn matrix(self) -> Matrix<'a> {
+        self.weight().transposed()
+    }
+
+    /// Returns the `[outputs, inputs]` weight.
+    pub(super) fn weight(self) -> Matrix<'a> {
+        Matrix::new(self.weight, self.outputs(), self.layout.weight.columns)
+    }
+
+    /// Computes the gradient of the input from that of the output, into `result` or added to it.
+    pub(super) fn backward_input(self, output: &[f32], result: &mut [f32], accumulate: bool) {
+        multiply(self.rows(output, self.outputs()), self.weight(), result, accumulate);
+    }
+
+    /// Adds the weight's gradient to `gradients`, from that of the output and from the input.
+    pub(super) fn backward_weight(self, output: &[f32], input: &[f32], gradients: &mut [f32]) {
+        let output = self.rows(output, self.outputs()).transposed();
+        let input = self.rows(input, self.layout.weight.columns);
+        multiply(output, input, &mut gradients[self.layout.weight.range()], true);
+    }
+
+    /// Adds the bias's gradient to `gradients`, from that of the output.
+    pub(super) fn backward_bias(self, pool: &Pool, output: &[f32], gradients: &mut [f32]) {
+        add_column_sums(pool, output, self.bias_gradient(gradients));
+    }
+
+    /// Returns the bias's part of its block's gradients.
+    pub(super) fn bias_gradient(self, gradients: &mut [f32]) -> &mut [f32] {
+        &mut gradients[self.layout.bias.range()]
+    }
+
+    fn rows(self, values: &[f32], width: usize) -> Matrix<'_> {
+        Matrix::new(values, values.len() / width, width)
+    }
+}

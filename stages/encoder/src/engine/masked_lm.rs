@@ -1,0 +1,187 @@
+//! The masked language modelling head at the positions to predict, and its loss.
+//!
+//! gather → dense → activation → normalisation → decoder, tied to the word embeddings → cross-entropy. The gradient of the
+//! logits is made together with the loss, in their place.
+
+use kernels::elementary::Activation;
+use kernels::numerics::ROW_BLOCK;
+use kernels::{
+    Matrix, add_bias, add_columns, bias_activation, cross_entropy, multiply, multiply_with,
+    scale_add_columns, scatter_add, sum,
+};
+use rayon::prelude::*;
+
+use super::map::MapOf;
+use super::norm::{NormOf, SavedNorm};
+use super::pool::{Buffer, Pool};
+use super::sums::BlockSums;
+use crate::layout::{EmbeddingLayout, HeadLayout};
+
+/// The head over some rows of a batch.
+#[derive(Clone, Debug)]
+pub(crate) struct MaskedLmPass {
+    pub(crate) layout: HeadLayout,
+    pub(crate) embeddings: EmbeddingLayout,
+    pub(crate) activation: Activation,
+    pub(crate) epsilon: f32,
+    /// The packed rows at which to predict.
+    pub(crate) rows: Vec<u32>,
+    pub(crate) pool: Pool,
+}
+
+/// What the backward pass needs.
+#[derive(Debug)]
+pub(crate) struct SavedMaskedLm {
+    gathered: Buffer,
+    derivative: Buffer,
+    norm: SavedNorm,
+    /// The decoder's input.
+    transformed: Buffer,
+    /// The gradient of the loss with respect to the logits, `[rows, vocabulary]`.
+    logits: Buffer,
+    /// The sums of its columns per block of rows.
+    bias_sums: BlockSums,
+}
+
+/// The two blocks of parameters: the head's own, and the embeddings'.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct HeadBlocks<'a> {
+    pub(crate) head: &'a [f32],
+    pub(crate) embeddings: &'a [f32],
+}
+
+impl MaskedLmPass {
+    fn width(&self) -> usize {
+        self.embeddings.words.columns
+    }
+
+    /// Returns the `[vocabulary, width]` matrix of word embeddings.
+    fn words<'b>(&self, blocks: HeadBlocks<'b>) -> Matrix<'b> {
+        let words = self.embeddings.words;
+        Matrix::new(&blocks.embeddings[words.range()], words.rows, words.columns)
+    }
+
+    fn transform(&self, blocks: HeadBlocks<'_>, hidden: &[f32]) -> (Buffer, Buffer, SavedNorm, Buffer) {
+        let (width, count) = (self.width(), self.rows.len());
+        let mut gathered = self.pool.take(count * width);
+        for (target, &row) in gathered.chunks_exact_mut(width).zip(&self.rows) {
+            target.copy_from_slice(&hidden[row as usize * width..][..width]);
+        }
+        let dense = MapOf::new(self.layout.dense, blocks.head);
+        let norm = NormOf::new(self.layout.norm, blocks.head, self.epsilon);
+        let mut derivative = self.pool.take(count * width);
+        let mut saved = SavedNorm::new(&self.pool, count, width);
+        let mut transformed = self.pool.take(count * width);
+        let extras = derivative
+            .par_chunks_mut(ROW_BLOCK * width)
+            .zip(saved.inverse.par_chunks_mut(ROW_BLOCK))
+            .zip(transformed.par_chunks_mut(ROW_BLOCK * width));
+        multiply_with(
+            Matrix::new(&gathered, count, width),
+            dense.matrix(),
+            &mut saved.normal,
+            false,
+            extras,
+            |_, rows, ((derivative, inverse), transformed)| {
+                bias_activation(self.activation, rows, dense.bias, derivative);
+                norm.rows(rows, transformed, inverse);
+            },
+        );
+        (gathered, derivative, saved, transformed)
+    }
+
+    /// Returns the scores of every vocabulary entry, `[rows, vocabulary]`.
+    pub(crate) fn logits(&self, blocks: HeadBlocks<'_>, hidden: &[f32]) -> Vec<f32> {
+        let (.., transformed) = self.transform(blocks, hidden);
+        let count = self.rows.len();
+        let bias = &blocks.head[self.layout.decoder_bias.range()];
+        let mut logits = vec![0.0; count * bias.len()];
+        multiply_with(
+            Matrix::new(&transformed, count, self.width()),
+            self.words(blocks).transposed(),
+            &mut logits,
+            false,
+            rayon::iter::repeat_n((), count.div_ceil(ROW_BLOCK)),
+            |_, rows, ()| add_bias(rows, bias),
+        );
+        logits
+    }
+
+    /// Returns the sum of the cross-entropies in nats of predicting `targets`.
+    pub(crate) fn forward(
+        &self,
+        blocks: HeadBlocks<'_>,
+        hidden: &[f32],
+        targets: &[u32],
+    ) -> (f64, SavedMaskedLm) {
+        let (gathered, derivative, norm, transformed) = self.transform(blocks, hidden);
+        let count = self.rows.len();
+        let bias = &blocks.head[self.layout.decoder_bias.range()];
+        let vocabulary = bias.len();
+        let mut logits = self.pool.take(count * vocabulary);
+        let mut bias_sums = BlockSums::new(&self.pool, count, vocabulary);
+        let mut losses = vec![0.0; count];
+        multiply_with(
+            Matrix::new(&transformed, count, self.width()),
+            self.words(blocks).transposed(),
+            &mut logits,
+            false,
+            bias_sums.blocks().zip(losses.par_chunks_mut(ROW_BLOCK)),
+            |range, rows, (sums, losses)| {
+                cross_entropy(rows, Some(bias), &targets[range], losses);
+                add_columns(rows, sums);
+            },
+        );
+        let saved = SavedMaskedLm {
+            gathered,
+            derivative,
+            norm,
+            transformed,
+            logits,
+            bias_sums,
+        };
+        (sum(&losses), saved)
+    }
+
+    /// Adds the gradient of the hidden states to `hidden_gradient`, those of the head's parameters to `head_gradients`
+    /// and those of the word embeddings to `embedding_gradients`, all of them times `factor`.
+    pub(crate) fn backward(
+        &self,
+        blocks: HeadBlocks<'_>,
+        saved: &mut SavedMaskedLm,
+        factor: f32,
+        hidden_gradient: &mut [f32],
+        head_gradients: &mut [f32],
+        embedding_gradients: &mut [f32],
+    ) {
+        let (width, count) = (self.width(), self.rows.len());
+        let vocabulary = self.embeddings.words.rows;
+        if factor != 1.0 {
+            saved.logits.par_iter_mut().for_each(|logit| *logit *= factor);
+            saved.bias_sums.scale(factor);
+        }
+        saved
+            .bias_sums
+            .add_to(0, &mut head_gradients[self.layout.decoder_bias.range()]);
+        let logits = Matrix::new(&saved.logits, count, vocabulary);
+        let words = &mut embedding_gradients[self.embeddings.words.range()];
+        let transformed = Matrix::new(&saved.transformed, count, width);
+        multiply(logits.transposed(), transformed, words, true);
+
+        let mut gradient = self.pool.take(count * width);
+        multiply(logits, self.words(blocks), &mut gradient, false);
+        let norm = NormOf::new(self.layout.norm, blocks.head, self.epsilon);
+        norm.backward(&self.pool, &saved.norm, &mut gradient, head_gradients);
+        let dense = MapOf::new(self.layout.dense, blocks.head);
+        let mut sums = BlockSums::new(&self.pool, count, width);
+        sums.blocks()
+            .zip(gradient.par_chunks_mut(ROW_BLOCK * width))
+            .zip(saved.derivative.par_chunks(ROW_BLOCK * width))
+            .for_each(|((sums, gradient), derivative)| scale_add_columns(gradient, derivative, sums));
+        sums.add_to(0, dense.bias_gradient(head_gradients));
+        dense.backward_weight(&gradient, &saved.gathered, head_gradients);
+        let mut gathered = self.pool.take(count * width);
+        dense.backward_input(&gradient, &mut gathered, false);
+        scatter_add(hidden_gradient, width, &self.rows, &gathered);
+    }
+}

@@ -1,0 +1,22 @@
+//! The encoder's arithmetic on the CPU: forward and backward passes by hand over slices, in the numerics class of
+//! [`kernels`].
+//!
+//! One encoder layer is one function over one flat buffer of parameters, and its backward pass adds the parameters'
+//! gradients to a flat buffer of the same shape. [`crate::fused`] makes candle operations of these functions.
+
+mod classification;
+mod embeddings;
+mod final_norm;
+mod layer;
+mod map;
+mod masked_lm;
+mod norm;
+mod pool;
+mod sums;
+
+pub(crate) use classification::{ClassificationPass, SavedClassification};
+pub(crate) use embeddings::{EmbeddingPass, SavedEmbeddings};
+pub(crate) use final_norm::{FinalNormPass, SavedFinalNorm};
+pub(crate) use layer::{LayerDropout, LayerPass, LayerShape, SavedLayer};
+pub(crate) use masked_lm::{HeadBlocks, MaskedLmPass, SavedMaskedLm};
+pub(crate) use pool::Pool;

@@ -1,0 +1,84 @@
+//! Layer normalisation of all rows of a batch, forward and backward.
+
+use kernels::numerics::ROW_BLOCK;
+use kernels::{layer_norm, layer_norm_backward};
+use rayon::prelude::*;
+
+use super::pool::{Buffer, Pool};
+use super::sums::BlockSums;
+use crate::layout::Norm;
+
+/// A layer normalisation: where its parameters lie in a block, and the block.
+#[derive(Clone, Copy)]
+pub(super) struct NormOf<'a> {
+    layout: Norm,
+    pub(super) weight: &'a [f32],
+    pub(super) bias: &'a [f32],
+    pub(super) epsilon: f32,
+}
+
+/// What its backward pass needs: the rows without scale and shift, and their inverse deviations.
+#[derive(Debug)]
+pub(super) struct SavedNorm {
+    pub(super) normal: Buffer,
+    pub(super) inverse: Buffer,
+}
+
+impl SavedNorm {
+    /// Room for `rows` rows of `width` floats.
+    pub(super) fn new(pool: &Pool, rows: usize, width: usize) -> Self {
+        Self {
+            normal: pool.take(rows * width),
+            inverse: pool.take(rows),
+        }
+    }
+}
+
+impl<'a> NormOf<'a> {
+    pub(super) fn new(layout: Norm, block: &'a [f32], epsilon: f32) -> Self {
+        Self {
+            layout,
+            weight: &block[layout.weight.range()],
+            bias: &block[layout.bias.range()],
+            epsilon,
+        }
+    }
+
+    /// Normalises some rows in place; their scaled and shifted form goes to `y`, their inverse deviations to `inverse`.
+    pub(super) fn rows(self, rows: &mut [f32], y: &mut [f32], inverse: &mut [f32]) {
+        layer_norm(rows, self.weight, self.bias, self.epsilon, y, inverse);
+    }
+
+    /// Normalises all of `saved.normal` in place, the scaled and shifted rows to `y`.
+    pub(super) fn forward(self, saved: &mut SavedNorm, y: &mut [f32]) {
+        let block = ROW_BLOCK * self.weight.len();
+        saved
+            .normal
+            .par_chunks_mut(block)
+            .zip(saved.inverse.par_chunks_mut(ROW_BLOCK))
+            .zip(y.par_chunks_mut(block))
+            .for_each(|((normal, inverse), y)| self.rows(normal, y, inverse));
+    }
+
+    /// Replaces the gradient of the result by that of the argument, and adds the parameters' to `gradients`.
+    pub(super) fn backward(
+        self,
+        pool: &Pool,
+        saved: &SavedNorm,
+        gradient: &mut [f32],
+        gradients: &mut [f32],
+    ) {
+        let width = self.weight.len();
+        let mut sums = BlockSums::new(pool, saved.inverse.len(), 2 * width);
+        sums.blocks()
+            .zip(gradient.par_chunks_mut(ROW_BLOCK * width))
+            .zip(saved.normal.par_chunks(ROW_BLOCK * width))
+            .zip(saved.inverse.par_chunks(ROW_BLOCK))
+            .for_each(|(((sums, gradient), normal), inverse)| {
+                let (weights, biases) = sums.split_at_mut(width);
+                layer_norm_backward(gradient, normal, inverse, self.weight, weights, biases);
+            });
+        sums.add_to(0, &mut gradients[self.layout.weight.range()]);
+        sums.add_to(width, &mut gradients[self.layout.bias.range()]);
+    }
+}

@@ -1,0 +1,193 @@
+//! Which code computes a product: one variant per instruction set and precision.
+
+#[cfg(target_arch = "x86_64")]
+use super::dot::Native;
+use super::dot::{Emulated, Single};
+use super::pack::pack_right;
+use super::tile::{Block, block};
+use super::{Matrix, Precision};
+#[cfg(target_arch = "x86_64")]
+use crate::simd::{Avx2, Avx512};
+use crate::simd::{Path, Portable, WIDTH};
+use crate::workspace::{Place, with_scratch};
+
+/// Rows of a register tile: as many as the registers hold beside the vectors of the right matrix.
+const AVX512_ROWS: usize = 8;
+const AVX2_ROWS: usize = 6;
+const PORTABLE_ROWS: usize = 2;
+
+/// An instruction set and a precision.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Variant {
+    path: Path,
+    precision: Precision,
+}
+
+impl Variant {
+    /// Returns the variant to use now.
+    pub(super) fn current(precision: Precision) -> Self {
+        Self {
+            path: Path::current(),
+            precision,
+        }
+    }
+
+    /// Columns of a panel of the right matrix.
+    pub(super) fn panel_width(self) -> usize {
+        match self.path {
+            Path::Avx512 => 2 * WIDTH,
+            Path::Avx2 | Path::PortableFma | Path::Portable => WIDTH,
+        }
+    }
+
+    /// Steps of k in a packed word.
+    pub(super) fn per_word(self) -> usize {
+        match self.precision {
+            Precision::F32 => 1,
+            Precision::Bf16 => 2,
+        }
+    }
+
+    fn tile_rows(self) -> usize {
+        match self.path {
+            Path::Avx512 => AVX512_ROWS,
+            Path::Avx2 => AVX2_ROWS,
+            Path::PortableFma | Path::Portable => PORTABLE_ROWS,
+        }
+    }
+
+    /// Packs the panel of the right matrix that begins at that column.
+    pub(super) fn pack(self, b: Matrix<'_>, column: usize, packed: &mut [f32]) {
+        let panel = Panel {
+            first: b.data[(column * b.column_stride).min(b.data.len())..].as_ptr(),
+            strides: (b.row_stride, b.column_stride),
+            depth: b.rows,
+            columns: b.columns - column,
+        };
+        // SAFETY: `Matrix` has checked that its data hold all elements; the path is one that this CPU can run.
+        unsafe {
+            match (self.path, self.precision) {
+                #[cfg(target_arch = "x86_64")]
+                (Path::Avx512, Precision::F32) => pack_avx512(panel, packed),
+                #[cfg(target_arch = "x86_64")]
+                (Path::Avx512, Precision::Bf16) => pack_avx512_pairs(panel, packed),
+                #[cfg(target_arch = "x86_64")]
+                (Path::Avx2, Precision::F32) => pack_avx2(panel, packed),
+                #[cfg(target_arch = "x86_64")]
+                (Path::Avx2, Precision::Bf16) => pack_avx2_pairs(panel, packed),
+                (_, Precision::F32) => pack_portable(panel, packed),
+                (_, Precision::Bf16) => pack_portable_pairs(panel, packed),
+            }
+        }
+    }
+
+    /// Computes a block.
+    ///
+    /// # Safety
+    /// As for [`block`]; the right matrix must have been packed by this variant.
+    pub(super) unsafe fn run(self, piece: Block) {
+        with_scratch(Place::Left, piece.room(self.tile_rows()), |packed| {
+            // SAFETY: the caller's promise.
+            unsafe {
+                match (self.path, self.precision) {
+                    #[cfg(target_arch = "x86_64")]
+                    (Path::Avx512, Precision::F32) => block_avx512(piece, packed),
+                    #[cfg(target_arch = "x86_64")]
+                    (Path::Avx512, Precision::Bf16) if Precision::Bf16.is_native() => {
+                        block_avx512_bf16(piece, packed);
+                    }
+                    #[cfg(target_arch = "x86_64")]
+                    (Path::Avx512, Precision::Bf16) => block_avx512_emulated(piece, packed),
+                    #[cfg(target_arch = "x86_64")]
+                    (Path::Avx2, Precision::F32) => block_avx2(piece, packed),
+                    #[cfg(target_arch = "x86_64")]
+                    (Path::Avx2, Precision::Bf16) => block_avx2_emulated(piece, packed),
+                    #[cfg(target_arch = "x86_64")]
+                    (Path::PortableFma, Precision::F32) => block_portable_fma(piece, packed),
+                    #[cfg(target_arch = "x86_64")]
+                    (Path::PortableFma, Precision::Bf16) => {
+                        block_portable_fma_emulated(piece, packed)
+                    }
+                    (_, Precision::F32) => {
+                        block::<Portable, Single, PORTABLE_ROWS, 1>(Portable, piece, packed);
+                    }
+                    (_, Precision::Bf16) => {
+                        block::<Portable, Emulated, PORTABLE_ROWS, 1>(Portable, piece, packed);
+                    }
+                }
+            }
+        });
+    }
+}
+
+/// A panel of the right matrix to pack.
+#[derive(Clone, Copy)]
+struct Panel {
+    first: *const f32,
+    strides: (usize, usize),
+    depth: usize,
+    columns: usize,
+}
+
+/// Defines the packing and the block function of a variant, compiled for its instructions.
+macro_rules! variants {
+    ($($features:literal, $set:expr, $kind:ty, $rows:expr, $vectors:literal:
+        $($dot:ty => $pack:ident $block:ident;)*)*) => { $($(
+        variants! { @pack $features, $set, $kind, $vectors, $dot, $pack }
+
+        #[cfg(target_arch = "x86_64")]
+        #[target_feature(enable = $features)]
+        unsafe fn $block(piece: Block, packed: &mut [f32]) {
+            // SAFETY: called only where the CPU has the instructions; the rest is the caller's promise.
+            unsafe { block::<$kind, $dot, $rows, $vectors>($set, piece, packed) }
+        }
+    )*)* };
+    (@pack $features:literal, $set:expr, $kind:ty, $vectors:literal, $dot:ty, none) => {};
+    (@pack $features:literal, $set:expr, $kind:ty, $vectors:literal, $dot:ty, $pack:ident) => {
+        #[cfg(target_arch = "x86_64")]
+        #[target_feature(enable = $features)]
+        unsafe fn $pack(panel: Panel, packed: &mut [f32]) {
+            // SAFETY: called only where the CPU has the instructions; the rest is the caller's promise.
+            unsafe {
+                let Panel { first, strides, depth, columns } = panel;
+                pack_right::<$kind, $dot, $vectors>($set, first, strides, depth, columns, packed);
+            }
+        }
+    };
+}
+
+variants! {
+    "avx512f,avx512bw,avx512dq,avx512vl", Avx512::assume(), Avx512, AVX512_ROWS, 2:
+        Single => pack_avx512 block_avx512;
+        Emulated => pack_avx512_pairs block_avx512_emulated;
+    "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16", Avx512::assume(), Avx512, AVX512_ROWS, 2:
+        Native => none block_avx512_bf16;
+    "avx2,fma", Avx2::assume(), Avx2, AVX2_ROWS, 1:
+        Single => pack_avx2 block_avx2;
+        Emulated => pack_avx2_pairs block_avx2_emulated;
+    "fma", Portable, Portable, PORTABLE_ROWS, 1:
+        Single => none block_portable_fma;
+        Emulated => none block_portable_fma_emulated;
+}
+
+unsafe fn pack_portable(panel: Panel, packed: &mut [f32]) {
+    let Panel {
+        first,
+        strides,
+        depth,
+        columns,
+    } = panel;
+    // SAFETY: the caller's promise.
+    unsafe { pack_right::<Portable, Single, 1>(Portable, first, strides, depth, columns, packed) }
+}
+
+unsafe fn pack_portable_pairs(panel: Panel, packed: &mut [f32]) {
+    let Panel {
+        first,
+        strides,
+        depth,
+        columns,
+    } = panel;
+    // SAFETY: the caller's promise.
+    unsafe { pack_right::<Portable, Emulated, 1>(Portable, first, strides, depth, columns, packed) }
+}
