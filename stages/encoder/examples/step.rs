@@ -52,6 +52,7 @@ fn measure() -> Result<(), Box<dyn Error>> {
     let config = Config::of_size(size, architecture, vocabulary, length, 0);
     let encoder = Encoder::new(config, 1)?.with_ops(ops);
     let mut optimizer = AdamW::new(encoder.parameters(), AdamWOptions::default())?;
+    let mut gradients = Gradients::zeros(encoder.parameters());
     let mut seconds = Vec::new();
     for step in 0..=steps as u32 {
         let mut draws = kernels::Stream::new(1, "example").draws(step, 0, 0);
@@ -69,8 +70,9 @@ fn measure() -> Result<(), Box<dyn Error>> {
         let hidden = encoder.forward(&batch, Mode::Train { seed: 1, step })?;
         let loss = encoder.masked_lm_loss(&hidden, &rows, &targets)?;
         let forward = start.elapsed().as_secs_f64();
-        let mut gradients = Gradients::of(&loss, encoder.parameters())?;
-        gradients.scale(1.0 / rows.len() as f64)?;
+        gradients.clear();
+        gradients.add(&loss)?;
+        gradients.scale(1.0 / rows.len() as f64);
         let backward = start.elapsed().as_secs_f64();
         if step == 0 {
             audit(encoder.parameters(), &gradients)?;

@@ -6,11 +6,12 @@ use std::fs;
 use std::path::Path;
 
 use candle_core::safetensors::Load;
-use candle_core::{DType, Device, Tensor, Var};
+use candle_core::{DType, Device, Tensor};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors, View};
 
-use crate::names::{self, Names, Specification};
+use crate::names::Names;
+use crate::specification::{self, Place, Specification};
 use crate::values::with_values;
 use crate::{Config, EncoderError, Parameters, Result};
 
@@ -20,16 +21,16 @@ pub(crate) const WEIGHTS: &str = "model.safetensors";
 pub(crate) const CONFIG: &str = "config.json";
 
 /// What goes into a safetensors file under one name.
-pub(crate) enum Entry<'a> {
+pub(crate) enum Stored<'a> {
     /// A contiguous tensor of 32-bit floats on the CPU.
-    Tensor(&'a Tensor),
+    Tensor(Tensor),
     /// 32-bit floats of that shape.
     Floats(&'a [f32], &'a [usize]),
     /// A single whole number.
     Count([usize; 1], u64),
 }
 
-impl View for Entry<'_> {
+impl View for Stored<'_> {
     fn dtype(&self) -> Dtype {
         match self {
             Self::Tensor(_) | Self::Floats(..) => Dtype::F32,
@@ -69,11 +70,11 @@ impl View for Entry<'_> {
 /// Writes a safetensors file. Tensors lie in name order, so the same values give the same bytes.
 pub(crate) fn write<'a>(
     path: &Path,
-    entries: impl IntoIterator<Item = (String, Entry<'a>)>,
+    entries: impl IntoIterator<Item = (String, Stored<'a>)>,
 ) -> Result<()> {
-    let entries: Vec<(String, Entry<'_>)> = entries.into_iter().collect();
+    let entries: Vec<(String, Stored<'_>)> = entries.into_iter().collect();
     for (_, entry) in &entries {
-        if let Entry::Tensor(tensor) = entry {
+        if let Stored::Tensor(tensor) = entry {
             with_values(tensor, |_| ())?;
         }
     }
@@ -119,7 +120,7 @@ impl<'a> TensorFile<'a> {
         Ok(view.load(&Device::Cpu)?.to_dtype(DType::F32)?)
     }
 
-    /// Returns a single whole number that [`Entry::Count`] wrote.
+    /// Returns a single whole number that [`Stored::Count`] wrote.
     pub(crate) fn count(&self, name: &str) -> Result<u64> {
         let view = self.view(name)?;
         view.data().try_into().map(u64::from_le_bytes).map_err(|_| {
@@ -182,21 +183,14 @@ pub(crate) fn load(folder: &Path) -> Result<Loaded> {
     let bytes = fs::read(&path).map_err(EncoderError::io(&path))?;
     let file = TensorFile::parse(&path, &bytes)?;
     let prefix = Names::of(config.architecture).prefix;
-    let mut parameters = Parameters::new();
-    let (mut missing_body, mut missing_head) = (Vec::new(), Vec::new());
-    for Specification {
-        name, shape, head, ..
-    } in names::specifications(&config)
-    {
-        match file.find(&name, prefix) {
-            Some(stored) => {
-                let tensor = file.tensor(&stored, &shape)?;
-                parameters.insert(name, Var::from_tensor(&tensor)?);
-            }
-            None if head => missing_head.push(name),
-            None => missing_body.push(name),
-        }
-    }
+    let mut specifications = specification::of_encoder(&config);
+    let missing = |specifications: &[Specification]| -> Vec<String> {
+        let entries = specifications.iter().flat_map(Specification::entries);
+        let missing = entries.filter(|entry| file.find(entry.name(), prefix).is_none());
+        missing.map(|entry| entry.name().to_owned()).collect()
+    };
+    let (body, head) = specifications.split_at(Place::Head.index(&config));
+    let (missing_body, missing_head) = (missing(body), missing(head));
     if let [first, rest @ ..] = missing_body.as_slice() {
         let more = match rest.len() {
             0 => String::new(),
@@ -212,13 +206,19 @@ pub(crate) fn load(folder: &Path) -> Result<Loaded> {
         ));
     }
     if !missing_head.is_empty() {
-        let names: Vec<String> = names::specifications(&config)
-            .into_iter()
-            .filter(|s| s.head)
-            .map(|s| s.name)
-            .collect();
-        parameters = parameters.filter(|name| !names.iter().any(|head| head == name));
+        specifications.truncate(Place::Head.index(&config));
     }
+    let blocks = specification::blocks(specifications, |block| {
+        block.block(|entry, values| {
+            let name = entry.name();
+            let stored = file.find(name, prefix);
+            let tensor = file.tensor(stored.as_deref().unwrap_or(name), entry.shape())?;
+            Ok(with_values(&tensor, |stored| {
+                values.copy_from_slice(stored)
+            })?)
+        })
+    })?;
+    let parameters = Parameters::of(&blocks)?;
     Ok(Loaded {
         config,
         parameters,

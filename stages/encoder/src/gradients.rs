@@ -1,94 +1,161 @@
-//! Gradients by name, and the check that every parameter has one.
-
-use std::collections::BTreeMap;
+//! Gradients of a run's parameters, and the check that every parameter has one.
 
 use candle_core::Tensor;
 use rayon::prelude::*;
 
+use crate::block::{Block, Entry};
 use crate::names::KEY_BIAS;
+use crate::sink::{Buffer, Loan};
 use crate::values::with_values;
 use crate::{EncoderError, Parameters, Result};
 
-/// Gradients by parameter name. A parameter that the loss does not reach has none.
+/// Elements that one task works on.
+const CHUNK: usize = 1 << 16;
+
+/// Gradients of parameters, in one buffer per block that lasts for a whole run.
+///
+/// Clear, add the gradients of each micro-batch, scale and clip, give them to the optimiser; then again. Scaling takes no
+/// pass over memory: a common factor is kept, and applied where gradients are read.
 #[derive(Clone, Debug)]
 pub struct Gradients {
-    tensors: BTreeMap<String, Tensor>,
+    parameters: Parameters,
+    /// One for each block.
+    buffers: Vec<Buffer>,
+    factor: f64,
 }
 
 impl Gradients {
-    /// Runs the backward pass of a scalar `loss` and keeps the gradients of `parameters`.
-    ///
-    /// # Errors
-    /// When a tensor operation fails.
-    pub fn of(loss: &Tensor, parameters: &Parameters) -> Result<Self> {
-        let mut found = loss.backward()?;
-        let mut tensors = BTreeMap::new();
-        for (name, variable) in parameters.iter() {
-            if let Some(gradient) = found.remove(variable) {
-                tensors.insert(name.to_owned(), gradient.contiguous()?);
-            }
+    /// No gradients yet, of `parameters`.
+    pub fn zeros(parameters: &Parameters) -> Self {
+        let buffers = parameters.blocks().iter().map(|block| Buffer {
+            values: vec![0.0; block.length()],
+            touched: false,
+        });
+        Self {
+            buffers: buffers.collect(),
+            parameters: parameters.clone(),
+            factor: 1.0,
         }
-        Ok(Self { tensors })
     }
 
-    /// Adds the gradients of another micro-batch.
+    /// Forgets all gradients.
+    pub fn clear(&mut self) {
+        for buffer in &mut self.buffers {
+            // What no backward pass reached is zero.
+            if std::mem::take(&mut buffer.touched) {
+                buffer
+                    .values
+                    .par_chunks_mut(CHUNK)
+                    .for_each(|values| values.fill(0.0));
+            }
+        }
+        self.factor = 1.0;
+    }
+
+    /// Runs the backward pass of a scalar `loss` and adds its gradients.
     ///
     /// # Errors
-    /// When they are of parameters of other shapes.
-    pub fn accumulate(&mut self, other: &Self) -> Result<()> {
-        for (name, gradient) in &other.tensors {
-            let sum = match self.tensors.get(name) {
-                Some(own) => (own + gradient)?,
-                None => gradient.clone(),
+    /// When a tensor operation fails, or the parameters are in another backward pass. The gradients may then have been
+    /// added in part: clear them before they are used again.
+    pub fn add(&mut self, loss: &Tensor) -> Result<()> {
+        self.apply_factor();
+        let blocks = self.parameters.blocks();
+        let sinks = blocks.iter().map(|block| block.sink().as_ref());
+        let loan = Loan::of(sinks.zip(&mut self.buffers))?;
+        let found = loss.backward();
+        drop(loan);
+        let mut found = found?;
+        for (block, buffer) in blocks.iter().zip(&mut self.buffers) {
+            // What operations returned to candle instead of the sink.
+            let Some(gradient) = found.remove(block.variable()) else {
+                continue;
             };
-            self.tensors.insert(name.clone(), sum);
+            with_values(&gradient.contiguous()?, |gradient| {
+                buffer
+                    .values
+                    .par_chunks_mut(CHUNK)
+                    .zip(gradient.par_chunks(CHUNK))
+                    .for_each(|(sums, gradient)| {
+                        for (sum, gradient) in sums.iter_mut().zip(gradient) {
+                            *sum += gradient;
+                        }
+                    });
+            })?;
+            buffer.touched = true;
         }
         Ok(())
     }
 
     /// Multiplies all by `factor`.
-    ///
-    /// # Errors
-    /// When a tensor operation fails.
-    pub fn scale(&mut self, factor: f64) -> Result<()> {
-        for gradient in self.tensors.values_mut() {
-            *gradient = (&*gradient * factor)?;
-        }
-        Ok(())
+    pub fn scale(&mut self, factor: f64) {
+        self.factor *= factor;
     }
 
     /// Returns the Euclidean norm over all gradients: squares are summed in f64, in name order.
-    ///
-    /// # Errors
-    /// When a gradient is not of 32-bit floats on the CPU.
-    pub fn norm(&self) -> Result<f64> {
-        const CHUNK: usize = 1 << 16;
-        let mut squares = 0.0;
-        for gradient in self.tensors.values() {
-            let partials: Vec<f64> = with_values(gradient, |values| {
-                let sum = |chunk: &[f32]| chunk.iter().map(|&x| f64::from(x) * f64::from(x)).sum();
-                values.par_chunks(CHUNK).map(sum).collect()
-            })?;
-            squares += partials.iter().sum::<f64>();
-        }
-        Ok(squares.sqrt())
+    pub fn norm(&self) -> f64 {
+        let square = |values: &[f32]| -> f64 {
+            let chunks = values.par_chunks(CHUNK);
+            let sums: Vec<f64> = chunks
+                .map(|chunk| chunk.iter().map(|&x| f64::from(x) * f64::from(x)).sum())
+                .collect();
+            sums.iter().sum()
+        };
+        let places: Vec<(usize, usize)> = self.parameters.places().collect();
+        let squares: Vec<f64> = places
+            .into_par_iter()
+            .map(|(block, entry)| {
+                let entry = &self.parameters.blocks()[block].entries()[entry];
+                square(&self.buffers[block].values[entry.range()])
+            })
+            .collect();
+        squares.iter().sum::<f64>().sqrt() * self.factor.abs()
     }
 
     /// Scales all so that [`Gradients::norm`] is at most `limit`. Returns the norm before.
-    ///
-    /// # Errors
-    /// When a tensor operation fails.
-    pub fn clip(&mut self, limit: f64) -> Result<f64> {
-        let norm = self.norm()?;
+    pub fn clip(&mut self, limit: f64) -> f64 {
+        let norm = self.norm();
         if norm > limit {
-            self.scale(limit / norm)?;
+            self.scale(limit / norm);
         }
-        Ok(norm)
+        norm
     }
 
-    /// Returns the gradient of a parameter, if it got one.
-    pub fn get(&self, name: &str) -> Option<&Tensor> {
-        self.tensors.get(name)
+    /// Returns the gradient of a parameter, row by row, if a backward pass reached its block.
+    pub fn get(&self, name: &str) -> Option<Vec<f32>> {
+        let (block, entry) = self.parameters.place(name)?;
+        let block = &self.parameters.blocks()[block];
+        self.of(block, &block.entries()[entry])
+    }
+
+    fn of(&self, block: &Block, entry: &Entry) -> Option<Vec<f32>> {
+        let (values, factor) = (self.unscaled(block)?, self.factor());
+        let values = values[entry.range()].iter();
+        Some(values.map(|value| value * factor).collect())
+    }
+
+    /// Returns what is to be multiplied by [`Gradients::factor`] to be the gradients of a block, if a backward pass
+    /// reached it.
+    pub(crate) fn unscaled(&self, block: &Block) -> Option<&[f32]> {
+        let mut blocks = self.parameters.blocks().iter();
+        let buffer = &self.buffers[blocks.position(|own| own.is(block))?];
+        buffer.touched.then_some(&buffer.values)
+    }
+
+    /// Returns the common factor.
+    pub(crate) fn factor(&self) -> f32 {
+        self.factor as f32
+    }
+
+    /// Makes the common factor 1 by multiplying all by it.
+    fn apply_factor(&mut self) {
+        let factor = self.factor();
+        if self.factor != 1.0 {
+            for buffer in self.buffers.iter_mut().filter(|buffer| buffer.touched) {
+                let chunks = buffer.values.par_chunks_mut(CHUNK);
+                chunks.for_each(|values| values.iter_mut().for_each(|value| *value *= factor));
+            }
+            self.factor = 1.0;
+        }
     }
 }
 
@@ -101,20 +168,15 @@ impl Gradients {
 /// [`EncoderError::Audit`] names every parameter that is not trained, and why.
 pub fn audit(parameters: &Parameters, gradients: &Gradients) -> Result<()> {
     let mut problems = Vec::new();
-    for (name, _) in parameters.iter() {
-        let Some(gradient) = gradients.get(name) else {
+    for (block, entry) in parameters.entries() {
+        let name = entry.name();
+        let Some(gradient) = gradients.of(block, entry) else {
             problems.push(format!("parameter `{name}` receives no gradient"));
             continue;
         };
-        let (finite, zero) = with_values(gradient, |values| {
-            (
-                values.iter().all(|x| x.is_finite()),
-                values.iter().all(|&x| x == 0.0),
-            )
-        })?;
-        if !finite {
+        if !gradient.iter().all(|x| x.is_finite()) {
             problems.push(format!("the gradient of parameter `{name}` is not finite"));
-        } else if zero && !name.ends_with(KEY_BIAS) {
+        } else if gradient.iter().all(|&x| x == 0.0) && !name.ends_with(KEY_BIAS) {
             problems.push(format!("the gradient of parameter `{name}` is zero"));
         }
     }
@@ -124,3 +186,6 @@ pub fn audit(parameters: &Parameters, gradients: &Gradients) -> Result<()> {
         Err(EncoderError::Audit { problems })
     }
 }
+
+#[cfg(test)]
+mod tests;

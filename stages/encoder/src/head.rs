@@ -2,9 +2,11 @@
 
 use candle_core::Tensor;
 
+use crate::block::Block;
 use crate::dropout::{Dropout, Site};
-use crate::names::{Specification, Start};
+use crate::layout::ClassificationLayout;
 use crate::ops::Ops;
+use crate::specification;
 use crate::{Batch, Config, EncoderError, Mode, Parameters, Result};
 
 /// What stands for a whole sequence.
@@ -22,6 +24,8 @@ pub enum HeadPooling {
 /// `RobertaClassificationHead` in Hugging Face's and fairseq's code).
 #[derive(Clone, Debug)]
 pub struct ClassificationHead {
+    layout: ClassificationLayout,
+    block: Block,
     parameters: Parameters,
     pooling: HeadPooling,
     width: usize,
@@ -43,24 +47,13 @@ impl ClassificationHead {
             ));
         }
         let width = config.hidden_size;
-        let specification = |name: &str, shape: &[usize], start| Specification {
-            name: name.into(),
-            shape: shape.to_vec(),
-            start,
-            head: true,
-        };
-        let specifications = [
-            specification("classifier.dense.weight", &[width, width], Start::Random),
-            specification("classifier.dense.bias", &[width], Start::Zero),
-            specification(
-                "classifier.out_proj.weight",
-                &[labels, width],
-                Start::Random,
-            ),
-            specification("classifier.out_proj.bias", &[labels], Start::Zero),
-        ];
+        let layout = ClassificationLayout::new(width, labels);
+        let block =
+            specification::of_classification_head(&layout).start(config.initializer_range, seed)?;
         Ok(Self {
-            parameters: Parameters::start(&specifications, config.initializer_range, seed)?,
+            parameters: Parameters::of(std::slice::from_ref(&block))?,
+            layout,
+            block,
             pooling: HeadPooling::default(),
             width,
             probability: config
@@ -88,8 +81,7 @@ impl ClassificationHead {
     /// When the hidden states are not those of the batch.
     pub fn forward(&self, hidden: &Tensor, batch: &Batch, mode: Mode) -> Result<Tensor> {
         let ops = Ops::on(hidden.device());
-        let tracked = mode != Mode::Evaluate;
-        let value = |name: &str| self.parameters.value(name, tracked);
+        let flat = self.block.flat(mode != Mode::Evaluate);
         let mask = |site| match Dropout::of(mode) {
             Some(dropout) => dropout.pooled(site, batch, self.width, self.probability),
             None => Ok(None),
@@ -99,17 +91,11 @@ impl ClassificationHead {
             HeadPooling::Mean => mean(hidden, batch)?,
         };
         let pooled = ops.dropout(&pooled, mask(Site::HeadInput)?.as_ref())?;
-        let dense = ops.linear(
-            &pooled,
-            &value("classifier.dense.weight")?,
-            &value("classifier.dense.bias")?,
-        )?;
+        let [weight, bias] = self.layout.dense.of(&flat)?;
+        let dense = ops.linear(&pooled, &weight, &bias)?;
         let dense = ops.dropout(&dense.tanh()?, mask(Site::HeadHidden)?.as_ref())?;
-        ops.linear(
-            &dense,
-            &value("classifier.out_proj.weight")?,
-            &value("classifier.out_proj.bias")?,
-        )
+        let [weight, bias] = self.layout.output.of(&flat)?;
+        ops.linear(&dense, &weight, &bias)
     }
 }
 

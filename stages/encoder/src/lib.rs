@@ -4,7 +4,9 @@
 //!   encoder with its masked language modelling head. It reads and writes Hugging Face folders.
 //! * [`Batch`] packs sequences without padding; [`Mode`] says whether dropout is on and which random numbers it takes.
 //! * [`ClassificationHead`] scores whole sequences.
-//! * [`Gradients`], [`audit`], [`AdamW`] and [`Schedule`] train whatever [`Parameters`] hold.
+//! * [`Parameters`] are [`Block`]s: each one flat variable with tensors in it by name.
+//! * [`Gradients`], [`audit`], [`AdamW`] and [`Schedule`] train whatever [`Parameters`] hold. [`Sink`] is how a custom
+//!   operation over a whole block adds to its gradients.
 //! * [`ops`] are the differentiable operations underneath.
 //!
 //! A training step:
@@ -20,8 +22,9 @@
 //! let hidden = encoder.forward(&batch, Mode::Train { seed: 7, step: 0 })?;
 //! let rows = [batch.row(0, 2), batch.row(1, 1)];
 //! let loss = encoder.masked_lm_loss(&hidden, &rows, &[60, 61])?;
-//! let mut gradients = Gradients::of(&loss, encoder.parameters())?;
-//! gradients.scale(1.0 / 2.0)?;
+//! let mut gradients = Gradients::zeros(encoder.parameters());
+//! gradients.add(&loss)?;
+//! gradients.scale(1.0 / 2.0);
 //! audit(encoder.parameters(), &gradients)?;
 //! let mut optimizer = AdamW::new(encoder.parameters(), AdamWOptions::default())?;
 //! optimizer.step(encoder.parameters(), &gradients, 1e-3)?;
@@ -30,6 +33,7 @@
 //! ```
 
 mod batch;
+mod block;
 mod checkpoint;
 mod config;
 mod deep;
@@ -38,17 +42,22 @@ mod encoder;
 mod error;
 mod gradients;
 mod head;
+mod layout;
 mod mimetic;
 mod names;
 mod optimizer;
 mod parameters;
+mod pass;
 mod resume;
 mod schedule;
+mod sink;
+mod specification;
 mod values;
 
 pub mod ops;
 
 pub use batch::{Batch, Sequence};
+pub use block::{Block, Entry};
 pub use config::{Activation, Architecture, Config, Size};
 pub use deep::with_deep_stack;
 pub use dropout::Mode;
@@ -60,6 +69,7 @@ pub use optimizer::{AdamW, AdamWOptions, DecayGroup};
 pub use parameters::Parameters;
 pub use resume::{restore_checkpoint, save_checkpoint};
 pub use schedule::Schedule;
+pub use sink::Sink;
 
 /// The result of everything in this crate that can fail.
 pub type Result<T, E = EncoderError> = std::result::Result<T, E>;

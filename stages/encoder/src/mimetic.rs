@@ -12,7 +12,7 @@
 use candle_core::{Device, Tensor};
 
 use crate::names::{Module, Names, POSITIONS};
-use crate::{Config, EncoderError, Parameters, Result};
+use crate::{Config, Parameters, Result};
 
 /// What is added to the diagonals of value and output maps.
 const IDENTITY: f32 = 0.3;
@@ -24,31 +24,22 @@ const LONGEST: f64 = 10.0;
 /// Sets the parameters of a new encoder to the mimetic start.
 pub(crate) fn start(config: &Config, names: &Names, parameters: &Parameters) -> Result<()> {
     let width = config.hidden_size;
-    let variable = |name: String| {
-        parameters.get(&name).ok_or_else(|| {
-            EncoderError::invalid(
-                &name,
-                "there is no such parameter",
-                "start from a new encoder",
-            )
-        })
-    };
     let positions = sinusoids(config.max_position_embeddings, width);
     let shape = (config.max_position_embeddings, width);
     let positions = Tensor::from_vec(positions, shape, &Device::Cpu)?;
-    variable(names.body(POSITIONS))?.set(&positions)?;
+    parameters.set(&names.body(POSITIONS), &positions)?;
     let mut diagonal = vec![0.0_f32; width * width];
     for place in 0..width {
         diagonal[place * (width + 1)] = IDENTITY;
     }
     let diagonal = Tensor::from_vec(diagonal, (width, width), &Device::Cpu)?;
     for layer in 0..config.num_hidden_layers {
-        let weight = |module| variable(format!("{}.weight", names.layer(layer, module)));
-        let query = weight(Module::Query)?.as_tensor().copy()?;
-        weight(Module::Key)?.set(&query)?;
+        let name = |module| format!("{}.weight", names.layer(layer, module));
+        let query = parameters.value(&name(Module::Query), false)?;
+        parameters.set(&name(Module::Key), &query.copy()?)?;
         for module in [Module::Value, Module::AttentionOutput] {
-            let weight = weight(module)?;
-            weight.set(&(weight.as_tensor() + &diagonal)?)?;
+            let weight = parameters.value(&name(module), false)?;
+            parameters.set(&name(module), &(weight + &diagonal)?)?;
         }
     }
     Ok(())

@@ -1,27 +1,6 @@
-//! Hugging Face's names, shapes and roles of an encoder's parameters.
+//! Hugging Face's names of an encoder's parameters.
 
-use crate::{Architecture, Config};
-
-/// How a parameter begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Start {
-    /// Normally distributed.
-    Random,
-    /// Zero.
-    Zero,
-    /// One.
-    One,
-}
-
-/// One parameter of an encoder.
-#[derive(Clone, Debug)]
-pub(crate) struct Specification {
-    pub(crate) name: String,
-    pub(crate) shape: Vec<usize>,
-    pub(crate) start: Start,
-    /// Whether it belongs to the masked language modelling head.
-    pub(crate) head: bool,
-}
+use crate::Architecture;
 
 /// The names of one architecture's modules; each module has a `.weight` and mostly a `.bias`.
 #[derive(Clone, Copy, Debug)]
@@ -101,89 +80,4 @@ impl Names {
         };
         format!("{}encoder.layer.{layer}.{rest}", self.prefix)
     }
-}
-
-/// Returns all parameters of an encoder and its masked language modelling head.
-pub(crate) fn specifications(config: &Config) -> Vec<Specification> {
-    let names = Names::of(config.architecture);
-    let (hidden, wide) = (config.hidden_size, config.intermediate_size);
-    let mut all = Vec::new();
-    let mut add = |name: String, shape: &[usize], start, head| {
-        all.push(Specification {
-            name,
-            shape: shape.to_vec(),
-            start,
-            head,
-        });
-    };
-    add(
-        names.body(WORDS),
-        &[config.vocab_size, hidden],
-        Start::Random,
-        false,
-    );
-    add(
-        names.body(POSITIONS),
-        &[config.max_position_embeddings, hidden],
-        Start::Random,
-        false,
-    );
-    add(
-        names.body(TOKEN_TYPES),
-        &[config.type_vocab_size, hidden],
-        Start::Random,
-        false,
-    );
-    let mut norm = |name: &str, head| {
-        add(format!("{name}.weight"), &[hidden], Start::One, head);
-        add(format!("{name}.bias"), &[hidden], Start::Zero, head);
-    };
-    norm(&names.body(EMBEDDING_NORM), false);
-    if config.architecture == Architecture::RobertaPreLayerNorm {
-        norm(&names.body(FINAL_NORM), false);
-    }
-    norm(names.head_norm, true);
-    for layer in 0..config.num_hidden_layers {
-        norm(&names.layer(layer, Module::AttentionNorm), false);
-        norm(&names.layer(layer, Module::FeedForwardNorm), false);
-    }
-    let mut dense = |name: &str, outputs: usize, inputs: usize, head| {
-        add(
-            format!("{name}.weight"),
-            &[outputs, inputs],
-            Start::Random,
-            head,
-        );
-        add(format!("{name}.bias"), &[outputs], Start::Zero, head);
-    };
-    for layer in 0..config.num_hidden_layers {
-        for module in [
-            Module::Query,
-            Module::Key,
-            Module::Value,
-            Module::AttentionOutput,
-        ] {
-            dense(&names.layer(layer, module), hidden, hidden, false);
-        }
-        dense(
-            &names.layer(layer, Module::FeedForwardInput),
-            wide,
-            hidden,
-            false,
-        );
-        dense(
-            &names.layer(layer, Module::FeedForwardOutput),
-            hidden,
-            wide,
-            false,
-        );
-    }
-    dense(names.head_dense, hidden, hidden, true);
-    add(
-        names.head_bias.to_owned(),
-        &[config.vocab_size],
-        Start::Zero,
-        true,
-    );
-    all
 }

@@ -1,14 +1,15 @@
-//! AdamW over named parameters, with its state in the open for checkpoints.
+//! AdamW over blocks of parameters, with its state in the open for checkpoints.
 
-use std::collections::BTreeMap;
+mod update;
+
 use std::fs;
+use std::ops::Range;
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
-use candle_core::{CpuStorage, InplaceOp1, Layout, Tensor, bail};
-use rayon::prelude::*;
-
-use crate::checkpoint::{self, Entry, TensorFile};
+use self::update::{Rule, Update};
+use crate::block::{Block, Entry, Table};
+use crate::checkpoint::{self, Stored, TensorFile};
 use crate::values::with_values;
 use crate::{EncoderError, Gradients, Parameters, Result};
 
@@ -48,12 +49,19 @@ impl Default for AdamWOptions {
     }
 }
 
-/// The moments of one parameter.
+/// The moments of one block.
 #[derive(Clone, Debug)]
 struct Moments {
-    shape: Vec<usize>,
+    table: Arc<Table>,
+    runs: Vec<Run>,
     first: Vec<f32>,
     second: Vec<f32>,
+}
+
+/// Neighbouring tensors of a block, with nothing between them, that decay alike.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Run {
+    range: Range<usize>,
     decays: bool,
 }
 
@@ -61,7 +69,8 @@ struct Moments {
 #[derive(Clone, Debug)]
 pub struct AdamW {
     options: AdamWOptions,
-    moments: BTreeMap<String, Moments>,
+    /// One for each block.
+    moments: Vec<Moments>,
     steps: u32,
 }
 
@@ -88,18 +97,11 @@ impl AdamW {
                 return Err(EncoderError::invalid(place, reason, remedy));
             }
         }
-        let moments = parameters.iter().map(|(name, variable)| {
-            let count = variable.elem_count();
-            // Biases and the parameters of normalisations are the vectors.
-            let decays = options.decay == DecayGroup::All || variable.rank() > 1;
-            let shape = variable.dims().to_vec();
-            let moments = Moments {
-                shape,
-                first: vec![0.0; count],
-                second: vec![0.0; count],
-                decays,
-            };
-            (name.to_owned(), moments)
+        let moments = parameters.blocks().iter().map(|block| Moments {
+            table: Arc::clone(block.table()),
+            runs: runs(block.entries(), options.decay),
+            first: vec![0.0; block.length()],
+            second: vec![0.0; block.length()],
         });
         Ok(Self {
             options,
@@ -111,44 +113,37 @@ impl AdamW {
     /// Updates `parameters` in place.
     ///
     /// # Errors
-    /// When a parameter has no gradient or is not one of those the optimiser was made for.
+    /// When a block of parameters has no gradient or is not one of those the optimiser was made for. Nothing is updated
+    /// then.
     pub fn step(
         &mut self,
         parameters: &Parameters,
         gradients: &Gradients,
         learning_rate: f64,
     ) -> Result<()> {
+        let blocks = parameters.blocks();
+        let all = blocks.iter().enumerate().map(|(place, block)| {
+            let own = self.moments.get(place).map(|moments| &moments.table);
+            let gradient = gradients.unscaled(block);
+            gradient.filter(|_| own == Some(block.table())).ok_or(block)
+        });
+        let all: Vec<&[f32]> = all.collect::<Result<_, &Block>>().map_err(|block| {
+            let names = block.entries().iter().map(Entry::name);
+            EncoderError::Audit {
+                problems: names
+                    .map(|name| format!("parameter `{name}` has no gradient or no moments"))
+                    .collect(),
+            }
+        })?;
         let steps = self.steps + 1;
-        let AdamWOptions {
-            beta1,
-            beta2,
-            epsilon,
-            weight_decay,
-            ..
-        } = self.options;
-        let correction1 = 1.0 - power(beta1, steps);
-        let correction2 = 1.0 - power(beta2, steps);
-        for (name, variable) in parameters.iter() {
-            let (Some(moments), Some(gradient)) = (self.moments.get_mut(name), gradients.get(name))
-            else {
-                return Err(EncoderError::Audit {
-                    problems: vec![format!("parameter `{name}` has no gradient or no moments")],
-                });
-            };
-            let decay = if moments.decays { weight_decay } else { 0.0 };
-            let update = Update {
+        let rule = Rule::new(&self.options, steps, learning_rate, gradients.factor());
+        for ((block, gradient), moments) in blocks.iter().zip(all).zip(&mut self.moments) {
+            block.variable().inplace_op1(&Update {
+                rule: &rule,
+                runs: &moments.runs,
                 gradient,
                 moments: Mutex::new((&mut moments.first, &mut moments.second)),
-                keep: (1.0 - learning_rate * decay) as f32,
-                beta1: beta1 as f32,
-                beta2: beta2 as f32,
-                fresh1: (1.0 - beta1) as f32,
-                fresh2: (1.0 - beta2) as f32,
-                rate: (learning_rate / correction1) as f32,
-                root: (1.0 / correction2.sqrt()) as f32,
-                epsilon: epsilon as f32,
-            };
-            variable.inplace_op1(&update)?;
+            })?;
         }
         self.steps = steps;
         Ok(())
@@ -164,19 +159,14 @@ impl AdamW {
     /// # Errors
     /// When the file cannot be written.
     pub fn save(&self, path: &Path) -> Result<()> {
-        let moments = self.moments.iter().flat_map(|(name, moments)| {
-            let Moments {
-                shape,
-                first,
-                second,
-                ..
-            } = moments;
-            [
-                (format!("{FIRST}{name}"), Entry::Floats(first, shape)),
-                (format!("{SECOND}{name}"), Entry::Floats(second, shape)),
-            ]
+        let moments = self.places().into_iter().flat_map(|(block, entry)| {
+            let (shape, range) = (entry.shape(), entry.range());
+            [(FIRST, &block.first), (SECOND, &block.second)].map(|(kind, values)| {
+                let floats = Stored::Floats(&values[range.clone()], shape);
+                (format!("{kind}{}", entry.name()), floats)
+            })
         });
-        let steps = (STEPS.to_owned(), Entry::Count([1], u64::from(self.steps)));
+        let steps = (STEPS.to_owned(), Stored::Count([1], u64::from(self.steps)));
         checkpoint::write(path, moments.chain([steps]))
     }
 
@@ -187,97 +177,56 @@ impl AdamW {
     pub fn restore(&mut self, path: &Path) -> Result<()> {
         let bytes = fs::read(path).map_err(EncoderError::io(path))?;
         let file = TensorFile::parse(path, &bytes)?;
-        let mut restored = self.moments.clone();
-        for (name, moments) in &mut restored {
-            let read = |kind: &str| -> Result<Vec<f32>> {
-                let tensor = file.tensor(&format!("{kind}{name}"), &moments.shape)?;
-                Ok(tensor.flatten_all()?.to_vec1()?)
-            };
-            (moments.first, moments.second) = (read(FIRST)?, read(SECOND)?);
+        let read = |kind: &str, entry: &Entry| {
+            file.tensor(&format!("{kind}{}", entry.name()), entry.shape())
+        };
+        // In name order, so that it is the first missing name of all that an error tells.
+        for (_, entry) in self.places() {
+            read(FIRST, entry)?;
+            read(SECOND, entry)?;
         }
-        self.steps = u32::try_from(file.count(STEPS)?).map_err(|_| {
+        let steps = u32::try_from(file.count(STEPS)?).map_err(|_| {
             EncoderError::checkpoint(path, "too many steps", "delete this checkpoint")
         })?;
-        self.moments = restored;
+        for moments in &mut self.moments {
+            for entry in moments.table.entries() {
+                for (kind, values) in [(FIRST, &mut moments.first), (SECOND, &mut moments.second)] {
+                    let values = &mut values[entry.range()];
+                    with_values(&read(kind, entry)?, |stored| values.copy_from_slice(stored))?;
+                }
+            }
+        }
+        self.steps = steps;
         Ok(())
     }
+
+    /// Returns all tensors with the moments of their blocks, in name order.
+    fn places(&self) -> Vec<(&Moments, &Entry)> {
+        let places = self.moments.iter().flat_map(|block| {
+            let entries = block.table.entries().iter();
+            entries.map(move |entry| (block, entry))
+        });
+        let mut places: Vec<_> = places.collect();
+        places.sort_by_key(|(_, entry)| entry.name());
+        places
+    }
 }
 
-/// Returns `base^exponent` by repeated multiplication: the C library's `pow` may differ between processors.
-fn power(base: f64, mut exponent: u32) -> f64 {
-    let (mut result, mut square) = (1.0, base);
-    while exponent > 0 {
-        if exponent & 1 == 1 {
-            result *= square;
+/// Returns the runs of a block's entries. What lies between tensors is in none.
+fn runs(entries: &[Entry], decay: DecayGroup) -> Vec<Run> {
+    let mut runs: Vec<Run> = Vec::new();
+    for entry in entries {
+        let range = entry.range();
+        let decays = decay == DecayGroup::All || !entry.is_bias_or_norm();
+        match runs.last_mut() {
+            Some(run) if run.range.end == range.start && run.decays == decays => {
+                run.range.end = range.end;
+            }
+            _ => runs.push(Run { range, decays }),
         }
-        square *= square;
-        exponent >>= 1;
     }
-    result
+    runs
 }
 
-/// One parameter's update in one pass over memory.
-struct Update<'a> {
-    gradient: &'a Tensor,
-    moments: Mutex<(&'a mut Vec<f32>, &'a mut Vec<f32>)>,
-    /// 1 - learning rate · weight decay.
-    keep: f32,
-    beta1: f32,
-    beta2: f32,
-    fresh1: f32,
-    fresh2: f32,
-    /// Learning rate over the first moment's bias correction.
-    rate: f32,
-    /// Inverse root of the second moment's bias correction.
-    root: f32,
-    epsilon: f32,
-}
-
-impl InplaceOp1 for Update<'_> {
-    fn name(&self) -> &'static str {
-        "adamw"
-    }
-
-    fn cpu_fwd(&self, storage: &mut CpuStorage, layout: &Layout) -> candle_core::Result<()> {
-        const CHUNK: usize = 1 << 14;
-        let (CpuStorage::F32(values), Some((start, end))) = (storage, layout.contiguous_offsets())
-        else {
-            bail!("contiguous 32-bit floats on the CPU are needed");
-        };
-        let values = &mut values[start..end];
-        let mut moments = self
-            .moments
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
-        let (first, second) = &mut *moments;
-        if self.gradient.elem_count() != values.len() || first.len() != values.len() {
-            bail!(
-                "a gradient of {} elements for {}",
-                self.gradient.elem_count(),
-                values.len()
-            );
-        }
-        with_values(self.gradient, |gradient| {
-            values
-                .par_chunks_mut(CHUNK)
-                .zip(gradient.par_chunks(CHUNK))
-                .zip(
-                    first
-                        .par_chunks_mut(CHUNK)
-                        .zip(second.par_chunks_mut(CHUNK)),
-                )
-                .for_each(|((values, gradient), (first, second))| {
-                    for ((value, &gradient), (first, second)) in values
-                        .iter_mut()
-                        .zip(gradient)
-                        .zip(first.iter_mut().zip(second))
-                    {
-                        *first = self.beta1 * *first + self.fresh1 * gradient;
-                        *second = self.beta2 * *second + self.fresh2 * gradient * gradient;
-                        let spread = second.sqrt() * self.root + self.epsilon;
-                        *value = *value * self.keep - self.rate * *first / spread;
-                    }
-                });
-        })
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -3,18 +3,18 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use candle_core::{Device, Tensor, Var};
-use kernels::Stream;
-use rayon::prelude::*;
+use candle_core::Tensor;
 
-use crate::checkpoint::{self, Entry, TensorFile};
-use crate::names::{Specification, Start};
+use crate::block::{Block, Entry};
+use crate::checkpoint::{self, Stored, TensorFile};
 use crate::{EncoderError, Result};
 
-/// Trainable tensors by name, in name order. Clones share their values.
+/// Trainable tensors: flat blocks in a fixed order, each with its tensors by name. Clones share their values.
 #[derive(Clone, Debug, Default)]
 pub struct Parameters {
-    variables: BTreeMap<String, Var>,
+    blocks: Vec<Block>,
+    /// The places of block and entry by name.
+    places: BTreeMap<String, (usize, usize)>,
 }
 
 impl Parameters {
@@ -23,84 +23,104 @@ impl Parameters {
         Self::default()
     }
 
-    /// Parameters at their beginning: zero, one, or normal with that standard deviation. The random numbers are keyed by
-    /// seed and name, so a parameter does not depend on which others there are.
-    pub(crate) fn start(
-        specifications: &[Specification],
-        deviation: f64,
-        seed: u64,
-    ) -> Result<Self> {
-        let stream = Stream::new(seed, "initial weights");
-        let values: Vec<Vec<f32>> = specifications
-            .par_iter()
-            .map(|specification| {
-                let count = specification.shape.iter().product();
-                match specification.start {
-                    Start::Zero => vec![0.0; count],
-                    Start::One => vec![1.0; count],
-                    Start::Random => normal(&stream, &specification.name, count, deviation),
-                }
-            })
-            .collect();
+    /// The parameters of these blocks; the values are shared.
+    ///
+    /// # Errors
+    /// When two have one name.
+    pub fn of(blocks: &[Block]) -> Result<Self> {
         let mut parameters = Self::new();
-        for (specification, values) in specifications.iter().zip(values) {
-            let shape = specification.shape.as_slice();
-            let variable = Var::from_vec(values, shape, &Device::Cpu)?;
-            parameters.insert(specification.name.clone(), variable);
+        for block in blocks {
+            parameters.push(block.clone())?;
         }
         Ok(parameters)
     }
 
-    /// Adds or replaces a parameter: a variable of 32-bit floats on the CPU.
-    pub fn insert(&mut self, name: impl Into<String>, variable: Var) {
-        self.variables.insert(name.into(), variable);
+    /// Adds a block.
+    ///
+    /// # Errors
+    /// When there is a parameter of one of its names already.
+    pub fn push(&mut self, block: Block) -> Result<()> {
+        let names = block.entries().iter().map(Entry::name);
+        if let Some(name) = names.clone().find(|&name| self.places.contains_key(name)) {
+            return Err(EncoderError::invalid(
+                name,
+                "there are two parameters of that name",
+                "give each parameter a name of its own",
+            ));
+        }
+        let place = self.blocks.len();
+        self.places.extend(
+            (0..)
+                .zip(names)
+                .map(|(at, name)| (name.to_owned(), (place, at))),
+        );
+        self.blocks.push(block);
+        Ok(())
     }
 
     /// Adds all of `other`; the values are shared.
-    pub fn extend(&mut self, other: &Self) {
-        let others = other.variables.iter();
-        self.variables
-            .extend(others.map(|(name, variable)| (name.clone(), variable.clone())));
-    }
-
-    /// Returns names and variables in name order.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &Var)> {
-        self.variables
+    ///
+    /// # Errors
+    /// When both have a parameter of one name.
+    pub fn extend(&mut self, other: &Self) -> Result<()> {
+        other
+            .blocks
             .iter()
-            .map(|(name, variable)| (name.as_str(), variable))
+            .try_for_each(|block| self.push(block.clone()))
     }
 
-    /// Returns the parameter of that name.
-    pub fn get(&self, name: &str) -> Option<&Var> {
-        self.variables.get(name)
+    /// Returns the parameters of the first `count` blocks; the values are shared.
+    pub(crate) fn first(&self, count: usize) -> Self {
+        let places = self.places.iter().filter(|(_, place)| place.0 < count);
+        Self {
+            blocks: self.blocks.iter().take(count).cloned().collect(),
+            places: places.map(|(name, &place)| (name.clone(), place)).collect(),
+        }
+    }
+
+    /// Returns the blocks in their order.
+    pub fn blocks(&self) -> &[Block] {
+        &self.blocks
+    }
+
+    /// Returns names and shapes in name order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &[usize])> {
+        self.entries()
+            .map(|(_, entry)| (entry.name(), entry.shape()))
     }
 
     /// Returns how many numbers the parameters hold.
     pub fn scalars(&self) -> usize {
-        self.variables
-            .values()
-            .map(|variable| variable.elem_count())
-            .sum()
+        self.entries().map(|(_, entry)| entry.scalars()).sum()
     }
 
     /// Returns how many parameters there are.
     pub fn len(&self) -> usize {
-        self.variables.len()
+        self.places.len()
     }
 
     /// Returns whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.variables.is_empty()
+        self.places.is_empty()
     }
 
-    /// Returns the parameters whose names `keep` accepts; the values are shared.
-    pub fn filter(&self, keep: impl Fn(&str) -> bool) -> Self {
-        let kept = self.variables.iter().filter(|(name, _)| keep(name));
-        Self {
-            variables: kept
-                .map(|(name, variable)| (name.clone(), variable.clone()))
-                .collect(),
-        }
+    /// Returns the value of a parameter: one that gradients reach if `tracked`, else a constant. Either shares the
+    /// parameter's memory.
+    ///
+    /// # Errors
+    /// When there is no such parameter.
+    pub fn value(&self, name: &str, tracked: bool) -> Result<Tensor> {
+        let (block, entry) = self.existing(name)?;
+        block.value(entry, tracked)
+    }
+
+    /// Sets the value of a parameter.
+    ///
+    /// # Errors
+    /// When there is no such parameter, or the value is of another shape or shares the memory of the parameter's block.
+    pub fn set(&self, name: &str, value: &Tensor) -> Result<()> {
+        let (block, entry) = self.existing(name)?;
+        block.set(entry, value)
     }
 
     /// Writes all values to a safetensors file in 32-bit floats. The same values give the same bytes.
@@ -108,10 +128,11 @@ impl Parameters {
     /// # Errors
     /// When the file cannot be written.
     pub fn save(&self, path: &Path) -> Result<()> {
-        let entries = self
-            .iter()
-            .map(|(name, var)| (name.to_owned(), Entry::Tensor(var)));
-        checkpoint::write(path, entries)
+        let entries = self.entries().map(|(block, entry)| {
+            let value = block.value(entry, false)?;
+            Ok((entry.name().to_owned(), Stored::Tensor(value)))
+        });
+        checkpoint::write(path, entries.collect::<Result<Vec<_>>>()?)
     }
 
     /// Sets all values from a safetensors file that [`Parameters::save`] wrote for parameters of the same names and
@@ -122,36 +143,40 @@ impl Parameters {
     pub fn restore(&self, path: &Path) -> Result<()> {
         let bytes = std::fs::read(path).map_err(EncoderError::io(path))?;
         let file = TensorFile::parse(path, &bytes)?;
-        for (name, variable) in self.iter() {
-            variable.set(&file.tensor(name, variable.dims())?)?;
+        for (block, entry) in self.entries() {
+            block.set(entry, &file.tensor(entry.name(), entry.shape())?)?;
         }
         Ok(())
     }
 
-    /// Returns the value of a parameter: a variable that gradients reach if `tracked`, else a constant.
-    pub(crate) fn value(&self, name: &str, tracked: bool) -> Result<Tensor> {
-        let variable = self
-            .variables
-            .get(name)
-            .ok_or_else(|| EncoderError::Invalid {
-                place: name.to_owned(),
-                reason: "there is no such parameter".into(),
-                remedy: "load the checkpoint again".into(),
-            })?;
-        Ok(if tracked {
-            variable.as_tensor().clone()
-        } else {
-            variable.as_detached_tensor()
-        })
+    /// Returns the places of block and entry of a parameter.
+    pub(crate) fn place(&self, name: &str) -> Option<(usize, usize)> {
+        self.places.get(name).copied()
     }
-}
 
-fn normal(stream: &Stream, name: &str, count: usize, deviation: f64) -> Vec<f32> {
-    let hash = Stream::new(0, name).block(0, 0, 0, 0);
-    let mut draws = stream.draws(hash[0], hash[1], hash[2]);
-    std::iter::from_fn(|| Some(draws.normal_pair()))
-        .flatten()
-        .take(count)
-        .map(|value| (value * deviation) as f32)
-        .collect()
+    /// Returns the places of block and entry in name order.
+    pub(crate) fn places(&self) -> impl Iterator<Item = (usize, usize)> {
+        self.places.values().copied()
+    }
+
+    /// Returns all entries with their blocks, in name order.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (&Block, &Entry)> {
+        self.places().map(|(block, entry)| self.at(block, entry))
+    }
+
+    fn at(&self, block: usize, entry: usize) -> (&Block, &Entry) {
+        let block = &self.blocks[block];
+        (block, &block.entries()[entry])
+    }
+
+    fn existing(&self, name: &str) -> Result<(&Block, &Entry)> {
+        match self.place(name) {
+            Some((block, entry)) => Ok(self.at(block, entry)),
+            None => Err(EncoderError::invalid(
+                name,
+                "there is no such parameter",
+                "load the checkpoint again",
+            )),
+        }
+    }
 }

@@ -29,7 +29,7 @@ impl Model {
         let head =
             ClassificationHead::new(encoder.config(), task.outputs(), seed)?.with_pooling(pooling);
         let mut parameters = encoder.body();
-        parameters.extend(head.parameters());
+        parameters.extend(head.parameters())?;
         Ok(Self {
             encoder,
             head,
@@ -43,12 +43,14 @@ impl Model {
         &self.parameters
     }
 
-    /// Returns the mean loss over the examples (cross-entropy in nats, or squared error) and its gradients.
+    /// Returns the mean loss over the examples (cross-entropy in nats, or squared error) and makes `gradients` its own,
+    /// whatever they held before.
     pub(crate) fn loss(
         &self,
         examples: &[&Encoded],
         mode: Mode,
-    ) -> Result<(f64, Gradients), StageError> {
+        gradients: &mut Gradients,
+    ) -> Result<f64, StageError> {
         let outputs = self.outputs(examples, mode)?;
         let sum = match self.kind {
             Kind::Classification => {
@@ -59,9 +61,10 @@ impl Model {
         };
         let count = examples.len() as f64;
         let loss = sum.to_scalar::<f32>().map_err(StageError::failed)?;
-        let mut gradients = Gradients::of(&sum, &self.parameters)?;
-        gradients.scale(1.0 / count)?;
-        Ok((f64::from(loss) / count, gradients))
+        gradients.clear();
+        gradients.add(&sum)?;
+        gradients.scale(1.0 / count);
+        Ok(f64::from(loss) / count)
     }
 
     /// Returns the prediction for each example: the class with the highest score (the first of equals), or the number.

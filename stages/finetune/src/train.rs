@@ -5,7 +5,9 @@ use std::time::Instant;
 
 use benchmarks::Task;
 use contract::{Context, Event, StageError};
-use encoder::{AdamW, Encoder, Mode, Schedule, audit, restore_checkpoint, save_checkpoint};
+use encoder::{
+    AdamW, Encoder, Gradients, Mode, Schedule, audit, restore_checkpoint, save_checkpoint,
+};
 use metrics::log::Log;
 use metrics::scores;
 use tokenize::Tokenizer;
@@ -57,6 +59,7 @@ pub(crate) fn train(
         context,
         order: Order::new(parameters.seed, train.len(), parameters.batch),
         optimizer: AdamW::new(model.parameters(), parameters.optimizer())?,
+        gradients: Gradients::zeros(model.parameters()),
         log: Log::new(["loss", "learning_rate", "gradient_norm"]),
         examples: &train,
         model: &model,
@@ -96,6 +99,7 @@ struct Run<'a> {
     context: &'a Context,
     order: Order,
     optimizer: AdamW,
+    gradients: Gradients,
     log: TrainingLog,
     examples: &'a [Encoded],
     model: &'a Model,
@@ -161,23 +165,24 @@ impl Run<'_> {
             seed: self.parameters.seed,
             step,
         };
-        let (loss, mut gradients) = self.model.loss(&chosen, mode)?;
+        let gradients = &mut self.gradients;
+        let loss = self.model.loss(&chosen, mode, gradients)?;
         if !loss.is_finite() {
             return Err(not_finite("loss", number));
         }
         let trained = self.model.parameters();
         if audited {
-            audit(trained, &gradients)?;
+            audit(trained, gradients)?;
         }
         let norm = if self.parameters.clip > 0.0 {
-            gradients.clip(self.parameters.clip)?
+            gradients.clip(self.parameters.clip)
         } else {
-            gradients.norm()?
+            gradients.norm()
         };
         if !norm.is_finite() {
             return Err(not_finite("gradient", number));
         }
-        self.optimizer.step(trained, &gradients, rate)?;
+        self.optimizer.step(trained, gradients, rate)?;
         self.log.push(number, [loss, rate, norm]);
         Ok((loss, chosen.iter().map(|example| example.ids.len()).sum()))
     }

@@ -9,16 +9,10 @@ use encoder::{Batch, Encoder, Gradients, Mode, Sequence};
 
 use crate::feed::{Examples, Targets};
 
-/// Loss and gradients of an update.
-pub struct UpdateGradients {
-    /// Mean cross-entropy in nats over the predicted tokens.
-    pub loss: f64,
-    /// Gradients of that mean.
-    pub gradients: Gradients,
-}
-
-/// Returns loss and gradients over `examples`, with at most `micro_batch` sequences in memory at once (0: all), or
-/// `None` where nothing is predicted. Micro-batches without a predicted token contribute nothing and are passed over.
+/// Returns the loss over `examples`, the mean cross-entropy in nats over the predicted tokens, and makes `gradients`
+/// those of that mean, whatever they held before. At most `micro_batch` sequences are in memory at once (0: all).
+/// Returns `None` where nothing is predicted. Micro-batches without a predicted token contribute nothing and are passed
+/// over.
 ///
 /// # Errors
 /// When a sequence does not fit the encoder, or a tensor operation fails.
@@ -27,9 +21,10 @@ pub fn update_gradients(
     examples: &Examples,
     micro_batch: usize,
     mode: Mode,
-) -> Result<Option<UpdateGradients>, StageError> {
+    gradients: &mut Gradients,
+) -> Result<Option<f64>, StageError> {
+    gradients.clear();
     let mut sum = 0.0;
-    let mut accumulated: Option<Gradients> = None;
     for (sequences, targets) in examples.parts(micro_batch) {
         let (rows, ids, batch) = pack(encoder, sequences, targets)?;
         if rows.is_empty() {
@@ -38,21 +33,14 @@ pub fn update_gradients(
         let hidden = encoder.forward(&batch, mode)?;
         let loss = encoder.masked_lm_loss(&hidden, &rows, &ids)?;
         sum += scalar(&loss)?;
-        let gradients = Gradients::of(&loss, encoder.parameters())?;
-        match &mut accumulated {
-            Some(total) => total.accumulate(&gradients)?,
-            None => accumulated = Some(gradients),
-        }
+        gradients.add(&loss)?;
     }
-    let Some(mut gradients) = accumulated else {
+    let predicted = examples.predicted();
+    if predicted == 0 {
         return Ok(None);
-    };
-    let predicted = examples.predicted() as f64;
-    gradients.scale(1.0 / predicted)?;
-    Ok(Some(UpdateGradients {
-        loss: sum / predicted,
-        gradients,
-    }))
+    }
+    gradients.scale(1.0 / predicted as f64);
+    Ok(Some(sum / predicted as f64))
 }
 
 /// Packs sequences and returns the packed rows to predict, the ids to predict there, and the batch.

@@ -4,14 +4,16 @@ use std::path::Path;
 use std::time::Instant;
 
 use contract::{Context, Event, StageError};
-use encoder::{AdamW, Encoder, Mode, Schedule, audit, restore_checkpoint, save_checkpoint};
+use encoder::{
+    AdamW, Encoder, Gradients, Mode, Schedule, audit, restore_checkpoint, save_checkpoint,
+};
 use kernels::Stream;
 use metrics::scores::{self, PERPLEXITY, Score};
 use tokenize::{Blocks, Split, Tokenizer};
 
 use crate::feed::Feed;
 use crate::log::{Log, TrainingRow, ValidationRow};
-use crate::loss::{UpdateGradients, update_gradients};
+use crate::loss::update_gradients;
 use crate::masking::{Masker, Vocabulary};
 use crate::parameters::{Initial, Parameters};
 use crate::plan::Plan;
@@ -50,6 +52,7 @@ pub fn train(parameters: &Parameters, tokens: &Path, context: &Context) -> Resul
         context,
         plan,
         optimizer: AdamW::new(encoder.parameters(), parameters.optimizer())?,
+        gradients: Gradients::zeros(encoder.parameters()),
         encoder,
         feed: Feed::new(&data.train, masker, plan, parameters.seed),
         validation,
@@ -149,6 +152,7 @@ struct Run<'a> {
     plan: Plan,
     encoder: Encoder,
     optimizer: AdamW,
+    gradients: Gradients,
     feed: Feed<'a>,
     validation: Validation,
     log: Log,
@@ -212,12 +216,10 @@ impl Run<'_> {
             seed: self.parameters.seed,
             step,
         };
-        let found = update_gradients(&self.encoder, &examples, self.parameters.micro_batch, mode)?;
-        let Some(UpdateGradients {
-            loss,
-            mut gradients,
-        }) = found
-        else {
+        let gradients = &mut self.gradients;
+        let micro_batch = self.parameters.micro_batch;
+        let loss = update_gradients(&self.encoder, &examples, micro_batch, mode, gradients)?;
+        let Some(loss) = loss else {
             return Err(StageError::input(
                 "masking.predict",
                 format!("update {number} has no token to predict"),
@@ -234,19 +236,19 @@ impl Run<'_> {
             return Err(not_finite("loss", loss));
         }
         if audited {
-            audit(self.encoder.parameters(), &gradients)?;
+            audit(self.encoder.parameters(), gradients)?;
         }
         let clip = self.parameters.clip;
         let gradient_norm = if clip > 0.0 {
-            gradients.clip(clip)?
+            gradients.clip(clip)
         } else {
-            gradients.norm()?
+            gradients.norm()
         };
         if !gradient_norm.is_finite() {
             return Err(not_finite("gradient", gradient_norm));
         }
         self.optimizer
-            .step(self.encoder.parameters(), &gradients, learning_rate)?;
+            .step(self.encoder.parameters(), gradients, learning_rate)?;
         Ok(TrainingRow {
             step: number,
             loss,

@@ -1,0 +1,156 @@
+//! What a custom operation can rely on when its backward pass adds to a sink.
+#![allow(clippy::unwrap_used)]
+
+use std::sync::Arc;
+
+use candle_core::{CpuStorage, CustomOp1, Device, Layout, Shape, bail};
+
+use super::*;
+use crate::Sink;
+
+/// The sum of a block, the gradient of which (1 everywhere) goes to the block's sink.
+struct Sum {
+    sink: Arc<Sink>,
+    /// Whether the backward pass fails once it has added.
+    fails: bool,
+}
+
+impl CustomOp1 for Sum {
+    fn name(&self) -> &'static str {
+        "sum"
+    }
+
+    fn cpu_fwd(
+        &self,
+        storage: &CpuStorage,
+        layout: &Layout,
+    ) -> candle_core::Result<(CpuStorage, Shape)> {
+        let (start, end) = layout.contiguous_offsets().unwrap();
+        let sum = storage.as_slice::<f32>()?[start..end].iter().sum();
+        Ok((CpuStorage::F32(vec![sum]), ().into()))
+    }
+
+    fn bwd(
+        &self,
+        _block: &Tensor,
+        _result: &Tensor,
+        gradient: &Tensor,
+    ) -> candle_core::Result<Option<Tensor>> {
+        let gradient = gradient.to_scalar::<f32>()?;
+        self.sink.with(|sums| {
+            // Another operation must not get at the same buffer, and must not wait for it.
+            let error = self.sink.with(|_| ()).unwrap_err().to_string();
+            assert!(error.contains("by another operation"), "{error}");
+            sums.iter_mut().for_each(|sum| *sum += gradient);
+        })?;
+        if self.fails {
+            bail!("as told");
+        }
+        Ok(None)
+    }
+}
+
+fn block(name: &str) -> Block {
+    let tensor = Tensor::ones(16, candle_core::DType::F32, &Device::Cpu).unwrap();
+    Block::new(name, [(name, &tensor)]).unwrap()
+}
+
+fn sum(block: &Block, fails: bool) -> Tensor {
+    let sink = Arc::clone(block.sink());
+    block.flat(true).apply_op1(Sum { sink, fails }).unwrap()
+}
+
+fn message<T: std::fmt::Debug>(result: Result<T>) -> String {
+    result.unwrap_err().to_string()
+}
+
+#[test]
+fn passes_add_and_clearing_forgets() {
+    let (one, other) = (block("one"), block("other"));
+    let parameters = Parameters::of(&[one.clone(), other]).unwrap();
+    let mut gradients = Gradients::zeros(&parameters);
+    assert!(gradients.get("one").is_none());
+    let loss = sum(&one, false);
+    gradients.add(&loss).unwrap();
+    assert_eq!(gradients.get("one").unwrap(), [1.0; 16]);
+    assert_eq!(gradients.norm(), 4.0);
+    gradients.add(&(loss * 2.0).unwrap()).unwrap();
+    assert_eq!(gradients.get("one").unwrap(), [3.0; 16]);
+    assert_eq!(
+        message(audit(&parameters, &gradients)),
+        "parameter `other` receives no gradient"
+    );
+    gradients.clear();
+    assert!(gradients.get("one").is_none());
+    assert_eq!(gradients.norm(), 0.0);
+}
+
+#[test]
+fn what_candle_returns_and_what_sinks_take_is_one_sum() {
+    let one = block("one");
+    let mut gradients = Gradients::zeros(&Parameters::of(&[one.clone()]).unwrap());
+    let loss = (sum(&one, false) + one.flat(true).sum_all().unwrap() * 4.0).unwrap();
+    gradients.add(&loss).unwrap();
+    assert_eq!(gradients.get("one").unwrap(), [5.0; 16]);
+}
+
+#[test]
+fn what_is_added_after_scaling_is_not_scaled() {
+    let one = block("one");
+    let mut gradients = Gradients::zeros(&Parameters::of(&[one.clone()]).unwrap());
+    gradients.add(&sum(&one, false)).unwrap();
+    gradients.scale(-8.0);
+    assert_eq!(gradients.clip(4.0), 32.0);
+    assert_eq!(gradients.get("one").unwrap(), [-1.0; 16]);
+    gradients.add(&(sum(&one, false) * 3.0).unwrap()).unwrap();
+    assert_eq!(gradients.get("one").unwrap(), [2.0; 16]);
+}
+
+#[test]
+fn without_a_loan_the_backward_pass_fails() {
+    let (one, other) = (block("one"), block("other"));
+    let error = sum(&one, false).backward().unwrap_err().to_string();
+    assert!(error.contains("block `one` has no buffer"), "{error}");
+    assert!(error.contains("not with Tensor::backward alone"), "{error}");
+    // Neither is there one while the gradients of other parameters are collected.
+    let mut gradients = Gradients::zeros(&Parameters::of(&[other]).unwrap());
+    let error = message(gradients.add(&sum(&one, false)));
+    assert!(error.contains("block `one` has no buffer"), "{error}");
+}
+
+#[test]
+fn a_failed_backward_pass_gives_the_buffers_back() {
+    let one = block("one");
+    let mut gradients = Gradients::zeros(&Parameters::of(&[one.clone()]).unwrap());
+    assert!(message(gradients.add(&sum(&one, true))).contains("as told"));
+    assert_eq!(gradients.get("one").unwrap(), [1.0; 16]);
+    gradients.clear();
+    gradients.add(&sum(&one, false)).unwrap();
+    assert_eq!(gradients.get("one").unwrap(), [1.0; 16]);
+    assert!(one.sink().with(|_| ()).is_err());
+}
+
+#[test]
+fn a_sink_has_one_loan_at_a_time() {
+    let (one, other) = (block("one"), block("other"));
+    let mut buffer = Buffer {
+        values: vec![7.0; 16],
+        touched: false,
+    };
+    let loan = Loan::of([(&**one.sink(), &mut buffer)].into_iter()).unwrap();
+    let parameters = Parameters::of(&[other.clone(), one.clone()]).unwrap();
+    let mut gradients = Gradients::zeros(&parameters);
+    let error = message(gradients.add(&sum(&other, false)));
+    assert!(
+        error.contains("block `one` is in another backward pass"),
+        "{error}"
+    );
+    // The block before it was lent and is back, and the first loan is what it was.
+    assert!(other.sink().with(|_| ()).is_err());
+    assert!(gradients.get("other").is_none());
+    assert_eq!(one.sink().with(|values| values[0]).unwrap(), 7.0);
+    drop(loan);
+    assert!(buffer.touched && buffer.values == [7.0; 16]);
+    gradients.add(&sum(&other, false)).unwrap();
+    assert_eq!(gradients.get("other").unwrap(), [1.0; 16]);
+}

@@ -1,0 +1,265 @@
+//! Where an encoder's tensors lie in its flat blocks.
+//!
+//! A block is one run of 32-bit floats with several tensors in it, one after another in the order of the fields below.
+//! Each begins at a multiple of [`ALIGNMENT`] floats, a cache line; what is left between them is zero and is never
+//! trained. Queries, keys and values alone are adjacent whatever their size, so that their weights are one
+//! `[3 · hidden, hidden]` matrix and their biases one vector.
+
+use std::ops::Range;
+
+use candle_core::{Result, Tensor};
+
+use crate::{Architecture, Config};
+
+/// Floats to a multiple of which a tensor's offset is rounded up.
+const ALIGNMENT: usize = 16;
+
+/// Hands out places in a block, one after another.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Cursor {
+    end: usize,
+}
+
+impl Cursor {
+    /// Returns the offset of the next `count` floats.
+    pub(crate) fn place(&mut self, count: usize) -> usize {
+        let offset = self.length();
+        self.end = offset + count;
+        offset
+    }
+
+    /// Returns the length of a block that ends here.
+    pub(crate) fn length(self) -> usize {
+        self.end.next_multiple_of(ALIGNMENT)
+    }
+
+    fn matrix(&mut self, rows: usize, columns: usize) -> Matrix {
+        Matrix {
+            offset: self.place(rows * columns),
+            rows,
+            columns,
+        }
+    }
+
+    fn vector(&mut self, length: usize) -> Vector {
+        Vector {
+            offset: self.place(length),
+            length,
+        }
+    }
+
+    fn linear(&mut self, outputs: usize, inputs: usize) -> Linear {
+        Linear {
+            weight: self.matrix(outputs, inputs),
+            bias: self.vector(outputs),
+        }
+    }
+
+    fn norm(&mut self, width: usize) -> Norm {
+        Norm {
+            weight: self.vector(width),
+            bias: self.vector(width),
+        }
+    }
+}
+
+/// A matrix in a block, row by row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Matrix {
+    pub(crate) offset: usize,
+    pub(crate) rows: usize,
+    pub(crate) columns: usize,
+}
+
+impl Matrix {
+    /// Returns which floats of the block it is.
+    pub(crate) fn range(self) -> Range<usize> {
+        self.offset..self.offset + self.rows * self.columns
+    }
+
+    /// Returns it from the whole block, `[rows, columns]`.
+    pub(crate) fn of(self, block: &Tensor) -> Result<Tensor> {
+        block
+            .narrow(0, self.offset, self.range().len())?
+            .reshape((self.rows, self.columns))
+    }
+
+    /// Returns one third of the rows.
+    fn third(self, which: usize) -> Self {
+        let rows = self.rows / 3;
+        Self {
+            offset: self.offset + which * rows * self.columns,
+            rows,
+            ..self
+        }
+    }
+}
+
+/// A vector in a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Vector {
+    pub(crate) offset: usize,
+    pub(crate) length: usize,
+}
+
+impl Vector {
+    /// Returns it from the whole block, `[length]`.
+    pub(crate) fn of(self, block: &Tensor) -> Result<Tensor> {
+        block.narrow(0, self.offset, self.length)
+    }
+
+    /// Returns one third of the elements.
+    fn third(self, which: usize) -> Self {
+        let length = self.length / 3;
+        Self {
+            offset: self.offset + which * length,
+            length,
+        }
+    }
+}
+
+/// A linear map: `[outputs, inputs]` and `[outputs]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Linear {
+    pub(crate) weight: Matrix,
+    pub(crate) bias: Vector,
+}
+
+impl Linear {
+    /// Returns weight and bias from the whole block.
+    pub(crate) fn of(self, block: &Tensor) -> Result<[Tensor; 2]> {
+        Ok([self.weight.of(block)?, self.bias.of(block)?])
+    }
+
+    /// Returns one of the three maps of which the outputs are joined here.
+    pub(crate) fn third(self, which: usize) -> Self {
+        Self {
+            weight: self.weight.third(which),
+            bias: self.bias.third(which),
+        }
+    }
+}
+
+/// A layer normalisation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Norm {
+    pub(crate) weight: Vector,
+    pub(crate) bias: Vector,
+}
+
+impl Norm {
+    /// Returns weight and bias from the whole block.
+    pub(crate) fn of(self, block: &Tensor) -> Result<[Tensor; 2]> {
+        Ok([self.weight.of(block)?, self.bias.of(block)?])
+    }
+}
+
+/// The block of the embeddings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct EmbeddingLayout {
+    pub(crate) words: Matrix,
+    pub(crate) positions: Matrix,
+    pub(crate) token_types: Matrix,
+    pub(crate) norm: Norm,
+    pub(crate) length: usize,
+}
+
+/// The block of a layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LayerLayout {
+    /// Query, key and value as one map.
+    pub(crate) qkv: Linear,
+    pub(crate) attention_output: Linear,
+    pub(crate) attention_norm: Norm,
+    pub(crate) feed_forward_input: Linear,
+    pub(crate) feed_forward_output: Linear,
+    pub(crate) feed_forward_norm: Norm,
+    pub(crate) length: usize,
+}
+
+/// The block of the normalisation after the last layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FinalNormLayout {
+    pub(crate) norm: Norm,
+    pub(crate) length: usize,
+}
+
+/// The block of the masked language modelling head. The decoder's weight is that of the word embeddings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct HeadLayout {
+    pub(crate) dense: Linear,
+    pub(crate) norm: Norm,
+    pub(crate) decoder_bias: Vector,
+    pub(crate) length: usize,
+}
+
+/// The block of a classification head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ClassificationLayout {
+    pub(crate) dense: Linear,
+    pub(crate) output: Linear,
+    pub(crate) length: usize,
+}
+
+impl ClassificationLayout {
+    pub(crate) fn new(width: usize, labels: usize) -> Self {
+        let mut cursor = Cursor::default();
+        Self {
+            dense: cursor.linear(width, width),
+            output: cursor.linear(labels, width),
+            length: cursor.length(),
+        }
+    }
+}
+
+/// The blocks of an encoder. All layers are alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct EncoderLayout {
+    pub(crate) embeddings: EmbeddingLayout,
+    pub(crate) layer: LayerLayout,
+    pub(crate) final_norm: Option<FinalNormLayout>,
+    pub(crate) head: HeadLayout,
+}
+
+impl EncoderLayout {
+    pub(crate) fn of(config: &Config) -> Self {
+        let (hidden, wide) = (config.hidden_size, config.intermediate_size);
+        let mut cursor = Cursor::default();
+        let embeddings = EmbeddingLayout {
+            words: cursor.matrix(config.vocab_size, hidden),
+            positions: cursor.matrix(config.max_position_embeddings, hidden),
+            token_types: cursor.matrix(config.type_vocab_size, hidden),
+            norm: cursor.norm(hidden),
+            length: cursor.length(),
+        };
+        let mut cursor = Cursor::default();
+        let layer = LayerLayout {
+            qkv: cursor.linear(3 * hidden, hidden),
+            attention_output: cursor.linear(hidden, hidden),
+            attention_norm: cursor.norm(hidden),
+            feed_forward_input: cursor.linear(wide, hidden),
+            feed_forward_output: cursor.linear(hidden, wide),
+            feed_forward_norm: cursor.norm(hidden),
+            length: cursor.length(),
+        };
+        let mut cursor = Cursor::default();
+        let final_norm = FinalNormLayout {
+            norm: cursor.norm(hidden),
+            length: cursor.length(),
+        };
+        let mut cursor = Cursor::default();
+        let head = HeadLayout {
+            dense: cursor.linear(hidden, hidden),
+            norm: cursor.norm(hidden),
+            decoder_bias: cursor.vector(config.vocab_size),
+            length: cursor.length(),
+        };
+        let has_final_norm = config.architecture == Architecture::RobertaPreLayerNorm;
+        Self {
+            embeddings,
+            layer,
+            final_norm: has_final_norm.then_some(final_norm),
+            head,
+        }
+    }
+}

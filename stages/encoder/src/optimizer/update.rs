@@ -1,0 +1,157 @@
+//! The arithmetic of an update: one pass over a block's memory.
+
+use std::sync::Mutex;
+
+use candle_core::{CpuStorage, InplaceOp1, Layout, bail};
+use rayon::prelude::*;
+
+use super::{AdamWOptions, Run};
+
+/// Elements that one task works on.
+const CHUNK: usize = 1 << 14;
+
+/// The numbers of one update.
+pub(super) struct Rule {
+    /// What the gradients are yet to be multiplied by.
+    factor: f32,
+    /// 1 - learning rate · weight decay, for what decays.
+    keep: f32,
+    beta1: f32,
+    beta2: f32,
+    fresh1: f32,
+    fresh2: f32,
+    /// Learning rate over the first moment's bias correction.
+    rate: f32,
+    /// Inverse root of the second moment's bias correction.
+    root: f32,
+    epsilon: f32,
+}
+
+impl Rule {
+    /// The update number `steps`, from 1.
+    pub(super) fn new(options: &AdamWOptions, steps: u32, learning_rate: f64, factor: f32) -> Self {
+        let AdamWOptions {
+            beta1,
+            beta2,
+            epsilon,
+            weight_decay,
+            ..
+        } = *options;
+        let correction1 = 1.0 - power(beta1, steps);
+        let correction2 = 1.0 - power(beta2, steps);
+        Self {
+            factor,
+            keep: (1.0 - learning_rate * weight_decay) as f32,
+            beta1: beta1 as f32,
+            beta2: beta2 as f32,
+            fresh1: (1.0 - beta1) as f32,
+            fresh2: (1.0 - beta2) as f32,
+            rate: (learning_rate / correction1) as f32,
+            root: (1.0 / correction2.sqrt()) as f32,
+            epsilon: epsilon as f32,
+        }
+    }
+
+    fn apply(&self, piece: Piece<'_>) {
+        let keep = if piece.decays { self.keep } else { 1.0 };
+        for ((value, &gradient), (first, second)) in piece
+            .values
+            .iter_mut()
+            .zip(piece.gradient)
+            .zip(piece.first.iter_mut().zip(piece.second))
+        {
+            let gradient = gradient * self.factor;
+            *first = self.beta1 * *first + self.fresh1 * gradient;
+            *second = self.beta2 * *second + self.fresh2 * gradient * gradient;
+            let spread = second.sqrt() * self.root + self.epsilon;
+            *value = *value * keep - self.rate * *first / spread;
+        }
+    }
+}
+
+/// Returns `base^exponent` by repeated multiplication: the C library's `pow` may differ between processors.
+fn power(base: f64, mut exponent: u32) -> f64 {
+    let (mut result, mut square) = (1.0, base);
+    while exponent > 0 {
+        if exponent & 1 == 1 {
+            result *= square;
+        }
+        square *= square;
+        exponent >>= 1;
+    }
+    result
+}
+
+/// Part of a run.
+struct Piece<'a> {
+    values: &'a mut [f32],
+    gradient: &'a [f32],
+    first: &'a mut [f32],
+    second: &'a mut [f32],
+    decays: bool,
+}
+
+/// One block's update.
+pub(super) struct Update<'a> {
+    pub(super) rule: &'a Rule,
+    pub(super) runs: &'a [Run],
+    /// As long as the block.
+    pub(super) gradient: &'a [f32],
+    /// As long as the block.
+    pub(super) moments: Mutex<(&'a mut Vec<f32>, &'a mut Vec<f32>)>,
+}
+
+impl InplaceOp1 for Update<'_> {
+    fn name(&self) -> &'static str {
+        "adamw"
+    }
+
+    fn cpu_fwd(&self, storage: &mut CpuStorage, layout: &Layout) -> candle_core::Result<()> {
+        let (CpuStorage::F32(values), Some((start, end))) = (storage, layout.contiguous_offsets())
+        else {
+            bail!("contiguous 32-bit floats on the CPU are needed");
+        };
+        let mut moments = self
+            .moments
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let (first, second) = &mut *moments;
+        let mut rest = [&mut values[start..end], first, second];
+        let mut pieces = Vec::new();
+        let mut done = 0;
+        for Run { range, decays } in self.runs {
+            for start in range.clone().step_by(CHUNK) {
+                let end = range.end.min(start + CHUNK);
+                let [values, first, second] = rest.each_mut().map(|rest| {
+                    let (piece, after) =
+                        std::mem::take(rest)[start - done..].split_at_mut(end - start);
+                    *rest = after;
+                    piece
+                });
+                done = end;
+                pieces.push(Piece {
+                    values,
+                    gradient: &self.gradient[start..end],
+                    first,
+                    second,
+                    decays: *decays,
+                });
+            }
+        }
+        pieces
+            .into_par_iter()
+            .for_each(|piece| self.rule.apply(piece));
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn powers_are_products() {
+        assert_eq!(power(0.9, 0), 1.0);
+        assert_eq!(power(0.5, 10), 1.0 / 1024.0);
+    }
+}

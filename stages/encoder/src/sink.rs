@@ -1,0 +1,114 @@
+//! Where a custom operation's backward pass leaves the gradients of its parameters.
+//!
+//! candle's backward pass allocates every gradient and adds it to the next. An operation over a whole block of parameters
+//! can add to the block's persistent buffer instead: the block owns a [`Sink`], and [`crate::Gradients::add`] lends its
+//! buffer to the sink for the time of one backward pass. Outside of that time there is no buffer, and an operation that
+//! asks for it fails: a gradient may be missing with an error, never silently.
+
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+
+use candle_core::{Result, bail};
+
+/// What [`crate::Gradients`] keeps for one block.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Buffer {
+    /// The sum so far, as long as the block.
+    pub(crate) values: Vec<f32>,
+    /// Whether a backward pass reached the block.
+    pub(crate) touched: bool,
+}
+
+/// Takes the gradients of one block while a backward pass of [`crate::Gradients::add`] runs.
+#[derive(Debug)]
+pub struct Sink {
+    block: String,
+    lent: Mutex<Option<Buffer>>,
+}
+
+impl Sink {
+    pub(crate) fn new(block: &str) -> Self {
+        Self {
+            block: block.to_owned(),
+            lent: Mutex::new(None),
+        }
+    }
+
+    /// Calls `add` with the block's gradients so far, to add to in place, and remembers that the block was reached.
+    ///
+    /// # Errors
+    /// When no [`crate::Gradients::add`] is running for the block, or another operation is using the buffer: this never
+    /// waits, since `add` may run other work of the same thread pool that would ask for the buffer again.
+    pub fn with<R>(&self, add: impl FnOnce(&mut [f32]) -> R) -> Result<R> {
+        let mut lent = self.try_lock()?;
+        let Some(buffer) = &mut *lent else {
+            bail!(
+                "block `{}` has no buffer for its gradients: gradients are collected with Gradients::add, not with \
+                 Tensor::backward alone",
+                self.block
+            );
+        };
+        buffer.touched = true;
+        Ok(add(&mut buffer.values))
+    }
+
+    /// Takes `buffer`, and leaves an empty one in its place.
+    fn lend(&self, buffer: &mut Buffer) -> Result<()> {
+        let mut lent = self.try_lock()?;
+        if lent.is_some() {
+            bail!(
+                "block `{}` is in another backward pass: run one Gradients::add after the other",
+                self.block
+            );
+        }
+        *lent = Some(std::mem::take(buffer));
+        Ok(())
+    }
+
+    fn take_back(&self) -> Option<Buffer> {
+        self.lent
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+    }
+
+    fn try_lock(&self) -> Result<MutexGuard<'_, Option<Buffer>>> {
+        match self.lent.try_lock() {
+            Ok(lent) => Ok(lent),
+            Err(TryLockError::Poisoned(poisoned)) => Ok(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => bail!(
+                "the gradients of block `{}` are being added to by another operation",
+                self.block
+            ),
+        }
+    }
+}
+
+/// Buffers lent to sinks. When this is dropped, in whatever way, they are back in their places.
+pub(crate) struct Loan<'a> {
+    lent: Vec<(&'a Sink, &'a mut Buffer)>,
+}
+
+impl<'a> Loan<'a> {
+    /// Lends each buffer to its sink.
+    ///
+    /// # Errors
+    /// When a sink has one already. All buffers are then back in their places.
+    pub(crate) fn of(pairs: impl Iterator<Item = (&'a Sink, &'a mut Buffer)>) -> Result<Self> {
+        let mut loan = Self { lent: Vec::new() };
+        for (sink, buffer) in pairs {
+            sink.lend(buffer)?;
+            loan.lent.push((sink, buffer));
+        }
+        Ok(loan)
+    }
+}
+
+impl Drop for Loan<'_> {
+    fn drop(&mut self) {
+        for (sink, buffer) in &mut self.lent {
+            if let Some(returned) = sink.take_back() {
+                **buffer = returned;
+            }
+        }
+    }
+}
