@@ -5,9 +5,17 @@
 //! * [`Stream`] and [`Draws`]: random numbers as a function of (seed, purpose, step, sample, site, position). There is
 //!   no state to save: masks, dropout, order and initial weights come out the same whatever ran before, on any number
 //!   of threads.
-//! * [`ln`]: a natural logarithm from IEEE operations only, since the C library's may differ between processors.
+//! * [`ln`] and [`exp`]: a natural logarithm and an exponential function in 64 bits from IEEE operations only, since the C
+//!   library's may differ between processors.
 
+mod activation;
+mod adamw;
+mod bias;
+mod cross_entropy;
+mod dropout;
 pub mod elementary;
+mod embedding;
+mod exponential;
 mod layer_norm;
 mod logarithm;
 pub mod numerics;
@@ -16,8 +24,19 @@ mod random;
 mod rows;
 #[allow(unsafe_code)]
 mod simd;
+mod softmax;
+mod sums;
 
+pub use activation::{bias_activation, bias_activation_only};
+pub use adamw::{AdamWStep, adamw};
+pub use bias::{add, add_bias, add_columns, scale_add_columns};
+pub use cross_entropy::{cross_entropy, cross_entropy_loss};
+pub use dropout::Dropout;
+pub use embedding::{embed, scatter_add};
+pub use exponential::exp;
 pub use layer_norm::{layer_norm, layer_norm_backward};
 pub use logarithm::ln;
 pub use random::{Draws, Stream};
 pub use simd::{ForcedPath, Path};
+pub use softmax::{softmax, softmax_backward};
+pub use sums::{all_finite, sum, sum_of_squares};
