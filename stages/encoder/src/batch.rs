@@ -1,9 +1,11 @@
 //! Packed batches: tokens of all sequences one after the other, no padding.
 //!
-//! Sequences are sorted by length (a stable sort), so that those of equal length lie side by side and attention takes
-//! each such group as one batched matrix product. Callers keep their own order and ask for rows.
+//! Sequences are sorted by length (a stable sort), so that the composed reference's attention can take those of equal
+//! length as one batched matrix product. Callers keep their own order and ask for rows.
 
 use std::sync::Arc;
+
+use kernels::Sequences;
 
 use crate::{Config, EncoderError, Result};
 
@@ -53,15 +55,13 @@ pub(crate) struct Layout {
 }
 
 impl Layout {
-    pub(crate) fn rows(&self) -> usize {
-        self.groups.iter().map(|group| group.rows()).sum()
-    }
 }
 
 /// Sequences packed one after the other, without padding.
 #[derive(Clone, Debug)]
 pub struct Batch {
     pub(crate) layout: Layout,
+    pub(crate) sequences: Arc<Sequences>,
     pub(crate) ids: Arc<[u32]>,
     pub(crate) positions: Arc<[u32]>,
     pub(crate) token_types: Arc<[u32]>,
@@ -118,6 +118,9 @@ impl Batch {
             token_types.extend_from_slice(types);
             token_types.resize(ids.len(), 0);
         }
+        let packed_order = order.iter().map(|&index| &sequences[index]);
+        let packed_sequences = packed_order.map(|one| (one.ids.len(), one.sample));
+        let packed_sequences = Sequences::new(packed_sequences);
         let samples = order.iter().map(|&index| sequences[index].sample).collect();
         let mut packed = vec![0; sequences.len()];
         for (place, &index) in (0..).zip(&order) {
@@ -125,6 +128,7 @@ impl Batch {
         }
         Ok(Self {
             layout: Layout { groups, samples },
+            sequences: Arc::new(packed_sequences),
             ids: ids.into(),
             positions: positions.into(),
             token_types: token_types.into(),
@@ -170,7 +174,7 @@ impl Batch {
     }
 
     /// Returns the samples' indices in the order in which the sequences were given.
-    pub(crate) fn samples(&self) -> impl Iterator<Item = u32> {
+    pub(crate) fn samples(&self) -> impl ExactSizeIterator<Item = u32> + '_ {
         self.places.iter().map(|place| place.2)
     }
 }

@@ -95,6 +95,16 @@ pub enum Activation {
     GeluTanh,
 }
 
+impl Activation {
+    /// Returns the kernels' name for it.
+    pub(crate) fn function(self) -> kernels::elementary::Activation {
+        match self {
+            Self::Gelu => kernels::elementary::Activation::Gelu,
+            Self::GeluTanh => kernels::elementary::Activation::GeluTanh,
+        }
+    }
+}
+
 /// An encoder's shape. Fields and defaults are those of Hugging Face's `BertConfig`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Config {

@@ -2,12 +2,7 @@
 //!
 //! How sequences are packed, split over micro-batches or given to threads does not enter; nothing has to be saved.
 
-use candle_core::{Device, Tensor};
 use kernels::Stream;
-use rayon::prelude::*;
-
-use crate::Result;
-use crate::batch::{Batch, Group, Layout};
 
 /// Whether an encoder is being trained.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,125 +44,27 @@ impl Site {
     }
 }
 
-/// Makes the masks of one forward pass.
+/// What one forward pass drops.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Dropout {
-    stream: Stream,
-    step: u32,
+    /// Seed and update, in training.
+    drawn: Option<(Stream, u32)>,
 }
 
 impl Dropout {
-    /// Returns `None` when nothing is dropped.
-    pub(crate) fn of(mode: Mode) -> Option<Self> {
-        match mode {
+    pub(crate) fn of(mode: Mode) -> Self {
+        let drawn = match mode {
             Mode::Evaluate => None,
-            Mode::Train { seed, step } => Some(Self {
-                stream: Stream::new(seed, "dropout"),
-                step,
-            }),
-        }
+            Mode::Train { seed, step } => Some((Stream::new(seed, "dropout"), step)),
+        };
+        Self { drawn }
     }
 
-    /// Fills one sample's mask: 0 with that probability, else the inverse of the probability of keeping.
-    fn fill(&self, site: Site, sample: u32, probability: f64, mask: &mut [f32]) {
-        let threshold = (probability * (1_u64 << 32) as f64) as u32;
-        let kept = (1.0 / (1.0 - probability)) as f32;
-        let site = site.index();
-        for (block, mask) in mask.chunks_mut(4).enumerate() {
-            let words = self.stream.block(self.step, sample, site, block as u32);
-            for (mask, word) in mask.iter_mut().zip(words) {
-                *mask = if word < threshold { 0.0 } else { kept };
-            }
-        }
-    }
-
-    /// Returns a mask `[tokens, width]`, or `None` for probability 0.
-    pub(crate) fn hidden(
-        &self,
-        site: Site,
-        layout: &Layout,
-        width: usize,
-        probability: f64,
-    ) -> Result<Option<Tensor>> {
-        if probability == 0.0 {
-            return Ok(None);
-        }
-        let mut mask = vec![0.0; layout.rows() * width];
-        let mut samples = layout.samples.as_slice();
-        for &Group {
-            first_row,
-            sequences,
-            length,
-        } in &layout.groups
-        {
-            let (own, rest) = samples.split_at(sequences);
-            samples = rest;
-            mask[first_row * width..][..sequences * length * width]
-                .par_chunks_mut(length * width)
-                .zip(own)
-                .for_each(|(mask, &sample)| self.fill(site, sample, probability, mask));
-        }
-        Ok(Some(Tensor::from_vec(
-            mask,
-            (layout.rows(), width),
-            &Device::Cpu,
-        )?))
-    }
-
-    /// Returns one mask `[sequences · heads, length, length]` per group, or `None` for probability 0.
-    pub(crate) fn attention(
-        &self,
-        site: Site,
-        layout: &Layout,
-        heads: usize,
-        probability: f64,
-    ) -> Result<Option<Vec<Tensor>>> {
-        if probability == 0.0 {
-            return Ok(None);
-        }
-        let mut samples = layout.samples.as_slice();
-        let masks = layout.groups.iter().map(
-            |&Group {
-                 sequences, length, ..
-             }| {
-                let (own, rest) = samples.split_at(sequences);
-                samples = rest;
-                let each = heads * length * length;
-                let mut mask = vec![0.0; sequences * each];
-                mask.par_chunks_mut(each)
-                    .zip(own)
-                    .for_each(|(mask, &sample)| self.fill(site, sample, probability, mask));
-                Ok(Tensor::from_vec(
-                    mask,
-                    (sequences * heads, length, length),
-                    &Device::Cpu,
-                )?)
-            },
-        );
-        masks.collect::<Result<_>>().map(Some)
-    }
-
-    /// Returns a mask `[sequences, width]` for a head that sees one row per sequence, in the caller's order, or `None`
-    /// for probability 0.
-    pub(crate) fn pooled(
-        &self,
-        site: Site,
-        batch: &Batch,
-        width: usize,
-        probability: f64,
-    ) -> Result<Option<Tensor>> {
-        if probability == 0.0 {
-            return Ok(None);
-        }
-        let mut mask = vec![0.0; batch.sequences() * width];
-        for (mask, sample) in mask.chunks_exact_mut(width).zip(batch.samples()) {
-            self.fill(site, sample, probability, mask);
-        }
-        Ok(Some(Tensor::from_vec(
-            mask,
-            (batch.sequences(), width),
-            &Device::Cpu,
-        )?))
+    /// Returns the dropout at a site, or `None` where nothing is dropped.
+    pub(crate) fn at(&self, site: Site, probability: f64) -> Option<kernels::Dropout> {
+        let (stream, step) = self.drawn?;
+        let drops = probability > 0.0;
+        drops.then(|| kernels::Dropout::new(&stream, step, site.index(), probability))
     }
 }
 
@@ -178,22 +75,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn drops_the_share_and_keeps_the_mean() {
-        let dropout = Dropout::of(Mode::Train { seed: 3, step: 9 }).unwrap();
-        let mut mask = vec![0.0; 100_000];
-        dropout.fill(Site::Embeddings, 5, 0.1, &mut mask);
-        let dropped = mask.iter().filter(|&&m| m == 0.0).count();
-        assert!((9_700..10_300).contains(&dropped), "{dropped}");
-        assert!(mask.iter().all(|&m| m == 0.0 || m == 1.0 / 0.9));
-    }
-
-    #[test]
     fn seeds_steps_samples_and_sites_are_apart() {
         let mask = |seed, step, sample, site| {
             let mut mask = vec![0.0; 64];
-            Dropout::of(Mode::Train { seed, step })
-                .unwrap()
-                .fill(site, sample, 0.5, &mut mask);
+            let dropout = Dropout::of(Mode::Train { seed, step });
+            dropout.at(site, 0.5).unwrap().scales(sample, 0, &mut mask);
             mask
         };
         let base = mask(1, 2, 3, Site::Embeddings);
@@ -213,5 +99,12 @@ mod tests {
         masks.sort_by(|a, b| a.partial_cmp(b).unwrap());
         masks.dedup();
         assert_eq!(masks.len(), all);
+    }
+
+    #[test]
+    fn nothing_is_dropped_in_evaluation_or_with_probability_zero() {
+        assert!(Dropout::of(Mode::Evaluate).at(Site::Embeddings, 0.1).is_none());
+        let training = Dropout::of(Mode::Train { seed: 1, step: 0 });
+        assert!(training.at(Site::Embeddings, 0.0).is_none());
     }
 }

@@ -3,16 +3,20 @@
 use std::path::Path;
 
 use candle_core::{Device, Tensor};
+use kernels::Precision;
 
 use crate::block::Block;
 use crate::checkpoint::{self, Loaded};
 use crate::layout::EncoderLayout;
 use crate::mimetic;
 use crate::names::Names;
+use crate::composed::{self, ComposedPass};
+use crate::engine::{HeadBlocks, MaskedLmPass, Pool};
+use crate::fused::{self, FusedPass, MaskedLmOp, Saving};
 use crate::ops::Ops;
-use crate::pass::Pass;
 use crate::specification::{self, Place};
-use crate::{Activation, Batch, Config, EncoderError, Mode, Parameters, Result};
+use crate::values::with_values;
+use crate::{Batch, Config, EncoderError, Mode, Parameters, Result};
 
 /// A BERT-family encoder (Devlin et al. 2019) with its masked language modelling head.
 ///
@@ -22,7 +26,10 @@ pub struct Encoder {
     pub(crate) config: Config,
     pub(crate) layout: EncoderLayout,
     parameters: Parameters,
-    pub(crate) ops: Ops,
+    ops: Ops,
+    pub(crate) precision: Precision,
+    recomputes: bool,
+    pub(crate) pool: Pool,
     missing_head: Vec<String>,
 }
 
@@ -78,7 +85,10 @@ impl Encoder {
             layout: EncoderLayout::of(&config),
             config,
             parameters,
-            ops: Ops::on(&Device::Cpu),
+            ops: Ops::default(),
+            precision: Precision::default(),
+            recomputes: false,
+            pool: Pool::default(),
             missing_head,
         }
     }
@@ -99,6 +109,21 @@ impl Encoder {
     #[must_use]
     pub fn with_ops(mut self, ops: Ops) -> Self {
         self.ops = ops;
+        self
+    }
+
+    /// Chooses how operands of matrix products are rounded. The composed implementation does not round.
+    #[must_use]
+    pub fn with_precision(mut self, precision: Precision) -> Self {
+        self.precision = precision;
+        self
+    }
+
+    /// Chooses whether training keeps each layer's activations for the backward pass, or only its input and computes them
+    /// again: a third more work for a tenth of the memory. The gradients are the same.
+    #[must_use]
+    pub fn with_recomputation(mut self, recomputes: bool) -> Self {
+        self.recomputes = recomputes;
         self
     }
 
@@ -143,12 +168,27 @@ impl Encoder {
     /// # Errors
     /// When a tensor operation fails.
     pub fn forward(&self, batch: &Batch, mode: Mode) -> Result<Tensor> {
-        let pass = Pass::new(self, batch, mode);
+        let pass = self.pass(batch, mode);
         let mut hidden = pass.embeddings()?;
         for layer in 0..self.config.num_hidden_layers {
             hidden = pass.layer(layer, &hidden)?;
         }
         pass.end(hidden)
+    }
+
+    /// Returns a pass of a batch through the layers.
+    pub(crate) fn pass<'a>(&'a self, batch: &'a Batch, mode: Mode) -> Box<dyn Pass + 'a> {
+        match self.ops {
+            Ops::Composed => Box::new(ComposedPass::new(self, batch, mode)),
+            Ops::Fused => {
+                let saving = match (mode, self.recomputes) {
+                    (Mode::Evaluate, _) => Saving::Nothing,
+                    (Mode::Train { .. }, true) => Saving::Recompute,
+                    (Mode::Train { .. }, false) => Saving::Keep,
+                };
+                Box::new(FusedPass::new(self, batch, mode, saving))
+            }
+        }
     }
 
     /// Returns the embeddings and each layer's hidden states, as Hugging Face's `output_hidden_states` does: each
@@ -158,7 +198,7 @@ impl Encoder {
     /// # Errors
     /// When a tensor operation fails.
     pub fn hidden_states(&self, batch: &Batch) -> Result<Vec<Tensor>> {
-        let pass = Pass::new(self, batch, Mode::Evaluate);
+        let pass = self.pass(batch, Mode::Evaluate);
         let mut hidden = pass.embeddings()?;
         let mut states = Vec::with_capacity(self.config.num_hidden_layers + 1);
         for layer in 0..self.config.num_hidden_layers {
@@ -175,39 +215,166 @@ impl Encoder {
     /// # Errors
     /// [`EncoderError::NoHead`] when the checkpoint had no head; when a row or target is out of range.
     pub fn masked_lm_loss(&self, hidden: &Tensor, rows: &[u32], targets: &[u32]) -> Result<Tensor> {
-        self.ops
-            .cross_entropy(&self.masked_lm_logits(hidden, rows)?, targets)
+        self.check_rows(hidden, rows)?;
+        check_targets(rows.len(), self.config.vocab_size, targets)?;
+        if self.ops == Ops::Composed {
+            let logits = composed::masked_lm_logits(self, hidden, rows)?;
+            return Ok(composed::cross_entropy(&logits, targets)?);
+        }
+        let (head, embeddings) = (self.block(Place::Head), self.block(Place::Embeddings));
+        let sinks = [head.sink(), embeddings.sink()];
+        let operation = MaskedLmOp::new(self.masked_lm_pass(rows), targets, sinks);
+        let hidden = hidden.contiguous()?;
+        Ok(hidden.apply_op3(&head.flat(true), &embeddings.flat(true), operation)?)
     }
 
-    /// Returns the scores of every vocabulary entry at `rows`, `[rows, vocabulary]`.
+    /// Returns the scores of every vocabulary entry at `rows`, `[rows, vocabulary]`, without gradients.
     ///
     /// # Errors
     /// [`EncoderError::NoHead`] when the checkpoint had no head; when a row is out of range.
     pub fn masked_lm_logits(&self, hidden: &Tensor, rows: &[u32]) -> Result<Tensor> {
+        self.check_rows(hidden, rows)?;
+        if self.ops == Ops::Composed {
+            return Ok(composed::masked_lm_logits(self, hidden, rows)?.detach());
+        }
+        let block = |place| self.block(place).flat(false);
+        let (head, embeddings) = (block(Place::Head), block(Place::Embeddings));
+        let logits = with_values(&hidden.contiguous()?, |hidden| {
+            with_values(&head, |head| {
+                with_values(&embeddings, |embeddings| {
+                    let blocks = HeadBlocks { head, embeddings };
+                    self.masked_lm_pass(rows).logits(blocks, hidden)
+                })
+            })
+        })???;
+        let shape = (rows.len(), self.config.vocab_size);
+        Ok(Tensor::from_vec(logits, shape, &Device::Cpu)?)
+    }
+
+    fn masked_lm_pass(&self, rows: &[u32]) -> MaskedLmPass {
+        MaskedLmPass {
+            precision: self.precision,
+            layout: self.layout.head,
+            embeddings: self.layout.embeddings,
+            activation: self.config.hidden_act.function(),
+            epsilon: self.config.layer_norm_eps as f32,
+            rows: rows.to_vec(),
+            pool: self.pool.clone(),
+        }
+    }
+
+    /// Checks that there is a head, and that `hidden` has the rows.
+    fn check_rows(&self, hidden: &Tensor, rows: &[u32]) -> Result<()> {
         if !self.has_head() {
             return Err(EncoderError::NoHead {
                 missing: self.missing_head.clone(),
             });
         }
-        let (layout, flat) = (self.layout.head, self.block(Place::Head).flat(true));
-        let rows = Tensor::new(rows, hidden.device())?;
-        let hidden = hidden.index_select(&rows, 0)?;
-        let [weight, bias] = layout.dense.of(&flat)?;
-        let hidden = self.activate(&self.ops.linear(&hidden, &weight, &bias)?)?;
-        let [weight, bias] = layout.norm.of(&flat)?;
-        let hidden = self
-            .ops
-            .layer_norm(&hidden, &weight, &bias, self.config.layer_norm_eps)?;
-        let embeddings = self.block(Place::Embeddings).flat(true);
-        let words = self.layout.embeddings.words.of(&embeddings)?;
-        let bias = layout.decoder_bias.of(&flat)?;
-        self.ops.linear(&hidden, &words, &bias)
+        let count = hidden.dim(0)?;
+        match rows.iter().find(|&&row| row as usize >= count) {
+            None => Ok(()),
+            Some(row) => Err(EncoderError::invalid(
+                "rows",
+                format!("there is no row {row} among {count}"),
+                "take rows from the batch that the hidden states are of",
+            )),
+        }
     }
+}
 
-    pub(crate) fn activate(&self, x: &Tensor) -> Result<Tensor> {
-        match self.config.hidden_act {
-            Activation::Gelu => self.ops.gelu(x),
-            Activation::GeluTanh => Ok(x.gelu()?),
+/// A pass of a batch through the layers of an encoder.
+pub(crate) trait Pass {
+    /// Returns the normalised embeddings, `[tokens, hidden size]`.
+    fn embeddings(&self) -> Result<Tensor>;
+    /// Returns the layer's output from its input, both `[tokens, hidden size]`.
+    fn layer(&self, layer: usize, hidden: &Tensor) -> Result<Tensor>;
+    /// Returns the encoder's output from the last layer's.
+    fn end(&self, hidden: Tensor) -> Result<Tensor>;
+}
+
+/// Returns the sum of the cross-entropies in nats of `targets` under `softmax(logits)`; `logits` is `[rows, classes]`,
+/// the result a scalar.
+///
+/// # Errors
+/// When shapes disagree or a target is no class.
+pub fn cross_entropy(logits: &Tensor, targets: &[u32]) -> Result<Tensor> {
+    let (rows, classes) = logits.dims2()?;
+    check_targets(rows, classes, targets)?;
+    Ok(match logits.device() {
+        Device::Cpu => fused::cross_entropy(logits, targets),
+        _ => composed::cross_entropy(logits, targets),
+    }?)
+}
+
+/// Returns the sum of the squared differences of `outputs`, `[rows, 1]`, to `targets`, a scalar.
+///
+/// # Errors
+/// When shapes disagree.
+pub fn squared_error(outputs: &Tensor, targets: &[f32]) -> Result<Tensor> {
+    Ok(match outputs.device() {
+        Device::Cpu => fused::squared_error(outputs, targets),
+        _ => composed::squared_error(outputs, targets),
+    }?)
+}
+
+fn check_targets(rows: usize, classes: usize, targets: &[u32]) -> Result<()> {
+    if rows != targets.len() {
+        let reason = format!("{} targets for {rows} rows", targets.len());
+        return Err(EncoderError::invalid("targets", reason, "give one target per row"));
+    }
+    match targets.iter().find(|&&target| target as usize >= classes) {
+        None => Ok(()),
+        Some(target) => Err(EncoderError::invalid(
+            "targets",
+            format!("{target} is none of {classes} classes"),
+            "give targets below the number of classes",
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::{Architecture, Gradients, Sequence, Size, audit};
+
+    /// A loss whose graph is cut below layer 1 must not pass the audit, and the audit must name what is cut off.
+    #[test]
+    fn a_detached_layer_fails_the_audit() {
+        for (architecture, ops) in [
+            (Architecture::Bert, Ops::Fused),
+            (Architecture::Bert, Ops::Composed),
+            (Architecture::RobertaPreLayerNorm, Ops::Fused),
+            (Architecture::RobertaPreLayerNorm, Ops::Composed),
+        ] {
+            let config = Config::of_size(Size::Nano, architecture, 30, 8, 0);
+            let encoder = Encoder::new(config, 3).unwrap().with_ops(ops);
+            let sequences = [
+                Sequence::new(vec![2, 7, 9, 4], 0),
+                Sequence::new(vec![2, 5, 6], 1),
+            ];
+            let batch = Batch::pack(&sequences, encoder.config()).unwrap();
+            let pass = encoder.pass(&batch, Mode::Train { seed: 1, step: 0 });
+            let check = |cut: bool| {
+                let hidden = pass.layer(0, &pass.embeddings().unwrap()).unwrap();
+                let hidden = if cut { hidden.detach() } else { hidden };
+                let hidden = pass.end(pass.layer(1, &hidden).unwrap()).unwrap();
+                let loss = encoder.masked_lm_loss(&hidden, &[1, 4], &[8, 11]).unwrap();
+                let mut gradients = Gradients::zeros(encoder.parameters());
+                gradients.add(&loss).unwrap();
+                audit(encoder.parameters(), &gradients)
+            };
+            check(false).unwrap();
+            let message = check(true).unwrap_err().to_string();
+            assert!(message.contains("layer.0.attention.self.query.weight` receives no gradient"));
+            assert!(
+                message.contains("embeddings.position_embeddings.weight"),
+                "{message}"
+            );
+            assert!(!message.contains("layer.1."), "{message}");
+            // The word embeddings are tied to the decoder and so are still reached.
+            assert!(!message.contains("word_embeddings"), "{message}");
         }
     }
 }

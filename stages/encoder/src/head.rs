@@ -1,9 +1,15 @@
 //! Heads for whole sequences.
 
+use std::sync::Arc;
+
 use candle_core::Tensor;
+use kernels::Precision;
 
 use crate::block::Block;
+use crate::composed;
 use crate::dropout::{Dropout, Site};
+use crate::engine::{ClassificationPass, Pool};
+use crate::fused::{ClassificationOp, Saving};
 use crate::layout::ClassificationLayout;
 use crate::ops::Ops;
 use crate::specification;
@@ -28,8 +34,10 @@ pub struct ClassificationHead {
     block: Block,
     parameters: Parameters,
     pooling: HeadPooling,
-    width: usize,
     probability: f64,
+    ops: Ops,
+    precision: Precision,
+    pool: Pool,
 }
 
 impl ClassificationHead {
@@ -55,10 +63,12 @@ impl ClassificationHead {
             layout,
             block,
             pooling: HeadPooling::default(),
-            width,
             probability: config
                 .classifier_dropout
                 .unwrap_or(config.hidden_dropout_prob),
+            ops: Ops::default(),
+            precision: Precision::default(),
+            pool: Pool::default(),
         })
     }
 
@@ -66,6 +76,20 @@ impl ClassificationHead {
     #[must_use]
     pub fn with_pooling(mut self, pooling: HeadPooling) -> Self {
         self.pooling = pooling;
+        self
+    }
+
+    /// Chooses the implementation.
+    #[must_use]
+    pub fn with_ops(mut self, ops: Ops) -> Self {
+        self.ops = ops;
+        self
+    }
+
+    /// Chooses how operands of matrix products are rounded.
+    #[must_use]
+    pub fn with_precision(mut self, precision: Precision) -> Self {
+        self.precision = precision;
         self
     }
 
@@ -80,82 +104,26 @@ impl ClassificationHead {
     /// # Errors
     /// When the hidden states are not those of the batch.
     pub fn forward(&self, hidden: &Tensor, batch: &Batch, mode: Mode) -> Result<Tensor> {
-        let ops = Ops::on(hidden.device());
-        let flat = self.block.flat(mode != Mode::Evaluate);
-        let mask = |site| match Dropout::of(mode) {
-            Some(dropout) => dropout.pooled(site, batch, self.width, self.probability),
-            None => Ok(None),
-        };
-        let pooled = match self.pooling {
-            HeadPooling::Cls => first(hidden, batch)?,
-            HeadPooling::Mean => mean(hidden, batch)?,
-        };
-        let pooled = ops.dropout(&pooled, mask(Site::HeadInput)?.as_ref())?;
-        let [weight, bias] = self.layout.dense.of(&flat)?;
-        let dense = ops.linear(&pooled, &weight, &bias)?;
-        let dense = ops.dropout(&dense.tanh()?, mask(Site::HeadHidden)?.as_ref())?;
-        let [weight, bias] = self.layout.output.of(&flat)?;
-        ops.linear(&dense, &weight, &bias)
-    }
-}
-
-/// Returns each sequence's first row, `[sequences, width]`, in the caller's order.
-fn first(hidden: &Tensor, batch: &Batch) -> Result<Tensor> {
-    let rows: Vec<u32> = (0..batch.sequences())
-        .map(|index| batch.row(index, 0))
-        .collect();
-    Ok(hidden.index_select(&Tensor::new(rows, hidden.device())?, 0)?)
-}
-
-/// Returns the mean of each sequence's rows, `[sequences, width]`, in the caller's order. Each sum runs over its own
-/// sequence, so that it does not depend on the others in the batch.
-fn mean(hidden: &Tensor, batch: &Batch) -> Result<Tensor> {
-    let width = hidden.dim(1)?;
-    let groups = batch.layout.groups.iter().map(|group| {
-        hidden
-            .narrow(0, group.first_row, group.rows())?
-            .reshape((group.sequences, group.length, width))?
-            .mean(1)
-    });
-    let packed = Tensor::cat(&groups.collect::<candle_core::Result<Vec<_>>>()?, 0)?;
-    let places = Tensor::new(batch.packed_places(), hidden.device())?;
-    Ok(packed.index_select(&places, 0)?)
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-
-    use candle_core::Device;
-
-    use super::*;
-    use crate::{Architecture, Sequence, Size};
-
-    #[test]
-    fn means_are_of_each_sequence_alone_and_in_the_callers_order() {
-        let config = Config::of_size(Size::Nano, Architecture::Bert, 50, 9, 0);
-        let lengths = [3_usize, 1, 3, 2];
-        let sequences: Vec<Sequence> = (0..)
-            .zip(lengths)
-            .map(|(sample, length)| Sequence::new(vec![7; length], sample))
-            .collect();
-        let batch = Batch::pack(&sequences, &config).unwrap();
-        let mut values = vec![0.0_f32; batch.tokens()];
-        for (sequence, length) in lengths.into_iter().enumerate() {
-            for position in 0..length {
-                values[batch.row(sequence, position) as usize] = (10 * sequence + position) as f32;
-            }
+        let dropout = Dropout::of(mode);
+        if self.ops == Ops::Composed || !hidden.device().is_cpu() {
+            let pooled = composed::pooled(self.pooling, hidden, batch)?;
+            let probability = self.probability;
+            return composed::classification(&self.layout, &self.block, &pooled, batch, &dropout, probability);
         }
-        let hidden = Tensor::from_vec(values, (batch.tokens(), 1), &Device::Cpu).unwrap();
-        let means = mean(&hidden, &batch).unwrap();
-        assert_eq!(
-            means.flatten_all().unwrap().to_vec1::<f32>().unwrap(),
-            [1.0, 10.0, 21.0, 30.5]
-        );
-        let firsts = first(&hidden, &batch).unwrap();
-        assert_eq!(
-            firsts.flatten_all().unwrap().to_vec1::<f32>().unwrap(),
-            [0.0, 10.0, 20.0, 30.0]
-        );
+        let pass = ClassificationPass {
+            precision: self.precision,
+            layout: self.layout,
+            pooling: self.pooling,
+            sequences: Arc::clone(&batch.sequences),
+            places: batch.packed_places().to_vec(),
+            dropout: [Site::HeadInput, Site::HeadHidden].map(|site| dropout.at(site, self.probability)),
+            pool: self.pool.clone(),
+        };
+        let (tracked, saving) = match mode {
+            Mode::Evaluate => (false, Saving::Nothing),
+            Mode::Train { .. } => (true, Saving::Keep),
+        };
+        let operation = ClassificationOp::new(pass, self.block.sink(), saving);
+        Ok(hidden.contiguous()?.apply_op2(&self.block.flat(tracked), operation)?)
     }
 }

@@ -103,6 +103,11 @@ pub(crate) struct Vector {
 }
 
 impl Vector {
+    /// Returns which floats of the block it is.
+    pub(crate) fn range(self) -> Range<usize> {
+        self.offset..self.offset + self.length
+    }
+
     /// Returns it from the whole block, `[length]`.
     pub(crate) fn of(self, block: &Tensor) -> Result<Tensor> {
         block.narrow(0, self.offset, self.length)

@@ -7,7 +7,7 @@
 //! * [`Parameters`] are [`Block`]s: each one flat variable with tensors in it by name.
 //! * [`Gradients`], [`audit`], [`AdamW`] and [`Schedule`] train whatever [`Parameters`] hold. [`Sink`] is how a custom
 //!   operation over a whole block adds to its gradients.
-//! * [`ops`] are the differentiable operations underneath.
+//! * [`Ops`] says which implementation runs: a few large operations with arithmetic of our own, or plain candle.
 //!
 //! A training step:
 //!
@@ -35,36 +35,39 @@
 mod batch;
 mod block;
 mod checkpoint;
+mod composed;
 mod config;
 mod deep;
 mod dropout;
 mod encoder;
+mod engine;
 mod error;
+mod fused;
 mod gradients;
 mod head;
 mod layout;
 mod mimetic;
 mod names;
+mod ops;
 mod optimizer;
 mod parameters;
-mod pass;
 mod resume;
 mod schedule;
 mod sink;
 mod specification;
 mod values;
 
-pub mod ops;
-
 pub use batch::{Batch, Sequence};
 pub use block::{Block, Entry};
 pub use config::{Activation, Architecture, Config, Size};
 pub use deep::with_deep_stack;
 pub use dropout::Mode;
-pub use encoder::Encoder;
+pub use encoder::{Encoder, cross_entropy, squared_error};
 pub use error::EncoderError;
 pub use gradients::{Gradients, audit};
 pub use head::{ClassificationHead, HeadPooling};
+pub use kernels::Precision;
+pub use ops::Ops;
 pub use optimizer::{AdamW, AdamWOptions, DecayGroup};
 pub use parameters::Parameters;
 pub use resume::{restore_checkpoint, save_checkpoint};

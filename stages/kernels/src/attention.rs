@@ -7,7 +7,7 @@
 use rayon::prelude::*;
 
 use crate::dropout::{Dropout, GROUP};
-use crate::matrix::{Matrix, multiply_here};
+use crate::matrix::{Matrix, Precision, multiply_here};
 use crate::residual::multiply_all;
 use crate::sequences::Sequences;
 use crate::softmax::{softmax, softmax_backward};
@@ -19,6 +19,7 @@ use crate::workspace::{Place, with_scratch};
 /// # Panics
 /// When shapes disagree.
 pub fn attention(
+    precision: Precision,
     qkv: &[f32],
     sequences: &Sequences,
     heads: usize,
@@ -34,14 +35,14 @@ pub fn attention(
         with_scratch(Place::Scores, 2 * length * length, |scratch| {
             let (weights, scales) = scratch.split_at_mut(length * length);
             for head in 0..heads {
-                sequence.weights(head, weights);
+                sequence.weights(precision, head, weights);
                 if let Some(dropout) = dropout {
                     sequence.scales(head, dropout, scales);
                     multiply_all(weights, scales);
                 }
                 let weights = Matrix::new(weights, length, length);
                 let output = &mut output[head * sequence.size..];
-                multiply_here(weights, sequence.values(head), output, width, false);
+                multiply_here(precision, weights, sequence.values(head), output, width, false);
             }
         });
     });
@@ -52,6 +53,7 @@ pub fn attention(
 /// # Panics
 /// When shapes disagree.
 pub fn attention_backward(
+    precision: Precision,
     qkv: &[f32],
     sequences: &Sequences,
     heads: usize,
@@ -72,7 +74,7 @@ pub fn attention_backward(
             let (scales, scores) = rest.split_at_mut(length * length);
             for head in 0..heads {
                 let outputs = Matrix::with_stride(&gradient[head * size..], length, size, width);
-                sequence.weights(head, weights);
+                sequence.weights(precision, head, weights);
                 scores.copy_from_slice(weights);
                 if let Some(dropout) = dropout {
                     sequence.scales(head, dropout, scales);
@@ -80,10 +82,10 @@ pub fn attention_backward(
                 }
                 let mut put = |place: usize, a: Matrix<'_>, b: Matrix<'_>| {
                     let columns = &mut result[place * width + head * size..];
-                    multiply_here(a, b, columns, 3 * width, false);
+                    multiply_here(precision, a, b, columns, 3 * width, false);
                 };
                 put(2, Matrix::new(scores, length, length).transposed(), outputs);
-                multiply_here(outputs, sequence.values(head).transposed(), scores, length, false);
+                multiply_here(precision, outputs, sequence.values(head).transposed(), scores, length, false);
                 if dropout.is_some() {
                     multiply_all(scores, scales);
                 }
@@ -94,6 +96,11 @@ pub fn attention_backward(
             }
         });
     });
+}
+
+/// Returns the first of the numbers that decide what a head of a sequence drops: each head begins with a group of its own.
+pub fn attention_draws(length: usize, head: usize) -> usize {
+    head * (length * length).next_multiple_of(GROUP)
 }
 
 fn width(qkv: &[f32], sequences: &Sequences, heads: usize) -> usize {
@@ -147,15 +154,14 @@ impl<'a> Sequence<'a> {
     }
 
     /// Computes the attention weights before dropout.
-    fn weights(&self, head: usize, weights: &mut [f32]) {
+    fn weights(&self, precision: Precision, head: usize, weights: &mut [f32]) {
         let keys = self.keys(head).transposed();
-        multiply_here(self.queries(head), keys, weights, self.length, false);
+        multiply_here(precision, self.queries(head), keys, weights, self.length, false);
         softmax(weights, self.length, self.scale());
     }
 
-    /// Computes what dropout multiplies the weights with. Each head's numbers begin with a group of their own.
+    /// Computes what dropout multiplies the weights with.
     fn scales(&self, head: usize, dropout: &Dropout, scales: &mut [f32]) {
-        let each = (self.length * self.length).next_multiple_of(GROUP);
-        dropout.scales(self.sample, head * each, scales);
+        dropout.scales(self.sample, attention_draws(self.length, head), scales);
     }
 }

@@ -79,7 +79,7 @@ pub(crate) fn tanh<S: Simd>(simd: S, x: S::F) -> S::F {
     series = series.mul_add(square, simd.splat(2.063_908_8e-2));
     series = series.mul_add(square, simd.splat(-5.373_971_6e-2));
     series = series.mul_add(square, simd.splat(1.333_144_2e-1));
-    series = series.mul_add(square, simd.splat(-3.333_328_2e-1));
+    series = series.mul_add(square, simd.splat(-3.333_328e-1));
     let near = (series * square).mul_add(x, x);
     let far = one - simd.splat(2.0) / (exp(simd, size + size) + one);
     let far = x.less(simd.splat(0.0), simd.splat(0.0) - far, far);
@@ -108,7 +108,7 @@ impl Activation {
             Self::GeluTanh => {
                 // With u = √(2/π) (x + 0.044715 x³): x (1 + tanh u) / 2 = x / (1 + e^(-2u)).
                 let one = simd.splat(1.0);
-                let [double, cubic] = [simd.splat(1.595_769_1), simd.splat(0.044_715)];
+                let [double, cubic] = [simd.splat(1.595_769), simd.splat(0.044_715)];
                 let square = x * x;
                 let exponent = x * double * square.mul_add(cubic, one);
                 let share = one / (exp(simd, simd.splat(0.0) - exponent) + one);

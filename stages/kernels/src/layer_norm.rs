@@ -1,7 +1,7 @@
 //! Layer normalisation (Ba et al. 2016) over the rows of a matrix.
 
 use crate::rows::{load_at, store_at, vectors};
-use crate::simd::{Floats, Lanes, Simd, dispatched};
+use crate::simd::{Floats, Lanes, dispatched};
 
 dispatched! {
     /// Normalises rows of `width` elements: `x` becomes `(x - mean) / √(variance + ε)`, and `y` that times `weight` plus
@@ -21,7 +21,7 @@ dispatched! {
         for ((x, y), inverse) in x.chunks_exact_mut(width).zip(y.chunks_exact_mut(width)).zip(inverse) {
             let mut sum = Lanes::new(simd.splat(0.0));
             for place in 0..vectors(width) {
-                sum.add(place, load_at(simd, x, place, 0.0));
+                sum.add(load_at(simd, x, place, 0.0));
             }
             let mean = sum.total() / count;
             let means = simd.splat(mean);
@@ -29,7 +29,7 @@ dispatched! {
             for place in 0..vectors(width) {
                 // Beyond the row: mean - mean = 0.
                 let distance = load_at(simd, x, place, mean) - means;
-                squares.add_product(place, distance, distance);
+                squares.add_product(distance, distance);
             }
             *inverse = 1.0 / (squares.total() / count + epsilon).sqrt();
             let scale = simd.splat(*inverse);
@@ -68,8 +68,8 @@ dispatched! {
                 let given = load_at(simd, gradient, place, 0.0);
                 let x = load_at(simd, normal, place, 0.0);
                 let scaled = given * load_at(simd, weight, place, 0.0);
-                sum.add(place, scaled);
-                along.add_product(place, scaled, x);
+                sum.add(scaled);
+                along.add_product(scaled, x);
                 store_at(weight_sums, place, given.mul_add(x, load_at(simd, weight_sums, place, 0.0)));
                 store_at(bias_sums, place, given + load_at(simd, bias_sums, place, 0.0));
             }

@@ -5,9 +5,20 @@
 //! * [`Stream`] and [`Draws`]: random numbers as a function of (seed, purpose, step, sample, site, position). There is
 //!   no state to save: masks, dropout, order and initial weights come out the same whatever ran before, on any number
 //!   of threads.
-//! * [`ln`]: a natural logarithm from IEEE operations only, since the C library's may differ between processors.
+//! * [`numerics`]: the rules that make the bits of a result a function of the declaration alone; read it first.
+//! * [`multiply`], [`layer_norm`], [`attention`], [`cross_entropy`], …: what an encoder consists of, forward and backward.
+//! * [`ln`] and [`exp`]: a natural logarithm and an exponential function in 64 bits from IEEE operations only, since the C
+//!   library's may differ between processors.
 
+mod activation;
+mod adamw;
+mod attention;
+mod bias;
+mod cross_entropy;
+mod dropout;
 pub mod elementary;
+mod embedding;
+mod exponential;
 mod layer_norm;
 mod logarithm;
 #[allow(unsafe_code)]
@@ -16,14 +27,30 @@ pub mod numerics;
 mod peak;
 pub mod philox;
 mod random;
+mod residual;
 mod rows;
+mod sequences;
 #[allow(unsafe_code)]
 mod simd;
+mod softmax;
+mod sums;
 mod workspace;
 
+pub use activation::{bias_activation, bias_activation_only};
+pub use adamw::{AdamWStep, adamw};
+pub use attention::{attention, attention_backward, attention_draws};
+pub use bias::{add, add_bias, add_columns, scale_add_columns};
+pub use cross_entropy::{cross_entropy, cross_entropy_loss};
+pub use dropout::Dropout;
+pub use embedding::{embed, scatter_add};
+pub use exponential::exp;
 pub use layer_norm::{layer_norm, layer_norm_backward};
 pub use logarithm::ln;
 pub use matrix::{Matrix, Precision, multiply, multiply_here, multiply_with};
 pub use peak::peak;
 pub use random::{Draws, Stream};
+pub use residual::{add_residual, dropout_rows};
+pub use sequences::Sequences;
 pub use simd::{ForcedPath, Path};
+pub use softmax::{softmax, softmax_backward};
+pub use sums::{all_finite, sum, sum_of_squares};

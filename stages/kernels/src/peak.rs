@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use crate::simd::{Floats, Simd, dispatched};
+use crate::simd::{Floats, dispatched};
 
 /// Independent chains of fused multiply-adds: enough to hide their latency, few enough for registers.
 const CHAINS: usize = 14;

@@ -1,7 +1,7 @@
 //! Philox4x32-10: a keyed bijection on 128-bit counters, from ten rounds of multiplication and exclusive or.
 
-const MULTIPLIERS: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
-const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
+pub(crate) const MULTIPLIERS: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
+pub(crate) const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
 
 /// Returns the four random words at `counter` under `key`.
 #[inline(always)]

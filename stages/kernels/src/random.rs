@@ -25,6 +25,11 @@ impl Stream {
         Self { key: [k0, k1] }
     }
 
+    #[inline(always)]
+    pub(crate) fn key(&self) -> [u32; 2] {
+        self.key
+    }
+
     /// Returns four words: the ones of `block` at (step, sample, site).
     #[inline(always)]
     pub fn block(&self, step: u32, sample: u32, site: u32, block: u32) -> [u32; 4] {

@@ -27,3 +27,17 @@ pub(crate) fn store_at<F: Floats>(row: &mut [f32], place: usize, value: F) {
         None => value.store_part(rest),
     }
 }
+
+/// Returns how many rows of `width` elements `length` elements are.
+///
+/// # Panics
+/// When they are no whole number of rows.
+#[inline(always)]
+pub(crate) fn count(length: usize, width: usize) -> usize {
+    let rows = length.checked_div(width).unwrap_or(0);
+    assert!(
+        rows * width == length,
+        "{length} elements are no rows of {width}"
+    );
+    rows
+}

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use kernels::elementary::tanh_all;
-use kernels::{Dropout, Matrix, Sequences, add_bias, add_columns, multiply};
+use kernels::{Dropout, Matrix, Precision, Sequences, add_bias, add_columns, multiply};
 
 use super::map::MapOf;
 use super::pool::{Buffer, Pool};
@@ -13,6 +13,7 @@ use crate::layout::ClassificationLayout;
 /// The head over a batch.
 #[derive(Clone, Debug)]
 pub(crate) struct ClassificationPass {
+    pub(crate) precision: Precision,
     pub(crate) layout: ClassificationLayout,
     pub(crate) pooling: HeadPooling,
     pub(crate) sequences: Arc<Sequences>,
@@ -57,16 +58,16 @@ impl ClassificationPass {
         }
         self.drop_out(0, &mut pooled);
         let mut squashed = self.pool.take(count * width);
-        let dense = MapOf::new(self.layout.dense, block);
-        multiply(Matrix::new(&pooled, count, width), dense.matrix(), &mut squashed, false);
+        let dense = MapOf::new(self.precision, self.layout.dense, block);
+        multiply(self.precision, Matrix::new(&pooled, count, width), dense.matrix(), &mut squashed, false);
         add_bias(&mut squashed, dense.bias);
         tanh_all(&mut squashed);
         let mut dropped = self.pool.take(count * width);
         dropped.copy_from_slice(&squashed);
         self.drop_out(1, &mut dropped);
-        let output = MapOf::new(self.layout.output, block);
+        let output = MapOf::new(self.precision, self.layout.output, block);
         let mut scores = vec![0.0; count * output.outputs()];
-        multiply(Matrix::new(&dropped, count, width), output.matrix(), &mut scores, false);
+        multiply(self.precision, Matrix::new(&dropped, count, width), output.matrix(), &mut scores, false);
         add_bias(&mut scores, output.bias);
         let saved = SavedClassification {
             pooled,
@@ -87,7 +88,7 @@ impl ClassificationPass {
         gradients: &mut [f32],
     ) {
         let (width, count) = (self.width(), self.places.len());
-        let output = MapOf::new(self.layout.output, block);
+        let output = MapOf::new(self.precision, self.layout.output, block);
         output.backward_bias(&self.pool, scores, gradients);
         output.backward_weight(scores, &saved.dropped, gradients);
         let mut inner = self.pool.take(count * width);
@@ -96,7 +97,7 @@ impl ClassificationPass {
         for (gradient, &value) in inner.iter_mut().zip(saved.squashed.iter()) {
             *gradient *= 1.0 - value * value;
         }
-        let dense = MapOf::new(self.layout.dense, block);
+        let dense = MapOf::new(self.precision, self.layout.dense, block);
         dense.backward_bias(&self.pool, &inner, gradients);
         dense.backward_weight(&inner, &saved.pooled, gradients);
         let mut pooled = self.pool.take(count * width);

@@ -1,6 +1,6 @@
 //! Linear maps over all rows of a batch: what is common to layers and heads.
 
-use kernels::{Matrix, multiply};
+use kernels::{Matrix, Precision, multiply};
 
 use super::pool::Pool;
 use super::sums::add_column_sums;
@@ -9,14 +9,16 @@ use crate::layout::Linear;
 /// A linear map: where its parameters lie in a block, and the block.
 #[derive(Clone, Copy)]
 pub(super) struct MapOf<'a> {
+    precision: Precision,
     layout: Linear,
     weight: &'a [f32],
     pub(super) bias: &'a [f32],
 }
 
 impl<'a> MapOf<'a> {
-    pub(super) fn new(layout: Linear, block: &'a [f32]) -> Self {
+    pub(super) fn new(precision: Precision, layout: Linear, block: &'a [f32]) -> Self {
         Self {
+            precision,
             layout,
             weight: &block[layout.weight.range()],
             bias: &block[layout.bias.range()],
@@ -39,14 +41,14 @@ impl<'a> MapOf<'a> {
 
     /// Computes the gradient of the input from that of the output, into `result` or added to it.
     pub(super) fn backward_input(self, output: &[f32], result: &mut [f32], accumulate: bool) {
-        multiply(self.rows(output, self.outputs()), self.weight(), result, accumulate);
+        multiply(self.precision, self.rows(output, self.outputs()), self.weight(), result, accumulate);
     }
 
     /// Adds the weight's gradient to `gradients`, from that of the output and from the input.
     pub(super) fn backward_weight(self, output: &[f32], input: &[f32], gradients: &mut [f32]) {
         let output = self.rows(output, self.outputs()).transposed();
         let input = self.rows(input, self.layout.weight.columns);
-        multiply(output, input, &mut gradients[self.layout.weight.range()], true);
+        multiply(self.precision, output, input, &mut gradients[self.layout.weight.range()], true);
     }
 
     /// Adds the bias's gradient to `gradients`, from that of the output.

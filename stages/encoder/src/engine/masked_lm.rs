@@ -6,7 +6,7 @@
 use kernels::elementary::Activation;
 use kernels::numerics::ROW_BLOCK;
 use kernels::{
-    Matrix, add_bias, add_columns, bias_activation, cross_entropy, multiply, multiply_with,
+    Matrix, Precision, add_bias, add_columns, bias_activation, cross_entropy, multiply, multiply_with,
     scale_add_columns, scatter_add, sum,
 };
 use rayon::prelude::*;
@@ -20,6 +20,7 @@ use crate::layout::{EmbeddingLayout, HeadLayout};
 /// The head over some rows of a batch.
 #[derive(Clone, Debug)]
 pub(crate) struct MaskedLmPass {
+    pub(crate) precision: Precision,
     pub(crate) layout: HeadLayout,
     pub(crate) embeddings: EmbeddingLayout,
     pub(crate) activation: Activation,
@@ -67,7 +68,7 @@ impl MaskedLmPass {
         for (target, &row) in gathered.chunks_exact_mut(width).zip(&self.rows) {
             target.copy_from_slice(&hidden[row as usize * width..][..width]);
         }
-        let dense = MapOf::new(self.layout.dense, blocks.head);
+        let dense = MapOf::new(self.precision, self.layout.dense, blocks.head);
         let norm = NormOf::new(self.layout.norm, blocks.head, self.epsilon);
         let mut derivative = self.pool.take(count * width);
         let mut saved = SavedNorm::new(&self.pool, count, width);
@@ -77,6 +78,7 @@ impl MaskedLmPass {
             .zip(saved.inverse.par_chunks_mut(ROW_BLOCK))
             .zip(transformed.par_chunks_mut(ROW_BLOCK * width));
         multiply_with(
+            self.precision,
             Matrix::new(&gathered, count, width),
             dense.matrix(),
             &mut saved.normal,
@@ -97,6 +99,7 @@ impl MaskedLmPass {
         let bias = &blocks.head[self.layout.decoder_bias.range()];
         let mut logits = vec![0.0; count * bias.len()];
         multiply_with(
+            self.precision,
             Matrix::new(&transformed, count, self.width()),
             self.words(blocks).transposed(),
             &mut logits,
@@ -122,6 +125,7 @@ impl MaskedLmPass {
         let mut bias_sums = BlockSums::new(&self.pool, count, vocabulary);
         let mut losses = vec![0.0; count];
         multiply_with(
+            self.precision,
             Matrix::new(&transformed, count, self.width()),
             self.words(blocks).transposed(),
             &mut logits,
@@ -166,13 +170,13 @@ impl MaskedLmPass {
         let logits = Matrix::new(&saved.logits, count, vocabulary);
         let words = &mut embedding_gradients[self.embeddings.words.range()];
         let transformed = Matrix::new(&saved.transformed, count, width);
-        multiply(logits.transposed(), transformed, words, true);
+        multiply(self.precision, logits.transposed(), transformed, words, true);
 
         let mut gradient = self.pool.take(count * width);
-        multiply(logits, self.words(blocks), &mut gradient, false);
+        multiply(self.precision, logits, self.words(blocks), &mut gradient, false);
         let norm = NormOf::new(self.layout.norm, blocks.head, self.epsilon);
         norm.backward(&self.pool, &saved.norm, &mut gradient, head_gradients);
-        let dense = MapOf::new(self.layout.dense, blocks.head);
+        let dense = MapOf::new(self.precision, self.layout.dense, blocks.head);
         let mut sums = BlockSums::new(&self.pool, count, width);
         sums.blocks()
             .zip(gradient.par_chunks_mut(ROW_BLOCK * width))

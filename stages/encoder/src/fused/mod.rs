@@ -13,6 +13,7 @@ mod embeddings;
 mod hidden;
 mod loss;
 mod masked_lm;
+mod pass;
 
 use std::sync::{Mutex, PoisonError};
 
@@ -20,9 +21,9 @@ use candle_core::{CpuStorage, Device, Layout, Result, Shape, Tensor, bail};
 
 pub(crate) use classification::ClassificationOp;
 pub(crate) use embeddings::EmbeddingOp;
-pub(crate) use hidden::{BlockPass, HiddenOp};
 pub(crate) use loss::{cross_entropy, squared_error};
 pub(crate) use masked_lm::MaskedLmOp;
+pub(crate) use pass::FusedPass;
 
 /// What happens to what a forward pass leaves for the backward pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -294,20 +294,30 @@ impl Words for U {
     }
 
     #[inline(always)]
-    fn multiply(self, b: Self) -> (Self, Self) {
-        #[inline(always)]
-        fn half(a: __m256i, b: __m256i) -> (__m256i, __m256i) {
-            call!({
-                let even = _mm256_mul_epu32(a, b);
-                let odd = _mm256_mul_epu32(_mm256_srli_epi64::<32>(a), b);
-                let high = _mm256_blend_epi32::<0xAA>(_mm256_srli_epi64::<32>(even), odd);
-                let low = _mm256_blend_epi32::<0xAA>(even, _mm256_slli_epi64::<32>(odd));
-                (high, low)
-            })
-        }
-        let (high0, low0) = half(self.0, b.0);
-        let (high1, low1) = half(self.1, b.1);
-        (U(high0, high1), U(low0, low1))
+    fn pair_product(self, b: Self) -> Self {
+        both!(U, _mm256_mul_epu32, self, b)
+    }
+
+    #[inline(always)]
+    fn pair_high(self) -> Self {
+        call!(U(
+            _mm256_srli_epi64::<32>(self.0),
+            _mm256_srli_epi64::<32>(self.1)
+        ))
+    }
+
+    #[inline(always)]
+    fn pair_join(self, odd: Self) -> Self {
+        call!({
+            let odd = U(
+                _mm256_slli_epi64::<32>(odd.0),
+                _mm256_slli_epi64::<32>(odd.1),
+            );
+            U(
+                _mm256_blend_epi32::<0xAA>(self.0, odd.0),
+                _mm256_blend_epi32::<0xAA>(self.1, odd.1),
+            )
+        })
     }
 
     #[inline(always)]

@@ -274,14 +274,21 @@ impl Words for U {
     }
 
     #[inline(always)]
-    fn multiply(self, b: Self) -> (Self, Self) {
-        call!({
-            let even = _mm512_mul_epu32(self.0, b.0);
-            let odd = _mm512_mul_epu32(_mm512_srli_epi64::<32>(self.0), b.0);
-            let high = _mm512_mask_blend_epi32(ODD, _mm512_srli_epi64::<32>(even), odd);
-            let low = _mm512_mask_blend_epi32(ODD, even, _mm512_slli_epi64::<32>(odd));
-            (U(high), U(low))
-        })
+    fn pair_product(self, b: Self) -> Self {
+        U(call!(_mm512_mul_epu32(self.0, b.0)))
+    }
+
+    #[inline(always)]
+    fn pair_high(self) -> Self {
+        U(call!(_mm512_srli_epi64::<32>(self.0)))
+    }
+
+    #[inline(always)]
+    fn pair_join(self, odd: Self) -> Self {
+        U(call!({
+            let odd = _mm512_slli_epi64::<32>(odd.0);
+            _mm512_mask_blend_epi32(ODD, self.0, odd)
+        }))
     }
 
     #[inline(always)]

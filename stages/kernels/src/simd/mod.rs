@@ -88,15 +88,20 @@ pub(crate) trait Words: Copy {
     fn and(self, b: Self) -> Self;
     fn shift_left<const N: u32>(self) -> Self;
     fn shift_right<const N: u32>(self) -> Self;
-    /// The high and the low 32 bits of the products with `b`, which has the same number in all lanes.
-    fn multiply(self, b: Self) -> (Self, Self);
+    /// The 64-bit products of the even lanes, their low words in the even lanes, their high words in the odd ones.
+    fn pair_product(self, b: Self) -> Self;
+    /// The odd lanes in the even lanes before them, and 0.
+    fn pair_high(self) -> Self;
+    /// The even lanes, and those of `odd` in the odd lanes behind them.
+    fn pair_join(self, odd: Self) -> Self;
     /// Lanes of `yes` where `self < b` as unsigned numbers below 2^31, else of `no`.
     fn less(self, b: Self, yes: Self::F, no: Self::F) -> Self::F;
     /// The floats of these bits.
     fn to_floats(self) -> Self::F;
 }
 
-/// Accumulators of a sum along a row: [`crate::numerics::LANES`] lanes as two vectors.
+/// Accumulators of a sum along a row: [`crate::numerics::LANES`] lanes as two vectors, the one that is next in front. They
+/// change places rather than be chosen by an index, which would keep them in memory.
 #[derive(Clone, Copy)]
 pub(crate) struct Lanes<F>([F; 2]);
 
@@ -106,18 +111,18 @@ impl<F: Floats> Lanes<F> {
         Self([zero; 2])
     }
 
-    /// Adds the vector that begins at element `16 · place` of the row.
+    /// Adds the next vector of the row.
     #[inline(always)]
-    pub(crate) fn add(&mut self, place: usize, x: F) {
-        let lane = &mut self.0[place % 2];
-        *lane = *lane + x;
+    pub(crate) fn add(&mut self, x: F) {
+        let [next, other] = self.0;
+        self.0 = [other, next + x];
     }
 
-    /// Adds the products `a · b`, each with one rounding together with the addition.
+    /// Adds the products `a · b` of the row's next vectors, each with one rounding together with the addition.
     #[inline(always)]
-    pub(crate) fn add_product(&mut self, place: usize, a: F, b: F) {
-        let lane = &mut self.0[place % 2];
-        *lane = a.mul_add(b, *lane);
+    pub(crate) fn add_product(&mut self, a: F, b: F) {
+        let [next, other] = self.0;
+        self.0 = [other, a.mul_add(b, next)];
     }
 
     /// Returns the sum of all lanes.

@@ -155,11 +155,17 @@ impl Floats for F {
 
     #[inline(always)]
     fn largest(self) -> f32 {
-        let mut largest = self.0[0];
-        for &lane in &self.0[1..] {
-            largest = if lane > largest { lane } else { largest };
+        // In halves as vectors do it: which of -0 and +0 is taken is then the same.
+        let mut lanes = self.0;
+        let mut half = WIDTH / 2;
+        while half > 0 {
+            for i in 0..half {
+                let (a, b) = (lanes[i], lanes[i + half]);
+                lanes[i] = if a > b { a } else { b };
+            }
+            half /= 2;
         }
-        largest
+        lanes[0]
     }
 }
 
@@ -192,11 +198,24 @@ impl Words for U {
     }
 
     #[inline(always)]
-    fn multiply(self, b: Self) -> (Self, Self) {
-        let high = lanes!(U, |i| {
-            ((u64::from(self.0[i]) * u64::from(b.0[i])) >> 32) as u32
-        });
-        (high, lanes!(U, |i| self.0[i].wrapping_mul(b.0[i])))
+    fn pair_product(self, b: Self) -> Self {
+        let mut lanes = [0; WIDTH];
+        for i in 0..WIDTH / 2 {
+            let product = u64::from(self.0[2 * i]) * u64::from(b.0[2 * i]);
+            lanes[2 * i] = product as u32;
+            lanes[2 * i + 1] = (product >> 32) as u32;
+        }
+        U(lanes)
+    }
+
+    #[inline(always)]
+    fn pair_high(self) -> Self {
+        lanes!(U, |i| if i % 2 == 0 { self.0[i + 1] } else { 0 })
+    }
+
+    #[inline(always)]
+    fn pair_join(self, odd: Self) -> Self {
+        lanes!(U, |i| if i % 2 == 0 { self.0[i] } else { odd.0[i - 1] })
     }
 
     #[inline(always)]

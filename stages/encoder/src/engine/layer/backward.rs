@@ -65,6 +65,7 @@ impl LayerPass {
         let mut inner_gradient = self.take(inner);
         let mut sums = BlockSums::new(&self.pool, rows, inner);
         multiply_with(
+            self.shape.precision,
             Matrix::new(output, rows, width),
             map.weight(),
             &mut inner_gradient,
@@ -97,7 +98,7 @@ impl LayerPass {
         map.backward_input(output, &mut context, false);
         let mut qkv = self.take(3 * width);
         let (heads, dropout) = (self.shape.heads, self.dropout.weights.as_ref());
-        attention_backward(&saved.qkv, &self.sequences, heads, dropout, &context, &mut qkv);
+        attention_backward(self.shape.precision, &saved.qkv, &self.sequences, heads, dropout, &context, &mut qkv);
         weights.qkv.backward_bias(&self.pool, &qkv, gradients);
         weights.qkv.backward_weight(&qkv, input, gradients);
         qkv

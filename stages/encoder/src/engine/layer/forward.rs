@@ -65,6 +65,7 @@ impl LayerPass {
             .zip(feed_forward_norm.inverse.par_chunks_mut(ROW_BLOCK))
             .zip(middle.par_chunks_mut(ROW_BLOCK * width));
         multiply_with(
+            self.shape.precision,
             Matrix::new(&context, rows, width),
             map.matrix(),
             y,
@@ -84,6 +85,7 @@ impl LayerPass {
         // The product goes to a buffer of its own, since `y` holds `z`.
         let mut output = self.take(width);
         multiply_with(
+            self.shape.precision,
             Matrix::new(&activated, rows, inner),
             map.matrix(),
             &mut output,
@@ -122,6 +124,7 @@ impl LayerPass {
         let map = weights.qkv;
         let blocks = rayon::iter::repeat_n((), rows.div_ceil(ROW_BLOCK));
         multiply_with(
+            self.shape.precision,
             Matrix::new(input, rows, width),
             map.matrix(),
             &mut qkv,
@@ -131,7 +134,7 @@ impl LayerPass {
         );
         let mut context = self.take(width);
         let dropout = self.dropout.weights.as_ref();
-        attention(&qkv, &self.sequences, self.shape.heads, dropout, &mut context);
+        attention(self.shape.precision, &qkv, &self.sequences, self.shape.heads, dropout, &mut context);
         (qkv, context)
     }
 
@@ -141,6 +144,7 @@ impl LayerPass {
         let (mut activated, mut derivative) = (self.take(inner), self.take(inner));
         let (map, activation) = (weights.feed_forward_input, self.shape.activation);
         multiply_with(
+            self.shape.precision,
             Matrix::new(input, rows, width),
             map.matrix(),
             &mut activated,
@@ -169,6 +173,7 @@ impl LayerPass {
             .par_chunks_mut(ROW_BLOCK)
             .zip(y.par_chunks_mut(ROW_BLOCK * width));
         multiply_with(
+            self.shape.precision,
             Matrix::new(input, rows, input.len() / rows),
             map.matrix(),
             &mut saved.normal,

@@ -7,7 +7,7 @@ mod weights;
 use std::sync::Arc;
 
 use kernels::elementary::Activation;
-use kernels::{Dropout, Sequences};
+use kernels::{Dropout, Precision, Sequences};
 
 use super::norm::SavedNorm;
 use super::pool::{Buffer, Pool};
@@ -17,6 +17,7 @@ use crate::layout::LayerLayout;
 /// What a layer is, apart from its weights.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LayerShape {
+    pub(crate) precision: Precision,
     pub(crate) architecture: Architecture,
     pub(crate) layout: LayerLayout,
     pub(crate) heads: usize,

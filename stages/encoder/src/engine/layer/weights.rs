@@ -15,13 +15,13 @@ pub(super) struct Weights<'a> {
 
 impl<'a> Weights<'a> {
     pub(super) fn of(shape: &LayerShape, block: &'a [f32]) -> Self {
-        let (layout, epsilon) = (&shape.layout, shape.epsilon);
+        let (layout, precision, epsilon) = (&shape.layout, shape.precision, shape.epsilon);
         Self {
-            qkv: MapOf::new(layout.qkv, block),
-            attention_output: MapOf::new(layout.attention_output, block),
+            qkv: MapOf::new(precision, layout.qkv, block),
+            attention_output: MapOf::new(precision, layout.attention_output, block),
             attention_norm: NormOf::new(layout.attention_norm, block, epsilon),
-            feed_forward_input: MapOf::new(layout.feed_forward_input, block),
-            feed_forward_output: MapOf::new(layout.feed_forward_output, block),
+            feed_forward_input: MapOf::new(precision, layout.feed_forward_input, block),
+            feed_forward_output: MapOf::new(precision, layout.feed_forward_output, block),
             feed_forward_norm: NormOf::new(layout.feed_forward_norm, block, epsilon),
         }
     }

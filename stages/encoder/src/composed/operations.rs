@@ -1,9 +1,10 @@
-//! The reference: plain candle operations, each of which has a backward pass.
+//! The operations that the encoder consists of.
 
 use std::sync::Arc;
 
 use candle_core::{D, Result, Tensor};
 
+use crate::Activation;
 use crate::batch::Layout;
 
 pub(super) fn linear(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<Tensor> {
@@ -72,7 +73,8 @@ pub(super) fn attention(
     }
 }
 
-pub(super) fn cross_entropy(logits: &Tensor, targets: &[u32]) -> Result<Tensor> {
+/// Returns the sum of the cross-entropies in nats of `targets` under `softmax(logits)`, `[rows, classes]`.
+pub(crate) fn cross_entropy(logits: &Tensor, targets: &[u32]) -> Result<Tensor> {
     if targets.is_empty() {
         return logits.sum_all();
     }
@@ -81,4 +83,26 @@ pub(super) fn cross_entropy(logits: &Tensor, targets: &[u32]) -> Result<Tensor> 
     let normaliser = shifted.exp()?.sum(1)?.log()?;
     let chosen = shifted.gather(&targets.unsqueeze(1)?, 1)?.squeeze(1)?;
     (normaliser - chosen)?.sum_all()
+}
+
+/// Returns the sum of the squared differences of `outputs`, `[rows, 1]`, to `targets`.
+pub(crate) fn squared_error(outputs: &Tensor, targets: &[f32]) -> Result<Tensor> {
+    let targets = Tensor::new(targets, outputs.device())?;
+    (outputs.squeeze(1)? - targets)?.sqr()?.sum_all()
+}
+
+/// Returns `x`, each element multiplied by its element of `mask`, a constant.
+pub(super) fn dropout(x: &Tensor, mask: Option<&Tensor>) -> Result<Tensor> {
+    match mask {
+        None => Ok(x.clone()),
+        Some(mask) => x * mask.detach(),
+    }
+}
+
+/// Applies the activation function.
+pub(super) fn activate(activation: Activation, x: &Tensor) -> Result<Tensor> {
+    match activation {
+        Activation::Gelu => x.gelu_erf(),
+        Activation::GeluTanh => x.gelu(),
+    }
 }

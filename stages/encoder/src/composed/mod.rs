@@ -1,0 +1,14 @@
+//! The reference: the encoder in plain candle operations, each of which has a backward pass.
+//!
+//! It is what devices other than the CPU run, and what [`crate::fused`] is tested against. candle's own fused layer
+//! normalisation and softmax are not used: they carry no backward operation, so every parameter below them would silently
+//! stay untrained.
+
+mod head;
+mod masks;
+mod operations;
+mod pass;
+
+pub(crate) use head::{classification, masked_lm_logits, pooled};
+pub(crate) use operations::{cross_entropy, squared_error};
+pub(crate) use pass::ComposedPass;

@@ -1,0 +1,99 @@
+//! The forward pass.
+
+use std::sync::Arc;
+
+use candle_core::Tensor;
+
+use super::hidden::{BlockPass, HiddenOp};
+use super::{EmbeddingOp, Saving};
+use crate::dropout::{Dropout, Site};
+use crate::encoder::Pass;
+use crate::engine::{EmbeddingPass, FinalNormPass, LayerDropout, LayerPass, LayerShape};
+use crate::specification::Place;
+use crate::{Batch, Encoder, Mode, Result};
+
+/// One pass over a batch.
+pub(crate) struct FusedPass<'a> {
+    encoder: &'a Encoder,
+    batch: &'a Batch,
+    dropout: Dropout,
+    saving: Saving,
+}
+
+impl<'a> FusedPass<'a> {
+    pub(crate) fn new(encoder: &'a Encoder, batch: &'a Batch, mode: Mode, saving: Saving) -> Self {
+        Self {
+            encoder,
+            batch,
+            dropout: Dropout::of(mode),
+            saving,
+        }
+    }
+
+    fn tracked(&self) -> bool {
+        self.saving != Saving::Nothing
+    }
+
+    fn hidden_dropout(&self, site: Site) -> Option<kernels::Dropout> {
+        self.dropout.at(site, self.encoder.config.hidden_dropout_prob)
+    }
+
+    fn apply(&self, place: Place, pass: impl BlockPass, hidden: &Tensor) -> Result<Tensor> {
+        let block = self.encoder.block(place);
+        let operation = HiddenOp::new(pass, block.sink(), self.saving);
+        Ok(hidden.apply_op2(&block.flat(self.tracked()), operation)?)
+    }
+}
+
+impl Pass for FusedPass<'_> {
+    fn embeddings(&self) -> Result<Tensor> {
+        let Batch { ids, positions, token_types, .. } = self.batch;
+        let pass = EmbeddingPass {
+            layout: self.encoder.layout.embeddings,
+            epsilon: self.encoder.config.layer_norm_eps as f32,
+            indices: [ids, positions, token_types].map(Arc::clone),
+            sequences: Arc::clone(&self.batch.sequences),
+            dropout: self.hidden_dropout(Site::Embeddings),
+            pool: self.encoder.pool.clone(),
+        };
+        let block = self.encoder.block(Place::Embeddings);
+        let operation = EmbeddingOp::new(pass, block.sink(), self.saving);
+        Ok(block.flat(self.tracked()).apply_op1(operation)?)
+    }
+
+    fn layer(&self, layer: usize, hidden: &Tensor) -> Result<Tensor> {
+        let config = &self.encoder.config;
+        let weights = config.attention_probs_dropout_prob;
+        let pass = LayerPass {
+            shape: LayerShape {
+                precision: self.encoder.precision,
+                architecture: config.architecture,
+                layout: self.encoder.layout.layer,
+                heads: config.num_attention_heads,
+                activation: config.hidden_act.function(),
+                epsilon: config.layer_norm_eps as f32,
+            },
+            sequences: Arc::clone(&self.batch.sequences),
+            dropout: LayerDropout {
+                weights: self.dropout.at(Site::AttentionWeights(layer), weights),
+                attention: self.hidden_dropout(Site::AttentionOutput(layer)),
+                feed_forward: self.hidden_dropout(Site::FeedForwardOutput(layer)),
+            },
+            pool: self.encoder.pool.clone(),
+        };
+        self.apply(Place::Layer(layer), pass, hidden)
+    }
+
+    fn end(&self, hidden: Tensor) -> Result<Tensor> {
+        let Some(layout) = self.encoder.layout.final_norm else {
+            return Ok(hidden);
+        };
+        let pass = FinalNormPass {
+            layout,
+            rows: self.batch.sequences.rows(),
+            epsilon: self.encoder.config.layer_norm_eps as f32,
+            pool: self.encoder.pool.clone(),
+        };
+        self.apply(Place::FinalNorm, pass, &hidden)
+    }
+}
