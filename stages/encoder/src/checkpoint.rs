@@ -218,7 +218,7 @@ pub(crate) fn load(folder: &Path) -> Result<Loaded> {
             })?)
         })
     })?;
-    let parameters = Parameters::of(&blocks)?;
+    let parameters = Parameters::of(blocks)?;
     Ok(Loaded {
         config,
         parameters,
