@@ -214,11 +214,11 @@ pub(crate) fn load(folder: &Path) -> Result<Loaded> {
             let stored = file.find(name, prefix);
             let tensor = file.tensor(stored.as_deref().unwrap_or(name), entry.shape())?;
             Ok(with_values(&tensor, |stored| {
-                values.copy_from_slice(stored)
+                values.copy_from_slice(stored);
             })?)
         })
     })?;
-    let parameters = Parameters::of(&blocks)?;
+    let parameters = Parameters::of(blocks)?;
     Ok(Loaded {
         config,
         parameters,

@@ -45,7 +45,7 @@ impl Encoder {
             block.start(config.initializer_range, seed)
         })?;
         Ok(Self::of(Loaded {
-            parameters: Parameters::of(&blocks)?,
+            parameters: Parameters::of(blocks)?,
             config,
             missing_head: Vec::new(),
         }))

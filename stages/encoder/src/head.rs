@@ -59,7 +59,7 @@ impl ClassificationHead {
         let block =
             specification::of_classification_head(&layout).start(config.initializer_range, seed)?;
         Ok(Self {
-            parameters: Parameters::of(std::slice::from_ref(&block))?,
+            parameters: Parameters::of([block.clone()])?,
             layout,
             block,
             pooling: HeadPooling::default(),

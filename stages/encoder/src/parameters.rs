@@ -27,10 +27,10 @@ impl Parameters {
     ///
     /// # Errors
     /// When two have one name.
-    pub fn of(blocks: &[Block]) -> Result<Self> {
+    pub fn of(blocks: impl IntoIterator<Item = Block>) -> Result<Self> {
         let mut parameters = Self::new();
         for block in blocks {
-            parameters.push(block.clone())?;
+            parameters.push(block)?;
         }
         Ok(parameters)
     }

@@ -194,7 +194,7 @@ fn adamw_agrees_with_torch() {
     let golden = golden.unwrap();
     let tensors = ["weight", "bias"].map(|name| (name, &golden[&format!("{name}.0")]));
     let block = Block::new("golden", tensors).unwrap();
-    let parameters = Parameters::of(&[block]).unwrap();
+    let parameters = Parameters::of([block]).unwrap();
     let options = AdamWOptions {
         weight_decay: 0.1,
         decay: DecayGroup::NoBiasOrNorm,

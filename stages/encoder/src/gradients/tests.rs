@@ -67,7 +67,7 @@ fn message<T: std::fmt::Debug>(result: Result<T>) -> String {
 #[test]
 fn passes_add_and_clearing_forgets() {
     let (one, other) = (block("one"), block("other"));
-    let parameters = Parameters::of(&[one.clone(), other]).unwrap();
+    let parameters = Parameters::of([one.clone(), other]).unwrap();
     let mut gradients = Gradients::zeros(&parameters);
     assert!(gradients.get("one").is_none());
     let loss = sum(&one, false);
@@ -88,7 +88,7 @@ fn passes_add_and_clearing_forgets() {
 #[test]
 fn what_candle_returns_and_what_sinks_take_is_one_sum() {
     let one = block("one");
-    let mut gradients = Gradients::zeros(&Parameters::of(&[one.clone()]).unwrap());
+    let mut gradients = Gradients::zeros(&Parameters::of([one.clone()]).unwrap());
     let loss = (sum(&one, false) + one.flat(true).sum_all().unwrap() * 4.0).unwrap();
     gradients.add(&loss).unwrap();
     assert_eq!(gradients.get("one").unwrap(), [5.0; 16]);
@@ -97,7 +97,7 @@ fn what_candle_returns_and_what_sinks_take_is_one_sum() {
 #[test]
 fn what_is_added_after_scaling_is_not_scaled() {
     let one = block("one");
-    let mut gradients = Gradients::zeros(&Parameters::of(&[one.clone()]).unwrap());
+    let mut gradients = Gradients::zeros(&Parameters::of([one.clone()]).unwrap());
     gradients.add(&sum(&one, false)).unwrap();
     gradients.scale(-8.0);
     assert_eq!(gradients.clip(4.0), 32.0);
@@ -113,7 +113,7 @@ fn without_a_loan_the_backward_pass_fails() {
     assert!(error.contains("block `one` has no buffer"), "{error}");
     assert!(error.contains("not with Tensor::backward alone"), "{error}");
     // Neither is there one while the gradients of other parameters are collected.
-    let mut gradients = Gradients::zeros(&Parameters::of(&[other]).unwrap());
+    let mut gradients = Gradients::zeros(&Parameters::of([other]).unwrap());
     let error = message(gradients.add(&sum(&one, false)));
     assert!(error.contains("block `one` has no buffer"), "{error}");
 }
@@ -121,7 +121,7 @@ fn without_a_loan_the_backward_pass_fails() {
 #[test]
 fn a_failed_backward_pass_gives_the_buffers_back() {
     let one = block("one");
-    let mut gradients = Gradients::zeros(&Parameters::of(&[one.clone()]).unwrap());
+    let mut gradients = Gradients::zeros(&Parameters::of([one.clone()]).unwrap());
     assert!(message(gradients.add(&sum(&one, true))).contains("as told"));
     assert_eq!(gradients.get("one").unwrap(), [1.0; 16]);
     gradients.clear();
@@ -138,7 +138,7 @@ fn a_sink_has_one_loan_at_a_time() {
         touched: false,
     };
     let loan = Loan::of([(&**one.sink(), &mut buffer)].into_iter()).unwrap();
-    let parameters = Parameters::of(&[other.clone(), one.clone()]).unwrap();
+    let parameters = Parameters::of([other.clone(), one.clone()]).unwrap();
     let mut gradients = Gradients::zeros(&parameters);
     let error = message(gradients.add(&sum(&other, false)));
     assert!(

@@ -36,7 +36,7 @@ fn runs_end_at_padding_and_where_decay_changes() {
 fn what_lies_between_tensors_stays_zero() {
     let odd = ones(&[3]);
     let block = Block::new("block", [("a", &odd), ("b", &odd)]).unwrap();
-    let parameters = Parameters::of(std::slice::from_ref(&block)).unwrap();
+    let parameters = Parameters::of([block.clone()]).unwrap();
     let options = AdamWOptions {
         epsilon: 0.0,
         weight_decay: 0.0,
@@ -63,7 +63,7 @@ fn a_block_without_a_gradient_is_not_updated() {
         let block = Block::new(name, [(name, &ones(&[2]))]);
         block.unwrap()
     });
-    let parameters = Parameters::of(&[first.clone(), second]).unwrap();
+    let parameters = Parameters::of([first.clone(), second]).unwrap();
     let mut optimizer = AdamW::new(&parameters, AdamWOptions::default()).unwrap();
     let mut gradients = Gradients::zeros(&parameters);
     gradients.add(&first.flat(true).sum_all().unwrap()).unwrap();
