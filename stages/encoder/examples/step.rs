@@ -8,10 +8,9 @@
 use std::error::Error;
 use std::time::Instant;
 
-use encoder::ops::Ops;
 use encoder::{
-    AdamW, AdamWOptions, Architecture, Batch, Config, Encoder, Gradients, Mode, Sequence, Size,
-    audit, with_deep_stack,
+    AdamW, AdamWOptions, Architecture, Batch, Config, Encoder, Gradients, Mode, Ops, Sequence,
+    Size, audit, with_deep_stack,
 };
 
 #[global_allocator]

@@ -54,9 +54,6 @@ pub(crate) struct Layout {
     pub(crate) samples: Vec<u32>,
 }
 
-impl Layout {
-}
-
 /// Sequences packed one after the other, without padding.
 #[derive(Clone, Debug)]
 pub struct Batch {

@@ -103,7 +103,11 @@ mod tests {
 
     #[test]
     fn nothing_is_dropped_in_evaluation_or_with_probability_zero() {
-        assert!(Dropout::of(Mode::Evaluate).at(Site::Embeddings, 0.1).is_none());
+        assert!(
+            Dropout::of(Mode::Evaluate)
+                .at(Site::Embeddings, 0.1)
+                .is_none()
+        );
         let training = Dropout::of(Mode::Train { seed: 1, step: 0 });
         assert!(training.at(Site::Embeddings, 0.0).is_none());
     }

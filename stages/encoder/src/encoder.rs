@@ -7,12 +7,12 @@ use kernels::Precision;
 
 use crate::block::Block;
 use crate::checkpoint::{self, Loaded};
-use crate::layout::EncoderLayout;
-use crate::mimetic;
-use crate::names::Names;
 use crate::composed::{self, ComposedPass};
 use crate::engine::{HeadBlocks, MaskedLmPass, Pool};
 use crate::fused::{self, FusedPass, MaskedLmOp, Saving};
+use crate::layout::EncoderLayout;
+use crate::mimetic;
+use crate::names::Names;
 use crate::ops::Ops;
 use crate::specification::{self, Place};
 use crate::values::with_values;
@@ -320,7 +320,11 @@ pub fn squared_error(outputs: &Tensor, targets: &[f32]) -> Result<Tensor> {
 fn check_targets(rows: usize, classes: usize, targets: &[u32]) -> Result<()> {
     if rows != targets.len() {
         let reason = format!("{} targets for {rows} rows", targets.len());
-        return Err(EncoderError::invalid("targets", reason, "give one target per row"));
+        return Err(EncoderError::invalid(
+            "targets",
+            reason,
+            "give one target per row",
+        ));
     }
     match targets.iter().find(|&&target| target as usize >= classes) {
         None => Ok(()),

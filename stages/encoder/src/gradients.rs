@@ -93,22 +93,15 @@ impl Gradients {
 
     /// Returns the Euclidean norm over all gradients: squares are summed in f64, in name order.
     pub fn norm(&self) -> f64 {
-        let square = |values: &[f32]| -> f64 {
-            let chunks = values.par_chunks(CHUNK);
-            let sums: Vec<f64> = chunks
-                .map(|chunk| chunk.iter().map(|&x| f64::from(x) * f64::from(x)).sum())
-                .collect();
-            sums.iter().sum()
-        };
         let places: Vec<(usize, usize)> = self.parameters.places().collect();
         let squares: Vec<f64> = places
             .into_par_iter()
             .map(|(block, entry)| {
                 let entry = &self.parameters.blocks()[block].entries()[entry];
-                square(&self.buffers[block].values[entry.range()])
+                kernels::sum_of_squares(&self.buffers[block].values[entry.range()])
             })
             .collect();
-        squares.iter().sum::<f64>().sqrt() * self.factor.abs()
+        kernels::sum(&squares).sqrt() * self.factor.abs()
     }
 
     /// Scales all so that [`Gradients::norm`] is at most `limit`. Returns the norm before.

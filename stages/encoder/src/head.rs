@@ -108,7 +108,14 @@ impl ClassificationHead {
         if self.ops == Ops::Composed || !hidden.device().is_cpu() {
             let pooled = composed::pooled(self.pooling, hidden, batch)?;
             let probability = self.probability;
-            return composed::classification(&self.layout, &self.block, &pooled, batch, &dropout, probability);
+            return composed::classification(
+                &self.layout,
+                &self.block,
+                &pooled,
+                batch,
+                &dropout,
+                probability,
+            );
         }
         let pass = ClassificationPass {
             precision: self.precision,
@@ -116,7 +123,8 @@ impl ClassificationHead {
             pooling: self.pooling,
             sequences: Arc::clone(&batch.sequences),
             places: batch.packed_places().to_vec(),
-            dropout: [Site::HeadInput, Site::HeadHidden].map(|site| dropout.at(site, self.probability)),
+            dropout: [Site::HeadInput, Site::HeadHidden]
+                .map(|site| dropout.at(site, self.probability)),
             pool: self.pool.clone(),
         };
         let (tracked, saving) = match mode {
@@ -124,6 +132,8 @@ impl ClassificationHead {
             Mode::Train { .. } => (true, Saving::Keep),
         };
         let operation = ClassificationOp::new(pass, self.block.sink(), saving);
-        Ok(hidden.contiguous()?.apply_op2(&self.block.flat(tracked), operation)?)
+        Ok(hidden
+            .contiguous()?
+            .apply_op2(&self.block.flat(tracked), operation)?)
     }
 }

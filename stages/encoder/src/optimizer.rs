@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use self::update::{Rule, Update};
+use self::update::{Update, rules};
 use crate::block::{Block, Entry, Table};
 use crate::checkpoint::{self, Stored, TensorFile};
 use crate::values::with_values;
@@ -136,10 +136,10 @@ impl AdamW {
             }
         })?;
         let steps = self.steps + 1;
-        let rule = Rule::new(&self.options, steps, learning_rate, gradients.factor());
+        let rules = rules(&self.options, steps, learning_rate, gradients.factor());
         for ((block, gradient), moments) in blocks.iter().zip(all).zip(&mut self.moments) {
             block.variable().inplace_op1(&Update {
-                rule: &rule,
+                rules: &rules,
                 runs: &moments.runs,
                 gradient,
                 moments: Mutex::new((&mut moments.first, &mut moments.second)),

@@ -5,10 +5,9 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use candle_core::{D, DType, Device, Tensor};
-use encoder::ops::Ops;
 use encoder::{
-    AdamW, AdamWOptions, Batch, Block, DecayGroup, Encoder, Gradients, Mode, Parameters, Sequence,
-    audit,
+    AdamW, AdamWOptions, Batch, Block, DecayGroup, Encoder, Gradients, Mode, Ops, Parameters,
+    Sequence, audit,
 };
 
 fn goldens() -> PathBuf {

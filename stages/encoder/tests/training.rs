@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use candle_core::{D, Device, Tensor};
 use encoder::{
     AdamW, AdamWOptions, Architecture, Batch, ClassificationHead, Config, Encoder, EncoderError,
-    Gradients, Mode, Parameters, Sequence, Size, audit, ops, with_deep_stack,
+    Gradients, Mode, Ops, Parameters, Sequence, Size, audit, cross_entropy, with_deep_stack,
 };
 use kernels::Stream;
 
@@ -278,7 +278,7 @@ fn the_audit_names_what_is_not_trained() {
     let sequences = sequences(&[4, 6, 5]);
     let batch = Batch::pack(&sequences, encoder.config()).unwrap();
     let hidden = encoder.forward(&batch, TRAIN).unwrap();
-    let loss = ops::cross_entropy(&head.forward(&hidden, &batch, TRAIN).unwrap(), &[0, 1, 1]);
+    let loss = cross_entropy(&head.forward(&hidden, &batch, TRAIN).unwrap(), &[0, 1, 1]);
 
     // Fine-tuning trains the body and the new head, not the masked language modelling head.
     let mut trained = encoder.body();
@@ -357,7 +357,7 @@ fn classification_scores_are_in_the_callers_order() {
 /// A micro-batch may have nothing to predict.
 #[test]
 fn no_predictions_give_no_loss() {
-    for implementation in [ops::Ops::Fused, ops::Ops::Composed] {
+    for implementation in [Ops::Fused, Ops::Composed] {
         let encoder = Encoder::new(config(Architecture::Bert), 1)
             .unwrap()
             .with_ops(implementation);
@@ -395,9 +395,7 @@ fn a_deep_encoder_trains_on_a_deep_stack() {
             num_hidden_layers: 400,
             ..config(Architecture::RobertaPreLayerNorm)
         };
-        let encoder = Encoder::new(config, 1)
-            .unwrap()
-            .with_ops(ops::Ops::Composed);
+        let encoder = Encoder::new(config, 1).unwrap().with_ops(Ops::Composed);
         let (loss, gradients) = gradients(&encoder, &sequences(&[5, 6]));
         assert!(loss.is_finite());
         audit(encoder.parameters(), &gradients).unwrap();

@@ -1,9 +1,12 @@
 //! Encoder and head, with the losses of both kinds of task.
 
 use benchmarks::{Kind, Task};
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 use contract::StageError;
-use encoder::{Batch, ClassificationHead, Encoder, Gradients, HeadPooling, Mode, Parameters, ops};
+use encoder::{
+    Batch, ClassificationHead, Encoder, Gradients, HeadPooling, Mode, Parameters, cross_entropy,
+    squared_error,
+};
 
 use crate::examples::Encoded;
 
@@ -55,9 +58,12 @@ impl Model {
         let sum = match self.kind {
             Kind::Classification => {
                 let classes: Vec<u32> = examples.iter().map(|e| e.label as u32).collect();
-                ops::cross_entropy(&outputs, &classes)?
+                cross_entropy(&outputs, &classes)?
             }
-            Kind::Regression => squared_error(&outputs, examples).map_err(StageError::failed)?,
+            Kind::Regression => {
+                let labels: Vec<f32> = examples.iter().map(|e| e.label as f32).collect();
+                squared_error(&outputs, &labels)?
+            }
         };
         let count = examples.len() as f64;
         let loss = sum.to_scalar::<f32>().map_err(StageError::failed)?;
@@ -99,13 +105,6 @@ impl Model {
         let hidden = self.encoder.forward(&batch, mode)?;
         Ok(self.head.forward(&hidden, &batch, mode)?)
     }
-}
-
-/// Returns the sum of squared differences between the single output and the label.
-fn squared_error(outputs: &Tensor, examples: &[&Encoded]) -> candle_core::Result<Tensor> {
-    let labels: Vec<f32> = examples.iter().map(|e| e.label as f32).collect();
-    let labels = Tensor::new(labels, &Device::Cpu)?;
-    (outputs.squeeze(1)? - labels)?.sqr()?.sum_all()
 }
 
 fn highest(row: &[f32]) -> usize {

@@ -29,23 +29,34 @@ pub fn attention(
     let width = width(qkv, sequences, heads);
     assert_eq!(output.len(), sequences.rows() * width, "attention's output");
     let parts = sequences.split(output, width);
-    parts.into_par_iter().with_max_len(1).enumerate().for_each(|(index, output)| {
-        let sequence = Sequence::new(qkv, sequences, index, width, heads);
-        let length = sequence.length;
-        with_scratch(Place::Scores, 2 * length * length, |scratch| {
-            let (weights, scales) = scratch.split_at_mut(length * length);
-            for head in 0..heads {
-                sequence.weights(precision, head, weights);
-                if let Some(dropout) = dropout {
-                    sequence.scales(head, dropout, scales);
-                    multiply_all(weights, scales);
+    parts
+        .into_par_iter()
+        .with_max_len(1)
+        .enumerate()
+        .for_each(|(index, output)| {
+            let sequence = Sequence::new(qkv, sequences, index, width, heads);
+            let length = sequence.length;
+            with_scratch(Place::Scores, 2 * length * length, |scratch| {
+                let (weights, scales) = scratch.split_at_mut(length * length);
+                for head in 0..heads {
+                    sequence.weights(precision, head, weights);
+                    if let Some(dropout) = dropout {
+                        sequence.scales(head, dropout, scales);
+                        multiply_all(weights, scales);
+                    }
+                    let weights = Matrix::new(weights, length, length);
+                    let output = &mut output[head * sequence.size..];
+                    multiply_here(
+                        precision,
+                        weights,
+                        sequence.values(head),
+                        output,
+                        width,
+                        false,
+                    );
                 }
-                let weights = Matrix::new(weights, length, length);
-                let output = &mut output[head * sequence.size..];
-                multiply_here(precision, weights, sequence.values(head), output, width, false);
-            }
+            });
         });
-    });
 }
 
 /// Computes the gradient of `qkv` into `qkv_gradient`, `[rows, 3 · width]`, from that of [`attention`]'s output.
@@ -62,40 +73,60 @@ pub fn attention_backward(
     qkv_gradient: &mut [f32],
 ) {
     let width = width(qkv, sequences, heads);
-    assert_eq!(gradient.len(), sequences.rows() * width, "the gradient of attention's output");
-    assert_eq!(qkv_gradient.len(), qkv.len(), "the gradient of queries, keys and values");
+    assert_eq!(
+        gradient.len(),
+        sequences.rows() * width,
+        "the gradient of attention's output"
+    );
+    assert_eq!(
+        qkv_gradient.len(),
+        qkv.len(),
+        "the gradient of queries, keys and values"
+    );
     let parts = sequences.split(qkv_gradient, 3 * width);
-    parts.into_par_iter().with_max_len(1).enumerate().for_each(|(index, result)| {
-        let sequence = Sequence::new(qkv, sequences, index, width, heads);
-        let (length, size) = (sequence.length, sequence.size);
-        let gradient = &gradient[sequences.range(index).start * width..];
-        with_scratch(Place::Scores, 3 * length * length, |scratch| {
-            let (weights, rest) = scratch.split_at_mut(length * length);
-            let (scales, scores) = rest.split_at_mut(length * length);
-            for head in 0..heads {
-                let outputs = Matrix::with_stride(&gradient[head * size..], length, size, width);
-                sequence.weights(precision, head, weights);
-                scores.copy_from_slice(weights);
-                if let Some(dropout) = dropout {
-                    sequence.scales(head, dropout, scales);
-                    multiply_all(scores, scales);
+    parts
+        .into_par_iter()
+        .with_max_len(1)
+        .enumerate()
+        .for_each(|(index, result)| {
+            let sequence = Sequence::new(qkv, sequences, index, width, heads);
+            let (length, size) = (sequence.length, sequence.size);
+            let gradient = &gradient[sequences.range(index).start * width..];
+            with_scratch(Place::Scores, 3 * length * length, |scratch| {
+                let (weights, rest) = scratch.split_at_mut(length * length);
+                let (scales, scores) = rest.split_at_mut(length * length);
+                for head in 0..heads {
+                    let outputs =
+                        Matrix::with_stride(&gradient[head * size..], length, size, width);
+                    sequence.weights(precision, head, weights);
+                    scores.copy_from_slice(weights);
+                    if let Some(dropout) = dropout {
+                        sequence.scales(head, dropout, scales);
+                        multiply_all(scores, scales);
+                    }
+                    let mut put = |place: usize, a: Matrix<'_>, b: Matrix<'_>| {
+                        let columns = &mut result[place * width + head * size..];
+                        multiply_here(precision, a, b, columns, 3 * width, false);
+                    };
+                    put(2, Matrix::new(scores, length, length).transposed(), outputs);
+                    multiply_here(
+                        precision,
+                        outputs,
+                        sequence.values(head).transposed(),
+                        scores,
+                        length,
+                        false,
+                    );
+                    if dropout.is_some() {
+                        multiply_all(scores, scales);
+                    }
+                    softmax_backward(weights, scores, length, sequence.scale());
+                    let scores = Matrix::new(scores, length, length);
+                    put(0, scores, sequence.keys(head));
+                    put(1, scores.transposed(), sequence.queries(head));
                 }
-                let mut put = |place: usize, a: Matrix<'_>, b: Matrix<'_>| {
-                    let columns = &mut result[place * width + head * size..];
-                    multiply_here(precision, a, b, columns, 3 * width, false);
-                };
-                put(2, Matrix::new(scores, length, length).transposed(), outputs);
-                multiply_here(precision, outputs, sequence.values(head).transposed(), scores, length, false);
-                if dropout.is_some() {
-                    multiply_all(scores, scales);
-                }
-                softmax_backward(weights, scores, length, sequence.scale());
-                let scores = Matrix::new(scores, length, length);
-                put(0, scores, sequence.keys(head));
-                put(1, scores.transposed(), sequence.queries(head));
-            }
+            });
         });
-    });
 }
 
 /// Returns the first of the numbers that decide what a head of a sequence drops: each head begins with a group of its own.
@@ -106,7 +137,11 @@ pub fn attention_draws(length: usize, head: usize) -> usize {
 fn width(qkv: &[f32], sequences: &Sequences, heads: usize) -> usize {
     let rows = sequences.rows();
     assert!(heads > 0, "attention without heads");
-    assert_eq!(qkv.len() % (rows * 3 * heads).max(1), 0, "{heads} heads over {rows} rows");
+    assert_eq!(
+        qkv.len() % (rows * 3 * heads).max(1),
+        0,
+        "{heads} heads over {rows} rows"
+    );
     qkv.len() / (rows * 3).max(1)
 }
 
@@ -121,7 +156,13 @@ struct Sequence<'a> {
 }
 
 impl<'a> Sequence<'a> {
-    fn new(qkv: &'a [f32], sequences: &Sequences, index: usize, width: usize, heads: usize) -> Self {
+    fn new(
+        qkv: &'a [f32],
+        sequences: &Sequences,
+        index: usize,
+        width: usize,
+        heads: usize,
+    ) -> Self {
         let rows = sequences.range(index);
         Self {
             qkv: &qkv[rows.start * 3 * width..rows.end * 3 * width],
@@ -156,7 +197,14 @@ impl<'a> Sequence<'a> {
     /// Computes the attention weights before dropout.
     fn weights(&self, precision: Precision, head: usize, weights: &mut [f32]) {
         let keys = self.keys(head).transposed();
-        multiply_here(precision, self.queries(head), keys, weights, self.length, false);
+        multiply_here(
+            precision,
+            self.queries(head),
+            keys,
+            weights,
+            self.length,
+            false,
+        );
         softmax(weights, self.length, self.scale());
     }
 

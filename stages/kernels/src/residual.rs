@@ -46,7 +46,9 @@ pub fn dropout_rows(
     sequences: &Sequences,
 ) {
     assert_eq!(x.len(), rows.len() * width, "rows to drop from");
-    each_part(x, rows, width, dropout, sequences, |_, x, scales| multiply_all(x, scales));
+    each_part(x, rows, width, dropout, sequences, |_, x, scales| {
+        multiply_all(x, scales)
+    });
 }
 
 /// Calls `work` with parts of `x`: the first row's place in `x`, the part, and what dropout multiplies it with.

@@ -63,7 +63,11 @@ impl Sequences {
             .map(move |sequence| {
                 let own = self.range(sequence);
                 let (from, to) = (own.start.max(rows.start), own.end.min(rows.end));
-                (self.samples[sequence], from - own.start, to.saturating_sub(from))
+                (
+                    self.samples[sequence],
+                    from - own.start,
+                    to.saturating_sub(from),
+                )
             })
             .take_while(move |&(_, _, count)| count > 0)
     }

@@ -72,11 +72,21 @@ fn exp() {
     let error = worst(elementary::exp_all, f64::exp, ulps, within);
     assert_within("exp", &error, 2.0);
     let mut ends = [
-        -87.330_01, f32::MIN, f32::NEG_INFINITY, 88.020_01, f32::MAX, f32::INFINITY, 0.0, -0.0,
+        -87.330_01,
+        f32::MIN,
+        f32::NEG_INFINITY,
+        88.020_01,
+        f32::MAX,
+        f32::INFINITY,
+        0.0,
+        -0.0,
     ];
     elementary::exp_all(&mut ends);
     let infinite = f32::INFINITY;
-    assert_eq!(ends, [0.0, 0.0, 0.0, infinite, infinite, infinite, 1.0, 1.0]);
+    assert_eq!(
+        ends,
+        [0.0, 0.0, 0.0, infinite, infinite, infinite, 1.0, 1.0]
+    );
 }
 
 #[test]
@@ -99,10 +109,15 @@ fn the_normal_distribution() {
 
 #[test]
 fn gelu_by_the_normal_distribution() {
-    let within = |_, exact: f64| exact.abs() > 1e-36 ;
+    let within = |_, exact: f64| exact.abs() > 1e-36;
     let error = worst(elementary::gelu_all, gelu, ulps, within);
     assert_within("gelu", &error, 9.0);
-    let error = worst(elementary::gelu_derivative_all, gelu_derivative, absolute, |_, _| true);
+    let error = worst(
+        elementary::gelu_derivative_all,
+        gelu_derivative,
+        absolute,
+        |_, _| true,
+    );
     assert_within("gelu derivative, absolute", &error, 2.5e-7);
 }
 
@@ -113,7 +128,12 @@ fn gelu_by_tanh() {
     }
     fn derivative(x: &mut [f32]) {
         let mut derivative = vec![0.0; x.len()];
-        kernels::bias_activation(Activation::GeluTanh, x, &vec![0.0; x.len()], &mut derivative);
+        kernels::bias_activation(
+            Activation::GeluTanh,
+            x,
+            &vec![0.0; x.len()],
+            &mut derivative,
+        );
         x.copy_from_slice(&derivative);
     }
     let within = |x: f32, _| x.abs() < 1e4;

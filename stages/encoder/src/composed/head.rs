@@ -36,7 +36,8 @@ pub(crate) fn classification(
     let flat = block.flat(true);
     let mask = |site| {
         let dropout = drops.at(site, probability);
-        let mask = dropout.map(|dropout| masks::pooled(&dropout, batch.samples(), layout.dense.weight.columns));
+        let mask = dropout
+            .map(|dropout| masks::pooled(&dropout, batch.samples(), layout.dense.weight.columns));
         mask.transpose()
     };
     let pooled = dropout(pooled, mask(Site::HeadInput)?.as_ref())?;

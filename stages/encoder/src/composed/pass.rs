@@ -109,7 +109,10 @@ impl Pass for ComposedPass<'_> {
         ];
         let sum = embed([&words, &positions, &types], indices)?;
         let mask = self.hidden_mask(Site::Embeddings)?;
-        Ok(dropout_of(&self.normalise(&sum, &block, at.norm)?, mask.as_ref())?)
+        Ok(dropout_of(
+            &self.normalise(&sum, &block, at.norm)?,
+            mask.as_ref(),
+        )?)
     }
 
     fn layer(&self, layer: usize, hidden: &Tensor) -> Result<Tensor> {

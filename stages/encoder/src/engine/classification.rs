@@ -59,7 +59,13 @@ impl ClassificationPass {
         self.drop_out(0, &mut pooled);
         let mut squashed = self.pool.take(count * width);
         let dense = MapOf::new(self.precision, self.layout.dense, block);
-        multiply(self.precision, Matrix::new(&pooled, count, width), dense.matrix(), &mut squashed, false);
+        multiply(
+            self.precision,
+            Matrix::new(&pooled, count, width),
+            dense.matrix(),
+            &mut squashed,
+            false,
+        );
         add_bias(&mut squashed, dense.bias);
         tanh_all(&mut squashed);
         let mut dropped = self.pool.take(count * width);
@@ -67,7 +73,13 @@ impl ClassificationPass {
         self.drop_out(1, &mut dropped);
         let output = MapOf::new(self.precision, self.layout.output, block);
         let mut scores = vec![0.0; count * output.outputs()];
-        multiply(self.precision, Matrix::new(&dropped, count, width), output.matrix(), &mut scores, false);
+        multiply(
+            self.precision,
+            Matrix::new(&dropped, count, width),
+            output.matrix(),
+            &mut scores,
+            false,
+        );
         add_bias(&mut scores, output.bias);
         let saved = SavedClassification {
             pooled,
@@ -109,7 +121,8 @@ impl ClassificationPass {
                 HeadPooling::Cls => rows.end = rows.start + 1,
                 HeadPooling::Mean => scale(gradient, 1.0 / rows.len() as f32),
             }
-            for row in hidden_gradient[rows.start * width..rows.end * width].chunks_exact_mut(width) {
+            for row in hidden_gradient[rows.start * width..rows.end * width].chunks_exact_mut(width)
+            {
                 kernels::add(row, gradient);
             }
         }

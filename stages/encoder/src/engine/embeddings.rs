@@ -47,7 +47,12 @@ impl EmbeddingPass {
             .for_each(|(index, ((normal, inverse), y))| {
                 let first = index * ROW_BLOCK;
                 let rows = first..first + inverse.len();
-                embed(tables, self.indices.each_ref().map(|all| &all[rows.clone()]), width, normal);
+                embed(
+                    tables,
+                    self.indices.each_ref().map(|all| &all[rows.clone()]),
+                    width,
+                    normal,
+                );
                 norm.rows(normal, y, inverse);
                 if let Some(dropout) = &self.dropout {
                     dropout_rows(y, rows, width, dropout, &self.sequences);

@@ -41,14 +41,26 @@ impl<'a> MapOf<'a> {
 
     /// Computes the gradient of the input from that of the output, into `result` or added to it.
     pub(super) fn backward_input(self, output: &[f32], result: &mut [f32], accumulate: bool) {
-        multiply(self.precision, self.rows(output, self.outputs()), self.weight(), result, accumulate);
+        multiply(
+            self.precision,
+            self.rows(output, self.outputs()),
+            self.weight(),
+            result,
+            accumulate,
+        );
     }
 
     /// Adds the weight's gradient to `gradients`, from that of the output and from the input.
     pub(super) fn backward_weight(self, output: &[f32], input: &[f32], gradients: &mut [f32]) {
         let output = self.rows(output, self.outputs()).transposed();
         let input = self.rows(input, self.layout.weight.columns);
-        multiply(self.precision, output, input, &mut gradients[self.layout.weight.range()], true);
+        multiply(
+            self.precision,
+            output,
+            input,
+            &mut gradients[self.layout.weight.range()],
+            true,
+        );
     }
 
     /// Adds the bias's gradient to `gradients`, from that of the output.

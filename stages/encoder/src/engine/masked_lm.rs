@@ -6,8 +6,8 @@
 use kernels::elementary::Activation;
 use kernels::numerics::ROW_BLOCK;
 use kernels::{
-    Matrix, Precision, add_bias, add_columns, bias_activation, cross_entropy, multiply, multiply_with,
-    scale_add_columns, scatter_add, sum,
+    Matrix, Precision, add_bias, add_columns, bias_activation, cross_entropy, multiply,
+    multiply_with, scale_add_columns, scatter_add, sum,
 };
 use rayon::prelude::*;
 
@@ -62,7 +62,11 @@ impl MaskedLmPass {
         Matrix::new(&blocks.embeddings[words.range()], words.rows, words.columns)
     }
 
-    fn transform(&self, blocks: HeadBlocks<'_>, hidden: &[f32]) -> (Buffer, Buffer, SavedNorm, Buffer) {
+    fn transform(
+        &self,
+        blocks: HeadBlocks<'_>,
+        hidden: &[f32],
+    ) -> (Buffer, Buffer, SavedNorm, Buffer) {
         let (width, count) = (self.width(), self.rows.len());
         let mut gathered = self.pool.take(count * width);
         for (target, &row) in gathered.chunks_exact_mut(width).zip(&self.rows) {
@@ -161,7 +165,10 @@ impl MaskedLmPass {
         let (width, count) = (self.width(), self.rows.len());
         let vocabulary = self.embeddings.words.rows;
         if factor != 1.0 {
-            saved.logits.par_iter_mut().for_each(|logit| *logit *= factor);
+            saved
+                .logits
+                .par_iter_mut()
+                .for_each(|logit| *logit *= factor);
             saved.bias_sums.scale(factor);
         }
         saved
@@ -170,10 +177,22 @@ impl MaskedLmPass {
         let logits = Matrix::new(&saved.logits, count, vocabulary);
         let words = &mut embedding_gradients[self.embeddings.words.range()];
         let transformed = Matrix::new(&saved.transformed, count, width);
-        multiply(self.precision, logits.transposed(), transformed, words, true);
+        multiply(
+            self.precision,
+            logits.transposed(),
+            transformed,
+            words,
+            true,
+        );
 
         let mut gradient = self.pool.take(count * width);
-        multiply(self.precision, logits, self.words(blocks), &mut gradient, false);
+        multiply(
+            self.precision,
+            logits,
+            self.words(blocks),
+            &mut gradient,
+            false,
+        );
         let norm = NormOf::new(self.layout.norm, blocks.head, self.epsilon);
         norm.backward(&self.pool, &saved.norm, &mut gradient, head_gradients);
         let dense = MapOf::new(self.precision, self.layout.dense, blocks.head);
@@ -181,7 +200,9 @@ impl MaskedLmPass {
         sums.blocks()
             .zip(gradient.par_chunks_mut(ROW_BLOCK * width))
             .zip(saved.derivative.par_chunks(ROW_BLOCK * width))
-            .for_each(|((sums, gradient), derivative)| scale_add_columns(gradient, derivative, sums));
+            .for_each(|((sums, gradient), derivative)| {
+                scale_add_columns(gradient, derivative, sums)
+            });
         sums.add_to(0, dense.bias_gradient(head_gradients));
         dense.backward_weight(&gradient, &saved.gathered, head_gradients);
         let mut gathered = self.pool.take(count * width);

@@ -65,9 +65,13 @@ impl CustomOp2 for ClassificationOp {
         let mut result = vec![0.0; hidden.elem_count()];
         with_values(hidden, |x| {
             with_values(block, |block| {
-                let saved = self.saved.take().unwrap_or_else(|| self.pass.forward(block, x).1);
+                let saved = self
+                    .saved
+                    .take()
+                    .unwrap_or_else(|| self.pass.forward(block, x).1);
                 self.sink.with(|gradients| {
-                    self.pass.backward(block, &saved, &scores, &mut result, gradients);
+                    self.pass
+                        .backward(block, &saved, &scores, &mut result, gradients);
                 })
             })
         })???;

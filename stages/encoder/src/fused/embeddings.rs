@@ -37,7 +37,11 @@ impl CustomOp1 for EmbeddingOp {
 
     fn cpu_fwd(&self, block: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         if layout.dims() != [self.pass.layout.length] {
-            bail!("embeddings: a block {:?}, expected [{}]", layout.dims(), self.pass.layout.length);
+            bail!(
+                "embeddings: a block {:?}, expected [{}]",
+                layout.dims(),
+                self.pass.layout.length
+            );
         }
         let (rows, width) = self.shape();
         let mut y = vec![0.0; rows * width];
@@ -55,7 +59,8 @@ impl CustomOp1 for EmbeddingOp {
                 let (rows, width) = self.shape();
                 self.pass.forward(block, &mut vec![0.0; rows * width])
             });
-            self.sink.with(|gradients| self.pass.backward(block, &saved, &mut gradient, gradients))
+            self.sink
+                .with(|gradients| self.pass.backward(block, &saved, &mut gradient, gradients))
         })??;
         Ok(None)
     }

@@ -23,7 +23,14 @@ pub(crate) trait BlockPass: Send + Sync + 'static {
     /// Computes `y` from `x`.
     fn forward(&self, block: &[f32], x: &[f32], y: &mut [f32]) -> Self::Saved;
     /// Replaces the gradient of `y` by that of `x`, and adds the parameters' to `gradients`.
-    fn backward(&self, block: &[f32], x: &[f32], saved: &Self::Saved, gradient: &mut [f32], gradients: &mut [f32]);
+    fn backward(
+        &self,
+        block: &[f32],
+        x: &[f32],
+        saved: &Self::Saved,
+        gradient: &mut [f32],
+        gradients: &mut [f32],
+    );
 }
 
 /// A [`BlockPass`] as a candle operation on (hidden states, block).
@@ -58,7 +65,9 @@ impl<P: BlockPass> CustomOp2 for HiddenOp<P> {
         block_layout: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
         let (rows, width) = self.pass.shape();
-        if hidden_layout.dims() != [rows, width] || block_layout.dims() != [self.pass.block_length()] {
+        if hidden_layout.dims() != [rows, width]
+            || block_layout.dims() != [self.pass.block_length()]
+        {
             bail!(
                 "{}: hidden states {:?} and a block {:?}, expected [{rows}, {width}] and [{}]",
                 P::NAME,
@@ -115,7 +124,14 @@ impl BlockPass for LayerPass {
         Self::forward(self, block, x, y)
     }
 
-    fn backward(&self, block: &[f32], x: &[f32], saved: &SavedLayer, gradient: &mut [f32], gradients: &mut [f32]) {
+    fn backward(
+        &self,
+        block: &[f32],
+        x: &[f32],
+        saved: &SavedLayer,
+        gradient: &mut [f32],
+        gradients: &mut [f32],
+    ) {
         Self::backward(self, block, x, saved, gradient, gradients);
     }
 }
@@ -136,7 +152,14 @@ impl BlockPass for FinalNormPass {
         Self::forward(self, block, x, y)
     }
 
-    fn backward(&self, block: &[f32], _x: &[f32], saved: &SavedFinalNorm, gradient: &mut [f32], gradients: &mut [f32]) {
+    fn backward(
+        &self,
+        block: &[f32],
+        _x: &[f32],
+        saved: &SavedFinalNorm,
+        gradient: &mut [f32],
+        gradients: &mut [f32],
+    ) {
         Self::backward(self, block, saved, gradient, gradients);
     }
 }

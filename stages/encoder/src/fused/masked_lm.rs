@@ -46,7 +46,10 @@ impl CustomOp3 for MaskedLmOp {
             embeddings: floats(embeddings, embedding_layout)?,
         };
         if hidden_layout.dims().last() != Some(&self.pass.embeddings.words.columns) {
-            bail!("masked language modelling loss: hidden states {:?}", hidden_layout.dims());
+            bail!(
+                "masked language modelling loss: hidden states {:?}",
+                hidden_layout.dims()
+            );
         }
         let hidden = floats(hidden, hidden_layout)?;
         let (loss, saved) = self.pass.forward(blocks, hidden, &self.targets);

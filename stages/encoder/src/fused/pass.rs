@@ -35,7 +35,8 @@ impl<'a> FusedPass<'a> {
     }
 
     fn hidden_dropout(&self, site: Site) -> Option<kernels::Dropout> {
-        self.dropout.at(site, self.encoder.config.hidden_dropout_prob)
+        self.dropout
+            .at(site, self.encoder.config.hidden_dropout_prob)
     }
 
     fn apply(&self, place: Place, pass: impl BlockPass, hidden: &Tensor) -> Result<Tensor> {
@@ -47,7 +48,12 @@ impl<'a> FusedPass<'a> {
 
 impl Pass for FusedPass<'_> {
     fn embeddings(&self) -> Result<Tensor> {
-        let Batch { ids, positions, token_types, .. } = self.batch;
+        let Batch {
+            ids,
+            positions,
+            token_types,
+            ..
+        } = self.batch;
         let pass = EmbeddingPass {
             layout: self.encoder.layout.embeddings,
             epsilon: self.encoder.config.layer_norm_eps as f32,

@@ -3,6 +3,7 @@
 use std::sync::Mutex;
 
 use candle_core::{CpuStorage, InplaceOp1, Layout, bail};
+use kernels::{AdamWStep, adamw};
 use rayon::prelude::*;
 
 use super::{AdamWOptions, Run};
@@ -10,63 +11,41 @@ use super::{AdamWOptions, Run};
 /// Elements that one task works on.
 const CHUNK: usize = 1 << 14;
 
-/// The numbers of one update.
-pub(super) struct Rule {
-    /// What the gradients are yet to be multiplied by.
+/// Returns the numbers of update `steps`, counted from 1, for what decays and for what does not. `factor` is what the
+/// gradients are yet to be multiplied by.
+pub(super) fn rules(
+    options: &AdamWOptions,
+    steps: u32,
+    learning_rate: f64,
     factor: f32,
-    /// 1 - learning rate · weight decay, for what decays.
-    keep: f32,
-    beta1: f32,
-    beta2: f32,
-    fresh1: f32,
-    fresh2: f32,
-    /// Learning rate over the first moment's bias correction.
-    rate: f32,
-    /// Inverse root of the second moment's bias correction.
-    root: f32,
-    epsilon: f32,
-}
-
-impl Rule {
-    /// The update number `steps`, from 1.
-    pub(super) fn new(options: &AdamWOptions, steps: u32, learning_rate: f64, factor: f32) -> Self {
-        let AdamWOptions {
-            beta1,
-            beta2,
-            epsilon,
-            weight_decay,
-            ..
-        } = *options;
-        let correction1 = 1.0 - power(beta1, steps);
-        let correction2 = 1.0 - power(beta2, steps);
-        Self {
-            factor,
-            keep: (1.0 - learning_rate * weight_decay) as f32,
-            beta1: beta1 as f32,
-            beta2: beta2 as f32,
-            fresh1: (1.0 - beta1) as f32,
-            fresh2: (1.0 - beta2) as f32,
-            rate: (learning_rate / correction1) as f32,
-            root: (1.0 / correction2.sqrt()) as f32,
-            epsilon: epsilon as f32,
-        }
-    }
-
-    fn apply(&self, piece: Piece<'_>) {
-        let keep = if piece.decays { self.keep } else { 1.0 };
-        for ((value, &gradient), (first, second)) in piece
-            .values
-            .iter_mut()
-            .zip(piece.gradient)
-            .zip(piece.first.iter_mut().zip(piece.second))
-        {
-            let gradient = gradient * self.factor;
-            *first = self.beta1 * *first + self.fresh1 * gradient;
-            *second = self.beta2 * *second + self.fresh2 * gradient * gradient;
-            let spread = second.sqrt() * self.root + self.epsilon;
-            *value = *value * keep - self.rate * *first / spread;
-        }
-    }
+) -> [AdamWStep; 2] {
+    let AdamWOptions {
+        beta1,
+        beta2,
+        epsilon,
+        weight_decay,
+        ..
+    } = *options;
+    let correction1 = 1.0 - power(beta1, steps);
+    let correction2 = 1.0 - power(beta2, steps);
+    let decays = AdamWStep {
+        factor,
+        keep: (1.0 - learning_rate * weight_decay) as f32,
+        beta1: beta1 as f32,
+        beta2: beta2 as f32,
+        fresh1: (1.0 - beta1) as f32,
+        fresh2: (1.0 - beta2) as f32,
+        rate: (learning_rate / correction1) as f32,
+        root: (1.0 / correction2.sqrt()) as f32,
+        epsilon: epsilon as f32,
+    };
+    [
+        decays,
+        AdamWStep {
+            keep: 1.0,
+            ..decays
+        },
+    ]
 }
 
 /// Returns `base^exponent` by repeated multiplication: the C library's `pow` may differ between processors.
@@ -93,7 +72,8 @@ struct Piece<'a> {
 
 /// One block's update.
 pub(super) struct Update<'a> {
-    pub(super) rule: &'a Rule,
+    /// For what decays, and for what does not.
+    pub(super) rules: &'a [AdamWStep; 2],
     pub(super) runs: &'a [Run],
     /// As long as the block.
     pub(super) gradient: &'a [f32],
@@ -138,9 +118,16 @@ impl InplaceOp1 for Update<'_> {
                 });
             }
         }
-        pieces
-            .into_par_iter()
-            .for_each(|piece| self.rule.apply(piece));
+        pieces.into_par_iter().for_each(|piece| {
+            let rule = &self.rules[usize::from(!piece.decays)];
+            adamw(
+                piece.values,
+                piece.gradient,
+                piece.first,
+                piece.second,
+                rule,
+            );
+        });
         Ok(())
     }
 }

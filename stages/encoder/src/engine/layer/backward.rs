@@ -1,5 +1,7 @@
 use kernels::numerics::ROW_BLOCK;
-use kernels::{Dropout, Matrix, add, attention_backward, dropout_rows, multiply_with, scale_add_columns};
+use kernels::{
+    Dropout, Matrix, add, attention_backward, dropout_rows, multiply_with, scale_add_columns,
+};
 use rayon::prelude::*;
 
 use super::weights::Weights;
@@ -25,7 +27,9 @@ impl LayerPass {
                 let norm = weights.feed_forward_norm;
                 norm.backward(&self.pool, &saved.feed_forward_norm, gradient, gradients);
                 let inner = self.feed_forward_backward(&weights, saved, gradient, gradients);
-                weights.feed_forward_input.backward_input(&inner, gradient, true);
+                weights
+                    .feed_forward_input
+                    .backward_input(&inner, gradient, true);
                 let norm = weights.attention_norm;
                 norm.backward(&self.pool, &saved.attention_norm, gradient, gradients);
                 let qkv = self.attention_backward(&weights, x, saved, gradient, gradients);
@@ -34,7 +38,9 @@ impl LayerPass {
             Architecture::RobertaPreLayerNorm => {
                 let mut branch = self.take(self.shape.width());
                 let inner = self.feed_forward_backward(&weights, saved, gradient, gradients);
-                weights.feed_forward_input.backward_input(&inner, &mut branch, false);
+                weights
+                    .feed_forward_input
+                    .backward_input(&inner, &mut branch, false);
                 let norm = weights.feed_forward_norm;
                 norm.backward(&self.pool, &saved.feed_forward_norm, &mut branch, gradients);
                 self.join(gradient, &branch);
@@ -56,7 +62,11 @@ impl LayerPass {
         gradient: &[f32],
         gradients: &mut [f32],
     ) -> Buffer {
-        let (width, inner, rows) = (self.shape.width(), self.shape.inner_width(), self.sequences.rows());
+        let (width, inner, rows) = (
+            self.shape.width(),
+            self.shape.inner_width(),
+            self.sequences.rows(),
+        );
         let dropped = self.dropped(gradient, self.dropout.feed_forward.as_ref());
         let output = dropped.as_deref().unwrap_or(gradient);
         let map = weights.feed_forward_output;
@@ -70,7 +80,8 @@ impl LayerPass {
             map.weight(),
             &mut inner_gradient,
             false,
-            sums.blocks().zip(saved.derivative.par_chunks(ROW_BLOCK * inner)),
+            sums.blocks()
+                .zip(saved.derivative.par_chunks(ROW_BLOCK * inner)),
             |_, block, (sums, derivative)| scale_add_columns(block, derivative, sums),
         );
         let map = weights.feed_forward_input;
@@ -98,7 +109,15 @@ impl LayerPass {
         map.backward_input(output, &mut context, false);
         let mut qkv = self.take(3 * width);
         let (heads, dropout) = (self.shape.heads, self.dropout.weights.as_ref());
-        attention_backward(self.shape.precision, &saved.qkv, &self.sequences, heads, dropout, &context, &mut qkv);
+        attention_backward(
+            self.shape.precision,
+            &saved.qkv,
+            &self.sequences,
+            heads,
+            dropout,
+            &context,
+            &mut qkv,
+        );
         weights.qkv.backward_bias(&self.pool, &qkv, gradients);
         weights.qkv.backward_weight(&qkv, input, gradients);
         qkv

@@ -26,13 +26,29 @@ impl LayerPass {
         let mut middle = self.take(self.shape.width());
         let map = weights.attention_output;
         let dropout = self.dropout.attention.as_ref();
-        self.map_norm(&context, map, dropout, x, weights.attention_norm, &mut attention_norm, &mut middle);
+        self.map_norm(
+            &context,
+            map,
+            dropout,
+            x,
+            weights.attention_norm,
+            &mut attention_norm,
+            &mut middle,
+        );
         let (activated, derivative) = self.expand(weights, &middle);
         let mut feed_forward_norm = self.saved_norm();
         let map = weights.feed_forward_output;
         let dropout = self.dropout.feed_forward.as_ref();
         let norm = weights.feed_forward_norm;
-        self.map_norm(&activated, map, dropout, &middle, norm, &mut feed_forward_norm, y);
+        self.map_norm(
+            &activated,
+            map,
+            dropout,
+            &middle,
+            norm,
+            &mut feed_forward_norm,
+            y,
+        );
         SavedLayer {
             qkv,
             context,
@@ -51,7 +67,9 @@ impl LayerPass {
         let mut attention_norm = self.saved_norm();
         attention_norm.normal.copy_from_slice(x);
         let mut input = self.take(width);
-        weights.attention_norm.forward(&mut attention_norm, &mut input);
+        weights
+            .attention_norm
+            .forward(&mut attention_norm, &mut input);
         let (qkv, context) = self.attention(weights, &input);
 
         // `z` goes to where its normalised rows will be, and is kept in `y` for the end.
@@ -134,13 +152,24 @@ impl LayerPass {
         );
         let mut context = self.take(width);
         let dropout = self.dropout.weights.as_ref();
-        attention(self.shape.precision, &qkv, &self.sequences, self.shape.heads, dropout, &mut context);
+        attention(
+            self.shape.precision,
+            &qkv,
+            &self.sequences,
+            self.shape.heads,
+            dropout,
+            &mut context,
+        );
         (qkv, context)
     }
 
     /// Returns the activation function of the first feed-forward map, and its derivative.
     fn expand(&self, weights: &Weights<'_>, input: &[f32]) -> (Buffer, Buffer) {
-        let (width, inner, rows) = (self.shape.width(), self.shape.inner_width(), self.sequences.rows());
+        let (width, inner, rows) = (
+            self.shape.width(),
+            self.shape.inner_width(),
+            self.sequences.rows(),
+        );
         let (mut activated, mut derivative) = (self.take(inner), self.take(inner));
         let (map, activation) = (weights.feed_forward_input, self.shape.activation);
         multiply_with(

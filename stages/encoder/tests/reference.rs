@@ -1,0 +1,295 @@
+//! The fused implementation agrees with the composed one, forward and backward, dropout included.
+#![allow(clippy::unwrap_used)]
+
+use candle_core::{D, Device, Tensor, Var};
+use encoder::{
+    Activation, Architecture, Batch, ClassificationHead, Config, Encoder, Gradients, HeadPooling,
+    Mode, Ops, Parameters, Precision, Sequence, Size, cross_entropy, squared_error,
+};
+use kernels::Stream;
+use proptest::prelude::*;
+
+const TRAIN: Mode = Mode::Train { seed: 5, step: 3 };
+const VOCABULARY: u32 = 60;
+
+fn largest(values: impl IntoIterator<Item = f32>) -> f32 {
+    values
+        .into_iter()
+        .fold(0.0, |largest, value| largest.max(value.abs()))
+}
+
+/// Checks that two lists of numbers agree up to `tolerance` times the larger of `floor` and the second's largest number.
+fn agree(name: &str, found: &[f32], expected: &[f32], tolerance: f32, floor: f32) {
+    assert_eq!(found.len(), expected.len(), "{name}");
+    let size = largest(expected.iter().copied()).max(floor);
+    let distance = largest(found.iter().zip(expected).map(|(a, b)| a - b));
+    assert!(
+        distance <= tolerance * size,
+        "{name}: {distance:e} of {size:e}"
+    );
+}
+
+fn numbers(tensor: &Tensor) -> Vec<f32> {
+    tensor.flatten_all().unwrap().to_vec1().unwrap()
+}
+
+fn sequences(lengths: &[usize], types: usize) -> Vec<Sequence> {
+    let mut draws = Stream::new(8, "test").draws(0, 0, 0);
+    let sequence = |(sample, &length): (usize, &usize)| Sequence {
+        ids: (0..length).map(|_| draws.below(VOCABULARY)).collect(),
+        token_types: (0..length).map(|at| (at * types / length) as u32).collect(),
+        sample: 3 * sample as u32,
+    };
+    lengths.iter().enumerate().map(sequence).collect()
+}
+
+fn compare(parameters: &Parameters, tolerance: f32, run: impl Fn(Ops) -> (Vec<Tensor>, Tensor)) {
+    let [fused, composed] = [Ops::Fused, Ops::Composed].map(|ops| {
+        let (states, loss) = run(ops);
+        let mut gradients = Gradients::zeros(parameters);
+        gradients.add(&loss).unwrap();
+        (states, numbers(&loss), gradients)
+    });
+    for (index, (found, expected)) in fused.0.iter().zip(&composed.0).enumerate() {
+        agree(
+            &format!("state {index}"),
+            &numbers(found),
+            &numbers(expected),
+            tolerance,
+            1.0,
+        );
+    }
+    agree("loss", &fused.1, &composed.1, tolerance, 1.0);
+    let norm = composed.2.norm() as f32;
+    for (name, _) in parameters.iter() {
+        let (found, expected) = (fused.2.get(name).unwrap(), composed.2.get(name).unwrap());
+        // What is small beside the whole gradient is mostly rounding.
+        agree(name, &found, &expected, 5.0 * tolerance, 0.02 * norm);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
+    #[test]
+    fn encoders_agree(
+        lengths in prop::collection::vec(1_usize..40, 1..9), pre: bool, exact: bool, dropped: bool, mean: bool,
+        heads in 1_usize..4, size in 1_usize..20, inner in 1_usize..70, recomputes: bool,
+    ) {
+        let probability = if dropped { 0.2 } else { 0.0 };
+        let architecture = if pre { Architecture::RobertaPreLayerNorm } else { Architecture::Bert };
+        let config = Config {
+            // Normalising one or two numbers is ill conditioned.
+            hidden_size: heads * (size + 4),
+            num_attention_heads: heads,
+            intermediate_size: inner,
+            hidden_dropout_prob: probability,
+            attention_probs_dropout_prob: probability,
+            hidden_act: if exact { Activation::Gelu } else { Activation::GeluTanh },
+            initializer_range: 0.3,
+            layer_norm_eps: 1e-3,
+            ..Config::of_size(Size::Nano, architecture, VOCABULARY as usize, 40, 0)
+        };
+        let types = config.type_vocab_size;
+        let encoder = Encoder::new(config, 1).unwrap().with_recomputation(recomputes);
+        let head = ClassificationHead::new(encoder.config(), 3, 2).unwrap();
+        let head = head.with_pooling(if mean { HeadPooling::Mean } else { HeadPooling::Cls });
+        let batch = Batch::pack(&sequences(&lengths, types), encoder.config()).unwrap();
+        let rows: Vec<u32> = (0..batch.tokens() as u32).step_by(3).collect();
+        let targets: Vec<u32> = rows.iter().map(|row| row % VOCABULARY).collect();
+        compare(encoder.parameters(), 2e-5, |ops| {
+            let encoder = encoder.clone().with_ops(ops);
+            let mut states = encoder.hidden_states(&batch).unwrap();
+            let hidden = encoder.forward(&batch, TRAIN).unwrap();
+            states.push(encoder.masked_lm_logits(&hidden, &rows).unwrap());
+            let loss = encoder.masked_lm_loss(&hidden, &rows, &targets).unwrap();
+            states.push(hidden);
+            // A factor, to see that it reaches all gradients.
+            (states, (loss * 0.25).unwrap())
+        });
+        let mut trained = encoder.body();
+        trained.extend(head.parameters()).unwrap();
+        let classes: Vec<u32> = (0..lengths.len() as u32).map(|index| index % 3).collect();
+        compare(&trained, 2e-5, |ops| {
+            let hidden = encoder.clone().with_ops(ops).forward(&batch, TRAIN).unwrap();
+            let scores = head.clone().with_ops(ops).forward(&hidden, &batch, TRAIN).unwrap();
+            let loss = cross_entropy(&scores, &classes).unwrap();
+            (vec![hidden, scores], loss)
+        });
+    }
+}
+
+/// A layer with blocks of rows enough for every sum to have several.
+#[test]
+fn large_batches_agree() {
+    for architecture in [Architecture::Bert, Architecture::RobertaPreLayerNorm] {
+        let config = Config::of_size(Size::Nano, architecture, 2000, 100, 0);
+        let encoder = Encoder::new(config, 1).unwrap();
+        let batch =
+            Batch::pack(&sequences(&[100, 90, 64, 64, 33, 7], 1), encoder.config()).unwrap();
+        let rows: Vec<u32> = (0..batch.tokens() as u32).step_by(2).collect();
+        let targets: Vec<u32> = rows.iter().map(|row| 3 * row).collect();
+        compare(encoder.parameters(), 2e-5, |ops| {
+            let hidden = encoder
+                .clone()
+                .with_ops(ops)
+                .forward(&batch, TRAIN)
+                .unwrap();
+            let loss = encoder
+                .clone()
+                .with_ops(ops)
+                .masked_lm_loss(&hidden, &rows, &targets)
+                .unwrap();
+            (vec![hidden], loss)
+        });
+    }
+}
+
+/// 16-bit operands have 8 bits; the gradient still points the same way.
+#[test]
+fn bfloat16_is_near() {
+    let config = Config::of_size(Size::Nano, Architecture::Bert, VOCABULARY as usize, 40, 0);
+    let encoder = Encoder::new(config, 1).unwrap();
+    let batch = Batch::pack(&sequences(&[40, 33, 20], 2), encoder.config()).unwrap();
+    let rows: Vec<u32> = (0..batch.tokens() as u32).step_by(3).collect();
+    let targets: Vec<u32> = rows.iter().map(|row| row % VOCABULARY).collect();
+    let [(exact, full), (near, half)] = [Precision::F32, Precision::Bf16].map(|precision| {
+        let encoder = encoder.clone().with_precision(precision);
+        let hidden = encoder.forward(&batch, TRAIN).unwrap();
+        let loss = encoder.masked_lm_loss(&hidden, &rows, &targets).unwrap();
+        let mut gradients = Gradients::zeros(encoder.parameters());
+        gradients.add(&loss).unwrap();
+        (numbers(&loss)[0], gradients)
+    });
+    assert!(
+        exact != near && (exact - near).abs() < 2e-3 * exact,
+        "{exact} {near}"
+    );
+    let mut apart = 0.0;
+    for (name, _) in encoder.parameters().iter() {
+        let (a, b) = (full.get(name).unwrap(), half.get(name).unwrap());
+        apart += a
+            .iter()
+            .zip(&b)
+            .map(|(a, b)| f64::from(a - b).powi(2))
+            .sum::<f64>();
+    }
+    let relative = apart.sqrt() / full.norm();
+    assert!((1e-5..0.02).contains(&relative), "{relative}");
+}
+
+proptest! {
+    #[test]
+    fn losses_agree_with_their_definitions(
+        classes in 1_usize..40, targets in prop::collection::vec(0_u32..40, 1..30), seed: u64,
+    ) {
+        let targets: Vec<u32> = targets.iter().map(|target| target % classes as u32).collect();
+        let mut draws = Stream::new(seed, "test").draws(0, 0, 0);
+        let logits: Vec<f32> = (0..targets.len() * classes).map(|_| 5.0 * draws.normal_pair()[0] as f32).collect();
+        let shape = (targets.len(), classes);
+        let variable = Var::from_vec(logits.clone(), shape, &Device::Cpu).unwrap();
+        let loss = (cross_entropy(variable.as_tensor(), &targets).unwrap() * 2.0).unwrap();
+        let found = loss.backward().unwrap().remove(&variable).unwrap();
+        let (mut sum, mut expected) = (0.0, Vec::new());
+        for (row, &target) in logits.chunks(classes).zip(&targets) {
+            let total: f64 = row.iter().map(|&x| f64::from(x).exp()).sum();
+            sum += total.ln() - f64::from(row[target as usize]);
+            expected.extend(row.iter().enumerate().map(|(class, &x)| {
+                let hit = if class == target as usize { 1.0 } else { 0.0 };
+                2.0 * (f64::from(x).exp() / total - hit) as f32
+            }));
+        }
+        agree("cross-entropy", &numbers(&loss), &[2.0 * sum as f32], 1e-5, 1.0);
+        agree("its gradient", &numbers(&found), &expected, 1e-5, 1.0);
+
+        let outputs = variable.as_tensor().narrow(D::Minus1, 0, 1).unwrap();
+        let wanted: Vec<f32> = targets.iter().map(|&target| target as f32).collect();
+        let loss = squared_error(&outputs, &wanted).unwrap();
+        let found = numbers(&loss.backward().unwrap().remove(&variable).unwrap());
+        let differences: Vec<f32> = numbers(&outputs).iter().zip(&wanted).map(|(a, b)| a - b).collect();
+        agree("squares", &numbers(&loss), &[differences.iter().map(|x| x * x).sum()], 1e-5, 1.0);
+        let first: Vec<f32> = found.chunks(classes).map(|row| row[0]).collect();
+        agree("their gradient", &first, &differences.iter().map(|x| 2.0 * x).collect::<Vec<_>>(), 1e-5, 1.0);
+    }
+}
+
+#[test]
+fn targets_and_rows_out_of_range_are_errors() {
+    let config = Config::of_size(Size::Nano, Architecture::Bert, VOCABULARY as usize, 40, 0);
+    let encoder = Encoder::new(config, 1).unwrap();
+    let batch = Batch::pack(&sequences(&[4], 2), encoder.config()).unwrap();
+    let hidden = encoder.forward(&batch, TRAIN).unwrap();
+    let loss = |rows: &[u32], targets: &[u32]| encoder.masked_lm_loss(&hidden, rows, targets);
+    assert_eq!(
+        loss(&[4], &[1]).unwrap_err().to_string(),
+        "rows: there is no row 4 among 4"
+    );
+    assert_eq!(
+        loss(&[3], &[60]).unwrap_err().to_string(),
+        "targets: 60 is none of 60 classes"
+    );
+    assert_eq!(
+        loss(&[3], &[1, 2]).unwrap_err().to_string(),
+        "targets: 2 targets for 1 rows"
+    );
+    assert!(encoder.masked_lm_logits(&hidden, &[4]).is_err());
+    let logits = Tensor::zeros((2, 3), candle_core::DType::F32, &Device::Cpu).unwrap();
+    assert!(cross_entropy(&logits, &[0, 3]).is_err() && cross_entropy(&logits, &[0]).is_err());
+    assert!(squared_error(&logits, &[0.0, 3.0]).is_err());
+}
+
+/// Logits so far apart that their exponentials would overflow.
+#[test]
+fn large_scores_do_not_overflow() {
+    let logits = Var::new(&[[1e30_f32, -1e30, 0.0]], &Device::Cpu).unwrap();
+    let loss = cross_entropy(logits.as_tensor(), &[0]).unwrap();
+    assert_eq!(loss.to_scalar::<f32>().unwrap(), 0.0);
+    let gradient = loss.backward().unwrap().remove(&logits).unwrap();
+    assert!(
+        numbers(&gradient).iter().all(|x| x.abs() < 1e-37),
+        "{gradient:?}"
+    );
+}
+
+/// A second forward pass before the backward pass of the first, and two backward passes through one graph.
+#[test]
+fn passes_do_not_overwrite_each_other() {
+    let config = Config::of_size(Size::Nano, Architecture::Bert, VOCABULARY as usize, 40, 0);
+    let encoder = Encoder::new(config, 1).unwrap();
+    let all = sequences(&[9, 12], 2);
+    let loss = |sequence: &Sequence, target: u32| {
+        let batch = Batch::pack(std::slice::from_ref(sequence), encoder.config()).unwrap();
+        let hidden = encoder.forward(&batch, TRAIN).unwrap();
+        encoder
+            .masked_lm_loss(&hidden, &[1, 2], &[target, 5])
+            .unwrap()
+    };
+    let collected = |losses: &[&Tensor]| {
+        let mut gradients = Gradients::zeros(encoder.parameters());
+        for loss in losses {
+            gradients.add(loss).unwrap();
+        }
+        let all = encoder
+            .parameters()
+            .iter()
+            .map(|(name, _)| gradients.get(name).unwrap());
+        all.flatten().map(f32::to_bits).collect::<Vec<_>>()
+    };
+    let alone = collected(&[&loss(&all[0], 7)]);
+    let first = loss(&all[0], 7);
+    let second = loss(&all[1], 8);
+    assert_eq!(collected(&[&first]), alone);
+    // What was saved is used up: the second time it is computed again.
+    assert_eq!(collected(&[&first]), alone);
+    assert_eq!(
+        collected(&[&first, &second]),
+        collected(&[&loss(&all[0], 7), &loss(&all[1], 8)])
+    );
+    // One loss of both is the same sum but for rounding.
+    let _ = collected(&[&(first + second).unwrap()]);
+    let error = loss(&all[0], 7).backward().unwrap_err().to_string();
+    assert!(
+        error.contains("gradients are collected with Gradients::add"),
+        "{error}"
+    );
+}
