@@ -96,7 +96,7 @@ def run(engine: Engine, threads: int, extra: Iterable[str] = ()) -> tuple[list[R
     if done.returncode != 0:
         last = "\n  ".join((done.stderr or done.stdout).strip().splitlines()[-8:])
         raise EngineError(f"{engine.name}: exit code {done.returncode}\n  {last}")
-    lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
+    lines = [line for line in done.stdout.splitlines() if line.startswith('{"')]
     return [json.loads(line) for line in lines], done.stdout
 
 
@@ -108,6 +108,14 @@ def example(folder: str | None, name: str) -> Path | None:
         return path
     note(f"skipped: pipe's example `{name}` is not built ({path}): cargo build --release --workspace --examples")
     return None
+
+
+def pipe_engines(program: Path | None, arguments: Sequence[str], precisions: Sequence[str]) -> list[Engine]:
+    """Returns an engine for each of pipe's precisions; 32-bit floats need no option."""
+    if program is None:
+        return []
+    option = {p: [] if p == "f32" else ["--precision", p] for p in precisions}
+    return [Engine(f"pipe {p}", [str(program), *arguments, *option[p]], True, p == "f32") for p in precisions]
 
 
 @dataclass
@@ -159,13 +167,13 @@ def interleave(
                 number = value(engine, records, output)
             except (EngineError, ValueError, KeyError) as error:
                 alive.remove(engine)
-                problem = f"{engine.name}: {error}" if isinstance(error, KeyError) else str(error)
+                problem = str(error) if isinstance(error, EngineError) else f"{engine.name}: {error!r}"
                 measured.problems.append(problem)
                 note(f"failed: {problem}")
                 continue
             measured.values.setdefault(engine.name, []).append(number)
             measured.records.setdefault(engine.name, []).extend(records)
-            note(f"  [{repetition + 1}/{repetitions}] {threads} thread(s) {engine.name}: {number:.4g}")
+            note(f"  [{repetition + 1}/{repetitions}] {count(threads)}, {engine.name}: {number:.4g}")
     measured.engines = alive
     return measured
 
@@ -183,6 +191,10 @@ class Spread(NamedTuple):
     @classmethod
     def of(cls, values: Sequence[float]) -> Spread:
         return cls(statistics.median(values), min(values), max(values))
+
+    def rates(self, scale: float = 1.0) -> Spread:
+        """Returns how often so many seconds pass in one."""
+        return Spread(scale / self.median, scale / self.high, scale / self.low)
 
     def show(self, scale: float = 1.0, digits: int = 3) -> str:
         median, low, high = (show(scale * value, digits) for value in self)
@@ -208,6 +220,29 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     for row in rows:
         print("| " + " | ".join(row) + " |")
     print(flush=True)
+
+
+def compare(measured: Measured) -> list[str]:
+    """Returns the cells of one row of `comparison`."""
+    pipe, f32, any_kind = measured.pipe(f32=True), measured.best(f32=True), measured.best(f32=False)
+    return [
+        f32 or "—",
+        times(measured.times_as_fast(pipe, f32)),
+        any_kind or "—",
+        times(measured.times_as_fast(pipe, any_kind)),
+        times(measured.times_as_fast(measured.pipe(f32=False), any_kind)),
+    ]
+
+
+def comparison(first: str, rows: Iterable[Sequence[str]]) -> None:
+    """Prints how many times as fast pipe is as the fastest of the others, in 32-bit floats and in any way."""
+    print("### How many times as fast pipe is\n")
+    headers = ["fastest other in f32", "pipe f32 to it", "fastest other", "pipe f32 to it", "pipe's fastest to it"]
+    table([first, *headers], rows)
+
+
+def count(threads: int) -> str:
+    return "1 thread" if threads == 1 else f"{threads} threads"
 
 
 def problems(measured: Measured) -> None:
@@ -247,6 +282,12 @@ def names(text: str, known: Iterable[str], what: str) -> list[str]:
         if name not in known:
             fail(f"there is no {what} `{name}`; there are {', '.join(known)}")
     return found
+
+
+def vocabulary(path: str) -> Path:
+    """Returns a WordPiece vocabulary's file, from its path or its folder's."""
+    found = existing(path, "--vocab")
+    return existing(str(found / "vocab.txt"), "--vocab") if found.is_dir() else found
 
 
 def machine() -> str:

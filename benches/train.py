@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 import lib
-from lib import SIZES, Engine, Measured, Record, Spread
+from lib import SIZES, Engine, Measured, Record
 from model import step_flops
 from torch_step import F32, MODES
 
@@ -33,7 +33,7 @@ def main() -> None:
     sizes = lib.names(given.sizes, SIZES, "size")
     modes = lib.names(given.modes, MODES, "mode")
     predicted = given.sequences * given.length * 15 // 100
-    program = lib.example(given.examples, "step")
+    program, peak_program = (lib.example(given.examples, name) for name in ("step", "peak"))
     pipe_modes = given.pipe_modes.split(",") if program else []
     shape = [str(n) for n in (given.sequences, given.length, given.vocabulary)]
     steps = given.warmup + given.steps
@@ -44,7 +44,7 @@ def main() -> None:
             return statistics.median(record["seconds"] for record in records[given.warmup :])
         if found := re.search(r"median step ([\d.]+) ms", output):
             return float(found[1]) / 1e3
-        raise ValueError(f"{engine.name}: no JSON line and no median step in its output")
+        raise ValueError("no JSON line and no median step in its output")
 
     lib.heading("Masked language modelling step")
     print(f"{given.sequences} × {given.length} tokens, {predicted} predicted, vocabulary {given.vocabulary}, dropout 0.1, "
@@ -52,7 +52,7 @@ def main() -> None:
           f"of {given.steps}; in brackets the fastest and slowest process.\n")
     summary: list[list[str]] = []
     for threads in lib.numbers(given.threads):
-        peak = peaks(given.examples, threads)
+        peak = peaks(peak_program, threads)
         for name in sizes:
             engines = [
                 Engine(f"torch {mode}", [sys.executable, str(HERE / "torch_step.py"), mode, name, *shape,
@@ -65,12 +65,10 @@ def main() -> None:
             ]
             measured = lib.interleave(engines, given.repetitions, threads, seconds, given.torch_env)
             flops = step_flops(SIZES[name], given.sequences, given.length, predicted, given.vocabulary)
-            print(f"### {name}, {threads} thread(s), {flops / 1e9:.1f} GFLOP a step\n")
+            print(f"### {name}, {lib.count(threads)}, {flops / 1e9:.1f} GFLOP a step\n")
             report(measured, given.sequences * given.length, flops, peak)
-            summary.append([f"{name}, {threads}", *compare(measured)])
-    print("### How many times as fast pipe is\n")
-    lib.table(["size, threads", "pipe ms", "best f32 of PyTorch", "pipe f32 to it", "best of any kind", "pipe f32 to it",
-               "pipe's best to it"], summary)
+            summary.append([f"{name}, {threads}", *lib.compare(measured)])
+    lib.comparison("size, threads", summary)
 
 
 def report(measured: Measured, tokens: int, flops: int, peak: dict[str, float]) -> None:
@@ -88,21 +86,8 @@ def report(measured: Measured, tokens: int, flops: int, peak: dict[str, float]) 
     lib.problems(measured)
 
 
-def compare(measured: Measured) -> list[str]:
-    pipe, best, any_kind = measured.pipe(f32=True), measured.best(f32=True), measured.best(f32=False)
-    ratios: list[Spread | None] = [
-        measured.times_as_fast(pipe, best),
-        measured.times_as_fast(pipe, any_kind),
-        measured.times_as_fast(measured.pipe(f32=False), any_kind),
-    ]
-    f32, mixed, best_mixed = map(lib.times, ratios)
-    milliseconds = measured.spread(pipe).show(1e3) if pipe else "—"
-    return [milliseconds, best or "—", f32, any_kind or "—", mixed, best_mixed]
-
-
-def peaks(folder: str | None, threads: int) -> dict[str, float]:
+def peaks(program: Path | None, threads: int) -> dict[str, float]:
     """Returns the processor's measured peaks of fused multiply-adds, in GFLOP/s, or nothing without pipe's `peak`."""
-    program = lib.example(folder, "peak")
     if program is None:
         return {}
     found: dict[str, float] = {}
