@@ -20,6 +20,9 @@ from typing import Any, NamedTuple, NoReturn
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ["torch", "transformers", "tokenizers", "sentence-transformers", "accelerate", "pyarrow", "numpy"]
 
+# The most tokens of an example or sentence.
+MAX_LENGTH = 128
+
 Record = dict[str, Any]
 
 
