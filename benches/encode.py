@@ -15,6 +15,7 @@ import numpy as np
 
 import lib
 from lib import MAX_LENGTH, SIZES, Engine, Record
+from machine import heading
 from torch_encode import MODES
 
 HERE = Path(__file__).resolve().parent
@@ -41,7 +42,7 @@ def main() -> None:
     program = lib.example(given.examples, "encode_bench")
     pipe_modes = given.pipe_modes.split(",") if program else []
 
-    lib.heading("Encoding sentences")
+    heading("Encoding sentences")
     print(f"{len(sentences):,} distinct sentences of {len(pairs):,} pairs from STS, at most {MAX_LENGTH} tokens each, mean "
           f"pooling; from text to vectors in memory. Medians over {given.repetitions} processes, run in turn; in brackets "
           f"the lowest and highest.\n")
@@ -116,13 +117,13 @@ def make(folder: Path, size: str, vocab: Path) -> None:
     import torch
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
-    from transformers import BertConfig, BertModel, BertTokenizerFast
+    from transformers import BertConfig, BertModel, BertTokenizer
     from transformers.utils import logging
 
     logging.disable_progress_bar()
     torch.manual_seed(1)
     shape = SIZES[size]
-    tokenizer = BertTokenizerFast(vocab=str(vocab), model_max_length=MAX_LENGTH)
+    tokenizer = BertTokenizer(vocab=str(vocab), model_max_length=MAX_LENGTH)
     config = BertConfig(
         vocab_size=len(tokenizer), hidden_size=shape.hidden, num_hidden_layers=shape.layers,
         num_attention_heads=shape.heads, intermediate_size=4 * shape.hidden, max_position_embeddings=MAX_LENGTH,

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import lib
 from lib import SIZES, Engine, Record
+from machine import heading
 from torch_finetune import MODES
 
 HERE = Path(__file__).resolve().parent
@@ -51,7 +52,7 @@ def main() -> None:
             raise ValueError("no JSON line in its output")
         return sum(r["seconds"] for r in records) / sum(r["tokens"] for r in records)
 
-    lib.heading("Fine-tuning")
+    heading("Fine-tuning")
     print(f"Batches of 32, at most 128 tokens an example, dropout 0.1, AdamW, gradients clipped at norm 1. Tokens are those "
           f"of the examples, padding left out. Medians over {given.repetitions} processes, run in turn, of "
           f"{given.batches} batches each; in brackets the lowest and highest.\n")

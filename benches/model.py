@@ -7,13 +7,15 @@ nothing is padded. Layer normalisation comes last in each half of a layer, as in
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from lib import SIZES, Size
+from lib import Size
 
 EPSILON = 1e-12
 
@@ -76,12 +78,10 @@ class Encoder(nn.Module):
 
 
 def optimizer(model: nn.Module, learning_rate: float = 1e-3) -> torch.optim.AdamW:
-    """Returns pipe's AdamW: its constants are those of RoBERTa, and everything decays."""
-    options = {"lr": learning_rate, "betas": (0.9, 0.98), "eps": 1e-6, "weight_decay": 0.01}
-    try:
-        return torch.optim.AdamW(model.parameters(), fused=True, **options)
-    except RuntimeError:
-        return torch.optim.AdamW(model.parameters(), foreach=True, **options)
+    """Returns pipe's AdamW: its constants are those of RoBERTa, and everything decays. One pass over memory, as in pipe."""
+    return torch.optim.AdamW(
+        model.parameters(), lr=learning_rate, betas=(0.9, 0.98), eps=1e-6, weight_decay=0.01, fused=True
+    )
 
 
 def step_flops(size: Size, sequences: int, length: int, predicted: int, vocabulary: int) -> int:
@@ -102,10 +102,6 @@ def step_flops(size: Size, sequences: int, length: int, predicted: int, vocabula
 
 def load(folder: Path, dropout: float = 0.0) -> Encoder:
     """Loads a Hugging Face folder that holds a `BertForMaskedLM`."""
-    import json
-
-    from safetensors.torch import load_file
-
     config = json.loads((folder / "config.json").read_text())
     found = load_file(folder / "model.safetensors")
     shape = (config["num_hidden_layers"], config["hidden_size"], config["num_attention_heads"])
@@ -141,5 +137,3 @@ def load(folder: Path, dropout: float = 0.0) -> Encoder:
     model.load_state_dict(state)
     return model
 
-
-__all__ = ["SIZES", "Encoder", "load", "optimizer", "step_flops"]

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 import lib
 from lib import Engine, Record
+from machine import heading
 
 HERE = Path(__file__).resolve().parent
 SIDES = ("tokenizers", "pipe")
@@ -34,7 +35,7 @@ def main() -> None:
             raise ValueError("no JSON line in its output")
         return records[-1]["seconds"] / records[-1]["bytes"]
 
-    lib.heading("Text to Parquet of token ids")
+    heading("Text to Parquet of token ids")
     summary: list[list[str]] = []
     with tempfile.TemporaryDirectory() as scratch:
         text = Path(scratch) / "text.txt"
@@ -90,7 +91,7 @@ def same(out: dict[str, Path]) -> str:
     first, second = (pq.read_table(out[side], columns=["input_ids"])["input_ids"].to_pylist() for side in SIDES)
     if len(first) != len(second):
         return f"{len(first)} and {len(second)} rows"
-    different = sum(a != b for a, b in zip(first, second))
+    different = sum(a != b for a, b in zip(first, second, strict=True))
     return f"{different:,} rows differ" if different else "the same"
 
 

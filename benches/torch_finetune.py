@@ -14,7 +14,7 @@ import torch
 from transformers import (
     BertConfig,
     BertForSequenceClassification,
-    BertTokenizerFast,
+    BertTokenizer,
     DataCollatorWithPadding,
     Trainer,
     TrainerCallback,
@@ -87,7 +87,7 @@ def main() -> None:
             model=BertForSequenceClassification(config),
             args=TrainingArguments(**(settings | MODES[given.mode])),
             train_dataset=examples,
-            data_collator=DataCollatorWithPadding(BertTokenizerFast(vocab=str(given.vocab))),
+            data_collator=DataCollatorWithPadding(BertTokenizer(vocab=str(given.vocab))),
             callbacks=[clock],
         )
         trainer.counts = []

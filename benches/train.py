@@ -13,6 +13,7 @@ from pathlib import Path
 
 import lib
 from lib import SIZES, Engine, Measured, Record
+from machine import heading
 from model import step_flops
 from torch_step import F32, MODES
 
@@ -46,7 +47,7 @@ def main() -> None:
             return float(found[1]) / 1e3
         raise ValueError("no JSON line and no median step in its output")
 
-    lib.heading("Masked language modelling step")
+    heading("Masked language modelling step")
     print(f"{given.sequences} × {given.length} tokens, {predicted} predicted, vocabulary {given.vocabulary}, dropout 0.1, "
           f"AdamW. Milliseconds are the median over {given.repetitions} processes, run in turn, of each one's median step "
           f"of {given.steps}; in brackets the fastest and slowest process.\n")
