@@ -28,8 +28,8 @@ def main() -> None:
     options.add_argument("--sequences", type=int, default=32)
     options.add_argument("--length", type=int, default=128)
     options.add_argument("--vocabulary", type=int, default=8192)
-    options.add_argument("--steps", type=int, default=8, help="steps that count in each process (8)")
-    options.add_argument("--warmup", type=int, default=3, help="steps before these (3)")
+    options.add_argument("--steps", type=int, help="steps that count in each process (8; of base 3)")
+    options.add_argument("--warmup", type=int, default=2, help="steps before these (2)")
     given = options.parse_args()
     sizes = lib.names(given.sizes, SIZES, "size")
     modes = lib.names(given.modes, MODES, "mode")
@@ -37,7 +37,6 @@ def main() -> None:
     program, peak_program = (lib.example(given.examples, name) for name in ("step", "peak"))
     pipe_modes = given.pipe_modes.split(",") if program else []
     shape = [str(n) for n in (given.sequences, given.length, given.vocabulary)]
-    steps = given.warmup + given.steps
 
     def seconds(engine: Engine, records: list[Record], output: str) -> float:
         """Returns the median step of one process, the first ones left out."""
@@ -49,12 +48,14 @@ def main() -> None:
 
     heading("Masked language modelling step")
     print(f"{given.sequences} × {given.length} tokens, {predicted} predicted, vocabulary {given.vocabulary}, dropout 0.1, "
-          f"AdamW. Milliseconds are the median over {given.repetitions} processes, run in turn, of each one's median step "
-          f"of {given.steps}; in brackets the fastest and slowest process.\n")
+          f"AdamW. Milliseconds are the median over {given.repetitions} processes, run in turn, of each one's median step; "
+          f"in brackets the fastest and slowest process.\n")
     summary: list[list[str]] = []
     for threads in lib.numbers(given.threads):
         peak = peaks(peak_program, threads)
         for name in sizes:
+            counted = given.steps or (3 if name == "base" else 8)
+            steps = given.warmup + counted
             engines = [
                 Engine(f"torch {mode}", [sys.executable, str(HERE / "torch_step.py"), mode, name, *shape,
                                          str(predicted), str(steps)], is_f32=mode in F32)
@@ -66,7 +67,7 @@ def main() -> None:
             ]
             measured = lib.interleave(engines, given.repetitions, threads, seconds, given.torch_env)
             flops = step_flops(SIZES[name], given.sequences, given.length, predicted, given.vocabulary)
-            print(f"### {name}, {lib.count(threads)}, {flops / 1e9:.1f} GFLOP a step\n")
+            print(f"### {name}, {lib.count(threads)}, {flops / 1e9:.1f} GFLOP a step; {counted} steps a process\n")
             report(measured, given.sequences * given.length, flops, peak)
             summary.append([f"{name}, {threads}", *lib.compare(measured)])
     lib.comparison("size, threads", summary)
