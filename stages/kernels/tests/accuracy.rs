@@ -38,8 +38,8 @@ fn worst(
         let exact = exact(f64::from(x));
         if within(x, exact) {
             let error = error(own, exact);
-            // Not `>`: an error that is NaN must not pass.
-            if !(error <= worst.error) {
+            assert!(!error.is_nan(), "{own} at {x:e}");
+            if error > worst.error {
                 worst = Worst { error, at: x };
             }
         }
