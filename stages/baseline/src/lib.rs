@@ -4,11 +4,10 @@
 //! * [`BagOfWordsStage`] answers with a logistic regression (regression: ridge) over the words of the sentences, fitted
 //!   by [`BagOfWords`]. A benchmark on which that does as well as an encoder tests no more than word choice.
 //!
-//! All arithmetic is f64 in one order, from IEEE operations only (`exponential`, [`kernels::ln`]), on one thread: the
+//! All arithmetic is f64 in one order, from IEEE operations only ([`kernels::exp`], [`kernels::ln`]), on one thread: the
 //! same bytes come out on every processor. `features` turns sentences into sparse rows, `objective` is the penalised
 //! loss, `lbfgs` its minimiser, `model` chooses the penalty and predicts.
 
-mod exponential;
 mod features;
 mod lbfgs;
 mod majority;

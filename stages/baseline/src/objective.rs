@@ -5,9 +5,8 @@
 //! (two classes: one output, the logistic loss; more: one output per class, cross-entropy after a softmax) and, with
 //! half the squared error as loss, for `Ridge(alpha = 1/C)`.
 
-use kernels::ln;
+use kernels::{exp, ln};
 
-use crate::exponential::exp;
 use crate::features::Rows;
 
 /// What the outputs mean.

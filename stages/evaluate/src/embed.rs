@@ -52,7 +52,7 @@ impl Stage for EmbedStage {
     fn signature(&self) -> Signature {
         Signature {
             kind: "embed",
-            version: 1,
+            version: 2,
             about: "Gives each distinct sentence of a benchmark its vector",
             fields: &[
                 Field {

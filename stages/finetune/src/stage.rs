@@ -14,7 +14,7 @@ impl Stage for FinetuneStage {
     fn signature(&self) -> Signature {
         Signature {
             kind: "finetune",
-            version: 1,
+            version: 2,
             about: "Trains an encoder on a GLUE task and scores it on the development split.",
             fields: FIELDS,
             output: ArtifactType::Scores,

@@ -106,15 +106,21 @@ impl Activation {
                 (x * below, (x * bell).mul_add(inverse_root_two_pi, below))
             }
             Self::GeluTanh => {
-                // With u = √(2/π) (x + 0.044715 x³): x (1 + tanh u) / 2 = x / (1 + e^(-2u)).
-                let one = simd.splat(1.0);
+                // With u = √(2/π) (x + 0.044715 x³): x (1 + tanh u) / 2 = x / (1 + e^(-2u)). The smaller of the shares
+                // 1 / (1 + e^(∓2u)) is not taken from 1, which would leave few of its digits. Beyond 100 both are 0 or 1.
+                let [zero, one] = [simd.splat(0.0), simd.splat(1.0)];
                 let [double, cubic] = [simd.splat(1.595_769), simd.splat(0.044_715)];
-                let square = x * x;
+                let (square, limit) = (x * x, simd.splat(1e4));
+                let square = square.less(limit, square, limit);
                 let exponent = x * double * square.mul_add(cubic, one);
-                let share = one / (exp(simd, simd.splat(0.0) - exponent) + one);
+                let power = exp(simd, zero - exponent.abs());
+                let larger = one / (power + one);
+                let smaller = power * larger;
+                let share = x.less(zero, smaller, larger);
+                let rest = x.less(zero, larger, smaller);
                 let slope = double * square.mul_add(simd.splat(0.134_145), one);
                 let value = x * share;
-                (value, (value * (one - share)).mul_add(slope, share))
+                (value, (value * rest).mul_add(slope, share))
             }
         }
     }

@@ -13,7 +13,11 @@ dispatched! {
         simd: _, x: &mut [f32], weight: &[f32], bias: &[f32], epsilon: f32, y: &mut [f32], inverse: &mut [f32],
     ) {
         let width = weight.len();
-        assert!(bias.len() == width && x.len() == y.len() && x.len() == width * inverse.len());
+        assert!(
+            bias.len() == width && x.len() == y.len() && x.len() == width * inverse.len(),
+            "layer norm: the lengths of {} elements in {} rows of {width}, of {} results and of {} biases disagree",
+            x.len(), inverse.len(), y.len(), bias.len()
+        );
         if width == 0 {
             return;
         }
@@ -54,7 +58,9 @@ dispatched! {
         let width = weight.len();
         assert!(
             weight_sums.len() == width && bias_sums.len() == width && gradient.len() == normal.len()
-                && gradient.len() == width * inverse.len()
+                && gradient.len() == width * inverse.len(),
+            "layer norm: the lengths of {} gradients of {} elements in {} rows of {width}, and of {} and {} sums disagree",
+            gradient.len(), normal.len(), inverse.len(), weight_sums.len(), bias_sums.len()
         );
         if width == 0 {
             return;

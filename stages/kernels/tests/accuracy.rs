@@ -11,7 +11,7 @@ const STEP: usize = 4099;
 /// Every 4099th float but NaN and infinity, and those between -120 and 120 more densely.
 fn arguments() -> Vec<f32> {
     let all = (0..=u32::MAX).step_by(STEP).map(f32::from_bits);
-    let dense = (-1_200_000..=1_200_000).map(|n| n as f32 * 1.000_1e-4);
+    let dense = (-120_000..=120_000).map(|n| n as f32 * 1.000_1e-3);
     all.filter(|x| x.is_finite()).chain(dense).collect()
 }
 
@@ -38,8 +38,8 @@ fn worst(
         let exact = exact(f64::from(x));
         if within(x, exact) {
             let error = error(own, exact);
-            // Not `>`: an error that is NaN must not pass.
-            if !(error <= worst.error) {
+            assert!(!error.is_nan(), "{own} at {x:e}");
+            if error > worst.error {
                 worst = Worst { error, at: x };
             }
         }
@@ -48,18 +48,12 @@ fn worst(
 }
 
 fn assert_within(what: &str, worst: &Worst, bound: f64) {
-    eprintln_error(what, worst);
     assert!(
         worst.error <= bound,
         "{what}: an error of {} at {:e}, not {bound}",
         worst.error,
         worst.at
     );
-}
-
-#[allow(clippy::print_stderr)]
-fn eprintln_error(what: &str, worst: &Worst) {
-    eprintln!("{what}: {} at {:e}", worst.error, worst.at);
 }
 
 fn absolute(own: f32, exact: f64) -> f64 {
@@ -70,7 +64,7 @@ fn absolute(own: f32, exact: f64) -> f64 {
 fn exp() {
     let within = |x: f32, _| (-87.33..=88.02).contains(&x);
     let error = worst(elementary::exp_all, f64::exp, ulps, within);
-    assert_within("exp", &error, 2.0);
+    assert_within("exp", &error, 1.0);
     let mut ends = [
         -87.330_01,
         f32::MIN,
@@ -92,7 +86,7 @@ fn exp() {
 #[test]
 fn tanh() {
     let error = worst(elementary::tanh_all, f64::tanh, ulps, |_, _| true);
-    assert_within("tanh", &error, 3.0);
+    assert_within("tanh", &error, 1.5);
     let mut ends = [f32::NEG_INFINITY, f32::INFINITY, 0.0, 1e-45, 20.0];
     elementary::tanh_all(&mut ends);
     assert_eq!(ends, [-1.0, 1.0, 0.0, 1e-45, 1.0]);
@@ -102,16 +96,16 @@ fn tanh() {
 fn the_normal_distribution() {
     let within = |_, exact: f64| exact > 1e-37;
     let error = worst(elementary::normal_all, normal, ulps, within);
-    assert_within("normal", &error, 8.0);
+    assert_within("normal", &error, 7.0);
     let error = worst(elementary::normal_all, normal, absolute, |_, _| true);
-    assert_within("normal, absolute", &error, 1.2e-7);
+    assert_within("normal, absolute", &error, 2.4e-7);
 }
 
 #[test]
 fn gelu_by_the_normal_distribution() {
     let within = |_, exact: f64| exact.abs() > 1e-36;
     let error = worst(elementary::gelu_all, gelu, ulps, within);
-    assert_within("gelu", &error, 9.0);
+    assert_within("gelu", &error, 7.0);
     let error = worst(
         elementary::gelu_derivative_all,
         gelu_derivative,
@@ -136,9 +130,8 @@ fn gelu_by_tanh() {
         );
         x.copy_from_slice(&derivative);
     }
-    let within = |x: f32, _| x.abs() < 1e4;
     let error = worst(value, gelu_tanh, absolute, |x, _| x.abs() < 10.0);
     assert_within("gelu by tanh, absolute below 10", &error, 1e-6);
-    let error = worst(derivative, gelu_tanh_derivative, absolute, within);
-    assert_within("gelu by tanh, derivative, absolute", &error, 1e-6);
+    let error = worst(derivative, gelu_tanh_derivative, absolute, |_, _| true);
+    assert_within("gelu by tanh, derivative, absolute", &error, 2.5e-7);
 }

@@ -14,7 +14,7 @@ impl Stage for PretrainStage {
     fn signature(&self) -> Signature {
         Signature {
             kind: "pretrain",
-            version: 1,
+            version: 2,
             about: "Trains an encoder by masked language modelling.",
             fields: FIELDS,
             output: ArtifactType::Encoder,

@@ -117,7 +117,7 @@ fn perplexity(encoder: &Encoder, examples: &Examples) -> Result<Perplexity, Stag
         }
     }
     let predicted = examples.predicted();
-    let value = (sum / predicted as f64).exp();
+    let value = kernels::exp(sum / predicted as f64);
     if !value.is_finite() {
         return Err(StageError::failed(format!(
             "the validation perplexity is not finite: {sum} nats over {predicted} tokens"
