@@ -2,15 +2,16 @@
 //!
 //! `RAYON_NUM_THREADS=1 cargo run -p encoder --example step -- nano pre 32 64 2000 20 fused`: size, layer normalisation
 //! (`pre`, `post`), sequences, tokens per sequence, vocabulary, steps, implementation (`fused`, `composed`). Arguments
-//! may be left out from the end.
+//! may be left out from the end. `--json` prints one line per step instead of a summary, `--precision bf16` rounds the
+//! operands of matrix products.
 #![allow(clippy::print_stdout)]
 
 use std::error::Error;
 use std::time::Instant;
 
 use encoder::{
-    AdamW, AdamWOptions, Architecture, Batch, Config, Encoder, Gradients, Mode, Ops, Sequence,
-    Size, audit, with_deep_stack,
+    AdamW, AdamWOptions, Architecture, Batch, Config, Encoder, Gradients, Mode, Ops, Precision,
+    Sequence, Size, audit, with_deep_stack,
 };
 
 #[global_allocator]
@@ -23,7 +24,20 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn measure() -> Result<(), Box<dyn Error>> {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let mut arguments: Vec<String> = std::env::args().skip(1).collect();
+    let json = arguments.iter().position(|argument| argument == "--json");
+    let json = json.map(|place| arguments.remove(place)).is_some();
+    let precision = match arguments
+        .iter()
+        .position(|argument| argument == "--precision")
+    {
+        Some(place) => match arguments.drain(place..).nth(1).as_deref() {
+            Some("bf16") => Precision::Bf16,
+            Some("f32") => Precision::F32,
+            other => return Err(format!("no such precision: {other:?}").into()),
+        },
+        None => Precision::F32,
+    };
     let argument = |place: usize, default: &str| -> String {
         arguments
             .get(place)
@@ -49,7 +63,9 @@ fn measure() -> Result<(), Box<dyn Error>> {
     };
 
     let config = Config::of_size(size, architecture, vocabulary, length, 0);
-    let encoder = Encoder::new(config, 1)?.with_ops(ops);
+    let encoder = Encoder::new(config, 1)?
+        .with_ops(ops)
+        .with_precision(precision);
     let mut optimizer = AdamW::new(encoder.parameters(), AdamWOptions::default())?;
     let mut gradients = Gradients::zeros(encoder.parameters());
     let mut seconds = Vec::new();
@@ -79,15 +95,25 @@ fn measure() -> Result<(), Box<dyn Error>> {
         optimizer.step(encoder.parameters(), &gradients, 1e-3)?;
         let all = start.elapsed().as_secs_f64();
         let mean = loss.to_scalar::<f32>()? / rows.len() as f32;
+        if json && step > 0 {
+            println!(
+                r#"{{"step":{},"seconds":{all},"tokens":{}}}"#,
+                step - 1,
+                sequences * length
+            );
+        }
         if step > 0 {
             seconds.push((all, forward, backward - forward, all - backward, mean));
         }
+    }
+    if json {
+        return Ok(());
     }
     seconds.sort_by(|a, b| a.0.total_cmp(&b.0));
     let (all, forward, backward, update, loss) = seconds[seconds.len() / 2];
     let tokens = (sequences * length) as f64;
     println!(
-        "{size} {architecture:?} {ops:?}: {:.0} tokens/s; median step {:.1} ms = forward {:.1} + backward {:.1} + \
+        "{size} {architecture:?} {ops:?} {precision:?}: {:.0} tokens/s; median step {:.1} ms = forward {:.1} + backward {:.1} + \
          update {:.1}; {} parameters; loss {loss:.3}",
         tokens / all,
         1e3 * all,
