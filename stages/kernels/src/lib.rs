@@ -5,8 +5,8 @@
 //! * [`Stream`] and [`Draws`]: random numbers as a function of (seed, purpose, step, sample, site, position). There is
 //!   no state to save: masks, dropout, order and initial weights come out the same whatever ran before, on any number
 //!   of threads.
-//! * [`ln`] and [`exp`]: a natural logarithm and an exponential function in 64 bits from IEEE operations only, since the C
-//!   library's may differ between processors.
+//! * [`ln`] and [`exp`]: a natural logarithm and an exponential function in 64 bits from IEEE operations only, since
+//!   the C library's may differ between processors.
 
 mod activation;
 mod adamw;
