@@ -24,7 +24,7 @@ def main() -> None:
     options = lib.parser(__doc__, repetitions=5)
     options.add_argument("--sizes", default="tiny,mini,small,base")
     options.add_argument("--modes", default="eager,compile,bf16,bf16-compile", help=f"PyTorch's, of {', '.join(MODES)}")
-    options.add_argument("--pipe-modes", default="fused", help="pipe's implementations; `bf16…` are not 32-bit (fused)")
+    options.add_argument("--pipe-modes", default="f32,bf16", help="pipe's precisions (f32,bf16)")
     options.add_argument("--sequences", type=int, default=32)
     options.add_argument("--length", type=int, default=128)
     options.add_argument("--vocabulary", type=int, default=8192)
@@ -61,8 +61,8 @@ def main() -> None:
                                          str(predicted), str(steps)], is_f32=mode in F32)
                 for mode in modes
             ] + [
-                Engine(f"pipe {mode}", [str(program), name, "post", *shape, str(steps), mode, "--json"], is_pipe=True,
-                       is_f32="bf16" not in mode)
+                Engine(f"pipe {mode}", [str(program), name, "post", *shape, str(steps), "fused", "--json",
+                                        "--precision", mode], is_pipe=True, is_f32=mode == "f32")
                 for mode in pipe_modes
             ]
             measured = lib.interleave(engines, given.repetitions, threads, seconds, given.torch_env)

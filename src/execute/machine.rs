@@ -2,6 +2,9 @@
 
 use std::fs;
 
+use contract::Params;
+use serde_json::Value;
+
 /// The machine that a run goes on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Machine {
@@ -14,6 +17,14 @@ pub struct Machine {
 }
 
 impl Machine {
+    /// Returns the numerics class of a job with these parameters.
+    pub fn class_of(&self, params: &Params) -> String {
+        match params.0.get("precision").and_then(Value::as_str) {
+            Some("bf16") => kernels::numerics::BF16_CLASS.to_owned(),
+            _ => self.class.clone(),
+        }
+    }
+
     /// Returns the machine that this program runs on.
     pub fn here() -> Self {
         let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();

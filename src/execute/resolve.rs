@@ -148,7 +148,7 @@ impl<'a> Resolver<'a> {
         let parts = KeyParts {
             kind: job.kind.to_owned(),
             version: job.version,
-            numerics: job.numeric.then(|| self.machine.class.clone()),
+            numerics: job.numeric.then(|| self.machine.class_of(&job.params)),
             params: job.params.clone(),
             inputs: digests,
         };

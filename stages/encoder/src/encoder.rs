@@ -119,6 +119,11 @@ impl Encoder {
         self
     }
 
+    /// Returns how operands of matrix products are rounded.
+    pub fn precision(&self) -> Precision {
+        self.precision
+    }
+
     /// Chooses whether training keeps each layer's activations for the backward pass, or only its input and computes them
     /// again: a third more work for a tenth of the memory. The gradients are the same.
     #[must_use]

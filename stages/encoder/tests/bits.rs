@@ -14,9 +14,17 @@ const VOCABULARY: u32 = 150;
 /// A change of these is a change of the numerics class: see `kernels::numerics`.
 const GOLDEN: [(Architecture, Precision, &str); 4] = [
     (Architecture::Bert, Precision::F32, "3e26164ee9bc8c9a"),
-    (Architecture::RobertaPreLayerNorm, Precision::F32, "1ddc204fae91d245"),
+    (
+        Architecture::RobertaPreLayerNorm,
+        Precision::F32,
+        "1ddc204fae91d245",
+    ),
     (Architecture::Bert, Precision::Bf16, "d1fb24f3673366cb"),
-    (Architecture::RobertaPreLayerNorm, Precision::Bf16, "1b4c2b537c4f98b9"),
+    (
+        Architecture::RobertaPreLayerNorm,
+        Precision::Bf16,
+        "1b4c2b537c4f98b9",
+    ),
 ];
 
 fn sequences(update: u32) -> Vec<Sequence> {

@@ -8,7 +8,7 @@ use contract::{
     ArtifactType, Context, Default, Field, FieldType, Inputs, Params, Problem, Signature, Stage,
     StageError,
 };
-use encoder::Encoder;
+use encoder::{DeclaredPrecision, Encoder};
 use serde::Deserialize;
 use tokenize::Tokenizer;
 
@@ -28,6 +28,7 @@ struct Parameters {
     pooling: DeclaredPooling,
     normalise: DeclaredNormalise,
     max_length: usize,
+    precision: DeclaredPrecision,
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -97,6 +98,7 @@ impl Stage for EmbedStage {
                     about: "The most tokens of a sentence that are seen, [CLS] and [SEP] included; 0: all that the \
                             encoder has positions for, as in SentEval.",
                 },
+                DeclaredPrecision::FIELD,
             ],
             output: ArtifactType::Embeddings,
             numeric: true,
@@ -125,7 +127,8 @@ impl Stage for EmbedStage {
             DeclaredNormalise::Always => true,
             DeclaredNormalise::Never => false,
         };
-        let encoder = Encoder::load(&folder.transformer)?;
+        let encoder =
+            Encoder::load(&folder.transformer)?.with_precision(parameters.precision.resolve()?);
         let tokenizer = Tokenizer::load(&folder.transformer)?;
         check_vocabulary(&folder.transformer, &tokenizer, &encoder)?;
         let positions = encoder.config().max_length();

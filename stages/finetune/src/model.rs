@@ -29,8 +29,9 @@ impl Model {
         pooling: HeadPooling,
         seed: u64,
     ) -> Result<Self, StageError> {
-        let head =
-            ClassificationHead::new(encoder.config(), task.outputs(), seed)?.with_pooling(pooling);
+        let head = ClassificationHead::new(encoder.config(), task.outputs(), seed)?
+            .with_pooling(pooling)
+            .with_precision(encoder.precision());
         let mut parameters = encoder.body();
         parameters.extend(head.parameters())?;
         Ok(Self {

@@ -4,7 +4,7 @@
 //! but none in the head, 6 % warm-up, no clipping. Their learning rate, batch and epochs come from a grid per task and have no default.
 
 use contract::{ArtifactType, Default, Field, FieldType, Problem};
-use encoder::{AdamWOptions, DecayGroup, HeadPooling};
+use encoder::{AdamWOptions, DecayGroup, DeclaredPrecision, HeadPooling};
 use serde::Deserialize;
 
 /// All parameters of a run.
@@ -39,6 +39,8 @@ pub struct Parameters {
     pub attention_dropout: f64,
     /// Dropout probability before and within the head.
     pub head_dropout: f64,
+    /// Operands of matrix products.
+    pub precision: DeclaredPrecision,
     /// What the head sees of a sequence.
     pub pooling: Pooling,
     /// Tokens at which examples are cut; 0 stands for all that the encoder has positions for.
@@ -249,6 +251,7 @@ pub(crate) const FIELDS: &[Field] = &[
         Default::Number(0.0),
         "Dropout probability before and within the head.",
     ),
+    DeclaredPrecision::FIELD,
     field(
         "pooling",
         FieldType::Choice(&["cls", "mean"]),

@@ -45,11 +45,13 @@ pub(crate) fn train(
         parameters.eval_examples,
     );
     let tokenizer = Tokenizer::load(encoder)?;
-    let encoder = Encoder::load(encoder)?.with_dropout(
-        parameters.dropout,
-        parameters.attention_dropout,
-        parameters.head_dropout,
-    )?;
+    let encoder = Encoder::load(encoder)?
+        .with_precision(parameters.precision.resolve()?)
+        .with_dropout(
+            parameters.dropout,
+            parameters.attention_dropout,
+            parameters.head_dropout,
+        )?;
     let reader = Reader::new(&tokenizer, encoder.config(), parameters.max_length)?;
     let train = reader.read(&task.train);
     let model = Model::new(encoder, &task, parameters.pooling.into(), parameters.seed)?;

@@ -31,9 +31,9 @@ pub struct AdamWStep {
     pub epsilon: f32,
 }
 
-/// Updates `values` and their moments in place, in parallel. Per element, with g = factor · gradient and every operation
-/// rounded: first = beta1 · first + fresh1 · g, second = beta2 · second + fresh2 · g · g, and value = value · keep -
-/// rate · first / (√second · root + epsilon).
+/// Updates `values` and their moments in place, in parallel. Per element, with g = factor · gradient and every
+/// operation rounded: first = beta1 · first + fresh1 · g, second = beta2 · second + fresh2 · g · g, and value = value ·
+/// keep - rate · first / (√second · root + epsilon).
 ///
 /// # Panics
 /// When lengths disagree.

@@ -6,9 +6,9 @@ use crate::rows::{count, load_at, store_at, vectors};
 use crate::simd::{Floats, Lanes, Simd, dispatched};
 
 dispatched! {
-    /// Measures the cross-entropy in nats of every row's target under softmax(logits + bias): `losses` gets
-    /// max + ln Σ e^(x - max) - x\[target\] with x = logits + bias, and `logits`, `[rows, classes]` with as many rows as
-    /// targets, becomes softmax(x) - onehot(target), the gradient of the sum of the losses.
+    /// Measures the cross-entropy in nats of every row's target under softmax(logits + bias): `losses` gets max + ln Σ
+    /// e^(x - max) - x\[target\] with x = logits + bias, and `logits`, `[rows, classes]` with as many rows as targets,
+    /// becomes softmax(x) - onehot(target), the gradient of the sum of the losses.
     ///
     /// A row that is not finite gives a loss that is not.
     ///

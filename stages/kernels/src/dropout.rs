@@ -9,15 +9,15 @@ pub(crate) const GROUP: usize = 8 * WIDTH;
 /// Counters are 32-bit numbers, eight elements each.
 const MOST: u64 = 1 << 35;
 
-/// Which elements at one site of one step are dropped, and the scale of the others, which keeps the expected value (Srivastava
-/// et al. 2014).
+/// Which elements at one site of one step are dropped, and the scale of the others, which keeps the expected value
+/// (Srivastava et al. 2014).
 ///
 /// # Layout
 ///
-/// Elements come in groups of 128. Element e of a sample belongs to group G = ⌊e / 128⌋, and there to lane e mod 16 and to
-/// draw j = ⌊(e mod 128) / 16⌋. Philox4x32-10 at the counter (16 G + lane, site, sample, step), as
-/// [`Stream::block`](crate::Stream::block) numbers it, gives four words; the draw is the half j mod 2 of word ⌊j / 2⌋, the
-/// low half first. An element is dropped if its draw is below the threshold, 65536 · probability. A sample has 2^35
+/// Elements come in groups of 128. Element e of a sample belongs to group G = ⌊e / 128⌋, and there to lane e mod 16 and
+/// to draw j = ⌊(e mod 128) / 16⌋. Philox4x32-10 at the counter (16 G + lane, site, sample, step), as
+/// [`Stream::block`](crate::Stream::block) numbers it, gives four words; the draw is the half j mod 2 of word ⌊j / 2⌋,
+/// the low half first. An element is dropped if its draw is below the threshold, 65536 · probability. A sample has 2^35
 /// elements at most.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Dropout {
@@ -109,8 +109,8 @@ fn one_group<S: Simd>(simd: S, dropout: &Dropout, sample: u32, group: u32, out: 
         simd.splat_word(sample),
         simd.splat_word(step),
     ];
-    // The counters of the even lanes and those of the odd lanes, each in even lanes, since a product takes two lanes. What
-    // is in the odd lanes is never used.
+    // The counters of the even lanes and those of the odd lanes, each in even lanes, since a product takes two lanes.
+    // What is in the odd lanes is never used.
     let even = simd.load_words(&COUNTING).add(simd.splat_word(16 * group));
     let odd = even.add(simd.splat_word(1));
     let mut even = [even, others[0], others[1], others[2]];

@@ -12,7 +12,7 @@ const LOWEST: f32 = -87.33;
 /// Above, 2^n with n = round(x / ln 2) is no finite number; the result is infinite.
 const HIGHEST: f32 = 88.02;
 
-/// Returns e^x within 2 ulp; 0 below -87.33 and infinity above 88.02.
+/// Returns e^x within 1.1 ulp; 0 below -87.33 and infinity above 88.02.
 ///
 /// With x = n ln 2 + r and |r| ≤ ln 2 / 2: e^r by the polynomial of Cephes' `expf`, times 2^n.
 #[inline(always)]
@@ -41,7 +41,7 @@ pub(crate) fn exp<S: Simd>(simd: S, x: S::F) -> S::F {
     highest.less(x, simd.splat(f32::INFINITY), result)
 }
 
-/// Returns the normal distribution function Φ(x) within 8 ulp (0 where Φ is below 1e-38), and e^(-x²/2).
+/// Returns the normal distribution function Φ(x) within 7 ulp (0 where Φ is below 4e-40), and e^(-x²/2).
 ///
 /// Φ(-z) e^(z²/2) is smooth: a polynomial in t = 1 / (1 + 0.28125 z), fitted to a relative error of 5.4e-8.
 #[inline(always)]
@@ -68,7 +68,7 @@ pub(crate) fn normal<S: Simd>(simd: S, x: S::F) -> (S::F, S::F) {
     (x.less(zero, tail, one - tail), bell)
 }
 
-/// Returns tanh x within 3 ulp.
+/// Returns tanh x within 1.5 ulp.
 #[inline(always)]
 pub(crate) fn tanh<S: Simd>(simd: S, x: S::F) -> S::F {
     let one = simd.splat(1.0);
@@ -107,7 +107,8 @@ impl Activation {
             }
             Self::GeluTanh => {
                 // With u = √(2/π) (x + 0.044715 x³): x (1 + tanh u) / 2 = x / (1 + e^(-2u)). The smaller of the shares
-                // 1 / (1 + e^(∓2u)) is not taken from 1, which would leave few of its digits. Beyond 100 both are 0 or 1.
+                // 1 / (1 + e^(∓2u)) is not taken from 1, which would leave few of its digits. Both are 0 or 1 beyond
+                // 100.
                 let [zero, one] = [simd.splat(0.0), simd.splat(1.0)];
                 let [double, cubic] = [simd.splat(1.595_769), simd.splat(0.044_715)];
                 let (square, limit) = (x * x, simd.splat(1e4));
@@ -143,14 +144,14 @@ macro_rules! in_place {
 }
 
 in_place! {
-    /// Replaces each value by e^value, within 2 ulp; 0 below -87.33 and infinity above 88.02.
+    /// Replaces each value by e^value, within 1.1 ulp; 0 below -87.33 and infinity above 88.02.
     exp_all: |simd, x| exp(simd, x);
-    /// Replaces each value by its hyperbolic tangent, within 3 ulp.
+    /// Replaces each value by its hyperbolic tangent, within 1.5 ulp.
     tanh_all: |simd, x| tanh(simd, x);
-    /// Replaces each value by the normal distribution function there, within 8 ulp (0 below 1e-38).
+    /// Replaces each value by the normal distribution function there, within 7 ulp (0 below 4e-40).
     normal_all: |simd, x| normal(simd, x).0;
-    /// Replaces each value x by x · Φ(x).
+    /// Replaces each value x by x · Φ(x), within 7 ulp where Φ is above 1e-37.
     gelu_all: |simd, x| Activation::Gelu.with_derivative(simd, x).0;
-    /// Replaces each value x by the derivative of x · Φ(x).
+    /// Replaces each value x by the derivative of x · Φ(x), within 2.5e-7.
     gelu_derivative_all: |simd, x| Activation::Gelu.with_derivative(simd, x).1;
 }

@@ -11,8 +11,8 @@ const MANY: usize = 256;
 const COLUMNS: usize = 64;
 
 dispatched! {
-    /// Fills `out`, `[tokens, width]`, with the sums of three embeddings: row `indices[0][t]` of `tables[0]` (words) plus row
-    /// `indices[1][t]` of `tables[1]` (positions), plus row `indices[2][t]` of `tables[2]` (types).
+    /// Fills `out`, `[tokens, width]`, with the sums of three embeddings: row `indices[0][t]` of `tables[0]` (words)
+    /// plus row `indices[1][t]` of `tables[1]` (positions), plus row `indices[2][t]` of `tables[2]` (types).
     ///
     /// # Panics
     /// When lengths disagree or an index is no row of its table.
@@ -67,8 +67,8 @@ fn row(table: &[f32], index: u32, width: usize) -> &[f32] {
 /// A row of the table, and a token that is added to it.
 type Place = (u32, u32);
 
-/// Adds row t of `rows`, `[tokens, width]`, to row `indices[t]` of `table`, for every token t, in parallel. An element of
-/// the table takes its tokens in ascending order.
+/// Adds row t of `rows`, `[tokens, width]`, to row `indices[t]` of `table`, for every token t, in parallel. An element
+/// of the table takes its tokens in ascending order.
 ///
 /// # Panics
 /// When lengths disagree or an index is no row of the table.

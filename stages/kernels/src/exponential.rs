@@ -5,8 +5,8 @@ const LN_2_HIGH: f64 = 6.931_471_803_691_238e-1;
 /// The rest of ln 2.
 const LN_2_LOW: f64 = 1.908_214_929_270_587_7e-10;
 
-/// Returns e^x within 2 ulp, from IEEE operations in one order: the same bits on every processor. 0 below -700, and infinity
-/// above 709.
+/// Returns e^x within 2 ulp, from IEEE operations in one order: the same bits on every processor. 0 below -700, and
+/// infinity above 709.
 ///
 /// With k = round(x / ln 2) and r = x - k ln 2, |r| ≤ 0.347, e^x = 2^k e^r, and e^r by its series.
 pub fn exp(x: f64) -> f64 {

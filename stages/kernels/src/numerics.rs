@@ -31,6 +31,13 @@
 /// The name of the class: part of every numeric job's key.
 pub const CLASS: &str = "cpu-f32/1";
 
+/// The name of the class of products with bfloat16 operands ([`crate::Precision::Bf16`]). All rules above hold, but for
+/// the first: a step takes two neighbours in k. Operands are rounded to nearest, ties to even; a block has [`KC`] steps;
+/// in each, the odd element's product is added first, then the even one's, each by a fused multiply-add that takes numbers
+/// below the normal ones, given or found, for zeros of their sign; where k is odd, the last partner is 0. That is what
+/// VDPBF16PS does, and can be computed without it.
+pub const BF16_CLASS: &str = "cpu-bf16/1";
+
 /// Steps of k in one chain of fused multiply-adds. Of 256, 512 and 1024, the last was fastest over the shapes of BERT.
 pub const KC: usize = 1024;
 

@@ -5,8 +5,8 @@ use crate::rows::{count, load_at, store_at, vectors};
 use crate::simd::{Floats, Lanes, dispatched};
 
 dispatched! {
-    /// Replaces every row x of `[rows, width]` by softmax(scale · x) = e^(scale · (x - max x)) / Σ e^(scale · (x - max x)).
-    /// An element of minus infinity gets the weight 0; a row of nothing else becomes NaN.
+    /// Replaces every row x of `[rows, width]` by softmax(scale · x): e^(scale · (x - max x)), over their sum. An
+    /// element of minus infinity gets the weight 0; a row of nothing else becomes NaN.
     ///
     /// # Panics
     /// When the elements are no whole number of rows, or `scale` is not positive.

@@ -7,9 +7,9 @@ use crate::simd::{WIDTH, dispatched};
 /// Elements of a block of [`sum_of_squares`].
 const BLOCK: usize = 1 << 16;
 
-/// Returns the sum of the squares, in 64 bits and in parallel: blocks of 65536 elements, in each of which element i goes to
-/// lane i mod 16, the lanes folded in halves (lane i takes lane i + 8, then + 4, + 2, + 1); the blocks' sums are added in
-/// ascending order.
+/// Returns the sum of the squares, in 64 bits and in parallel: blocks of 65536 elements, in each of which element i
+/// goes to lane i mod 16, the lanes folded in halves (lane i takes lane i + 8, then + 4, + 2, + 1); the blocks' sums
+/// are added in ascending order.
 pub fn sum_of_squares(values: &[f32]) -> f64 {
     let blocks: Vec<f64> = values.par_chunks(BLOCK).map(block).collect();
     sum(&blocks)

@@ -6,7 +6,7 @@
 mod fields;
 
 use contract::Problem;
-use encoder::{AdamWOptions, Architecture, Config, DecayGroup, Size};
+use encoder::{AdamWOptions, Architecture, Config, DecayGroup, DeclaredPrecision, Size};
 use serde::{Deserialize, Serialize};
 
 use crate::copies::Rates;
@@ -34,6 +34,8 @@ pub struct Parameters {
     pub dropout: f64,
     /// Dropout probability of attention weights.
     pub attention_dropout: f64,
+    /// Operands of matrix products.
+    pub precision: DeclaredPrecision,
     /// How the weights begin.
     pub initial: Initial,
     /// Standard deviation of the initial weights.

@@ -45,6 +45,7 @@ pub fn train(parameters: &Parameters, tokens: &Path, context: &Context) -> Resul
         Initial::Normal => Encoder::new(config, parameters.seed)?,
         Initial::Mimetic => Encoder::new(config, parameters.seed)?.with_mimetic_start()?,
     };
+    let encoder = encoder.with_precision(parameters.precision.resolve()?);
     let validation = Validation::new(&data.validation, &masker, parameters.validation_blocks)?;
 
     let mut run = Run {

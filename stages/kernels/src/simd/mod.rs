@@ -100,8 +100,8 @@ pub(crate) trait Words: Copy {
     fn to_floats(self) -> Self::F;
 }
 
-/// Accumulators of a sum along a row: [`crate::numerics::LANES`] lanes as two vectors, the one that is next in front. They
-/// change places rather than be chosen by an index, which would keep them in memory.
+/// Accumulators of a sum along a row: [`crate::numerics::LANES`] lanes as two vectors, the one that is next in front.
+/// They change places rather than be chosen by an index, which would keep them in memory.
 #[derive(Clone, Copy)]
 pub(crate) struct Lanes<F>([F; 2]);
 

@@ -1,7 +1,7 @@
 //! The stage's fields, as data.
 
 use contract::{ArtifactType, Default, Field, FieldType};
-use encoder::Size;
+use encoder::{DeclaredPrecision, Size};
 
 use crate::masking::Strategy;
 
@@ -77,6 +77,7 @@ pub(crate) const FIELDS: &[Field] = &[
         Default::Number(0.1),
         "Dropout probability of attention weights.",
     ),
+    DeclaredPrecision::FIELD,
     field(
         "initial",
         FieldType::Choice(&["normal", "mimetic"]),

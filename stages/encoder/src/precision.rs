@@ -1,0 +1,50 @@
+//! The parameter by which stages choose how operands of matrix products are rounded.
+
+use contract::{Default, Field, FieldType, StageError};
+use kernels::Precision;
+use serde::{Deserialize, Serialize};
+
+/// Set to have bfloat16 imitated where the processor has no instructions for it.
+const IMITATE: &str = "PIPE_IMITATE_BF16";
+
+/// A precision as a stage's parameter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DeclaredPrecision {
+    /// 32-bit operands.
+    F32,
+    /// bfloat16 operands; sums, statistics, weights and residual stream stay in 32 bits.
+    Bf16,
+}
+
+impl DeclaredPrecision {
+    /// The stage's field.
+    pub const FIELD: Field = Field {
+        name: "precision",
+        takes: FieldType::Choice(&["f32", "bf16"]),
+        default: Default::Text("f32"),
+        about: "Operands of matrix products: 32-bit floats, or bfloat16, which is about 1.6 times as fast where the \
+                processor has it.",
+    };
+
+    /// Returns the precision to compute with.
+    ///
+    /// # Errors
+    /// When the processor has no instructions for it, and imitating them, exactly but slowly, was not asked for.
+    pub fn resolve(self) -> Result<Precision, StageError> {
+        let precision = match self {
+            Self::F32 => Precision::F32,
+            Self::Bf16 => Precision::Bf16,
+        };
+        if precision.is_native() || std::env::var_os(IMITATE).is_some() {
+            return Ok(precision);
+        }
+        Err(StageError::input(
+            Self::FIELD.name,
+            "this processor has no instructions for bfloat16 (AVX512-BF16)",
+            format!(
+                "set precision to f32, or the environment variable {IMITATE}=1 to get the same bits several times slower"
+            ),
+        ))
+    }
+}
