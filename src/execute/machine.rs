@@ -57,6 +57,23 @@ mod tests {
         model name\t: Intel(R) Xeon(R) Platinum 8481C CPU @ 2.70GHz\n";
 
     #[test]
+    fn the_class_follows_from_the_precision() {
+        let machine = Machine::here();
+        let class = |params: serde_json::Value| {
+            let Value::Object(params) = params else {
+                unreachable!("an object was given")
+            };
+            machine.class_of(&Params(params))
+        };
+        assert_eq!(class(serde_json::json!({})), "cpu-f32/1");
+        assert_eq!(class(serde_json::json!({"precision": "f32"})), "cpu-f32/1");
+        assert_eq!(
+            class(serde_json::json!({"precision": "bf16"})),
+            "cpu-bf16/1"
+        );
+    }
+
+    #[test]
     fn processors_are_named() {
         assert_eq!(name(INTEL), "Intel(R) Xeon(R) Platinum 8481C CPU @ 2.70GHz");
         assert_eq!(name(""), "unknown");
