@@ -118,7 +118,7 @@ every_float! {
     gelu_tanh_value: tanh_value, Some(&Accuracy {
         exact: gelu_tanh,
         within: |x, exact| x > -2.0 && exact.abs() > 1e-36,
-        bound: 7.0,
+        bound: 12.0,
     });
     gelu_tanh_derivative: tanh_derivative, None;
 }

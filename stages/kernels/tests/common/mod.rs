@@ -21,6 +21,8 @@ pub fn normal(x: f64) -> f64 {
             series += term;
         }
         0.5 - series * bell(z) * INVERSE_ROOT_TWO_PI
+    } else if z > 40.0 {
+        0.0
     } else {
         let mut fraction = z;
         for k in (1..150).rev() {
