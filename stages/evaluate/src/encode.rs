@@ -20,18 +20,18 @@ const BATCH_TOKENS: usize = 2048;
 const WAVE: usize = 16;
 
 /// Vectors for sentences.
-pub(crate) struct Encoded {
+pub struct Encoded {
     /// One vector per sentence, in their order.
-    pub(crate) vectors: Vec<Vec<f32>>,
+    pub vectors: Vec<Vec<f32>>,
     /// How many sentences were longer than allowed and lost their end.
-    pub(crate) truncated: usize,
+    pub truncated: usize,
 }
 
 /// Encodes `sentences`, each cut to `max_length` tokens, `[CLS]` and `[SEP]` included.
 ///
 /// # Errors
 /// When the tokenizer has ids that the encoder does not, a vector is not finite, or the run asks to stop.
-pub(crate) fn encode(
+pub fn encode(
     encoder: &Encoder,
     tokenizer: &Tokenizer,
     sentences: &[String],

@@ -20,18 +20,19 @@ const MODE: &str = "pooling_mode_";
 
 /// An encoder's folder.
 #[derive(Debug, PartialEq)]
-pub(crate) struct Folder {
+pub struct Folder {
     /// Where the transformer's own files are.
-    pub(crate) transformer: PathBuf,
+    pub transformer: PathBuf,
     /// What is done with its hidden states; nothing is said by a plain encoder.
-    pub(crate) head: Option<Head>,
+    pub head: Option<Head>,
 }
 
 /// The modules after the transformer.
 #[derive(Debug, PartialEq)]
-pub(crate) struct Head {
+pub struct Head {
     pooling: Mode,
-    pub(crate) normalise: bool,
+    /// Whether vectors are scaled to length 1.
+    pub normalise: bool,
     /// Modules that are neither pooling nor normalisation, by class.
     others: Vec<String>,
     place: PathBuf,
@@ -57,7 +58,7 @@ impl Folder {
     ///
     /// # Errors
     /// When a file is there but cannot be understood.
-    pub(crate) fn read(folder: &Path) -> Result<Self, StageError> {
+    pub fn read(folder: &Path) -> Result<Self, StageError> {
         let place = folder.join(MODULES);
         if !place.is_file() {
             return Ok(Self {
@@ -95,7 +96,7 @@ impl Head {
     ///
     /// # Errors
     /// When it, or a further module, is not one that is computed here.
-    pub(crate) fn pooling(&self) -> Result<Pooling, StageError> {
+    pub fn pooling(&self) -> Result<Pooling, StageError> {
         let remedy = "set `pooling` to cls, mean, first-last or embedding-last, which leaves the modules aside";
         if let Some(other) = self.others.first() {
             let reason = format!("the module {other} is not supported");

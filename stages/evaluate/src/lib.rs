@@ -18,6 +18,8 @@ mod sts;
 
 pub use embed::EmbedStage;
 pub use embeddings::{Description, Embeddings};
+pub use encode::{Encoded, encode};
+pub use folder::{Folder, Head};
 pub use pooling::Pooling;
 pub use protocol::{Aggregate, cosine, score};
 pub use sts::StsStage;

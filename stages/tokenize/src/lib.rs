@@ -5,6 +5,7 @@
 //! * The stage kind `tokenize` ([`TokenizeStage`]) turns a corpus into blocks of token ids, as fairseq's
 //!   `sample-break-mode none` does: one stream per split, cut at a fixed length.
 //! * [`Tokenizer`] gives ids for texts and pairs, equal to Hugging Face's `BertTokenizer`.
+//! * [`WordEncoder`] gives the same ids for text after text, several times faster.
 //! * [`Blocks`] reads what `tokenize` wrote.
 
 mod blocks;
@@ -21,3 +22,4 @@ pub use blocks::{BlockSet, Blocks, Split, Summary};
 pub use tokenize_stage::TokenizeStage;
 pub use tokenizer::{Specials, Tokenizer};
 pub use tokenizer_stage::TokenizerStage;
+pub use words::WordEncoder;

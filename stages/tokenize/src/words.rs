@@ -11,23 +11,23 @@ pub(crate) const SEPARATORS: [char; 4] = [' ', '\t', '\n', '\r'];
 /// The most words remembered.
 const CAPACITY: usize = 1 << 18;
 
-/// Encodes text after text, and remembers words. What it remembers never changes a result.
-pub(crate) struct WordEncoder<'a> {
+/// Encodes text after text, and remembers words. What it remembers never changes a result, and is bounded.
+pub struct WordEncoder<'a> {
     tokenizer: &'a Tokenizer,
     known: HashMap<Box<str>, Box<[u32]>>,
 }
 
 impl<'a> WordEncoder<'a> {
     /// An encoder that remembers nothing yet.
-    pub(crate) fn new(tokenizer: &'a Tokenizer) -> Self {
+    pub fn new(tokenizer: &'a Tokenizer) -> Self {
         Self {
             tokenizer,
             known: HashMap::new(),
         }
     }
 
-    /// Returns the ids of `text`, without special tokens around it.
-    pub(crate) fn encode(&mut self, text: &str) -> Vec<u32> {
+    /// Returns the ids of `text`, without special tokens around it: those of [`Tokenizer::encode`].
+    pub fn encode(&mut self, text: &str) -> Vec<u32> {
         let mut ids = Vec::with_capacity(text.len() / 4);
         for word in words(text) {
             if let Some(known) = self.known.get(word) {
