@@ -59,7 +59,7 @@ mod tests {
     #[test]
     fn the_class_follows_from_the_precision() {
         let machine = Machine::here();
-        let class = |params: serde_json::Value| {
+        let class = |params: Value| {
             let Value::Object(params) = params else {
                 unreachable!("an object was given")
             };

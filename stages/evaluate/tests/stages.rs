@@ -192,7 +192,7 @@ fn long_sentences_are_cut_and_counted() {
         ["5 of 6 sentences were cut to 5 tokens"]
     );
     let short = Params(
-        json!({"pooling": "auto", "normalise": "auto", "max_length": 2})
+        json!({"pooling": "auto", "normalise": "auto", "max_length": 2, "precision": "f32"})
             .as_object()
             .unwrap()
             .clone(),
