@@ -107,12 +107,12 @@ every_float! {
     normal_distribution: elementary::normal_all, Some(&Accuracy {
         exact: normal,
         within: |_, exact| exact > 4e-40,
-        bound: 7.0,
+        bound: 8.0,
     });
     gelu_value: elementary::gelu_all, Some(&Accuracy {
         exact: gelu,
         within: |_, exact| exact.abs() > 1e-36,
-        bound: 7.0,
+        bound: 8.0,
     });
     gelu_derivative: elementary::gelu_derivative_all, None;
     gelu_tanh_value: tanh_value, Some(&Accuracy {
