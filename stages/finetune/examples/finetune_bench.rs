@@ -53,11 +53,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let text = std::fs::read(path).map_err(|error| format!("{path}: {error}"))?;
     let work: Work = serde_json::from_slice(&text).map_err(|error| format!("{path}: {error}"))?;
     Ok(with_deep_stack(|| {
-        train(work, precision).map_err(|error| error.to_string())
+        train(&work, precision).map_err(|error| error.to_string())
     })??)
 }
 
-fn train(work: Work, precision: Precision) -> Result<(), Box<dyn Error>> {
+fn train(work: &Work, precision: Precision) -> Result<(), Box<dyn Error>> {
     let size = Size::from_name(&work.size).ok_or_else(|| format!("no such size: {}", work.size))?;
     let count = work.examples.len();
     if work.batch == 0 || !count.is_multiple_of(work.batch) {
