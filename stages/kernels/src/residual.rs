@@ -47,7 +47,7 @@ pub fn dropout_rows(
 ) {
     assert_eq!(x.len(), rows.len() * width, "rows to drop from");
     each_part(x, rows, width, dropout, sequences, |_, x, scales| {
-        multiply_all(x, scales)
+        multiply_all(x, scales);
     });
 }
 

@@ -51,7 +51,7 @@ pub fn multiply(
                         rows.clone(),
                         panels,
                         place.at(rows.start * b.columns),
-                    )
+                    );
                 };
             });
     });

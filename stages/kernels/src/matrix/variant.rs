@@ -106,7 +106,7 @@ impl Variant {
                     (Path::PortableFma, Precision::F32) => block_portable_fma(piece, packed),
                     #[cfg(target_arch = "x86_64")]
                     (Path::PortableFma, Precision::Bf16) => {
-                        block_portable_fma_emulated(piece, packed)
+                        block_portable_fma_emulated(piece, packed);
                     }
                     (_, Precision::F32) => {
                         block::<Portable, Single, PORTABLE_ROWS, 1>(Portable, piece, packed);
