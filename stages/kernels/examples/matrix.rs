@@ -72,11 +72,11 @@ fn main() {
         let found = pool.install(|| {
             [
                 best(flops, || {
-                    multiply(precision, x, w.transposed(), &mut y, false)
+                    multiply(precision, x, w.transposed(), &mut y, false);
                 }),
                 best(flops, || multiply(precision, dy, w, &mut dx, false)),
                 best(flops, || {
-                    multiply(precision, dy.transposed(), x, &mut dw, true)
+                    multiply(precision, dy.transposed(), x, &mut dw, true);
                 }),
             ]
         });

@@ -201,7 +201,7 @@ impl MaskedLmPass {
             .zip(gradient.par_chunks_mut(ROW_BLOCK * width))
             .zip(saved.derivative.par_chunks(ROW_BLOCK * width))
             .for_each(|((sums, gradient), derivative)| {
-                scale_add_columns(gradient, derivative, sums)
+                scale_add_columns(gradient, derivative, sums);
             });
         sums.add_to(0, dense.bias_gradient(head_gradients));
         dense.backward_weight(&gradient, &saved.gathered, head_gradients);
