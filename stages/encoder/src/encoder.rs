@@ -125,7 +125,7 @@ impl Encoder {
     }
 
     /// Chooses whether training keeps each layer's activations for the backward pass, or only its input and computes them
-    /// again: a third more work for a tenth of the memory. The gradients are the same.
+    /// again: one more forward pass for less memory. The gradients are the same.
     #[must_use]
     pub fn with_recomputation(mut self, recomputes: bool) -> Self {
         self.recomputes = recomputes;

@@ -167,7 +167,7 @@ pub fn audit(parameters: &Parameters, gradients: &Gradients) -> Result<()> {
             problems.push(format!("parameter `{name}` receives no gradient"));
             continue;
         };
-        if !gradient.iter().all(|x| x.is_finite()) {
+        if !kernels::all_finite(&gradient) {
             problems.push(format!("the gradient of parameter `{name}` is not finite"));
         } else if gradient.iter().all(|&x| x == 0.0) && !name.ends_with(KEY_BIAS) {
             problems.push(format!("the gradient of parameter `{name}` is zero"));

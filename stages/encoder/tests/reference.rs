@@ -293,3 +293,24 @@ fn passes_do_not_overwrite_each_other() {
         "{error}"
     );
 }
+
+/// Activations that are computed again are the same to the bit.
+#[test]
+fn recomputation_changes_no_bit() {
+    for architecture in [Architecture::Bert, Architecture::RobertaPreLayerNorm] {
+        let config = Config::of_size(Size::Nano, architecture, VOCABULARY as usize, 40, 0);
+        let encoder = Encoder::new(config, 1).unwrap();
+        let batch = Batch::pack(&sequences(&[40, 33, 20], 1), encoder.config()).unwrap();
+        let [kept, again] = [false, true].map(|recomputes| {
+            let encoder = encoder.clone().with_recomputation(recomputes);
+            let hidden = encoder.forward(&batch, TRAIN).unwrap();
+            let loss = encoder.masked_lm_loss(&hidden, &[1, 50], &[3, 4]).unwrap();
+            let mut gradients = Gradients::zeros(encoder.parameters());
+            gradients.add(&loss).unwrap();
+            let names = encoder.parameters().iter().map(|(name, _)| name);
+            let all = names.flat_map(|name| gradients.get(name).unwrap());
+            all.map(f32::to_bits).collect::<Vec<_>>()
+        });
+        assert!(kept == again, "{architecture:?}");
+    }
+}

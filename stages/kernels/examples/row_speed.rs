@@ -97,9 +97,6 @@ fn main() {
         measure!("cross-entropy", {
             kernels::cross_entropy(&mut x, Some(&bias), &targets, &mut losses);
         });
-        measure!("cross-entropy loss", {
-            kernels::cross_entropy_loss(&x, Some(&bias), &targets, &mut losses);
-        });
         measure!("add bias", kernels::add_bias(&mut x, &bias));
         measure!("add columns", kernels::add_columns(&x, &mut sums));
         measure!("scale, add columns", {

@@ -41,30 +41,6 @@ dispatched! {
             row[target] -= 1.0;
         }
     }
-
-    /// The losses of [`cross_entropy`], to the bit, without the gradient.
-    ///
-    /// # Panics
-    /// When lengths disagree or a target is no class.
-    pub fn cross_entropy_loss<S>(
-        simd: _, logits: &[f32], bias: Option<&[f32]>, targets: &[u32], losses: &mut [f64],
-    ) {
-        let classes = classes(logits.len(), bias, targets, losses);
-        if classes == 0 {
-            return;
-        }
-        for ((row, &target), loss) in logits.chunks_exact(classes).zip(targets).zip(losses) {
-            let target = target as usize;
-            let largest = largest(simd, row, bias);
-            let logit = at_target(row, bias, target);
-            let mut sum = Lanes::new(simd.splat(0.0));
-            let largests = simd.splat(largest);
-            for place in 0..vectors(classes) {
-                sum.add(exp(simd, biased(simd, row, bias, place) - largests));
-            }
-            *loss = nats(largest, sum.total(), logit);
-        }
-    }
 }
 
 /// Returns how many classes there are; 0 if there is no row.

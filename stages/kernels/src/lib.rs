@@ -40,7 +40,7 @@ pub use activation::{bias_activation, bias_activation_only};
 pub use adamw::{AdamWStep, adamw};
 pub use attention::{attention, attention_backward, attention_draws};
 pub use bias::{add, add_bias, add_columns, scale_add_columns};
-pub use cross_entropy::{cross_entropy, cross_entropy_loss};
+pub use cross_entropy::cross_entropy;
 pub use dropout::Dropout;
 pub use embedding::{embed, scatter_add};
 pub use exponential::exp;

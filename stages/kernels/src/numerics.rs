@@ -11,7 +11,8 @@
 //!    k is never divided among lanes or threads and never padded.
 //! 2. **Sums along a row** run in [`LANES`] virtual lanes: element i goes to lane i mod 32, in ascending order; a lane
 //!    without an element takes +0, which changes nothing since accumulators start at +0. The lanes are then folded in
-//!    halves: lane i takes lane i + 16, then + 8, + 4, + 2, + 1.
+//!    halves: lane i takes lane i + 16, then + 8, + 4, + 2, + 1. The sum of squares of a gradient runs in 64 bits, in 16
+//!    lanes, per block of 65536 elements, blocks in ascending order.
 //! 3. **Sums down columns** (gradients of biases and of layer normalisation) run per block of [`ROW_BLOCK`] rows, rows in
 //!    ascending order from +0; the blocks' sums are then added to the target in ascending order.
 //! 4. **Fused where written.** `mul_add` is one rounding, `a * b + c` two. Rust never contracts one into the other.
@@ -38,7 +39,8 @@ pub const CLASS: &str = "cpu-f32/1";
 /// VDPBF16PS does, and can be computed without it.
 pub const BF16_CLASS: &str = "cpu-bf16/1";
 
-/// Steps of k in one chain of fused multiply-adds. Of 256, 512 and 1024, the last was fastest over the shapes of BERT.
+/// Steps of k in one chain of fused multiply-adds. Longer chains were faster over the shapes of BERT, up to
+/// about this length: C is read and written less often.
 pub const KC: usize = 1024;
 
 /// Virtual lanes of a sum along a row. 64 are slower where registers are few.

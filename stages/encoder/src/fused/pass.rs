@@ -85,6 +85,7 @@ impl Pass for FusedPass<'_> {
                 attention: self.hidden_dropout(Site::AttentionOutput(layer)),
                 feed_forward: self.hidden_dropout(Site::FeedForwardOutput(layer)),
             },
+            trains: self.tracked(),
             pool: self.encoder.pool.clone(),
         };
         self.apply(Place::Layer(layer), pass, hidden)

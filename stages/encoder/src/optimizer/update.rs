@@ -4,12 +4,8 @@ use std::sync::Mutex;
 
 use candle_core::{CpuStorage, InplaceOp1, Layout, bail};
 use kernels::{AdamWStep, adamw};
-use rayon::prelude::*;
 
 use super::{AdamWOptions, Run};
-
-/// Elements that one task works on.
-const CHUNK: usize = 1 << 14;
 
 /// Returns the numbers of update `steps`, counted from 1, for what decays and for what does not. `factor` is what the
 /// gradients are yet to be multiplied by.
@@ -61,15 +57,6 @@ fn power(base: f64, mut exponent: u32) -> f64 {
     result
 }
 
-/// Part of a run.
-struct Piece<'a> {
-    values: &'a mut [f32],
-    gradient: &'a [f32],
-    first: &'a mut [f32],
-    second: &'a mut [f32],
-    decays: bool,
-}
-
 /// One block's update.
 pub(super) struct Update<'a> {
     /// For what decays, and for what does not.
@@ -96,38 +83,16 @@ impl InplaceOp1 for Update<'_> {
             .lock()
             .unwrap_or_else(|poisoned| poisoned.into_inner());
         let (first, second) = &mut *moments;
-        let mut rest = [&mut values[start..end], first, second];
-        let mut pieces = Vec::new();
-        let mut done = 0;
+        let values = &mut values[start..end];
         for Run { range, decays } in self.runs {
-            for start in range.clone().step_by(CHUNK) {
-                let end = range.end.min(start + CHUNK);
-                let [values, first, second] = rest.each_mut().map(|rest| {
-                    let (piece, after) =
-                        std::mem::take(rest)[start - done..].split_at_mut(end - start);
-                    *rest = after;
-                    piece
-                });
-                done = end;
-                pieces.push(Piece {
-                    values,
-                    gradient: &self.gradient[start..end],
-                    first,
-                    second,
-                    decays: *decays,
-                });
-            }
-        }
-        pieces.into_par_iter().for_each(|piece| {
-            let rule = &self.rules[usize::from(!piece.decays)];
             adamw(
-                piece.values,
-                piece.gradient,
-                piece.first,
-                piece.second,
-                rule,
+                &mut values[range.clone()],
+                &self.gradient[range.clone()],
+                &mut first[range.clone()],
+                &mut second[range.clone()],
+                &self.rules[usize::from(!decays)],
             );
-        });
+        }
         Ok(())
     }
 }

@@ -1,5 +1,8 @@
 use kernels::numerics::ROW_BLOCK;
-use kernels::{Dropout, Matrix, add_bias, add_residual, attention, bias_activation, multiply_with};
+use kernels::{
+    Dropout, Matrix, add_bias, add_residual, attention, bias_activation, bias_activation_only,
+    multiply_with,
+};
 use rayon::prelude::*;
 
 use super::weights::Weights;
@@ -163,24 +166,42 @@ impl LayerPass {
         (qkv, context)
     }
 
-    /// Returns the activation function of the first feed-forward map, and its derivative.
+    /// Returns the activation function of the first feed-forward map, and its derivative if a backward pass may follow.
     fn expand(&self, weights: &Weights<'_>, input: &[f32]) -> (Buffer, Buffer) {
-        let (width, inner, rows) = (
-            self.shape.width(),
-            self.shape.inner_width(),
-            self.sequences.rows(),
-        );
-        let (mut activated, mut derivative) = (self.take(inner), self.take(inner));
+        let inner = self.shape.inner_width();
+        let (width, rows) = (self.shape.width(), self.sequences.rows());
         let (map, activation) = (weights.feed_forward_input, self.shape.activation);
-        multiply_with(
-            self.shape.precision,
-            Matrix::new(input, rows, width),
-            map.matrix(),
-            &mut activated,
-            false,
-            derivative.par_chunks_mut(ROW_BLOCK * inner),
-            |_, rows, derivative| bias_activation(activation, rows, map.bias, derivative),
-        );
+        let mut activated = self.take(inner);
+        let mut derivative = self.take(if self.trains { inner } else { 0 });
+        let precision = self.shape.precision;
+        let (x, weight) = (Matrix::new(input, rows, width), map.matrix());
+        if self.trains {
+            let extras = derivative.par_chunks_mut(ROW_BLOCK * inner);
+            multiply_with(
+                precision,
+                x,
+                weight,
+                &mut activated,
+                false,
+                extras,
+                |_, rows, derivative| {
+                    bias_activation(activation, rows, map.bias, derivative);
+                },
+            );
+        } else {
+            let extras = rayon::iter::repeat_n((), rows.div_ceil(ROW_BLOCK));
+            multiply_with(
+                precision,
+                x,
+                weight,
+                &mut activated,
+                false,
+                extras,
+                |_, rows, ()| {
+                    bias_activation_only(activation, rows, map.bias);
+                },
+            );
+        }
         (activated, derivative)
     }
 

@@ -49,6 +49,8 @@ pub(crate) struct LayerPass {
     pub(crate) shape: LayerShape,
     pub(crate) sequences: Arc<Sequences>,
     pub(crate) dropout: LayerDropout,
+    /// Whether a backward pass may follow.
+    pub(crate) trains: bool,
     pub(crate) pool: Pool,
 }
 
@@ -68,7 +70,7 @@ pub(crate) struct SavedLayer {
     feed_forward_norm: SavedNorm,
     /// The input of the feed-forward sub-layer.
     middle: Buffer,
-    /// The activation function's values and derivatives.
+    /// The activation function's values and derivatives; of the latter none where no backward pass may follow.
     activated: Buffer,
     derivative: Buffer,
 }
