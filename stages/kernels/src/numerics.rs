@@ -39,8 +39,8 @@ pub const CLASS: &str = "cpu-f32/1";
 /// VDPBF16PS does, and can be computed without it.
 pub const BF16_CLASS: &str = "cpu-bf16/1";
 
-/// Steps of k in one chain of fused multiply-adds. Longer chains were faster over the shapes of BERT, up to
-/// about this length: C is read and written less often.
+/// Steps of k in one chain of fused multiply-adds. The longer the chains, the less often C is read and written; a block of
+/// [`ROW_BLOCK`] rows of this depth still fits into the second cache.
 pub const KC: usize = 1024;
 
 /// Virtual lanes of a sum along a row. 64 are slower where registers are few.
