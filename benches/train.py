@@ -24,7 +24,7 @@ def main() -> None:
     options = lib.parser(__doc__, repetitions=5)
     options.add_argument("--sizes", default="tiny,mini,small,base")
     options.add_argument("--modes", default="eager,compile,bf16,bf16-compile", help=f"PyTorch's, of {', '.join(MODES)}")
-    options.add_argument("--pipe-modes", default="f32,bf16", help="pipe's precisions (f32,bf16)")
+    options.add_argument("--pipe-modes", default="f32,bf16", help="pipe's precisions, perhaps with instructions: f32@avx2 (f32,bf16)")
     options.add_argument("--sequences", type=int, default=32)
     options.add_argument("--length", type=int, default=128)
     options.add_argument("--vocabulary", type=int, default=8192)
@@ -62,7 +62,7 @@ def main() -> None:
                 for mode in modes
             ] + [
                 Engine(f"pipe {mode}", [str(program), name, "post", *shape, str(steps), "fused", "--json",
-                                        "--precision", mode], is_pipe=True, is_f32=mode == "f32")
+                                        *pipe_options(mode)], is_pipe=True, is_f32=mode.startswith("f32"))
                 for mode in pipe_modes
             ]
             measured = lib.interleave(engines, given.repetitions, threads, seconds, given.torch_env)
@@ -71,6 +71,11 @@ def main() -> None:
             report(measured, given.sequences * given.length, flops, peak)
             summary.append([f"{name}, {threads}", *lib.compare(measured)])
     lib.comparison("size, threads", summary)
+
+
+def pipe_options(mode: str) -> list[str]:
+    precision, _, path = mode.partition("@")
+    return ["--precision", precision, *(["--path", path] if path else [])]
 
 
 def report(measured: Measured, tokens: int, flops: int, peak: dict[str, float]) -> None:

@@ -139,6 +139,34 @@ fn a_plan_and_a_look_write_nothing() {
 }
 
 #[test]
+fn a_doctor_tells_of_the_machine_and_measures_it_when_asked() {
+    let project = Project::new();
+    let before = project.pipe(&["doctor"]).code(0);
+    for word in [
+        "processor",
+        "cpu-f32/",
+        "profile plain",
+        "none yet, the first run makes it",
+        "not measured yet: pipe doctor --bench",
+    ] {
+        assert!(before.stdout.contains(word), "{word}\n{}", before.stdout);
+    }
+    let json = || project.pipe(&["doctor", "--json"]).code(0).json();
+    assert!(json()["peak"].is_null());
+    let bench = project.pipe(&["doctor", "--bench"]).code(0);
+    assert!(bench.stdout.contains("GFLOP/s"), "{}", bench.stdout);
+    assert!(json()["peak"]["f32"]["one"].as_f64().expect("a rate") > 1e8);
+
+    // What there is of the machine is told even where there is no project.
+    fs::remove_file(project.path().join("pipeline.toml")).expect("remove");
+    let lost = project
+        .pipe(&["doctor"])
+        .code(2)
+        .says("there is no pipeline.toml");
+    assert!(lost.stdout.contains("processor"), "{}", lost.stdout);
+}
+
+#[test]
 fn a_list_names_what_there_is() {
     let project = Project::new();
     let list = project.pipe(&["list"]).code(0);

@@ -37,6 +37,8 @@ pub enum Command {
     List(ListArguments),
     /// Print tables from what is known, without running anything.
     Show(ShowArguments),
+    /// Show what this machine offers, and whether pipeline and store are in order.
+    Doctor(DoctorArguments),
     /// Run the job of a work folder (what `pipe run` does in a child process).
     #[command(hide = true)]
     Stage(StageArguments),
@@ -119,6 +121,17 @@ pub struct ShowArguments {
     /// What to print: all, table:NAME.
     #[arg(value_name = "TARGET", default_value = "all")]
     pub targets: Vec<String>,
+    /// What holds for all commands.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// `pipe doctor`.
+#[derive(Args, Debug)]
+pub struct DoctorArguments {
+    /// Measure what the processor can do at most, and keep it in the store: progress lines then tell the share reached.
+    #[arg(long)]
+    pub bench: bool,
     /// What holds for all commands.
     #[command(flatten)]
     pub common: Common,

@@ -3,6 +3,7 @@
 //! Data goes to standard output, everything else to standard error. How the program ends is said by [`Exit`].
 
 mod arguments;
+mod doctor;
 mod exit;
 mod failure;
 mod list;
@@ -55,6 +56,7 @@ fn dispatch(command: Command, registry: &Registry) -> Exit {
         Command::Plan(arguments) => plan::plan(&arguments, registry),
         Command::List(arguments) => list::list(&arguments, registry),
         Command::Show(arguments) => show::show(&arguments, registry),
+        Command::Doctor(arguments) => doctor::doctor(&arguments, registry),
         Command::Stage(arguments) => stage::stage(&arguments, registry),
     };
     result.unwrap_or_else(|failure| failure.report())

@@ -26,6 +26,8 @@ pub(super) struct Attempt<'a> {
     pub(super) output: ArtifactType,
     pub(super) ready: Ready,
     pub(super) threads: usize,
+    /// What these can do at most, in floating-point operations a second, if that was measured.
+    pub(super) peak: Option<f64>,
 }
 
 /// A result, and whether this attempt made it.
@@ -87,6 +89,7 @@ impl Attempt<'_> {
             params: self.ready.parts.params.clone(),
             inputs: self.serve(folder)?,
             threads: self.threads,
+            peak: self.peak,
         };
         let path = folder.join("job.json");
         let text = serde_json::to_vec_pretty(&job)
@@ -124,6 +127,7 @@ impl Attempt<'_> {
                 peak_memory: usage.peak_memory,
                 worked: usage.worked,
                 cpu: self.cpu.to_owned(),
+                peak: self.peak,
             },
             output: self.output,
         };

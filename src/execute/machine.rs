@@ -3,7 +3,10 @@
 use std::fs;
 
 use contract::Params;
+use kernels::Precision;
 use serde_json::Value;
+
+use crate::store::{Peaks, Rates};
 
 /// The machine that a run goes on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,10 +22,35 @@ pub struct Machine {
 impl Machine {
     /// Returns the numerics class of a job with these parameters.
     pub fn class_of(&self, params: &Params) -> String {
-        match params.0.get("precision").and_then(Value::as_str) {
-            Some("bf16") => kernels::numerics::BF16_CLASS.to_owned(),
-            _ => self.class.clone(),
+        match precision(params) {
+            Precision::Bf16 => kernels::numerics::BF16_CLASS.to_owned(),
+            Precision::F32 => self.class.clone(),
         }
+    }
+
+    /// Returns what a job with these parameters can do at most on so many threads, in floating-point operations a second.
+    pub fn peak(&self, peaks: &Peaks, params: &Params, threads: usize) -> Option<f64> {
+        let rates = match precision(params) {
+            Precision::Bf16 => peaks.bf16?,
+            Precision::F32 => peaks.f32,
+        };
+        Some(rates.on(threads, self.cores))
+    }
+
+    /// Measures what this machine can do at most: seconds, on all cores.
+    pub fn measure(&self) -> Option<Peaks> {
+        let rates = |precision| {
+            Some(Rates {
+                one: 1e9 * kernels::peak(precision, 1)?,
+                all: 1e9 * kernels::peak(precision, self.cores)?,
+            })
+        };
+        Some(Peaks {
+            cpu: self.cpu.clone(),
+            cores: self.cores,
+            f32: rates(Precision::F32)?,
+            bf16: rates(Precision::Bf16),
+        })
     }
 
     /// Returns the machine that this program runs on.
@@ -34,6 +62,14 @@ impl Machine {
             cpu: name(&info),
             cores,
         }
+    }
+}
+
+/// Returns the precision that parameters ask for: the encoder's stages call it so.
+fn precision(params: &Params) -> Precision {
+    match params.0.get("precision").and_then(Value::as_str) {
+        Some("bf16") => Precision::Bf16,
+        _ => Precision::F32,
     }
 }
 
@@ -65,11 +101,11 @@ mod tests {
             };
             machine.class_of(&Params(params))
         };
-        assert_eq!(class(serde_json::json!({})), "cpu-f32/1");
-        assert_eq!(class(serde_json::json!({"precision": "f32"})), "cpu-f32/1");
+        assert_eq!(class(serde_json::json!({})), "cpu-f32/2");
+        assert_eq!(class(serde_json::json!({"precision": "f32"})), "cpu-f32/2");
         assert_eq!(
             class(serde_json::json!({"precision": "bf16"})),
-            "cpu-bf16/1"
+            "cpu-bf16/2"
         );
     }
 

@@ -18,6 +18,9 @@ pub struct JobFile {
     pub inputs: Inputs,
     /// How many threads to use.
     pub threads: usize,
+    /// What they can do together at most, in floating-point operations a second, if that was measured.
+    #[serde(default)]
+    pub peak: Option<f64>,
 }
 
 /// `outcome.json`: how it went.

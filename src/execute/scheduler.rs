@@ -23,7 +23,7 @@ use super::worker::{Control, Worker};
 use super::{Failure, FailureKind, Machine};
 use crate::graph::{JobGraph, JobIndex};
 use crate::progress::{Progress, count};
-use crate::store::{Found, Lookup, Store};
+use crate::store::{Found, Lookup, Peaks, Store};
 
 /// How often running jobs are looked at.
 const TICK: Duration = Duration::from_millis(100);
@@ -103,6 +103,7 @@ pub fn run(
             options,
             progress,
             resolver: Resolver::new(store, machine),
+            peaks: store.peaks(&machine.cpu, machine.cores),
             heights: heights(graph),
             states: vec![None; graph.len()],
             ready: Vec::new(),
@@ -144,6 +145,8 @@ struct Run<'scope, 'env> {
     options: Options,
     progress: &'env mut dyn Progress,
     resolver: Resolver<'env>,
+    /// What this machine can do at most, if that was measured.
+    peaks: Option<Peaks>,
     heights: Vec<usize>,
     /// By job: what became of it; `None` while that is open.
     states: Vec<Option<JobState>>,
@@ -276,6 +279,10 @@ impl<'scope, 'env> Run<'scope, 'env> {
             output: job.output,
             ready: ready.clone(),
             threads,
+            peak: self
+                .peaks
+                .as_ref()
+                .and_then(|peaks| self.machine.peak(peaks, &ready.parts.params, threads)),
         };
         let events = Follower::new(store.events(&ready.key));
         let sender = self.sender.clone();

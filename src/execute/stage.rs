@@ -78,7 +78,8 @@ fn prepare(
     let worked = Arc::clone(&recorder.worked);
     let context = Context::in_folder(&folder)?
         .with_observer(Box::new(recorder))
-        .with_stop(stop);
+        .with_stop(stop)
+        .with_peak(job.peak);
     Ok(Prepared {
         folder,
         job,

@@ -143,11 +143,15 @@ impl<W: Write> Progress for Lines<W> {
                 .iter()
                 .map(|worked| format!(", {} {}s", amount(worked.amount), worked.unit))
                 .collect();
+            let share = cost
+                .share_of_peak()
+                .map(|share| format!(", {:.0}% of peak", 100.0 * share));
             let text = format!(
-                "        {:.1} core-seconds, {}B at most{}, artifact {}",
+                "        {:.1} core-seconds, {}B at most{}{}, artifact {}",
                 cost.core_seconds,
                 amount(cost.peak_memory as f64),
                 worked.concat(),
+                share.unwrap_or_default(),
                 found.record.artifact.short(),
             );
             self.line(Verbosity::Verbose, &text);

@@ -8,6 +8,7 @@
 //! | `work/KEY/` | a job that runs or failed: its inputs, output, checkpoints, log | key |
 //! | `logs/KEY.txt` | logs of finished jobs | key |
 //! | `folders/HEX/` | artifacts that were asked for by name, as folders of links to objects | first digits of the artifact |
+//! | `machines/` | what `pipe doctor --bench` measured | processor and cores |
 //! | `tmp/` | files being written, and folders being removed | nothing: may be emptied when no run goes on |
 //!
 //! **Order of writing.** Objects, then the manifest, then the record. Each is written aside, synced, renamed into
@@ -29,6 +30,7 @@ mod external;
 mod folders;
 mod inputs;
 mod lookup;
+mod machines;
 mod manifest;
 mod open;
 mod record;
@@ -40,6 +42,7 @@ pub use error::StoreError;
 pub(crate) use error::{ROOM, io_error, is_full};
 pub use external::External;
 pub use lookup::{Found, Lookup};
+pub use machines::{Peaks, Rates};
 pub use manifest::{Content, Entry, Manifest};
 pub use open::Store;
 pub use record::{Cost, Record, Worked};

@@ -20,13 +20,14 @@ const CACHE_TAG: &str = "CACHEDIR.TAG";
 const CACHE_TAG_TEXT: &str = "Signature: 8a477f597d28d172789f06886806bc55\n\
     # This folder is a store of `pipe`: results that can be computed again.\n\
     # See https://bford.info/cachedir/ for what this file means.\n";
-const FOLDERS: [&str; 7] = [
+const FOLDERS: [&str; 8] = [
     "objects",
     "artifacts",
     "records",
     "work",
     "logs",
     "folders",
+    "machines",
     "tmp",
 ];
 

@@ -43,6 +43,18 @@ pub struct Cost {
     pub worked: Vec<Worked>,
     /// The processor it ran on.
     pub cpu: String,
+    /// What its threads could do at most, in floating-point operations a second, if that had been measured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub peak: Option<f64>,
+}
+
+impl Cost {
+    /// Returns which share of the peak the job reached from start to end, if both are known.
+    pub fn share_of_peak(&self) -> Option<f64> {
+        let unit = contract::Event::OPERATION;
+        let operations = self.worked.iter().find(|worked| worked.unit == unit)?;
+        Some(operations.amount / self.wall_seconds / self.peak?)
+    }
 }
 
 /// An amount of work.

@@ -46,6 +46,11 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// The unit of [`Event::Worked`] for floating-point operations of matrix products.
+    pub const OPERATION: &str = "flop";
+}
+
 /// Takes a running stage's events.
 pub trait Observer: Send + Sync {
     /// Takes one event. Must be quick and must not fail the stage.
@@ -65,6 +70,7 @@ pub struct Context {
     checkpoints: Checkpoints,
     observer: Box<dyn Observer>,
     stop: Arc<AtomicBool>,
+    peak: Option<f64>,
 }
 
 impl Context {
@@ -80,6 +86,7 @@ impl Context {
             checkpoints: Checkpoints::in_folder(&folder.join("checkpoints"))?,
             observer: Box::new(Silent),
             stop: Arc::default(),
+            peak: None,
         })
     }
 
@@ -95,6 +102,19 @@ impl Context {
     pub fn with_stop(mut self, stop: Arc<AtomicBool>) -> Self {
         self.stop = stop;
         self
+    }
+
+    /// Says what the machine can do at most on the threads that the stage may use: floating-point operations a second.
+    #[must_use]
+    pub fn with_peak(mut self, peak: Option<f64>) -> Self {
+        self.peak = peak;
+        self
+    }
+
+    /// Returns what the machine can do at most, in floating-point operations a second, if that was measured. For progress
+    /// lines alone.
+    pub fn peak(&self) -> Option<f64> {
+        self.peak
     }
 
     /// Returns the folder to write the artifact to. It exists and is empty when a stage starts.

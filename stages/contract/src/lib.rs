@@ -8,7 +8,7 @@
 //! * [`complete`] checks a stage's parameters against the declaration and fills in the defaults, so that writing a
 //!   default out changes nothing.
 //! * [`Context`] is what a running stage may do to the world: write its output folder, report progress, save and find
-//!   checkpoints, and learn that it should stop.
+//!   checkpoints, and learn that it should stop. [`Meter`] counts what an encoder does, for progress and cost.
 //!
 //! ```
 //! use contract::{Context, Inputs, Params, Stage, StageError};
@@ -25,6 +25,7 @@ mod artifact;
 mod checkpoint;
 mod context;
 mod error;
+mod meter;
 mod params;
 mod signature;
 mod stage;
@@ -33,6 +34,7 @@ pub use artifact::ArtifactType;
 pub use checkpoint::{Checkpoint, Checkpoints};
 pub use context::{Context, Event, Observer};
 pub use error::{Problem, StageError, io_error};
+pub use meter::Meter;
 pub use params::{Params, complete};
 pub use signature::{Default, Field, FieldType, Signature};
 pub use stage::{Inputs, Stage};

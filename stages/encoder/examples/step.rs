@@ -3,7 +3,7 @@
 //! `RAYON_NUM_THREADS=1 cargo run -p encoder --example step -- nano pre 32 64 2000 20 fused`: size, layer normalisation
 //! (`pre`, `post`), sequences, tokens per sequence, vocabulary, steps, implementation (`fused`, `composed`). Arguments
 //! may be left out from the end. `--json` prints one line per step instead of a summary, `--precision bf16` rounds the
-//! operands of matrix products.
+//! operands of matrix products, `--path avx2` runs the kernels compiled for those instructions.
 #![allow(clippy::print_stdout)]
 
 use std::error::Error;
@@ -27,16 +27,27 @@ fn measure() -> Result<(), Box<dyn Error>> {
     let mut arguments: Vec<String> = std::env::args().skip(1).collect();
     let json = arguments.iter().position(|argument| argument == "--json");
     let json = json.map(|place| arguments.remove(place)).is_some();
-    let precision = match arguments
-        .iter()
-        .position(|argument| argument == "--precision")
-    {
-        Some(place) => match arguments.drain(place..).nth(1).as_deref() {
-            Some("bf16") => Precision::Bf16,
-            Some("f32") => Precision::F32,
-            other => return Err(format!("no such precision: {other:?}").into()),
-        },
-        None => Precision::F32,
+    let mut option = |name: &str| {
+        let place = arguments.iter().position(|argument| argument == name)?;
+        arguments.remove(place);
+        Some(if place < arguments.len() {
+            arguments.remove(place)
+        } else {
+            String::new()
+        })
+    };
+    let precision = match option("--precision").as_deref() {
+        Some("bf16") => Precision::Bf16,
+        Some("f32") | None => Precision::F32,
+        other => return Err(format!("no such precision: {other:?}").into()),
+    };
+    // Held to the end.
+    let _forced = match option("--path") {
+        Some(name) => {
+            let path = kernels::Path::from_name(&name).filter(|path| path.is_available());
+            Some(path.ok_or("this CPU has no such path")?.force())
+        }
+        None => None,
     };
     let argument = |place: usize, default: &str| -> String {
         arguments
@@ -85,8 +96,7 @@ fn measure() -> Result<(), Box<dyn Error>> {
         let hidden = encoder.forward(&batch, Mode::Train { seed: 1, step })?;
         let loss = encoder.masked_lm_loss(&hidden, &rows, &targets)?;
         let forward = start.elapsed().as_secs_f64();
-        gradients.clear();
-        gradients.add(&loss)?;
+        gradients.replace(&loss)?;
         gradients.scale(1.0 / rows.len() as f64);
         let backward = start.elapsed().as_secs_f64();
         if step == 0 {
@@ -94,7 +104,7 @@ fn measure() -> Result<(), Box<dyn Error>> {
         }
         optimizer.step(encoder.parameters(), &gradients, 1e-3)?;
         let all = start.elapsed().as_secs_f64();
-        let mean = loss.to_scalar::<f32>()? / rows.len() as f32;
+        let mean = loss.to_scalar::<f64>()? / rows.len() as f64;
         if json && step > 0 {
             println!(
                 r#"{{"step":{},"seconds":{all},"tokens":{}}}"#,

@@ -1,7 +1,8 @@
 //! Packed batches: tokens of all sequences one after the other, no padding.
 //!
-//! Sequences are sorted by length (a stable sort), so that the composed reference's attention can take those of equal
-//! length as one batched matrix product. Callers keep their own order and ask for rows.
+//! Sequences are sorted by their samples' indices: sums over rows, and with them the bits of gradients, then do not depend on
+//! the order in which a batch's sequences are given, nor on how an update is cut into batches of neighbouring samples.
+//! Callers keep their own order and ask for rows.
 
 use std::sync::Arc;
 
@@ -31,7 +32,7 @@ impl Sequence {
     }
 }
 
-/// Sequences of equal length, side by side.
+/// Neighbouring sequences of equal length: the composed reference's attention takes them as one batched matrix product.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Group {
     pub(crate) first_row: usize,
@@ -48,7 +49,7 @@ impl Group {
 /// Where the sequences lie in the packed rows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Layout {
-    /// Shortest first.
+    /// In packed order.
     pub(crate) groups: Vec<Group>,
     /// The samples' indices, in packed order.
     pub(crate) samples: Vec<u32>,
@@ -87,7 +88,7 @@ impl Batch {
             ));
         }
         let mut order: Vec<usize> = (0..sequences.len()).collect();
-        order.sort_by_key(|&index| sequences[index].ids.len());
+        order.sort_by_key(|&index| sequences[index].sample);
 
         let mut groups: Vec<Group> = Vec::new();
         let mut places = vec![(0, 0, 0); sequences.len()];

@@ -264,6 +264,27 @@ impl Config {
         fs::write(path, text).map_err(EncoderError::io(path))
     }
 
+    /// Returns how many floating-point operations the matrix products of a forward pass take, over sequences of these
+    /// lengths, with a vocabulary projection at `predicted` positions. A multiplication and an addition count as two; a
+    /// training step takes three times as many.
+    ///
+    /// A weight takes 2 operations per token; queries times keys and attention weights times values together take 4 ·
+    /// length · hidden size per token and layer.
+    pub fn forward_operations(
+        &self,
+        lengths: impl IntoIterator<Item = usize>,
+        predicted: usize,
+    ) -> f64 {
+        let (hidden, layers) = (self.hidden_size as f64, self.num_hidden_layers as f64);
+        let weights = 4.0 * hidden * hidden + 2.0 * hidden * self.intermediate_size as f64;
+        let sequences = lengths.into_iter().map(|length| {
+            let length = length as f64;
+            length * layers * (2.0 * weights + 4.0 * length * hidden)
+        });
+        let head = 2.0 * hidden * (hidden + self.vocab_size as f64);
+        sequences.sum::<f64>() + predicted as f64 * head
+    }
+
     /// Returns the longest sequence that has positions.
     pub fn max_length(&self) -> usize {
         self.max_position_embeddings

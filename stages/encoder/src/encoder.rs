@@ -196,25 +196,35 @@ impl Encoder {
         }
     }
 
-    /// Returns the embeddings and each layer's hidden states, as Hugging Face's `output_hidden_states` does: each
-    /// `[tokens, hidden size]`, rows by [`Batch::row`], without dropout or gradients. The last one of a
-    /// pre-layer-norm encoder is normalised.
+    /// Returns the hidden states of some layers, counted as Hugging Face's `output_hidden_states` does: 0 are the
+    /// embeddings, the last one of a pre-layer-norm encoder is normalised. Each is `[tokens, hidden size]`, rows by
+    /// [`Batch::row`], without dropout or gradients. Others are not kept.
     ///
     /// # Errors
-    /// When a tensor operation fails.
-    pub fn hidden_states(&self, batch: &Batch) -> Result<Vec<Tensor>> {
+    /// When a tensor operation fails, or there is no such layer.
+    pub fn hidden_states(&self, batch: &Batch, layers: &[usize]) -> Result<Vec<Tensor>> {
         let pass = self.pass(batch, Mode::Evaluate);
+        let count = self.config.num_hidden_layers;
+        let mut found: Vec<Option<Tensor>> = vec![None; layers.len()];
+        let mut keep = |layer: usize, states: &Tensor| {
+            for (found, _) in found.iter_mut().zip(layers).filter(|(_, at)| **at == layer) {
+                *found = Some(states.clone());
+            }
+        };
         let mut hidden = pass.embeddings()?;
-        let mut states = Vec::with_capacity(self.config.num_hidden_layers + 1);
-        for layer in 0..self.config.num_hidden_layers {
-            let next = pass.layer(layer, &hidden)?;
-            states.push(std::mem::replace(&mut hidden, next));
+        for layer in 0..count {
+            keep(layer, &hidden);
+            hidden = pass.layer(layer, &hidden)?;
         }
-        states.push(pass.end(hidden)?);
-        Ok(states)
+        keep(count, &pass.end(hidden)?);
+        let all = found.into_iter().collect::<Option<Vec<_>>>();
+        all.ok_or_else(|| {
+            let reason = format!("not all of {layers:?} are layers from 0 to {count}");
+            EncoderError::invalid("layers", reason, "name layers that the encoder has")
+        })
     }
 
-    /// Returns the sum over `rows` of the cross-entropy in nats of predicting `targets` there, a scalar. The projection
+    /// Returns the sum over `rows` of the cross-entropy in nats of predicting `targets` there, a scalar in 64 bits. The projection
     /// to the vocabulary runs at those rows only.
     ///
     /// # Errors
@@ -298,7 +308,7 @@ pub(crate) trait Pass {
 }
 
 /// Returns the sum of the cross-entropies in nats of `targets` under `softmax(logits)`; `logits` is `[rows, classes]`,
-/// the result a scalar.
+/// the result a scalar in 64 bits.
 ///
 /// # Errors
 /// When shapes disagree or a target is no class.
@@ -311,7 +321,7 @@ pub fn cross_entropy(logits: &Tensor, targets: &[u32]) -> Result<Tensor> {
     }?)
 }
 
-/// Returns the sum of the squared differences of `outputs`, `[rows, 1]`, to `targets`, a scalar.
+/// Returns the sum of the squared differences of `outputs`, `[rows, 1]`, to `targets`, a scalar in 64 bits.
 ///
 /// # Errors
 /// When shapes disagree.
@@ -371,7 +381,7 @@ mod tests {
                 let hidden = pass.end(pass.layer(1, &hidden).unwrap()).unwrap();
                 let loss = encoder.masked_lm_loss(&hidden, &[1, 4], &[8, 11]).unwrap();
                 let mut gradients = Gradients::zeros(encoder.parameters());
-                gradients.add(&loss).unwrap();
+                gradients.replace(&loss).unwrap();
                 audit(encoder.parameters(), &gradients)
             };
             check(false).unwrap();

@@ -14,8 +14,8 @@ const CHUNK: usize = 1 << 16;
 
 /// Gradients of parameters, in one buffer per block that lasts for a whole run.
 ///
-/// Clear, add the gradients of each micro-batch, scale and clip, give them to the optimiser; then again. Scaling takes no
-/// pass over memory: a common factor is kept, and applied where gradients are read.
+/// Collect them, scale and clip, give them to the optimiser; then again. Scaling takes no pass over memory: a common
+/// factor is kept, and applied where gradients are read.
 #[derive(Clone, Debug)]
 pub struct Gradients {
     parameters: Parameters,
@@ -24,12 +24,64 @@ pub struct Gradients {
     factor: f64,
 }
 
+/// Adds the gradients of several losses, such as those of an update's micro-batches; they are complete when this is
+/// dropped.
+///
+/// On the CPU the sums are the same to the bit however an update's samples are cut into losses, in ascending order (with
+/// [`crate::Precision::Bf16`] where each part has an even number of tokens and of predictions).
+#[derive(Debug)]
+pub struct Collecting<'a>(&'a mut Gradients);
+
+impl Collecting<'_> {
+    /// Runs the backward pass of a scalar `loss` and adds its gradients.
+    ///
+    /// # Errors
+    /// When a tensor operation fails, or the parameters are in another backward pass. The gradients may then have been
+    /// added in part: collect them anew.
+    pub fn add(&mut self, loss: &Tensor) -> Result<()> {
+        let Gradients {
+            parameters,
+            buffers,
+            ..
+        } = &mut *self.0;
+        let blocks = parameters.blocks();
+        let sinks = blocks.iter().map(|block| block.sink().as_ref());
+        let loan = Loan::of(sinks.zip(&mut *buffers))?;
+        let found = loss.backward();
+        drop(loan);
+        let mut found = found?;
+        for (block, buffer) in blocks.iter().zip(buffers) {
+            // What operations returned to candle instead of the sink.
+            let Some(gradient) = found.remove(block.variable()) else {
+                continue;
+            };
+            with_values(&gradient.contiguous()?, |gradient| {
+                buffer
+                    .values
+                    .par_chunks_mut(CHUNK)
+                    .zip(gradient.par_chunks(CHUNK))
+                    .for_each(|(sums, gradient)| kernels::add(sums, gradient));
+            })?;
+            buffer.touched = true;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Collecting<'_> {
+    fn drop(&mut self) {
+        for buffer in &mut self.0.buffers {
+            buffer.lookups.join(&mut buffer.values);
+        }
+    }
+}
+
 impl Gradients {
     /// No gradients yet, of `parameters`.
     pub fn zeros(parameters: &Parameters) -> Self {
         let buffers = parameters.blocks().iter().map(|block| Buffer {
             values: vec![0.0; block.length()],
-            touched: false,
+            ..Buffer::default()
         });
         Self {
             buffers: buffers.collect(),
@@ -38,8 +90,8 @@ impl Gradients {
         }
     }
 
-    /// Forgets all gradients.
-    pub fn clear(&mut self) {
+    /// Forgets all gradients and returns where to add those of losses.
+    pub fn collect(&mut self) -> Collecting<'_> {
         for buffer in &mut self.buffers {
             // What no backward pass reached is zero.
             if std::mem::take(&mut buffer.touched) {
@@ -50,40 +102,15 @@ impl Gradients {
             }
         }
         self.factor = 1.0;
+        Collecting(self)
     }
 
-    /// Runs the backward pass of a scalar `loss` and adds its gradients.
+    /// Becomes the gradients of one loss: [`Gradients::collect`] and one [`Collecting::add`].
     ///
     /// # Errors
-    /// When a tensor operation fails, or the parameters are in another backward pass. The gradients may then have been
-    /// added in part: clear them before they are used again.
-    pub fn add(&mut self, loss: &Tensor) -> Result<()> {
-        self.apply_factor();
-        let blocks = self.parameters.blocks();
-        let sinks = blocks.iter().map(|block| block.sink().as_ref());
-        let loan = Loan::of(sinks.zip(&mut self.buffers))?;
-        let found = loss.backward();
-        drop(loan);
-        let mut found = found?;
-        for (block, buffer) in blocks.iter().zip(&mut self.buffers) {
-            // What operations returned to candle instead of the sink.
-            let Some(gradient) = found.remove(block.variable()) else {
-                continue;
-            };
-            with_values(&gradient.contiguous()?, |gradient| {
-                buffer
-                    .values
-                    .par_chunks_mut(CHUNK)
-                    .zip(gradient.par_chunks(CHUNK))
-                    .for_each(|(sums, gradient)| {
-                        for (sum, gradient) in sums.iter_mut().zip(gradient) {
-                            *sum += gradient;
-                        }
-                    });
-            })?;
-            buffer.touched = true;
-        }
-        Ok(())
+    /// As [`Collecting::add`].
+    pub fn replace(&mut self, loss: &Tensor) -> Result<()> {
+        self.collect().add(loss)
     }
 
     /// Multiplies all by `factor`.
@@ -137,18 +164,6 @@ impl Gradients {
     /// Returns the common factor.
     pub(crate) fn factor(&self) -> f32 {
         self.factor as f32
-    }
-
-    /// Makes the common factor 1 by multiplying all by it.
-    fn apply_factor(&mut self) {
-        let factor = self.factor();
-        if self.factor != 1.0 {
-            for buffer in self.buffers.iter_mut().filter(|buffer| buffer.touched) {
-                let chunks = buffer.values.par_chunks_mut(CHUNK);
-                chunks.for_each(|values| values.iter_mut().for_each(|value| *value *= factor));
-            }
-            self.factor = 1.0;
-        }
     }
 }
 

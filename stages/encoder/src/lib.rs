@@ -23,7 +23,7 @@
 //! let rows = [batch.row(0, 2), batch.row(1, 1)];
 //! let loss = encoder.masked_lm_loss(&hidden, &rows, &[60, 61])?;
 //! let mut gradients = Gradients::zeros(encoder.parameters());
-//! gradients.add(&loss)?;
+//! gradients.replace(&loss)?;
 //! gradients.scale(1.0 / 2.0);
 //! audit(encoder.parameters(), &gradients)?;
 //! let mut optimizer = AdamW::new(encoder.parameters(), AdamWOptions::default())?;
@@ -65,7 +65,7 @@ pub use deep::with_deep_stack;
 pub use dropout::Mode;
 pub use encoder::{Encoder, cross_entropy, squared_error};
 pub use error::EncoderError;
-pub use gradients::{Gradients, audit};
+pub use gradients::{Collecting, Gradients, audit};
 pub use head::{ClassificationHead, HeadPooling};
 pub use kernels::Precision;
 pub use ops::Ops;

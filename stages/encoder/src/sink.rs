@@ -1,8 +1,8 @@
 //! Where a custom operation's backward pass leaves the gradients of its parameters.
 //!
 //! candle's backward pass allocates every gradient and adds it to the next. An operation over a whole block of parameters
-//! can add to the block's persistent buffer instead: the block owns a [`Sink`], and [`crate::Gradients::add`] lends its
-//! buffer to the sink for the time of one backward pass. Outside of that time there is no buffer, and an operation that
+//! can add to the block's persistent buffer instead: the block owns a [`Sink`], and [`crate::Gradients`] lends its buffer
+//! to the sink for the time of one backward pass. Outside of that time there is no buffer, and an operation that
 //! asks for it fails: a gradient may be missing with an error, never silently.
 
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
@@ -14,11 +14,49 @@ use candle_core::{Result, bail};
 pub(crate) struct Buffer {
     /// The sum so far, as long as the block.
     pub(crate) values: Vec<f32>,
+    /// What joins the sum when all backward passes are done.
+    pub(crate) lookups: Lookups,
     /// Whether a backward pass reached the block.
     pub(crate) touched: bool,
 }
 
-/// Takes the gradients of one block while a backward pass of [`crate::Gradients::add`] runs.
+/// The gradient of a block's first table by the rows that tokens look up.
+///
+/// A table that is tied to a decoder has another gradient, the decoder's. Were both added to one sum as they come, the
+/// order of additions would follow from how an update is cut into batches: so the lookups of all batches are summed here,
+/// and join the decoder's sum at the end.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Lookups {
+    /// As long as the table, zero but for the rows in use; empty before the first.
+    sums: Vec<f32>,
+    used: Vec<bool>,
+}
+
+impl Lookups {
+    /// Adds row t of `rows`, `[tokens, width]`, to row `indices[t]` of a table of `size` rows, in order.
+    pub(crate) fn add(&mut self, size: usize, width: usize, indices: &[u32], rows: &[f32]) {
+        self.sums.resize(size * width, 0.0);
+        self.used.resize(size, false);
+        kernels::scatter_add(&mut self.sums, width, indices, rows);
+        for &index in indices {
+            self.used[index as usize] = true;
+        }
+    }
+
+    /// Moves the sums to `values`, which begins with the table.
+    pub(crate) fn join(&mut self, values: &mut [f32]) {
+        let width = self.sums.len() / self.used.len().max(1);
+        for (row, used) in self.used.iter_mut().enumerate() {
+            if std::mem::take(used) {
+                let range = row * width..(row + 1) * width;
+                kernels::add(&mut values[range.clone()], &self.sums[range.clone()]);
+                self.sums[range].fill(0.0);
+            }
+        }
+    }
+}
+
+/// Takes the gradients of one block while a backward pass of [`crate::Collecting::add`] runs.
 #[derive(Debug)]
 pub struct Sink {
     block: String,
@@ -36,19 +74,27 @@ impl Sink {
     /// Calls `add` with the block's gradients so far, to add to in place, and remembers that the block was reached.
     ///
     /// # Errors
-    /// When no [`crate::Gradients::add`] is running for the block, or another operation is using the buffer: this never
+    /// When no [`crate::Collecting::add`] is running for the block, or another operation is using the buffer: this never
     /// waits, since `add` may run other work of the same thread pool that would ask for the buffer again.
     pub fn with<R>(&self, add: impl FnOnce(&mut [f32]) -> R) -> Result<R> {
+        self.with_lookups(|values, _| add(values))
+    }
+
+    /// Calls `add` as [`Sink::with`] does, with the lookups in the block's first table as well.
+    pub(crate) fn with_lookups<R>(
+        &self,
+        add: impl FnOnce(&mut [f32], &mut Lookups) -> R,
+    ) -> Result<R> {
         let mut lent = self.try_lock()?;
         let Some(buffer) = &mut *lent else {
             bail!(
-                "block `{}` has no buffer for its gradients: gradients are collected with Gradients::add, not with \
+                "block `{}` has no buffer for its gradients: gradients are collected with Gradients, not with \
                  Tensor::backward alone",
                 self.block
             );
         };
         buffer.touched = true;
-        Ok(add(&mut buffer.values))
+        Ok(add(&mut buffer.values, &mut buffer.lookups))
     }
 
     /// Takes `buffer`, and leaves an empty one in its place.
@@ -56,7 +102,7 @@ impl Sink {
         let mut lent = self.try_lock()?;
         if lent.is_some() {
             bail!(
-                "block `{}` is in another backward pass: run one Gradients::add after the other",
+                "block `{}` is in another backward pass: run one after the other",
                 self.block
             );
         }

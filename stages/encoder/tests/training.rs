@@ -52,7 +52,7 @@ fn distance(a: &Tensor, b: &Tensor) -> f64 {
 
 fn collected(loss: &Tensor, parameters: &Parameters) -> Gradients {
     let mut gradients = Gradients::zeros(parameters);
-    gradients.add(loss).unwrap();
+    gradients.replace(loss).unwrap();
     gradients
 }
 
@@ -64,14 +64,17 @@ fn apart(one: &[f32], other: &[f32]) -> f64 {
 }
 
 /// Returns loss and gradients over micro-batches of that size.
-fn accumulated(encoder: &Encoder, sequences: &[Sequence], size: usize) -> (f32, Gradients) {
+fn accumulated(encoder: &Encoder, sequences: &[Sequence], size: usize) -> (f64, Gradients) {
     let mut gradients = Gradients::zeros(encoder.parameters());
+    let mut collecting = gradients.collect();
     let losses = sequences.chunks(size).map(|part| {
         let loss = loss_of(encoder, part);
-        gradients.add(&loss).unwrap();
-        loss.to_scalar::<f32>().unwrap()
+        collecting.add(&loss).unwrap();
+        loss.to_scalar::<f64>().unwrap()
     });
-    (losses.sum(), gradients)
+    let sum = losses.sum();
+    drop(collecting);
+    (sum, gradients)
 }
 
 /// Predicts position 1 of every sequence to be its sample's index.
@@ -85,7 +88,7 @@ fn loss_of(encoder: &Encoder, sequences: &[Sequence]) -> Tensor {
     encoder.masked_lm_loss(&hidden, &rows, &targets).unwrap()
 }
 
-fn gradients(encoder: &Encoder, sequences: &[Sequence]) -> (f32, Gradients) {
+fn gradients(encoder: &Encoder, sequences: &[Sequence]) -> (f64, Gradients) {
     accumulated(encoder, sequences, sequences.len())
 }
 
@@ -139,11 +142,13 @@ fn accumulated_micro_batches_equal_the_full_batch() {
         let (loss, full) = gradients(&encoder, &sequences);
         for size in [1, 2, 4] {
             let (sum, all) = accumulated(&encoder, &sequences, size);
-            assert!((sum - loss).abs() <= 1e-6 * loss, "{sum} {loss}");
-            let norm = full.norm();
+            assert_eq!(sum, loss, "micro-batches of {size}");
             for (name, _) in encoder.parameters().iter() {
-                let off = apart(&all.get(name).unwrap(), &full.get(name).unwrap());
-                assert!(off <= 1e-6 * norm, "{name}: {off:e} of {norm:e}");
+                assert_eq!(
+                    all.get(name),
+                    full.get(name),
+                    "{name}, micro-batches of {size}"
+                );
             }
         }
     }
@@ -178,7 +183,7 @@ fn gradients_agree_with_finite_differences() {
             let loss = |times: f64| {
                 let moved = (&start + (&gradient * times).unwrap()).unwrap();
                 parameters.set(name, &moved).unwrap();
-                f64::from(gradients(&encoder, &sequences).0)
+                gradients(&encoder, &sequences).0
             };
             let slope = (loss(step / squares.sqrt()) - loss(-step / squares.sqrt()))
                 / (2.0 * step / squares.sqrt());
@@ -364,7 +369,7 @@ fn no_predictions_give_no_loss() {
         let batch = Batch::pack(&sequences(&[4, 5]), encoder.config()).unwrap();
         let hidden = encoder.forward(&batch, TRAIN).unwrap();
         let loss = encoder.masked_lm_loss(&hidden, &[], &[]).unwrap();
-        assert_eq!(loss.to_scalar::<f32>().unwrap(), 0.0);
+        assert_eq!(loss.to_scalar::<f64>().unwrap(), 0.0);
         let gradients = collected(&loss, encoder.parameters());
         assert_eq!(gradients.norm(), 0.0);
     }

@@ -6,15 +6,14 @@
 
 use std::collections::BTreeMap;
 
-use contract::{Context, Event, StageError};
+use contract::{Context, Meter, StageError};
 use encoder::{Batch, Encoder, Sequence};
 use rayon::prelude::*;
 use tokenize::Tokenizer;
 
 use crate::Pooling;
 
-/// The most tokens in a batch, unless one sentence alone has more. Bounds memory: all layers' hidden states of a batch
-/// are held at once, 80 MB for a base-size encoder.
+/// The most tokens in a batch, unless one sentence alone has more. Bounds memory.
 const BATCH_TOKENS: usize = 2048;
 /// Batches between two looks at whether to stop.
 const WAVE: usize = 16;
@@ -59,6 +58,7 @@ pub fn encode(
     let batches = cut(&sequences);
 
     let mut encoded: Vec<Vec<f32>> = Vec::with_capacity(sequences.len());
+    let mut meter = Meter::start(context);
     for wave in batches.chunks(WAVE) {
         context.keep_going()?;
         let vectors = wave
@@ -66,13 +66,16 @@ pub fn encode(
             .map(|batch| encode_batch(encoder, batch, pooling))
             .collect::<Result<Vec<_>, _>>()?;
         encoded.extend(vectors.into_iter().flatten());
-        context.progress(encoded.len() as u64, sequences.len() as u64, "sentence", "");
+        let lengths = wave
+            .iter()
+            .flat_map(|batch| batch.iter())
+            .map(|ids| ids.len());
+        let forward = encoder.config().forward_operations(lengths.clone(), 0);
+        meter.count(lengths.sum(), forward);
+        let (done, total) = (encoded.len() as u64, sequences.len() as u64);
+        context.progress(done, total, "sentence", meter.speed());
     }
-    let amount = sequences.iter().map(|ids| ids.len()).sum::<usize>() as f64;
-    context.tell(&Event::Worked {
-        amount,
-        unit: "token".to_owned(),
-    });
+    drop(meter);
 
     let mut vectors = vec![Vec::new(); sentences.len()];
     for (owners, vector) in places.values().zip(encoded) {
@@ -125,7 +128,8 @@ fn encode_batch(
         .map(|ids| Sequence::new(ids.to_vec(), 0))
         .collect();
     let batch = Batch::pack(&sequences, encoder.config())?;
-    let states = encoder.hidden_states(&batch)?;
+    let layers = pooling.layers(encoder.config().num_hidden_layers);
+    let states = encoder.hidden_states(&batch, &layers)?;
     pooling.pool(&states, &batch)
 }
 

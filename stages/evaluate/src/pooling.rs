@@ -23,8 +23,18 @@ pub enum Pooling {
 }
 
 impl Pooling {
-    /// Returns one vector per sequence of the batch, in the caller's order, from the embeddings and each layer's
-    /// hidden states, each `[tokens, hidden]`.
+    /// Returns the layers whose hidden states are needed, of `last` layers: 0 are the embeddings.
+    pub(crate) fn layers(self, last: usize) -> Vec<usize> {
+        match self {
+            Self::Cls | Self::Mean => vec![last],
+            // An encoder without layers has its embeddings as the first and the last.
+            Self::FirstLast => vec![1.min(last), last],
+            Self::EmbeddingLast => vec![0, last],
+        }
+    }
+
+    /// Returns one vector per sequence of the batch, in the caller's order, from the hidden states of
+    /// [`Pooling::layers`], each `[tokens, hidden]`.
     ///
     /// # Errors
     /// When a hidden state cannot be read.
@@ -33,17 +43,7 @@ impl Pooling {
         states: &[Tensor],
         batch: &Batch,
     ) -> Result<Vec<Vec<f32>>, StageError> {
-        let last = states.len().saturating_sub(1);
-        // An encoder without layers has its embeddings as the first and the last.
-        let layers = match self {
-            Self::Cls | Self::Mean => vec![last],
-            Self::FirstLast => vec![1.min(last), last],
-            Self::EmbeddingLast => vec![0, last],
-        };
-        let layers = layers
-            .into_iter()
-            .map(|layer| rows(&states[layer]))
-            .collect::<Result<Vec<_>, _>>()?;
+        let layers = states.iter().map(rows).collect::<Result<Vec<_>, _>>()?;
         let vectors = (0..batch.sequences()).map(|sequence| {
             let positions = match self {
                 Self::Cls => 1,

@@ -107,12 +107,11 @@ fn train(work: &Work, precision: Precision) -> Result<(), Box<dyn Error>> {
         let batch = Batch::pack(&sequences, encoder.config())?;
         let hidden = encoder.forward(&batch, mode)?;
         let loss = cross_entropy(&head.forward(&hidden, &batch, mode)?, &labels)?;
-        let sum = loss.to_scalar::<f32>()?;
+        let sum = loss.to_scalar::<f64>()?;
         if !sum.is_finite() {
             return Err(format!("the loss of update {} is not finite", step + 1).into());
         }
-        gradients.clear();
-        gradients.add(&loss)?;
+        gradients.replace(&loss)?;
         gradients.scale(1.0 / examples.len() as f64);
         if work.clip > 0.0 {
             gradients.clip(work.clip);

@@ -4,8 +4,8 @@ use benchmarks::{Kind, Task};
 use candle_core::Tensor;
 use contract::StageError;
 use encoder::{
-    Batch, ClassificationHead, Encoder, Gradients, HeadPooling, Mode, Parameters, cross_entropy,
-    squared_error,
+    Batch, ClassificationHead, Config, Encoder, Gradients, HeadPooling, Mode, Parameters,
+    cross_entropy, squared_error,
 };
 
 use crate::examples::Encoded;
@@ -47,6 +47,11 @@ impl Model {
         &self.parameters
     }
 
+    /// Returns the encoder's shape.
+    pub(crate) fn config(&self) -> &Config {
+        self.encoder.config()
+    }
+
     /// Returns the mean loss over the examples (cross-entropy in nats, or squared error) and makes `gradients` its own,
     /// whatever they held before.
     pub(crate) fn loss(
@@ -67,16 +72,15 @@ impl Model {
             }
         };
         let count = examples.len() as f64;
-        let loss = sum.to_scalar::<f32>().map_err(StageError::failed)?;
-        gradients.clear();
-        gradients.add(&sum)?;
+        let loss = sum.to_scalar::<f64>().map_err(StageError::failed)?;
+        gradients.replace(&sum)?;
         gradients.scale(1.0 / count);
-        Ok(f64::from(loss) / count)
+        Ok(loss / count)
     }
 
     /// Returns the prediction for each example: the class with the highest score (the first of equals), or the number.
     pub(crate) fn predict(&self, examples: &[Encoded]) -> Result<Vec<f64>, StageError> {
-        // Examples of one length share attention's matrices, so they are predicted in the order of their lengths.
+        // Neighbours of equal length share attention's matrices where candle's operations run.
         let mut order: Vec<usize> = (0..examples.len()).collect();
         order.sort_by_key(|&at| examples[at].ids.len());
         let mut predictions = vec![0.0; examples.len()];

@@ -1,10 +1,9 @@
 //! The training loop.
 
 use std::path::Path;
-use std::time::Instant;
 
 use benchmarks::Task;
-use contract::{Context, Event, StageError};
+use contract::{Context, Meter, StageError};
 use encoder::{
     AdamW, Encoder, Gradients, Mode, Schedule, audit, restore_checkpoint, save_checkpoint,
 };
@@ -120,14 +119,11 @@ impl Run<'_> {
         let start = restore_checkpoint(self.context, trained, &mut self.optimizer, |folder| {
             self.log.extend_from(&folder.join(LOG))
         })?;
-        // The clock serves progress lines alone.
-        let (began, mut tokens) = (Instant::now(), 0);
+        let mut meter = Meter::start(self.context);
         for step in start..total {
-            let (loss, read) = self.update(step, schedule.rate(step), step == start)?;
-            tokens += read;
+            let loss = self.update(step, schedule.rate(step), step == start, &mut meter)?;
             let done = step + 1;
-            let rate = tokens as f64 / began.elapsed().as_secs_f64().max(1e-9);
-            let note = format!("loss {loss:.2} · {:.1}k tok/s", rate / 1e3);
+            let note = format!("loss {loss:.2} · {}", meter.speed());
             self.context
                 .progress(u64::from(done), u64::from(total), "step", note);
             let stop = self.context.should_stop();
@@ -138,24 +134,21 @@ impl Run<'_> {
                 })?;
             }
             if stop {
-                self.worked(tokens);
                 return Err(StageError::Interrupted);
             }
         }
-        self.worked(tokens);
         Ok(self.log)
     }
 
-    fn worked(&self, tokens: usize) {
-        self.context.tell(&Event::Worked {
-            amount: tokens as f64,
-            unit: "token".into(),
-        });
-    }
-
-    /// Makes the update `step` (from 0); returns its loss and the number of tokens read. With `audited`, refuses to if
-    /// a parameter receives no gradient.
-    fn update(&mut self, step: u32, rate: f64, audited: bool) -> Result<(f64, usize), StageError> {
+    /// Makes the update `step` (from 0) and returns its loss. With `audited`, refuses to if a parameter receives no
+    /// gradient.
+    fn update(
+        &mut self,
+        step: u32,
+        rate: f64,
+        audited: bool,
+        meter: &mut Meter<'_>,
+    ) -> Result<f64, StageError> {
         let number = i64::from(step) + 1;
         let chosen: Vec<&Encoded> = self
             .order
@@ -163,6 +156,9 @@ impl Run<'_> {
             .iter()
             .map(|&at| &self.examples[at])
             .collect();
+        let lengths = chosen.iter().map(|example| example.ids.len());
+        let forward = self.model.config().forward_operations(lengths.clone(), 0);
+        meter.count(lengths.sum(), 3.0 * forward);
         let mode = Mode::Train {
             seed: self.parameters.seed,
             step,
@@ -186,7 +182,7 @@ impl Run<'_> {
         }
         self.optimizer.step(trained, gradients, rate)?;
         self.log.push(number, [loss, rate, norm]);
-        Ok((loss, chosen.iter().map(|example| example.ids.len()).sum()))
+        Ok(loss)
     }
 }
 

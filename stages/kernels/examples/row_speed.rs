@@ -87,7 +87,7 @@ fn main() {
             kernels::layer_norm(&mut x, &weight, &bias, 1e-12, &mut y, &mut inverse);
         });
         measure!("layer norm backward", {
-            kernels::layer_norm_backward(&mut y, &x, &inverse, &weight, &mut sums, &mut more);
+            kernels::layer_norm_backward(&mut y, &x, &inverse, &weight);
         });
         measure!("softmax 768", kernels::softmax(&mut x, WIDTH, 0.125));
         measure!("softmax 128", kernels::softmax(&mut x, 128, 0.125));
@@ -99,9 +99,10 @@ fn main() {
         });
         measure!("add bias", kernels::add_bias(&mut x, &bias));
         measure!("add columns", kernels::add_columns(&x, &mut sums));
-        measure!("scale, add columns", {
-            kernels::scale_add_columns(&mut x, &y, &mut sums);
+        measure!("layer norm sums", {
+            kernels::layer_norm_sums(&y, &x, &mut sums, &mut more);
         });
+        measure!("scale", kernels::scale(&mut x, &y));
         measure!("add", kernels::add(&mut x, &input));
         measure!("dropout scales", dropout.scales(5, 0, &mut x));
         measure!("adamw", {

@@ -6,9 +6,9 @@
 
 use rayon::prelude::*;
 
+use crate::bias::scale;
 use crate::dropout::{Dropout, GROUP};
 use crate::matrix::{Matrix, Precision, multiply_here};
-use crate::residual::multiply_all;
 use crate::sequences::Sequences;
 use crate::softmax::{softmax, softmax_backward};
 use crate::workspace::{Place, with_scratch};
@@ -42,7 +42,7 @@ pub fn attention(
                     sequence.weights(precision, head, weights);
                     if let Some(dropout) = dropout {
                         sequence.scales(head, dropout, scales);
-                        multiply_all(weights, scales);
+                        scale(weights, scales);
                     }
                     let weights = Matrix::new(weights, length, length);
                     let output = &mut output[head * sequence.size..];
@@ -102,7 +102,7 @@ pub fn attention_backward(
                     scores.copy_from_slice(weights);
                     if let Some(dropout) = dropout {
                         sequence.scales(head, dropout, scales);
-                        multiply_all(scores, scales);
+                        scale(scores, scales);
                     }
                     let mut put = |place: usize, a: Matrix<'_>, b: Matrix<'_>| {
                         let columns = &mut result[place * width + head * size..];
@@ -118,7 +118,7 @@ pub fn attention_backward(
                         false,
                     );
                     if dropout.is_some() {
-                        multiply_all(scores, scales);
+                        scale(scores, scales);
                     }
                     softmax_backward(weights, scores, length, sequence.scale());
                     let scores = Matrix::new(scores, length, length);

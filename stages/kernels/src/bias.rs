@@ -1,4 +1,4 @@
-//! Additions along and down the columns of a matrix.
+//! Additions and multiplications, element by element.
 
 use crate::rows::{count, load_at, store_at, vectors};
 use crate::simd::dispatched;
@@ -21,42 +21,15 @@ dispatched! {
         }
     }
 
-    /// Adds the rows of `x`, `[rows, width]`, to `sums` in ascending order. A sum down a whole matrix runs per block of
-    /// [`crate::numerics::ROW_BLOCK`] rows.
+    /// Multiplies `x` by `factors`, element by element.
     ///
     /// # Panics
     /// When lengths disagree.
-    pub fn add_columns<S>(simd: _, x: &[f32], sums: &mut [f32]) {
-        let width = sums.len();
-        if count(x.len(), width) == 0 {
-            return;
-        }
-        for row in x.chunks_exact(width) {
-            for place in 0..vectors(width) {
-                let sum = load_at(simd, sums, place, 0.0) + load_at(simd, row, place, 0.0);
-                store_at(sums, place, sum);
-            }
-        }
-    }
-
-    /// Multiplies `x`, `[rows, width]`, element by element by `factors`, and adds its rows to `sums` as [`add_columns`]
-    /// does: the backward pass of [`crate::bias_activation`].
-    ///
-    /// # Panics
-    /// When lengths disagree.
-    pub fn scale_add_columns<S>(simd: _, x: &mut [f32], factors: &[f32], sums: &mut [f32]) {
-        let width = sums.len();
+    pub fn scale<S>(simd: _, x: &mut [f32], factors: &[f32]) {
         assert!(x.len() == factors.len(), "{} factors of {} elements", factors.len(), x.len());
-        if count(x.len(), width) == 0 {
-            return;
-        }
-        for (row, factors) in x.chunks_exact_mut(width).zip(factors.chunks_exact(width)) {
-            for place in 0..vectors(width) {
-                let scaled = load_at(simd, row, place, 0.0) * load_at(simd, factors, place, 0.0);
-                store_at(row, place, scaled);
-                // Beyond the row nothing is stored.
-                store_at(sums, place, load_at(simd, sums, place, 0.0) + scaled);
-            }
+        for place in 0..vectors(x.len()) {
+            let product = load_at(simd, x, place, 0.0) * load_at(simd, factors, place, 0.0);
+            store_at(x, place, product);
         }
     }
 

@@ -10,7 +10,8 @@ dispatched! {
     /// e^(x - max) - x\[target\] with x = logits + bias, and `logits`, `[rows, classes]` with as many rows as targets,
     /// becomes softmax(x) - onehot(target), the gradient of the sum of the losses.
     ///
-    /// A row that is not finite gives a loss that is not.
+    /// A loss is rounded to a multiple of 2^-30: sums of losses are exact in any order. A row that is not finite gives a
+    /// loss that is not.
     ///
     /// # Panics
     /// When lengths disagree or a target is no class.
@@ -98,7 +99,11 @@ fn at_target(row: &[f32], bias: Option<&[f32]>, target: usize) -> f32 {
     }
 }
 
-/// Returns max + ln(sum) - logit.
+/// Losses are multiples of one part in this many, so that sums of them are exact (below 2^23 nats) and a batch's loss does
+/// not depend on how it was cut.
+const PARTS: f64 = (1_u64 << 30) as f64;
+
+/// Returns max + ln(sum) - logit, rounded to a multiple of 2^-30.
 #[inline(always)]
 fn nats(largest: f32, sum: f32, logit: f32) -> f64 {
     // The sum is at least 1, unless a logit is not finite.
@@ -107,5 +112,6 @@ fn nats(largest: f32, sum: f32, logit: f32) -> f64 {
     } else {
         f64::NAN
     };
-    f64::from(largest) + logarithm - f64::from(logit)
+    let loss = f64::from(largest) + logarithm - f64::from(logit);
+    (loss * PARTS).round_ties_even() / PARTS
 }

@@ -47,20 +47,18 @@ dispatched! {
     }
 
     /// Replaces the gradient of [`layer_norm`]'s result by that of its argument; `normal` and `inverse` are what it left
-    /// behind. Adds the rows' gradients of weight and bias to `weight_sums` and `bias_sums`.
+    /// behind. [`crate::layer_norm_sums`] gives those of weight and bias.
     ///
     /// # Panics
     /// When lengths disagree.
     pub fn layer_norm_backward<S>(
-        simd: _, gradient: &mut [f32], normal: &[f32], inverse: &[f32], weight: &[f32], weight_sums: &mut [f32],
-        bias_sums: &mut [f32],
+        simd: _, gradient: &mut [f32], normal: &[f32], inverse: &[f32], weight: &[f32],
     ) {
         let width = weight.len();
         assert!(
-            weight_sums.len() == width && bias_sums.len() == width && gradient.len() == normal.len()
-                && gradient.len() == width * inverse.len(),
-            "layer norm: the lengths of {} gradients of {} elements in {} rows of {width}, and of {} and {} sums disagree",
-            gradient.len(), normal.len(), inverse.len(), weight_sums.len(), bias_sums.len()
+            gradient.len() == normal.len() && gradient.len() == width * inverse.len(),
+            "layer norm: the lengths of {} gradients of {} elements in {} rows of {width} disagree",
+            gradient.len(), normal.len(), inverse.len()
         );
         if width == 0 {
             return;
@@ -71,13 +69,10 @@ dispatched! {
             let mut sum = Lanes::new(simd.splat(0.0));
             let mut along = Lanes::new(simd.splat(0.0));
             for place in 0..vectors(width) {
-                let given = load_at(simd, gradient, place, 0.0);
                 let x = load_at(simd, normal, place, 0.0);
-                let scaled = given * load_at(simd, weight, place, 0.0);
+                let scaled = load_at(simd, gradient, place, 0.0) * load_at(simd, weight, place, 0.0);
                 sum.add(scaled);
                 along.add_product(scaled, x);
-                store_at(weight_sums, place, given.mul_add(x, load_at(simd, weight_sums, place, 0.0)));
-                store_at(bias_sums, place, given + load_at(simd, bias_sums, place, 0.0));
             }
             let mean = simd.splat(sum.total() / count);
             let slope = simd.splat(along.total() / count);

@@ -1,25 +1,27 @@
-//! The numerics class `cpu-f32/1`: why the same declaration gives the same bits on any CPU and any number of threads.
+//! The numerics class `cpu-f32/2`: why the same declaration gives the same bits on any CPU and any number of threads.
 //!
 //! Floating-point addition is not associative, so a result is a function of its inputs only if the *order* of operations
 //! is. Every kernel of this crate therefore fixes, per element of its output, one sequence of correctly rounded IEEE 754
 //! operations that follows from shapes alone. How the work is cut into vectors, tiles, cache blocks and threads is then
 //! free: it is chosen for speed, per instruction set, without a bit changing. The rules:
 //!
-//! 1. **Matrix products.** An element of C is built per block of [`KC`] steps of k, blocks in ascending order. Within a
-//!    block the sum starts at 0 and takes one fused multiply-add per step, in ascending order, in one chain. The first
-//!    block's sum is stored (or added to what C held, when accumulating), each later one is added with a plain addition.
-//!    k is never divided among lanes or threads and never padded.
+//! 1. **Matrix products.** An element of C is one chain: from 0, or from what C held when accumulating, one fused
+//!    multiply-add per step of k, in ascending order. k is never divided among lanes or threads and never padded. Cutting
+//!    k into blocks changes nothing, since a chain goes on from what is stored.
 //! 2. **Sums along a row** run in [`LANES`] virtual lanes: element i goes to lane i mod 32, in ascending order; a lane
 //!    without an element takes +0, which changes nothing since accumulators start at +0. The lanes are then folded in
 //!    halves: lane i takes lane i + 16, then + 8, + 4, + 2, + 1. The sum of squares of a gradient runs in 64 bits, in 16
 //!    lanes, per block of 65536 elements, blocks in ascending order.
-//! 3. **Sums down columns** (gradients of biases and of layer normalisation) run per block of [`ROW_BLOCK`] rows, rows in
-//!    ascending order from +0; the blocks' sums are then added to the target in ascending order.
+//! 3. **Sums down columns** (gradients of biases and of layer normalisation) take the rows in ascending order, from what
+//!    the target held.
 //! 4. **Fused where written.** `mul_add` is one rounding, `a * b + c` two. Rust never contracts one into the other.
 //! 5. **Correctly rounded instructions only**: + - × ÷ √, fused multiply-add, min, max, comparison, rounding, integer
 //!    operations. No approximate reciprocals, and nothing from the C library, whose `exp` or `tanh` are chosen per CPU:
 //!    [`crate::elementary`] has them as polynomials, their operations in one order.
 //! 6. **Scatter-adds** (the gradient of an embedding) take the tokens in ascending order for every element.
+//!
+//!    By rules 1, 3 and 6 the gradient of a parameter takes the rows of a batch one after the other, from what it held: a
+//!    batch may be cut between any two sequences, and its parts added in turn, without a bit changing.
 //! 7. **The default environment**: round to nearest, denormal numbers kept. Worker threads inherit it; this crate never
 //!    changes it.
 //! 8. **NaN is outside the promise**: which payload survives differs between instructions. A run stops at the first loss
@@ -30,22 +32,14 @@
 //! of the key of every stage whose signature says `numeric`.
 
 /// The name of the class: part of every numeric job's key.
-pub const CLASS: &str = "cpu-f32/1";
+pub const CLASS: &str = "cpu-f32/2";
 
 /// The name of the class of products with bfloat16 operands ([`crate::Precision::Bf16`]). All rules above hold, but for
-/// the first: a step takes two neighbours in k. Operands are rounded to nearest, ties to even; a block has [`KC`] steps;
-/// in each, the odd element's product is added first, then the even one's, each by a fused multiply-add that takes numbers
-/// below the normal ones, given or found, for zeros of their sign; where k is odd, the last partner is 0. That is what
-/// VDPBF16PS does, and can be computed without it.
-pub const BF16_CLASS: &str = "cpu-bf16/1";
-
-/// Steps of k in one chain of fused multiply-adds. The longer the chains, the less often C is read and written; a block of
-/// [`ROW_BLOCK`] rows of this depth still fits into the second cache.
-pub const KC: usize = 1024;
+/// the first: a step takes two neighbours in k. Operands are rounded to nearest, ties to even; in each step the odd
+/// element's product is added first, then the even one's, each by a fused multiply-add that takes numbers below the normal
+/// ones, given or found, for zeros of their sign; where k is odd, the last partner is 0. That is what VDPBF16PS does, and
+/// can be computed without it. A batch may be cut without a bit changing where parts have an even number of rows.
+pub const BF16_CLASS: &str = "cpu-bf16/2";
 
 /// Virtual lanes of a sum along a row. 64 are slower where registers are few.
 pub const LANES: usize = 32;
-
-/// Rows of a block of a sum down columns; also the rows that a matrix product hands to its epilogue at a time. A multiple
-/// of the rows of every instruction set's register tile (6, 8, 12), and small enough for a block to stay in cache.
-pub const ROW_BLOCK: usize = 96;

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use crate::bias::scale;
 use crate::dropout::Dropout;
 use crate::rows::{load_at, store_at, vectors};
 use crate::sequences::Sequences;
@@ -47,7 +48,7 @@ pub fn dropout_rows(
 ) {
     assert_eq!(x.len(), rows.len() * width, "rows to drop from");
     each_part(x, rows, width, dropout, sequences, |_, x, scales| {
-        multiply_all(x, scales);
+        scale(x, scales);
     });
 }
 
@@ -95,15 +96,6 @@ dispatched! {
                 let kept = sum * load_at(simd, scales, place, 0.0);
                 store_at(x, place, kept + load_at(simd, residual, place, 0.0));
             }
-        }
-    }
-
-    /// Multiplies element by element.
-    pub(crate) fn multiply_all<S>(simd: _, values: &mut [f32], factors: &[f32]) {
-        assert_eq!(values.len(), factors.len(), "one factor per value");
-        for place in 0..vectors(values.len()) {
-            let product = load_at(simd, values, place, 0.0) * load_at(simd, factors, place, 0.0);
-            store_at(values, place, product);
         }
     }
 }

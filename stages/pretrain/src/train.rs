@@ -1,9 +1,8 @@
 //! The training loop.
 
 use std::path::Path;
-use std::time::Instant;
 
-use contract::{Context, Event, StageError};
+use contract::{Context, Meter, StageError};
 use encoder::{
     AdamW, Encoder, Gradients, Mode, Schedule, audit, restore_checkpoint, save_checkpoint,
 };
@@ -173,13 +172,10 @@ impl Run<'_> {
             self.log = Log::read(folder)?;
             Ok(())
         })?;
-        // The clock serves progress lines alone.
-        let (began, mut tokens) = (Instant::now(), 0);
+        let mut meter = Meter::start(self.context);
         for step in start..total {
-            let row = self.update(step, schedule.rate(step), step == start)?;
-            tokens += row.tokens;
-            let rate = tokens as f64 / began.elapsed().as_secs_f64().max(1e-9);
-            let note = format!("loss {:.2} · {:.1}k tok/s", row.loss, rate / 1e3);
+            let row = self.update(step, schedule.rate(step), step == start, &mut meter)?;
+            let note = format!("loss {:.2} · {}", row.loss, meter.speed());
             self.context
                 .progress(u64::from(step) + 1, u64::from(total), "step", note);
             self.log.training.push(row);
@@ -195,11 +191,10 @@ impl Run<'_> {
                 })?;
             }
             if stop {
-                self.worked(tokens);
                 return Err(StageError::Interrupted);
             }
         }
-        self.worked(tokens);
+        drop(meter);
         self.validate(total)
     }
 
@@ -210,9 +205,14 @@ impl Run<'_> {
         step: u32,
         learning_rate: f64,
         audited: bool,
+        meter: &mut Meter<'_>,
     ) -> Result<TrainingRow, StageError> {
         let number = i64::from(step) + 1;
         let examples = self.feed.update(step)?;
+        let lengths = examples.sequences.iter().map(|sequence| sequence.ids.len());
+        let config = self.encoder.config();
+        let forward = config.forward_operations(lengths, examples.predicted());
+        meter.count(examples.tokens(), 3.0 * forward);
         let mode = Mode::Train {
             seed: self.parameters.seed,
             step,
@@ -269,13 +269,6 @@ impl Run<'_> {
             perplexity_15: found.yardstick.value,
         });
         Ok(found)
-    }
-
-    fn worked(&self, tokens: i64) {
-        self.context.tell(&Event::Worked {
-            amount: tokens as f64,
-            unit: "token".into(),
-        });
     }
 }
 

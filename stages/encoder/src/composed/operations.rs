@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use candle_core::{D, Result, Tensor};
+use candle_core::{D, DType, Result, Tensor};
 
 use crate::Activation;
 use crate::batch::Layout;
@@ -76,19 +76,22 @@ pub(super) fn attention(
 /// Returns the sum of the cross-entropies in nats of `targets` under `softmax(logits)`, `[rows, classes]`.
 pub(crate) fn cross_entropy(logits: &Tensor, targets: &[u32]) -> Result<Tensor> {
     if targets.is_empty() {
-        return logits.sum_all();
+        return logits.sum_all()?.to_dtype(DType::F64);
     }
     let targets = Tensor::new(targets, logits.device())?;
     let shifted = logits.broadcast_sub(&logits.max_keepdim(1)?.detach())?;
     let normaliser = shifted.exp()?.sum(1)?.log()?;
     let chosen = shifted.gather(&targets.unsqueeze(1)?, 1)?.squeeze(1)?;
-    (normaliser - chosen)?.sum_all()
+    (normaliser - chosen)?.sum_all()?.to_dtype(DType::F64)
 }
 
 /// Returns the sum of the squared differences of `outputs`, `[rows, 1]`, to `targets`.
 pub(crate) fn squared_error(outputs: &Tensor, targets: &[f32]) -> Result<Tensor> {
     let targets = Tensor::new(targets, outputs.device())?;
-    (outputs.squeeze(1)? - targets)?.sqr()?.sum_all()
+    (outputs.squeeze(1)? - targets)?
+        .sqr()?
+        .sum_all()?
+        .to_dtype(DType::F64)
 }
 
 /// Returns `x`, each element multiplied by its element of `mask`, a constant.

@@ -101,7 +101,7 @@ impl ClassificationPass {
     ) {
         let (width, count) = (self.width(), self.places.len());
         let output = MapOf::new(self.precision, self.layout.output, block);
-        output.backward_bias(&self.pool, scores, gradients);
+        output.backward_bias(scores, gradients);
         output.backward_weight(scores, &saved.dropped, gradients);
         let mut inner = self.pool.take(count * width);
         output.backward_input(scores, &mut inner, false);
@@ -110,7 +110,7 @@ impl ClassificationPass {
             *gradient *= 1.0 - value * value;
         }
         let dense = MapOf::new(self.precision, self.layout.dense, block);
-        dense.backward_bias(&self.pool, &inner, gradients);
+        dense.backward_bias(&inner, gradients);
         dense.backward_weight(&inner, &saved.pooled, gradients);
         let mut pooled = self.pool.take(count * width);
         dense.backward_input(&inner, &mut pooled, false);

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use kernels::numerics::ROW_BLOCK;
-use kernels::{Dropout, Sequences, dropout_rows, embed, scatter_add};
+use kernels::{Dropout, ROW_BLOCK, Sequences, dropout_rows, embed, scatter_add};
 use rayon::prelude::*;
 
 use super::norm::{NormOf, SavedNorm};
 use super::pool::Pool;
 use crate::layout::{EmbeddingLayout, Matrix};
+use crate::sink::Lookups;
 
 /// One pass of a batch through the embeddings.
 #[derive(Clone, Debug)]
@@ -61,13 +61,15 @@ impl EmbeddingPass {
         SavedEmbeddings(saved)
     }
 
-    /// Adds the parameters' gradients to `gradients`; `gradient`, that of the hidden states, is used up.
+    /// Adds the parameters' gradients to `gradients`, but those of the words to `lookups`; `gradient`, that of the hidden
+    /// states, is used up.
     pub(crate) fn backward(
         &self,
         block: &[f32],
         saved: &SavedEmbeddings,
         gradient: &mut [f32],
         gradients: &mut [f32],
+        lookups: &mut Lookups,
     ) {
         let width = self.layout.words.columns;
         if let Some(dropout) = &self.dropout {
@@ -81,8 +83,11 @@ impl EmbeddingPass {
                 });
         }
         let norm = NormOf::new(self.layout.norm, block, self.epsilon);
-        norm.backward(&self.pool, &saved.0, gradient, gradients);
-        for (table, indices) in self.tables().into_iter().zip(&self.indices) {
+        norm.backward(&saved.0, gradient, gradients);
+        let [(words, word_indices), others @ ..] =
+            std::array::from_fn::<_, 3, _>(|place| (self.tables()[place], &self.indices[place]));
+        lookups.add(words.rows, width, word_indices, gradient);
+        for (table, indices) in others {
             scatter_add(&mut gradients[table.range()], width, indices, gradient);
         }
     }

@@ -38,6 +38,6 @@ impl FinalNormPass {
         gradients: &mut [f32],
     ) {
         let norm = NormOf::new(self.layout.norm, block, self.epsilon);
-        norm.backward(&self.pool, &saved.0, gradient, gradients);
+        norm.backward(&saved.0, gradient, gradients);
     }
 }

@@ -1,9 +1,7 @@
 //! Linear maps over all rows of a batch: what is common to layers and heads.
 
-use kernels::{Matrix, Precision, multiply};
+use kernels::{Matrix, Precision, add_columns, multiply};
 
-use super::pool::Pool;
-use super::sums::add_column_sums;
 use crate::layout::Linear;
 
 /// A linear map: where its parameters lie in a block, and the block.
@@ -64,13 +62,8 @@ impl<'a> MapOf<'a> {
     }
 
     /// Adds the bias's gradient to `gradients`, from that of the output.
-    pub(super) fn backward_bias(self, pool: &Pool, output: &[f32], gradients: &mut [f32]) {
-        add_column_sums(pool, output, self.bias_gradient(gradients));
-    }
-
-    /// Returns the bias's part of its block's gradients.
-    pub(super) fn bias_gradient(self, gradients: &mut [f32]) -> &mut [f32] {
-        &mut gradients[self.layout.bias.range()]
+    pub(super) fn backward_bias(self, output: &[f32], gradients: &mut [f32]) {
+        add_columns(output, &mut gradients[self.layout.bias.range()]);
     }
 
     fn rows(self, values: &[f32], width: usize) -> Matrix<'_> {

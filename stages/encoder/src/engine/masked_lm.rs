@@ -4,17 +4,15 @@
 //! logits is made together with the loss, in their place.
 
 use kernels::elementary::Activation;
-use kernels::numerics::ROW_BLOCK;
 use kernels::{
-    Matrix, Precision, add_bias, add_columns, bias_activation, cross_entropy, multiply,
-    multiply_with, scale_add_columns, scatter_add, sum,
+    Matrix, Precision, ROW_BLOCK, add_bias, add_columns, bias_activation, cross_entropy, multiply,
+    multiply_with, scale, scatter_add, sum,
 };
 use rayon::prelude::*;
 
 use super::map::MapOf;
 use super::norm::{NormOf, SavedNorm};
 use super::pool::{Buffer, Pool};
-use super::sums::BlockSums;
 use crate::layout::{EmbeddingLayout, HeadLayout};
 
 /// The head over some rows of a batch.
@@ -40,8 +38,6 @@ pub(crate) struct SavedMaskedLm {
     transformed: Buffer,
     /// The gradient of the loss with respect to the logits, `[rows, vocabulary]`.
     logits: Buffer,
-    /// The sums of its columns per block of rows.
-    bias_sums: BlockSums,
 }
 
 /// The two blocks of parameters: the head's own, and the embeddings'.
@@ -126,7 +122,6 @@ impl MaskedLmPass {
         let bias = &blocks.head[self.layout.decoder_bias.range()];
         let vocabulary = bias.len();
         let mut logits = self.pool.take(count * vocabulary);
-        let mut bias_sums = BlockSums::new(&self.pool, count, vocabulary);
         let mut losses = vec![0.0; count];
         multiply_with(
             self.precision,
@@ -134,10 +129,9 @@ impl MaskedLmPass {
             self.words(blocks).transposed(),
             &mut logits,
             false,
-            bias_sums.blocks().zip(losses.par_chunks_mut(ROW_BLOCK)),
-            |range, rows, (sums, losses)| {
+            losses.par_chunks_mut(ROW_BLOCK),
+            |range, rows, losses| {
                 cross_entropy(rows, Some(bias), &targets[range], losses);
-                add_columns(rows, sums);
             },
         );
         let saved = SavedMaskedLm {
@@ -146,7 +140,6 @@ impl MaskedLmPass {
             norm,
             transformed,
             logits,
-            bias_sums,
         };
         (sum(&losses), saved)
     }
@@ -169,11 +162,9 @@ impl MaskedLmPass {
                 .logits
                 .par_iter_mut()
                 .for_each(|logit| *logit *= factor);
-            saved.bias_sums.scale(factor);
         }
-        saved
-            .bias_sums
-            .add_to(0, &mut head_gradients[self.layout.decoder_bias.range()]);
+        let bias = &mut head_gradients[self.layout.decoder_bias.range()];
+        add_columns(&saved.logits, bias);
         let logits = Matrix::new(&saved.logits, count, vocabulary);
         let words = &mut embedding_gradients[self.embeddings.words.range()];
         let transformed = Matrix::new(&saved.transformed, count, width);
@@ -194,16 +185,13 @@ impl MaskedLmPass {
             false,
         );
         let norm = NormOf::new(self.layout.norm, blocks.head, self.epsilon);
-        norm.backward(&self.pool, &saved.norm, &mut gradient, head_gradients);
+        norm.backward(&saved.norm, &mut gradient, head_gradients);
         let dense = MapOf::new(self.precision, self.layout.dense, blocks.head);
-        let mut sums = BlockSums::new(&self.pool, count, width);
-        sums.blocks()
-            .zip(gradient.par_chunks_mut(ROW_BLOCK * width))
+        gradient
+            .par_chunks_mut(ROW_BLOCK * width)
             .zip(saved.derivative.par_chunks(ROW_BLOCK * width))
-            .for_each(|((sums, gradient), derivative)| {
-                scale_add_columns(gradient, derivative, sums);
-            });
-        sums.add_to(0, dense.bias_gradient(head_gradients));
+            .for_each(|(gradient, derivative)| scale(gradient, derivative));
+        dense.backward_bias(&gradient, head_gradients);
         dense.backward_weight(&gradient, &saved.gathered, head_gradients);
         let mut gathered = self.pool.take(count * width);
         dense.backward_input(&gradient, &mut gathered, false);

@@ -12,7 +12,6 @@ mod map;
 mod masked_lm;
 mod norm;
 mod pool;
-mod sums;
 
 pub(crate) use classification::{ClassificationPass, SavedClassification};
 pub(crate) use embeddings::{EmbeddingPass, SavedEmbeddings};

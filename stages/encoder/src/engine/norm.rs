@@ -1,11 +1,9 @@
 //! Layer normalisation of all rows of a batch, forward and backward.
 
-use kernels::numerics::ROW_BLOCK;
-use kernels::{layer_norm, layer_norm_backward};
+use kernels::{ROW_BLOCK, layer_norm, layer_norm_backward, layer_norm_sums};
 use rayon::prelude::*;
 
 use super::pool::{Buffer, Pool};
-use super::sums::BlockSums;
 use crate::layout::Norm;
 
 /// A layer normalisation: where its parameters lie in a block, and the block.
@@ -61,24 +59,18 @@ impl<'a> NormOf<'a> {
     }
 
     /// Replaces the gradient of the result by that of the argument, and adds the parameters' to `gradients`.
-    pub(super) fn backward(
-        self,
-        pool: &Pool,
-        saved: &SavedNorm,
-        gradient: &mut [f32],
-        gradients: &mut [f32],
-    ) {
-        let width = self.weight.len();
-        let mut sums = BlockSums::new(pool, saved.inverse.len(), 2 * width);
-        sums.blocks()
-            .zip(gradient.par_chunks_mut(ROW_BLOCK * width))
-            .zip(saved.normal.par_chunks(ROW_BLOCK * width))
+    pub(super) fn backward(self, saved: &SavedNorm, gradient: &mut [f32], gradients: &mut [f32]) {
+        let block = ROW_BLOCK * self.weight.len();
+        let [weights, biases] = gradients
+            .get_disjoint_mut([self.layout.weight.range(), self.layout.bias.range()])
+            .expect("a layout's tensors do not overlap");
+        layer_norm_sums(gradient, &saved.normal, weights, biases);
+        gradient
+            .par_chunks_mut(block)
+            .zip(saved.normal.par_chunks(block))
             .zip(saved.inverse.par_chunks(ROW_BLOCK))
-            .for_each(|(((sums, gradient), normal), inverse)| {
-                let (weights, biases) = sums.split_at_mut(width);
-                layer_norm_backward(gradient, normal, inverse, self.weight, weights, biases);
+            .for_each(|((gradient, normal), inverse)| {
+                layer_norm_backward(gradient, normal, inverse, self.weight);
             });
-        sums.add_to(0, &mut gradients[self.layout.weight.range()]);
-        sums.add_to(width, &mut gradients[self.layout.bias.range()]);
     }
 }

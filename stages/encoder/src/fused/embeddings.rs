@@ -59,8 +59,10 @@ impl CustomOp1 for EmbeddingOp {
                 let (rows, width) = self.shape();
                 self.pass.forward(block, &mut vec![0.0; rows * width])
             });
-            self.sink
-                .with(|gradients| self.pass.backward(block, &saved, &mut gradient, gradients))
+            self.sink.with_lookups(|gradients, lookups| {
+                self.pass
+                    .backward(block, &saved, &mut gradient, gradients, lookups);
+            })
         })??;
         Ok(None)
     }

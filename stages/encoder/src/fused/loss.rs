@@ -2,7 +2,7 @@
 
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
 
-use super::{Saved, copy, floats, output, tensor};
+use super::{Saved, copy, factor, floats, tensor};
 
 /// What a row should be.
 enum Targets {
@@ -78,11 +78,11 @@ impl CustomOp1 for LossOp {
         }
         let (loss, gradient) = self.compute(floats(outputs, layout)?.to_vec());
         self.saved.put(gradient);
-        output(vec![loss as f32], ())
+        super::loss(loss)
     }
 
     fn bwd(&self, outputs: &Tensor, _result: &Tensor, gradient: &Tensor) -> Result<Option<Tensor>> {
-        let factor = copy(gradient)?.first().copied().unwrap_or(0.0);
+        let factor = factor(gradient)?;
         let mut result = match self.saved.take() {
             Some(saved) => saved,
             None => self.compute(copy(outputs)?).1,

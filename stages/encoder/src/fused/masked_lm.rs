@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor, bail};
 
-use super::{Saved, copy, floats, output, tensor};
+use super::{Saved, factor, floats, tensor};
 use crate::Sink;
 use crate::engine::{HeadBlocks, MaskedLmPass, SavedMaskedLm};
 use crate::values::with_values;
@@ -54,7 +54,7 @@ impl CustomOp3 for MaskedLmOp {
         let hidden = floats(hidden, hidden_layout)?;
         let (loss, saved) = self.pass.forward(blocks, hidden, &self.targets);
         self.saved.put(saved);
-        output(vec![loss as f32], ())
+        super::loss(loss)
     }
 
     fn bwd(
@@ -65,7 +65,7 @@ impl CustomOp3 for MaskedLmOp {
         _result: &Tensor,
         gradient: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        let factor = copy(gradient)?.first().copied().unwrap_or(0.0);
+        let factor = factor(gradient)?;
         let mut result = vec![0.0; hidden.elem_count()];
         with_values(hidden, |x| {
             with_values(head, |head| {

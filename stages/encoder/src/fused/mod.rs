@@ -66,6 +66,16 @@ fn output(values: Vec<f32>, shape: impl Into<Shape>) -> Result<(CpuStorage, Shap
     Ok((CpuStorage::F32(values), shape.into()))
 }
 
+/// A loss, in 64 bits.
+fn loss(value: f64) -> Result<(CpuStorage, Shape)> {
+    Ok((CpuStorage::F64(vec![value]), ().into()))
+}
+
+/// Returns what a loss's gradient multiplies everything with.
+fn factor(gradient: &Tensor) -> Result<f32> {
+    Ok(gradient.to_scalar::<f64>()? as f32)
+}
+
 /// Returns a CPU tensor of that shape.
 fn tensor(values: Vec<f32>, shape: impl Into<Shape>) -> Result<Tensor> {
     Tensor::from_vec(values, shape.into(), &Device::Cpu)

@@ -65,22 +65,25 @@ fn message<T: std::fmt::Debug>(result: Result<T>) -> String {
 }
 
 #[test]
-fn passes_add_and_clearing_forgets() {
+fn passes_add_and_collecting_anew_forgets() {
     let (one, other) = (block("one"), block("other"));
     let parameters = Parameters::of([one.clone(), other]).unwrap();
     let mut gradients = Gradients::zeros(&parameters);
     assert!(gradients.get("one").is_none());
     let loss = sum(&one, false);
-    gradients.add(&loss).unwrap();
+    gradients.replace(&loss).unwrap();
     assert_eq!(gradients.get("one").unwrap(), [1.0; 16]);
     assert_eq!(gradients.norm(), 4.0);
-    gradients.add(&(loss * 2.0).unwrap()).unwrap();
+    let mut collecting = gradients.collect();
+    collecting.add(&loss).unwrap();
+    collecting.add(&(loss * 2.0).unwrap()).unwrap();
+    drop(collecting);
     assert_eq!(gradients.get("one").unwrap(), [3.0; 16]);
     assert_eq!(
         message(audit(&parameters, &gradients)),
         "parameter `other` receives no gradient"
     );
-    gradients.clear();
+    drop(gradients.collect());
     assert!(gradients.get("one").is_none());
     assert_eq!(gradients.norm(), 0.0);
 }
@@ -90,20 +93,20 @@ fn what_candle_returns_and_what_sinks_take_is_one_sum() {
     let one = block("one");
     let mut gradients = Gradients::zeros(&Parameters::of([one.clone()]).unwrap());
     let loss = (sum(&one, false) + one.flat(true).sum_all().unwrap() * 4.0).unwrap();
-    gradients.add(&loss).unwrap();
+    gradients.replace(&loss).unwrap();
     assert_eq!(gradients.get("one").unwrap(), [5.0; 16]);
 }
 
 #[test]
-fn what_is_added_after_scaling_is_not_scaled() {
+fn scaling_and_clipping_are_seen_where_gradients_are_read() {
     let one = block("one");
     let mut gradients = Gradients::zeros(&Parameters::of([one.clone()]).unwrap());
-    gradients.add(&sum(&one, false)).unwrap();
+    gradients.replace(&sum(&one, false)).unwrap();
     gradients.scale(-8.0);
     assert_eq!(gradients.clip(4.0), 32.0);
     assert_eq!(gradients.get("one").unwrap(), [-1.0; 16]);
-    gradients.add(&(sum(&one, false) * 3.0).unwrap()).unwrap();
-    assert_eq!(gradients.get("one").unwrap(), [2.0; 16]);
+    gradients.replace(&sum(&one, false)).unwrap();
+    assert_eq!(gradients.get("one").unwrap(), [1.0; 16]);
 }
 
 #[test]
@@ -114,7 +117,7 @@ fn without_a_loan_the_backward_pass_fails() {
     assert!(error.contains("not with Tensor::backward alone"), "{error}");
     // Neither is there one while the gradients of other parameters are collected.
     let mut gradients = Gradients::zeros(&Parameters::of([other]).unwrap());
-    let error = message(gradients.add(&sum(&one, false)));
+    let error = message(gradients.replace(&sum(&one, false)));
     assert!(error.contains("block `one` has no buffer"), "{error}");
 }
 
@@ -122,10 +125,9 @@ fn without_a_loan_the_backward_pass_fails() {
 fn a_failed_backward_pass_gives_the_buffers_back() {
     let one = block("one");
     let mut gradients = Gradients::zeros(&Parameters::of([one.clone()]).unwrap());
-    assert!(message(gradients.add(&sum(&one, true))).contains("as told"));
+    assert!(message(gradients.replace(&sum(&one, true))).contains("as told"));
     assert_eq!(gradients.get("one").unwrap(), [1.0; 16]);
-    gradients.clear();
-    gradients.add(&sum(&one, false)).unwrap();
+    gradients.replace(&sum(&one, false)).unwrap();
     assert_eq!(gradients.get("one").unwrap(), [1.0; 16]);
     assert!(one.sink().with(|_| ()).is_err());
 }
@@ -135,12 +137,12 @@ fn a_sink_has_one_loan_at_a_time() {
     let (one, other) = (block("one"), block("other"));
     let mut buffer = Buffer {
         values: vec![7.0; 16],
-        touched: false,
+        ..Buffer::default()
     };
     let loan = Loan::of([(&**one.sink(), &mut buffer)].into_iter()).unwrap();
     let parameters = Parameters::of([other.clone(), one.clone()]).unwrap();
     let mut gradients = Gradients::zeros(&parameters);
-    let error = message(gradients.add(&sum(&other, false)));
+    let error = message(gradients.replace(&sum(&other, false)));
     assert!(
         error.contains("block `one` is in another backward pass"),
         "{error}"
@@ -151,6 +153,6 @@ fn a_sink_has_one_loan_at_a_time() {
     assert_eq!(one.sink().with(|values| values[0]).unwrap(), 7.0);
     drop(loan);
     assert!(buffer.touched && buffer.values == [7.0; 16]);
-    gradients.add(&sum(&other, false)).unwrap();
+    gradients.replace(&sum(&other, false)).unwrap();
     assert_eq!(gradients.get("other").unwrap(), [1.0; 16]);
 }

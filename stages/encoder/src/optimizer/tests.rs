@@ -45,7 +45,7 @@ fn what_lies_between_tensors_stays_zero() {
     let mut optimizer = AdamW::new(&parameters, options).unwrap();
     let mut gradients = Gradients::zeros(&parameters);
     let sum = |name| parameters.value(name, true).unwrap().sum_all().unwrap();
-    gradients.add(&(sum("a") + sum("b")).unwrap()).unwrap();
+    gradients.replace(&(sum("a") + sum("b")).unwrap()).unwrap();
     optimizer.step(&parameters, &gradients, 0.25).unwrap();
     let values = block.variable().to_vec1::<f32>().unwrap();
     let zeros = [0.0; 13];
@@ -66,7 +66,9 @@ fn a_block_without_a_gradient_is_not_updated() {
     let parameters = Parameters::of([first.clone(), second]).unwrap();
     let mut optimizer = AdamW::new(&parameters, AdamWOptions::default()).unwrap();
     let mut gradients = Gradients::zeros(&parameters);
-    gradients.add(&first.flat(true).sum_all().unwrap()).unwrap();
+    gradients
+        .replace(&first.flat(true).sum_all().unwrap())
+        .unwrap();
     let error = optimizer.step(&parameters, &gradients, 0.1).unwrap_err();
     assert_eq!(
         error.to_string(),

@@ -8,7 +8,7 @@ mod tests;
 mod tile;
 mod variant;
 
-pub use product::{multiply, multiply_here, multiply_with};
+pub use product::{ROW_BLOCK, multiply, multiply_here, multiply_with};
 
 /// How the operands of a product are rounded before they are multiplied; sums are of 32-bit floats in any case.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -78,6 +78,21 @@ impl<'a> Matrix<'a> {
             columns,
             row_stride: stride,
             column_stride: 1,
+        }
+    }
+
+    /// Some neighbouring columns.
+    ///
+    /// # Panics
+    /// When there are fewer.
+    #[must_use]
+    fn columns(self, first: usize, count: usize) -> Self {
+        assert!(first + count <= self.columns, "columns of a matrix");
+        let start = (first * self.column_stride).min(self.data.len());
+        Self {
+            data: &self.data[start..],
+            columns: count,
+            ..self
         }
     }
 

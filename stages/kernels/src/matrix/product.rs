@@ -7,13 +7,21 @@ use rayon::prelude::*;
 use super::tile::Block;
 use super::variant::Variant;
 use super::{Matrix, Precision};
-use crate::numerics::ROW_BLOCK;
 use crate::workspace::{Place, with_scratch};
+
+/// Rows that a product hands to its epilogue at a time. Any number gives the same bits. A multiple of the rows of every
+/// instruction set's register tile (6, 8, 2), and small enough for a block to stay in cache.
+pub const ROW_BLOCK: usize = 96;
 
 /// Floats that a thread packs at a time, at least: enough to pay for handing the work over.
 const PACKED_AT_ONCE: usize = 1 << 14;
 
-/// Computes `a · b` into `c`, `[a.rows, b.columns]` with the rows one after the other; adds to `c` if `accumulate`.
+/// Packed words of k whose part of the right matrix is packed at a time where sums are longer than the product has rows, as
+/// those of weights' gradients: the part stays in cache from packing to use. Any number gives the same bits.
+const DEPTH: usize = 512;
+
+/// Computes `a · b` into `c`, `[a.rows, b.columns]` with the rows one after the other; the chains go on from what `c`
+/// holds if `accumulate`.
 ///
 /// # Panics
 /// When shapes disagree.
@@ -24,37 +32,21 @@ pub fn multiply(
     c: &mut [f32],
     accumulate: bool,
 ) {
-    let product = Product::new(precision, a, b, c, b.columns, accumulate);
-    product.with_packed(true, |packed| {
-        let row_blocks = a.rows.div_ceil(ROW_BLOCK);
-        let panels = product.panels();
-        // Few blocks of rows: cut the columns as well, so that every thread has something to do.
-        let threads = rayon::current_num_threads();
-        let cuts = match threads {
-            1 => 1,
-            _ => (3 * threads)
-                .div_ceil(row_blocks.max(1))
-                .clamp(1, panels.max(1)),
+    let whole = Product::new(precision, a, b, c, b.columns, accumulate);
+    let most = DEPTH * whole.variant.per_word();
+    if a.columns <= most || a.columns <= a.rows {
+        return whole.share(c);
+    }
+    for start in (0..a.columns).step_by(most) {
+        let depth = most.min(a.columns - start);
+        let part = Product {
+            a: a.columns(start, depth),
+            b: b.transposed().columns(start, depth).transposed(),
+            accumulate: accumulate || start > 0,
+            ..whole
         };
-        let place = Shared(c.as_mut_ptr());
-        (0..row_blocks * cuts)
-            .into_par_iter()
-            .with_max_len(1)
-            .for_each(|task| {
-                let (row_block, cut) = (task / cuts, task % cuts);
-                let rows = product.rows(row_block);
-                let panels = panels * cut / cuts..panels * (cut + 1) / cuts;
-                // SAFETY: `c` has room for all rows; no two tasks share a row and a panel.
-                unsafe {
-                    product.run(
-                        packed,
-                        rows.clone(),
-                        panels,
-                        place.at(rows.start * b.columns),
-                    );
-                };
-            });
-    });
+        part.share(c);
+    }
 }
 
 /// Computes `a · b` into `c` as [`multiply`] does, and calls `epilogue` with each block of [`ROW_BLOCK`] rows as soon as
@@ -149,6 +141,36 @@ impl<'a> Product<'a> {
             stride,
             accumulate,
         }
+    }
+
+    /// Computes it with all threads.
+    fn share(&self, c: &mut [f32]) {
+        let (rows, columns) = (self.a.rows, self.b.columns);
+        self.with_packed(true, |packed| {
+            let row_blocks = rows.div_ceil(ROW_BLOCK);
+            let panels = self.panels();
+            // Few blocks of rows: cut the columns as well, so that every thread has something to do.
+            let threads = rayon::current_num_threads();
+            let cuts = match threads {
+                1 => 1,
+                _ => (3 * threads)
+                    .div_ceil(row_blocks.max(1))
+                    .clamp(1, panels.max(1)),
+            };
+            let place = Shared(c.as_mut_ptr());
+            (0..row_blocks * cuts)
+                .into_par_iter()
+                .with_max_len(1)
+                .for_each(|task| {
+                    let (row_block, cut) = (task / cuts, task % cuts);
+                    let rows = self.rows(row_block);
+                    let panels = panels * cut / cuts..panels * (cut + 1) / cuts;
+                    // SAFETY: `c` has room for all rows (`Product::new`); no two tasks share a row and a panel.
+                    unsafe {
+                        self.run(packed, rows.clone(), panels, place.at(rows.start * columns));
+                    };
+                });
+        });
     }
 
     fn panels(&self) -> usize {

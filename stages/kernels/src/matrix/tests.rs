@@ -2,8 +2,9 @@
 
 use proptest::prelude::*;
 
+use super::ROW_BLOCK;
+use super::tile::KC;
 use super::{Matrix, Precision, multiply, multiply_here, multiply_with};
-use crate::numerics::{KC, ROW_BLOCK};
 use crate::{Path, Stream};
 
 /// Normal numbers, some of them zero, tiny or large.
@@ -35,7 +36,7 @@ fn flushed(x: f32) -> f32 {
     }
 }
 
-/// The definition: blocks of `KC` words, one chain of fused multiply-adds each.
+/// The definition: one chain of fused multiply-adds per element.
 fn expected(
     precision: Precision,
     a: Matrix<'_>,
@@ -52,33 +53,29 @@ fn expected(
     for i in 0..a.rows {
         for j in 0..b.columns {
             let element = &mut result[i * stride + j];
-            if a.columns == 0 && !accumulate {
+            if !accumulate {
                 *element = 0.0;
             }
-            for start in (0..a.columns).step_by(KC * per_word) {
-                let mut sum = 0.0_f32;
-                let pair = |k: usize| {
-                    let left = a.data[i * a.row_stride + k * a.column_stride];
-                    let right = b.data[k * b.row_stride + j * b.column_stride];
-                    (left, right)
-                };
-                let end = a.columns.min(start + KC * per_word);
-                for k in (start..end).step_by(per_word) {
-                    match precision {
-                        Precision::F32 => sum = pair(k).0.mul_add(pair(k).1, sum),
-                        Precision::Bf16 => {
-                            let odd = if k + 1 < end { pair(k + 1) } else { (0.0, 0.0) };
-                            for (left, right) in [odd, pair(k)] {
-                                sum = flushed(bfloat16(left).mul_add(bfloat16(right), sum));
-                            }
+            let pair = |k: usize| {
+                let left = a.data[i * a.row_stride + k * a.column_stride];
+                let right = b.data[k * b.row_stride + j * b.column_stride];
+                (left, right)
+            };
+            for k in (0..a.columns).step_by(per_word) {
+                match precision {
+                    Precision::F32 => *element = pair(k).0.mul_add(pair(k).1, *element),
+                    Precision::Bf16 => {
+                        let odd = if k + 1 < a.columns {
+                            pair(k + 1)
+                        } else {
+                            (0.0, 0.0)
+                        };
+                        *element = flushed(*element);
+                        for (left, right) in [odd, pair(k)] {
+                            *element = flushed(bfloat16(left).mul_add(bfloat16(right), *element));
                         }
                     }
                 }
-                *element = if accumulate || start > 0 {
-                    sum + *element
-                } else {
-                    sum
-                };
             }
         }
     }

@@ -1,10 +1,13 @@
 //! The innermost loop: a small tile of the product in registers.
 
-use crate::numerics::KC;
 use crate::simd::{Floats, Simd, WIDTH};
 
 use super::dot::Dot;
 use super::pack::pack_left;
+
+/// Packed words of k that are multiplied at a time. Any number gives the same bits: chains go on from what is stored. The
+/// larger, the less often the product is read and written; a block of rows of this depth still fits into the second cache.
+pub(super) const KC: usize = 1024;
 
 /// A block of rows of a product: what one thread does at a time.
 #[derive(Clone, Copy)]
@@ -74,7 +77,7 @@ pub(super) unsafe fn block<S: Simd, D: Dot<S>, const M: usize, const V: usize>(
     }
 }
 
-/// Adds the products of `depth` columns of the left matrix from `start` on.
+/// Goes on with the chains over `depth` columns of the left matrix from `start` on.
 #[inline(always)]
 unsafe fn depth_block<S: Simd, D: Dot<S>, const M: usize, const V: usize>(
     simd: S,
@@ -128,16 +131,6 @@ unsafe fn depth_block<S: Simd, D: Dot<S>, const M: usize, const V: usize>(
     }
 }
 
-/// Where a tile goes.
-#[derive(Clone, Copy)]
-struct Target {
-    first: *mut f32,
-    stride: usize,
-    rows: usize,
-    columns: usize,
-    add: bool,
-}
-
 /// Multiplies `M` rows with a panel, as many columns of it as are needed.
 #[inline(always)]
 unsafe fn tile<S: Simd, D: Dot<S>, const M: usize, const V: usize>(
@@ -149,30 +142,61 @@ unsafe fn tile<S: Simd, D: Dot<S>, const M: usize, const V: usize>(
     right: *const f32,
     target: Target,
 ) {
+    let factors = Factors {
+        words,
+        left,
+        row_stride,
+        column_stride,
+        right,
+        right_vectors: V,
+    };
     // SAFETY: the caller's promise.
     unsafe {
-        if V == 2 && target.columns <= WIDTH {
-            let sums = sums::<S, D, M, 1>(simd, words, left, row_stride, column_stride, right, V);
-            finish(simd, sums, target);
+        // The common cases apart: the sums of a whole tile never leave the registers.
+        if target.rows == M && target.columns == V * WIDTH {
+            let sums = if target.add {
+                chains::<S, D, M, V>(simd, factors, target.load(simd))
+            } else {
+                chains::<S, D, M, V>(simd, factors, [[simd.splat(0.0); V]; M])
+            };
+            target.store(sums);
+        } else if V == 2 && target.columns <= WIDTH {
+            let start = target.load_part::<S, M, 1>(simd);
+            target.store_part(chains::<S, D, M, 1>(simd, factors, start));
         } else {
-            let sums = sums::<S, D, M, V>(simd, words, left, row_stride, column_stride, right, V);
-            finish(simd, sums, target);
+            let start = target.load_part::<S, M, V>(simd);
+            target.store_part(chains::<S, D, M, V>(simd, factors, start));
         }
     }
 }
 
-/// One chain of steps per element, k ascending.
-#[inline(always)]
-unsafe fn sums<S: Simd, D: Dot<S>, const M: usize, const V: usize>(
-    simd: S,
+/// What a tile is the product of.
+#[derive(Clone, Copy)]
+struct Factors {
     words: usize,
-    mut left: *const f32,
+    left: *const f32,
     row_stride: usize,
     column_stride: usize,
-    mut right: *const f32,
+    right: *const f32,
+    /// Vectors of a panel.
     right_vectors: usize,
+}
+
+/// Goes on with one chain of steps per element, k ascending.
+#[inline(always)]
+unsafe fn chains<S: Simd, D: Dot<S>, const M: usize, const V: usize>(
+    simd: S,
+    factors: Factors,
+    mut sums: [[S::F; V]; M],
 ) -> [[S::F; V]; M] {
-    let mut sums = [[simd.splat(0.0); V]; M];
+    let Factors {
+        words,
+        mut left,
+        row_stride,
+        column_stride,
+        mut right,
+        right_vectors,
+    } = factors;
     for _ in 0..words {
         // SAFETY: `left` and `right` move over the columns and rows that the caller vouches for.
         unsafe {
@@ -193,39 +217,102 @@ unsafe fn sums<S: Simd, D: Dot<S>, const M: usize, const V: usize>(
     sums
 }
 
-/// Stores a tile, or adds it to what is there.
-#[inline(always)]
-unsafe fn finish<S: Simd, const M: usize, const V: usize>(
-    simd: S,
-    sums: [[S::F; V]; M],
-    target: Target,
-) {
-    for (row, sums) in sums.iter().enumerate() {
-        if row == target.rows {
-            break;
+/// Where a tile goes.
+#[derive(Clone, Copy)]
+struct Target {
+    first: *mut f32,
+    stride: usize,
+    rows: usize,
+    columns: usize,
+    /// Whether the chains go on from what is there.
+    add: bool,
+}
+
+impl Target {
+    /// One row's part of the tile.
+    ///
+    /// # Safety
+    /// The row must lie in the product, and be this thread's alone.
+    #[inline(always)]
+    unsafe fn row<'a>(self, row: usize) -> &'a mut [f32] {
+        // SAFETY: the caller's promise.
+        unsafe { std::slice::from_raw_parts_mut(self.first.add(row * self.stride), self.columns) }
+    }
+
+    /// Returns a whole tile as it is.
+    ///
+    /// # Safety
+    /// As for [`block`].
+    #[inline(always)]
+    unsafe fn load<S: Simd, const M: usize, const V: usize>(self, simd: S) -> [[S::F; V]; M] {
+        let mut sums = [[simd.splat(0.0); V]; M];
+        for (row, sums) in sums.iter_mut().enumerate() {
+            for (place, sum) in sums.iter_mut().enumerate() {
+                let at = row * self.stride + place * WIDTH;
+                // SAFETY: the caller's promise; the tile is whole.
+                *sum = simd.load(unsafe { &*self.first.add(at).cast() });
+            }
         }
-        // SAFETY: the row lies in the product, which is this thread's alone.
-        let line = unsafe {
-            std::slice::from_raw_parts_mut(target.first.add(row * target.stride), target.columns)
-        };
-        let (vectors, rest) = line.as_chunks_mut();
-        for (vector, &sum) in vectors.iter_mut().zip(sums) {
-            let value = if target.add {
-                sum + simd.load(vector)
-            } else {
-                sum
-            };
-            value.store(vector);
+        sums
+    }
+
+    /// Stores a whole tile.
+    ///
+    /// # Safety
+    /// As for [`block`].
+    #[inline(always)]
+    unsafe fn store<F: Floats, const M: usize, const V: usize>(self, sums: [[F; V]; M]) {
+        for (row, sums) in sums.into_iter().enumerate() {
+            for (place, sum) in sums.into_iter().enumerate() {
+                let at = row * self.stride + place * WIDTH;
+                // SAFETY: the caller's promise; the tile is whole.
+                sum.store(unsafe { &mut *self.first.add(at).cast() });
+            }
         }
-        if let Some(&sum) = sums.get(vectors.len())
-            && !rest.is_empty()
-        {
-            let value = if target.add {
-                sum + simd.load_part(rest, 0.0)
-            } else {
-                sum
-            };
-            value.store_part(rest);
+    }
+
+    /// Returns what the chains of a tile start from that may lack rows and columns.
+    ///
+    /// # Safety
+    /// As for [`block`].
+    #[inline(always)]
+    unsafe fn load_part<S: Simd, const M: usize, const V: usize>(self, simd: S) -> [[S::F; V]; M] {
+        let mut sums = [[simd.splat(0.0); V]; M];
+        if !self.add {
+            return sums;
+        }
+        for (row, sums) in sums.iter_mut().enumerate().take(self.rows) {
+            // SAFETY: the caller's promise.
+            let (vectors, rest) = unsafe { self.row(row) }.as_chunks();
+            for (sum, vector) in sums.iter_mut().zip(vectors) {
+                *sum = simd.load(vector);
+            }
+            if let Some(sum) = sums.get_mut(vectors.len())
+                && !rest.is_empty()
+            {
+                *sum = simd.load_part(rest, 0.0);
+            }
+        }
+        sums
+    }
+
+    /// Stores the rows and columns that there are.
+    ///
+    /// # Safety
+    /// As for [`block`].
+    #[inline(always)]
+    unsafe fn store_part<F: Floats, const M: usize, const V: usize>(self, sums: [[F; V]; M]) {
+        for (row, sums) in sums.iter().enumerate().take(self.rows) {
+            // SAFETY: the caller's promise.
+            let (vectors, rest) = unsafe { self.row(row) }.as_chunks_mut();
+            for (vector, &sum) in vectors.iter_mut().zip(sums) {
+                sum.store(vector);
+            }
+            if let Some(&sum) = sums.get(vectors.len())
+                && !rest.is_empty()
+            {
+                sum.store_part(rest);
+            }
         }
     }
 }

@@ -1,6 +1,5 @@
-use kernels::numerics::ROW_BLOCK;
 use kernels::{
-    Dropout, Matrix, add, attention_backward, dropout_rows, multiply_with, scale_add_columns,
+    Dropout, Matrix, ROW_BLOCK, add, attention_backward, dropout_rows, multiply_with, scale,
 };
 use rayon::prelude::*;
 
@@ -8,7 +7,6 @@ use super::weights::Weights;
 use super::{LayerPass, SavedLayer};
 use crate::Architecture;
 use crate::engine::pool::Buffer;
-use crate::engine::sums::BlockSums;
 
 impl LayerPass {
     /// Replaces the gradient of the layer's output, `[tokens, width]`, by that of its input `x`, and adds the gradients of
@@ -25,13 +23,13 @@ impl LayerPass {
         match self.shape.architecture {
             Architecture::Bert => {
                 let norm = weights.feed_forward_norm;
-                norm.backward(&self.pool, &saved.feed_forward_norm, gradient, gradients);
+                norm.backward(&saved.feed_forward_norm, gradient, gradients);
                 let inner = self.feed_forward_backward(&weights, saved, gradient, gradients);
                 weights
                     .feed_forward_input
                     .backward_input(&inner, gradient, true);
                 let norm = weights.attention_norm;
-                norm.backward(&self.pool, &saved.attention_norm, gradient, gradients);
+                norm.backward(&saved.attention_norm, gradient, gradients);
                 let qkv = self.attention_backward(&weights, x, saved, gradient, gradients);
                 weights.qkv.backward_input(&qkv, gradient, true);
             }
@@ -42,13 +40,13 @@ impl LayerPass {
                     .feed_forward_input
                     .backward_input(&inner, &mut branch, false);
                 let norm = weights.feed_forward_norm;
-                norm.backward(&self.pool, &saved.feed_forward_norm, &mut branch, gradients);
+                norm.backward(&saved.feed_forward_norm, &mut branch, gradients);
                 self.join(gradient, &branch);
                 let input = saved.attention_input.as_deref().unwrap_or(x);
                 let qkv = self.attention_backward(&weights, input, saved, gradient, gradients);
                 weights.qkv.backward_input(&qkv, &mut branch, false);
                 let norm = weights.attention_norm;
-                norm.backward(&self.pool, &saved.attention_norm, &mut branch, gradients);
+                norm.backward(&saved.attention_norm, &mut branch, gradients);
                 self.join(gradient, &branch);
             }
         }
@@ -70,22 +68,20 @@ impl LayerPass {
         let dropped = self.dropped(gradient, self.dropout.feed_forward.as_ref());
         let output = dropped.as_deref().unwrap_or(gradient);
         let map = weights.feed_forward_output;
-        map.backward_bias(&self.pool, output, gradients);
+        map.backward_bias(output, gradients);
         map.backward_weight(output, &saved.activated, gradients);
         let mut inner_gradient = self.take(inner);
-        let mut sums = BlockSums::new(&self.pool, rows, inner);
         multiply_with(
             self.shape.precision,
             Matrix::new(output, rows, width),
             map.weight(),
             &mut inner_gradient,
             false,
-            sums.blocks()
-                .zip(saved.derivative.par_chunks(ROW_BLOCK * inner)),
-            |_, block, (sums, derivative)| scale_add_columns(block, derivative, sums),
+            saved.derivative.par_chunks(ROW_BLOCK * inner),
+            |_, block, derivative| scale(block, derivative),
         );
         let map = weights.feed_forward_input;
-        sums.add_to(0, map.bias_gradient(gradients));
+        map.backward_bias(&inner_gradient, gradients);
         map.backward_weight(&inner_gradient, &saved.middle, gradients);
         inner_gradient
     }
@@ -103,7 +99,7 @@ impl LayerPass {
         let dropped = self.dropped(gradient, self.dropout.attention.as_ref());
         let output = dropped.as_deref().unwrap_or(gradient);
         let map = weights.attention_output;
-        map.backward_bias(&self.pool, output, gradients);
+        map.backward_bias(output, gradients);
         map.backward_weight(output, &saved.context, gradients);
         let mut context = self.take(width);
         map.backward_input(output, &mut context, false);
@@ -118,7 +114,7 @@ impl LayerPass {
             &context,
             &mut qkv,
         );
-        weights.qkv.backward_bias(&self.pool, &qkv, gradients);
+        weights.qkv.backward_bias(&qkv, gradients);
         weights.qkv.backward_weight(&qkv, input, gradients);
         qkv
     }

@@ -1,7 +1,6 @@
-use kernels::numerics::ROW_BLOCK;
 use kernels::{
-    Dropout, Matrix, add_bias, add_residual, attention, bias_activation, bias_activation_only,
-    multiply_with,
+    Dropout, Matrix, ROW_BLOCK, add_bias, add_residual, attention, bias_activation,
+    bias_activation_only, multiply_with,
 };
 use rayon::prelude::*;
 
