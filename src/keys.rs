@@ -202,7 +202,7 @@ mod tests {
         KeyParts {
             kind: "pretrain".into(),
             version: 1,
-            numerics: Some("cpu-f32/2".into()),
+            numerics: Some("cpu-f32/1".into()),
             params: contract::Params(params.as_object().unwrap().clone()),
             inputs: BTreeMap::from([("tokens".into(), "00".repeat(32))]),
         }
