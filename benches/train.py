@@ -100,7 +100,7 @@ def peaks(program: Path | None, threads: int) -> dict[str, float]:
     found: dict[str, float] = {}
     for _ in range(3):
         try:
-            records, _ = lib.run(Engine("peak", [str(program)], is_pipe=True), threads)
+            records, _ = lib.run(Engine("peak", [str(program), str(threads)], is_pipe=True), threads)
         except lib.EngineError as error:
             lib.note(f"failed: {error}")
             return found

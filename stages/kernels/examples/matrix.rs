@@ -1,4 +1,4 @@
-//! Measures matrix products at the shapes of encoders: `matrix [f32|bf16] [PATH]`; threads by `RAYON_NUM_THREADS`.
+//! Measures matrix products at the shapes of encoders: `matrix [f32|bf16] [PATH] [--json]`; threads by `RAYON_NUM_THREADS`.
 #![allow(clippy::print_stdout, clippy::unwrap_used)]
 
 use std::time::Instant;
@@ -20,17 +20,25 @@ fn best(flops: f64, mut work: impl FnMut()) -> f64 {
 }
 
 fn main() {
-    let precision = match std::env::args().nth(1).as_deref() {
+    let mut arguments: Vec<String> = std::env::args().skip(1).collect();
+    let json = arguments.last().is_some_and(|last| last == "--json");
+    if json {
+        arguments.pop();
+    }
+    let precision = match arguments.first().map(String::as_str) {
         Some("bf16") => Precision::Bf16,
         _ => Precision::F32,
     };
-    let path = std::env::args().nth(2);
-    let _forced = path.map(|name| Path::from_name(&name).unwrap().force());
-    println!(
-        "{} on {} threads, GFLOP/s: x W^T | dy W | dy^T x",
-        Path::current().name(),
-        rayon::current_num_threads()
-    );
+    let _forced = arguments
+        .get(1)
+        .map(|name| Path::from_name(name).unwrap().force());
+    if !json {
+        println!(
+            "{} on {} threads, GFLOP/s: x W^T | dy W | dy^T x",
+            Path::current().name(),
+            rayon::current_num_threads()
+        );
+    }
     for (rows, outputs, inputs) in [
         (1024, 64, 64),
         (1024, 192, 64),
@@ -80,9 +88,13 @@ fn main() {
                 }),
             ]
         });
-        println!(
-            "{rows} {outputs} {inputs}: {:.0} | {:.0} | {:.0}",
-            found[0], found[1], found[2]
-        );
+        let [forward, input, weight] = found;
+        if json {
+            println!(
+                r#"{{"shape":[{rows},{outputs},{inputs}],"gflops":[{forward:.1},{input:.1},{weight:.1}]}}"#
+            );
+        } else {
+            println!("{rows} {outputs} {inputs}: {forward:.0} | {input:.0} | {weight:.0}");
+        }
     }
 }
