@@ -14,11 +14,15 @@
 
 pub mod cli;
 pub mod declare;
+pub mod draw;
 pub mod errors;
+pub mod estimate;
 pub mod execute;
+pub mod explain;
 #[cfg(test)]
 mod fakes;
 pub mod graph;
+pub mod history;
 pub mod keys;
 pub mod progress;
 pub mod registry;

@@ -7,6 +7,9 @@ use std::collections::BTreeMap;
 
 use contract::Stage;
 
+/// The crates below `stages/`, each with a fingerprint of its source and of those that it builds on (`build.rs`).
+const SOURCES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/sources.rs"));
+
 /// The stage kinds that a pipeline may use, by name.
 #[derive(Clone)]
 pub struct Registry {
@@ -46,6 +49,13 @@ impl Registry {
         self.stages.get(kind).copied()
     }
 
+    /// Returns a fingerprint of the source code of a kind and of what it builds on, if it comes with the program.
+    pub fn source(&self, kind: &str) -> Option<&'static str> {
+        let crate_name = self.get(kind)?.crate_name();
+        let found = SOURCES.iter().find(|(name, _)| *name == crate_name)?;
+        Some(found.1)
+    }
+
     /// Returns the names of all kinds, sorted.
     pub fn kinds(&self) -> impl Iterator<Item = &'static str> + '_ {
         self.stages.keys().copied()
@@ -54,5 +64,20 @@ impl Registry {
     /// Returns all stages, sorted by kind.
     pub fn stages(&self) -> impl Iterator<Item = &'static dyn Stage> + '_ {
         self.stages.values().copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_shipped_kind_has_a_fingerprint_of_its_source() {
+        let registry = Registry::shipped();
+        for kind in registry.kinds() {
+            assert!(registry.source(kind).is_some(), "{kind}");
+        }
+        assert_ne!(registry.source("pretrain"), registry.source("finetune"));
+        assert_eq!(registry.source("embed"), registry.source("sts"));
     }
 }

@@ -1,6 +1,7 @@
 //! The command line.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand};
 
@@ -33,10 +34,18 @@ pub enum Command {
     Run(RunArguments),
     /// Show what is cached and what would run, without running it.
     Plan(PlanArguments),
+    /// Show why jobs will run, or need not.
+    Why(WhyArguments),
     /// Show what the pipeline declares: tables, stages, variables, profiles.
     List(ListArguments),
     /// Print tables from what is known, without running anything.
     Show(ShowArguments),
+    /// Draw what the targets need: as DOT, Mermaid or SVG.
+    Graph(GraphArguments),
+    /// Show the jobs that run now, and those that were stopped or failed.
+    Status(StatusArguments),
+    /// Print the messages of a stage's job.
+    Log(LogArguments),
     /// Show what this machine offers, and whether pipeline and store are in order.
     Doctor(DoctorArguments),
     /// Run the job of a work folder (what `pipe run` does in a child process).
@@ -88,6 +97,9 @@ pub struct RunArguments {
     /// How many threads they may use together [default: the number of cores].
     #[arg(long, short, value_name = "N", value_parser = number_at_once)]
     pub threads: Option<usize>,
+    /// Stop gently after this time (2h, 1h30m, 45m, 90s): the same command goes on. What completes most cells goes first.
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub budget: Option<Duration>,
     /// After a failure, still start the jobs that do not need the failed one.
     #[arg(long, short)]
     pub keep_going: bool,
@@ -97,6 +109,17 @@ pub struct RunArguments {
 #[derive(Args, Debug)]
 pub struct PlanArguments {
     /// What to make: all, table:NAME, stage:NAME[variable=value,…].
+    #[arg(value_name = "TARGET", default_value = "all")]
+    pub targets: Vec<String>,
+    /// What holds for all commands.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// `pipe why`.
+#[derive(Args, Debug)]
+pub struct WhyArguments {
+    /// What to explain: all, table:NAME, stage:NAME[variable=value,…].
     #[arg(value_name = "TARGET", default_value = "all")]
     pub targets: Vec<String>,
     /// What holds for all commands.
@@ -120,6 +143,57 @@ pub struct ListArguments {
 pub struct ShowArguments {
     /// What to print: all, table:NAME.
     #[arg(value_name = "TARGET", default_value = "all")]
+    pub targets: Vec<String>,
+    /// Print where the numbers of some cells come from: those with these values of variables, or in a row or column of
+    /// that label.
+    #[arg(long, value_name = "VARIABLE=VALUE,…")]
+    pub cell: Option<String>,
+    /// What holds for all commands.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// `pipe graph`.
+#[derive(Args, Debug)]
+pub struct GraphArguments {
+    /// What to draw: all, table:NAME, stage:NAME[variable=value,…].
+    #[arg(value_name = "TARGET", default_value = "all")]
+    pub targets: Vec<String>,
+    /// What holds for all commands.
+    #[command(flatten)]
+    pub common: Common,
+    /// As what to draw it.
+    #[arg(long, value_enum, default_value = "dot", conflicts_with = "json")]
+    pub format: Drawn,
+    /// Draw a box for each job instead of one for each stage.
+    #[arg(long)]
+    pub jobs: bool,
+}
+
+/// Forms of a drawing.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub enum Drawn {
+    /// The language of Graphviz.
+    Dot,
+    /// A flowchart that GitHub and others draw.
+    Mermaid,
+    /// A picture.
+    Svg,
+}
+
+/// `pipe status`.
+#[derive(Args, Debug)]
+pub struct StatusArguments {
+    /// What holds for all commands.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// `pipe log`.
+#[derive(Args, Debug)]
+pub struct LogArguments {
+    /// Whose messages to print: stage:NAME[variable=value,…].
+    #[arg(value_name = "TARGET", required = true)]
     pub targets: Vec<String>,
     /// What holds for all commands.
     #[command(flatten)]
@@ -154,6 +228,33 @@ fn assignment(text: &str) -> Result<(String, String), String> {
     }
 }
 
+/// Reads a time: `2h`, `1h30m`, `45m`, `90s`.
+fn time(text: &str) -> Result<Duration, String> {
+    let wrong = || "expected a time such as 2h, 1h30m, 45m or 90s".to_owned();
+    let mut seconds = 0.0;
+    let mut rest = text.trim();
+    if rest.is_empty() {
+        return Err(wrong());
+    }
+    while !rest.is_empty() {
+        let unit = rest
+            .find(|c: char| !(c.is_ascii_digit() || c == '.'))
+            .ok_or_else(wrong)?;
+        let number: f64 = rest[..unit].parse().map_err(|_| wrong())?;
+        let letters = rest[unit..].find(|c: char| !c.is_ascii_alphabetic());
+        let end = letters.map_or(rest.len(), |letters| unit + letters);
+        let factor = match &rest[unit..end] {
+            "h" => 3600.0,
+            "m" | "min" => 60.0,
+            "s" => 1.0,
+            _ => return Err(wrong()),
+        };
+        seconds += number * factor;
+        rest = rest[end..].trim_start();
+    }
+    Duration::try_from_secs_f64(seconds).map_err(|_| wrong())
+}
+
 /// Reads a number of jobs or threads. More than [`MOST_AT_ONCE`] is a slip of the finger.
 fn number_at_once(text: &str) -> Result<usize, String> {
     match text.parse() {
@@ -162,5 +263,26 @@ fn number_at_once(text: &str) -> Result<usize, String> {
         )),
         Ok(number) if number > 0 => Ok(number),
         _ => Err("expected a whole number of at least 1".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read_as_people_write_them() {
+        for (text, seconds) in [
+            ("2h", 7200.0),
+            ("1h30m", 5400.0),
+            ("1h 30min", 5400.0),
+            ("0.5h", 1800.0),
+            ("90s", 90.0),
+        ] {
+            assert_eq!(time(text), Ok(Duration::from_secs_f64(seconds)), "{text}");
+        }
+        for text in ["", "2", "h", "2d", "-1h", "1..5h", "1e3s"] {
+            assert!(time(text).is_err(), "{text}");
+        }
     }
 }

@@ -3,18 +3,23 @@
 //! Data goes to standard output, everything else to standard error. How the program ends is said by [`Exit`].
 
 mod arguments;
+mod cells;
 mod doctor;
 mod exit;
 mod failure;
+mod graph;
 mod list;
+mod log;
 mod output;
 mod plan;
 mod project;
 mod run;
 mod show;
 mod stage;
+mod status;
 mod stops;
 mod summary;
+mod why;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
@@ -54,8 +59,12 @@ fn dispatch(command: Command, registry: &Registry) -> Exit {
     let result = match command {
         Command::Run(arguments) => run::run(&arguments, registry),
         Command::Plan(arguments) => plan::plan(&arguments, registry),
+        Command::Why(arguments) => why::why(&arguments, registry),
         Command::List(arguments) => list::list(&arguments, registry),
         Command::Show(arguments) => show::show(&arguments, registry),
+        Command::Graph(arguments) => graph::graph(&arguments, registry),
+        Command::Status(arguments) => status::status(&arguments, registry),
+        Command::Log(arguments) => log::log(&arguments, registry),
         Command::Doctor(arguments) => doctor::doctor(&arguments, registry),
         Command::Stage(arguments) => stage::stage(&arguments, registry),
     };

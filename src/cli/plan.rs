@@ -1,6 +1,7 @@
 //! `pipe plan`.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use owo_colors::OwoColorize;
 use serde_json::{Value, json};
@@ -10,9 +11,11 @@ use super::arguments::PlanArguments;
 use super::failure::CommandFailure;
 use super::output::{print, print_json, tell};
 use super::project::Project;
-use crate::execute::{Machine, Standing, survey};
+use crate::estimate::{Price, Prices, prices};
+use crate::execute::{Machine, Resolver, Standing, survey};
+use crate::explain::{Explainer, Why};
 use crate::graph::JobGraph;
-use crate::progress::{Verbosity, count};
+use crate::progress::{Verbosity, amount, count, duration};
 use crate::registry::Registry;
 use crate::store::Store;
 
@@ -21,15 +24,24 @@ pub(super) fn plan(arguments: &PlanArguments, registry: &Registry) -> Result<Exi
     let project = Project::load(&arguments.common, registry)?;
     let (_, plan) = project.plan(&arguments.targets)?;
     let store = Store::view(&project.store)?;
-    let standings = survey(&plan.jobs, &store, &Machine::here())?;
+    let machine = Machine::here();
+    let mut resolver = Resolver::new(&store, &machine);
+    let standings = survey(&plan.jobs, &mut resolver)?;
+    let mut explainer = Explainer::new(&plan.jobs, &standings, &mut resolver, registry);
+    let whys = explainer.all()?;
+    let threads = machine.cores;
+    let prices = prices(&plan.jobs, &standings, &mut resolver, registry, threads)?;
     if arguments.common.json {
         print_json(&json!({
             "schema_version": 1,
             "profile": project.pipeline.profile(),
-            "jobs": jobs(&plan.jobs, &standings),
+            "jobs": jobs(&plan.jobs, &standings, &whys, &prices),
+            "price": prices.total,
         }))?;
     } else {
-        print(&text(&plan.jobs, &standings, arguments.common.verbosity()))?;
+        let verbosity = arguments.common.verbosity();
+        let text = text(&plan.jobs, &standings, &whys, &prices, verbosity);
+        print(&(text + &price_text(&prices.total, threads)))?;
     }
     let broken = standings.iter().filter_map(|standing| match standing {
         Standing::Broken(failure) => Some(failure),
@@ -49,17 +61,28 @@ pub(super) fn plan(arguments: &PlanArguments, registry: &Registry) -> Result<Exi
     Ok(Exit::after(broken))
 }
 
-fn text(graph: &JobGraph, standings: &[Standing], verbosity: Verbosity) -> String {
+fn text(
+    graph: &JobGraph,
+    standings: &[Standing],
+    whys: &[Why],
+    prices: &Prices,
+    verbosity: Verbosity,
+) -> String {
     let mut text = String::new();
     // By stage, in the graph's order: cached, missing, unknown, broken.
     let mut order: Vec<&str> = Vec::new();
     let mut counts: BTreeMap<&str, [usize; 4]> = BTreeMap::new();
-    for ((_, job), standing) in graph.jobs().zip(standings) {
+    let mut seconds: BTreeMap<&str, f64> = BTreeMap::new();
+    let all = graph.jobs().zip(standings).zip(whys).zip(&prices.jobs);
+    for ((((_, job), standing), why), price) in all {
         let stage = job.stage.as_str();
         if !counts.contains_key(stage) {
             order.push(stage);
         }
         counts.entry(stage).or_default()[column(standing)] += 1;
+        if let Some(price) = price {
+            *seconds.entry(stage).or_default() += price.core_seconds;
+        }
         let line = match standing {
             Standing::Cached(found) if verbosity >= Verbosity::Verbose => {
                 format!(
@@ -70,11 +93,9 @@ fn text(graph: &JobGraph, standings: &[Standing], verbosity: Verbosity) -> Strin
                 )
             }
             Standing::Cached(_) => continue,
-            Standing::Missing { .. } => format!("{}      {}", "run".yellow(), job.label),
-            Standing::Unknown => format!("{}  {}", "unknown".dimmed(), job.label),
-            Standing::Broken(failure) => {
-                format!("{}   {}: {}", "broken".red(), job.label, failure.message)
-            }
+            Standing::Missing { .. } => format!("{}      {}: {why}", "run".yellow(), job.label),
+            Standing::Unknown => format!("{}  {}: {why}", "unknown".dimmed(), job.label),
+            Standing::Broken(_) => format!("{}   {}: {why}", "broken".red(), job.label),
         };
         text += &format!("{line}\n");
     }
@@ -94,13 +115,42 @@ fn text(graph: &JobGraph, standings: &[Standing], verbosity: Verbosity) -> Strin
         .filter(|(number, _)| *number > 0)
         .map(|(number, word)| format!("{number} {word}"))
         .collect();
-        text += &format!("{stage:<width$}  {}\n", parts.join(", "));
+        let time = seconds.get(stage).map(|seconds| {
+            let time = Duration::try_from_secs_f64(*seconds).unwrap_or(Duration::MAX);
+            format!("; about {} on one core", duration(time))
+        });
+        let parts = parts.join(", ");
+        text += &format!("{stage:<width$}  {parts}{}\n", time.unwrap_or_default());
     }
     let cached = standings
         .iter()
         .filter(|standing| matches!(standing, Standing::Cached(_)))
         .count();
     text + &format!("{}: {cached} cached\n", count(standings.len(), "job"))
+}
+
+/// Says what all that will run costs together; nothing where nothing runs.
+fn price_text(price: &Price, threads: usize) -> String {
+    if price.jobs == 0 {
+        return String::new();
+    }
+    let time =
+        |seconds: f64| duration(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX));
+    let mut text = format!(
+        "about {} on {}: {} of work on one core ({} to {}), {}B of disk, {}B of memory for one job at most\n",
+        duration(price.wall()),
+        count(threads, "core"),
+        time(price.core_seconds),
+        time(price.between.0),
+        time(price.between.1),
+        amount(price.disk as f64),
+        amount(price.memory as f64),
+    );
+    if price.unknown > 0 {
+        let jobs = count(price.unknown, "job");
+        text += &format!("{jobs} not in it: nothing like them has run yet\n");
+    }
+    text
 }
 
 fn column(standing: &Standing) -> usize {
@@ -112,9 +162,12 @@ fn column(standing: &Standing) -> usize {
     }
 }
 
-fn jobs(graph: &JobGraph, standings: &[Standing]) -> Value {
-    let jobs = graph.jobs().zip(standings).map(|((_, job), standing)| {
+fn jobs(graph: &JobGraph, standings: &[Standing], whys: &[Why], prices: &Prices) -> Value {
+    let all = graph.jobs().zip(standings).zip(whys).zip(&prices.jobs);
+    let jobs = all.map(|((((_, job), standing), why), price)| {
         let mut value = json!({ "label": job.label, "stage": job.stage, "kind": job.kind });
+        value["why"] = json!(why);
+        value["price"] = json!(price);
         match standing {
             Standing::Cached(found) => {
                 value["state"] = json!("cached");

@@ -14,7 +14,10 @@ use super::project::Project;
 use super::stops::stops;
 use super::{show, summary};
 use crate::declare::Target;
-use crate::execute::{self, ChildProcess, FailureKind, JobState, Machine, Options};
+use crate::estimate::{cells_first, prices};
+use crate::execute::{
+    self, ChildProcess, FailureKind, JobState, Machine, Options, Resolver, survey,
+};
 use crate::graph::{self, JobIndex, Plan};
 use crate::progress::{Verbosity, to_stderr};
 use crate::registry::Registry;
@@ -34,6 +37,11 @@ pub(super) fn run(arguments: &RunArguments, registry: &Registry) -> Result<Exit,
         threads: arguments.threads.unwrap_or(machine.cores),
         keep_going: arguments.keep_going,
         grace: Options::GRACE,
+        budget: arguments.budget,
+        order: match arguments.budget {
+            Some(_) => Some(order(&plan, &store, &machine, registry)?),
+            None => None,
+        },
     };
     let states = {
         let mut progress = to_stderr(common.verbosity());
@@ -50,11 +58,19 @@ pub(super) fn run(arguments: &RunArguments, registry: &Registry) -> Result<Exit,
         )
     };
 
+    let in_budget = arguments
+        .budget
+        .is_none_or(|budget| start.elapsed() < budget * 9 / 10);
+    let stopped = if in_budget {
+        "interrupted"
+    } else {
+        "out of budget"
+    };
     let mut builder = Builder::new(&store);
     let mut tables = Vec::new();
     for table in &plan.tables {
         tables.push(builder.table(table, vec![show::note(&project)], &|job| {
-            let lacking = || summary::reason(&plan.jobs, &states, job).unwrap_or_default();
+            let lacking = || summary::reason(&plan.jobs, &states, job, stopped).unwrap_or_default();
             states[job.index()]
                 .found()
                 .map(AsRef::as_ref)
@@ -113,6 +129,20 @@ pub(super) fn run(arguments: &RunArguments, registry: &Registry) -> Result<Exit,
     written?;
     printed?;
     Ok(exit)
+}
+
+/// Returns the order of jobs that completes most cells in a given time.
+fn order(
+    plan: &Plan,
+    store: &Store,
+    machine: &Machine,
+    registry: &Registry,
+) -> Result<Vec<usize>, StoreError> {
+    let mut resolver = Resolver::new(store, machine);
+    let standings = survey(&plan.jobs, &mut resolver)?;
+    let cores = machine.cores;
+    let prices = prices(&plan.jobs, &standings, &mut resolver, registry, cores)?;
+    Ok(cells_first(plan, &standings, &prices))
 }
 
 /// Lays out what the stages asked for have made, and returns where.

@@ -1,17 +1,23 @@
 //! `pipe show`.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde_json::{Value, json};
 use tabulate::Table;
 
 use super::Exit;
 use super::arguments::ShowArguments;
+use super::cells::Cells;
 use super::failure::CommandFailure;
 use super::output::{print, print_json, width};
 use super::project::Project;
-use crate::execute::{Machine, Standing, survey};
+use super::status::far;
+use crate::execute::{Machine, Resolver, Standing, WatchState, Watched, survey, watch};
+use crate::graph::{JobGraph, JobIndex};
+use crate::keys::Key;
 use crate::registry::Registry;
 use crate::report::Builder;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 
 /// Prints tables of what is known.
 pub(super) fn show(arguments: &ShowArguments, registry: &Registry) -> Result<Exit, CommandFailure> {
@@ -24,7 +30,9 @@ pub(super) fn show(arguments: &ShowArguments, registry: &Registry) -> Result<Exi
         });
     }
     let store = Store::view(&project.store)?;
-    let standings = survey(&plan.jobs, &store, &Machine::here())?;
+    let machine = Machine::here();
+    let standings = survey(&plan.jobs, &mut Resolver::new(&store, &machine))?;
+    let missing = Missing::new(&plan.jobs, &standings, &store)?;
     let mut builder = Builder::new(&store);
     let mut tables = Vec::new();
     for table in &plan.tables {
@@ -33,10 +41,19 @@ pub(super) fn show(arguments: &ShowArguments, registry: &Registry) -> Result<Exi
             vec![note(&project)],
             &|job| match &standings[job.index()] {
                 Standing::Cached(found) => Ok(found.as_ref()),
-                Standing::Missing { .. } | Standing::Unknown => Err("not run yet".into()),
+                Standing::Missing { .. } | Standing::Unknown => Err(missing.reason(job)),
                 Standing::Broken(failure) => Err(failure.message.clone()),
             },
         )?);
+    }
+    if let Some(selector) = &arguments.cell {
+        let cells = Cells {
+            project: &project,
+            plan: &plan,
+            standings: &standings,
+            store: &store,
+        };
+        return cells.show(selector, &tables, arguments.common.json);
     }
     if arguments.common.json {
         print_json(&json!({
@@ -49,6 +66,79 @@ pub(super) fn show(arguments: &ShowArguments, registry: &Registry) -> Result<Exi
         print(&texts.join("\n"))?;
     }
     Ok(Exit::Ok)
+}
+
+/// Says of results that are not known why they are not.
+struct Missing<'a> {
+    graph: &'a JobGraph,
+    standings: &'a [Standing],
+    watched: BTreeMap<Key, Watched>,
+}
+
+impl<'a> Missing<'a> {
+    fn new(
+        graph: &'a JobGraph,
+        standings: &'a [Standing],
+        store: &Store,
+    ) -> Result<Self, StoreError> {
+        let watched = watch(store)?.into_iter();
+        Ok(Self {
+            graph,
+            standings,
+            watched: watched.map(|job| (job.key, job)).collect(),
+        })
+    }
+
+    /// Says it of one job.
+    fn reason(&self, job: JobIndex) -> String {
+        if let Some(text) = self.own(job, "") {
+            return text;
+        }
+        // Of all that it needs, what fails, else what runs, else nothing yet.
+        let mut needed = BTreeSet::new();
+        let mut open: Vec<JobIndex> = self.graph.inputs(job).collect();
+        while let Some(job) = open.pop() {
+            if self.standings[job.index()].found().is_none() && needed.insert(job) {
+                open.extend(self.graph.inputs(job));
+            }
+        }
+        let known = |wanted: fn(&WatchState) -> bool| {
+            let mut needed = needed.iter();
+            needed.find_map(|job| {
+                let state = &self.watched(*job)?.state;
+                let text = self.own(*job, &self.graph.job(*job).label)?;
+                wanted(state).then_some(text)
+            })
+        };
+        if let Some(text) = known(|state| matches!(state, WatchState::Failed(_))) {
+            return text;
+        }
+        match known(|state| *state == WatchState::Running) {
+            Some(text) => format!("waits for {text}"),
+            None => "not run yet".into(),
+        }
+    }
+
+    fn watched(&self, job: JobIndex) -> Option<&Watched> {
+        match &self.standings[job.index()] {
+            Standing::Missing { key, .. } => self.watched.get(key),
+            _ => None,
+        }
+    }
+
+    /// Says how far a job with a work folder is, in the name of `label`.
+    fn own(&self, job: JobIndex, label: &str) -> Option<String> {
+        let job = self.watched(job)?;
+        let text = match &job.state {
+            WatchState::Running => format!("running: {}", far(job)),
+            WatchState::Stopped => format!("stopped: {}", far(job)),
+            WatchState::Failed(report) => format!("failed: {}", report.message),
+        };
+        Some(match label.is_empty() {
+            true => text,
+            false => format!("{label}, {text}"),
+        })
+    }
 }
 
 /// Returns the line below a table that says which profile made it.

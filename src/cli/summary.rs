@@ -10,13 +10,18 @@ use crate::execute::{Failure, FailureKind, JobState};
 use crate::graph::{JobGraph, JobIndex};
 use crate::progress::{count, duration};
 
-/// Says why a job has no result; `None` if it has one.
-pub(super) fn reason(graph: &JobGraph, states: &[JobState], job: JobIndex) -> Option<String> {
+/// Says why a job has no result; `None` if it has one. `stopped` is said of what the end of the run has kept from it.
+pub(super) fn reason(
+    graph: &JobGraph,
+    states: &[JobState],
+    job: JobIndex,
+    stopped: &str,
+) -> Option<String> {
     let label = |job: JobIndex| &graph.job(job).label;
     match &states[job.index()] {
         JobState::Cached(_) | JobState::Made(_) => None,
         JobState::Failed(failure) if failure.kind == FailureKind::Interrupted => {
-            Some("interrupted".into())
+            Some(stopped.into())
         }
         JobState::Failed(failure) => Some(format!(
             "{} failed: {}{}",
@@ -26,7 +31,7 @@ pub(super) fn reason(graph: &JobGraph, states: &[JobState], job: JobIndex) -> Op
         )),
         JobState::Blocked { by } => match &states[by.index()] {
             JobState::Failed(failure) if failure.kind == FailureKind::Interrupted => {
-                Some("interrupted".into())
+                Some(stopped.into())
             }
             JobState::Failed(failure) => Some(format!(
                 "{} failed: {}{}",
@@ -36,7 +41,8 @@ pub(super) fn reason(graph: &JobGraph, states: &[JobState], job: JobIndex) -> Op
             )),
             _ => Some(format!("{} has no result", label(*by))),
         },
-        JobState::NotStarted => Some("not started".into()),
+        JobState::NotStarted if stopped == "interrupted" => Some("not started".into()),
+        JobState::NotStarted => Some(stopped.into()),
     }
 }
 

@@ -276,7 +276,7 @@ impl Builder<'_> {
 }
 
 /// Reads a value of the command line: a TOML scalar, else text.
-pub(super) fn parse_value(text: &str) -> Value {
+pub(crate) fn parse_value(text: &str) -> Value {
     DeValue::parse(text)
         .ok()
         .and_then(|value| raw::scalar(value.get_ref()).ok())

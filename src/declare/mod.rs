@@ -42,6 +42,7 @@ use crate::errors::{Diagnostic, Report, Source};
 use crate::graph;
 use crate::registry::Registry;
 
+pub(crate) use build::parse_value;
 pub use model::Pipeline;
 pub(crate) use model::{
     Definition, Item, ItemValue, Line, Origin, ReferenceKey, StageDeclaration, StageId,

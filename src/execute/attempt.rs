@@ -130,6 +130,7 @@ impl Attempt<'_> {
                 peak: self.peak,
             },
             output: self.output,
+            source: usage.source,
         };
         let found = self.store.commit(&claim.output(), made)?;
         self.store.release(claim)?;
@@ -145,8 +146,12 @@ impl Attempt<'_> {
         let mut paths = Inputs::default();
         for (name, input) in &self.ready.inputs {
             let path = match input {
-                ReadyInput::Stored(manifest) => self.store.serve(manifest, &inputs.join(name))?,
+                ReadyInput::Stored(_, manifest) => {
+                    self.store.keep_listing(manifest)?;
+                    self.store.serve(manifest, &inputs.join(name))?
+                }
                 ReadyInput::External(external) => {
+                    self.store.keep_listing(external.manifest())?;
                     fs::canonicalize(external.path()).map_err(io_error(external.path()))?
                 }
             };

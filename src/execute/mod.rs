@@ -15,15 +15,17 @@ mod protocol;
 mod resolve;
 mod scheduler;
 mod stage;
+mod watch;
 mod worker;
 
 pub use failure::{Failure, FailureKind};
 pub use machine::Machine;
 pub use protocol::{ErrorKind, ErrorReport, JobFile, Outcome, Usage};
-pub use resolve::{Standing, survey};
+pub use resolve::{Parts, Resolver, Standing, survey};
 pub use scheduler::{JobState, Options, Stop, run};
 pub use stage::stage;
 pub(crate) use stage::threads;
+pub use watch::{Advance, WatchState, Watched, watch};
 pub use worker::{ChildProcess, Control, Exit, Worker};
 
 #[cfg(test)]

@@ -42,6 +42,9 @@ pub struct Usage {
     pub peak_memory: u64,
     /// How much work was done, as the stage counts it.
     pub worked: Vec<Worked>,
+    /// The fingerprint of the stage's source code ([`crate::registry::Registry::source`]).
+    #[serde(default)]
+    pub source: Option<String>,
 }
 
 /// Why a child gave up.
@@ -53,6 +56,13 @@ pub struct ErrorReport {
     pub message: String,
     /// What to do about it, if that is known.
     pub remedy: Option<String>,
+}
+
+impl ErrorReport {
+    /// Whether the stage failed, and was not only asked to stop.
+    pub fn is_failure(&self) -> bool {
+        self.kind != ErrorKind::Interrupted
+    }
 }
 
 /// Sorts of trouble.

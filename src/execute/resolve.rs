@@ -3,7 +3,7 @@
 //! A key holds the digests of its job's inputs, so it can be told only when those are known: what is cached now, what
 //! will run, and what depends on results that do not exist yet, which may turn out to be cached all the same.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use contract::StageError;
 use super::{Failure, FailureKind, Machine};
 use crate::graph::{InputSource, Job, JobGraph, JobIndex};
 use crate::keys::{Key, KeyParts};
-use crate::store::{External, Found, Lookup, Manifest, Store, StoreError};
+use crate::store::{Digest, External, Found, Lookup, Manifest, Store, StoreError};
 
 /// How it stands with a job before it runs.
 #[derive(Clone, Debug)]
@@ -32,23 +32,26 @@ pub enum Standing {
     Broken(Failure),
 }
 
+impl Standing {
+    /// Returns the result, if it is known.
+    pub fn found(&self) -> Option<Arc<Found>> {
+        match self {
+            Self::Cached(found) => Some(Arc::clone(found)),
+            _ => None,
+        }
+    }
+}
+
 /// Says of each job of the graph, by index, how it stands.
 ///
 /// # Errors
 /// When the store cannot be read.
-pub fn survey(
-    graph: &JobGraph,
-    store: &Store,
-    machine: &Machine,
-) -> Result<Vec<Standing>, StoreError> {
-    let mut resolver = Resolver::new(store, machine);
+pub fn survey(graph: &JobGraph, resolver: &mut Resolver<'_>) -> Result<Vec<Standing>, StoreError> {
+    let store = resolver.store();
     let mut standings: Vec<Standing> = Vec::with_capacity(graph.len());
     for (_, job) in graph.jobs() {
         let standing = {
-            let known = |index: JobIndex| match standings.get(index.index()) {
-                Some(Standing::Cached(found)) => Some(Arc::clone(found)),
-                _ => None,
-            };
+            let known = |index: JobIndex| standings.get(index.index())?.found();
             match resolver.resolve(job, &known) {
                 None => Standing::Unknown,
                 Some(Err(failure)) => Standing::Broken(failure),
@@ -84,21 +87,56 @@ pub(super) struct Ready {
 /// An input at hand.
 #[derive(Clone, Debug)]
 pub(super) enum ReadyInput {
-    /// Files in the store.
-    Stored(Manifest),
+    /// Files in the store, and the digest of their list.
+    Stored(Digest, Manifest),
     /// Files of the user's.
     External(Arc<External>),
 }
 
+impl ReadyInput {
+    fn digest(&self) -> Digest {
+        match self {
+            Self::Stored(digest, _) => *digest,
+            Self::External(external) => external.digest(),
+        }
+    }
+}
+
+/// What is known of the parts of a job's key.
+#[derive(Clone, Debug)]
+pub struct Parts {
+    /// The parts; of the inputs those that are known.
+    pub key: KeyParts,
+    /// The names of the other inputs.
+    pub open: BTreeSet<String>,
+    inputs: Vec<(String, ReadyInput)>,
+}
+
+impl Parts {
+    /// Returns the files of the known input with that digest.
+    pub fn listing(&self, digest: &Digest) -> Option<Manifest> {
+        let mut inputs = self.inputs.iter();
+        let (_, input) = inputs.find(|(_, input)| input.digest() == *digest)?;
+        Some(match input {
+            ReadyInput::Stored(_, manifest) => manifest.clone(),
+            ReadyInput::External(external) => external.manifest().clone(),
+        })
+    }
+}
+
+/// Inputs by name, and the names of those that are not known yet.
+type Inputs = (Vec<(String, ReadyInput)>, BTreeSet<String>);
+
 /// Makes keys; each external input is hashed once.
-pub(super) struct Resolver<'a> {
+pub struct Resolver<'a> {
     store: &'a Store,
     machine: &'a Machine,
     externals: BTreeMap<PathBuf, Arc<External>>,
 }
 
 impl<'a> Resolver<'a> {
-    pub(super) fn new(store: &'a Store, machine: &'a Machine) -> Self {
+    /// One for a store, on a machine.
+    pub fn new(store: &'a Store, machine: &'a Machine) -> Self {
         Self {
             store,
             machine,
@@ -107,7 +145,7 @@ impl<'a> Resolver<'a> {
     }
 
     /// Returns the store.
-    pub(super) fn store(&self) -> &'a Store {
+    pub fn store(&self) -> &'a Store {
         self.store
     }
 
@@ -117,46 +155,80 @@ impl<'a> Resolver<'a> {
         job: &Job,
         known: &dyn Fn(JobIndex) -> Option<Arc<Found>>,
     ) -> Option<Result<Ready, Failure>> {
-        let mut inputs = Vec::with_capacity(job.inputs.len());
-        let mut digests = BTreeMap::new();
-        for (name, source) in &job.inputs {
-            let (digest, input) = match source {
-                InputSource::Job {
-                    job: source,
-                    subfolder,
-                } => {
-                    let found = known(*source)?;
-                    match subfolder {
-                        None => (
-                            found.record.artifact,
-                            ReadyInput::Stored(found.manifest.clone()),
-                        ),
-                        Some(path) => match found.manifest.part(path) {
-                            Some(part) => (part.digest(), ReadyInput::Stored(part)),
-                            None => return Some(Err(no_such_part(name, path, &found))),
-                        },
-                    }
-                }
-                InputSource::Path(path) => match self.external(path) {
-                    Ok(external) => (external.digest(), ReadyInput::External(external)),
-                    Err(error) => return Some(Err(error.into())),
-                },
-            };
-            digests.insert(name.clone(), digest.to_string());
-            inputs.push((name.clone(), input));
+        match self.inputs(job, known) {
+            Ok((inputs, open)) if open.is_empty() => {
+                let parts = self.key_parts(job, &inputs);
+                Some(Ok(Ready {
+                    key: parts.key(),
+                    parts,
+                    inputs,
+                }))
+            }
+            Ok(_) => None,
+            Err(failure) => Some(Err(failure)),
         }
-        let parts = KeyParts {
+    }
+
+    /// Returns what is known of the parts of a job's key.
+    ///
+    /// # Errors
+    /// When an input cannot be had.
+    pub fn parts(
+        &mut self,
+        job: &Job,
+        known: &dyn Fn(JobIndex) -> Option<Arc<Found>>,
+    ) -> Result<Parts, Failure> {
+        let (inputs, open) = self.inputs(job, known)?;
+        Ok(Parts {
+            key: self.key_parts(job, &inputs),
+            inputs,
+            open,
+        })
+    }
+
+    fn key_parts(&self, job: &Job, inputs: &[(String, ReadyInput)]) -> KeyParts {
+        let digest =
+            |(name, input): &(String, ReadyInput)| (name.clone(), input.digest().to_string());
+        KeyParts {
             kind: job.kind.to_owned(),
             version: job.version,
             numerics: job.numeric.then(|| self.machine.class_of(&job.params)),
             params: job.params.clone(),
-            inputs: digests,
-        };
-        Some(Ok(Ready {
-            key: parts.key(),
-            parts,
-            inputs,
-        }))
+            inputs: inputs.iter().map(digest).collect(),
+        }
+    }
+
+    /// Returns a job's inputs as far as they are `known`, and the names of the others.
+    fn inputs(
+        &mut self,
+        job: &Job,
+        known: &dyn Fn(JobIndex) -> Option<Arc<Found>>,
+    ) -> Result<Inputs, Failure> {
+        let mut inputs = Vec::with_capacity(job.inputs.len());
+        let mut open = BTreeSet::new();
+        for (name, source) in &job.inputs {
+            let input = match source {
+                InputSource::Job {
+                    job: source,
+                    subfolder,
+                } => match (known(*source), subfolder) {
+                    (None, _) => {
+                        open.insert(name.clone());
+                        continue;
+                    }
+                    (Some(found), None) => {
+                        ReadyInput::Stored(found.record.artifact, found.manifest.clone())
+                    }
+                    (Some(found), Some(path)) => match found.manifest.part(path) {
+                        Some(part) => ReadyInput::Stored(part.digest(), part),
+                        None => return Err(no_such_part(name, path, &found)),
+                    },
+                },
+                InputSource::Path(path) => ReadyInput::External(self.external(path)?),
+            };
+            inputs.push((name.clone(), input));
+        }
+        Ok((inputs, open))
     }
 
     fn external(&mut self, path: &Path) -> Result<Arc<External>, StageError> {

@@ -29,7 +29,7 @@ use crate::store::{Found, Lookup, Peaks, Store};
 const TICK: Duration = Duration::from_millis(100);
 
 /// How a run goes about its jobs.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// How many jobs may run at once.
     pub jobs: usize,
@@ -39,6 +39,10 @@ pub struct Options {
     pub keep_going: bool,
     /// How long jobs that were asked to stop may take to save their checkpoints before they are killed.
     pub grace: Duration,
+    /// After what time to stop gently.
+    pub budget: Option<Duration>,
+    /// Each job's place in the order in which jobs are started, by index; without it, the longest chains go first.
+    pub order: Option<Vec<usize>>,
 }
 
 impl Options {
@@ -95,6 +99,9 @@ pub fn run(
     stops: &Receiver<Stop>,
 ) -> Vec<JobState> {
     let (sender, messages) = channel();
+    let deadline = options
+        .budget
+        .map(|budget| Instant::now() + in_time(budget));
     std::thread::scope(|scope| {
         let mut run = Run {
             graph,
@@ -110,6 +117,7 @@ pub fn run(
             running: Vec::new(),
             starting: true,
             patience: None,
+            deadline,
             sender,
             scope,
         };
@@ -156,6 +164,8 @@ struct Run<'scope, 'env> {
     starting: bool,
     /// Until when jobs that were asked to stop are waited for.
     patience: Option<Instant>,
+    /// When to stop, if the run has a budget.
+    deadline: Option<Instant>,
     sender: Sender<Message>,
     scope: &'scope Scope<'scope, 'env>,
 }
@@ -175,6 +185,13 @@ impl<'scope, 'env> Run<'scope, 'env> {
             }
             while let Ok(stop) = stops.try_recv() {
                 self.stop(stop);
+            }
+            if self.deadline.is_some_and(|until| Instant::now() >= until) {
+                self.deadline = None;
+                self.progress
+                    .note("the budget is used up: running jobs save their checkpoints");
+                self.starting = false;
+                self.stop(Stop::Gently);
             }
             if self.patience.is_some_and(|until| Instant::now() >= until) {
                 self.lose_patience();
@@ -251,7 +268,12 @@ impl<'scope, 'env> Run<'scope, 'env> {
                 .collect();
             let next = startable.iter().copied().min_by_key(|&at| {
                 let index = self.ready[at].0;
-                (std::cmp::Reverse(self.heights[index.index()]), index)
+                let place = self
+                    .options
+                    .order
+                    .as_ref()
+                    .map(|order| order[index.index()]);
+                (place, std::cmp::Reverse(self.heights[index.index()]), index)
             });
             let Some(next) = next else { return };
             if free == 0 {
@@ -402,6 +424,11 @@ impl<'scope, 'env> Run<'scope, 'env> {
             .filter(|state| matches!(state, Some(JobState::Cached(_))))
             .count()
     }
+}
+
+/// Returns when to ask jobs to stop so that they have stopped when the budget is used up: a little before.
+fn in_time(budget: Duration) -> Duration {
+    budget.saturating_sub((budget / 50).min(Duration::from_secs(20)))
 }
 
 /// Returns for each job the length of the longest chain of jobs that starts with it.

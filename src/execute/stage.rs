@@ -43,6 +43,7 @@ struct Prepared {
     stage: &'static dyn Stage,
     context: Context,
     worked: Arc<Mutex<Vec<Worked>>>,
+    source: Option<&'static str>,
     /// Held until the process ends.
     _lock: File,
 }
@@ -82,6 +83,7 @@ fn prepare(
         .with_peak(job.peak);
     Ok(Prepared {
         folder,
+        source: registry.source(&job.kind),
         job,
         stage,
         context,
@@ -103,6 +105,7 @@ impl Prepared {
                     core_seconds: core_seconds(),
                     peak_memory: peak_memory(),
                     worked: std::mem::take(&mut *worked),
+                    source: self.source.map(str::to_owned),
                 })
             }
             Ok(Err(error)) => Outcome::Error(ErrorReport::from(&error)),

@@ -15,8 +15,8 @@ use serde_json::json;
 
 use super::protocol::{ErrorKind, ErrorReport, JobFile, Outcome, Usage};
 use super::{
-    Control, Exit, Failure, FailureKind, JobState, Machine, Options, Standing, Stop, Worker, run,
-    survey,
+    Control, Exit, Failure, FailureKind, JobState, Machine, Options, Resolver, Standing, Stop,
+    Worker, run, survey,
 };
 use crate::graph::{InputSource, Job, JobGraph};
 use crate::progress::Progress;
@@ -204,6 +204,8 @@ impl Bench {
                 threads: 4,
                 keep_going: false,
                 grace: Options::GRACE,
+                budget: None,
+                order: None,
             },
         }
     }
@@ -225,7 +227,7 @@ impl Bench {
             &store,
             &self.writer,
             &machine,
-            self.options,
+            self.options.clone(),
             &mut Silent,
             &stops,
         )
@@ -329,7 +331,9 @@ fn the_survey_tells_what_is_cached_what_runs_and_what_is_not_known() {
         cpu: "test".into(),
         cores: 2,
     };
-    let standings = survey(&graph(DIAMOND), &bench.store(), &machine).unwrap();
+    let store = bench.store();
+    let mut resolver = Resolver::new(&store, &machine);
+    let standings = survey(&graph(DIAMOND), &mut resolver).unwrap();
     let letters: String = standings
         .iter()
         .map(|standing| match standing {
@@ -580,7 +584,7 @@ fn stops_at_the_first_job(bench: &Bench, graph: &JobGraph, stops: &Receiver<Stop
         &bench.store(),
         &bench.writer,
         &machine,
-        bench.options,
+        bench.options.clone(),
         &mut Silent,
         stops,
     );

@@ -27,7 +27,7 @@ type Identity = (StageId, String, BTreeMap<String, InputSource>);
 
 /// Makes jobs, each once.
 pub(super) struct Expander<'p> {
-    pipeline: &'p Pipeline,
+    pub(super) pipeline: &'p Pipeline,
     edges: Edges<'p>,
     graph: DiGraph<Job, String>,
     identities: HashMap<Identity, JobIndex>,

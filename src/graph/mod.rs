@@ -183,6 +183,8 @@ pub struct CellPlan {
     pub metric: Option<String>,
     /// One job per point of `over`, each once: a job that reaches none of those variables stands alone.
     pub jobs: Vec<JobIndex>,
+    /// What row and column bind.
+    pub bindings: BTreeMap<String, Value>,
 }
 
 /// Expands the targets into jobs and tables.

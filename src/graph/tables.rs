@@ -1,6 +1,6 @@
 //! Tables and targets: which cells there are, and which jobs fill them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -30,7 +30,11 @@ pub(super) fn check(pipeline: &Pipeline) -> Vec<Diagnostic> {
         let _ = expander.job(stage, &base);
     }
     for table in &pipeline.tables {
-        let cells = Cells { table, base: &base };
+        let cells = Cells {
+            pipeline,
+            table,
+            base: &base,
+        };
         let meet = |row: &Line, column: &Line| table.cell(row, column).is_some();
         for row in &table.rows {
             if let Some(column) = table.columns.iter().find(|column| meet(row, column)) {
@@ -179,7 +183,11 @@ fn table_plan<'p>(
     table: &'p TableDeclaration,
     base: &Rc<Environment<'p>>,
 ) -> TablePlan {
-    let cells = Cells { table, base };
+    let cells = Cells {
+        pipeline: expander.pipeline,
+        table,
+        base,
+    };
     let points = points(&table.over);
     TablePlan {
         name: table.name.text.clone(),
@@ -251,6 +259,7 @@ fn points(over: &[(VariableId, Vec<Definition>)]) -> Vec<Point<'_>> {
 
 /// The cells of a table.
 struct Cells<'a, 'p> {
+    pipeline: &'p Pipeline,
     table: &'p TableDeclaration,
     base: &'a Environment<'p>,
 }
@@ -272,7 +281,23 @@ impl<'p> Cells<'_, 'p> {
         Some(CellPlan {
             metric,
             jobs: distinct(jobs),
+            bindings: self.bindings(row, column),
         })
+    }
+
+    /// Returns what row and column bind.
+    fn bindings(&self, row: &'p Line, column: &'p Line) -> BTreeMap<String, Value> {
+        let mut environment = self.base.clone();
+        environment.bind(&row.bindings);
+        environment.bind(&column.bindings);
+        let bound = row.bindings.iter().chain(&column.bindings);
+        let pairs = bound.filter_map(|(variable, _)| {
+            // What cannot be evaluated is a problem of the cell's jobs already.
+            let value = environment.variable(*variable, &mut Reads::new()).ok()?;
+            let name = self.pipeline.variable(*variable).name.clone();
+            Some((name, value.value.into_owned()))
+        });
+        pairs.collect()
     }
 
     /// Returns the job at one point of a cell; `None` where row and column do not go together.

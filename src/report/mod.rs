@@ -18,5 +18,5 @@ mod tables;
 
 pub use digests::{Entry, update as update_digests};
 pub use files::{Files, ReportError};
-pub use provenance::provenance;
+pub use provenance::{describe, provenance};
 pub use tables::{Builder, Known, Lack, is_complete};

@@ -73,7 +73,8 @@ pub fn provenance(
     })
 }
 
-fn describe(job: &Job, graph: &JobGraph, found: &Found) -> Value {
+/// Returns what is known of a job's result: key, artifact, parameters, inputs and cost.
+pub fn describe(job: &Job, graph: &JobGraph, found: &Found) -> Value {
     let record = &found.record;
     let inputs: BTreeMap<&str, Value> = job
         .inputs

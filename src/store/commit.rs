@@ -24,6 +24,8 @@ pub struct Made {
     pub cost: Cost,
     /// What its output is.
     pub output: ArtifactType,
+    /// The fingerprint of the source code that ran.
+    pub source: Option<String>,
 }
 
 impl Store {
@@ -61,6 +63,7 @@ impl Store {
             label: made.label,
             parts: made.parts,
             cost: made.cost,
+            source: made.source,
         };
         let path = self.record(&key);
         let text =

@@ -68,6 +68,11 @@ impl External {
         self.manifest.digest()
     }
 
+    /// Returns the list of its files.
+    pub(crate) fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
     /// Returns the path as it was given.
     pub fn path(&self) -> &Path {
         &self.path

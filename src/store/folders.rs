@@ -124,6 +124,7 @@ mod tests {
             parts,
             cost: Cost::default(),
             output: ArtifactType::Encoder,
+            source: None,
         };
         let found = store.commit(&claim.output(), made).unwrap();
         store.release(claim).unwrap();

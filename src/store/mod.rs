@@ -8,6 +8,7 @@
 //! | `work/KEY/` | a job that runs or failed: its inputs, output, checkpoints, log | key |
 //! | `logs/KEY.txt` | logs of finished jobs | key |
 //! | `folders/HEX/` | artifacts that were asked for by name, as folders of links to objects | first digits of the artifact |
+//! | `listings/HEX.json` | what inputs consisted of that are no whole artifacts | BLAKE3 of the list |
 //! | `machines/` | what `pipe doctor --bench` measured | processor and cores |
 //! | `tmp/` | files being written, and folders being removed | nothing: may be emptied when no run goes on |
 //!
@@ -28,6 +29,7 @@ mod digest;
 mod error;
 mod external;
 mod folders;
+mod history;
 mod inputs;
 mod lookup;
 mod machines;
@@ -41,12 +43,13 @@ pub use digest::{Digest, NotADigest};
 pub use error::StoreError;
 pub(crate) use error::{ROOM, io_error, is_full};
 pub use external::External;
+pub use history::Known;
 pub use lookup::{Found, Lookup};
 pub use machines::{Peaks, Rates};
 pub use manifest::{Content, Entry, Manifest};
 pub use open::Store;
 pub use record::{Cost, Record, Worked};
-pub use work::Claim;
+pub use work::{Claim, Underway};
 
 #[cfg(test)]
 mod tests;

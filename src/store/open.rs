@@ -20,13 +20,14 @@ const CACHE_TAG: &str = "CACHEDIR.TAG";
 const CACHE_TAG_TEXT: &str = "Signature: 8a477f597d28d172789f06886806bc55\n\
     # This folder is a store of `pipe`: results that can be computed again.\n\
     # See https://bford.info/cachedir/ for what this file means.\n";
-const FOLDERS: [&str; 8] = [
+const FOLDERS: [&str; 9] = [
     "objects",
     "artifacts",
     "records",
     "work",
     "logs",
     "folders",
+    "listings",
     "machines",
     "tmp",
 ];
@@ -159,6 +160,11 @@ impl Store {
         self.root.join("logs").join(format!("{key}.txt"))
     }
 
+    /// Returns where the log of a job lies that runs, was stopped or failed.
+    pub fn working_log(&self, key: &Key) -> PathBuf {
+        self.work_folder(key).join("log.txt")
+    }
+
     /// Returns where a running job appends its events.
     pub fn events(&self, key: &Key) -> PathBuf {
         self.work_folder(key).join("events.jsonl")
@@ -177,8 +183,16 @@ impl Store {
         self.root.join("artifacts").join(format!("{digest}.json"))
     }
 
+    pub(super) fn listing_of(&self, digest: &Digest) -> PathBuf {
+        self.root.join("listings").join(format!("{digest}.json"))
+    }
+
+    pub(super) fn records(&self) -> PathBuf {
+        self.root.join("records")
+    }
+
     pub(super) fn record(&self, key: &Key) -> PathBuf {
-        self.root.join("records").join(format!("{key}.json"))
+        self.records().join(format!("{key}.json"))
     }
 
     pub(super) fn work_folder(&self, key: &Key) -> PathBuf {

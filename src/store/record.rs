@@ -20,6 +20,9 @@ pub struct Record {
     pub parts: KeyParts,
     /// What the job cost when it ran.
     pub cost: Cost,
+    /// The fingerprint of the source code that ran ([`crate::registry::Registry::source`]). It is told, not keyed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
 }
 
 impl Record {

@@ -74,6 +74,7 @@ fn commit(store: &Store, job: u8, number: u8) {
         parts: parts(job),
         cost: Cost::default(),
         output: ArtifactType::Folder,
+        source: None,
     };
     store.commit(&output, made).unwrap();
     store.release(claim).unwrap();
@@ -211,6 +212,7 @@ fn what_is_no_plain_file_is_not_stored() {
         parts: parts(1),
         cost: Cost::default(),
         output: ArtifactType::Folder,
+        source: None,
     };
     let error = store.commit(&claim.output(), made).unwrap_err();
     assert!(

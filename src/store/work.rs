@@ -109,6 +109,46 @@ impl Claim {
     }
 }
 
+/// A work folder: of a job that runs, or of one that was stopped or failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Underway {
+    /// The job's key.
+    pub key: Key,
+    /// The folder.
+    pub folder: PathBuf,
+    /// Whether somebody works in it.
+    pub runs: bool,
+}
+
+impl Store {
+    /// Returns all work folders, in the order of their keys.
+    ///
+    /// # Errors
+    /// When they cannot be listed.
+    pub fn underway(&self) -> Result<Vec<Underway>, StoreError> {
+        let work = self.root().join("work");
+        let entries = match fs::read_dir(&work) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(io_error(&work)(error)),
+        };
+        let mut all = Vec::new();
+        for entry in entries {
+            let folder = entry.map_err(io_error(&work))?.path();
+            let name = folder.file_name().and_then(|name| name.to_str());
+            let Some(key) = name.and_then(|name| name.parse().ok()) else {
+                continue;
+            };
+            // A shared lock, for an instant: whoever claims the folder just then tries again.
+            let runs = File::open(folder.join("lock"))
+                .is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)));
+            all.push(Underway { key, folder, runs });
+        }
+        all.sort_unstable_by_key(|underway| underway.key);
+        Ok(all)
+    }
+}
+
 /// Whether `path` still leads to `file`.
 fn is_at(file: &File, path: &Path) -> Result<bool, StoreError> {
     let held = file.metadata().map_err(io_error(path))?;
@@ -140,7 +180,17 @@ mod tests {
             store.claim(&key()).unwrap().is_none(),
             "the child still works"
         );
+        let runs = || {
+            store
+                .underway()
+                .unwrap()
+                .iter()
+                .map(|one| one.runs)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(runs(), [true]);
         drop(inherited);
+        assert_eq!(runs(), [false]);
         assert!(store.claim(&key()).unwrap().is_some());
     }
 

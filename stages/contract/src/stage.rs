@@ -10,11 +10,24 @@ pub trait Stage: Sync {
     /// Returns the declaration: name, version, fields, output type.
     fn signature(&self) -> Signature;
 
+    /// Returns the name of the crate that the stage is written in.
+    fn crate_name(&self) -> &'static str {
+        let name = std::any::type_name::<Self>();
+        name.split("::").next().unwrap_or(name)
+    }
+
     /// Checks what no single field can say (one value against another). Called before anything runs, with
     /// parameters that [`complete`](crate::complete) has passed.
     fn check(&self, params: &Params) -> Vec<Problem> {
         let _ = params;
         Vec::new()
+    }
+
+    /// Returns how much work these parameters ask for, in any unit, as far as they alone tell: the costs of jobs of one kind
+    /// are scaled by it when a plan is priced. `None` where they tell nothing.
+    fn work(&self, params: &Params) -> Option<f64> {
+        let _ = params;
+        None
     }
 
     /// Does the work: reads the inputs, writes the artifact's files below [`Context::output`].

@@ -26,6 +26,16 @@ impl Stage for FinetuneStage {
         params.check(Parameters::check)
     }
 
+    /// Passes times examples, where their number is bounded.
+    fn work(&self, params: &Params) -> Option<f64> {
+        let parameters: Parameters = params.parse().ok()?;
+        let examples = match parameters.train_examples {
+            0 => return None,
+            examples => examples as f64,
+        };
+        Some(f64::from(parameters.epochs) * examples)
+    }
+
     fn run(&self, params: &Params, inputs: &Inputs, context: &Context) -> Result<(), StageError> {
         let parameters: Parameters = params.parse()?;
         let (encoder, data) = (inputs.path("encoder")?, inputs.path("data")?);

@@ -26,6 +26,14 @@ impl Stage for PretrainStage {
         params.check(Parameters::check)
     }
 
+    /// Updates times sequences times the weights of the layers.
+    fn work(&self, params: &Params) -> Option<f64> {
+        let parameters: Parameters = params.parse().ok()?;
+        let (layers, hidden, _, inner) = parameters.size.shape();
+        let weights = layers * hidden * (4 * hidden + 2 * inner);
+        Some(f64::from(parameters.steps) * parameters.batch as f64 * weights as f64)
+    }
+
     fn run(&self, params: &Params, inputs: &Inputs, context: &Context) -> Result<(), StageError> {
         let parameters: Parameters = params.parse()?;
         let tokens = inputs.path("tokens")?;

@@ -1,0 +1,252 @@
+//! `pipe show --cell`: where the numbers of a cell come from.
+
+use std::collections::BTreeSet;
+
+use owo_colors::OwoColorize;
+use serde_json::{Value, json};
+use tabulate::{Cell, Table};
+
+use super::Exit;
+use super::failure::CommandFailure;
+use super::output::{print, print_json};
+use super::project::Project;
+use crate::declare::{Target, parse_value};
+use crate::execute::Standing;
+use crate::graph::{CellPlan, JobIndex, Plan, TablePlan};
+use crate::progress::{amount, duration};
+use crate::report::describe;
+use crate::store::{Found, Store};
+
+/// The cells of tables, and what is known of the jobs behind them.
+pub(super) struct Cells<'a> {
+    pub(super) project: &'a Project,
+    pub(super) plan: &'a Plan,
+    pub(super) standings: &'a [Standing],
+    pub(super) store: &'a Store,
+}
+
+/// A cell that was asked for.
+struct Chosen<'a> {
+    table: &'a TablePlan,
+    row: &'a str,
+    column: &'a str,
+    plan: &'a CellPlan,
+    cell: &'a Cell,
+}
+
+impl Cells<'_> {
+    /// Prints the cells that the selector names.
+    pub(super) fn show(
+        &self,
+        selector: &str,
+        tables: &[Table],
+        as_json: bool,
+    ) -> Result<Exit, CommandFailure> {
+        let chosen = self.choose(selector, tables)?;
+        if as_json {
+            let cells = chosen.iter().map(|chosen| self.json(chosen));
+            print_json(&json!({
+                "schema_version": 1,
+                "profile": self.project.pipeline.profile(),
+                "cells": cells.collect::<Vec<_>>(),
+            }))?;
+        } else {
+            let texts: Vec<String> = chosen.iter().map(|chosen| self.text(chosen)).collect();
+            print(&texts.join("\n"))?;
+        }
+        Ok(Exit::Ok)
+    }
+
+    fn choose<'t>(
+        &'t self,
+        selector: &str,
+        tables: &'t [Table],
+    ) -> Result<Vec<Chosen<'t>>, CommandFailure> {
+        let mut chosen = Vec::new();
+        for (plan, table) in self.plan.tables.iter().zip(tables) {
+            for (row, (plans, cells)) in plan.rows.iter().zip(plan.cells.iter().zip(&table.cells)) {
+                for (column, (planned, cell)) in plan.columns.iter().zip(plans.iter().zip(cells)) {
+                    let Some(planned) = planned else { continue };
+                    let labels = [row.label.as_str(), column.label.as_str()];
+                    if selector
+                        .split(',')
+                        .all(|part| fits(part.trim(), planned, labels))
+                    {
+                        chosen.push(Chosen {
+                            table: plan,
+                            row: &row.label,
+                            column: &column.label,
+                            plan: planned,
+                            cell,
+                        });
+                    }
+                }
+            }
+        }
+        if !chosen.is_empty() {
+            return Ok(chosen);
+        }
+        let cells = self.plan.tables.iter().flat_map(|table| &table.cells);
+        let bindings = cells.flatten().flatten().flat_map(|cell| &cell.bindings);
+        let known: BTreeSet<String> = bindings
+            .map(|(name, value)| format!("{name}={}", plain(value)))
+            .collect();
+        Err(CommandFailure::Usage {
+            message: format!("no cell fits `{selector}`"),
+            remedy: format!(
+                "name values of variables, or the labels of a row and a column; there are {}",
+                known.into_iter().collect::<Vec<_>>().join(", ")
+            ),
+        })
+    }
+
+    fn text(&self, chosen: &Chosen<'_>) -> String {
+        let Chosen {
+            table, row, column, ..
+        } = chosen;
+        let heading = format!("{}: {row}, {column}", table.name);
+        let mut text = format!("{}\n", heading.bold());
+        let values: Vec<String> = chosen.cell.values.iter().map(|v| format!("{v}")).collect();
+        if let Some(summary) = chosen.cell.summary() {
+            text += &format!("  mean {}", summary.mean);
+            if let Some(deviation) = summary.standard_deviation {
+                text += &format!(", standard deviation {deviation}");
+            }
+            text += &format!(", of {}\n", values.join(", "));
+        }
+        for reason in &chosen.cell.reasons {
+            text += &format!("  missing: {reason}\n");
+        }
+        if let Some(published) = &chosen.cell.published {
+            let doubt = if published.verified {
+                ""
+            } else {
+                ", not verified"
+            };
+            text += &format!(
+                "  published: {} ({}{doubt})\n",
+                published.value, published.source
+            );
+        }
+        for job in &chosen.plan.jobs {
+            text += &self.job_text(*job, true);
+        }
+        let needed = self.needed(&chosen.plan.jobs);
+        if !needed.is_empty() {
+            text += "  resting on\n";
+        }
+        for job in needed {
+            text += &self.job_text(job, false);
+        }
+        text
+    }
+
+    fn job_text(&self, index: JobIndex, whole: bool) -> String {
+        let label = &self.plan.jobs.job(index).label;
+        let Some(found) = self.found(index) else {
+            return format!("  {label}: no result\n");
+        };
+        let record = &found.record;
+        let mut text = format!(
+            "  {}: artifact {}, key {}\n",
+            label.cyan(),
+            record.artifact.short(),
+            &record.key.to_hex()[..12]
+        );
+        if !whole {
+            return text;
+        }
+        let cost = &record.cost;
+        let time = std::time::Duration::try_from_secs_f64(cost.core_seconds).unwrap_or_default();
+        text += &format!(
+            "    {} on one core, {}B of memory at most, on {}\n",
+            duration(time),
+            amount(cost.peak_memory as f64),
+            cost.cpu
+        );
+        let params: Vec<String> = record
+            .parts
+            .params
+            .0
+            .iter()
+            .map(|(name, value)| format!("{name} = {}", plain(value)))
+            .collect();
+        text += &format!("    {}\n", params.join(", "));
+        let log = self.store.log(&record.key);
+        if log.exists() {
+            text += &format!("    log: {}\n", log.display());
+        }
+        text + &format!("    again: {}\n", self.command(index))
+    }
+
+    /// Returns the command that makes the job's result.
+    fn command(&self, index: JobIndex) -> String {
+        let label = &self.plan.jobs.job(index).label;
+        let profile = self.project.pipeline.profile();
+        let target = match self.project.pipeline.targets(&[format!("stage:{label}")]) {
+            Ok(targets) => targets.first().map(Target::to_string),
+            Err(_) => None,
+        };
+        let target = target.unwrap_or_else(|| format!("stage:{label}"));
+        format!("pipe run '{target}' --profile {profile}")
+    }
+
+    /// Returns all that the jobs need, in the graph's order, without themselves.
+    fn needed(&self, jobs: &[JobIndex]) -> BTreeSet<JobIndex> {
+        let graph = &self.plan.jobs;
+        let mut needed = BTreeSet::new();
+        let mut open: Vec<JobIndex> = jobs.iter().flat_map(|job| graph.inputs(*job)).collect();
+        while let Some(job) = open.pop() {
+            if needed.insert(job) {
+                open.extend(graph.inputs(job));
+            }
+        }
+        needed
+    }
+
+    fn found(&self, index: JobIndex) -> Option<std::sync::Arc<Found>> {
+        self.standings[index.index()].found()
+    }
+
+    fn json(&self, chosen: &Chosen<'_>) -> Value {
+        let graph = &self.plan.jobs;
+        let job = |index: JobIndex| {
+            let job = graph.job(index);
+            let found = self.found(index)?;
+            let mut value = describe(job, graph, &found);
+            value["label"] = json!(job.label);
+            value["log"] = json!(self.store.log(&found.record.key));
+            value["command"] = json!(self.command(index));
+            Some(value)
+        };
+        let summary = chosen.cell.summary();
+        json!({
+            "table": chosen.table.name,
+            "row": chosen.row,
+            "column": chosen.column,
+            "bindings": chosen.plan.bindings,
+            "values": chosen.cell.values,
+            "mean": summary.map(|summary| summary.mean),
+            "missing": chosen.cell.reasons,
+            "jobs": chosen.plan.jobs.iter().filter_map(|index| job(*index)).collect::<Vec<_>>(),
+            "needed": self.needed(&chosen.plan.jobs).into_iter().filter_map(job).collect::<Vec<_>>(),
+        })
+    }
+}
+
+/// Whether a cell has a value, or is in a row or column of that label.
+fn fits(part: &str, cell: &CellPlan, labels: [&str; 2]) -> bool {
+    let labelled = labels.iter().any(|label| label.eq_ignore_ascii_case(part));
+    let bound = part.split_once('=').is_some_and(|(name, value)| {
+        let bound = cell.bindings.get(name.trim());
+        bound.is_some_and(|bound| *bound == parse_value(value.trim()))
+    });
+    labelled || bound
+}
+
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        value => value.to_string(),
+    }
+}

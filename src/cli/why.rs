@@ -1,0 +1,63 @@
+//! `pipe why`.
+
+use owo_colors::OwoColorize;
+use serde_json::json;
+
+use super::Exit;
+use super::arguments::WhyArguments;
+use super::failure::CommandFailure;
+use super::output::{print, print_json};
+use super::project::Project;
+use crate::execute::{Machine, Resolver, survey};
+use crate::explain::{Explainer, Why};
+use crate::registry::Registry;
+use crate::store::Store;
+
+/// Says of each job that the targets need why it will run, or need not.
+pub(super) fn why(arguments: &WhyArguments, registry: &Registry) -> Result<Exit, CommandFailure> {
+    let project = Project::load(&arguments.common, registry)?;
+    let (_, plan) = project.plan(&arguments.targets)?;
+    let store = Store::view(&project.store)?;
+    let machine = Machine::here();
+    let mut resolver = Resolver::new(&store, &machine);
+    let standings = survey(&plan.jobs, &mut resolver)?;
+    let mut explainer = Explainer::new(&plan.jobs, &standings, &mut resolver, registry);
+    // A stage asked for by name is explained itself; of tables, all that they rest on.
+    let indices: Vec<_> = match plan.tables.is_empty() && !plan.stages.is_empty() {
+        true => plan.stages.clone(),
+        false => plan.jobs.jobs().map(|(index, _)| index).collect(),
+    };
+    let whys = indices
+        .iter()
+        .map(|index| Ok((plan.jobs.job(*index), explainer.why(*index)?)))
+        .collect::<Result<Vec<_>, CommandFailure>>()?;
+    if arguments.common.json {
+        let jobs = whys.iter().map(|(job, why)| {
+            let (label, stage) = (&job.label, &job.stage);
+            json!({ "label": label, "stage": stage, "why": why, "text": why.to_string() })
+        });
+        print_json(&json!({
+            "schema_version": 1,
+            "profile": project.pipeline.profile(),
+            "jobs": jobs.collect::<Vec<_>>(),
+        }))?;
+    } else {
+        let lines = whys.iter().map(|(job, why)| {
+            let word = match why {
+                Why::Cached { .. } => "cached".green().to_string(),
+                Why::Waits { .. } => "unknown".dimmed().to_string(),
+                Why::Broken { .. } => "broken".red().to_string(),
+                Why::First | Why::Changed { .. } | Why::Damaged { .. } => {
+                    "run".yellow().to_string()
+                }
+            };
+            format!("{}: {word}: {why}\n", job.label)
+        });
+        print(&lines.collect::<String>())?;
+    }
+    let broken = whys.iter().filter_map(|(_, why)| match why {
+        Why::Broken { failure } => Some(failure),
+        _ => None,
+    });
+    Ok(Exit::after(broken))
+}

@@ -1,0 +1,159 @@
+//! Why a job will run, or need not.
+//!
+//! A record keeps the named parts of its key. Of a job that will run, the parts are compared with those of the nearest
+//! earlier result of the same kind: the one that differs in the fewest parts. What differs is the reason.
+
+mod changes;
+mod words;
+
+use serde::Serialize;
+
+use crate::execute::{Failure, Resolver, Standing};
+use crate::graph::{InputSource, JobGraph, JobIndex};
+use crate::history::History;
+use crate::registry::Registry;
+use crate::store::StoreError;
+
+use changes::changes;
+pub(crate) use changes::distance;
+pub use changes::{Change, FileChange, How};
+
+/// Why a job stands as it does.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum Why {
+    /// Its result is known and holds.
+    Cached {
+        /// What the job was called when it ran.
+        made_as: String,
+        /// Whether the code of its kind is still the code that ran; `None` where that is not known.
+        code_changed: Option<bool>,
+        /// The behaviour version, which is what counts.
+        version: u32,
+    },
+    /// No result of this kind is known.
+    First,
+    /// The nearest known result is another's.
+    Changed {
+        /// What that one was called.
+        nearest: String,
+        /// What differs.
+        changes: Vec<Change>,
+    },
+    /// Its result was known, but the store is damaged.
+    Damaged {
+        /// What, and how.
+        reason: String,
+    },
+    /// Inputs are not known before other jobs have run.
+    Waits {
+        /// What differs so far from the nearest result, if there is one.
+        nearest: Option<(String, Vec<Change>)>,
+        /// The inputs that are not known yet: name, and the job that makes it.
+        inputs: Vec<(String, String)>,
+    },
+    /// It cannot run.
+    Broken {
+        /// What is wrong.
+        failure: Failure,
+    },
+}
+
+/// Says of the jobs of a graph why they stand as they do.
+pub struct Explainer<'a, 'store> {
+    graph: &'a JobGraph,
+    standings: &'a [Standing],
+    resolver: &'a mut Resolver<'store>,
+    registry: &'a Registry,
+    history: History<'store>,
+}
+
+impl<'a, 'store> Explainer<'a, 'store> {
+    /// For a graph, how its jobs stand, and what found that out.
+    pub fn new(
+        graph: &'a JobGraph,
+        standings: &'a [Standing],
+        resolver: &'a mut Resolver<'store>,
+        registry: &'a Registry,
+    ) -> Self {
+        Self {
+            graph,
+            standings,
+            history: History::new(resolver.store()),
+            resolver,
+            registry,
+        }
+    }
+
+    /// Says it of all jobs, in their order.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn all(&mut self) -> Result<Vec<Why>, StoreError> {
+        let graph = self.graph;
+        graph.jobs().map(|(index, _)| self.why(index)).collect()
+    }
+
+    /// Says it of one job.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn why(&mut self, index: JobIndex) -> Result<Why, StoreError> {
+        let (graph, standings) = (self.graph, self.standings);
+        let job = graph.job(index);
+        match &standings[index.index()] {
+            Standing::Cached(found) => {
+                let record = &found.record;
+                let now = self.registry.source(job.kind);
+                let then = record.source.as_deref();
+                return Ok(Why::Cached {
+                    made_as: record.label.clone(),
+                    code_changed: then.zip(now).map(|(then, now)| then != now),
+                    version: record.parts.version,
+                });
+            }
+            Standing::Broken(failure) => {
+                let failure = failure.clone();
+                return Ok(Why::Broken { failure });
+            }
+            Standing::Missing {
+                damaged: Some(reason),
+                ..
+            } => {
+                let reason = reason.clone();
+                return Ok(Why::Damaged { reason });
+            }
+            Standing::Missing { .. } | Standing::Unknown => {}
+        }
+        let known = |index: JobIndex| standings[index.index()].found();
+        let parts = match self.resolver.parts(job, &known) {
+            Ok(found) => found,
+            Err(failure) => return Ok(Why::Broken { failure }),
+        };
+        let store = self.history.store();
+        let nearest = self.history.nearest(&job.label, &parts.key, &parts.open)?;
+        let nearest = nearest.first().map(|known| {
+            let record = &known.record;
+            let listing = |digest: &_| parts.listing(digest).or_else(|| store.listing(digest));
+            let changes = changes(&record.parts, &parts.key, &parts.open, &listing);
+            (record.label.clone(), changes)
+        });
+        if parts.open.is_empty() {
+            return Ok(match nearest {
+                None => Why::First,
+                Some((nearest, changes)) => Why::Changed { nearest, changes },
+            });
+        }
+        let inputs = parts
+            .open
+            .into_iter()
+            .filter_map(|name| match &job.inputs[&name] {
+                InputSource::Job { job, .. } => Some((name, graph.job(*job).label.clone())),
+                InputSource::Path(_) => None,
+            });
+        Ok(Why::Waits {
+            nearest,
+            inputs: inputs.collect(),
+        })
+    }
+}

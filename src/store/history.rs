@@ -1,0 +1,105 @@
+//! Looking back: all records, and what inputs consisted of.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::time::SystemTime;
+
+use super::error::io_error;
+use super::{Content, Digest, Manifest, Record, Store, StoreError};
+
+/// A record, and when it was written.
+#[derive(Clone, Debug)]
+pub struct Known {
+    /// What is known of the job.
+    pub record: Record,
+    /// When it was written, as the file system says.
+    pub written: SystemTime,
+}
+
+impl Store {
+    /// Returns all records that can be read, in the order of their keys. Damaged ones are passed over: whoever looks one up
+    /// by its key sets it aside.
+    ///
+    /// # Errors
+    /// When the folder of records cannot be read.
+    pub fn known(&self) -> Result<Vec<Known>, StoreError> {
+        let folder = self.records();
+        let entries = match fs::read_dir(&folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(io_error(&folder)(error)),
+        };
+        let mut known = Vec::new();
+        for entry in entries {
+            let path = entry.map_err(io_error(&folder))?.path();
+            if path.extension().is_none_or(|extension| extension != "json") {
+                continue;
+            }
+            let read = || {
+                let record: Record = serde_json::from_slice(&fs::read(&path).ok()?).ok()?;
+                let written = fs::metadata(&path).ok()?.modified().ok()?;
+                (record.format == Record::FORMAT).then_some(Known { record, written })
+            };
+            known.extend(read());
+        }
+        known.sort_by_key(|known| known.record.key);
+        Ok(known)
+    }
+
+    /// Keeps the list of an input's files, if it is no whole artifact, whose list is kept in any case.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn keep_listing(&self, manifest: &Manifest) -> Result<(), StoreError> {
+        if let Content::Artifact(_) = manifest.content {
+            return Ok(());
+        }
+        let path = self.listing_of(&manifest.digest());
+        if path.exists() {
+            return Ok(());
+        }
+        self.write_aside(&path, &manifest.bytes())
+    }
+
+    /// Returns the files of an artifact or input, if that is known.
+    pub fn listing(&self, digest: &Digest) -> Option<Manifest> {
+        let places = [self.artifact(digest), self.listing_of(digest)];
+        let bytes = places.iter().find_map(|path| fs::read(path).ok())?;
+        if Digest::of(&bytes) != *digest {
+            return None;
+        }
+        serde_json::from_slice(&bytes).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::store::Entry;
+
+    #[test]
+    fn lists_of_inputs_are_kept_once_and_found_by_their_digest() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let manifest = Manifest::new(
+            Content::Folder,
+            vec![Entry {
+                path: "a/b".into(),
+                digest: Digest::of(b"x"),
+                size: 1,
+            }],
+        );
+        let digest = manifest.digest();
+        assert_eq!(store.listing(&digest), None);
+        store.keep_listing(&manifest).unwrap();
+        store.keep_listing(&manifest).unwrap();
+        assert_eq!(store.listing(&digest), Some(manifest));
+        fs::write(store.listing_of(&digest), "{}").unwrap();
+        assert_eq!(
+            store.listing(&digest),
+            None,
+            "what is damaged is not believed"
+        );
+    }
+}

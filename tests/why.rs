@@ -1,0 +1,121 @@
+//! Reasons: why a job will run, and why another need not.
+
+mod support;
+
+use std::fs;
+
+use serde_json::Value;
+use support::Project;
+
+/// The explanation of the one job asked for.
+fn why(project: &Project, arguments: &[&str]) -> String {
+    let all = [&["why"], arguments].concat();
+    project.pipe(&all).code(0).stdout
+}
+
+#[test]
+fn each_sort_of_change_is_named() {
+    let project = Project::new();
+    assert_eq!(
+        why(&project, &["stage:world"]),
+        "world: run: no result of its kind is known\n"
+    );
+    assert_eq!(
+        why(&project, &["stage:tokenizer"]),
+        "tokenizer: unknown: needs corpus from `corpus`, to run first\n"
+    );
+    project.pipe(&["run", "stage:tokens"]).code(0);
+    assert_eq!(
+        why(&project, &["stage:tokens"]),
+        "tokens: cached: all that its key holds is as it was when `tokens` ran; its code has not changed since\n"
+    );
+
+    // A parameter, and what follows from it.
+    assert_eq!(
+        why(&project, &["stage:tokens[length=16]"]),
+        "tokens[length=16]: run: length: 24 → 16 (against `tokens`)\n"
+    );
+    assert_eq!(
+        why(&project, &["stage:tokens[length=16,vocabulary=310]"]),
+        "tokens[vocabulary=310,length=16]: unknown: needs tokenizer from `tokenizer[vocabulary=310]`, to run first; \
+         length: 24 → 16 (against `tokens`)\n"
+    );
+    // The plan says the same.
+    let plan = project
+        .pipe(&["plan", "stage:tokens[length=16]"])
+        .code(0)
+        .stdout;
+    let line = "run      tokens[length=16]: length: 24 → 16 (against `tokens`)\n";
+    assert!(plan.starts_with(line), "{plan}");
+
+    // What another run made is known as well.
+    project
+        .pipe(&["run", "stage:tokens[vocabulary=310]"])
+        .code(0);
+    let text = why(&project, &["stage:tokens[vocabulary=310]", "--json"]);
+    let json: Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(json["jobs"][0]["why"]["state"], "cached");
+    assert_eq!(json["jobs"][0]["why"]["code_changed"], false);
+}
+
+#[test]
+fn a_user_s_file_that_changed_is_named() {
+    let project = Project::with(
+        "[vars]\n[stage.corpus]\nuse = \"corpus\"\nsource = \"texts\"\n[profile.plain]\ndefault = true\n",
+    );
+    let sentence = "The quick brown fox jumps over the lazy dog once more today.\n";
+    project.write("texts/a.txt", &sentence.repeat(30));
+    project.write("texts/b.txt", &sentence.repeat(40));
+    project.write("texts/c.txt", &sentence.repeat(50));
+    project.pipe(&["run", "stage:corpus"]).code(0);
+    project.write("texts/b.txt", &sentence.repeat(41));
+    project.write("texts/d.txt", &sentence.repeat(10));
+    fs::remove_file(project.join("texts/c.txt")).expect("removed");
+    let told = why(&project, &["stage:corpus"]);
+    assert!(
+        told.ends_with("(b.txt changed, c.txt gone, d.txt added) (against `corpus`)\n"),
+        "{told}"
+    );
+    assert!(told.starts_with("corpus: run: input source: "), "{told}");
+}
+
+#[test]
+fn damage_and_changed_code_are_told_apart_from_changes() {
+    let project = Project::new();
+    project.pipe(&["run", "stage:world"]).code(0);
+    let path = records(&project, "world").remove(0);
+    let text = fs::read_to_string(&path).expect("read");
+    let mut record: Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(record["source"].as_str().map(str::len), Some(16), "{text}");
+    record["source"] = "0123456789abcdef".into();
+    write(&path, &record.to_string());
+    let told = why(&project, &["stage:world"]);
+    assert!(
+        told.ends_with("; its code has changed since, its behaviour version is 1 as before\n"),
+        "{told}"
+    );
+    write(&path, "{");
+    let told = why(&project, &["stage:world"]);
+    assert!(
+        told.starts_with("world: run: its result is damaged in the store: "),
+        "{told}"
+    );
+}
+
+fn write(path: &std::path::Path, text: &str) {
+    // Records are replaced, never written to.
+    fs::remove_file(path).expect("removed");
+    fs::write(path, text).expect("written");
+}
+
+/// The records of a kind of job.
+fn records(project: &Project, stage: &str) -> Vec<std::path::PathBuf> {
+    let kind = if stage == "tokens" { "tokenize" } else { stage };
+    let mut found = project.files(".pipe/records");
+    found.retain(|path| {
+        let text = fs::read(path).expect("read");
+        let record: Value = serde_json::from_slice(&text).expect("JSON");
+        record["parts"]["kind"] == kind
+    });
+    found
+}
