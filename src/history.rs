@@ -48,8 +48,8 @@ impl<'a> History<'a> {
         self.store
     }
 
-    /// Returns the results of the same kind that differ in the fewest parts of the key: one of the same label before
-    /// others, then the latest first. Inputs of `open` names are not compared.
+    /// Returns the results of the same kind that differ in the fewest parts of the key, those with the most similar labels
+    /// first, then the latest. Inputs of `open` names are not compared.
     ///
     /// # Errors
     /// When the records cannot be read.
@@ -75,7 +75,8 @@ impl<'a> History<'a> {
             .collect();
         nearest.sort_by_key(|known| {
             let record = &known.record;
-            (record.label != label, Reverse(known.written), record.key)
+            let unlike = strsim::levenshtein(&record.label, label);
+            (unlike, Reverse(known.written), record.key)
         });
         Ok(nearest)
     }

@@ -179,52 +179,12 @@ fn whole_objects(project: &Project) {
     }
 }
 
-/// A pipeline whose last job trains long enough to be killed in the middle, more than once.
-const TRAINING: &str = r#"
-[stage.world]
-use = "world"
-seed = 0
-size = "tiny"
-
-[stage.corpus]
-use = "corpus"
-source = "@world/text"
-
-[stage.tokenizer]
-use = "tokenizer"
-corpus = "@corpus"
-vocab_size = 300
-
-[stage.tokens]
-use = "tokenize"
-corpus = "@corpus"
-tokenizer = "@tokenizer"
-length = 24
-
-[stage.pretrain]
-use = "pretrain"
-tokens = "@tokens"
-size = "nano"
-steps = 60
-batch = 8
-checkpoint_every = 5
-
-[table.training]
-title = "Training"
-rows = [{ label = "all" }]
-columns = [{ label = "main score" }]
-cell = "@pretrain"
-
-[profile.plain]
-default = true
-"#;
-
 #[test]
 fn killed_inside_training_it_resumes_and_ends_with_the_same_weights() {
-    let reference = Project::with(TRAINING);
+    let reference = Project::training(60);
     reference.pipe(&EVERYTHING).code(0);
     let expected: BTreeMap<_, _> = reference.digests();
-    let project = Project::with(TRAINING);
+    let project = Project::training(60);
     project.pipe(&["run", "stage:tokens"]).code(0);
     let mut resumed = 0;
     let mut last = 0;

@@ -7,47 +7,6 @@ use std::time::{Duration, Instant};
 
 use support::Project;
 
-/// A pipeline that trains long enough to be looked at.
-const TRAINING: &str = r#"
-[vars]
-m = 0.15
-
-[stage.world]
-use = "world"
-size = "tiny"
-
-[stage.corpus]
-use = "corpus"
-source = "@world/text"
-
-[stage.tokenizer]
-use = "tokenizer"
-corpus = "@corpus"
-vocab_size = 300
-
-[stage.tokens]
-use = "tokenize"
-corpus = "@corpus"
-tokenizer = "@tokenizer"
-length = 24
-
-[stage.pretrain]
-use = "pretrain"
-tokens = "@tokens"
-size = "nano"
-max_positions = 24
-steps = 100000
-batch = 16
-lr = 0.001
-masking = { corrupt = "${m}" }
-
-[table.rates]
-title = "Perplexity"
-cell = "@pretrain"
-rows = [{ label = "15 %", m = 0.15 }]
-columns = [{ label = "perplexity" }]
-"#;
-
 /// Asks until the answer fits.
 fn until(project: &Project, arguments: &[&str], fits: impl Fn(&str) -> bool) -> String {
     let start = Instant::now();
@@ -63,7 +22,7 @@ fn until(project: &Project, arguments: &[&str], fits: impl Fn(&str) -> bool) -> 
 
 #[test]
 fn a_run_is_seen_from_outside_and_stops_when_its_budget_is_used_up() {
-    let project = Project::with(TRAINING);
+    let project = Project::training(100_000);
     assert_eq!(
         project.pipe(&["status"]).code(0).stdout,
         "no job runs, and none was left half done\n"
@@ -82,7 +41,7 @@ fn a_run_is_seen_from_outside_and_stops_when_its_budget_is_used_up() {
     let json = project.pipe(&["status", "--json"]).code(0).json();
     assert_eq!(json["jobs"][0]["label"], "pretrain");
     assert_eq!(json["jobs"][0]["state"], "running");
-    let show = project.pipe(&["show", "table:rates"]).code(0).stdout;
+    let show = project.pipe(&["show", "table:training"]).code(0).stdout;
     assert!(show.contains("running: "), "{show}");
 
     let ended = support::Ended::from(run.wait_with_output().expect("ended"));
@@ -93,7 +52,7 @@ fn a_run_is_seen_from_outside_and_stops_when_its_budget_is_used_up() {
     assert!(ended.stdout.contains("out of budget"), "{}", ended.stdout);
     let status = project.pipe(&["status"]).code(0).stdout;
     assert!(status.contains("stopped  pretrain: "), "{status}");
-    let show = project.pipe(&["show", "table:rates"]).code(0).stdout;
+    let show = project.pipe(&["show", "table:training"]).code(0).stdout;
     assert!(show.contains("stopped: "), "{show}");
     // What it had to say is still there.
     project.pipe(&["log", "stage:pretrain"]).code(0);

@@ -108,9 +108,9 @@ impl Cells<'_> {
         let mut text = format!("{}\n", heading.bold());
         let values: Vec<String> = chosen.cell.values.iter().map(|v| format!("{v}")).collect();
         if let Some(summary) = chosen.cell.summary() {
-            text += &format!("  mean {}", summary.mean);
+            text += &format!("  mean {:.2}", summary.mean);
             if let Some(deviation) = summary.standard_deviation {
-                text += &format!(", standard deviation {deviation}");
+                text += &format!(", standard deviation {deviation:.2}");
             }
             text += &format!(", of {}\n", values.join(", "));
         }

@@ -68,6 +68,46 @@ columns = [
 default = true
 "#;
 
+/// A pipeline whose last job trains.
+const TRAINING: &str = r#"
+[stage.world]
+use = "world"
+seed = 0
+size = "tiny"
+
+[stage.corpus]
+use = "corpus"
+source = "@world/text"
+
+[stage.tokenizer]
+use = "tokenizer"
+corpus = "@corpus"
+vocab_size = 300
+
+[stage.tokens]
+use = "tokenize"
+corpus = "@corpus"
+tokenizer = "@tokenizer"
+length = 24
+
+[stage.pretrain]
+use = "pretrain"
+tokens = "@tokens"
+size = "nano"
+steps = STEPS
+batch = 8
+checkpoint_every = 5
+
+[table.training]
+title = "Training"
+rows = [{ label = "all" }]
+columns = [{ label = "main score" }]
+cell = "@pretrain"
+
+[profile.plain]
+default = true
+"#;
+
 /// Makes the table, and what it does not need: 13 jobs.
 pub(crate) const EVERYTHING: [&str; 3] = ["run", "all", "stage:tokens"];
 
@@ -80,6 +120,11 @@ impl Project {
     /// The small pipeline in a new folder.
     pub(crate) fn new() -> Self {
         Self::with(PIPELINE)
+    }
+
+    /// A pipeline whose last job makes so many updates.
+    pub(crate) fn training(steps: u32) -> Self {
+        Self::with(&TRAINING.replace("STEPS", &steps.to_string()))
     }
 
     /// Another pipeline in a new folder.

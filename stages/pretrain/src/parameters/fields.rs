@@ -112,7 +112,7 @@ pub(crate) const FIELDS: &[Field] = &[
         "micro_batch",
         integer(0, 1 << 20),
         Default::Integer(0),
-        "Sequences in memory at once, 0 for all of an update; changes rounding and nothing else.",
+        "Sequences in memory at once, 0 for all of an update: bounds memory, and changes no bit (with bf16, the last ones).",
     ),
     field("lr", POSITIVE, Default::Number(2e-3), "Peak learning rate."),
     field(
