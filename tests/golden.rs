@@ -1,0 +1,123 @@
+//! What each stage kind makes of a small input, pinned with its behaviour version.
+//!
+//! A change of the code that changes these bytes must raise the version of the kind (`Signature::version`): otherwise
+//! results of older code would be taken for its own. A change that leaves them keeps every cached result valid.
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use serde_json::Value;
+use support::Project;
+
+/// Every kind, on inputs of seconds.
+const EVERY_KIND: &str = r#"
+[stage.world]
+use = "world"
+seed = 0
+size = "tiny"
+
+[stage.corpus]
+use = "corpus"
+source = "@world/text"
+
+[stage.tokenizer]
+use = "tokenizer"
+corpus = "@corpus"
+vocab_size = 300
+
+[stage.tokens]
+use = "tokenize"
+corpus = "@corpus"
+tokenizer = "@tokenizer"
+length = 24
+
+[stage.pretrain]
+use = "pretrain"
+tokens = "@tokens"
+size = "nano"
+steps = 4
+batch = 8
+
+[stage.benchmark]
+use = "benchmarks"
+source = "@world/glue_data"
+task = "sst2"
+
+[stage.finetune]
+use = "finetune"
+encoder = "@pretrain"
+data = "@benchmark"
+epochs = 1
+batch = 8
+lr = 0.001
+train_examples = 32
+eval_examples = 16
+
+[stage.majority]
+use = "majority"
+data = "@benchmark"
+
+[stage.bag-of-words]
+use = "bag-of-words"
+data = "@benchmark"
+
+[stage.sts-pairs]
+use = "benchmarks"
+source = "@world/SentEval/data/downstream"
+task = "sts"
+
+[stage.embed]
+use = "embed"
+encoder = "@pretrain"
+data = "@sts-pairs"
+
+[stage.sts]
+use = "sts"
+embeddings = "@embed"
+data = "@sts-pairs"
+"#;
+
+#[test]
+fn a_kind_whose_results_change_has_a_new_version() {
+    let project = Project::with(EVERY_KIND);
+    let list = project.pipe(&["list", "--json"]).code(0).json();
+    let kinds = list["kinds"].as_array().expect("kinds");
+    let versions: BTreeMap<&str, &Value> = kinds
+        .iter()
+        .map(|kind| (kind["kind"].as_str().expect("a text"), &kind["version"]))
+        .collect();
+    let run = project.pipe(&["run", "all", "--json"]).code(0).json();
+    let mut made = BTreeMap::new();
+    for job in run["jobs"].as_array().expect("jobs") {
+        let text = |name: &str| job[name].as_str().expect("a text").to_owned();
+        made.insert((text("kind"), text("stage")), text("artifact"));
+    }
+    let mut golden = String::new();
+    for ((kind, stage), artifact) in &made {
+        let version = versions[kind.as_str()];
+        writeln!(golden, "{kind}/{version}  {stage:<13}{}", &artifact[..16]).expect("a text");
+    }
+    for kind in versions.keys() {
+        assert!(
+            made.keys().any(|(made, _)| made == kind),
+            "{kind} is not in this test: add a stage of it"
+        );
+    }
+    // If this fails, raise the version of the kinds that differ, then pin what they make now.
+    insta::assert_snapshot!(golden, @"
+    bag-of-words/1  bag-of-words e0c9d9a45932f569
+    benchmarks/1  benchmark    b7dac326e69249de
+    benchmarks/1  sts-pairs    c687474dd738361d
+    corpus/1  corpus       c0c49abffdcd3bb2
+    embed/2  embed        bfba2467af7d316e
+    finetune/2  finetune     ffaee23a900ac831
+    majority/1  majority     e869fb062cc5acb8
+    pretrain/2  pretrain     0fbf7c565e9e1a4c
+    sts/1  sts          620a29249f424d9f
+    tokenize/1  tokens       afc6f26a3865f214
+    tokenizer/1  tokenizer    c3af02b073d036da
+    world/1  world        a40b905dbf7376f5
+    ");
+}
