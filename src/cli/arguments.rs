@@ -21,7 +21,7 @@ Exit codes:
    2  the input is wrong: command line, pipeline.toml, data
   10  a stage failed
   11  interrupted: the same command goes on where it stopped
-  12  the store cannot be used: not writable, or not a store
+  12  the store cannot be used: not writable, not a store, or damaged
   13  no space left on the disk";
 
 /// The most jobs, and the most threads, that may be asked for.
@@ -46,6 +46,8 @@ pub enum Command {
     Status(StatusArguments),
     /// Print the messages of a stage's job.
     Log(LogArguments),
+    /// Read all that the store holds, and set aside what is damaged.
+    Verify(VerifyArguments),
     /// Show what this machine offers, and whether pipeline and store are in order.
     Doctor(DoctorArguments),
     /// Run the job of a work folder (what `pipe run` does in a child process).
@@ -195,6 +197,17 @@ pub struct LogArguments {
     /// Whose messages to print: stage:NAME[variable=value,…].
     #[arg(value_name = "TARGET", required = true)]
     pub targets: Vec<String>,
+    /// What holds for all commands.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// `pipe verify`.
+#[derive(Args, Debug)]
+pub struct VerifyArguments {
+    /// Read this share of the files, chosen anew each time, and all records.
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub sample: Option<u32>,
     /// What holds for all commands.
     #[command(flatten)]
     pub common: Common,

@@ -19,6 +19,7 @@ mod stage;
 mod status;
 mod stops;
 mod summary;
+mod verify;
 mod why;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -65,6 +66,7 @@ fn dispatch(command: Command, registry: &Registry) -> Exit {
         Command::Graph(arguments) => graph::graph(&arguments, registry),
         Command::Status(arguments) => status::status(&arguments, registry),
         Command::Log(arguments) => log::log(&arguments, registry),
+        Command::Verify(arguments) => verify::verify(&arguments, registry),
         Command::Doctor(arguments) => doctor::doctor(&arguments, registry),
         Command::Stage(arguments) => stage::stage(&arguments, registry),
     };

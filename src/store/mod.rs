@@ -36,6 +36,7 @@ mod machines;
 mod manifest;
 mod open;
 mod record;
+mod verify;
 mod work;
 
 pub use commit::Made;
@@ -49,6 +50,7 @@ pub use machines::{Peaks, Rates};
 pub use manifest::{Content, Entry, Manifest};
 pub use open::Store;
 pub use record::{Cost, Record, Worked};
+pub use verify::{Damage, Verified};
 pub use work::{Claim, Underway};
 
 #[cfg(test)]

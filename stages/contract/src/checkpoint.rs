@@ -105,6 +105,18 @@ impl Checkpoints {
             .find(|checkpoint| is_whole(&checkpoint.path)))
     }
 
+    /// Returns the checkpoints below `folder` that are damaged. Nothing is changed.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn damaged(folder: &Path) -> Result<Vec<PathBuf>, StageError> {
+        let this = Self {
+            folder: folder.to_path_buf(),
+        };
+        let all = this.all()?.into_iter().map(|checkpoint| checkpoint.path);
+        Ok(all.filter(|path| !is_whole(path)).collect())
+    }
+
     fn all(&self) -> Result<Vec<Checkpoint>, StageError> {
         if !self.folder.exists() {
             return Ok(Vec::new());
@@ -182,7 +194,10 @@ mod tests {
         assert_eq!(checkpoints.all().expect("all").len(), KEPT);
         let newest = checkpoints.latest().expect("latest").expect("some");
         assert_eq!(newest.done, 30);
+        let damaged = || Checkpoints::damaged(&folder.path().join("c")).expect("looked");
+        assert!(damaged().is_empty());
         fs::write(newest.path.join("weights"), b"damaged").expect("damage");
+        assert_eq!(damaged(), [newest.path]);
         assert_eq!(
             checkpoints.latest().expect("latest").expect("some").done,
             20

@@ -1,0 +1,62 @@
+//! `pipe verify`.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::json;
+
+use super::Exit;
+use super::arguments::VerifyArguments;
+use super::failure::CommandFailure;
+use super::output::{print, print_json, tell_error};
+use super::project::Project;
+use crate::progress::{amount, count};
+use crate::registry::Registry;
+use crate::store::Store;
+
+/// Reads the store, and tells what is damaged.
+pub(super) fn verify(
+    arguments: &VerifyArguments,
+    registry: &Registry,
+) -> Result<Exit, CommandFailure> {
+    let project = Project::load(&arguments.common, registry)?;
+    let store = Store::view(&project.store)?;
+    let every = arguments.sample.map_or(1, |percent| (100 / percent).max(1)) as usize;
+    // Another sample each time, so that several see all.
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let first = now.map_or(0, |time| time.subsec_nanos() as usize) % every;
+    let found = store.verify(every, first)?;
+    if arguments.common.json {
+        let damages = found
+            .damages
+            .iter()
+            .map(|damage| json!({ "path": damage.path, "reason": damage.reason }));
+        print_json(&json!({
+            "schema_version": 1,
+            "read": found.read,
+            "bytes": found.bytes,
+            "damaged": damages.collect::<Vec<_>>(),
+        }))?;
+    } else {
+        let damaged = match found.damages.len() {
+            0 => "all whole".to_owned(),
+            number => format!("{number} damaged"),
+        };
+        let read = count(found.read, "file");
+        let bytes = amount(found.bytes as f64);
+        print(&format!("{read}, {bytes}B of them results: {damaged}\n"))?;
+    }
+    for damage in &found.damages {
+        let message = format!("{}: {}", damage.path.display(), damage.reason);
+        tell_error(&message, None);
+    }
+    if found.damages.is_empty() {
+        return Ok(Exit::Ok);
+    }
+    tell_error(
+        "the store is damaged",
+        Some(
+            "what is damaged was set aside as NAME.damaged; the next run makes again what it needs of it",
+        ),
+    );
+    Ok(Exit::Store)
+}

@@ -1,0 +1,207 @@
+//! Reading all of a store, trusting nothing.
+
+use std::fs::{self, File};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use contract::Checkpoints;
+
+use super::commit::hash;
+use super::error::io_error;
+use super::{Digest, Manifest, Record, Store, StoreError};
+use crate::keys::Key;
+
+/// What reading a store has found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verified {
+    /// Records, manifests, objects and checkpoints that were read.
+    pub read: usize,
+    /// Bytes of objects that were read.
+    pub bytes: u64,
+    /// What is damaged, in the order of its places.
+    pub damages: Vec<Damage>,
+}
+
+/// Something that is not as it was written.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Damage {
+    /// Where it lies.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+impl Store {
+    /// Reads everything: records, manifests, and of the objects every `every`-th (1 reads all) from the `first` on. What is
+    /// damaged is set aside as `NAME.damaged`, where the store can be written, and then counts as not there: the next run
+    /// that needs it makes it again. Checkpoints of jobs that run are left alone.
+    ///
+    /// # Errors
+    /// When a folder cannot be listed, or a file cannot be read although it is there.
+    pub fn verify(&self, every: usize, first: usize) -> Result<Verified, StoreError> {
+        let mut verified = Verified::default();
+        let mut take = |path: &Path, fault: Option<String>| {
+            verified.read += 1;
+            if let Some(reason) = fault {
+                if path.is_file() {
+                    // A store that is only looked at may be read-only.
+                    let _ = self.set_aside(path);
+                }
+                let path = path.to_path_buf();
+                verified.damages.push(Damage { path, reason });
+            }
+        };
+        // From below, so that what rests on something damaged is found in the same pass.
+        let mut bytes = 0;
+        let mut objects = Vec::new();
+        for folder in folders(&self.root().join("objects"))? {
+            objects.extend(files(&folder)?);
+        }
+        let chosen = objects.into_iter().skip(first).step_by(every.max(1));
+        let chosen: Vec<PathBuf> = chosen.collect();
+        for (path, checked) in chosen.iter().zip(check(&chosen)) {
+            let (fault, size) = checked?;
+            bytes += size;
+            take(path, fault);
+        }
+        for folder in ["artifacts", "listings"] {
+            for path in files(&self.root().join(folder))? {
+                take(&path, self.manifest_fault(&path)?);
+            }
+        }
+        for path in files(&self.records())? {
+            take(&path, self.record_fault(&path)?);
+        }
+        for job in self.underway()?.into_iter().filter(|job| !job.runs) {
+            let folder = job.folder.join("checkpoints");
+            for path in Checkpoints::damaged(&folder).unwrap_or_default() {
+                take(&path, Some("its files do not fit its seal".into()));
+            }
+        }
+        verified.bytes = bytes;
+        verified.damages.sort();
+        Ok(verified)
+    }
+
+    /// Says what is wrong with a record.
+    fn record_fault(&self, path: &Path) -> Result<Option<String>, StoreError> {
+        let bytes = fs::read(path).map_err(io_error(path))?;
+        let record: Record = match serde_json::from_slice(&bytes) {
+            Ok(record) => record,
+            Err(error) => return Ok(Some(format!("not a record: {error}"))),
+        };
+        let named: Option<Key> = stem(path).and_then(|name| name.parse().ok());
+        if record.format != Record::FORMAT {
+            return Ok(Some(format!(
+                "record format {} is not known",
+                record.format
+            )));
+        }
+        if named != Some(record.key) || record.parts.key() != record.key {
+            return Ok(Some("the record is another key's".into()));
+        }
+        let manifest = self.artifact(&record.artifact);
+        if !manifest.exists() {
+            let artifact = record.artifact.short();
+            return Ok(Some(format!("its artifact {artifact} is missing")));
+        }
+        Ok(None)
+    }
+
+    /// Says what is wrong with the list of an artifact's or input's files, or which of an artifact's files are missing.
+    fn manifest_fault(&self, path: &Path) -> Result<Option<String>, StoreError> {
+        let bytes = fs::read(path).map_err(io_error(path))?;
+        let named: Option<Digest> = stem(path).and_then(|name| name.parse().ok());
+        if named != Some(Digest::of(&bytes)) {
+            return Ok(Some("its content does not fit its name".into()));
+        }
+        let manifest: Manifest = match serde_json::from_slice(&bytes) {
+            Ok(manifest) => manifest,
+            Err(error) => return Ok(Some(format!("not a manifest: {error}"))),
+        };
+        // The files of inputs lie where the user keeps them.
+        if path.parent() != Some(self.root().join("artifacts").as_path()) {
+            return Ok(None);
+        }
+        for file in &manifest.files {
+            let object = self.object(&file.digest);
+            match fs::metadata(&object) {
+                Ok(found) if found.is_file() && found.len() == file.size => {}
+                Ok(_) => return Ok(Some(format!("its file `{}` has another size", file.path))),
+                Err(error) if error.kind() == ErrorKind::NotFound => {
+                    return Ok(Some(format!("its file `{}` is missing", file.path)));
+                }
+                Err(error) => return Err(io_error(&object)(error)),
+            }
+        }
+        Ok(None)
+    }
+}
+
+type Checked = Result<(Option<String>, u64), StoreError>;
+
+/// Hashes objects, several at once, and says of each what is wrong with it and how many bytes it has.
+fn check(objects: &[PathBuf]) -> Vec<Checked> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let next = AtomicUsize::new(0);
+    let results = Mutex::new(Vec::with_capacity(objects.len()));
+    std::thread::scope(|scope| {
+        for _ in 0..threads.min(objects.len()) {
+            scope.spawn(|| {
+                while let Some((at, path)) = {
+                    let at = next.fetch_add(1, Ordering::Relaxed);
+                    objects.get(at).map(|path| (at, path))
+                } {
+                    let checked = check_one(path);
+                    let mut results = results.lock().unwrap_or_else(PoisonError::into_inner);
+                    results.push((at, checked));
+                }
+            });
+        }
+    });
+    let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
+    results.sort_by_key(|(at, _)| *at);
+    results.into_iter().map(|(_, checked)| checked).collect()
+}
+
+fn check_one(path: &Path) -> Checked {
+    let file = File::open(path).map_err(io_error(path))?;
+    let (digest, size) = hash(&file).map_err(io_error(path))?;
+    let named: Option<Digest> = path
+        .file_name()
+        .and_then(|name| name.to_str())
+        .and_then(|name| name.parse().ok());
+    let fault = (named != Some(digest)).then(|| "its content does not fit its name".to_owned());
+    Ok((fault, size))
+}
+
+fn stem(path: &Path) -> Option<&str> {
+    path.file_name()?.to_str()?.strip_suffix(".json")
+}
+
+/// Returns the files of a folder, sorted, without those that were set aside.
+fn files(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
+    let mut found = entries(folder)?;
+    found.retain(|path| path.is_file() && !path.to_string_lossy().contains(".damaged"));
+    Ok(found)
+}
+
+fn folders(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
+    let mut found = entries(folder)?;
+    found.retain(|path| path.is_dir());
+    Ok(found)
+}
+
+fn entries(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(io_error(folder)(error)),
+    };
+    let paths = entries.map(|entry| Ok(entry.map_err(io_error(folder))?.path()));
+    let mut paths = paths.collect::<Result<Vec<_>, StoreError>>()?;
+    paths.sort();
+    Ok(paths)
+}
