@@ -68,9 +68,9 @@ pub fn prices(
     standings: &[Standing],
     resolver: &mut Resolver<'_>,
     registry: &Registry,
+    history: &mut History<'_>,
     threads: usize,
 ) -> Result<Prices, StoreError> {
-    let mut history = History::new(resolver.store());
     let known = |index: JobIndex| standings[index.index()].found();
     let mut jobs = Vec::with_capacity(graph.len());
     let mut total = Price::default();
@@ -80,9 +80,7 @@ pub fn prices(
             Standing::Missing { .. } | Standing::Unknown
         );
         let price = match resolver.parts(job, &known) {
-            Ok(parts) if runs => {
-                price(&mut history, registry, &job.label, &parts.key, &parts.open)?
-            }
+            Ok(parts) if runs => price(history, registry, &job.label, &parts.key, &parts.open)?,
             _ => None,
         };
         match &price {

@@ -11,28 +11,8 @@ use std::fmt::Write as _;
 use serde_json::Value;
 use support::Project;
 
-/// Every kind, on inputs of seconds.
+/// Every kind that works on the world and its tokens.
 const EVERY_KIND: &str = r#"
-[stage.world]
-use = "world"
-seed = 0
-size = "tiny"
-
-[stage.corpus]
-use = "corpus"
-source = "@world/text"
-
-[stage.tokenizer]
-use = "tokenizer"
-corpus = "@corpus"
-vocab_size = 300
-
-[stage.tokens]
-use = "tokenize"
-corpus = "@corpus"
-tokenizer = "@tokenizer"
-length = 24
-
 [stage.pretrain]
 use = "pretrain"
 tokens = "@tokens"
@@ -81,7 +61,7 @@ data = "@sts-pairs"
 
 #[test]
 fn a_kind_whose_results_change_has_a_new_version() {
-    let project = Project::with(EVERY_KIND);
+    let project = Project::beyond_tokens(EVERY_KIND);
     let list = project.pipe(&["list", "--json"]).code(0).json();
     let kinds = list["kinds"].as_array().expect("kinds");
     let versions: BTreeMap<&str, &Value> = kinds

@@ -23,6 +23,10 @@ fn until(project: &Project, arguments: &[&str], fits: impl Fn(&str) -> bool) -> 
 #[test]
 fn a_run_is_seen_from_outside_and_stops_when_its_budget_is_used_up() {
     let project = Project::training(100_000);
+    // More than any clock can tell is no budget, and no panic.
+    project
+        .pipe(&["run", "stage:world", "--budget", "4000000000000000h"])
+        .code(0);
     assert_eq!(
         project.pipe(&["status"]).code(0).stdout,
         "no job runs, and none was left half done\n"
@@ -73,6 +77,8 @@ fn a_graph_is_drawn_in_three_forms() {
         .pipe(&["graph", "--format", "svg", "--jobs"])
         .code(0)
         .stdout;
+    let json = project.pipe(&["graph", "--json"]).code(0).json();
+    assert_eq!(json["nodes"][0]["name"], "world");
     assert!(
         svg.starts_with("<svg ") && svg.contains(">world</text>"),
         "{svg}"

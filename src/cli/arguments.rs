@@ -165,7 +165,7 @@ pub struct GraphArguments {
     #[command(flatten)]
     pub common: Common,
     /// As what to draw it.
-    #[arg(long, value_enum, default_value = "dot", conflicts_with = "json")]
+    #[arg(long, value_enum, default_value = "dot")]
     pub format: Drawn,
     /// Draw a box for each job instead of one for each stage.
     #[arg(long)]

@@ -1,14 +1,14 @@
 //! `pipe graph`.
 
+use serde_json::json;
+
 use super::Exit;
 use super::arguments::{Drawn, GraphArguments};
 use super::failure::CommandFailure;
-use super::output::print;
+use super::output::{print, print_json};
 use super::project::Project;
 use crate::draw::{Drawing, dot, mermaid, svg};
-use crate::execute::{Machine, Resolver, survey};
 use crate::registry::Registry;
-use crate::store::Store;
 
 /// Prints the graph of what the targets need.
 pub(super) fn graph(
@@ -16,14 +16,22 @@ pub(super) fn graph(
     registry: &Registry,
 ) -> Result<Exit, CommandFailure> {
     let project = Project::load(&arguments.common, registry)?;
-    let (_, plan) = project.plan(&arguments.targets)?;
-    let store = Store::view(&project.store)?;
-    let machine = Machine::here();
-    let standings = survey(&plan.jobs, &mut Resolver::new(&store, &machine))?;
+    let (plan, _, standings) = project.look(&arguments.targets)?;
     let drawing = match arguments.jobs {
         true => Drawing::of_jobs(&plan.jobs, &standings),
         false => Drawing::of_stages(&plan.jobs, &standings),
     };
+    if arguments.common.json {
+        let nodes = drawing.nodes.iter().map(
+            |node| json!({ "name": node.name, "note": node.note, "state": node.state.name() }),
+        );
+        print_json(&json!({
+            "schema_version": 1,
+            "nodes": nodes.collect::<Vec<_>>(),
+            "edges": drawing.edges,
+        }))?;
+        return Ok(Exit::Ok);
+    }
     print(&match arguments.format {
         Drawn::Dot => dot(&drawing),
         Drawn::Mermaid => mermaid(&drawing),

@@ -10,33 +10,34 @@ use super::arguments::LogArguments;
 use super::failure::CommandFailure;
 use super::output::{print, print_json, tell};
 use super::project::Project;
-use crate::execute::{Machine, Resolver, Standing, survey};
+use crate::execute::Standing;
 use crate::graph::JobIndex;
 use crate::registry::Registry;
-use crate::store::Store;
+use crate::store::{Store, io_error};
 
 /// Prints the messages of the jobs asked for.
 pub(super) fn log(arguments: &LogArguments, registry: &Registry) -> Result<Exit, CommandFailure> {
     let project = Project::load(&arguments.common, registry)?;
-    let (_, plan) = project.plan(&arguments.targets)?;
+    let (plan, store, standings) = project.look(&arguments.targets)?;
     if plan.stages.is_empty() {
         return Err(CommandFailure::Usage {
             message: "only stages have logs".into(),
             remedy: "name one: pipe log 'stage:NAME[variable=value,…]'; `pipe status` shows jobs under way".into(),
         });
     }
-    let store = Store::view(&project.store)?;
-    let machine = Machine::here();
-    let standings = survey(&plan.jobs, &mut Resolver::new(&store, &machine))?;
     let mut logs = Vec::new();
     for index in &plan.stages {
         let label = &plan.jobs.job(*index).label;
         let path = place(&store, &standings, *index);
-        let text = path.as_ref().map(fs::read_to_string);
+        let text = path.as_ref().map(fs::read);
         match text {
-            Some(Ok(text)) => logs.push((label, path, text)),
+            // A library may print what is not UTF-8.
+            Some(Ok(text)) => {
+                logs.push((label, path, String::from_utf8_lossy(&text).into_owned()));
+            }
             Some(Err(error)) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(error.into());
+                let path = path.unwrap_or_default();
+                return Err(io_error(&path)(error).into());
             }
             _ => logs.push((label, None, String::new())),
         }

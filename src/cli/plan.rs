@@ -15,6 +15,7 @@ use crate::estimate::{Price, Prices, prices};
 use crate::execute::{Machine, Resolver, Standing, survey};
 use crate::explain::{Explainer, Why};
 use crate::graph::JobGraph;
+use crate::history::History;
 use crate::progress::{Verbosity, amount, count, duration};
 use crate::registry::Registry;
 use crate::store::Store;
@@ -27,10 +28,24 @@ pub(super) fn plan(arguments: &PlanArguments, registry: &Registry) -> Result<Exi
     let machine = Machine::here();
     let mut resolver = Resolver::new(&store, &machine);
     let standings = survey(&plan.jobs, &mut resolver)?;
-    let mut explainer = Explainer::new(&plan.jobs, &standings, &mut resolver, registry);
-    let whys = explainer.all()?;
+    let mut history = History::new(&store);
+    let whys = Explainer::new(
+        &plan.jobs,
+        &standings,
+        &mut resolver,
+        registry,
+        &mut history,
+    )
+    .all()?;
     let threads = machine.cores;
-    let prices = prices(&plan.jobs, &standings, &mut resolver, registry, threads)?;
+    let prices = prices(
+        &plan.jobs,
+        &standings,
+        &mut resolver,
+        registry,
+        &mut history,
+        threads,
+    )?;
     if arguments.common.json {
         print_json(&json!({
             "schema_version": 1,

@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 use super::arguments::Common;
 use super::failure::CommandFailure;
 use crate::declare::{self, Pipeline, Target};
+use crate::execute::{Machine, Resolver, Standing, survey};
 use crate::graph::{self, Plan};
 use crate::progress::Verbosity;
 use crate::registry::Registry;
+use crate::store::Store;
 
 /// The file that is looked for.
 const FILE: &str = "pipeline.toml";
@@ -43,6 +45,18 @@ impl Project {
         let targets = self.pipeline.targets(targets)?;
         let plan = graph::expand(&self.pipeline, &targets)?;
         Ok((targets, plan))
+    }
+
+    /// Expands targets and says how their jobs stand, without writing anything.
+    pub(super) fn look(
+        &self,
+        targets: &[String],
+    ) -> Result<(Plan, Store, Vec<Standing>), CommandFailure> {
+        let (_, plan) = self.plan(targets)?;
+        let store = Store::view(&self.store)?;
+        let machine = Machine::here();
+        let standings = survey(&plan.jobs, &mut Resolver::new(&store, &machine))?;
+        Ok((plan, store, standings))
     }
 
     /// Returns where this profile's results go.

@@ -19,6 +19,7 @@ use crate::execute::{
     self, ChildProcess, FailureKind, JobState, Machine, Options, Resolver, survey,
 };
 use crate::graph::{self, JobIndex, Plan};
+use crate::history::History;
 use crate::progress::{Verbosity, to_stderr};
 use crate::registry::Registry;
 use crate::report::{Builder, Entry, Files, Lack, is_complete, provenance, update_digests};
@@ -60,7 +61,7 @@ pub(super) fn run(arguments: &RunArguments, registry: &Registry) -> Result<Exit,
 
     let in_budget = arguments
         .budget
-        .is_none_or(|budget| start.elapsed() < budget * 9 / 10);
+        .is_none_or(|budget| start.elapsed() < budget / 10 * 9);
     let stopped = if in_budget {
         "interrupted"
     } else {
@@ -141,7 +142,15 @@ fn order(
     let mut resolver = Resolver::new(store, machine);
     let standings = survey(&plan.jobs, &mut resolver)?;
     let cores = machine.cores;
-    let prices = prices(&plan.jobs, &standings, &mut resolver, registry, cores)?;
+    let mut history = History::new(store);
+    let prices = prices(
+        &plan.jobs,
+        &standings,
+        &mut resolver,
+        registry,
+        &mut history,
+        cores,
+    )?;
     Ok(cells_first(plan, &standings, &prices))
 }
 

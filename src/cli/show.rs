@@ -12,7 +12,7 @@ use super::failure::CommandFailure;
 use super::output::{print, print_json, width};
 use super::project::Project;
 use super::status::far;
-use crate::execute::{Machine, Resolver, Standing, WatchState, Watched, survey, watch};
+use crate::execute::{Standing, WatchState, Watched, watch};
 use crate::graph::{JobGraph, JobIndex};
 use crate::keys::Key;
 use crate::registry::Registry;
@@ -22,16 +22,13 @@ use crate::store::{Store, StoreError};
 /// Prints tables of what is known.
 pub(super) fn show(arguments: &ShowArguments, registry: &Registry) -> Result<Exit, CommandFailure> {
     let project = Project::load(&arguments.common, registry)?;
-    let (_, plan) = project.plan(&arguments.targets)?;
+    let (plan, store, standings) = project.look(&arguments.targets)?;
     if plan.tables.is_empty() {
         return Err(CommandFailure::Usage {
             message: "only tables can be shown".into(),
             remedy: "name one: pipe show table:NAME; `pipe list` shows them".into(),
         });
     }
-    let store = Store::view(&project.store)?;
-    let machine = Machine::here();
-    let standings = survey(&plan.jobs, &mut Resolver::new(&store, &machine))?;
     let missing = Missing::new(&plan.jobs, &standings, &store)?;
     let mut builder = Builder::new(&store);
     let mut tables = Vec::new();

@@ -20,11 +20,11 @@ pub(super) fn verify(
 ) -> Result<Exit, CommandFailure> {
     let project = Project::load(&arguments.common, registry)?;
     let store = Store::view(&project.store)?;
-    let every = arguments.sample.map_or(1, |percent| (100 / percent).max(1)) as usize;
+    let percent = arguments.sample.unwrap_or(100) as usize;
     // Another sample each time, so that several see all.
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    let first = now.map_or(0, |time| time.subsec_nanos() as usize) % every;
-    let found = store.verify(every, first)?;
+    let offset = now.map_or(0, |time| time.subsec_nanos() as usize % 100);
+    let found = store.verify(percent, offset)?;
     if arguments.common.json {
         let damages = found
             .damages

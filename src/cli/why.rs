@@ -10,6 +10,7 @@ use super::output::{print, print_json};
 use super::project::Project;
 use crate::execute::{Machine, Resolver, survey};
 use crate::explain::{Explainer, Why};
+use crate::history::History;
 use crate::registry::Registry;
 use crate::store::Store;
 
@@ -21,7 +22,14 @@ pub(super) fn why(arguments: &WhyArguments, registry: &Registry) -> Result<Exit,
     let machine = Machine::here();
     let mut resolver = Resolver::new(&store, &machine);
     let standings = survey(&plan.jobs, &mut resolver)?;
-    let mut explainer = Explainer::new(&plan.jobs, &standings, &mut resolver, registry);
+    let mut history = History::new(&store);
+    let mut explainer = Explainer::new(
+        &plan.jobs,
+        &standings,
+        &mut resolver,
+        registry,
+        &mut history,
+    );
     // A stage asked for by name is explained itself; of tables, all that they rest on.
     let indices: Vec<_> = match plan.tables.is_empty() && !plan.stages.is_empty() {
         true => plan.stages.clone(),

@@ -26,6 +26,15 @@ pub enum State {
 }
 
 impl State {
+    /// Returns its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Cached => "cached",
+            Self::Run => "run",
+            Self::Broken => "broken",
+        }
+    }
+
     /// Returns the colour to fill it with: light enough for black text, and told apart by those who see no red or green.
     fn colour(self) -> &'static str {
         match self {

@@ -101,7 +101,8 @@ pub fn run(
     let (sender, messages) = channel();
     let deadline = options
         .budget
-        .map(|budget| Instant::now() + in_time(budget));
+        // A time beyond what the clock can tell is no bound.
+        .and_then(|budget| Instant::now().checked_add(in_time(budget)));
     std::thread::scope(|scope| {
         let mut run = Run {
             graph,

@@ -3,20 +3,15 @@
 //! A record keeps the named parts of its key. Of a job that will run, the parts are compared with those of the nearest
 //! earlier result of the same kind: the one that differs in the fewest parts. What differs is the reason.
 
-mod changes;
 mod words;
 
 use serde::Serialize;
 
 use crate::execute::{Failure, Resolver, Standing};
 use crate::graph::{InputSource, JobGraph, JobIndex};
-use crate::history::History;
+use crate::history::{Change, History, changes};
 use crate::registry::Registry;
 use crate::store::StoreError;
-
-use changes::changes;
-pub(crate) use changes::distance;
-pub use changes::{Change, FileChange, How};
 
 /// Why a job stands as it does.
 #[derive(Clone, Debug, Serialize)]
@@ -65,7 +60,7 @@ pub struct Explainer<'a, 'store> {
     standings: &'a [Standing],
     resolver: &'a mut Resolver<'store>,
     registry: &'a Registry,
-    history: History<'store>,
+    history: &'a mut History<'store>,
 }
 
 impl<'a, 'store> Explainer<'a, 'store> {
@@ -75,13 +70,14 @@ impl<'a, 'store> Explainer<'a, 'store> {
         standings: &'a [Standing],
         resolver: &'a mut Resolver<'store>,
         registry: &'a Registry,
+        history: &'a mut History<'store>,
     ) -> Self {
         Self {
             graph,
             standings,
-            history: History::new(resolver.store()),
             resolver,
             registry,
+            history,
         }
     }
 

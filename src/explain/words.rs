@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde_json::Value;
 
-use super::changes::How;
-use super::{Change, Why};
+use super::Why;
+use crate::history::{Change, How};
 
 /// Files named at most of one input.
 const FILES: usize = 4;
@@ -128,8 +128,8 @@ fn short(digest: Option<&str>) -> &str {
 mod tests {
     use serde_json::json;
 
-    use super::super::FileChange;
     use super::*;
+    use crate::history::FileChange;
 
     #[test]
     fn reasons_read_as_sentences() {

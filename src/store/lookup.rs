@@ -113,7 +113,8 @@ impl Store {
     }
 }
 
-fn read(path: &std::path::Path) -> Result<Option<Vec<u8>>, StoreError> {
+/// Returns a file's bytes, or `None` if it is not there.
+pub(super) fn read(path: &std::path::Path) -> Result<Option<Vec<u8>>, StoreError> {
     match fs::read(path) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),

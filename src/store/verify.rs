@@ -10,6 +10,7 @@ use contract::Checkpoints;
 
 use super::commit::hash;
 use super::error::io_error;
+use super::lookup::read;
 use super::{Digest, Manifest, Record, Store, StoreError};
 use crate::keys::Key;
 
@@ -34,13 +35,13 @@ pub struct Damage {
 }
 
 impl Store {
-    /// Reads everything: records, manifests, and of the objects every `every`-th (1 reads all) from the `first` on. What is
-    /// damaged is set aside as `NAME.damaged`, where the store can be written, and then counts as not there: the next run
+    /// Reads everything: records, manifests, and `percent` of a hundred objects, spread evenly; another `offset` chooses others. What
+    /// is damaged is set aside as `NAME.damaged`, where the store can be written, and then counts as not there: the next run
     /// that needs it makes it again. Checkpoints of jobs that run are left alone.
     ///
     /// # Errors
     /// When a folder cannot be listed, or a file cannot be read although it is there.
-    pub fn verify(&self, every: usize, first: usize) -> Result<Verified, StoreError> {
+    pub fn verify(&self, percent: usize, offset: usize) -> Result<Verified, StoreError> {
         let mut verified = Verified::default();
         let mut take = |path: &Path, fault: Option<String>| {
             verified.read += 1;
@@ -59,8 +60,10 @@ impl Store {
         for folder in folders(&self.root().join("objects"))? {
             objects.extend(files(&folder)?);
         }
-        let chosen = objects.into_iter().skip(first).step_by(every.max(1));
-        let chosen: Vec<PathBuf> = chosen.collect();
+        let is_chosen = |at: usize| (at * percent + offset) % 100 < percent;
+        let numbered = objects.into_iter().enumerate();
+        let chosen = numbered.filter(|(at, _)| is_chosen(*at));
+        let chosen: Vec<PathBuf> = chosen.map(|(_, path)| path).collect();
         for (path, checked) in chosen.iter().zip(check(&chosen)) {
             let (fault, size) = checked?;
             bytes += size;
@@ -87,7 +90,9 @@ impl Store {
 
     /// Says what is wrong with a record.
     fn record_fault(&self, path: &Path) -> Result<Option<String>, StoreError> {
-        let bytes = fs::read(path).map_err(io_error(path))?;
+        let Some(bytes) = read(path)? else {
+            return Ok(None);
+        };
         let record: Record = match serde_json::from_slice(&bytes) {
             Ok(record) => record,
             Err(error) => return Ok(Some(format!("not a record: {error}"))),
@@ -112,7 +117,9 @@ impl Store {
 
     /// Says what is wrong with the list of an artifact's or input's files, or which of an artifact's files are missing.
     fn manifest_fault(&self, path: &Path) -> Result<Option<String>, StoreError> {
-        let bytes = fs::read(path).map_err(io_error(path))?;
+        let Some(bytes) = read(path)? else {
+            return Ok(None);
+        };
         let named: Option<Digest> = stem(path).and_then(|name| name.parse().ok());
         if named != Some(Digest::of(&bytes)) {
             return Ok(Some("its content does not fit its name".into()));
@@ -167,7 +174,12 @@ fn check(objects: &[PathBuf]) -> Vec<Checked> {
 }
 
 fn check_one(path: &Path) -> Checked {
-    let file = File::open(path).map_err(io_error(path))?;
+    let file = match File::open(path) {
+        Ok(file) => file,
+        // Another program has set it aside meanwhile.
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok((None, 0)),
+        Err(error) => return Err(io_error(path)(error)),
+    };
     let (digest, size) = hash(&file).map_err(io_error(path))?;
     let named: Option<Digest> = path
         .file_name()

@@ -68,8 +68,8 @@ columns = [
 default = true
 "#;
 
-/// A pipeline whose last job trains.
-const TRAINING: &str = r#"
+/// From the world to tokens: what pipelines begin with that train.
+const TOKENS: &str = r#"
 [stage.world]
 use = "world"
 seed = 0
@@ -89,7 +89,10 @@ use = "tokenize"
 corpus = "@corpus"
 tokenizer = "@tokenizer"
 length = 24
+"#;
 
+/// What trains on them.
+const TRAINING: &str = r#"
 [stage.pretrain]
 use = "pretrain"
 tokens = "@tokens"
@@ -122,9 +125,14 @@ impl Project {
         Self::with(PIPELINE)
     }
 
+    /// A pipeline that makes tokens, and what `more` declares.
+    pub(crate) fn beyond_tokens(more: &str) -> Self {
+        Self::with(&format!("{TOKENS}{more}"))
+    }
+
     /// A pipeline whose last job makes so many updates.
     pub(crate) fn training(steps: u32) -> Self {
-        Self::with(&TRAINING.replace("STEPS", &steps.to_string()))
+        Self::beyond_tokens(&TRAINING.replace("STEPS", &steps.to_string()))
     }
 
     /// Another pipeline in a new folder.

@@ -1,11 +1,15 @@
 //! Earlier results, to compare with: to say what differs, and what a job will cost.
 
+mod changes;
+
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::explain::distance;
 use crate::keys::KeyParts;
 use crate::store::{Known, Store, StoreError};
+
+use changes::distance;
+pub use changes::{Change, FileChange, How, changes};
 
 /// Results of a kind that a job is compared with at most, the latest, besides those of its own label: enough to find a near
 /// one, and few enough that explaining a large sweep takes no time that grows with its square.

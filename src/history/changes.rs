@@ -71,7 +71,7 @@ pub enum How {
 
 /// Returns how `new` differs from `old`, of the same kind. Inputs of `open` names are not compared: what they will be is
 /// not known yet. `listing` gives the files of an input.
-pub(super) fn changes(
+pub fn changes(
     old: &KeyParts,
     new: &KeyParts,
     open: &BTreeSet<String>,
@@ -110,7 +110,7 @@ pub(super) fn changes(
 }
 
 /// Returns in how many parts two keys of one kind differ.
-pub(crate) fn distance(old: &KeyParts, new: &KeyParts, open: &BTreeSet<String>) -> usize {
+pub(super) fn distance(old: &KeyParts, new: &KeyParts, open: &BTreeSet<String>) -> usize {
     changes(old, new, open, &|_| None).len()
 }
 
