@@ -19,12 +19,16 @@
 //! The parts are kept beside the key in each record, so that a later run can say *what* changed and not only that
 //! something did.
 
+mod canonical;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
+
+pub use canonical::CanonicalParams;
 
 /// The version of the framing below: raised with any change to it.
 pub const FORMAT: u32 = 1;
@@ -37,6 +41,16 @@ const CONTEXT: &str = "pipe 2026 job key";
 pub struct Key(blake3::Hash);
 
 impl Key {
+    /// Returns the key's bytes.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        self.0.as_bytes()
+    }
+
+    /// Returns the key of these bytes.
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(blake3::Hash::from_bytes(bytes))
+    }
+
     /// Returns the key as 64 lowercase hexadecimal digits.
     pub fn to_hex(&self) -> String {
         self.0.to_hex().to_string()
@@ -113,37 +127,56 @@ pub struct KeyParts {
 impl KeyParts {
     /// Returns the key of these parts.
     pub fn key(&self) -> Key {
-        let mut frame = Frame(blake3::Hasher::new_derive_key(CONTEXT));
-        frame.fixed(b'F', &FORMAT.to_le_bytes());
-        frame.sized(b'K', self.kind.as_bytes());
-        frame.fixed(b'V', &self.version.to_le_bytes());
-        match &self.numerics {
-            Some(class) => frame.sized(b'N', class.as_bytes()),
-            None => frame.fixed(b'n', &[]),
-        }
-        frame.fixed(b'P', &[]);
-        frame.map(&self.params.0);
-        frame.fixed(b'I', &(self.inputs.len() as u64).to_le_bytes());
-        for (name, digest) in &self.inputs {
-            frame.sized(b'k', name.as_bytes());
-            frame.sized(b's', digest.as_bytes());
-        }
-        Key(frame.0.finalize())
+        let inputs = self.inputs.iter();
+        key(
+            &self.kind,
+            self.version,
+            self.numerics.as_deref(),
+            &CanonicalParams::of(&self.params),
+            inputs.map(|(name, digest)| (name.as_str(), digest.as_str())),
+        )
     }
 }
 
-/// Feeds values to the hasher so that where one ends is never in doubt.
-struct Frame(blake3::Hasher);
+/// Returns the key of these parts; the inputs, name and digest, sorted by name.
+pub fn key<N: AsRef<str>, D: AsRef<str>>(
+    kind: &str,
+    version: u32,
+    numerics: Option<&str>,
+    params: &CanonicalParams,
+    inputs: impl ExactSizeIterator<Item = (N, D)>,
+) -> Key {
+    let mut frame = Frame(Vec::with_capacity(params.0.len() + 256));
+    frame.fixed(b'F', &FORMAT.to_le_bytes());
+    frame.sized(b'K', kind.as_bytes());
+    frame.fixed(b'V', &version.to_le_bytes());
+    match numerics {
+        Some(class) => frame.sized(b'N', class.as_bytes()),
+        None => frame.fixed(b'n', &[]),
+    }
+    frame.fixed(b'P', &params.0);
+    frame.fixed(b'I', &(inputs.len() as u64).to_le_bytes());
+    for (name, digest) in inputs {
+        frame.sized(b'k', name.as_ref().as_bytes());
+        frame.sized(b's', digest.as_ref().as_bytes());
+    }
+    let mut hasher = blake3::Hasher::new_derive_key(CONTEXT);
+    hasher.update(&frame.0);
+    Key(hasher.finalize())
+}
+
+/// Writes values so that where one ends is never in doubt.
+struct Frame(Vec<u8>);
 
 impl Frame {
     fn fixed(&mut self, tag: u8, bytes: &[u8]) {
-        self.0.update(&[tag]);
-        self.0.update(bytes);
+        self.0.push(tag);
+        self.0.extend_from_slice(bytes);
     }
 
     fn sized(&mut self, tag: u8, bytes: &[u8]) {
         self.fixed(tag, &(bytes.len() as u64).to_le_bytes());
-        self.0.update(bytes);
+        self.0.extend_from_slice(bytes);
     }
 
     fn map(&mut self, map: &serde_json::Map<String, Value>) {
@@ -268,7 +301,7 @@ mod tests {
         })
     }
 
-    fn params() -> impl Strategy<Value = BTreeMap<String, Value>> {
+    pub(super) fn params() -> impl Strategy<Value = BTreeMap<String, Value>> {
         prop::collection::btree_map("[a-c]{1,2}", value(), 0..5)
     }
 

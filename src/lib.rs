@@ -21,8 +21,10 @@ pub mod execute;
 pub mod explain;
 #[cfg(test)]
 mod fakes;
+mod frames;
 pub mod graph;
 pub mod history;
+pub mod journal;
 pub mod keys;
 pub mod progress;
 pub mod registry;

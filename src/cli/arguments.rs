@@ -44,8 +44,10 @@ pub enum Command {
     Graph(GraphArguments),
     /// Show the jobs that run now, and those that were stopped or failed.
     Status(StatusArguments),
-    /// Print the messages of a stage's job.
+    /// Print the messages of a stage's job, or what a run did; without a name, list the runs.
     Log(LogArguments),
+    /// Show what differs between what two runs have made, and why.
+    Diff(DiffArguments),
     /// Read all that the store holds, and set aside what is damaged.
     Verify(VerifyArguments),
     /// Show what this machine offers, and whether pipeline and store are in order.
@@ -194,9 +196,26 @@ pub struct StatusArguments {
 /// `pipe log`.
 #[derive(Args, Debug)]
 pub struct LogArguments {
-    /// Whose messages to print: stage:NAME[variable=value,…].
-    #[arg(value_name = "TARGET", required = true)]
+    /// Whose messages to print: stage:NAME[variable=value,…]; or a run: its name, the start of it, last, last~1.
+    #[arg(value_name = "TARGET|RUN")]
     pub targets: Vec<String>,
+    /// How many runs to list.
+    #[arg(long, short = 'n', value_name = "N", default_value_t = 20)]
+    pub number: usize,
+    /// What holds for all commands.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// `pipe diff`.
+#[derive(Args, Debug)]
+pub struct DiffArguments {
+    /// A run: its name as `pipe log` lists it, the start of it, last, last~1.
+    #[arg(value_name = "OLD", default_value = "last~1")]
+    pub old: String,
+    /// Another.
+    #[arg(value_name = "NEW", default_value = "last")]
+    pub new: String,
     /// What holds for all commands.
     #[command(flatten)]
     pub common: Common,

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use owo_colors::OwoColorize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tabulate::{Cell, Table};
 
 use super::Exit;
@@ -15,7 +15,7 @@ use crate::execute::Standing;
 use crate::graph::{CellPlan, JobIndex, Plan, TablePlan};
 use crate::progress::{amount, duration};
 use crate::report::describe;
-use crate::store::{Found, Store};
+use crate::store::{Record, Store};
 
 /// The cells of tables, and what is known of the jobs behind them.
 pub(super) struct Cells<'a> {
@@ -143,10 +143,9 @@ impl Cells<'_> {
 
     fn job_text(&self, index: JobIndex, whole: bool) -> String {
         let label = &self.plan.jobs.job(index).label;
-        let Some(found) = self.found(index) else {
+        let Some(record) = self.record(index) else {
             return format!("  {label}: no result\n");
         };
-        let record = &found.record;
         let mut text = format!(
             "  {}: artifact {}, key {}\n",
             label.cyan(),
@@ -204,18 +203,20 @@ impl Cells<'_> {
         needed
     }
 
-    fn found(&self, index: JobIndex) -> Option<std::sync::Arc<Found>> {
-        self.standings[index.index()].found()
+    fn record(&self, index: JobIndex) -> Option<Record> {
+        let found = self.standings[index.index()].found()?;
+        // A record that has gone since the look-up is as good as none.
+        self.store.recorded(&found.key).ok()?
     }
 
     fn json(&self, chosen: &Chosen<'_>) -> Value {
         let graph = &self.plan.jobs;
         let job = |index: JobIndex| {
             let job = graph.job(index);
-            let found = self.found(index)?;
-            let mut value = describe(job, graph, &found);
+            let record = self.record(index)?;
+            let mut value = describe(job, graph, &record);
             value["label"] = json!(job.label);
-            value["log"] = json!(self.store.log(&found.record.key));
+            value["log"] = json!(self.store.log(&record.key));
             value["command"] = json!(self.command(index));
             Some(value)
         };
@@ -224,7 +225,9 @@ impl Cells<'_> {
             "table": chosen.table.name,
             "row": chosen.row,
             "column": chosen.column,
-            "bindings": chosen.plan.bindings,
+            "bindings": chosen.plan.bindings.iter()
+                .map(|(name, value)| (name.to_string(), value.clone()))
+                .collect::<Map<_, _>>(),
             "values": chosen.cell.values,
             "mean": summary.map(|summary| summary.mean),
             "missing": chosen.cell.reasons,
@@ -238,8 +241,8 @@ impl Cells<'_> {
 fn fits(part: &str, cell: &CellPlan, labels: [&str; 2]) -> bool {
     let labelled = labels.iter().any(|label| label.eq_ignore_ascii_case(part));
     let bound = part.split_once('=').is_some_and(|(name, value)| {
-        let bound = cell.bindings.get(name.trim());
-        bound.is_some_and(|bound| *bound == parse_value(value.trim()))
+        let mut bound = cell.bindings.iter();
+        bound.any(|(bound, found)| **bound == *name.trim() && *found == parse_value(value.trim()))
     });
     labelled || bound
 }

@@ -49,10 +49,12 @@ impl CommandFailure {
                     Exit::Store
                 }
             }
+            Self::Results(ReportError::Store(error)) => Self::Store(error).report(),
             Self::Results(error) => {
                 let remedy = match &error {
                     ReportError::Content(error) => error.remedy(),
                     ReportError::Io { .. } => Some("choose another folder with --results".into()),
+                    ReportError::Store(error) => error.remedy(),
                 };
                 tell_error(
                     &format!("cannot make the results: {error}"),
@@ -62,6 +64,7 @@ impl CommandFailure {
                     _ if error.is_full() => Exit::Full,
                     ReportError::Content(StageError::Failed(_)) => Exit::Failed,
                     ReportError::Content(_) | ReportError::Io { .. } => Exit::Input,
+                    ReportError::Store(_) => Exit::Store,
                 }
             }
             Self::Usage { message, remedy } => {

@@ -4,6 +4,7 @@
 
 mod arguments;
 mod cells;
+mod diff;
 mod doctor;
 mod exit;
 mod failure;
@@ -13,6 +14,7 @@ mod log;
 mod output;
 mod plan;
 mod project;
+mod results;
 mod run;
 mod show;
 mod stage;
@@ -57,12 +59,17 @@ pub fn main(registry: &Registry) -> ExitCode {
 }
 
 fn dispatch(command: Command, registry: &Registry) -> Exit {
+    // Stages want large pages; of the other commands the short ones would spend most of their time clearing them. Children
+    // inherit it, so it is said either way. Where the kernel knows no such thing, nothing is lost.
+    let is_stage = matches!(command, Command::Stage(_));
+    let _ = rustix::thread::disable_transparent_huge_pages(!is_stage);
     let result = match command {
         Command::Run(arguments) => run::run(&arguments, registry),
         Command::Plan(arguments) => plan::plan(&arguments, registry),
         Command::Why(arguments) => why::why(&arguments, registry),
         Command::List(arguments) => list::list(&arguments, registry),
         Command::Show(arguments) => show::show(&arguments, registry),
+        Command::Diff(arguments) => diff::diff(&arguments, registry),
         Command::Graph(arguments) => graph::graph(&arguments, registry),
         Command::Status(arguments) => status::status(&arguments, registry),
         Command::Log(arguments) => log::log(&arguments, registry),

@@ -18,7 +18,7 @@ use crate::graph::JobGraph;
 use crate::history::History;
 use crate::progress::{Verbosity, amount, count, duration};
 use crate::registry::Registry;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 
 /// Shows what is cached and what would run.
 pub(super) fn plan(arguments: &PlanArguments, registry: &Registry) -> Result<Exit, CommandFailure> {
@@ -50,7 +50,7 @@ pub(super) fn plan(arguments: &PlanArguments, registry: &Registry) -> Result<Exi
         print_json(&json!({
             "schema_version": 1,
             "profile": project.pipeline.profile(),
-            "jobs": jobs(&plan.jobs, &standings, &whys, &prices),
+            "jobs": jobs(&plan.jobs, &standings, &whys, &prices, &store)?,
             "price": prices.total,
         }))?;
     } else {
@@ -90,7 +90,7 @@ fn text(
     let mut seconds: BTreeMap<&str, f64> = BTreeMap::new();
     let all = graph.jobs().zip(standings).zip(whys).zip(&prices.jobs);
     for ((((_, job), standing), why), price) in all {
-        let stage = job.stage.as_str();
+        let stage = &*job.stage;
         if !counts.contains_key(stage) {
             order.push(stage);
         }
@@ -104,7 +104,7 @@ fn text(
                     "{}   {}  {}",
                     "cached".green(),
                     job.label,
-                    found.record.artifact.short()
+                    found.artifact.short()
                 )
             }
             Standing::Cached(_) => continue,
@@ -177,18 +177,25 @@ fn column(standing: &Standing) -> usize {
     }
 }
 
-fn jobs(graph: &JobGraph, standings: &[Standing], whys: &[Why], prices: &Prices) -> Value {
+fn jobs(
+    graph: &JobGraph,
+    standings: &[Standing],
+    whys: &[Why],
+    prices: &Prices,
+    store: &Store,
+) -> Result<Value, StoreError> {
     let all = graph.jobs().zip(standings).zip(whys).zip(&prices.jobs);
     let jobs = all.map(|((((_, job), standing), why), price)| {
-        let mut value = json!({ "label": job.label, "stage": job.stage, "kind": job.kind });
+        let mut value = json!({ "label": job.label, "stage": &*job.stage, "kind": job.kind });
         value["why"] = json!(why);
         value["price"] = json!(price);
         match standing {
             Standing::Cached(found) => {
                 value["state"] = json!("cached");
-                value["key"] = json!(found.record.key);
-                value["artifact"] = json!(found.record.artifact);
-                value["cost"] = json!(found.record.cost);
+                value["key"] = json!(found.key);
+                value["artifact"] = json!(found.artifact);
+                let record = store.recorded(&found.key)?;
+                value["cost"] = json!(record.map(|record| record.cost));
             }
             Standing::Missing { key, damaged } => {
                 value["state"] = json!("run");
@@ -201,7 +208,7 @@ fn jobs(graph: &JobGraph, standings: &[Standing], whys: &[Why], prices: &Prices)
                 value["failure"] = json!(failure);
             }
         }
-        value
+        Ok(value)
     });
     jobs.collect()
 }

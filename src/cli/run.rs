@@ -1,6 +1,6 @@
 //! `pipe run`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -11,6 +11,7 @@ use super::arguments::RunArguments;
 use super::failure::CommandFailure;
 use super::output::{print, print_json, tell, tell_error, width};
 use super::project::Project;
+use super::results::Writing;
 use super::stops::stops;
 use super::{show, summary};
 use crate::declare::Target;
@@ -18,12 +19,13 @@ use crate::estimate::{cells_first, prices};
 use crate::execute::{
     self, ChildProcess, FailureKind, JobState, Machine, Options, Resolver, survey,
 };
-use crate::graph::{self, JobIndex, Plan};
+use crate::graph::{JobIndex, Plan};
 use crate::history::History;
+use crate::journal::{Begun, Journal};
 use crate::progress::{Verbosity, to_stderr};
 use crate::registry::Registry;
-use crate::report::{Builder, Entry, Files, Lack, is_complete, provenance, update_digests};
-use crate::store::{Digest, Store, StoreError};
+use crate::report::{Builder, Lack};
+use crate::store::{Store, StoreError};
 
 /// Runs what the targets need, prints their tables and writes the results.
 pub(super) fn run(arguments: &RunArguments, registry: &Registry) -> Result<Exit, CommandFailure> {
@@ -44,8 +46,10 @@ pub(super) fn run(arguments: &RunArguments, registry: &Registry) -> Result<Exit,
             None => None,
         },
     };
+    let mut shown = to_stderr(common.verbosity());
+    let begun = begun(arguments, &project, &targets);
+    let mut journal = Journal::begin(store.runs(), begun, shown.as_mut());
     let states = {
-        let mut progress = to_stderr(common.verbosity());
         let worker = ChildProcess::default();
         let stops = stops()?;
         execute::run(
@@ -54,7 +58,7 @@ pub(super) fn run(arguments: &RunArguments, registry: &Registry) -> Result<Exit,
             &worker,
             &machine,
             options,
-            progress.as_mut(),
+            &mut journal,
             &stops,
         )
     };
@@ -85,7 +89,7 @@ pub(super) fn run(arguments: &RunArguments, registry: &Registry) -> Result<Exit,
             "schema_version": 1,
             "profile": project.pipeline.profile(),
             "numerics": machine.class,
-            "jobs": summary::jobs(&plan.jobs, &states, places),
+            "jobs": summary::jobs(&plan.jobs, &states, places, &store)?,
             "tables": tables.iter().map(show::table_json).collect::<Vec<_>>(),
         }))
     } else {
@@ -93,9 +97,18 @@ pub(super) fn run(arguments: &RunArguments, registry: &Registry) -> Result<Exit,
         print(&texts.join("\n")).and_then(|()| print_stages(&plan, places))
     };
     // Whoever closed the output still wants the results.
-    let written = write(
-        arguments, &project, &targets, &plan, &states, &tables, &machine,
-    );
+    let made = summary::results(&plan.jobs, &states);
+    let written = Writing {
+        arguments,
+        project: &project,
+        store: &store,
+        targets: &targets,
+        plan: &plan,
+        states: &states,
+        tables: &tables,
+        machine: &machine,
+    }
+    .write(&made.digest());
 
     for (label, failure) in summary::failures(&plan.jobs, &states) {
         if failure.kind != FailureKind::Interrupted {
@@ -120,6 +133,7 @@ pub(super) fn run(arguments: &RunArguments, registry: &Registry) -> Result<Exit,
         Exit::Ok if !lacks.is_empty() => Exit::Input,
         exit => exit,
     };
+    journal.end(exit as u8, &made);
     if common.verbosity() > Verbosity::Quiet {
         tell(&summary::line(tables.len(), &states, start.elapsed()));
         if exit == Exit::Interrupted {
@@ -130,6 +144,21 @@ pub(super) fn run(arguments: &RunArguments, registry: &Registry) -> Result<Exit,
     written?;
     printed?;
     Ok(exit)
+}
+
+/// Returns how this run was called.
+fn begun(arguments: &RunArguments, project: &Project, targets: &[Target]) -> Begun {
+    let host = rustix::system::uname();
+    Begun {
+        at: Begun::now(),
+        program: format!("pipe {}", env!("CARGO_PKG_VERSION")),
+        pid: std::process::id(),
+        host: host.nodename().to_string_lossy().into_owned(),
+        pipeline: project.pipeline.source.name.clone(),
+        profile: project.pipeline.profile().to_owned(),
+        set: arguments.common.set.iter().cloned().collect(),
+        targets: targets.iter().map(ToString::to_string).collect(),
+    }
 }
 
 /// Returns the order of jobs that completes most cells in a given time.
@@ -177,84 +206,6 @@ fn print_stages(plan: &Plan, places: Option<&BTreeMap<JobIndex, PathBuf>>) -> st
         }
     }
     print(&text)
-}
-
-/// Writes the complete tables.
-fn write(
-    arguments: &RunArguments,
-    project: &Project,
-    targets: &[Target],
-    plan: &Plan,
-    states: &[JobState],
-    tables: &[tabulate::Table],
-    machine: &Machine,
-) -> Result<(), CommandFailure> {
-    if plan.tables.is_empty() {
-        return Ok(());
-    }
-    if arguments.results.is_none() && !arguments.common.set.is_empty() {
-        // The profile's results are those of its own values.
-        if arguments.common.verbosity() > Verbosity::Quiet {
-            tell("results are not written with --set; name a folder with --results");
-        }
-        return Ok(());
-    }
-    let files = Files::new(project.results(arguments.results.as_deref()));
-    let mut digests = BTreeMap::new();
-    let mut complete = true;
-    for (planned, table) in plan.tables.iter().zip(tables) {
-        if !is_complete(table) {
-            complete = false;
-            continue;
-        }
-        let known = |job: JobIndex| states[job.index()].found().map(|found| (**found).clone());
-        let provenance = provenance(planned, &plan.jobs, project.pipeline.profile(), &known);
-        for (name, bytes) in files.table(table, &provenance)? {
-            digests.insert(name, Digest::of(&bytes));
-        }
-    }
-    let everything = complete && targets.contains(&Target::All);
-    let made = summary::digests(&plan.jobs, states);
-    let declared = Declared::by(project);
-    update_digests(
-        &files,
-        everything,
-        &machine.class,
-        &|entry| {
-            declared
-                .as_ref()
-                .is_none_or(|declared| declared.names(entry))
-        },
-        &made,
-        &digests,
-    )?;
-    Ok(())
-}
-
-/// What a run of everything would name.
-struct Declared {
-    jobs: BTreeSet<String>,
-    tables: BTreeSet<String>,
-}
-
-impl Declared {
-    /// Expands all tables; `None` where that fails, over a table that this run has nothing to do with.
-    fn by(project: &Project) -> Option<Self> {
-        let plan = graph::expand(&project.pipeline, &[Target::All]).ok()?;
-        Some(Self {
-            jobs: plan.jobs.jobs().map(|(_, job)| job.label.clone()).collect(),
-            tables: plan.tables.into_iter().map(|table| table.name).collect(),
-        })
-    }
-
-    fn names(&self, entry: Entry<'_>) -> bool {
-        match entry {
-            Entry::Job(label) => self.jobs.contains(label),
-            Entry::Table(file) => file
-                .rsplit_once('.')
-                .is_some_and(|(table, _)| self.tables.contains(table)),
-        }
-    }
 }
 
 fn exit(plan: &Plan, states: &[JobState]) -> Exit {

@@ -8,7 +8,9 @@ use serde_json::{Value, json};
 
 use crate::execute::{Failure, FailureKind, JobState};
 use crate::graph::{JobGraph, JobIndex};
+use crate::journal::{Result as Made, Results};
 use crate::progress::{count, duration};
+use crate::store::{Store, StoreError};
 
 /// Says why a job has no result; `None` if it has one. `stopped` is said of what the end of the run has kept from it.
 pub(super) fn reason(
@@ -93,7 +95,7 @@ pub(super) fn failures<'s>(
         .jobs()
         .zip(states)
         .filter_map(|((_, job), state)| match state {
-            JobState::Failed(failure) => Some((job.label.as_str(), failure)),
+            JobState::Failed(failure) => Some((&*job.label, failure)),
             _ => None,
         })
 }
@@ -103,11 +105,12 @@ pub(super) fn jobs(
     graph: &JobGraph,
     states: &[JobState],
     places: Option<&BTreeMap<JobIndex, PathBuf>>,
-) -> Value {
+    store: &Store,
+) -> Result<Value, StoreError> {
     let jobs = graph.jobs().map(|(index, job)| {
         let mut value = json!({
             "label": job.label,
-            "stage": job.stage,
+            "stage": &*job.stage,
             "kind": job.kind,
             "state": match &states[index.index()] {
                 JobState::Cached(_) => "cached",
@@ -122,9 +125,10 @@ pub(super) fn jobs(
         });
         match &states[index.index()] {
             JobState::Cached(found) | JobState::Made(found) => {
-                value["key"] = json!(found.record.key);
-                value["artifact"] = json!(found.record.artifact);
-                value["cost"] = json!(found.record.cost);
+                value["key"] = json!(found.key);
+                value["artifact"] = json!(found.artifact);
+                let record = store.recorded(&found.key)?;
+                value["cost"] = json!(record.map(|record| record.cost));
                 if let Some(place) = places.and_then(|places| places.get(&index)) {
                     value["path"] = json!(place);
                 }
@@ -133,9 +137,22 @@ pub(super) fn jobs(
             JobState::Blocked { by } => value["by"] = json!(graph.job(*by).label),
             JobState::NotStarted => {}
         }
-        value
+        Ok(value)
     });
     jobs.collect()
+}
+
+/// Returns key and artifact of what each job made, by label.
+pub(super) fn results<'g>(graph: &'g JobGraph, states: &[JobState]) -> Results<'g> {
+    graph
+        .jobs()
+        .zip(states)
+        .filter_map(|((_, job), state)| {
+            let found = state.found()?;
+            let (key, artifact) = (found.key, found.artifact);
+            Some((&*job.label, Made { key, artifact }))
+        })
+        .collect()
 }
 
 /// Returns what each job made, by label.
@@ -146,6 +163,6 @@ pub(super) fn digests(
     graph
         .jobs()
         .zip(states)
-        .filter_map(|((_, job), state)| Some((job.label.clone(), state.found()?.record.artifact)))
+        .filter_map(|((_, job), state)| Some((job.label.to_string(), state.found()?.artifact)))
         .collect()
 }

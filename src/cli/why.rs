@@ -41,7 +41,7 @@ pub(super) fn why(arguments: &WhyArguments, registry: &Registry) -> Result<Exit,
         .collect::<Result<Vec<_>, CommandFailure>>()?;
     if arguments.common.json {
         let jobs = whys.iter().map(|(job, why)| {
-            let (label, stage) = (&job.label, &job.stage);
+            let (label, stage) = (&job.label, &*job.stage);
             json!({ "label": label, "stage": stage, "why": why, "text": why.to_string() })
         });
         print_json(&json!({

@@ -25,15 +25,15 @@ fn keys(text: &str) -> BTreeMap<String, String> {
             kind: job.kind.to_owned(),
             version: job.version,
             numerics: job.numeric.then(|| "cpu-f32/2".to_owned()),
-            params: job.params.clone(),
+            params: job.params.params(),
             inputs: job
                 .inputs
                 .iter()
-                .map(|(name, source)| (name.clone(), digest(source)))
+                .map(|(name, source)| (name.to_string(), digest(source)))
                 .collect(),
         };
         keys.push(parts.key().to_hex());
-        by_label.insert(job.label.clone(), parts.key().to_hex());
+        by_label.insert(job.label.to_string(), parts.key().to_hex());
     }
     by_label
 }

@@ -71,7 +71,7 @@ impl Drawing {
         Self::grouped(
             graph,
             standings,
-            |index| graph.job(index).label.clone(),
+            |index| graph.job(index).label.to_string(),
             false,
         )
     }
@@ -81,7 +81,7 @@ impl Drawing {
         Self::grouped(
             graph,
             standings,
-            |index| graph.job(index).stage.clone(),
+            |index| graph.job(index).stage.to_string(),
             true,
         )
     }

@@ -12,7 +12,8 @@ use super::protocol::{ErrorKind, ErrorReport, JobFile, Outcome, Usage};
 use super::resolve::{Ready, ReadyInput};
 use super::worker::{Control, Exit, Worker};
 use super::{Failure, FailureKind};
-use crate::store::{Claim, Cost, Found, Lookup, Made, Store, StoreError, io_error};
+use crate::keys::KeyParts;
+use crate::store::{Claim, Cost, Found, Lookup, Made, Record, Store, StoreError, io_error};
 
 /// How often to look whether another run's job is done: first, and at most.
 const LOOK: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(200));
@@ -25,15 +26,16 @@ pub(super) struct Attempt<'a> {
     pub(super) label: String,
     pub(super) output: ArtifactType,
     pub(super) ready: Ready,
+    pub(super) parts: KeyParts,
     pub(super) threads: usize,
     /// What these can do at most, in floating-point operations a second, if that was measured.
     pub(super) peak: Option<f64>,
 }
 
-/// A result, and whether this attempt made it.
+/// A result, and its record if this attempt made it.
 pub(super) struct Gained {
     pub(super) found: Arc<Found>,
-    pub(super) made: bool,
+    pub(super) made: Option<Box<Record>>,
 }
 
 impl Attempt<'_> {
@@ -45,12 +47,12 @@ impl Attempt<'_> {
         if let Lookup::Hit(found) = self.store.lookup(&self.ready.key)? {
             self.store.release(claim)?;
             return Ok(Gained {
-                found: Arc::new(*found),
-                made: false,
+                found: Arc::new(found),
+                made: None,
             });
         }
         let log = claim.log();
-        let found = self
+        let (found, record) = self
             .make(claim, control)
             .map_err(|failure| match failure.kind {
                 FailureKind::Interrupted => failure,
@@ -59,7 +61,7 @@ impl Attempt<'_> {
             })?;
         Ok(Gained {
             found: Arc::new(found),
-            made: true,
+            made: Some(Box::new(record)),
         })
     }
 
@@ -81,12 +83,12 @@ impl Attempt<'_> {
         }
     }
 
-    fn make(&self, claim: Claim, control: &Control) -> Result<Found, Failure> {
+    fn make(&self, claim: Claim, control: &Control) -> Result<(Found, Record), Failure> {
         let folder = claim.folder();
         let job = JobFile {
-            kind: self.ready.parts.kind.clone(),
+            kind: self.parts.kind.clone(),
             label: self.label.clone(),
-            params: self.ready.parts.params.clone(),
+            params: self.parts.params.clone(),
             inputs: self.serve(folder)?,
             threads: self.threads,
             peak: self.peak,
@@ -119,7 +121,7 @@ impl Attempt<'_> {
         }
         let made = Made {
             label: self.label.clone(),
-            parts: self.ready.parts.clone(),
+            parts: self.parts.clone(),
             cost: Cost {
                 core_seconds: usage.core_seconds,
                 wall_seconds,
@@ -132,9 +134,9 @@ impl Attempt<'_> {
             output: self.output,
             source: usage.source,
         };
-        let found = self.store.commit(&claim.output(), made)?;
+        let made = self.store.commit(&claim.output(), made)?;
         self.store.release(claim)?;
-        Ok(found)
+        Ok(made)
     }
 
     /// Makes the inputs appear in the work folder and returns where.
@@ -148,14 +150,14 @@ impl Attempt<'_> {
             let path = match input {
                 ReadyInput::Stored(_, manifest) => {
                     self.store.keep_listing(manifest)?;
-                    self.store.serve(manifest, &inputs.join(name))?
+                    self.store.serve(manifest, &inputs.join(&**name))?
                 }
                 ReadyInput::External(external) => {
                     self.store.keep_listing(external.manifest())?;
                     fs::canonicalize(external.path()).map_err(io_error(external.path()))?
                 }
             };
-            paths.0.insert(name.clone(), path);
+            paths.0.insert(name.to_string(), path);
         }
         Ok(paths)
     }

@@ -33,6 +33,8 @@ pub enum FailureKind {
     Failed,
     /// The stage, or what runs it, has panicked: a mistake in the program.
     Bug,
+    /// What the job reads was found damaged in the store, more often than it was made anew.
+    Damaged,
     /// The store cannot be read or written.
     Store,
     /// There is no room left to write.
@@ -79,6 +81,7 @@ impl From<StoreError> for Failure {
         let kind = match &error {
             _ if error.is_full() => FailureKind::Full,
             StoreError::Output { .. } => FailureKind::Failed,
+            StoreError::Damaged { .. } => FailureKind::Damaged,
             StoreError::Io { .. } | StoreError::NotAStore { .. } => FailureKind::Store,
         };
         Self {

@@ -2,10 +2,10 @@
 
 use std::fs;
 
-use contract::Params;
 use kernels::Precision;
-use serde_json::Value;
 
+use crate::graph::Job;
+use crate::keys::CanonicalParams;
 use crate::store::{Peaks, Rates};
 
 /// The machine that a run goes on.
@@ -20,17 +20,17 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// Returns the numerics class of a job with these parameters.
-    pub fn class_of(&self, params: &Params) -> String {
-        match precision(params) {
-            Precision::Bf16 => kernels::numerics::BF16_CLASS.to_owned(),
-            Precision::F32 => self.class.clone(),
-        }
+    /// Returns the numerics class of a job, if its result depends on one.
+    pub fn class_of(&self, job: &Job) -> Option<&str> {
+        job.numeric.then(|| match precision(&job.params) {
+            Precision::Bf16 => kernels::numerics::BF16_CLASS,
+            Precision::F32 => &self.class,
+        })
     }
 
-    /// Returns what a job with these parameters can do at most on so many threads, in floating-point operations a second.
-    pub fn peak(&self, peaks: &Peaks, params: &Params, threads: usize) -> Option<f64> {
-        let rates = match precision(params) {
+    /// Returns what a job can do at most on so many threads, in floating-point operations a second.
+    pub fn peak(&self, peaks: &Peaks, job: &Job, threads: usize) -> Option<f64> {
+        let rates = match precision(&job.params) {
             Precision::Bf16 => peaks.bf16?,
             Precision::F32 => peaks.f32,
         };
@@ -66,8 +66,8 @@ impl Machine {
 }
 
 /// Returns the precision that parameters ask for: the encoder's stages call it so.
-fn precision(params: &Params) -> Precision {
-    match params.0.get("precision").and_then(Value::as_str) {
+fn precision(params: &CanonicalParams) -> Precision {
+    match params.text("precision") {
         Some("bf16") => Precision::Bf16,
         _ => Precision::F32,
     }
@@ -95,18 +95,26 @@ mod tests {
     #[test]
     fn the_class_follows_from_the_precision() {
         let machine = Machine::here();
-        let class = |params: Value| {
-            let Value::Object(params) = params else {
-                unreachable!("an object was given")
-            };
-            machine.class_of(&Params(params))
+        let job = |precision: Option<&str>, numeric| {
+            let params = precision.map(|word| ("precision".to_owned(), word.into()));
+            Job {
+                stage: "train".into(),
+                kind: "train",
+                label: "train".into(),
+                params: CanonicalParams::of(&contract::Params(params.into_iter().collect())),
+                inputs: Box::default(),
+                output: contract::ArtifactType::Encoder,
+                version: 1,
+                numeric,
+            }
         };
-        assert_eq!(class(serde_json::json!({})), "cpu-f32/2");
-        assert_eq!(class(serde_json::json!({"precision": "f32"})), "cpu-f32/2");
+        assert_eq!(machine.class_of(&job(None, true)), Some("cpu-f32/2"));
+        assert_eq!(machine.class_of(&job(Some("f32"), true)), Some("cpu-f32/2"));
         assert_eq!(
-            class(serde_json::json!({"precision": "bf16"})),
-            "cpu-bf16/2"
+            machine.class_of(&job(Some("bf16"), true)),
+            Some("cpu-bf16/2")
         );
+        assert_eq!(machine.class_of(&job(Some("bf16"), false)), None);
     }
 
     #[test]

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use contract::StageError;
 
 use super::{Failure, FailureKind, Machine};
-use crate::graph::{InputSource, Job, JobGraph, JobIndex};
-use crate::keys::{Key, KeyParts};
+use crate::graph::{InputName, InputSource, Job, JobGraph, JobIndex};
+use crate::keys::{self, Key, KeyParts};
 use crate::store::{Digest, External, Found, Lookup, Manifest, Store, StoreError};
 
 /// How it stands with a job before it runs.
@@ -56,7 +56,7 @@ pub fn survey(graph: &JobGraph, resolver: &mut Resolver<'_>) -> Result<Vec<Stand
                 None => Standing::Unknown,
                 Some(Err(failure)) => Standing::Broken(failure),
                 Some(Ok(ready)) => match store.lookup(&ready.key)? {
-                    Lookup::Hit(found) => Standing::Cached(Arc::new(*found)),
+                    Lookup::Hit(found) => Standing::Cached(Arc::new(found)),
                     Lookup::Miss => Standing::Missing {
                         key: ready.key,
                         damaged: None,
@@ -80,15 +80,34 @@ pub fn survey(graph: &JobGraph, resolver: &mut Resolver<'_>) -> Result<Vec<Stand
 #[derive(Clone, Debug)]
 pub(super) struct Ready {
     pub(super) key: Key,
-    pub(super) parts: KeyParts,
-    pub(super) inputs: Vec<(String, ReadyInput)>,
+    pub(super) inputs: Vec<(InputName, ReadyInput)>,
+}
+
+impl Ready {
+    /// Returns what the key is made of; `job` and `machine` are those that it was made for.
+    pub(super) fn parts(&self, job: &Job, machine: &Machine) -> KeyParts {
+        key_parts(job, machine, &self.inputs)
+    }
+}
+
+fn key_parts(job: &Job, machine: &Machine, inputs: &[(InputName, ReadyInput)]) -> KeyParts {
+    let inputs = inputs.iter();
+    KeyParts {
+        kind: job.kind.to_owned(),
+        version: job.version,
+        numerics: machine.class_of(job).map(str::to_owned),
+        params: job.params.params(),
+        inputs: inputs
+            .map(|(name, input)| (name.to_string(), input.digest().to_string()))
+            .collect(),
+    }
 }
 
 /// An input at hand.
 #[derive(Clone, Debug)]
 pub(super) enum ReadyInput {
     /// Files in the store, and the digest of their list.
-    Stored(Digest, Manifest),
+    Stored(Digest, Arc<Manifest>),
     /// Files of the user's.
     External(Arc<External>),
 }
@@ -109,7 +128,7 @@ pub struct Parts {
     pub key: KeyParts,
     /// The names of the other inputs.
     pub open: BTreeSet<String>,
-    inputs: Vec<(String, ReadyInput)>,
+    inputs: Vec<(InputName, ReadyInput)>,
 }
 
 impl Parts {
@@ -118,14 +137,14 @@ impl Parts {
         let mut inputs = self.inputs.iter();
         let (_, input) = inputs.find(|(_, input)| input.digest() == *digest)?;
         Some(match input {
-            ReadyInput::Stored(_, manifest) => manifest.clone(),
+            ReadyInput::Stored(_, manifest) => manifest.as_ref().clone(),
             ReadyInput::External(external) => external.manifest().clone(),
         })
     }
 }
 
 /// Inputs by name, and the names of those that are not known yet.
-type Inputs = (Vec<(String, ReadyInput)>, BTreeSet<String>);
+type Inputs = (Vec<(InputName, ReadyInput)>, BTreeSet<String>);
 
 /// Makes keys; each external input is hashed once.
 pub struct Resolver<'a> {
@@ -157,12 +176,15 @@ impl<'a> Resolver<'a> {
     ) -> Option<Result<Ready, Failure>> {
         match self.inputs(job, known) {
             Ok((inputs, open)) if open.is_empty() => {
-                let parts = self.key_parts(job, &inputs);
-                Some(Ok(Ready {
-                    key: parts.key(),
-                    parts,
-                    inputs,
-                }))
+                let digests = inputs.iter();
+                let key = keys::key(
+                    job.kind,
+                    job.version,
+                    self.machine.class_of(job),
+                    &job.params,
+                    digests.map(|(name, input)| (name, input.digest().to_hex())),
+                );
+                Some(Ok(Ready { key, inputs }))
             }
             Ok(_) => None,
             Err(failure) => Some(Err(failure)),
@@ -180,22 +202,10 @@ impl<'a> Resolver<'a> {
     ) -> Result<Parts, Failure> {
         let (inputs, open) = self.inputs(job, known)?;
         Ok(Parts {
-            key: self.key_parts(job, &inputs),
+            key: key_parts(job, self.machine, &inputs),
             inputs,
             open,
         })
-    }
-
-    fn key_parts(&self, job: &Job, inputs: &[(String, ReadyInput)]) -> KeyParts {
-        let digest =
-            |(name, input): &(String, ReadyInput)| (name.clone(), input.digest().to_string());
-        KeyParts {
-            kind: job.kind.to_owned(),
-            version: job.version,
-            numerics: job.numeric.then(|| self.machine.class_of(&job.params)),
-            params: job.params.clone(),
-            inputs: inputs.iter().map(digest).collect(),
-        }
     }
 
     /// Returns a job's inputs as far as they are `known`, and the names of the others.
@@ -213,14 +223,14 @@ impl<'a> Resolver<'a> {
                     subfolder,
                 } => match (known(*source), subfolder) {
                     (None, _) => {
-                        open.insert(name.clone());
+                        open.insert(name.to_string());
                         continue;
                     }
                     (Some(found), None) => {
-                        ReadyInput::Stored(found.record.artifact, found.manifest.clone())
+                        ReadyInput::Stored(found.artifact, Arc::clone(&found.manifest))
                     }
                     (Some(found), Some(path)) => match found.manifest.part(path) {
-                        Some(part) => ReadyInput::Stored(part.digest(), part),
+                        Some(part) => ReadyInput::Stored(part.digest(), part.into()),
                         None => return Err(no_such_part(name, path, &found)),
                     },
                 },
@@ -245,10 +255,7 @@ impl<'a> Resolver<'a> {
 fn no_such_part(name: &str, path: &str, found: &Found) -> Failure {
     let mut failure = Failure::new(
         FailureKind::Input,
-        format!(
-            "input `{name}`: nothing lies at `{path}` in what `{}` made",
-            found.record.label
-        ),
+        format!("input `{name}`: nothing lies at `{path}` in what its stage made"),
     );
     failure.remedy = Some(format!("it holds {}", found.manifest.top().join(", ")));
     failure

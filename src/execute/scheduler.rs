@@ -5,7 +5,7 @@
 //! [`Options::threads`]: each gets an equal part of them, never more than are free. Neither order nor threads can reach
 //! a result, so both follow convenience alone.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Seek, SeekFrom};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -27,6 +27,9 @@ use crate::store::{Found, Lookup, Peaks, Store};
 
 /// How often running jobs are looked at.
 const TICK: Duration = Duration::from_millis(100);
+
+/// How often a job is tried again whose inputs were found damaged.
+const RETRIES: u32 = 3;
 
 /// How a run goes about its jobs.
 #[derive(Clone, Debug)]
@@ -116,6 +119,7 @@ pub fn run(
             states: vec![None; graph.len()],
             ready: Vec::new(),
             running: Vec::new(),
+            retries: BTreeMap::new(),
             starting: true,
             patience: None,
             deadline,
@@ -161,6 +165,8 @@ struct Run<'scope, 'env> {
     states: Vec<Option<JobState>>,
     ready: Vec<(JobIndex, Ready)>,
     running: Vec<Running>,
+    /// How often a job was tried again.
+    retries: BTreeMap<JobIndex, u32>,
     /// Whether new jobs are still started.
     starting: bool,
     /// Until when jobs that were asked to stop are waited for.
@@ -234,7 +240,7 @@ impl<'scope, 'env> Run<'scope, 'env> {
                 }
                 Some(Ok(ready)) => match self.resolver.store().lookup(&ready.key) {
                     Ok(Lookup::Hit(found)) => {
-                        self.states[index.index()] = Some(JobState::Cached(Arc::new(*found)));
+                        self.states[index.index()] = Some(JobState::Cached(Arc::new(found)));
                         open.extend(self.graph.users(index));
                     }
                     Ok(Lookup::Miss) => self.ready.push((index, ready)),
@@ -298,14 +304,15 @@ impl<'scope, 'env> Run<'scope, 'env> {
             store,
             worker: self.worker,
             cpu: &self.machine.cpu,
-            label: job.label.clone(),
+            label: job.label.to_string(),
             output: job.output,
+            parts: ready.parts(job, self.machine),
             ready: ready.clone(),
             threads,
             peak: self
                 .peaks
                 .as_ref()
-                .and_then(|peaks| self.machine.peak(peaks, &ready.parts.params, threads)),
+                .and_then(|peaks| self.machine.peak(peaks, job, threads)),
         };
         let events = Follower::new(store.events(&ready.key));
         let sender = self.sender.clone();
@@ -343,15 +350,26 @@ impl<'scope, 'env> Run<'scope, 'env> {
         let mut open: BTreeSet<JobIndex> = self.graph.users(index).collect();
         match result {
             Ok(Gained { found, made }) => {
+                let label = &self.graph.job(index).label;
                 self.progress
-                    .finished(index.index(), &self.graph.job(index).label, &found, made);
-                let state = if made {
-                    JobState::Made(found)
-                } else {
-                    JobState::Cached(found)
+                    .finished(index.index(), label, made.as_deref());
+                let state = match made {
+                    Some(_) => JobState::Made(found),
+                    None => JobState::Cached(found),
                 };
                 self.states[index.index()] = Some(state);
                 // Their look-up will find it.
+                open.extend(twins.into_iter().map(|(twin, _)| twin));
+            }
+            Err(failure) if failure.kind == FailureKind::Damaged && self.may_retry(index) => {
+                self.progress
+                    .note(&format!("{}, made again", failure.message));
+                // Look-ups find out what is gone. The job itself is settled when its inputs are.
+                for input in self.graph.inputs(index) {
+                    self.states[input.index()] = None;
+                    open.insert(input);
+                }
+                open.insert(index);
                 open.extend(twins.into_iter().map(|(twin, _)| twin));
             }
             Err(failure) => {
@@ -363,6 +381,13 @@ impl<'scope, 'env> Run<'scope, 'env> {
             }
         }
         self.settle(open);
+    }
+
+    /// Whether a job that found its inputs damaged is tried again; a disk that damages all that it is given ends the run.
+    fn may_retry(&mut self, index: JobIndex) -> bool {
+        let tries = self.retries.entry(index).or_default();
+        *tries += 1;
+        *tries <= RETRIES
     }
 
     fn fail(&mut self, index: JobIndex, failure: Failure) {

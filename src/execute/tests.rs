@@ -19,8 +19,9 @@ use super::{
     Worker, run, survey,
 };
 use crate::graph::{InputSource, Job, JobGraph};
+use crate::keys::CanonicalParams;
 use crate::progress::Progress;
-use crate::store::{Found, Store, StoreError};
+use crate::store::{Record, Store, StoreError};
 
 /// Writes the text of its parameter and its inputs to one file, or fails as its parameter says.
 #[derive(Default)]
@@ -136,7 +137,7 @@ impl Progress for Silent {
     fn started(&mut self, _: usize, _: &str, _: usize) {}
     fn waits(&mut self, _: usize) {}
     fn event(&mut self, _: usize, _: &Event) {}
-    fn finished(&mut self, _: usize, _: &str, _: &Found, _: bool) {}
+    fn finished(&mut self, _: usize, _: &str, _: Option<&Record>) {}
     fn failed(&mut self, _: usize, _: &str, _: &Failure) {}
     fn note(&mut self, _: &str) {}
     fn tick(&mut self) {}
@@ -147,34 +148,34 @@ fn graph(jobs: &[(&str, &str, &[&str])]) -> JobGraph {
     let mut graph = JobGraph::default();
     let mut places = BTreeMap::new();
     for (label, text, inputs) in jobs {
-        let mut sources = BTreeMap::new();
+        let mut sources = Vec::new();
         for (number, input) in inputs.iter().enumerate() {
             let (source, subfolder) = match input.split_once('/') {
                 Some((source, subfolder)) => (source, Some(subfolder.to_owned())),
                 None => (*input, None),
             };
-            let (index, _) = graph.jobs().find(|(_, job)| job.label == source).unwrap();
-            sources.insert(
-                format!("input{number}"),
-                InputSource::Job {
-                    job: index,
-                    subfolder,
-                },
-            );
+            let (index, _) = graph.jobs().find(|(_, job)| *job.label == *source).unwrap();
+            let input = InputSource::Job {
+                job: index,
+                subfolder,
+            };
+            sources.push((format!("input{number}").into(), input));
         }
         let node = graph.graph.add_node(Job {
             stage: "writer".into(),
             kind: "writer",
-            label: (*label).to_owned(),
-            params: Params(json!({ "text": text }).as_object().unwrap().clone()),
-            inputs: sources,
+            label: (*label).into(),
+            params: CanonicalParams::of(&Params(
+                json!({ "text": text }).as_object().unwrap().clone(),
+            )),
+            inputs: sources.into(),
             output: ArtifactType::Folder,
             version: 1,
             numeric: false,
         });
         for input in *inputs {
             let source = places[input.split('/').next().unwrap()];
-            graph.graph.add_edge(source, node, (*input).to_owned());
+            graph.graph.add_edge(source, node, ());
         }
         places.insert(*label, node);
     }
@@ -273,15 +274,16 @@ fn each_job_runs_once_and_never_again() {
     let artifacts = |states: &[JobState]| -> Vec<_> {
         states
             .iter()
-            .map(|state| state.found().unwrap().record.artifact)
+            .map(|state| state.found().unwrap().artifact)
             .collect()
     };
     assert_eq!(artifacts(&first), artifacts(&second));
     let store = bench.store();
     let last = second[3].found().unwrap();
-    let path = store.file(&last.manifest, "sub/text").unwrap();
+    let path = store.file(&last.manifest, "sub/text").unwrap().unwrap();
     assert_eq!(fs::read_to_string(path).unwrap(), "dbaca");
-    assert_eq!(last.record.cost.core_seconds, 1.5);
+    let record = store.recorded(&last.key).unwrap().unwrap();
+    assert_eq!(record.cost.core_seconds, 1.5);
     assert_eq!(
         fs::read_dir(bench.folder.path().join("work"))
             .unwrap()
@@ -527,8 +529,8 @@ fn a_damaged_object_is_set_aside_and_made_again() {
         assert_eq!(bench.writer.ran().len(), 1, "{damage}");
         for (state, before) in states.iter().zip(&before) {
             assert_eq!(
-                state.found().unwrap().record.artifact,
-                before.found().unwrap().record.artifact
+                state.found().unwrap().artifact,
+                before.found().unwrap().artifact
             );
         }
         assert_eq!(fs::read(path).unwrap(), content);
@@ -625,9 +627,7 @@ fn input_that_changes_under_a_stage_is_no_result() {
     fs::write(&file, "one").unwrap();
     let mut graph = graph(&[("a", "a", &[])]);
     let node = graph.graph.node_indices().next().unwrap();
-    graph.graph[node]
-        .inputs
-        .insert("source".into(), InputSource::Path(file.clone()));
+    graph.graph[node].inputs = Box::new([("source".into(), InputSource::Path(file.clone()))]);
     std::thread::scope(|scope| {
         let run = scope.spawn(|| bench.run(&graph));
         while bench.writer.ran.lock().unwrap().is_empty() {

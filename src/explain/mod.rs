@@ -99,11 +99,14 @@ impl<'a, 'store> Explainer<'a, 'store> {
         let job = graph.job(index);
         match &standings[index.index()] {
             Standing::Cached(found) => {
-                let record = &found.record;
+                let Some(record) = self.history.store().recorded(&found.key)? else {
+                    let reason = "its record is gone".to_owned();
+                    return Ok(Why::Damaged { reason });
+                };
                 let now = self.registry.source(job.kind);
                 let then = record.source.as_deref();
                 return Ok(Why::Cached {
-                    made_as: record.label.clone(),
+                    made_as: record.label,
                     code_changed: then.zip(now).map(|(then, now)| then != now),
                     version: record.parts.version,
                 });
@@ -143,8 +146,8 @@ impl<'a, 'store> Explainer<'a, 'store> {
         let inputs = parts
             .open
             .into_iter()
-            .filter_map(|name| match &job.inputs[&name] {
-                InputSource::Job { job, .. } => Some((name, graph.job(*job).label.clone())),
+            .filter_map(|name| match job.input(&name)? {
+                InputSource::Job { job, .. } => Some((name, graph.job(*job).label.to_string())),
                 InputSource::Path(_) => None,
             });
         Ok(Why::Waits {

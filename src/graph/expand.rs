@@ -5,8 +5,11 @@
 //! next environment that agrees on those gets the same job without another look. The walk keeps its own stack; a
 //! long chain of stages costs memory, not the thread's stack.
 
-use std::collections::{BTreeMap, HashMap};
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::os::unix::ffi::OsStrExt;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use contract::{FieldType, Params};
 use petgraph::graph::DiGraph;
@@ -14,22 +17,25 @@ use petgraph::graph::DiGraph;
 use super::edges::{Edge, Edges};
 use super::environment::{Environment, Reads, from_smallest};
 use super::parameters::parameters;
-use super::{InputSource, Job, JobGraph, JobIndex, label};
+use super::{InputName, InputSource, Job, JobGraph, JobIndex, label};
 use crate::declare::{Pipeline, StageId, VariableId};
 use crate::errors::Diagnostic;
+use crate::keys::CanonicalParams;
 
 /// A job could not be made; the reason is among the problems.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Broken;
 
-/// What a job is: two that agree in this are one.
-type Identity = (StageId, String, BTreeMap<String, InputSource>);
+/// The hash of what a job is: two that agree in this are one.
+type Identity = blake3::Hash;
 
 /// Makes jobs, each once.
 pub(super) struct Expander<'p> {
     pub(super) pipeline: &'p Pipeline,
     edges: Edges<'p>,
-    graph: DiGraph<Job, String>,
+    /// The stages' names.
+    names: Vec<Arc<str>>,
+    graph: DiGraph<Job, ()>,
     identities: HashMap<Identity, JobIndex>,
     /// Per stage: what is known of it.
     known: Vec<Vec<Known>>,
@@ -51,7 +57,7 @@ struct Frame {
     stage: StageId,
     /// The field to look at next.
     next: usize,
-    inputs: BTreeMap<String, InputSource>,
+    inputs: Vec<(InputName, InputSource)>,
     reads: Reads,
     broken: bool,
     /// The folder wanted of the input that is being resolved.
@@ -63,7 +69,7 @@ impl Frame {
         Self {
             stage,
             next: 0,
-            inputs: BTreeMap::new(),
+            inputs: Vec::new(),
             reads: Reads::new(),
             broken: false,
             subfolder: None,
@@ -76,6 +82,11 @@ impl<'p> Expander<'p> {
         Self {
             pipeline,
             edges: Edges::new(pipeline, check_paths),
+            names: pipeline
+                .stages
+                .iter()
+                .map(|stage| stage.name.text.as_str().into())
+                .collect(),
             graph: DiGraph::new(),
             identities: HashMap::new(),
             known: pipeline.stages.iter().map(|_| Vec::new()).collect(),
@@ -137,9 +148,8 @@ impl<'p> Expander<'p> {
                 }
                 Some(Edge::Absent) => continue,
                 Some(Edge::Path(path)) => {
-                    frame
-                        .inputs
-                        .insert(field.name.to_owned(), InputSource::Path(path));
+                    let name = Cow::Borrowed(field.name);
+                    frame.inputs.push((name, InputSource::Path(path)));
                     continue;
                 }
                 Some(Edge::Wrong(input)) => {
@@ -170,9 +180,9 @@ impl<'p> Expander<'p> {
         let declaration = self.pipeline.stage(user.stage);
         match outcome {
             Ok(job) => {
-                let name = declaration.signature.fields[user.next - 1].name.to_owned();
+                let name = Cow::Borrowed(declaration.signature.fields[user.next - 1].name);
                 user.inputs
-                    .insert(name, InputSource::Job { job, subfolder });
+                    .push((name, InputSource::Job { job, subfolder }));
             }
             Err(Broken) => user.broken = true,
         }
@@ -192,10 +202,10 @@ impl<'p> Expander<'p> {
             &mut frame.reads,
             &mut self.problems,
         );
-        let reads = Rc::new(frame.reads);
+        let reads = self.shared(frame.stage, frame.reads);
         let outcome = match params {
             Some(params) if !frame.broken => {
-                Ok(self.share(frame.stage, params, frame.inputs, environment, &reads))
+                Ok(self.share(frame.stage, &params, frame.inputs, environment, &reads))
             }
             _ => Err(Broken),
         };
@@ -207,39 +217,43 @@ impl<'p> Expander<'p> {
     fn share(
         &mut self,
         stage: StageId,
-        params: Params,
-        inputs: BTreeMap<String, InputSource>,
+        params: &Params,
+        mut inputs: Vec<(InputName, InputSource)>,
         environment: &Rc<Environment<'p>>,
         reads: &Rc<Reads>,
     ) -> JobIndex {
-        // Complete parameters stand in the order of the signature: equal ones give equal text.
-        let text = serde_json::to_string(&params).unwrap_or_default();
-        let identity = (stage, text, inputs);
+        inputs.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        let params = CanonicalParams::of(params);
+        let identity = identity(stage, &params, &inputs);
         if let Some(job) = self.identities.get(&identity) {
             return *job;
         }
-        let inputs = identity.2.clone();
         let declaration = self.pipeline.stage(stage);
         let signature = &declaration.signature;
         let trace = label::Trace {
             environment: Rc::clone(environment),
             reads: Rc::clone(reads),
         };
+        let makers: Vec<JobIndex> = inputs
+            .iter()
+            .filter_map(|(_, input)| match input {
+                InputSource::Job { job, .. } => Some(*job),
+                InputSource::Path(_) => None,
+            })
+            .collect();
         let node = self.graph.add_node(Job {
-            stage: declaration.name.text.clone(),
+            stage: Arc::clone(&self.names[stage.0]),
             kind: signature.kind,
-            label: self.labels.short(&declaration.name.text, &trace),
+            label: self.labels.short(&declaration.name.text, &trace).into(),
             params,
-            inputs: inputs.clone(),
+            inputs: inputs.into(),
             output: signature.output,
             version: signature.version,
             numeric: signature.numeric,
         });
         self.traces.push(trace);
-        for (name, input) in inputs {
-            if let InputSource::Job { job, .. } = input {
-                self.graph.add_edge(job.0, node, name);
-            }
+        for maker in makers {
+            self.graph.add_edge(maker.0, node, ());
         }
         let job = JobIndex(node);
         self.identities.insert(identity, job);
@@ -257,6 +271,15 @@ impl<'p> Expander<'p> {
                 .get(&definitions(environment, &known.reads))?;
             Some((*outcome, Rc::clone(&known.reads)))
         })
+    }
+
+    /// Returns what was read by way of `reads`, kept once for all jobs of the stage that read the same.
+    fn shared(&self, stage: StageId, reads: Reads) -> Rc<Reads> {
+        let mut known = self.known[stage.0].iter();
+        match known.find(|known| *known.reads == reads) {
+            Some(known) => Rc::clone(&known.reads),
+            None => Rc::new(reads),
+        }
     }
 
     fn remember(
@@ -299,6 +322,32 @@ impl<'p> Expander<'p> {
         }
         problem
     }
+}
+
+/// Hashes what a job is.
+fn identity(
+    stage: StageId,
+    params: &CanonicalParams,
+    inputs: &[(InputName, InputSource)],
+) -> Identity {
+    let mut bytes = Vec::with_capacity(params.as_bytes().len() + 64 * (1 + inputs.len()));
+    let mut part = |part: &[u8]| {
+        bytes.extend_from_slice(&(part.len() as u64).to_le_bytes());
+        bytes.extend_from_slice(part);
+    };
+    part(&stage.0.to_le_bytes());
+    part(params.as_bytes());
+    for (name, source) in inputs {
+        part(name.as_bytes());
+        match source {
+            InputSource::Job { job, subfolder } => {
+                part(&job.index().to_le_bytes());
+                part(subfolder.as_deref().unwrap_or_default().as_bytes());
+            }
+            InputSource::Path(path) => part(path.as_os_str().as_bytes()),
+        }
+    }
+    blake3::hash(&bytes)
 }
 
 /// Returns what tells an environment from others, as far as `reads` looks.

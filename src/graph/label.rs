@@ -7,6 +7,7 @@
 
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use petgraph::graph::{DiGraph, NodeIndex};
 use serde_json::Value;
@@ -71,11 +72,7 @@ impl<'p> Labels<'p> {
 }
 
 /// Gives every job a label of its own.
-pub(super) fn distinguish(
-    graph: &mut DiGraph<Job, String>,
-    traces: &[Trace<'_>],
-    labels: &Labels<'_>,
-) {
+pub(super) fn distinguish(graph: &mut DiGraph<Job, ()>, traces: &[Trace<'_>], labels: &Labels<'_>) {
     for step in [Step::Bound, Step::Reached, Step::Counted] {
         let clashing = clashing(graph);
         if clashing.is_empty() {
@@ -83,14 +80,15 @@ pub(super) fn distinguish(
         }
         for (number, node) in clashing {
             let trace = &traces[node.index()];
-            let stage = graph[node].stage.clone();
-            graph[node].label = match step {
+            let stage = Arc::clone(&graph[node].stage);
+            let label = match step {
                 Step::Bound => labels.write(&stage, trace, |variable| {
                     trace.environment.is_bound(variable)
                 }),
                 Step::Reached => labels.write(&stage, trace, |_| true),
                 Step::Counted => format!("{}#{number}", graph[node].label),
             };
+            graph[node].label = label.into();
         }
     }
 }
@@ -108,7 +106,7 @@ enum Step {
 }
 
 /// Returns the jobs that share a label, each with its number among those that do.
-fn clashing(graph: &DiGraph<Job, String>) -> Vec<(usize, NodeIndex)> {
+fn clashing(graph: &DiGraph<Job, ()>) -> Vec<(usize, NodeIndex)> {
     let mut seen: HashMap<&str, usize> = HashMap::with_capacity(graph.node_count());
     for job in graph.node_weights() {
         *seen.entry(&job.label).or_default() += 1;
@@ -117,7 +115,7 @@ fn clashing(graph: &DiGraph<Job, String>) -> Vec<(usize, NodeIndex)> {
     let mut numbers: HashMap<&str, usize> = HashMap::new();
     graph
         .node_indices()
-        .filter(|node| seen.contains_key(graph[*node].label.as_str()))
+        .filter(|node| seen.contains_key(&*graph[*node].label))
         .map(|node| {
             let number = numbers.entry(&graph[node].label).or_default();
             *number += 1;

@@ -13,10 +13,11 @@ mod tables;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use contract::{ArtifactType, Params};
+use contract::ArtifactType;
 use petgraph::Direction;
 use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::EdgeRef;
@@ -24,6 +25,7 @@ use serde_json::{Map, Value};
 
 use crate::declare::{Pipeline, Target};
 use crate::errors::{Diagnostic, Report};
+use crate::keys::CanonicalParams;
 
 /// A job's place in its [`JobGraph`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -40,21 +42,32 @@ impl JobIndex {
 #[derive(Clone, Debug)]
 pub struct Job {
     /// The stage's name in `pipeline.toml`.
-    pub stage: String,
+    pub stage: Arc<str>,
     /// Its kind.
     pub kind: &'static str,
     /// `stage[variable=value,…]`: unique in the graph; names the variables set apart from the profile's values.
-    pub label: String,
+    pub label: Box<str>,
     /// The complete parameters, without inputs.
-    pub params: Params,
-    /// Input name → where it comes from. Inputs that were not given are left out.
-    pub inputs: BTreeMap<String, InputSource>,
+    pub params: CanonicalParams,
+    /// Input names, sorted, and where each comes from. Inputs that were not given are left out.
+    pub inputs: Box<[(InputName, InputSource)]>,
     /// What the job makes.
     pub output: ArtifactType,
     /// The behaviour version of its kind.
     pub version: u32,
     /// Whether the numerics class is part of its key.
     pub numeric: bool,
+}
+
+/// The name of an input, as the signature has it.
+pub type InputName = Cow<'static, str>;
+
+impl Job {
+    /// Returns where the input of that name comes from, if it was given.
+    pub fn input(&self, name: &str) -> Option<&InputSource> {
+        let mut inputs = self.inputs.iter();
+        Some(&inputs.find(|(found, _)| found == name)?.1)
+    }
 }
 
 /// Where an input comes from.
@@ -71,11 +84,11 @@ pub enum InputSource {
     Path(PathBuf),
 }
 
-/// The jobs that some targets need. Edges lead from a job to those that use its artifact and bear the input's name.
+/// The jobs that some targets need. Edges lead from a job to those that use its artifact.
 #[derive(Clone, Debug, Default)]
 pub struct JobGraph {
     /// The graph. Inputs have smaller indices than the jobs that use them, so index order is a topological order.
-    pub graph: DiGraph<Job, String>,
+    pub graph: DiGraph<Job, ()>,
 }
 
 impl JobGraph {
@@ -183,8 +196,8 @@ pub struct CellPlan {
     pub metric: Option<String>,
     /// One job per point of `over`, each once: a job that reaches none of those variables stands alone.
     pub jobs: Vec<JobIndex>,
-    /// What row and column bind.
-    pub bindings: BTreeMap<String, Value>,
+    /// What row and column bind, in the order of the variables' names.
+    pub bindings: Vec<(Arc<str>, Value)>,
 }
 
 /// Expands the targets into jobs and tables.

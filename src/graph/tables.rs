@@ -286,7 +286,7 @@ impl<'p> Cells<'_, 'p> {
     }
 
     /// Returns what row and column bind.
-    fn bindings(&self, row: &'p Line, column: &'p Line) -> BTreeMap<String, Value> {
+    fn bindings(&self, row: &'p Line, column: &'p Line) -> Vec<(Arc<str>, Value)> {
         let mut environment = self.base.clone();
         environment.bind(&row.bindings);
         environment.bind(&column.bindings);
@@ -294,10 +294,15 @@ impl<'p> Cells<'_, 'p> {
         let pairs = bound.filter_map(|(variable, _)| {
             // What cannot be evaluated is a problem of the cell's jobs already.
             let value = environment.variable(*variable, &mut Reads::new()).ok()?;
-            let name = self.pipeline.variable(*variable).name.clone();
+            let name = self.pipeline.variable(*variable).name.as_str();
             Some((name, value.value.into_owned()))
         });
-        pairs.collect()
+        // Row and column may bind the same variable: the later counts, as it does for the jobs.
+        let bound: BTreeMap<&str, Value> = pairs.collect();
+        bound
+            .into_iter()
+            .map(|(name, value)| (name.into(), value))
+            .collect()
     }
 
     /// Returns the job at one point of a cell; `None` where row and column do not go together.

@@ -13,10 +13,7 @@ fn plan(pipeline: &Pipeline, targets: &[&str]) -> Plan {
 }
 
 fn labels(plan: &Plan) -> Vec<&str> {
-    plan.jobs
-        .jobs()
-        .map(|(_, job)| job.label.as_str())
-        .collect()
+    plan.jobs.jobs().map(|(_, job)| &*job.label).collect()
 }
 
 #[test]
@@ -94,7 +91,7 @@ fn a_variable_that_is_overridden_reaches_nothing_behind_it() {
         ["world", "corpus", "train[m_corr=0.4,m_pred=0.4]"]
     );
     let train = plan.jobs.job(plan.stages[0]);
-    assert_eq!(train.params.0["masking"]["corrupt"], 0.4);
+    assert_eq!(train.params.params().0["masking"]["corrupt"], 0.4);
 }
 
 #[test]
@@ -109,7 +106,10 @@ fn labels_name_what_differs_from_the_profile() {
     let large = load(PIPELINE, Some("large"), &[]).unwrap();
     let planned = plan(&large, &["stage:train"]);
     assert_eq!(labels(&planned)[2], "train");
-    assert_eq!(planned.jobs.job(planned.stages[0]).params.0["size"], "base");
+    assert_eq!(
+        planned.jobs.job(planned.stages[0]).params.text("size"),
+        Some("base")
+    );
 }
 
 #[test]
@@ -158,14 +158,14 @@ fn rows_win_over_set_and_set_over_the_profile() {
     let job = plan
         .jobs
         .job(plan.tables[0].cells[0][0].as_ref().unwrap().jobs[0]);
-    assert_eq!(job.params.0["task"], "mnli");
+    assert_eq!(job.params.text("task"), Some("mnli"));
     let train = plan
         .jobs
         .jobs()
-        .find(|(_, job)| job.stage == "train")
+        .find(|(_, job)| &*job.stage == "train")
         .unwrap()
         .1;
-    assert_eq!(train.params.0["size"], "tiny");
+    assert_eq!(train.params.text("size"), Some("tiny"));
     assert_eq!(
         plan.tables[0].cells[0][0].as_ref().unwrap().jobs.len(),
         1,
@@ -186,7 +186,7 @@ fn paths_stand_in_for_stages_and_must_exist_when_needed() {
     assert_eq!(messages(&report), ["no such file or folder: books"]);
     std::fs::create_dir(folder.path().join("books")).unwrap();
     let found = plan(&pipeline, &["stage:corpus"]);
-    let input = &found.jobs.job(found.stages[0]).inputs["source"];
+    let input = found.jobs.job(found.stages[0]).input("source").unwrap();
     assert_eq!(*input, InputSource::Path(folder.path().join("books")));
     assert_eq!(labels(&found), ["corpus"], "the world is not needed");
 }

@@ -11,7 +11,7 @@ use owo_colors::OwoColorize;
 use super::text::{amount, duration};
 use super::{Progress, Verbosity};
 use crate::execute::{Failure, FailureKind};
-use crate::store::Found;
+use crate::store::Record;
 
 /// A line per running job, and one for the run.
 pub(super) struct Bars {
@@ -104,15 +104,15 @@ impl Progress for Bars {
         }
     }
 
-    fn finished(&mut self, job: usize, label: &str, found: &Found, made: bool) {
+    fn finished(&mut self, job: usize, label: &str, made: Option<&Record>) {
         self.run.inc(1);
         let Some(line) = self.running.remove(&job) else {
             return;
         };
         line.finish_and_clear();
         self.lines.remove(&line);
-        if made {
-            let time = duration(Duration::from_secs_f64(found.record.cost.wall_seconds));
+        if let Some(record) = made {
+            let time = duration(Duration::from_secs_f64(record.cost.wall_seconds));
             self.print(&format!("{} {label} {}", "✓".green(), time.dimmed()));
         }
     }

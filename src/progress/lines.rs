@@ -9,7 +9,7 @@ use contract::Event;
 use super::text::{amount, count, duration, percent_of};
 use super::{Progress, Verbosity};
 use crate::execute::{Failure, FailureKind};
-use crate::store::Found;
+use crate::store::Record;
 
 /// A running job tells how far it is at most this often.
 const EVERY: Duration = Duration::from_secs(10);
@@ -125,19 +125,22 @@ impl<W: Write> Progress for Lines<W> {
         }
     }
 
-    fn finished(&mut self, job: usize, label: &str, found: &Found, made: bool) {
+    fn finished(&mut self, job: usize, label: &str, made: Option<&Record>) {
         self.done += 1;
         let Some(running) = self.running.remove(&job) else {
             return;
         };
         let (counter, time) = (self.counter(), duration(running.start.elapsed()));
-        let word = if made { "done    " } else { "cached  " };
+        let word = match made {
+            Some(_) => "done    ",
+            None => "cached  ",
+        };
         self.line(
             Verbosity::Normal,
             &format!("{counter} {word}{label} ({time})"),
         );
-        if made {
-            let cost = &found.record.cost;
+        if let Some(record) = made {
+            let cost = &record.cost;
             let worked: Vec<String> = cost
                 .worked
                 .iter()
@@ -152,7 +155,7 @@ impl<W: Write> Progress for Lines<W> {
                 amount(cost.peak_memory as f64),
                 worked.concat(),
                 share.unwrap_or_default(),
-                found.record.artifact.short(),
+                record.artifact.short(),
             );
             self.line(Verbosity::Verbose, &text);
         }

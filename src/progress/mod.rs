@@ -14,7 +14,7 @@ use contract::Event;
 pub use text::{amount, count, duration, percent_of};
 
 use crate::execute::Failure;
-use crate::store::Found;
+use crate::store::Record;
 
 /// Takes what happens in a run. Jobs are told apart by their index in the graph.
 pub trait Progress {
@@ -27,7 +27,7 @@ pub trait Progress {
     /// A running job tells something.
     fn event(&mut self, job: usize, event: &Event);
     /// A started job has a result, which it `made` itself, or which was there after all.
-    fn finished(&mut self, job: usize, label: &str, found: &Found, made: bool);
+    fn finished(&mut self, job: usize, label: &str, made: Option<&Record>);
     /// A job has no result. It may not have been started.
     fn failed(&mut self, job: usize, label: &str, failure: &Failure);
     /// Something the user should know.

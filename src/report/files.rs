@@ -9,7 +9,7 @@ use contract::StageError;
 use serde_json::Value;
 use tabulate::Table;
 
-use crate::store::is_full;
+use crate::store::{StoreError, is_full};
 
 /// Results that could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +26,9 @@ pub enum ReportError {
     /// A score, or a published value, could not be used.
     #[error(transparent)]
     Content(#[from] StageError),
+    /// The store could not be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 impl ReportError {
@@ -36,6 +39,7 @@ impl ReportError {
                 is_full(source)
             }
             Self::Content(_) => false,
+            Self::Store(error) => error.is_full(),
         }
     }
 }

@@ -14,9 +14,11 @@
 mod digests;
 mod files;
 mod provenance;
+mod scores;
 mod tables;
 
 pub use digests::{Entry, update as update_digests};
 pub use files::{Files, ReportError};
 pub use provenance::{describe, provenance};
+pub use scores::main_score;
 pub use tables::{Builder, Known, Lack, is_complete};

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use crate::graph::{InputSource, Job, JobGraph, JobIndex, TablePlan};
-use crate::store::Found;
+use crate::store::Record;
 
 /// The version of the file's fields.
 const SCHEMA_VERSION: u32 = 1;
@@ -16,7 +16,7 @@ pub fn provenance(
     plan: &TablePlan,
     graph: &JobGraph,
     profile: &str,
-    known: &dyn Fn(JobIndex) -> Option<Found>,
+    known: &dyn Fn(JobIndex) -> Option<Record>,
 ) -> Value {
     let mut needed = BTreeSet::new();
     let mut open: Vec<JobIndex> = plan
@@ -35,9 +35,9 @@ pub fn provenance(
     let mut core_seconds = 0.0;
     for index in needed {
         let job = graph.job(index);
-        if let Some(found) = known(index) {
-            core_seconds += found.record.cost.core_seconds;
-            jobs.insert(job.label.clone(), describe(job, graph, &found));
+        if let Some(record) = known(index) {
+            core_seconds += record.cost.core_seconds;
+            jobs.insert(job.label.clone(), describe(job, graph, &record));
         }
     }
     let rows: Vec<Value> = plan
@@ -54,7 +54,7 @@ pub fn provenance(
                     let jobs: Vec<&str> = cell
                         .jobs
                         .iter()
-                        .map(|job| graph.job(*job).label.as_str())
+                        .map(|job| &*graph.job(*job).label)
                         .collect();
                     Some(json!({ "column": column.label, "metric": cell.metric, "jobs": jobs }))
                 })
@@ -74,13 +74,12 @@ pub fn provenance(
 }
 
 /// Returns what is known of a job's result: key, artifact, parameters, inputs and cost.
-pub fn describe(job: &Job, graph: &JobGraph, found: &Found) -> Value {
-    let record = &found.record;
+pub fn describe(job: &Job, graph: &JobGraph, record: &Record) -> Value {
     let inputs: BTreeMap<&str, Value> = job
         .inputs
         .iter()
         .map(|(name, source)| {
-            let digest = record.parts.inputs.get(name);
+            let digest = record.parts.inputs.get(&**name);
             let value = match source {
                 InputSource::Job { job, subfolder } => json!({
                     "job": graph.job(*job).label, "subfolder": subfolder, "digest": digest,
@@ -89,11 +88,11 @@ pub fn describe(job: &Job, graph: &JobGraph, found: &Found) -> Value {
                     "path": path.file_name().map(|name| name.to_string_lossy()), "digest": digest,
                 }),
             };
-            (name.as_str(), value)
+            (&**name, value)
         })
         .collect();
     json!({
-        "stage": job.stage,
+        "stage": &*job.stage,
         "kind": record.parts.kind,
         "version": record.parts.version,
         "numerics": record.parts.numerics,

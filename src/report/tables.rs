@@ -5,13 +5,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use contract::io_error;
-use metrics::scores::{self, Score};
+use metrics::scores::Score;
 use tabulate::reference::{self, Key, Reference};
 use tabulate::{Cell, Column, Row, Table};
 
 use super::ReportError;
+use super::scores::Scores;
 use crate::graph::{CellPlan, JobIndex, RowPlan, TablePlan};
-use crate::store::{Digest, Found, Store};
+use crate::store::{Found, Store};
 
 /// Said of an artifact of which a table wants a score.
 const NO_SCORES: &str = "what this stage makes has no scores";
@@ -33,8 +34,7 @@ pub struct Lack {
 /// Makes tables; what two cells share is read once.
 pub struct Builder<'a> {
     store: &'a Store,
-    /// By artifact; none if it holds no scores.
-    scores: BTreeMap<Digest, Vec<Score>>,
+    scores: Scores<'a>,
     references: BTreeMap<(PathBuf, String), Reference>,
     /// By label: the scores asked for in vain, and those there are.
     lacking: BTreeMap<String, Lacking>,
@@ -51,7 +51,7 @@ impl<'a> Builder<'a> {
     pub fn new(store: &'a Store) -> Self {
         Self {
             store,
-            scores: BTreeMap::new(),
+            scores: Scores::new(store),
             references: BTreeMap::new(),
             lacking: BTreeMap::new(),
         }
@@ -154,7 +154,7 @@ impl<'a> Builder<'a> {
             };
             match score {
                 Ok(score) => {
-                    heading.add(score);
+                    heading.add(&score);
                     cell.values.push(score.value);
                 }
                 Err(reason) if cell.reasons.contains(&reason) => {}
@@ -169,26 +169,14 @@ impl<'a> Builder<'a> {
         &mut self,
         found: &Found,
         metric: Option<&str>,
-    ) -> Result<Result<&Score, String>, ReportError> {
-        let artifact = found.record.artifact;
-        if !self.scores.contains_key(&artifact) {
-            let scores = match self.store.file(&found.manifest, scores::FILE) {
-                Some(path) => scores::read(&path)?,
-                None => Vec::new(),
-            };
-            self.scores.insert(artifact, scores);
-        }
-        let all = self
-            .scores
-            .get(&artifact)
-            .map(Vec::as_slice)
-            .unwrap_or_default();
+    ) -> Result<Result<Score, String>, ReportError> {
+        let all = self.scores.of(&found.artifact, &found.manifest)?;
         let score = all.iter().find(|score| match metric {
             Some(name) => score.name == name,
             None => score.main,
         });
         if let Some(score) = score {
-            return Ok(Ok(score));
+            return Ok(Ok(score.clone()));
         }
         let wanted = metric.unwrap_or("main");
         let names: Vec<String> = all.iter().map(|score| score.name.clone()).collect();
@@ -198,8 +186,10 @@ impl<'a> Builder<'a> {
         } else {
             format!("no score `{wanted}`, only {}", names.join(", "))
         };
+        let record = self.store.recorded(&found.key)?;
+        let label = record.map_or_else(|| found.key.to_string(), |record| record.label);
         self.lacking
-            .entry(found.record.label.clone())
+            .entry(label)
             .or_insert_with(|| Lacking {
                 wanted: BTreeSet::new(),
                 names,

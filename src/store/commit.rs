@@ -5,6 +5,7 @@ use std::fs::{self, File, Permissions};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use contract::ArtifactType;
 
@@ -34,7 +35,7 @@ impl Store {
     /// # Errors
     /// When the folder holds no file or something that is no plain file, and when the system refuses to write. Until
     /// the last step is done, the result counts as not there.
-    pub fn commit(&self, folder: &Path, made: Made) -> Result<Found, StoreError> {
+    pub fn commit(&self, folder: &Path, made: Made) -> Result<(Found, Record), StoreError> {
         let mut files = Vec::new();
         let mut moves = Vec::new();
         for (path, name) in files_below(folder)? {
@@ -69,7 +70,14 @@ impl Store {
         let text =
             serde_json::to_vec_pretty(&record).map_err(|error| io_error(&path)(error.into()))?;
         self.write_aside(&path, &text)?;
-        Ok(Found { record, manifest })
+        let manifest = Arc::new(manifest);
+        self.remember(&record, Arc::clone(&manifest));
+        let found = Found {
+            key,
+            artifact,
+            manifest,
+        };
+        Ok((found, record))
     }
 
     /// Hashes a file and adds it to `moves` unless the object is there already, and whole.

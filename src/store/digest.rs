@@ -15,6 +15,21 @@ impl Digest {
         Self(*blake3::hash(bytes).as_bytes())
     }
 
+    /// Returns the digest's bytes.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// Returns the digest of these bytes.
+    pub(super) fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// Returns the digest as 64 lowercase hexadecimal digits, without a text of its own on the heap.
+    pub fn to_hex(&self) -> impl AsRef<str> + use<> {
+        blake3::Hash::from_bytes(self.0).to_hex()
+    }
+
     /// Returns the first digits, enough to tell results apart in a message.
     pub fn short(&self) -> String {
         let mut text = self.to_string();

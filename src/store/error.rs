@@ -26,6 +26,14 @@ pub enum StoreError {
         /// What was found there.
         reason: String,
     },
+    /// Something in the store is not as it was written. It was set aside.
+    #[error("damaged in the store: {}: {reason}", path.display())]
+    Damaged {
+        /// What is damaged.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A stage's output cannot be stored.
     #[error("{}: {reason}", path.display())]
     Output {
@@ -52,6 +60,9 @@ impl StoreError {
             Self::NotAStore { .. } => Some(
                 "choose another folder with --store PATH: a new or an empty one will do".into(),
             ),
+            Self::Damaged { .. } => {
+                Some("run again: what is damaged was set aside and is made anew".into())
+            }
             Self::Output { .. } => None,
         }
     }

@@ -46,7 +46,7 @@ impl Store {
                 .tempdir_in(self.tmp())
                 .map_err(io_error(&self.tmp()))?;
             let folder = aside.path().join("folder");
-            self.serve(manifest, &folder)?;
+            self.link(manifest, &folder)?;
             fs::rename(&folder, &place).map_err(io_error(&place))?;
         }
         Ok(entrance(manifest, &place))
@@ -128,7 +128,7 @@ mod tests {
         };
         let found = store.commit(&claim.output(), made).unwrap();
         store.release(claim).unwrap();
-        (folder, store, found.manifest)
+        (folder, store, found.0.manifest.as_ref().clone())
     }
 
     fn read(folder: &Path, name: &str) -> String {

@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use super::error::io_error;
 use super::{Content, Digest, Manifest, Record, Store, StoreError};
+use crate::keys::Key;
 
 /// A record, and when it was written.
 #[derive(Clone, Debug)]
@@ -16,34 +17,68 @@ pub struct Known {
     pub written: SystemTime,
 }
 
+/// What a record is called, without reading it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Glance {
+    /// The job's key.
+    pub key: Key,
+    /// What the job was called when it ran.
+    pub label: String,
+    /// When the record was written, as the file system says.
+    pub written: SystemTime,
+}
+
 impl Store {
-    /// Returns all records that can be read, in the order of their keys. Damaged ones are passed over: whoever looks one up
-    /// by its key sets it aside.
+    /// Returns all records with their stage kinds, in no order. Damaged ones are passed over: whoever looks one up by its key
+    /// sets it aside.
     ///
     /// # Errors
     /// When the folder of records cannot be read.
-    pub fn known(&self) -> Result<Vec<Known>, StoreError> {
+    pub fn glances(&self) -> Result<Vec<(String, Glance)>, StoreError> {
         let folder = self.records();
         let entries = match fs::read_dir(&folder) {
             Ok(entries) => entries,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(io_error(&folder)(error)),
         };
-        let mut known = Vec::new();
+        let mut glances = Vec::new();
         for entry in entries {
-            let path = entry.map_err(io_error(&folder))?.path();
-            if path.extension().is_none_or(|extension| extension != "json") {
-                continue;
+            let name = entry.map_err(io_error(&folder))?.file_name();
+            let stem = name.to_str().and_then(|name| name.strip_suffix(".json"));
+            if let Some(key) = stem.and_then(|stem| stem.parse().ok()) {
+                glances.extend(self.glance(key)?);
             }
-            let read = || {
-                let record: Record = serde_json::from_slice(&fs::read(&path).ok()?).ok()?;
-                let written = fs::metadata(&path).ok()?.modified().ok()?;
-                (record.format == Record::FORMAT).then_some(Known { record, written })
-            };
-            known.extend(read());
         }
-        known.sort_by_key(|known| known.record.key);
-        Ok(known)
+        Ok(glances)
+    }
+
+    fn glance(&self, key: Key) -> Result<Option<(String, Glance)>, StoreError> {
+        if let Some(indexed) = self.indexed(&key) {
+            let (label, written) = (indexed.label, indexed.record.time());
+            return Ok(Some((
+                indexed.kind,
+                Glance {
+                    key,
+                    label,
+                    written,
+                },
+            )));
+        }
+        let path = self.record(&key);
+        let Some(record) = self.recorded(&key)? else {
+            return Ok(None);
+        };
+        let metadata = fs::metadata(&path).and_then(|metadata| metadata.modified());
+        let written = metadata.map_err(io_error(&path))?;
+        let label = record.label;
+        Ok(Some((
+            record.parts.kind,
+            Glance {
+                key,
+                label,
+                written,
+            },
+        )))
     }
 
     /// Keeps the list of an input's files, if it is no whole artifact, whose list is kept in any case.

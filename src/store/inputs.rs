@@ -13,11 +13,20 @@ impl Store {
     /// Makes the files of `manifest` appear below `folder`, and returns the path to hand to a stage: `folder`, or the
     /// file in it if the manifest is of a single file.
     ///
-    /// The files are hard links to the read-only objects: nothing is copied where the file system can link.
+    /// The files are hard links to the read-only objects: nothing is copied where the file system can link. Their bytes are
+    /// read and compared with their names, once while the store is open.
     ///
     /// # Errors
-    /// When the system refuses.
+    /// When an object is damaged, or the system refuses.
     pub fn serve(&self, manifest: &Manifest, folder: &Path) -> Result<PathBuf, StoreError> {
+        for file in &manifest.files {
+            self.sound(&file.digest)?;
+        }
+        self.link(manifest, folder)
+    }
+
+    /// Makes the files of `manifest` appear below `folder` without reading them.
+    pub(super) fn link(&self, manifest: &Manifest, folder: &Path) -> Result<PathBuf, StoreError> {
         let mut made = BTreeSet::new();
         for file in &manifest.files {
             let path = folder.join(&file.path);

@@ -1,27 +1,32 @@
 //! Reading what is known, trusting nothing.
 
-use std::fs;
-use std::io::ErrorKind;
-use std::path::PathBuf;
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use super::commit::hash;
 use super::error::io_error;
+use super::index::{Indexed, Stamp};
 use super::{Digest, Manifest, Record, Store, StoreError};
 use crate::keys::Key;
 
-/// A known result.
-#[derive(Clone, Debug, PartialEq)]
+/// A known result. What it cost and what its key was made of says its record, [`Store::recorded`].
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
-    /// What is known of the job.
-    pub record: Record,
-    /// What its artifact consists of.
-    pub manifest: Manifest,
+    /// The job's key.
+    pub key: Key,
+    /// The artifact that the job made.
+    pub artifact: Digest,
+    /// What that consists of.
+    pub manifest: Arc<Manifest>,
 }
 
 /// What the store knows of a key.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Lookup {
     /// The result is there.
-    Hit(Box<Found>),
+    Hit(Found),
     /// Nothing is known.
     Miss,
     /// The result was there, but part of it is missing or damaged: the job must run again.
@@ -35,36 +40,39 @@ pub enum Lookup {
 
 impl Store {
     /// Looks up the result of the job with that key. Checks the record, the manifest's digest, and that each file is
-    /// there with its size; what fails the check is set aside.
+    /// there with its size, and has not been written since it was hashed; what fails the check is set aside.
     ///
     /// # Errors
     /// When the system refuses to read. A missing or damaged file is no error.
     pub fn lookup(&self, key: &Key) -> Result<Lookup, StoreError> {
+        let indexed = self.indexed(key);
+        if let Some(indexed) = &indexed
+            && self.holds(indexed)
+        {
+            return Ok(Lookup::Hit(indexed.found.clone()));
+        }
+        self.read_whole(key, indexed.as_ref())
+    }
+
+    /// Looks up a result in the files themselves. Objects are read where they were changed since `before`.
+    fn read_whole(&self, key: &Key, before: Option<&Indexed>) -> Result<Lookup, StoreError> {
         let path = self.record(key);
-        let Some(bytes) = read(&path)? else {
+        let Some((record, record_stamp)) = self.read_record(key)? else {
             return Ok(Lookup::Miss);
         };
-        let record = match serde_json::from_slice::<Record>(&bytes) {
-            Ok(record) if record.format != Record::FORMAT => {
-                return Ok(self.damaged(
-                    path,
-                    format!("record format {} is not known", record.format),
-                ));
-            }
-            Ok(record) if record.key != *key || record.parts.key() != *key => {
-                return Ok(self.damaged(path, "the record is another key's".into()));
-            }
+        let record = match record {
             Ok(record) => record,
-            Err(error) => return Ok(self.damaged(path, format!("not a record: {error}"))),
+            Err(reason) => return Ok(self.damaged(path, reason)),
         };
-        let manifest = match self.manifest(&record.artifact)? {
+        let (manifest, manifest_stamp) = match self.manifest(&record.artifact)? {
             Ok(manifest) => manifest,
             Err(damaged) => return Ok(damaged),
         };
+        let mut objects = Vec::with_capacity(manifest.files.len());
         for file in &manifest.files {
             let path = self.object(&file.digest);
-            match fs::metadata(&path) {
-                Ok(found) if found.is_file() && found.len() == file.size => {}
+            let stamp = match fs::metadata(&path) {
+                Ok(found) if found.is_file() && found.len() == file.size => Stamp::of(&found),
                 Ok(found) => {
                     let reason = format!("it has {} bytes, {} were stored", found.len(), file.size);
                     return Ok(self.damaged(path, reason));
@@ -76,32 +84,114 @@ impl Store {
                     });
                 }
                 Err(error) => return Err(io_error(&path)(error)),
+            };
+            let known = before.into_iter().flat_map(Indexed::objects);
+            let changed = known
+                .filter(|(known, _)| known.digest == file.digest)
+                .any(|(_, known)| known != stamp);
+            if changed && hash_of(&path)? != file.digest {
+                return Ok(self.damaged(path, CONTENT.into()));
             }
+            objects.push(stamp);
         }
-        Ok(Lookup::Hit(Box::new(Found { record, manifest })))
+        let indexed = Indexed {
+            found: Found {
+                key: *key,
+                artifact: record.artifact,
+                manifest: manifest.into(),
+            },
+            kind: record.parts.kind,
+            label: record.label,
+            record: record_stamp,
+            manifest: manifest_stamp,
+            objects,
+        };
+        self.index().put(key.as_bytes(), &indexed.encode());
+        Ok(Lookup::Hit(indexed.found))
+    }
+
+    /// Returns the record of a result, if it is there and whole.
+    ///
+    /// # Errors
+    /// When the system refuses to read.
+    pub fn recorded(&self, key: &Key) -> Result<Option<Record>, StoreError> {
+        let read = self.read_record(key)?;
+        Ok(read.and_then(|(record, _)| record.ok()))
+    }
+
+    /// Reads a record, or says what is wrong with it.
+    fn read_record(
+        &self,
+        key: &Key,
+    ) -> Result<Option<(Result<Record, String>, Stamp)>, StoreError> {
+        let Some((bytes, stamp)) = read_stamped(&self.record(key))? else {
+            return Ok(None);
+        };
+        let record = match serde_json::from_slice::<Record>(&bytes) {
+            Ok(record) if record.format != Record::FORMAT => {
+                Err(format!("record format {} is not known", record.format))
+            }
+            Ok(record) if record.key != *key || record.parts.key() != *key => {
+                Err("the record is another key's".into())
+            }
+            Ok(record) => Ok(record),
+            Err(error) => Err(format!("not a record: {error}")),
+        };
+        Ok(Some((record, stamp)))
     }
 
     /// Returns where the bytes of one file of an artifact lie, if it has it. They are not to be written.
-    pub fn file(&self, manifest: &Manifest, path: &str) -> Option<PathBuf> {
-        let file = manifest.files.iter().find(|file| file.path == path)?;
-        Some(self.object(&file.digest))
+    ///
+    /// # Errors
+    /// When they are not those that were stored, or cannot be read.
+    pub fn file(&self, manifest: &Manifest, path: &str) -> Result<Option<PathBuf>, StoreError> {
+        let Some(file) = manifest.files.iter().find(|file| file.path == path) else {
+            return Ok(None);
+        };
+        self.sound(&file.digest).map(Some)
     }
 
-    fn manifest(&self, digest: &Digest) -> Result<Result<Manifest, Lookup>, StoreError> {
+    /// Returns where an object lies whose bytes were read and found right, now or since the store was opened.
+    ///
+    /// # Errors
+    /// When they are not those that were stored, or cannot be read.
+    pub(super) fn sound(&self, digest: &Digest) -> Result<PathBuf, StoreError> {
+        let path = self.object(digest);
+        let damaged = |path, reason: &str| {
+            let reason = reason.to_owned();
+            Err(StoreError::Damaged { path, reason })
+        };
+        let stamp = match fs::metadata(&path) {
+            Ok(metadata) => Stamp::of(&metadata),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return damaged(path, "it is missing");
+            }
+            Err(error) => return Err(io_error(&path)(error)),
+        };
+        if self.sound_objects().get(digest) == Some(&stamp) {
+            return Ok(path);
+        }
+        if hash_of(&path)? != *digest {
+            let _ = self.set_aside(&path);
+            return damaged(path, CONTENT);
+        }
+        self.sound_objects().insert(*digest, stamp);
+        Ok(path)
+    }
+
+    fn manifest(&self, digest: &Digest) -> Result<Result<(Manifest, Stamp), Lookup>, StoreError> {
         let path = self.artifact(digest);
-        let Some(bytes) = read(&path)? else {
+        let Some((bytes, stamp)) = read_stamped(&path)? else {
             return Ok(Err(Lookup::Damaged {
                 path,
                 reason: "it is missing".into(),
             }));
         };
         if Digest::of(&bytes) != *digest {
-            return Ok(Err(
-                self.damaged(path, "its content does not fit its name".into())
-            ));
+            return Ok(Err(self.damaged(path, CONTENT.into())));
         }
         match serde_json::from_slice(&bytes) {
-            Ok(manifest) => Ok(Ok(manifest)),
+            Ok(manifest) => Ok(Ok((manifest, stamp))),
             Err(error) => Ok(Err(self.damaged(path, format!("not a manifest: {error}")))),
         }
     }
@@ -113,8 +203,33 @@ impl Store {
     }
 }
 
+/// Said of what is named by its hash and is something else.
+const CONTENT: &str = "its content does not fit its name";
+
+/// Returns the digest of a file.
+fn hash_of(path: &Path) -> Result<Digest, StoreError> {
+    let file = File::open(path).map_err(io_error(path))?;
+    Ok(hash(&file).map_err(io_error(path))?.0)
+}
+
+/// Returns a file's bytes and its stamp as it was before they were read, or `None` if it is not there.
+fn read_stamped(path: &Path) -> Result<Option<(Vec<u8>, Stamp)>, StoreError> {
+    let read = || -> io::Result<_> {
+        let mut file = File::open(path)?;
+        let metadata = file.metadata()?;
+        let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or_default());
+        file.read_to_end(&mut bytes)?;
+        Ok((bytes, Stamp::of(&metadata)))
+    };
+    match read() {
+        Ok(read) => Ok(Some(read)),
+        Err(error) if ErrorKind::NotFound == error.kind() => Ok(None),
+        Err(error) => Err(io_error(path)(error)),
+    }
+}
+
 /// Returns a file's bytes, or `None` if it is not there.
-pub(super) fn read(path: &std::path::Path) -> Result<Option<Vec<u8>>, StoreError> {
+pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
     match fs::read(path) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),

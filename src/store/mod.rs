@@ -10,6 +10,8 @@
 //! | `folders/HEX/` | artifacts that were asked for by name, as folders of links to objects | first digits of the artifact |
 //! | `listings/HEX.json` | what inputs consisted of that are no whole artifacts | BLAKE3 of the list |
 //! | `machines/` | what `pipe doctor --bench` measured | processor and cores |
+//! | `runs/` | what each run did, and what its jobs had made when it ended | when it began |
+//! | `caches/` | what saves reading other files: an index of the records, notes on artifacts | nothing: may be deleted |
 //! | `tmp/` | files being written, and folders being removed | nothing: may be emptied when no run goes on |
 //!
 //! **Order of writing.** Objects, then the manifest, then the record. Each is written aside, synced, renamed into
@@ -24,12 +26,14 @@
 //! (`flock`) hold among all runs that use the store. On a network file system the last depends on its mount options.
 
 mod aside;
+mod cache;
 mod commit;
 mod digest;
 mod error;
 mod external;
 mod folders;
 mod history;
+mod index;
 mod inputs;
 mod lookup;
 mod machines;
@@ -44,7 +48,7 @@ pub use digest::{Digest, NotADigest};
 pub use error::StoreError;
 pub(crate) use error::{ROOM, io_error, is_full};
 pub use external::External;
-pub use history::Known;
+pub use history::{Glance, Known};
 pub use lookup::{Found, Lookup};
 pub use machines::{Peaks, Rates};
 pub use manifest::{Content, Entry, Manifest};

@@ -1,13 +1,18 @@
 //! Finding a store, and making one.
 
-use std::fs;
+use std::collections::HashMap;
+use std::fs::{self, File};
 use std::io::ErrorKind;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::cache::Cache;
 use super::error::io_error;
+use super::index::Stamp;
 use super::{Digest, StoreError};
 use crate::keys::Key;
 
@@ -20,7 +25,7 @@ const CACHE_TAG: &str = "CACHEDIR.TAG";
 const CACHE_TAG_TEXT: &str = "Signature: 8a477f597d28d172789f06886806bc55\n\
     # This folder is a store of `pipe`: results that can be computed again.\n\
     # See https://bford.info/cachedir/ for what this file means.\n";
-const FOLDERS: [&str; 9] = [
+const FOLDERS: [&str; 11] = [
     "objects",
     "artifacts",
     "records",
@@ -29,16 +34,30 @@ const FOLDERS: [&str; 9] = [
     "folders",
     "listings",
     "machines",
+    "runs",
+    "caches",
     "tmp",
 ];
 
 /// After this time an unfinished write is nobody's any more.
 const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// A store. Cheap to clone and to share: all its state is on disk.
+/// A store. Cheap to clone and to share: all its state is on disk, but for caches.
 #[derive(Clone, Debug)]
 pub struct Store {
     root: PathBuf,
+    memory: Arc<Memory>,
+}
+
+/// What a store remembers while it is open.
+#[derive(Debug)]
+struct Memory {
+    /// The folder, if it was there when it was first asked for.
+    folder: OnceLock<Option<OwnedFd>>,
+    index: Cache,
+    notes: Cache,
+    /// Objects whose bytes were read and found right, and their stamps then.
+    sound: Mutex<HashMap<Digest, Stamp>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -54,7 +73,7 @@ impl Store {
     pub fn open(root: &Path) -> Result<Self, StoreError> {
         fs::create_dir_all(root).map_err(io_error(root))?;
         let root = fs::canonicalize(root).map_err(io_error(root))?;
-        let store = Self { root };
+        let store = Self::at(root);
         let known = store.check()?;
         for folder in FOLDERS {
             let path = store.root.join(folder);
@@ -105,15 +124,27 @@ impl Store {
         let root = match fs::canonicalize(root) {
             Ok(root) => root,
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                return Ok(Self {
-                    root: root.to_path_buf(),
-                });
+                return Ok(Self::at(root.to_path_buf()));
             }
             Err(error) => return Err(io_error(root)(error)),
         };
-        let store = Self { root };
+        let store = Self::at(root);
         store.check()?;
         Ok(store)
+    }
+
+    fn at(root: PathBuf) -> Self {
+        let caches = root.join("caches");
+        let memory = Memory {
+            folder: OnceLock::new(),
+            index: Cache::new(caches.join("records")),
+            notes: Cache::new(caches.join("notes")),
+            sound: Mutex::default(),
+        };
+        Self {
+            root,
+            memory: Arc::new(memory),
+        }
     }
 
     /// Whether the folder is marked as a store of this format. An unmarked one must be empty but for what a killed
@@ -155,6 +186,11 @@ impl Store {
         &self.root
     }
 
+    /// Returns where runs write down what they do.
+    pub fn runs(&self) -> PathBuf {
+        self.root.join("runs")
+    }
+
     /// Returns where the log of a job lies after the job is finished.
     pub fn log(&self, key: &Key) -> PathBuf {
         self.root.join("logs").join(format!("{key}.txt"))
@@ -168,6 +204,34 @@ impl Store {
     /// Returns where a running job appends its events.
     pub fn events(&self, key: &Key) -> PathBuf {
         self.work_folder(key).join("events.jsonl")
+    }
+
+    /// Returns the store's folder, to name files from, if it is there.
+    pub(super) fn folder(&self) -> Option<BorrowedFd<'_>> {
+        let open = || File::open(&self.root).ok().map(OwnedFd::from);
+        let folder = self.memory.folder.get_or_init(open);
+        folder.as_ref().map(AsFd::as_fd)
+    }
+
+    /// Returns what saves reading records.
+    pub(super) fn index(&self) -> &Cache {
+        &self.memory.index
+    }
+
+    /// Returns what was derived from that artifact and kept by [`Store::keep_note`]. Notes are a cache: they come and go.
+    pub fn note(&self, artifact: &Digest) -> Option<&[u8]> {
+        self.memory.notes.get(artifact.as_bytes())
+    }
+
+    /// Keeps what was derived from an artifact's files, to have it without reading them again.
+    pub fn keep_note(&self, artifact: &Digest, note: &[u8]) {
+        self.memory.notes.put(artifact.as_bytes(), note);
+    }
+
+    /// Returns the objects whose bytes were read and found right since the store was opened.
+    pub(super) fn sound_objects(&self) -> MutexGuard<'_, HashMap<Digest, Stamp>> {
+        let sound = self.memory.sound.lock();
+        sound.unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn tmp(&self) -> PathBuf {
@@ -239,7 +303,7 @@ mod tests {
             fs::create_dir(&path).unwrap();
             fs::write(path.join("weights"), "x").unwrap();
             let time = std::time::SystemTime::now() - age;
-            fs::File::open(&path).unwrap().set_modified(time).unwrap();
+            File::open(&path).unwrap().set_modified(time).unwrap();
         };
         make("old", ABANDONED * 2);
         make("new", Duration::from_secs(60));

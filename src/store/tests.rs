@@ -84,9 +84,9 @@ fn commit(store: &Store, job: u8, number: u8) {
 fn read(store: &Store, job: u8) -> Option<String> {
     match store.lookup(&key(job)).unwrap() {
         Lookup::Hit(found) => {
-            let same = store.file(&found.manifest, "same").unwrap();
+            let same = store.file(&found.manifest, "same").unwrap().unwrap();
             assert_eq!(fs::read_to_string(same).unwrap(), "in every artifact");
-            let path = store.file(&found.manifest, "sub/file").unwrap();
+            let path = store.file(&found.manifest, "sub/file").unwrap().unwrap();
             Some(fs::read_to_string(path).unwrap())
         }
         Lookup::Miss | Lookup::Damaged { .. } => None,
@@ -189,7 +189,7 @@ fn a_damaged_object_of_the_right_size_is_replaced_by_the_next_commit() {
     let Lookup::Hit(found) = store.lookup(&key(1)).unwrap() else {
         panic!("a hit")
     };
-    let path = store.file(&found.manifest, "sub/file").unwrap();
+    let path = store.file(&found.manifest, "sub/file").unwrap().unwrap();
     fs::remove_file(&path).unwrap();
     fs::write(&path, content(2)).unwrap();
     commit(&store, 2, 1);

@@ -1,0 +1,143 @@
+//! What runs did: one file of JSON lines each, below `runs/` of the store.
+//!
+//! `runs/ID.jsonl` holds [`Entry`] lines: how the run was called, which jobs it started and how they ended, and how it ended
+//! itself. The file is locked while its run goes on: a file without an end that nobody holds is of a run that was killed.
+//! `runs/results/HEX.jsonl` holds what every job of a run had made when it ended, named by the hash of that; runs that ended
+//! with the same results share it, so that a run that finds all done writes little. Nothing else depends on either: they may
+//! be deleted.
+
+mod compare;
+mod read;
+mod write;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::frames::Writer;
+use crate::keys::Key;
+use crate::store::Digest;
+
+pub use compare::{Comparison, Difference, compare};
+pub use read::{Ended, RunSummary, Runs};
+pub use write::Journal;
+
+/// A line of a run's file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Entry {
+    /// The run begins.
+    Begun(Begun),
+    /// All that is known at the start.
+    Planned {
+        /// How many jobs there are.
+        jobs: usize,
+        /// How many of them need not run.
+        cached: usize,
+    },
+    /// A job starts.
+    Started {
+        /// Seconds since the run began.
+        seconds: f64,
+        /// What the job is called.
+        job: String,
+        /// Threads that it was given.
+        threads: usize,
+    },
+    /// A started job waits for another run that works on it.
+    Waits {
+        /// Seconds since the run began.
+        seconds: f64,
+        /// What the job is called.
+        job: String,
+    },
+    /// A started job has a result.
+    Finished {
+        /// Seconds since the run began.
+        seconds: f64,
+        /// What the job is called.
+        job: String,
+        /// Its key and artifact, if this run made it; none where another run did.
+        made: Option<Result>,
+        /// Time that cores spent on it, in seconds.
+        core_seconds: f64,
+    },
+    /// A job has no result.
+    Failed {
+        /// Seconds since the run began.
+        seconds: f64,
+        /// What the job is called.
+        job: String,
+        /// What is wrong.
+        message: String,
+    },
+    /// Something the user was told.
+    Note {
+        /// Seconds since the run began.
+        seconds: f64,
+        /// What.
+        message: String,
+    },
+    /// The run ends.
+    Ended {
+        /// Seconds since the run began.
+        seconds: f64,
+        /// The exit code.
+        exit: u8,
+        /// The digest that names the file of results.
+        results: Option<Digest>,
+    },
+}
+
+/// How a run was called.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Begun {
+    /// When, in UTC: `2026-11-24T09:30:00Z`.
+    pub at: String,
+    /// The program.
+    pub program: String,
+    /// Its process.
+    pub pid: u32,
+    /// The machine's name.
+    pub host: String,
+    /// The pipeline file.
+    pub pipeline: String,
+    /// The profile.
+    pub profile: String,
+    /// Variables that were given another value.
+    pub set: BTreeMap<String, String>,
+    /// What was asked for.
+    pub targets: Vec<String>,
+}
+
+/// What a job made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Result {
+    /// Its key.
+    pub key: Key,
+    /// Its artifact.
+    pub artifact: Digest,
+}
+
+/// What the jobs of a run have made, by label, each once.
+#[derive(Clone, Debug, Default)]
+pub struct Results<'l>(Vec<(&'l str, Result)>);
+
+impl<'l> FromIterator<(&'l str, Result)> for Results<'l> {
+    fn from_iter<T: IntoIterator<Item = (&'l str, Result)>>(results: T) -> Self {
+        Self(results.into_iter().collect())
+    }
+}
+
+impl Results<'_> {
+    /// Returns the digest of all of it.
+    pub fn digest(&self) -> Digest {
+        let mut bytes = Writer::default();
+        for (label, result) in &self.0 {
+            bytes.text(label);
+            bytes.bytes(result.key.as_bytes());
+            bytes.bytes(result.artifact.as_bytes());
+        }
+        Digest::of(&bytes.0)
+    }
+}

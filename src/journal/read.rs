@@ -1,0 +1,229 @@
+//! Reading what runs have written down.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::{Begun, Entry, Result, Results};
+use crate::store::{Digest, StoreError, io_error};
+
+/// The folder of results, below that of the runs.
+pub(super) const RESULTS: &str = "results";
+
+/// The runs of a store.
+#[derive(Clone, Debug)]
+pub struct Runs {
+    folder: PathBuf,
+    /// Their names, the earliest first.
+    names: Vec<String>,
+}
+
+/// A run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunSummary {
+    /// Its name: when it began.
+    pub name: String,
+    /// How it was called.
+    pub begun: Begun,
+    /// How many jobs there were, and how many of them need not run, as far as that was known.
+    pub planned: Option<(usize, usize)>,
+    /// Jobs that it made.
+    pub made: usize,
+    /// Jobs that failed.
+    pub failed: usize,
+    /// How it ended.
+    pub ended: Ended,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Ended {
+    /// It goes on.
+    Running,
+    /// It was killed.
+    Killed,
+    /// By itself.
+    Exit {
+        /// With this exit code.
+        code: u8,
+        /// After so many seconds.
+        seconds: f64,
+    },
+}
+
+impl Runs {
+    /// Lists those below `folder`.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn list(folder: PathBuf) -> std::result::Result<Self, StoreError> {
+        let mut names = Vec::new();
+        match fs::read_dir(&folder) {
+            Ok(entries) => {
+                for entry in entries {
+                    let name = entry.map_err(io_error(&folder))?.file_name();
+                    let name = name.to_str().and_then(|name| name.strip_suffix(".jsonl"));
+                    names.extend(name.map(str::to_owned));
+                }
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(io_error(&folder)(error)),
+        }
+        names.sort_by_key(|name| order(name));
+        Ok(Self { folder, names })
+    }
+
+    /// Returns their names, the earliest first.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// Returns the run that `text` means: a name, the start of one that no other begins with, `last`, or `last~2` for the
+    /// second before it.
+    pub fn find(&self, text: &str) -> Option<&str> {
+        if let Some(back) = text.strip_prefix("last") {
+            let back: usize = match back.strip_prefix('~') {
+                None if back.is_empty() => 0,
+                None => return None,
+                Some(number) => number.parse().ok()?,
+            };
+            let at = self.names.len().checked_sub(1 + back)?;
+            return Some(&self.names[at]);
+        }
+        if let Some(exact) = self.names.iter().find(|name| *name == text) {
+            return Some(exact);
+        }
+        let mut starting = self.names.iter().filter(|name| name.starts_with(text));
+        let found = starting.next()?;
+        starting.next().is_none().then_some(found.as_str())
+    }
+
+    /// Returns where a run's file lies.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(format!("{name}.jsonl"))
+    }
+
+    /// Returns what a run has written down. Half a line at the end, and what is no entry, is passed over.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn entries(&self, name: &str) -> std::result::Result<Vec<Entry>, StoreError> {
+        let path = self.path(name);
+        let text = fs::read(&path).map_err(io_error(&path))?;
+        let lines = text.split(|byte| *byte == b'\n');
+        Ok(lines
+            .filter_map(|line| serde_json::from_slice(line).ok())
+            .collect())
+    }
+
+    /// Returns a run in short; `None` where its file holds no beginning.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn summary(&self, name: &str) -> std::result::Result<Option<RunSummary>, StoreError> {
+        // Before the file is read: a run that ends in between has ended.
+        let running = is_locked(&self.path(name));
+        let mut summary: Option<RunSummary> = None;
+        for entry in self.entries(name)? {
+            if let Entry::Begun(begun) = entry {
+                summary = Some(RunSummary {
+                    name: name.to_owned(),
+                    begun,
+                    planned: None,
+                    made: 0,
+                    failed: 0,
+                    ended: match running {
+                        true => Ended::Running,
+                        false => Ended::Killed,
+                    },
+                });
+                continue;
+            }
+            let Some(summary) = &mut summary else {
+                continue;
+            };
+            match entry {
+                Entry::Planned { jobs, cached } => summary.planned = Some((jobs, cached)),
+                Entry::Finished { made: Some(_), .. } => summary.made += 1,
+                Entry::Failed { .. } => summary.failed += 1,
+                Entry::Ended { seconds, exit, .. } => {
+                    summary.ended = Ended::Exit {
+                        code: exit,
+                        seconds,
+                    };
+                }
+                _ => {}
+            }
+        }
+        Ok(summary)
+    }
+
+    /// Returns what each job of a run had made when it ended, by label. Of a run that has not ended, what it has made so far.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub fn results(&self, name: &str) -> std::result::Result<BTreeMap<String, Result>, StoreError> {
+        let mut made = BTreeMap::new();
+        for entry in self.entries(name)? {
+            match entry {
+                Entry::Ended {
+                    results: Some(digest),
+                    ..
+                } => return self.kept(&digest),
+                Entry::Finished {
+                    job,
+                    made: Some(result),
+                    ..
+                } => drop(made.insert(job, result)),
+                _ => {}
+            }
+        }
+        Ok(made)
+    }
+
+    fn kept(&self, digest: &Digest) -> std::result::Result<BTreeMap<String, Result>, StoreError> {
+        let path = self.folder.join(RESULTS).join(format!("{digest}.jsonl"));
+        let bytes = fs::read(&path).map_err(io_error(&path))?;
+        let lines = bytes.split(|byte| *byte == b'\n');
+        let made: Vec<(String, Result)> = lines
+            .filter_map(|line| serde_json::from_slice(line).ok())
+            .map(|Line { job, key, artifact }| (job, Result { key, artifact }))
+            .collect();
+        let results: Results<'_> = made
+            .iter()
+            .map(|(job, made)| (job.as_str(), *made))
+            .collect();
+        if results.digest() != *digest {
+            let reason = "its content does not fit its name".to_owned();
+            return Err(StoreError::Damaged { path, reason });
+        }
+        Ok(made.into_iter().collect())
+    }
+}
+
+/// A line of a file of results.
+#[derive(Deserialize)]
+struct Line {
+    job: String,
+    key: crate::keys::Key,
+    artifact: Digest,
+}
+
+/// Puts the second run of a second before the tenth.
+fn order(name: &str) -> (String, u32) {
+    let mut parts = name.splitn(3, '-');
+    let mut part = || parts.next().unwrap_or_default().to_owned();
+    let time = format!("{}-{}", part(), part());
+    (time, part().parse().unwrap_or(1))
+}
+
+/// Whether a run holds its file.
+fn is_locked(path: &Path) -> bool {
+    let Ok(file) = File::open(path) else {
+        return false;
+    };
+    matches!(file.try_lock_shared(), Err(fs::TryLockError::WouldBlock))
+}

@@ -1,0 +1,195 @@
+//! Writing down what a run does.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Instant, SystemTime};
+
+use chrono::{DateTime, Utc};
+use contract::Event;
+use serde::Serialize;
+
+use super::read::RESULTS;
+use super::{Begun, Entry, Result, Results};
+use crate::execute::Failure;
+use crate::progress::Progress;
+use crate::store::{Digest, Record};
+
+/// Writes down what a run does, and passes it on to what shows it. What cannot be written is not worth a failure: nothing
+/// depends on it.
+pub struct Journal<'a> {
+    shown: &'a mut dyn Progress,
+    folder: PathBuf,
+    file: Option<File>,
+    start: Instant,
+    /// What running jobs are called.
+    labels: BTreeMap<usize, String>,
+}
+
+impl<'a> Journal<'a> {
+    /// Begins the journal of a run below `folder`.
+    pub fn begin(folder: PathBuf, begun: Begun, shown: &'a mut dyn Progress) -> Self {
+        let mut journal = Self {
+            shown,
+            file: create(&folder, &begun).ok(),
+            folder,
+            start: Instant::now(),
+            labels: BTreeMap::new(),
+        };
+        journal.write(&Entry::Begun(begun));
+        journal
+    }
+
+    /// Ends it: with the exit code, and what each job has made.
+    pub fn end(mut self, exit: u8, results: &Results<'_>) {
+        let results = self.keep(results).ok();
+        let seconds = self.seconds();
+        self.write(&Entry::Ended {
+            seconds,
+            exit,
+            results,
+        });
+    }
+
+    /// Keeps what all jobs have made, under the hash of it.
+    fn keep(&self, results: &Results<'_>) -> io::Result<Digest> {
+        let digest = results.digest();
+        let folder = self.folder.join(RESULTS);
+        let path = folder.join(format!("{digest}.jsonl"));
+        if !path.exists() {
+            let mut bytes = Vec::new();
+            for (job, result) in &results.0 {
+                serde_json::to_writer(&mut bytes, &Line { job, result })?;
+                bytes.push(b'\n');
+            }
+            fs::create_dir_all(&folder)?;
+            let mut file = tempfile::NamedTempFile::new_in(&folder)?;
+            file.write_all(&bytes)?;
+            file.persist(&path)?;
+        }
+        Ok(digest)
+    }
+
+    fn seconds(&self) -> f64 {
+        (self.start.elapsed().as_secs_f64() * 1e3).round() / 1e3
+    }
+
+    fn write(&mut self, entry: &Entry) {
+        if let (Some(file), Ok(mut line)) = (&mut self.file, serde_json::to_vec(entry)) {
+            line.push(b'\n');
+            let _ = file.write_all(&line);
+        }
+    }
+}
+
+/// A line of a file of results.
+#[derive(Serialize)]
+struct Line<'a> {
+    job: &'a str,
+    #[serde(flatten)]
+    result: &'a Result,
+}
+
+/// Makes the file of a run, locked for as long as it lives: `20261124-093000.jsonl`, with a number where two runs begin in one
+/// second.
+fn create(folder: &Path, begun: &Begun) -> io::Result<File> {
+    fs::create_dir_all(folder)?;
+    let time: String = begun.at.chars().filter(char::is_ascii_digit).collect();
+    let (day, time) = time.split_at(time.len().min(8));
+    let mut number = 1;
+    loop {
+        let name = match number {
+            1 => format!("{day}-{time}.jsonl"),
+            _ => format!("{day}-{time}-{number}.jsonl"),
+        };
+        let opened = OpenOptions::new()
+            .append(true)
+            .create_new(true)
+            .open(folder.join(name));
+        match opened {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && number < 1000 => {
+                number += 1;
+            }
+            Err(error) => return Err(error),
+            Ok(file) => {
+                file.lock()?;
+                return Ok(file);
+            }
+        }
+    }
+}
+
+impl Begun {
+    /// Returns the time as it is written down.
+    pub fn now() -> String {
+        DateTime::<Utc>::from(SystemTime::now())
+            .format("%Y-%m-%dT%H:%M:%SZ")
+            .to_string()
+    }
+}
+
+impl Progress for Journal<'_> {
+    fn planned(&mut self, jobs: usize, cached: usize) {
+        self.write(&Entry::Planned { jobs, cached });
+        self.shown.planned(jobs, cached);
+    }
+
+    fn started(&mut self, job: usize, label: &str, threads: usize) {
+        self.write(&Entry::Started {
+            seconds: self.seconds(),
+            job: label.to_owned(),
+            threads,
+        });
+        self.labels.insert(job, label.to_owned());
+        self.shown.started(job, label, threads);
+    }
+
+    fn waits(&mut self, job: usize) {
+        self.write(&Entry::Waits {
+            seconds: self.seconds(),
+            job: self.labels.get(&job).cloned().unwrap_or_default(),
+        });
+        self.shown.waits(job);
+    }
+
+    fn event(&mut self, job: usize, event: &Event) {
+        self.shown.event(job, event);
+    }
+
+    fn finished(&mut self, job: usize, label: &str, made: Option<&Record>) {
+        self.write(&Entry::Finished {
+            seconds: self.seconds(),
+            job: label.to_owned(),
+            made: made.map(|record| Result {
+                key: record.key,
+                artifact: record.artifact,
+            }),
+            core_seconds: made.map_or(0.0, |record| record.cost.core_seconds),
+        });
+        self.labels.remove(&job);
+        self.shown.finished(job, label, made);
+    }
+
+    fn failed(&mut self, job: usize, label: &str, failure: &Failure) {
+        self.write(&Entry::Failed {
+            seconds: self.seconds(),
+            job: label.to_owned(),
+            message: failure.message.clone(),
+        });
+        self.labels.remove(&job);
+        self.shown.failed(job, label, failure);
+    }
+
+    fn note(&mut self, message: &str) {
+        self.write(&Entry::Note {
+            seconds: self.seconds(),
+            message: message.to_owned(),
+        });
+        self.shown.note(message);
+    }
+
+    fn tick(&mut self) {
+        self.shown.tick();
+    }
+}

@@ -1,0 +1,185 @@
+//! What a look-up needs of each record, so that most need no file but this one: a cache over `records/` and `artifacts/`.
+//!
+//! An entry is believed as long as the record, the manifest and the objects have the size and the time of change that they had
+//! when they were read whole and found right: three calls to the system instead of three files. Whatever else is found there
+//! is read again.
+
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use rustix::fs::{AtFlags, FileType, statat};
+
+use super::{Content, Digest, Entry, Found, Manifest, Record, Store};
+use crate::frames::{Reader, Writer};
+use crate::keys::Key;
+
+/// What tells that a file was changed without reading it: size in bytes, and time of the last change in nanoseconds. Not the
+/// inode: a copy of a store is as good as the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Stamp {
+    pub(super) size: u64,
+    modified: i64,
+}
+
+impl Stamp {
+    pub(super) fn of(metadata: &Metadata) -> Self {
+        Self {
+            size: metadata.size(),
+            modified: nanoseconds(metadata.mtime(), metadata.mtime_nsec()),
+        }
+    }
+
+    /// Returns when the file was changed last.
+    pub(super) fn time(self) -> SystemTime {
+        let since = Duration::from_nanos(u64::try_from(self.modified).unwrap_or_default());
+        SystemTime::UNIX_EPOCH + since
+    }
+}
+
+fn nanoseconds(seconds: i64, rest: i64) -> i64 {
+    seconds.saturating_mul(1_000_000_000).saturating_add(rest)
+}
+
+/// A record in the index.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Indexed {
+    pub(super) found: Found,
+    /// The stage kind.
+    pub(super) kind: String,
+    /// What the job was called when it ran.
+    pub(super) label: String,
+    pub(super) record: Stamp,
+    pub(super) manifest: Stamp,
+    /// Of each file of the manifest.
+    pub(super) objects: Vec<Stamp>,
+}
+
+impl Indexed {
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut bytes = Writer::default();
+        bytes.bytes(self.found.artifact.as_bytes());
+        write(&mut bytes, self.record);
+        write(&mut bytes, self.manifest);
+        bytes.text(&self.kind);
+        bytes.text(&self.label);
+        let content = serde_json::to_string(&self.found.manifest.content).unwrap_or_default();
+        bytes.text(&content);
+        for (file, stamp) in self.objects() {
+            bytes.text(&file.path);
+            bytes.bytes(file.digest.as_bytes());
+            write(&mut bytes, stamp);
+        }
+        bytes.0
+    }
+
+    /// Returns the files, and what was seen of each.
+    pub(super) fn objects(&self) -> impl Iterator<Item = (&Entry, Stamp)> {
+        let files = self.found.manifest.files.iter();
+        files.zip(self.objects.iter().copied())
+    }
+
+    /// Reads an entry; `None` where it is none of this version.
+    pub(super) fn decode(key: Key, bytes: &[u8]) -> Option<Self> {
+        let mut bytes = Reader::new(bytes);
+        let artifact = Digest::from_bytes(bytes.chunk()?);
+        let record = read(&mut bytes)?;
+        let manifest = read(&mut bytes)?;
+        let kind = bytes.text()?.to_owned();
+        let label = bytes.text()?.to_owned();
+        let content: Content = serde_json::from_str(bytes.text()?).ok()?;
+        let (mut files, mut objects) = (Vec::new(), Vec::new());
+        while !bytes.is_at_end() {
+            let path = bytes.text()?.to_owned();
+            let digest = Digest::from_bytes(bytes.chunk()?);
+            let stamp = read(&mut bytes)?;
+            let size = stamp.size;
+            files.push(Entry { path, digest, size });
+            objects.push(stamp);
+        }
+        Some(Self {
+            found: Found {
+                key,
+                artifact,
+                manifest: Manifest::new(content, files).into(),
+            },
+            kind,
+            label,
+            record,
+            manifest,
+            objects,
+        })
+    }
+}
+
+impl Store {
+    /// Returns the entry of that key.
+    pub(super) fn indexed(&self, key: &Key) -> Option<Indexed> {
+        Indexed::decode(*key, self.index().get(key.as_bytes())?)
+    }
+
+    /// Whether the files that an entry tells of are as they were.
+    pub(super) fn holds(&self, entry: &Indexed) -> bool {
+        let found = &entry.found;
+        let is = |name: String, wanted: Stamp| self.stamp(&name) == Some(wanted);
+        let mut objects = entry.objects();
+        is(format!("records/{}.json", found.key), entry.record)
+            && is(format!("artifacts/{}.json", found.artifact), entry.manifest)
+            && objects.all(|(file, stamp)| is(object(&file.digest), stamp))
+    }
+
+    /// Adds a result that was just committed.
+    pub(super) fn remember(&self, record: &Record, manifest: Arc<Manifest>) {
+        let entry = || {
+            let files = manifest.files.iter();
+            Some(Indexed {
+                record: self.stamp(&format!("records/{}.json", record.key))?,
+                manifest: self.stamp(&format!("artifacts/{}.json", record.artifact))?,
+                objects: files
+                    .map(|file| self.stamp(&object(&file.digest)))
+                    .collect::<Option<_>>()?,
+                kind: record.parts.kind.clone(),
+                label: record.label.clone(),
+                found: Found {
+                    key: record.key,
+                    artifact: record.artifact,
+                    manifest: Arc::clone(&manifest),
+                },
+            })
+        };
+        if let Some(entry) = entry() {
+            self.index().put(record.key.as_bytes(), &entry.encode());
+        }
+    }
+
+    /// Returns the stamp of a plain file, named from the store's folder.
+    fn stamp(&self, name: &str) -> Option<Stamp> {
+        let found = statat(self.folder()?, name, AtFlags::empty()).ok()?;
+        if FileType::from_raw_mode(found.st_mode) != FileType::RegularFile {
+            return None;
+        }
+        Some(Stamp {
+            size: u64::try_from(found.st_size).ok()?,
+            modified: nanoseconds(found.st_mtime, i64::try_from(found.st_mtime_nsec).ok()?),
+        })
+    }
+}
+
+/// Returns where an object lies, from the store's folder.
+fn object(digest: &Digest) -> String {
+    let name = digest.to_string();
+    format!("objects/{}/{name}", &name[..2])
+}
+
+fn write(bytes: &mut Writer, stamp: Stamp) {
+    bytes.bytes(&stamp.size.to_le_bytes());
+    bytes.bytes(&stamp.modified.to_le_bytes());
+}
+
+fn read(bytes: &mut Reader<'_>) -> Option<Stamp> {
+    Some(Stamp {
+        size: u64::from_le_bytes(bytes.chunk()?),
+        modified: i64::from_le_bytes(bytes.chunk()?),
+    })
+}
