@@ -245,7 +245,7 @@ impl<'a> Resolver<'a> {
         if let Some(external) = self.externals.get(path) {
             return Ok(Arc::clone(external));
         }
-        let external = Arc::new(External::read(path)?);
+        let external = Arc::new(External::read(path, self.store)?);
         self.externals
             .insert(path.to_owned(), Arc::clone(&external));
         Ok(external)

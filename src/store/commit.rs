@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, Permissions};
-use std::io::{self, ErrorKind};
+use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use contract::ArtifactType;
 
 use super::aside::sync_all;
 use super::error::io_error;
+use super::hash::hash_own;
 use super::{Content, Cost, Digest, Entry, Found, Manifest, Record, Store, StoreError};
 use crate::keys::KeyParts;
 
@@ -83,12 +84,12 @@ impl Store {
     /// Hashes a file and adds it to `moves` unless the object is there already, and whole.
     fn examine(&self, path: &Path, moves: &mut Vec<Move>) -> Result<(Digest, u64), StoreError> {
         let file = File::open(path).map_err(io_error(path))?;
-        let (digest, size) = hash(&file).map_err(io_error(path))?;
+        let (digest, size) = hash_own(path).map_err(io_error(path))?;
         let place = self.object(&digest);
-        match File::open(&place) {
-            Ok(there) => {
+        match hash_own(&place) {
+            Ok((there, _)) => {
                 // The job may be running again just because this object was damaged.
-                if hash(&there).map_err(io_error(&place))?.0 == digest {
+                if there == digest {
                     return Ok((digest, size));
                 }
                 self.set_aside(&place)?;
@@ -127,13 +128,6 @@ impl Store {
 struct Move {
     from: PathBuf,
     to: PathBuf,
-}
-
-/// Returns the digest and the size of an open file.
-pub(super) fn hash(file: &File) -> io::Result<(Digest, u64)> {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update_reader(file)?;
-    Ok((hasher.finalize().into(), hasher.count()))
 }
 
 /// Returns all files below `folder` with their names relative to it, sorted by name.

@@ -4,11 +4,13 @@ use std::collections::BTreeSet;
 use std::fs::{self, File, Metadata};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use contract::StageError;
 
-use super::commit::hash;
-use super::{Content, Digest, Entry, Manifest};
+use super::hash::hash;
+use super::{Content, Digest, Entry, Manifest, Store};
+use crate::frames::Writer;
 
 /// A file or folder outside the store, as it was when it was hashed.
 #[derive(Clone, Debug)]
@@ -17,6 +19,10 @@ pub struct External {
     manifest: Manifest,
     stamps: Vec<Stamp>,
 }
+
+/// How many seconds old the last change of a file must be for its time to tell it from a later one: more than the coarsest
+/// clock of a file system.
+const SETTLED: i64 = 2;
 
 /// What tells that a file was changed without reading it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,11 +36,11 @@ struct Stamp {
 
 impl External {
     /// Hashes the file, or all files below the folder, at `path`. Symbolic links are followed; every file counts,
-    /// hidden ones too.
+    /// hidden ones too. A file that `store` has a note of, and that was not changed since, is not read again.
     ///
     /// # Errors
     /// When the path does not exist, holds no file, cannot be read, or has a name that is not UTF-8.
-    pub fn read(path: &Path) -> Result<Self, StageError> {
+    pub fn read(path: &Path, store: &Store) -> Result<Self, StageError> {
         let (content, found) = list(path)?;
         let mut files = Vec::with_capacity(found.len());
         let mut stamps = Vec::with_capacity(found.len());
@@ -48,7 +54,14 @@ impl External {
             };
             let file = File::open(&place).map_err(|error| unreadable(&error))?;
             let stamp = Stamp::of(&file.metadata().map_err(|error| unreadable(&error))?);
-            let (digest, size) = hash(&file).map_err(|error| unreadable(&error))?;
+            let (digest, size) = match stamp.noted(store) {
+                Some(digest) => (digest, stamp.size),
+                None => {
+                    let hashed = hash(&file).map_err(|error| unreadable(&error))?;
+                    stamp.note(store, hashed);
+                    hashed
+                }
+            };
             files.push(Entry {
                 path: name,
                 digest,
@@ -105,6 +118,36 @@ impl External {
 }
 
 impl Stamp {
+    /// Returns the digest that `store` has noted of a file with this stamp.
+    fn noted(&self, store: &Store) -> Option<Digest> {
+        let note = store.note(&self.name())?;
+        Some(Digest::from_bytes(note.try_into().ok()?))
+    }
+
+    /// Notes the digest of the file with this stamp, unless it was changed so lately that a change more might not show, or
+    /// has another size by now.
+    fn note(&self, store: &Store, (digest, size): (Digest, u64)) {
+        let changed = self.modified.0.max(self.changed.0);
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        let now = now.map_or(0, |now| i64::try_from(now.as_secs()).unwrap_or(0));
+        if size == self.size && changed + SETTLED < now {
+            store.keep_note(&self.name(), digest.as_bytes());
+        }
+    }
+
+    fn name(&self) -> Digest {
+        let mut bytes = Writer::default();
+        bytes.text("external file");
+        for number in [self.device, self.inode, self.size] {
+            bytes.bytes(&number.to_le_bytes());
+        }
+        for (seconds, nanoseconds) in [self.modified, self.changed] {
+            bytes.bytes(&seconds.to_le_bytes());
+            bytes.bytes(&nanoseconds.to_le_bytes());
+        }
+        Digest::of(&bytes.0)
+    }
+
     fn of(metadata: &Metadata) -> Self {
         Self {
             device: metadata.dev(),
@@ -203,6 +246,11 @@ mod tests {
 
     use super::*;
 
+    fn read(path: &Path) -> Result<External, StageError> {
+        let store = tempfile::tempdir().unwrap();
+        External::read(path, &Store::open(store.path()).unwrap())
+    }
+
     #[test]
     fn place_and_time_do_not_matter_content_and_names_do() {
         let folder = tempfile::tempdir().unwrap();
@@ -210,18 +258,16 @@ mod tests {
             let path = folder.path().join(name);
             fs::create_dir_all(path.join("sub")).unwrap();
             fs::write(path.join("sub").join(inner), content).unwrap();
-            External::read(&path).unwrap().digest()
+            read(&path).unwrap().digest()
         };
         let first = make("one", "a.txt", "hello");
         assert_eq!(make("two", "a.txt", "hello"), first);
         assert_ne!(make("three", "a.txt", "hullo"), first);
         assert_ne!(make("four", "b.txt", "hello"), first);
-        let file = External::read(&folder.path().join("one/sub/a.txt")).unwrap();
+        let file = read(&folder.path().join("one/sub/a.txt")).unwrap();
         assert_ne!(
             file.digest(),
-            External::read(&folder.path().join("one/sub"))
-                .unwrap()
-                .digest()
+            read(&folder.path().join("one/sub")).unwrap().digest()
         );
     }
 
@@ -233,22 +279,22 @@ mod tests {
         fs::create_dir(&linked).unwrap();
         fs::write(plain.join("a"), "x").unwrap();
         symlink(plain.join("a"), linked.join("a")).unwrap();
-        let digest = |path: &Path| External::read(path).unwrap().digest();
+        let digest = |path: &Path| read(path).unwrap().digest();
         assert_eq!(digest(&plain), digest(&linked));
         symlink(&linked, linked.join("again")).unwrap();
-        let error = External::read(&linked).unwrap_err();
+        let error = read(&linked).unwrap_err();
         assert!(error.to_string().contains("leads back"), "{error}");
     }
 
     #[test]
     fn what_is_missing_or_empty_is_named() {
         let folder = tempfile::tempdir().unwrap();
-        let error = External::read(&folder.path().join("nothing")).unwrap_err();
+        let error = read(&folder.path().join("nothing")).unwrap_err();
         assert!(
             error.to_string().contains("nothing: No such file"),
             "{error}"
         );
-        let error = External::read(folder.path()).unwrap_err();
+        let error = read(folder.path()).unwrap_err();
         assert!(error.to_string().contains("holds no file"), "{error}");
     }
 
@@ -257,12 +303,43 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a");
         fs::write(&path, "one").unwrap();
-        let external = External::read(folder.path()).unwrap();
+        let external = read(folder.path()).unwrap();
         external.check_unchanged().unwrap();
         fs::write(&path, "two").unwrap();
         assert!(external.check_unchanged().is_err());
-        let external = External::read(folder.path()).unwrap();
+        let external = read(folder.path()).unwrap();
         fs::write(folder.path().join("b"), "new").unwrap();
         assert!(external.check_unchanged().is_err());
+    }
+
+    #[test]
+    fn a_file_is_read_once_unless_it_changes() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        let write = |text: &str, seconds: u64| {
+            fs::write(&path, text).unwrap();
+            let time = SystemTime::now() - std::time::Duration::from_secs(seconds);
+            File::options()
+                .write(true)
+                .open(&path)
+                .unwrap()
+                .set_modified(time)
+                .unwrap();
+            Stamp::of(&fs::metadata(&path).unwrap())
+        };
+        let root = tempfile::tempdir().unwrap();
+        let digest = |text: &str| (Digest::of(text.as_bytes()), text.len() as u64);
+        let store = Store::open(root.path()).unwrap();
+        // The time of the last change of its entry is now: too late to be believed.
+        let fresh = write("one", 60);
+        fresh.note(&store, digest("one"));
+        let mut settled = fresh;
+        settled.changed.0 -= 60;
+        settled.note(&store, digest("one"));
+        drop(store);
+        let store = Store::open(root.path()).unwrap();
+        assert_eq!(fresh.noted(&store), None);
+        assert_eq!(settled.noted(&store), Some(digest("one").0));
+        assert_eq!(write("two", 59).noted(&store), None);
     }
 }

@@ -5,8 +5,8 @@ use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::commit::hash;
 use super::error::io_error;
+use super::hash::hash_own;
 use super::inputs::entrance;
 use super::{Entry, Manifest, Store, StoreError, external};
 
@@ -90,8 +90,7 @@ impl Store {
         if Some(there) == identity(&object)? {
             return Ok(true);
         }
-        let file = fs::File::open(path).map_err(io_error(path))?;
-        Ok(hash(&file).map_err(io_error(path))?.0 == entry.digest)
+        Ok(hash_own(path).map_err(io_error(path))?.0 == entry.digest)
     }
 }
 

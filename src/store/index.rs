@@ -183,3 +183,122 @@ fn read(bytes: &mut Reader<'_>) -> Option<Stamp> {
         modified: i64::from_le_bytes(bytes.chunk()?),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::fs::{self, File};
+
+    use contract::ArtifactType;
+
+    use super::*;
+    use crate::keys::KeyParts;
+    use crate::store::{Cost, Lookup, Made, StoreError};
+
+    /// A store with one result of two files, opened anew so that its index is read from the file.
+    fn store() -> (tempfile::TempDir, Store, Found) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let parts = KeyParts {
+            kind: "writer".into(),
+            version: 1,
+            numerics: None,
+            params: contract::Params::default(),
+            inputs: [].into(),
+        };
+        let claim = store.claim(&parts.key()).unwrap().unwrap();
+        fs::create_dir(claim.output()).unwrap();
+        fs::write(claim.output().join("a"), "first").unwrap();
+        fs::write(claim.output().join("b"), "second").unwrap();
+        let made = Made {
+            label: "writer[m=1]".into(),
+            parts,
+            cost: Cost::default(),
+            output: ArtifactType::Folder,
+            source: None,
+        };
+        let (found, _) = store.commit(&claim.output(), made).unwrap();
+        store.release(claim).unwrap();
+        drop(store);
+        let store = Store::open(folder.path()).unwrap();
+        (folder, store, found)
+    }
+
+    #[test]
+    fn an_entry_is_read_back_and_holds_until_a_file_changes() {
+        let (_folder, store, found) = store();
+        let entry = store.indexed(&found.key).unwrap();
+        assert_eq!(entry.found, found);
+        assert_eq!(entry.label, "writer[m=1]");
+        assert_eq!(
+            Indexed::decode(found.key, &entry.encode()),
+            Some(entry.clone())
+        );
+        assert!(store.holds(&entry));
+        for path in [
+            store.record(&found.key),
+            store.artifact(&found.artifact),
+            store.object(&found.manifest.files[1].digest),
+        ] {
+            let before = fs::metadata(&path).unwrap().modified().unwrap();
+            let file = File::open(&path).unwrap();
+            file.set_modified(before + Duration::from_nanos(1)).unwrap();
+            assert!(!store.holds(&entry), "{}", path.display());
+            // What is as it was is found right, and found again.
+            assert_eq!(
+                store.lookup(&found.key).unwrap(),
+                Lookup::Hit(found.clone())
+            );
+            file.set_modified(before).unwrap();
+            assert!(store.holds(&entry));
+        }
+    }
+
+    #[test]
+    fn an_object_that_was_written_to_is_found_by_the_next_look_up() {
+        let (_folder, store, found) = store();
+        let path = store.object(&found.manifest.files[0].digest);
+        let mut permissions = fs::metadata(&path).unwrap().permissions();
+        std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o644);
+        fs::set_permissions(&path, permissions).unwrap();
+        let before = fs::metadata(&path).unwrap().modified().unwrap();
+        fs::write(&path, "fjrst").unwrap();
+        File::open(&path)
+            .unwrap()
+            .set_modified(before + Duration::from_secs(1))
+            .unwrap();
+        let damaged = store.lookup(&found.key).unwrap();
+        assert!(matches!(damaged, Lookup::Damaged { .. }), "{damaged:?}");
+        assert!(!path.exists(), "it was set aside");
+    }
+
+    #[test]
+    fn what_the_disk_itself_has_changed_is_found_before_it_is_read() {
+        let (_folder, store, found) = store();
+        let path = store.object(&found.manifest.files[0].digest);
+        let before = fs::metadata(&path).unwrap().modified().unwrap();
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, "fjrst").unwrap();
+        File::options()
+            .write(true)
+            .open(&path)
+            .unwrap()
+            .set_modified(before)
+            .unwrap();
+        assert!(
+            store.holds(&store.indexed(&found.key).unwrap()),
+            "it looks as it did"
+        );
+        let aside = tempfile::tempdir_in(store.tmp()).unwrap();
+        let error = store
+            .serve(&found.manifest, &aside.path().join("x"))
+            .unwrap_err();
+        assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
+        assert!(matches!(
+            store.file(&found.manifest, "a"),
+            Err(StoreError::Damaged { .. })
+        ));
+        assert!(store.file(&found.manifest, "b").unwrap().is_some());
+    }
+}

@@ -5,8 +5,8 @@ use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::commit::hash;
 use super::error::io_error;
+use super::hash::hash_own;
 use super::index::{Indexed, Stamp};
 use super::{Digest, Manifest, Record, Store, StoreError};
 use crate::keys::Key;
@@ -208,8 +208,7 @@ const CONTENT: &str = "its content does not fit its name";
 
 /// Returns the digest of a file.
 fn hash_of(path: &Path) -> Result<Digest, StoreError> {
-    let file = File::open(path).map_err(io_error(path))?;
-    Ok(hash(&file).map_err(io_error(path))?.0)
+    Ok(hash_own(path).map_err(io_error(path))?.0)
 }
 
 /// Returns a file's bytes and its stamp as it was before they were read, or `None` if it is not there.

@@ -32,6 +32,7 @@ mod digest;
 mod error;
 mod external;
 mod folders;
+mod hash;
 mod history;
 mod index;
 mod inputs;

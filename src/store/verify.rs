@@ -1,6 +1,6 @@
 //! Reading all of a store, trusting nothing.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,8 +8,8 @@ use std::sync::{Mutex, PoisonError};
 
 use contract::Checkpoints;
 
-use super::commit::hash;
 use super::error::io_error;
+use super::hash::hash_own;
 use super::lookup::read;
 use super::{Digest, Manifest, Record, Store, StoreError};
 use crate::keys::Key;
@@ -174,13 +174,12 @@ fn check(objects: &[PathBuf]) -> Vec<Checked> {
 }
 
 fn check_one(path: &Path) -> Checked {
-    let file = match File::open(path) {
-        Ok(file) => file,
+    let (digest, size) = match hash_own(path) {
+        Ok(hashed) => hashed,
         // Another program has set it aside meanwhile.
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok((None, 0)),
         Err(error) => return Err(io_error(path)(error)),
     };
-    let (digest, size) = hash(&file).map_err(io_error(path))?;
     let named: Option<Digest> = path
         .file_name()
         .and_then(|name| name.to_str())
