@@ -191,5 +191,6 @@ fn default_value(default: FieldDefault) -> Option<Value> {
         FieldDefault::Integer(value) => Some(json!(value)),
         FieldDefault::Number(value) => Some(json!(value)),
         FieldDefault::Text(value) => Some(json!(value)),
+        FieldDefault::List => Some(json!([])),
     }
 }

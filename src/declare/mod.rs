@@ -26,6 +26,7 @@
 //! anything is handed out.
 
 mod build;
+mod inputs;
 mod model;
 mod raw;
 mod reference;
@@ -45,7 +46,7 @@ use crate::registry::Registry;
 pub(crate) use build::parse_value;
 pub use model::Pipeline;
 pub(crate) use model::{
-    Definition, Item, ItemValue, Line, Origin, ReferenceKey, StageDeclaration, StageId,
+    Definition, InputDeclaration, Item, ItemValue, Line, Origin, ReferenceKey, StageDeclaration, StageId,
     TableDeclaration, VariableId,
 };
 pub use target::Target;

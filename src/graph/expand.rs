@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
-use contract::{FieldType, Params};
+use contract::Params;
 use petgraph::graph::DiGraph;
 
 use super::edges::{Edge, Edges};
@@ -49,7 +49,7 @@ struct Known {
 /// A stage on its way to becoming a job.
 struct Frame {
     stage: StageId,
-    /// The field to look at next.
+    /// The input to look at next.
     next: usize,
     inputs: BTreeMap<String, InputSource>,
     reads: Reads,
@@ -108,7 +108,7 @@ impl<'p> Expander<'p> {
                 return Err(Broken);
             };
             let declaration = self.pipeline.stage(frame.stage);
-            let Some(field) = declaration.signature.fields.get(frame.next) else {
+            let Some(wanted) = declaration.inputs.get(frame.next) else {
                 let frame = stack.pop().unwrap_or_else(|| Frame::new(stage));
                 open[frame.stage.0] = false;
                 let outcome = self.make(frame, environment);
@@ -119,13 +119,9 @@ impl<'p> Expander<'p> {
                 continue;
             };
             frame.next += 1;
-            let FieldType::Input(expected) = field.takes else {
-                continue;
-            };
             let edge = self.edges.resolve(
                 declaration,
-                field,
-                expected,
+                wanted,
                 environment,
                 &mut frame.reads,
                 &mut self.problems,
@@ -139,7 +135,7 @@ impl<'p> Expander<'p> {
                 Some(Edge::Path(path)) => {
                     frame
                         .inputs
-                        .insert(field.name.to_owned(), InputSource::Path(path));
+                        .insert(wanted.name.clone(), InputSource::Path(path));
                     continue;
                 }
                 Some(Edge::Wrong(input)) => {
@@ -170,7 +166,7 @@ impl<'p> Expander<'p> {
         let declaration = self.pipeline.stage(user.stage);
         match outcome {
             Ok(job) => {
-                let name = declaration.signature.fields[user.next - 1].name.to_owned();
+                let name = declaration.inputs[user.next - 1].name.clone();
                 user.inputs
                     .insert(name, InputSource::Job { job, subfolder });
             }
