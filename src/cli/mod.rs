@@ -8,6 +8,7 @@ mod doctor;
 mod exit;
 mod failure;
 mod graph;
+mod launch;
 mod list;
 mod log;
 mod output;
@@ -36,6 +37,9 @@ use arguments::Command;
 
 /// Runs the program.
 pub fn main(registry: &Registry) -> ExitCode {
+    if let Some(code) = launch::launch() {
+        return code;
+    }
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {

@@ -33,6 +33,7 @@ pub(super) fn run(arguments: &RunArguments, registry: &Registry) -> Result<Exit,
     let (targets, plan) = project.plan(&arguments.targets)?;
     let store = Store::open(&project.store)?;
     let machine = Machine::here();
+    lacks_nothing(&project, &plan, &store, &machine)?;
     let options = Options {
         jobs: arguments.jobs.unwrap_or(machine.cores),
         threads: arguments.threads.unwrap_or(machine.cores),
@@ -130,6 +131,25 @@ pub(super) fn run(arguments: &RunArguments, registry: &Registry) -> Result<Exit,
     written?;
     printed?;
     Ok(exit)
+}
+
+/// Checks that this machine has what the jobs need that will run.
+fn lacks_nothing(
+    project: &Project,
+    plan: &Plan,
+    store: &Store,
+    machine: &Machine,
+) -> Result<(), CommandFailure> {
+    let lacking = |wanted: &dyn Fn(JobIndex) -> bool| {
+        graph::lacking(&project.pipeline, &plan.jobs, wanted)
+    };
+    if lacking(&|_| true).is_ok() {
+        return Ok(());
+    }
+    // What is known already needs nothing.
+    let standings = survey(&plan.jobs, &mut Resolver::new(store, machine))?;
+    let runs = |job: JobIndex| standings[job.index()].found().is_none();
+    Ok(lacking(&runs)?)
 }
 
 /// Returns the order of jobs that completes most cells in a given time.

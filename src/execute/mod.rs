@@ -10,6 +10,7 @@
 
 mod attempt;
 mod failure;
+mod launch;
 mod machine;
 mod protocol;
 mod resolve;
@@ -24,6 +25,7 @@ pub use protocol::{ErrorKind, ErrorReport, JobFile, Outcome, Usage};
 pub use resolve::{Parts, Resolver, Standing, survey};
 pub use scheduler::{JobState, Options, Stop, run};
 pub use stage::stage;
+pub(crate) use launch::{WORD as LAUNCH, launch};
 pub(crate) use stage::threads;
 pub use watch::{Advance, WatchState, Watched, watch};
 pub use worker::{ChildProcess, Control, Exit, Worker};

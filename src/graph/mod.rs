@@ -8,6 +8,7 @@ mod edges;
 mod environment;
 mod expand;
 mod label;
+mod lacking;
 mod parameters;
 mod tables;
 #[cfg(test)]
@@ -193,6 +194,18 @@ pub struct CellPlan {
 /// All problems at once: unknown names in targets, values out of range in some binding, missing input files.
 pub fn expand(pipeline: &Pipeline, targets: &[Target]) -> Result<Plan, Report> {
     tables::expand(pipeline, targets).map_err(Report::of)
+}
+
+/// Says what this machine lacks to run those jobs that are `wanted`.
+///
+/// # Errors
+/// Names it, with the place in the pipeline file that asks for it.
+pub fn lacking(
+    pipeline: &Pipeline,
+    jobs: &JobGraph,
+    wanted: &dyn Fn(JobIndex) -> bool,
+) -> Result<(), Report> {
+    Report::unless_empty(lacking::lacking(pipeline, jobs, wanted))
 }
 
 /// Looks for what depends on the values of variables: edges, cycles, parameters.
