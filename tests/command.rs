@@ -139,10 +139,7 @@ fn a_program_that_fails_is_quoted() {
     project.edit("exit 3", "false; true");
     project.pipe(&["run", "stage:it"]).code(10);
     project.edit("false; true", "echo $nobody; true");
-    project
-        .pipe(&["run", "stage:it"])
-        .code(10)
-        .says("nobody");
+    project.pipe(&["run", "stage:it"]).code(10).says("nobody");
 }
 
 #[test]
@@ -236,9 +233,9 @@ kind = "folder"
 [stage.a]
 use = "command"
 argv = ["sh", "{scrpt}", "--out={output}", "}"]
-inputs = { script = "@b/text", "no name" = "@b", data = "@nobody" }
+inputs = { script = "@d/text", data = "@nobody" }
 outputs = ["../up"]
-env = { A = ["x"] }
+env = { PIPE_OUTPUT = "x" }
 
 [stage.b]
 use = "command"
@@ -261,6 +258,12 @@ argv = "true"
 inputs = "@d"
 makes = "score"
 
+[stage.f]
+use = "command"
+argv = ["true", []]
+inputs = { "no name" = "@d", list = ["@d"] }
+env = { A = ["x"] }
+
 [stage.scores]
 use = "command"
 argv = ["true"]
@@ -272,24 +275,162 @@ source = "@scores"
 "#,
     );
     let told = project.pipe(&["plan"]).code(2).stderr;
-    assert_snapshot!(told, @"");
+    assert_snapshot!(told, @r#"
+     × unknown place `{scrpt}`
+      ╭─[pipeline.toml:7:15]
+    7 │ argv = ["sh", "{scrpt}", "--out={output}", "}"]
+      ·               ────┬────
+      ·                   ╰── `argv.1` of stage `a`
+      ╰────
+     help: did you mean {script}?
+
+     × `}` closes nothing
+      ╭─[pipeline.toml:7:44]
+    7 │ argv = ["sh", "{scrpt}", "--out={output}", "}"]
+      ·                                            ─┬─
+      ·                                             ╰── `argv.3` of stage `a`
+      ╰────
+     help: write {{ and }} for plain braces
+
+     × unknown stage `nobody`
+      ╭─[pipeline.toml:8:39]
+    8 │ inputs = { script = "@d/text", data = "@nobody" }
+      ·                                       ────┬────
+      ·                                           ╰── `inputs.data` of stage `a`
+      ╰────
+     help: known stages: a, b, c, corpus, d, e, f, scores
+
+     × `../up` names no file inside of {output}
+      ╭─[pipeline.toml:9:12]
+    9 │ outputs = ["../up"]
+      ·            ───┬───
+      ·               ╰── `outputs.0` of stage `a`
+      ╰────
+     help: name it from there, without `.` and `..`: "model.bin", "folder/part"
+
+     × `PIPE_OUTPUT` is the runner's to set
+       ╭─[pipeline.toml:10:9]
+    10 │ env = { PIPE_OUTPUT = "x" }
+       ·         ───────────
+       ╰────
+     help: the program finds there PIPE_OUTPUT, PIPE_CHECKPOINTS, PIPE_PROGRESS_FD
+
+     × stages need each other in a cycle: b → c → b
+       ╭─[pipeline.toml:12:8]
+    12 │ [stage.b]
+       ·        ┬
+       ·        ╰── needs `c`
+       ╰────
+       ╭─[pipeline.toml:17:8]
+    17 │ [stage.c]
+       ·        ┬
+       ·        ╰── needs `b`
+       ╰────
+     help: an arrow leads from a stage to one that it needs: cut one of them
+
+     × `makes` cannot be left to a variable
+       ╭─[pipeline.toml:25:9]
+    25 │ makes = "${kind}"
+       ·         ─────────
+       ╰────
+     help: write the word itself
+
+     × expected a list of texts: ["…", …], found "true"
+       ╭─[pipeline.toml:29:8]
+    29 │ argv = "true"
+       ·        ───┬──
+       ·           ╰── `argv` of stage `e`
+       ╰────
+
+     × expected a table of artifacts and files: { name = "@stage", … }, or paths, found "@d"
+       ╭─[pipeline.toml:30:10]
+    30 │ inputs = "@d"
+       ·          ──┬─
+       ·            ╰── `inputs` of stage `e`
+       ╰────
+
+     × expected one of folder, scores, encoder, tokenizer, corpus, tokens, benchmark, embeddings,
+     │ found "score"
+       ╭─[pipeline.toml:31:9]
+    31 │ makes = "score"
+       ·         ───┬───
+       ·            ╰── `makes` of stage `e`
+       ╰────
+
+     × expected a text, found a list
+       ╭─[pipeline.toml:35:17]
+    35 │ argv = ["true", []]
+       ·                 ─┬
+       ·                  ╰── `argv.1` of stage `f`
+       ╰────
+
+     × `no name` cannot name an input
+       ╭─[pipeline.toml:36:12]
+    36 │ inputs = { "no name" = "@d", list = ["@d"] }
+       ·            ─────────
+       ╰────
+     help: a name is made of letters, digits, `-` and `_`
+
+     × expected an input, found a list
+       ╭─[pipeline.toml:36:37]
+    36 │ inputs = { "no name" = "@d", list = ["@d"] }
+       ·                                     ───┬──
+       ·                                        ╰── `inputs.list` of stage `f`
+       ╰────
+     help: it takes any artifact: "@stage" or a path
+
+     × expected a text, found a list
+       ╭─[pipeline.toml:37:13]
+    37 │ env = { A = ["x"] }
+       ·             ──┬──
+       ·               ╰── `env.A` of stage `f`
+       ╰────
+
+     × `source` of stage `corpus` takes a folder, but `@scores` makes scores
+       ╭─[pipeline.toml:46:10]
+    46 │ source = "@scores"
+       ·          ─────────
+       ╰────
+     help: stages that make a folder: @a, @b, @c, @d, @e, @f
+    "#);
 }
 
 #[test]
 fn a_program_that_is_not_there_is_told_before_anything_runs() {
     let project = join();
-    project.edit("argv = [\"sh\", \"{script}\"", "argv = [\"no-such-program\", \"{script}\"");
+    project.edit(
+        "argv = [\"sh\", \"{script}\"",
+        "argv = [\"no-such-program\", \"{script}\"",
+    );
     project.pipe(&["plan", "stage:second"]).code(0);
     let told = project.pipe(&["run", "stage:second"]).code(2).stderr;
-    assert_snapshot!(told, @"");
+    assert_snapshot!(told, @r#"
+     × no program `no-such-program` on PATH
+      ╭─[pipeline.toml:7:9]
+    7 │ argv = ["no-such-program", "{script}", "{output}/text", "${word}"]
+      ·         ────────┬────────
+      ·                 ╰── `first` needs it
+      ╰────
+     help: install it, or put its folder on PATH; if it is a file of yours, declare it as an input
+    "#);
     // What is known already needs no program.
     let folder = tempfile::tempdir().expect("a folder");
     let tool = folder.path().join("no-such-program");
     fs::copy("/bin/sh", &tool).expect("copied");
-    let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").expect("PATH"));
-    let status = project.command(&["run", "stage:second"]).env("PATH", path).status();
+    let path = format!(
+        "{}:{}",
+        folder.path().display(),
+        std::env::var("PATH").expect("PATH")
+    );
+    let status = project
+        .command(&["run", "stage:second"])
+        .env("PATH", path)
+        .status();
     assert!(status.expect("started").success());
-    project.pipe(&["run", "stage:second"]).code(0).says("all 2 jobs cached");
+    project
+        .pipe(&["run", "stage:second"])
+        .code(0)
+        .says("all 2 jobs cached");
 }
 
 #[test]
@@ -309,7 +450,9 @@ fn the_environment_is_what_is_declared() {
     let read = |name: &str| fs::read_to_string(folder.join(name)).expect("a file");
     let names = read("names");
     // What the shell sets itself.
-    let names = names.split_whitespace().filter(|name| !["PWD", "OLDPWD", "SHLVL", "_"].contains(name));
+    let names = names
+        .split_whitespace()
+        .filter(|name| !["PWD", "OLDPWD", "SHLVL", "_"].contains(name));
     assert_eq!(
         names.collect::<Vec<_>>().join(" "),
         "A B HOME LANG OMP_NUM_THREADS PATH PIPE_CHECKPOINTS PIPE_OUTPUT PIPE_PROGRESS_FD PYTHONDONTWRITEBYTECODE \
@@ -318,26 +461,33 @@ fn the_environment_is_what_is_declared() {
     assert_eq!(read("values"), "1 b\n");
     assert!(read("pwd").trim().ends_with("/scratch"));
     // What is handed through is not keyed, and neither is how many threads there are.
-    let status = project.command(&["run", "stage:it"]).env("B", "other").output();
+    let status = project
+        .command(&["run", "stage:it"])
+        .env("B", "other")
+        .output();
     let told = String::from_utf8(status.expect("started").stderr).expect("UTF-8");
     assert!(told.contains("the job is cached"), "{told}");
 }
 
 #[test]
 fn progress_is_followed_and_what_is_none_is_passed_over() {
-    let project = one(
-        "shell = '''\n\
+    let project = one("shell = '''\n\
          echo '{{\"done\": 3, \"total\": 4, \"unit\": \"row\", \"note\": \"loss 2.3\"}}' >&$PIPE_PROGRESS_FD\n\
          echo 'nonsense' >&$PIPE_PROGRESS_FD\n\
-         exit 1'''\n",
-    );
+         exit 1'''\n");
     project.pipe(&["run", "stage:it"]).code(10);
     let events = project.files(".pipe/work");
-    let events = events.iter().find(|path| path.ends_with("events.jsonl")).expect("events");
+    let events = events
+        .iter()
+        .find(|path| path.ends_with("events.jsonl"))
+        .expect("events");
     let events = fs::read_to_string(events).expect("text");
     assert_snapshot!(events.trim(), @r#"{"event":"progress","done":3,"total":4,"unit":"row","note":"loss 2.3"}"#);
     let log = project.pipe(&["log", "stage:it"]).code(0).stdout;
-    assert!(log.contains("a line of progress is not understood"), "{log}");
+    assert!(
+        log.contains("a line of progress is not understood"),
+        "{log}"
+    );
 }
 
 #[test]
@@ -373,7 +523,9 @@ fn both_run(project: &Project) -> [String; 2] {
 }
 
 fn both_end(both: &[String]) {
-    until("the program and its child end", || !both.iter().any(|process| lives(process)));
+    until("the program and its child end", || {
+        !both.iter().any(|process| lives(process))
+    });
 }
 
 #[test]
@@ -484,7 +636,10 @@ fn the_example_in_python_trains_and_scores() {
     }
     let told = project.pipe(&["run", "all"]).code(0).stdout;
     let score = |label: &str| -> f64 {
-        let line = told.lines().find(|line| line.contains(label)).expect("a row");
+        let line = told
+            .lines()
+            .find(|line| line.contains(label))
+            .expect("a row");
         let last = line.split_whitespace().last().expect("a cell");
         last.parse().expect("a number")
     };

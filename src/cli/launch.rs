@@ -1,5 +1,4 @@
-//! `pipe launch PARENT PROGRAM ARGUMENT…`: how stages start programs. It is for the program itself, is read before all
-//! other commands, and costs little: every job of a user's program passes here.
+//! `pipe launch PARENT PROGRAM ARGUMENT…`: how stages start programs.
 
 use std::env;
 use std::ffi::OsString;
@@ -8,8 +7,9 @@ use std::process::ExitCode;
 use super::output::tell_error;
 use crate::execute::{self, LAUNCH};
 
-/// Returns how to end if this is what is asked for. If all is well it does not return: the process is the program then.
-pub(super) fn launch() -> Option<ExitCode> {
+/// Returns how to end if this is what the command line asks for; if all is well it does not return, and the process is the
+/// program. To be called before anything else, since every job of a user's program passes here.
+pub fn launch() -> Option<ExitCode> {
     let mut arguments = env::args_os().skip(1);
     if arguments.next()? != LAUNCH {
         return None;

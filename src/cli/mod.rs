@@ -32,14 +32,12 @@ use crate::registry::Registry;
 
 pub use arguments::Arguments;
 pub use exit::Exit;
+pub use launch::launch;
 
 use arguments::Command;
 
 /// Runs the program.
 pub fn main(registry: &Registry) -> ExitCode {
-    if let Some(code) = launch::launch() {
-        return code;
-    }
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {

@@ -140,9 +140,8 @@ fn lacks_nothing(
     store: &Store,
     machine: &Machine,
 ) -> Result<(), CommandFailure> {
-    let lacking = |wanted: &dyn Fn(JobIndex) -> bool| {
-        graph::lacking(&project.pipeline, &plan.jobs, wanted)
-    };
+    let lacking =
+        |wanted: &dyn Fn(JobIndex) -> bool| graph::lacking(&project.pipeline, &plan.jobs, wanted);
     if lacking(&|_| true).is_ok() {
         return Ok(());
     }

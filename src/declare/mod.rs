@@ -48,8 +48,8 @@ use crate::registry::Registry;
 pub(crate) use build::parse_value;
 pub use model::Pipeline;
 pub(crate) use model::{
-    Definition, InputDeclaration, Item, ItemValue, Line, Origin, ReferenceKey, StageDeclaration, StageId,
-    TableDeclaration, VariableId,
+    Definition, InputDeclaration, Item, ItemValue, Line, Origin, ReferenceKey, StageDeclaration,
+    StageId, TableDeclaration, VariableId,
 };
 pub use target::Target;
 pub(crate) use target::written_bindings;

@@ -20,12 +20,12 @@ mod watch;
 mod worker;
 
 pub use failure::{Failure, FailureKind};
+pub(crate) use launch::{WORD as LAUNCH, launch};
 pub use machine::Machine;
 pub use protocol::{ErrorKind, ErrorReport, JobFile, Outcome, Usage};
 pub use resolve::{Parts, Resolver, Standing, survey};
 pub use scheduler::{JobState, Options, Stop, run};
 pub use stage::stage;
-pub(crate) use launch::{WORD as LAUNCH, launch};
 pub(crate) use stage::threads;
 pub use watch::{Advance, WatchState, Watched, watch};
 pub use worker::{ChildProcess, Control, Exit, Worker};

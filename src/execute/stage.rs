@@ -245,7 +245,10 @@ fn children_core_seconds() -> f64 {
     // The name, in brackets, may hold anything.
     let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
     let fields = after_name.split_whitespace();
-    let ticks = fields.skip(13).take(2).map(|field| field.parse().unwrap_or(0_u32));
+    let ticks = fields
+        .skip(13)
+        .take(2)
+        .map(|field| field.parse().unwrap_or(0_u32));
     f64::from(ticks.sum::<u32>()) / TICKS
 }
 

@@ -76,8 +76,16 @@ fn last_lines(end: &[u8]) -> String {
         .rev()
         .take(LINES)
         .map(|line| {
-            let short: String = line.chars().filter(|c| !c.is_control()).take(LENGTH).collect();
-            let cut = if line.chars().count() > LENGTH { "…" } else { "" };
+            let short: String = line
+                .chars()
+                .filter(|c| !c.is_control())
+                .take(LENGTH)
+                .collect();
+            let cut = if line.chars().count() > LENGTH {
+                "…"
+            } else {
+                ""
+            };
             format!("{short}{cut}")
         })
         .collect();

@@ -55,7 +55,10 @@ pub(crate) fn keep(outputs: &[String], context: &Context) -> Result<(), StageErr
         }
     }
     if !left_out.is_empty() {
-        let message = format!("left out, since `outputs` does not name it: {}", some(&left_out));
+        let message = format!(
+            "left out, since `outputs` does not name it: {}",
+            some(&left_out)
+        );
         tell(&format!("note: {message}"));
         context.note(message);
     }
@@ -67,7 +70,9 @@ pub(crate) fn check_type(makes: ArtifactType, folder: &Path) -> Result<(), Stage
     let has = |name: &str| folder.join(name).is_file();
     let wrong = |reason: String, remedy: &str| {
         Err(StageError::Program {
-            reason: format!("what the program has written is no artifact of type {makes}: {reason}"),
+            reason: format!(
+                "what the program has written is no artifact of type {makes}: {reason}"
+            ),
             remedy: remedy.into(),
         })
     };
@@ -117,7 +122,10 @@ pub(crate) fn check_type(makes: ArtifactType, folder: &Path) -> Result<(), Stage
         | ArtifactType::Tokens
         | ArtifactType::Benchmark
         | ArtifactType::Embeddings => {
-            if files(folder)?.iter().any(|(_, name)| name.ends_with(".parquet")) {
+            if files(folder)?
+                .iter()
+                .any(|(_, name)| name.ends_with(".parquet"))
+            {
                 return Ok(());
             }
             let remedy = match makes {
@@ -139,11 +147,7 @@ fn holds_file(path: &Path) -> bool {
     if !metadata.is_dir() {
         return true;
     }
-    fs::read_dir(path).is_ok_and(|entries| {
-        entries
-            .flatten()
-            .any(|entry| holds_file(&entry.path()))
-    })
+    fs::read_dir(path).is_ok_and(|entries| entries.flatten().any(|entry| holds_file(&entry.path())))
 }
 
 /// Returns everything below `folder` that is no folder, with its name relative to it, sorted by name.
@@ -242,7 +246,13 @@ mod tests {
             told(ArtifactType::Encoder, &model),
             format!("{start} encoder: `tokenizer.json` or `vocab.txt` is missing")
         );
-        assert_eq!(told(ArtifactType::Encoder, &[&model[..], &["vocab.txt"]].concat()), "");
+        assert_eq!(
+            told(
+                ArtifactType::Encoder,
+                &[&model[..], &["vocab.txt"]].concat()
+            ),
+            ""
+        );
         assert_eq!(
             told(ArtifactType::Corpus, &["a.txt"]),
             format!("{start} corpus: it has no Parquet file")

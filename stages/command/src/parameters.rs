@@ -51,7 +51,8 @@ impl Parameters {
                 path: vec!["argv".into()],
                 message: "`argv` is missing".into(),
                 help: Some(
-                    "name the program and its arguments: argv = [\"python3\", \"{script}\", …]".into(),
+                    "name the program and its arguments: argv = [\"python3\", \"{script}\", …]"
+                        .into(),
                 ),
                 at_key: true,
             }]),
@@ -76,8 +77,9 @@ impl Parameters {
             None | Some("") => {
                 let path = if argv.is_empty() { "argv" } else { "argv.0" };
                 problems.push(
-                    Problem::value(path, "no program is named")
-                        .with_help("the first text names it: argv = [\"python3\", \"{script}\", …]"),
+                    Problem::value(path, "no program is named").with_help(
+                        "the first text names it: argv = [\"python3\", \"{script}\", …]",
+                    ),
                 );
             }
             // What has a place in it is an input, or beside one.
@@ -184,7 +186,10 @@ fn is_inside(path: &str) -> bool {
 /// Says why an environment variable cannot be set, and what to do.
 fn variable(name: &str) -> Option<(String, Option<String>)> {
     if name.is_empty() || name.contains(['=', '\0']) {
-        return Some((format!("`{name}` cannot name a variable of the environment"), None));
+        return Some((
+            format!("`{name}` cannot name a variable of the environment"),
+            None,
+        ));
     }
     if name.starts_with(PREFIX) {
         let all: Vec<_> = environment::OWN.to_vec();
@@ -258,7 +263,10 @@ mod tests {
         );
         assert_eq!(told(&json!({"argv": null})), ["argv: `argv` is missing"]);
         assert_eq!(told(&json!({"argv": []})), ["argv: no program is named"]);
-        assert_eq!(told(&json!({"argv": [" "]})), ["argv.0: no program is named"]);
+        assert_eq!(
+            told(&json!({"argv": [" "]})),
+            ["argv.0: no program is named"]
+        );
         assert_eq!(
             told(&json!({"argv": null, "shell": " "})),
             ["shell: there is nothing to run"]

@@ -187,7 +187,10 @@ mod tests {
             told("{outptu}/a"),
             "unknown place `{outptu}`: did you mean {output}?"
         );
-        assert_eq!(told("{Data}"), "unknown place `{Data}`: did you mean {data}?");
+        assert_eq!(
+            told("{Data}"),
+            "unknown place `{Data}`: did you mean {data}?"
+        );
         assert_eq!(
             told("{}"),
             "unknown place `{}`: there are {output}, {checkpoints}, {scratch}, {threads}, {data}; \

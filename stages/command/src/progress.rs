@@ -102,7 +102,8 @@ impl<'c> Lines<'c> {
                 ..
             } => Event::Checkpointed { done },
             Line {
-                resumed: Some(done), ..
+                resumed: Some(done),
+                ..
             } => Event::Resumed { done },
             Line {
                 note: Some(message),
@@ -173,7 +174,9 @@ mod tests {
                 progress(1, "step", "a"),
                 Event::Checkpointed { done: 2 },
                 Event::Resumed { done: 3 },
-                Event::Note { message: "b".into() },
+                Event::Note {
+                    message: "b".into()
+                },
                 progress(4, "row", ""),
             ]
         );

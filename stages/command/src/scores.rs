@@ -68,7 +68,9 @@ pub(crate) fn convert(folder: &Path) -> Result<bool, StageError> {
 /// The program was to write scores and has not.
 pub(crate) fn missing() -> StageError {
     StageError::Program {
-        reason: format!("the program has ended well but not written `{FILE}`, which makes = \"scores\" asks for"),
+        reason: format!(
+            "the program has ended well but not written `{FILE}`, which makes = \"scores\" asks for"
+        ),
         remedy: format!("have it write {{output}}/{FILE}: {{\"accuracy\": 91.3}}"),
     }
 }
@@ -113,7 +115,11 @@ fn of_table(table: &Map<String, Value>) -> Result<Vec<Score>, String> {
         None => None,
         Some(Value::String(name)) => match table.get(name) {
             Some(Value::Number(_)) => Some(name.as_str()),
-            _ => return Err(format!("`{MAIN}` names `{name}`, which is none of the scores")),
+            _ => {
+                return Err(format!(
+                    "`{MAIN}` names `{name}`, which is none of the scores"
+                ));
+            }
         },
         Some(_) => return Err(format!("`{MAIN}` is to name a score")),
     };
@@ -137,7 +143,8 @@ fn of_table(table: &Map<String, Value>) -> Result<Vec<Score>, String> {
 
 fn of_item(item: Value) -> Result<Score, String> {
     let shown = item.to_string();
-    let full: Full = serde_json::from_value(item).map_err(|error| format!("{error}, in {shown}"))?;
+    let full: Full =
+        serde_json::from_value(item).map_err(|error| format!("{error}, in {shown}"))?;
     Ok(Score {
         name: full.name,
         value: full.value,
@@ -157,7 +164,14 @@ mod tests {
         match parse(text) {
             Ok(scores) => scores
                 .iter()
-                .map(|score| format!("{}={}{} ", score.name, score.value, ["", "*"][usize::from(score.main)]))
+                .map(|score| {
+                    format!(
+                        "{}={}{} ",
+                        score.name,
+                        score.value,
+                        ["", "*"][usize::from(score.main)]
+                    )
+                })
                 .collect(),
             Err(reason) => reason,
         }
@@ -171,7 +185,9 @@ mod tests {
             "accuracy=91 f1=88.5* "
         );
         assert_eq!(
-            told(r#"[{"name": "a", "value": 1}, {"name": "b", "value": 2, "main": true, "unit": "%"}]"#),
+            told(
+                r#"[{"name": "a", "value": 1}, {"name": "b", "value": 2, "main": true, "unit": "%"}]"#
+            ),
             "a=1 b=2* "
         );
     }
@@ -206,7 +222,10 @@ mod tests {
         fs::write(folder.path().join(FILE), r#"{"accuracy": 91.25}"#).unwrap();
         assert!(convert(folder.path()).unwrap());
         let read = scores::read(folder.path()).unwrap();
-        assert_eq!((read[0].name.as_str(), read[0].value, read[0].main), ("accuracy", 91.25, true));
+        assert_eq!(
+            (read[0].name.as_str(), read[0].value, read[0].main),
+            ("accuracy", 91.25, true)
+        );
         fs::remove_file(folder.path().join(FILE)).unwrap();
         assert!(convert(folder.path()).unwrap(), "the other form will do");
         fs::write(folder.path().join(scores::FILE), "no such thing").unwrap();

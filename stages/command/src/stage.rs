@@ -145,7 +145,9 @@ impl Stage for CommandStage {
         };
         let name = argv.remove(0);
         let path = programs::find(&name, search_path(&parameters));
-        let path = path.as_ref().map_or(OsStr::new(&name), |path| path.as_os_str());
+        let path = path
+            .as_ref()
+            .map_or(OsStr::new(&name), |path| path.as_os_str());
         let progress = ProgressPipe::new()?;
         let environment = environment(&asked, &parameters.pass_env, &places, progress.number());
         let untouched = Untouched::look(inputs)?;
@@ -164,7 +166,10 @@ impl Stage for CommandStage {
         outputs::keep(&parameters.outputs, context)?;
         outputs::check_type(parameters.makes, context.output())?;
         // A trained encoder may carry the scores of its training.
-        if matches!(parameters.makes, ArtifactType::Scores | ArtifactType::Encoder) {
+        if matches!(
+            parameters.makes,
+            ArtifactType::Scores | ArtifactType::Encoder
+        ) {
             let found = scores::convert(context.output())?;
             if !found && parameters.makes == ArtifactType::Scores {
                 return Err(scores::missing());
@@ -207,7 +212,10 @@ fn fill_places(inputs: &Inputs, context: &Context) -> Result<BTreeMap<String, St
 
 /// What the check before the run should have found.
 fn refused(problems: Vec<Problem>) -> StageError {
-    let texts: Vec<_> = problems.into_iter().map(|problem| problem.message).collect();
+    let texts: Vec<_> = problems
+        .into_iter()
+        .map(|problem| problem.message)
+        .collect();
     StageError::failed(texts.join("; "))
 }
 
@@ -219,7 +227,10 @@ fn failed(
     log: &Log,
     folder: &Path,
 ) -> StageError {
-    let program = Path::new(name).file_name().unwrap_or(OsStr::new(name)).display();
+    let program = Path::new(name)
+        .file_name()
+        .unwrap_or(OsStr::new(name))
+        .display();
     let mut reason = match (status.signal(), status.code()) {
         (Some(9), _) => format!(
             "`{program}` was killed (signal 9): by hand, or by the system for want of memory"
@@ -240,7 +251,9 @@ fn failed(
             "it starts in an empty folder: if `{file}` is a file of yours, declare it as an input, \
              inputs = {{ script = \"{file}\" }}, and write {{script}}"
         ),
-        (_, Some(9)) => "give it less to hold at once, or more memory; the same command tries again".into(),
+        (_, Some(9)) => {
+            "give it less to hold at once, or more memory; the same command tries again".into()
+        }
         _ => "mend what its log tells, and run again".into(),
     };
     StageError::Program { reason, remedy }

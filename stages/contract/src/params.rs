@@ -94,7 +94,9 @@ fn complete_table(
                 }
                 (Some(Value::Object(table)), FieldType::TextTable, _) => {
                     let named = table.iter().map(|(name, value)| (name.clone(), value));
-                    Some(Value::Object(texts(named, path, problems).into_iter().collect()))
+                    Some(Value::Object(
+                        texts(named, path, problems).into_iter().collect(),
+                    ))
                 }
                 (Some(Value::Object(table)), FieldType::Inputs, _) => {
                     Some(input_names(table, path, problems))
@@ -192,7 +194,10 @@ fn input_names(
     }
     let mut names: Vec<&String> = table.keys().collect();
     names.sort_unstable();
-    names.into_iter().map(|name| Value::from(name.as_str())).collect()
+    names
+        .into_iter()
+        .map(|name| Value::from(name.as_str()))
+        .collect()
 }
 
 /// Returns `value` in its canonical form (numbers of a `Number` field as floats), or what is wrong with it.
@@ -406,7 +411,10 @@ mod tests {
                 "makes: expected one of folder, scores, found \"Scores\"",
             ]
         );
-        assert_eq!(problems[3].help.as_deref(), Some("did you mean \"scores\"?"));
+        assert_eq!(
+            problems[3].help.as_deref(),
+            Some("did you mean \"scores\"?")
+        );
     }
 
     #[test]
