@@ -552,25 +552,48 @@ fn nothing_of_a_program_outlives_a_killed_stage() {
 }
 
 #[test]
-fn a_program_dies_with_coordinator_and_stage_and_its_child_keeps_the_lock() {
+fn nothing_of_a_program_outlives_coordinator_and_stage_killed_at_once() {
     let project = long();
     let mut run = start(&project, &["run", "stage:it"]);
-    let [child, program] = both_run(&project);
+    let both = both_run(&project);
     let stage = line_of(&project.join("place.stage"));
-    // Both at one time: nobody is left to clean up.
+    // A warden is posted only where a program lasts.
+    until("there is a warden", || {
+        let children = format!("/proc/{stage}/task/{stage}/children");
+        fs::read_to_string(children).is_ok_and(|list| list.split_whitespace().count() == 2)
+    });
+    // While it is halted, it cannot do what it would do when the coordinator dies.
     kill("-STOP", &stage);
     run.kill().expect("killed");
     kill("-9", &stage);
     run.wait().expect("ended");
-    until("the kernel ends the program", || !lives(&program));
-    if lives(&child) {
-        let status = project.pipe(&["status"]).code(0).stdout;
-        assert!(status.contains("running"), "{status}");
-        kill("-9", &child);
+    both_end(&both);
+}
+
+#[test]
+fn what_escapes_its_group_keeps_the_lock() {
+    let setsid = Command::new("setsid").arg("true").status();
+    if !setsid.is_ok_and(|status| status.success()) {
+        eprintln!("skipped: there is no setsid");
+        return;
     }
-    until("the lock is free", || {
-        !project.pipe(&["status"]).code(0).stdout.contains("running")
+    let project = long();
+    let script = fs::read_to_string(project.join("long.sh")).expect("a script");
+    project.write("long.sh", &script.replace("sleep 300", "setsid sleep 300"));
+    let mut run = start(&project, &["run", "stage:it"]);
+    let [child, program] = both_run(&project);
+    until("it is in a session of its own", || {
+        fs::read_to_string(format!("/proc/{child}/cmdline"))
+            .is_ok_and(|line| line.starts_with("sleep"))
     });
+    run.kill().expect("killed");
+    run.wait().expect("ended");
+    until("the program ends", || !lives(&program));
+    assert!(lives(&child));
+    let running = || project.pipe(&["status"]).code(0).stdout.contains("running");
+    assert!(running(), "no second attempt may begin");
+    kill("-9", &child);
+    until("the lock is free", || !running());
 }
 
 #[test]

@@ -5,8 +5,9 @@
 //!
 //! **Whoever dies.** The program is started through [`Context::launcher`], which has the kernel kill it when the stage
 //! dies. When the stage alone is killed, the coordinator kills its group. When the coordinator dies, the kernel tells the
-//! stage, which kills the group, itself included. Where nobody is left to kill what the program has started, the lock of
-//! the job's folder, which all of them have inherited, keeps a second attempt from beginning beside it.
+//! stage, which kills the group, itself included. When both are killed at once, a [`Warden`] kills the group. What is out of
+//! all reach (another session, a program's first moments) has inherited the lock of the job's folder, which keeps a second
+//! attempt from beginning beside it.
 //!
 //! **No ticking.** One thread waits in `poll` for a signal, the end of the program among them, or for progress.
 
@@ -21,9 +22,10 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use contract::{Context, StageError};
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{OFlags, fcntl_setfl};
 use rustix::io::{Errno, FdFlags, fcntl_setfd};
 use rustix::pipe::{PipeFlags, pipe_with};
@@ -91,6 +93,7 @@ pub(crate) fn run(
     let mut pipe = Some(read);
     let mut lines = Lines::new(context);
     let mut asked = false;
+    let mut warden = Warden::none_yet();
     loop {
         if signals.hung_up() {
             group.signal(&child, Signal::KILL);
@@ -105,7 +108,11 @@ pub(crate) fn run(
         if has_ended(&child)? {
             break;
         }
-        signals.wait(pipe.as_ref()).map_err(StageError::failed)?;
+        let until = warden.due();
+        signals
+            .wait(pipe.as_ref(), until)
+            .map_err(StageError::failed)?;
+        warden.post_if_due(group.number(&child));
         if let Some(read) = &pipe
             && !follow(read, &mut lines)
         {
@@ -207,6 +214,13 @@ impl Group {
         }
     }
 
+    fn number(self, child: &Child) -> Pid {
+        match self {
+            Self::Shared => getpgrp(),
+            Self::Own => Pid::from_child(child),
+        }
+    }
+
     /// Sends a signal to all of the group; in the shared one to the stage as well.
     fn signal(self, child: &Child, signal: Signal) {
         // They may all have ended: then there is nobody left to tell.
@@ -214,6 +228,63 @@ impl Group {
             Self::Shared => kill_current_process_group(signal),
             Self::Own => kill_process_group(Pid::from_child(child), signal),
         };
+    }
+}
+
+/// Kills the group when the stage dies without having dismissed it: a shell in a group of its own, which waits for the
+/// stage's end of a pipe to close. Programs that end soon do without.
+struct Warden {
+    began: Instant,
+    shell: Option<Child>,
+}
+
+impl Warden {
+    /// How long programs do without.
+    const SOON: Duration = Duration::from_millis(100);
+
+    fn none_yet() -> Self {
+        Self {
+            began: Instant::now(),
+            shell: None,
+        }
+    }
+
+    /// Returns after what time to come back, if the warden is not posted yet.
+    fn due(&self) -> Option<Timespec> {
+        if self.shell.is_some() {
+            return None;
+        }
+        Timespec::try_from(Self::SOON.saturating_sub(self.began.elapsed())).ok()
+    }
+
+    /// Posts the warden of a group when it is time.
+    fn post_if_due(&mut self, group: Pid) {
+        if self.shell.is_some() || self.began.elapsed() < Self::SOON {
+            return;
+        }
+        let shell = Command::new("sh")
+            .args(["-c", "read -r line; kill -s KILL -- \"-$1\"", "warden"])
+            .arg(group.as_raw_nonzero().to_string())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .spawn();
+        match shell {
+            Ok(shell) => self.shell = Some(shell),
+            // The rest is there still. Not asked again before as long a time has passed.
+            Err(_) => self.began = Instant::now(),
+        }
+    }
+}
+
+impl Drop for Warden {
+    fn drop(&mut self) {
+        if let Some(shell) = &mut self.shell {
+            // It can only have ended by itself already.
+            let _ = shell.kill();
+            let _ = shell.wait();
+        }
     }
 }
 
@@ -269,11 +340,11 @@ impl Signals {
         self.hangup.load(Ordering::Relaxed)
     }
 
-    /// Waits until there was a signal, or there is something to read.
-    fn wait(&mut self, pipe: Option<&File>) -> io::Result<()> {
+    /// Waits until there was a signal, there is something to read, or the time is over.
+    fn wait(&mut self, pipe: Option<&File>, timeout: Option<Timespec>) -> io::Result<()> {
         let mut watched = vec![PollFd::from_borrowed_fd(self.woken.as_fd(), PollFlags::IN)];
         watched.extend(pipe.map(|pipe| PollFd::from_borrowed_fd(pipe.as_fd(), PollFlags::IN)));
-        match poll(&mut watched, None) {
+        match poll(&mut watched, timeout.as_ref()) {
             Ok(_) | Err(Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }

@@ -212,6 +212,18 @@ mod tests {
         .map(told)
         .collect();
         insta::assert_snapshot!(all.join("\n"), @r#"
+        it is not JSON: EOF while parsing a value at line 1 column 0
+        it is not JSON, which has no NaN: expected value at line 1 column 14
+        it is not JSON: number out of range at line 1 column 18
+        `accuracy` is "high", which is no number
+        it holds 2 scores and does not say which is the main one
+        `main` names `b`, which is none of the scores
+        `main` is to name a score
+        it holds no score
+        it holds neither a table nor a list
+        missing field `value`, in {"name":"a"}
+        unknown field `mian`, expected one of `name`, `value`, `unit`, `split`, `examples`, `main`, in {"mian":true,"name":"a","value":1}
+        2 scores are marked as the main one
         "#);
     }
 

@@ -140,6 +140,21 @@ fn complete_table(
     result
 }
 
+/// Returns the one form that a single value has as text; `None` for lists, tables and nothing. It enters keys: `1`, `1.0`,
+/// `0.001`, `5e-5`, `true`.
+pub fn text_of(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Bool(value) => Some(value.to_string()),
+        Value::Number(number) => Some(match number.as_f64() {
+            // Rust's own form, since that of a library may change. Adding zero turns -0 into 0: one value, one form.
+            Some(float) if number.is_f64() => format!("{:?}", float + 0.0),
+            _ => number.to_string(),
+        }),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
 /// Returns values as texts, each under its name. What is none is told.
 fn texts<'v>(
     named: impl Iterator<Item = (String, &'v Value)>,
@@ -148,25 +163,16 @@ fn texts<'v>(
 ) -> Vec<(String, Value)> {
     let mut texts = Vec::new();
     for (name, value) in named {
-        let text = match value {
-            Value::String(text) => text.clone(),
-            Value::Bool(value) => value.to_string(),
-            Value::Number(number) => match number.as_f64() {
-                // Adding zero turns -0 into 0: one value, one form.
-                Some(float) if number.is_f64() => Value::from(float + 0.0).to_string(),
-                _ => number.to_string(),
-            },
-            other => {
-                path.push(name);
-                problems.push(Problem {
-                    path: path.clone(),
-                    message: format!("expected a text, found {}", describe(other)),
-                    help: None,
-                    at_key: false,
-                });
-                path.pop();
-                continue;
-            }
+        let Some(text) = text_of(value) else {
+            path.push(name);
+            problems.push(Problem {
+                path: path.clone(),
+                message: format!("expected a text, found {}", describe(value)),
+                help: None,
+                at_key: false,
+            });
+            path.pop();
+            continue;
         };
         texts.push((name, Value::from(text)));
     }
