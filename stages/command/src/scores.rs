@@ -57,11 +57,12 @@ pub(crate) fn convert(folder: &Path) -> Result<bool, StageError> {
             };
         }
         Err(error) if error.kind() == ErrorKind::InvalidData => {
-            return Err(wrong("it is not UTF-8".into()));
+            return Err(wrong("it is not UTF-8"));
         }
         Err(error) => return Err(io_error(&path)(error)),
     };
-    scores::write(folder, &parse(&text).map_err(wrong)?)?;
+    let scores = parse(&text).map_err(|reason| wrong(&reason))?;
+    scores::write(folder, &scores)?;
     Ok(true)
 }
 
@@ -75,7 +76,7 @@ pub(crate) fn missing() -> StageError {
     }
 }
 
-fn wrong(reason: String) -> StageError {
+fn wrong(reason: &str) -> StageError {
     StageError::Program {
         reason: format!("{FILE}: {reason}"),
         remedy: "write names and finite numbers: {\"accuracy\": 91.3, \"f1\": 88.0, \"main\": \"accuracy\"}".into(),
