@@ -20,6 +20,7 @@ impl Registry {
     /// The kinds that come with the program.
     pub fn shipped() -> Self {
         Self::new(&[
+            &command::CommandStage,
             &world::WorldStage,
             &corpus::CorpusStage,
             &tokenize::TokenizerStage,

@@ -57,6 +57,11 @@ data = "@sts-pairs"
 use = "sts"
 embeddings = "@embed"
 data = "@sts-pairs"
+
+[stage.joined]
+use = "command"
+argv = ["sh", "-euc", "cat \"$1\" \"$2\" > {output}/joined", "sh", "{one}", "{other}"]
+inputs = { one = "@tokenizer/vocab.txt", other = "@benchmark/task.json" }
 "#;
 
 #[test]
@@ -90,6 +95,7 @@ fn a_kind_whose_results_change_has_a_new_version() {
     bag-of-words/1  bag-of-words e0c9d9a45932f569
     benchmarks/1  benchmark    b7dac326e69249de
     benchmarks/1  sts-pairs    c687474dd738361d
+    command/1  joined       5c31e25a1dafa516
     corpus/1  corpus       c0c49abffdcd3bb2
     embed/2  embed        bfba2467af7d316e
     finetune/2  finetune     ffaee23a900ac831

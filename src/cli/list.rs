@@ -119,11 +119,18 @@ fn section(text: &mut String, heading: &str, entries: impl Iterator<Item = (Stri
 }
 
 fn signature_text(signature: &Signature) -> String {
+    let chosen = signature
+        .fields
+        .iter()
+        .find(|field| matches!(field.takes, FieldType::Output(_)));
+    let makes = match chosen {
+        Some(field) => format!("what `{}` says", field.name),
+        None => signature.output.to_string(),
+    };
     let mut text = format!(
-        "{}: {}\nmakes: {}\n\n",
+        "{}: {}\nmakes: {makes}\n\n",
         signature.kind.bold(),
         signature.about,
-        signature.output
     );
     fields_text(&mut text, signature.fields, 0);
     text
@@ -191,5 +198,6 @@ fn default_value(default: FieldDefault) -> Option<Value> {
         FieldDefault::Integer(value) => Some(json!(value)),
         FieldDefault::Number(value) => Some(json!(value)),
         FieldDefault::Text(value) => Some(json!(value)),
+        FieldDefault::List => Some(json!([])),
     }
 }

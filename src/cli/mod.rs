@@ -9,6 +9,7 @@ mod doctor;
 mod exit;
 mod failure;
 mod graph;
+mod launch;
 mod list;
 mod log;
 mod output;
@@ -33,6 +34,7 @@ use crate::registry::Registry;
 
 pub use arguments::Arguments;
 pub use exit::Exit;
+pub use launch::launch;
 
 use arguments::Command;
 

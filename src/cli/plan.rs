@@ -62,7 +62,13 @@ pub(super) fn plan(arguments: &PlanArguments, registry: &Registry) -> Result<Exi
         Standing::Broken(failure) => Some(failure),
         _ => None,
     });
-    for standing in &standings {
+    tell_damaged(&standings);
+    Ok(Exit::after(broken))
+}
+
+/// Tells of results that were there and are damaged.
+pub(super) fn tell_damaged(standings: &[Standing]) {
+    for standing in standings {
         if let Standing::Missing {
             damaged: Some(damaged),
             ..
@@ -73,7 +79,6 @@ pub(super) fn plan(arguments: &PlanArguments, registry: &Registry) -> Result<Exi
             ));
         }
     }
-    Ok(Exit::after(broken))
 }
 
 fn text(

@@ -10,6 +10,7 @@ use super::Exit;
 use super::arguments::RunArguments;
 use super::failure::CommandFailure;
 use super::output::{print, print_json, tell, tell_error, width};
+use super::plan::tell_damaged;
 use super::project::Project;
 use super::results::Writing;
 use super::stops::stops;
@@ -17,9 +18,9 @@ use super::{show, summary};
 use crate::declare::Target;
 use crate::estimate::{cells_first, prices};
 use crate::execute::{
-    self, ChildProcess, FailureKind, JobState, Machine, Options, Resolver, survey,
+    self, ChildProcess, FailureKind, JobState, Machine, Options, Resolver, Standing, survey,
 };
-use crate::graph::{JobIndex, Plan};
+use crate::graph::{self, JobIndex, Plan};
 use crate::history::History;
 use crate::journal::{Begun, Journal};
 use crate::progress::{Verbosity, to_stderr};
@@ -35,6 +36,9 @@ pub(super) fn run(arguments: &RunArguments, registry: &Registry) -> Result<Exit,
     let (targets, plan) = project.plan(&arguments.targets)?;
     let store = Store::open(&project.store)?;
     let machine = Machine::here();
+    let standings = survey(&plan.jobs, &mut Resolver::new(&store, &machine))?;
+    let runs = |job: JobIndex| standings[job.index()].found().is_none();
+    graph::lacking(&project.pipeline, &plan.jobs, &runs)?;
     let options = Options {
         jobs: arguments.jobs.unwrap_or(machine.cores),
         threads: arguments.threads.unwrap_or(machine.cores),
@@ -42,10 +46,13 @@ pub(super) fn run(arguments: &RunArguments, registry: &Registry) -> Result<Exit,
         grace: Options::GRACE,
         budget: arguments.budget,
         order: match arguments.budget {
-            Some(_) => Some(order(&plan, &store, &machine, registry)?),
+            Some(_) => Some(order(&plan, &standings, &store, &machine, registry)?),
             None => None,
         },
+        known: standings.iter().map(Standing::found).collect(),
     };
+    tell_damaged(&standings);
+    drop(standings);
     let mut shown = to_stderr(common.verbosity());
     let begun = begun(arguments, &project, &targets);
     let mut journal = Journal::begin(store.runs(), begun, shown.as_mut());
@@ -164,23 +171,23 @@ fn begun(arguments: &RunArguments, project: &Project, targets: &[Target]) -> Beg
 /// Returns the order of jobs that completes most cells in a given time.
 fn order(
     plan: &Plan,
+    standings: &[Standing],
     store: &Store,
     machine: &Machine,
     registry: &Registry,
 ) -> Result<Vec<usize>, StoreError> {
     let mut resolver = Resolver::new(store, machine);
-    let standings = survey(&plan.jobs, &mut resolver)?;
     let cores = machine.cores;
     let mut history = History::new(store);
     let prices = prices(
         &plan.jobs,
-        &standings,
+        standings,
         &mut resolver,
         registry,
         &mut history,
         cores,
     )?;
-    Ok(cells_first(plan, &standings, &prices))
+    Ok(cells_first(plan, standings, &prices))
 }
 
 /// Lays out what the stages asked for have made, and returns where.

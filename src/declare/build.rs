@@ -9,9 +9,10 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 use toml::de::DeValue;
 
+use super::inputs::{chosen_output, declared_inputs};
 use super::model::{
     Definition, Item, ItemValue, Origin, Pipeline, StageDeclaration, StageId, Variable, VariableId,
 };
@@ -150,10 +151,18 @@ impl Builder<'_> {
             }
             let items = self.items(fields);
             let id = stage.map(|stage| {
-                let signature = stage.signature();
+                let mut signature = stage.signature();
+                match chosen_output(signature.fields, &items) {
+                    Ok(Some(output)) => signature.output = output,
+                    Ok(None) => {}
+                    Err((message, span)) => {
+                        self.problem(message, span, "write the word itself");
+                    }
+                }
                 self.stages.push(StageDeclaration {
                     name: name.clone(),
                     stage,
+                    inputs: declared_inputs(signature.fields, &items),
                     signature,
                     items,
                 });
@@ -171,14 +180,18 @@ impl Builder<'_> {
                 let span = node.span.clone();
                 let value = match node.value {
                     NodeValue::Table(fields) => ItemValue::Table(self.items(fields)),
-                    _ => ItemValue::Value(self.definition(&node)),
+                    NodeValue::List(nodes) => {
+                        ItemValue::List(nodes.iter().map(|node| self.definition(node)).collect())
+                    }
+                    NodeValue::Scalar(_) => ItemValue::Value(self.definition(&node)),
                 };
                 Item { key, span, value }
             })
             .collect()
     }
 
-    /// Returns the definition that a value is. A list is kept as one, for the signature to refuse.
+    /// Returns the definition that a single value is. A list or a table, where none can stand, is kept as an empty one for
+    /// others to refuse.
     fn definition(&mut self, node: &Node) -> Definition {
         let origin = Origin {
             source: Arc::clone(self.source),
@@ -187,8 +200,12 @@ impl Builder<'_> {
         };
         match &node.value {
             NodeValue::Scalar(value) => self.written(value, origin),
-            NodeValue::List(_) | NodeValue::Table(_) => Definition {
+            NodeValue::List(_) => Definition {
                 template: Template::Value(Value::Array(Vec::new())),
+                origin,
+            },
+            NodeValue::Table(_) => Definition {
+                template: Template::Value(Value::Object(Map::new())),
                 origin,
             },
         }

@@ -7,6 +7,8 @@
 //! - `[stage.NAME]`: `use` names the kind; the other keys are its parameters and inputs. An input is `"@stage"`,
 //!   `"@stage/sub/folder"` where that stage makes a folder, or a path: from the file's folder, or from the current
 //!   one where `--set` gave it. An optional input that is the empty text is left out.
+//!   A kind may take lists and tables of texts, and inputs under names of the user's; and it may leave to the file what
+//!   the stage makes, which then is a plain word and no variable.
 //! - `[table.NAME]`: `title`, `caption`, `reference` (`"FILE#ID"`, one or several), `cell` (`"@stage"`), `over`
 //!   (variable → values gathered in each cell), `rows` and `columns`. Every key of a row or column except `label`,
 //!   `cell`, `metric` and `reference` binds a variable. A `cell` or `metric` there takes precedence over the table's;
@@ -26,6 +28,7 @@
 //! anything is handed out.
 
 mod build;
+mod inputs;
 mod model;
 mod raw;
 mod reference;
@@ -45,8 +48,8 @@ use crate::registry::Registry;
 pub(crate) use build::parse_value;
 pub use model::Pipeline;
 pub(crate) use model::{
-    Definition, Item, ItemValue, Line, Origin, ReferenceKey, StageDeclaration, StageId,
-    TableDeclaration, VariableId,
+    Definition, InputDeclaration, Item, ItemValue, Line, Origin, ReferenceKey, StageDeclaration,
+    StageId, TableDeclaration, VariableId,
 };
 pub use target::Target;
 pub(crate) use target::written_bindings;

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use contract::{Signature, Stage};
+use contract::{ArtifactType, Signature, Stage};
 use serde_json::{Map, Value};
 
 use super::raw::Word;
@@ -122,8 +122,39 @@ impl Variable {
 pub(crate) struct StageDeclaration {
     pub(crate) name: Word,
     pub(crate) stage: &'static dyn Stage,
+    /// The kind's, with the output that the file chooses.
     pub(crate) signature: Signature,
     pub(crate) items: Vec<Item>,
+    pub(crate) inputs: Vec<InputDeclaration>,
+}
+
+impl StageDeclaration {
+    /// Returns what is written at a path of keys.
+    pub(crate) fn written(&self, path: &[String]) -> Option<&Item> {
+        let (last, parents) = path.split_last()?;
+        let mut items = &self.items;
+        for parent in parents {
+            let item = items.iter().find(|item| item.key.text == *parent)?;
+            let ItemValue::Table(inner) = &item.value else {
+                return None;
+            };
+            items = inner;
+        }
+        items.iter().find(|item| item.key.text == *last)
+    }
+}
+
+/// An input of a stage: one of its kind's, or one that the file names.
+#[derive(Debug)]
+pub(crate) struct InputDeclaration {
+    /// Its name among the inputs of the job.
+    pub(crate) name: Arc<str>,
+    /// The keys that lead to it.
+    pub(crate) path: Vec<String>,
+    /// What it takes; `None` takes anything.
+    pub(crate) takes: Option<ArtifactType>,
+    pub(crate) optional: bool,
+    pub(crate) about: &'static str,
 }
 
 /// A key of a stage.
@@ -138,6 +169,7 @@ pub(crate) struct Item {
 #[derive(Debug)]
 pub(crate) enum ItemValue {
     Value(Definition),
+    List(Vec<Definition>),
     Table(Vec<Item>),
 }
 

@@ -99,7 +99,9 @@ impl From<StageError> for Failure {
             StageError::Input { .. } => FailureKind::Input,
             StageError::Interrupted => FailureKind::Interrupted,
             StageError::Io { source, .. } if crate::store::is_full(source) => FailureKind::Full,
-            StageError::Io { .. } | StageError::Failed(_) => FailureKind::Failed,
+            StageError::Io { .. } | StageError::Program { .. } | StageError::Failed(_) => {
+                FailureKind::Failed
+            }
         };
         Self {
             kind,

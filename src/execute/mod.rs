@@ -10,6 +10,7 @@
 
 mod attempt;
 mod failure;
+mod launch;
 mod machine;
 mod protocol;
 mod resolve;
@@ -19,6 +20,7 @@ mod watch;
 mod worker;
 
 pub use failure::{Failure, FailureKind};
+pub(crate) use launch::{WORD as LAUNCH, launch};
 pub use machine::Machine;
 pub use protocol::{ErrorKind, ErrorReport, JobFile, Outcome, Usage};
 pub use resolve::{Parts, Resolver, Standing, survey};

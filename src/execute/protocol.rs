@@ -90,7 +90,7 @@ impl From<&StageError> for ErrorReport {
             StageError::Io { source, .. } if crate::store::is_full(source) => ErrorKind::Full,
             StageError::Io { .. } => ErrorKind::Io,
             StageError::Interrupted => ErrorKind::Interrupted,
-            StageError::Failed(_) => ErrorKind::Failed,
+            StageError::Program { .. } | StageError::Failed(_) => ErrorKind::Failed,
         };
         let remedy = match kind {
             ErrorKind::Full => Some(crate::store::ROOM.into()),

@@ -46,6 +46,8 @@ pub struct Options {
     pub budget: Option<Duration>,
     /// Each job's place in the order in which jobs are started, by index; without it, the longest chains go first.
     pub order: Option<Vec<usize>>,
+    /// Results that are known to be there, by index; those not named are looked up.
+    pub known: Vec<Option<Arc<Found>>>,
 }
 
 impl Options {
@@ -97,15 +99,21 @@ pub fn run(
     store: &Store,
     worker: &dyn Worker,
     machine: &Machine,
-    options: Options,
+    mut options: Options,
     progress: &mut dyn Progress,
     stops: &Receiver<Stop>,
 ) -> Vec<JobState> {
     let (sender, messages) = channel();
+    let known = std::mem::take(&mut options.known);
     let deadline = options
         .budget
         // A time beyond what the clock can tell is no bound.
         .and_then(|budget| Instant::now().checked_add(in_time(budget)));
+    let mut states: Vec<Option<JobState>> = known
+        .into_iter()
+        .map(|found| found.map(JobState::Cached))
+        .collect();
+    states.resize(graph.len(), None);
     std::thread::scope(|scope| {
         let mut run = Run {
             graph,
@@ -116,7 +124,7 @@ pub fn run(
             resolver: Resolver::new(store, machine),
             peaks: store.peaks(&machine.cpu, machine.cores),
             heights: heights(graph),
-            states: vec![None; graph.len()],
+            states,
             ready: Vec::new(),
             running: Vec::new(),
             retries: BTreeMap::new(),

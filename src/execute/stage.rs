@@ -11,11 +11,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use contract::{Context, Event, Observer, Stage, StageError};
-use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
+use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::time::{ClockId, clock_gettime};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use super::Failure;
+use super::launch::die_with;
 use super::protocol::{ErrorKind, ErrorReport, JobFile, Outcome, Usage};
 use crate::registry::Registry;
 use crate::store::Worked;
@@ -53,8 +54,10 @@ fn prepare(
     coordinator: Option<u32>,
     registry: &Registry,
 ) -> Result<Prepared, StageError> {
-    if let Some(coordinator) = coordinator {
-        die_with(coordinator)?;
+    if let Some(coordinator) = coordinator
+        && !die_with(coordinator).map_err(StageError::failed)?
+    {
+        return Err(StageError::Interrupted);
     }
     let folder = fs::canonicalize(folder).map_err(contract::io_error(folder))?;
     let job = read_job(&folder)?;
@@ -80,7 +83,9 @@ fn prepare(
     let context = Context::in_folder(&folder)?
         .with_observer(Box::new(recorder))
         .with_stop(stop)
-        .with_peak(job.peak);
+        .with_peak(job.peak)
+        .with_threads(job.threads)
+        .with_launcher(super::launch::prefix());
     Ok(Prepared {
         folder,
         source: registry.source(&job.kind),
@@ -102,7 +107,7 @@ impl Prepared {
             Ok(Ok(())) => {
                 let mut worked = self.worked.lock().unwrap_or_else(PoisonError::into_inner);
                 Outcome::Ok(Usage {
-                    core_seconds: core_seconds(),
+                    core_seconds: core_seconds() + children_core_seconds(),
                     peak_memory: peak_memory(),
                     worked: std::mem::take(&mut *worked),
                     source: self.source.map(str::to_owned),
@@ -147,16 +152,6 @@ fn read_job(folder: &Path) -> Result<JobFile, StageError> {
     })
 }
 
-/// Has the kernel kill this process when the coordinator's thread that started it ends.
-fn die_with(coordinator: u32) -> Result<(), StageError> {
-    set_parent_process_death_signal(Some(Signal::KILL)).map_err(StageError::failed)?;
-    // It may have died before the request was made.
-    if getppid().map(Pid::as_raw_nonzero).map(i32::from) != i32::try_from(coordinator).ok() {
-        return Err(StageError::Interrupted);
-    }
-    Ok(())
-}
-
 /// Takes the folder's lock: the coordinator's, inherited as standard input, or else a new one.
 fn lock(folder: &Path) -> Result<File, StageError> {
     let path = folder.join("lock");
@@ -172,6 +167,8 @@ fn lock(folder: &Path) -> Result<File, StageError> {
         _ => own,
     };
     lock.lock().map_err(contract::io_error(&path))?;
+    // Programs that the stage starts hold it too: what is left of them after a kill must not meet the next attempt.
+    fcntl_setfd(&lock, FdFlags::empty()).map_err(StageError::failed)?;
     Ok(lock)
 }
 
@@ -237,6 +234,22 @@ fn core_seconds() -> f64 {
     let time = clock_gettime(ClockId::ProcessCPUTime);
     let nanoseconds = u32::try_from(time.tv_nsec).unwrap_or_default();
     u64::try_from(time.tv_sec).unwrap_or_default() as f64 + f64::from(nanoseconds) * 1e-9
+}
+
+/// Returns the time on all cores of the programs that this process has started, in seconds; 0 where the kernel does not
+/// tell.
+fn children_core_seconds() -> f64 {
+    // The unit of this file, on every architecture (proc(5), `sysconf(_SC_CLK_TCK)`).
+    const TICKS: f64 = 100.0;
+    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // The name, in brackets, may hold anything.
+    let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+    let fields = after_name.split_whitespace();
+    let ticks = fields
+        .skip(13)
+        .take(2)
+        .map(|field| field.parse().unwrap_or(0_u32));
+    f64::from(ticks.sum::<u32>()) / TICKS
 }
 
 /// Returns the most memory this process ever held, in bytes; 0 where the kernel does not tell.

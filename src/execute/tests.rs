@@ -207,6 +207,7 @@ impl Bench {
                 grace: Options::GRACE,
                 budget: None,
                 order: None,
+                known: Vec::new(),
             },
         }
     }

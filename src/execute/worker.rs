@@ -8,7 +8,9 @@ use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 
 use rustix::io::Errno;
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
+use rustix::process::{
+    Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid,
+};
 
 use crate::store::{StoreError, io_error};
 
@@ -168,6 +170,8 @@ impl Worker for ChildProcess {
         // Waits without reaping: until `detach`, the number is still this child's.
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
         while matches!(waitid(WaitId::Pid(pid), options), Err(Errno::INTR)) {}
+        // What the stage has started and left behind, killed or not, is in its group.
+        let _ = kill_process_group(pid, Signal::KILL);
         control.detach();
         let status = child.wait().map_err(io_error(folder))?;
         Ok(Exit {

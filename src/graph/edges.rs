@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use contract::{ArtifactType, Default, Field};
+use contract::ArtifactType;
 
 use super::environment::{Environment, Reads};
 use super::parameters::trace;
-use crate::declare::{ItemValue, Origin, Pipeline, StageDeclaration, StageId};
+use crate::declare::{InputDeclaration, ItemValue, Origin, Pipeline, StageDeclaration, StageId};
 use crate::errors::{Diagnostic, did_you_mean, nearest};
 
 /// Where an input leads.
@@ -43,33 +43,40 @@ impl<'p> Edges<'p> {
         }
     }
 
-    /// Finds where the input `field` of `stage` leads; `None` where that is wrong and `problems` says so.
+    /// Finds where an input of `stage` leads; `None` where that is wrong and `problems` says so.
     pub(super) fn resolve(
         &mut self,
         stage: &'p StageDeclaration,
-        field: &Field,
-        expected: ArtifactType,
+        input: &'p InputDeclaration,
         environment: &Environment<'p>,
         reads: &mut Reads,
         problems: &mut Vec<Diagnostic>,
     ) -> Option<Edge> {
         let (source, name) = (&self.pipeline.source, &stage.name);
-        let what = format!("`{}` of stage `{}`", field.name, name.text);
-        let takes = format!("it takes an artifact of type {expected}: \"@stage\" or a path");
-        let Some(item) = stage.items.iter().find(|item| item.key.text == field.name) else {
-            if field.default == Default::Absent {
+        let expected = input.takes;
+        let what = format!("`{}` of stage `{}`", input.path.join("."), name.text);
+        let takes = match expected {
+            Some(kind) => format!("it takes an artifact of type {kind}: \"@stage\" or a path"),
+            None => "it takes any artifact: \"@stage\" or a path".into(),
+        };
+        let Some(item) = stage.written(&input.path) else {
+            if input.optional {
                 return Some(Edge::Absent);
             }
             problems.push(
-                Diagnostic::new(format!("`{}` is missing", field.name))
+                Diagnostic::new(format!("`{}` is missing", input.name))
                     .at(source, name.span.clone(), "")
-                    .help(format!("{takes}; {}", field.about)),
+                    .help(format!("{takes}; {}", input.about)),
             );
             return None;
         };
         let ItemValue::Value(definition) = &item.value else {
+            let found = match &item.value {
+                ItemValue::List(_) => "a list",
+                _ => "a table",
+            };
             problems.push(
-                Diagnostic::new("expected an input, found a table")
+                Diagnostic::new(format!("expected an input, found {found}"))
                     .at(source, item.span.clone(), what)
                     .help(takes),
             );
@@ -89,8 +96,8 @@ impl<'p> Edges<'p> {
                 Err(Diagnostic::new(message).help(takes))
             }
             // An optional input can be switched off by a variable.
-            Some("") if field.default == Default::Absent => Ok(Edge::Absent),
-            Some("") => Err(Diagnostic::new(format!("`{}` is empty", field.name)).help(takes)),
+            Some("") if input.optional => Ok(Edge::Absent),
+            Some("") => Err(Diagnostic::new(format!("`{}` is empty", input.name)).help(takes)),
             Some(text) => match text.strip_prefix('@') {
                 Some(reference) => {
                     let (name, subfolder) = match reference.split_once('/') {
@@ -102,7 +109,7 @@ impl<'p> Edges<'p> {
                         Some(None) => return None,
                         Some(Some(id)) => self.stage(*id, subfolder, expected).map_err(|why| {
                             wrong = Some(*id);
-                            why.unwrap_or_else(|| self.mismatch(&what, expected, *id))
+                            why.unwrap_or_else(|kind| self.mismatch(&what, kind, *id))
                         }),
                         None => Err(self.unknown(name)),
                     }
@@ -135,20 +142,23 @@ impl<'p> Edges<'p> {
         Diagnostic::new(message).maybe_help(self.makers(expected))
     }
 
-    /// Resolves `@stage/sub/folder`. Fails with `None` where the types differ.
+    /// Resolves `@stage/sub/folder`. Fails with the type that was expected where the stage makes another.
     fn stage(
         &self,
         id: StageId,
         subfolder: Option<&str>,
-        expected: ArtifactType,
-    ) -> Result<Edge, Option<Diagnostic>> {
+        expected: Option<ArtifactType>,
+    ) -> Result<Edge, Result<Diagnostic, ArtifactType>> {
         let declaration = self.pipeline.stage(id);
         let (name, output) = (&declaration.name.text, declaration.signature.output);
-        if output != expected {
-            return Err(None);
+        if let Some(expected) = expected
+            && output != expected
+        {
+            return Err(Err(expected));
         }
         let problem = match subfolder {
-            Some(_) if output != ArtifactType::Folder => {
+            // Whoever takes anything may take any part of it.
+            Some(_) if output != ArtifactType::Folder && expected.is_some() => {
                 let made = a(output);
                 let message = format!("`@{name}` makes {made}: only a folder has folders to name");
                 Diagnostic::new(message).help(format!("write \"@{name}\""))
@@ -164,7 +174,7 @@ impl<'p> Edges<'p> {
                 });
             }
         };
-        Err(Some(problem))
+        Err(Ok(problem))
     }
 
     /// Says which stages make what is needed.

@@ -139,11 +139,10 @@ impl<'p> Environment<'p> {
         for part in parts {
             match part {
                 Part::Literal(literal) => text.push_str(literal),
-                Part::Variable(variable) => match self.read(*variable, reads, path)?.value.as_ref()
-                {
-                    Value::String(value) => text.push_str(value),
-                    value => text.push_str(&value.to_string()),
-                },
+                Part::Variable(variable) => {
+                    let value = self.read(*variable, reads, path)?.value;
+                    text.push_str(&contract::text_of(&value).unwrap_or_default());
+                }
             }
         }
         Ok(Evaluated {

@@ -5,13 +5,12 @@
 //! next environment that agrees on those gets the same job without another look. The walk keeps its own stack; a
 //! long chain of stages costs memory, not the thread's stack.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::os::unix::ffi::OsStrExt;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use contract::{FieldType, Params};
+use contract::Params;
 use petgraph::graph::DiGraph;
 
 use super::edges::{Edge, Edges};
@@ -55,7 +54,7 @@ struct Known {
 /// A stage on its way to becoming a job.
 struct Frame {
     stage: StageId,
-    /// The field to look at next.
+    /// The input to look at next.
     next: usize,
     inputs: Vec<(InputName, InputSource)>,
     reads: Reads,
@@ -119,7 +118,7 @@ impl<'p> Expander<'p> {
                 return Err(Broken);
             };
             let declaration = self.pipeline.stage(frame.stage);
-            let Some(field) = declaration.signature.fields.get(frame.next) else {
+            let Some(wanted) = declaration.inputs.get(frame.next) else {
                 let frame = stack.pop().unwrap_or_else(|| Frame::new(stage));
                 open[frame.stage.0] = false;
                 let outcome = self.make(frame, environment);
@@ -130,13 +129,9 @@ impl<'p> Expander<'p> {
                 continue;
             };
             frame.next += 1;
-            let FieldType::Input(expected) = field.takes else {
-                continue;
-            };
             let edge = self.edges.resolve(
                 declaration,
-                field,
-                expected,
+                wanted,
                 environment,
                 &mut frame.reads,
                 &mut self.problems,
@@ -148,7 +143,7 @@ impl<'p> Expander<'p> {
                 }
                 Some(Edge::Absent) => continue,
                 Some(Edge::Path(path)) => {
-                    let name = Cow::Borrowed(field.name);
+                    let name = Arc::clone(&wanted.name);
                     frame.inputs.push((name, InputSource::Path(path)));
                     continue;
                 }
@@ -180,7 +175,7 @@ impl<'p> Expander<'p> {
         let declaration = self.pipeline.stage(user.stage);
         match outcome {
             Ok(job) => {
-                let name = Cow::Borrowed(declaration.signature.fields[user.next - 1].name);
+                let name = Arc::clone(&declaration.inputs[user.next - 1].name);
                 user.inputs
                     .push((name, InputSource::Job { job, subfolder }));
             }

@@ -8,12 +8,12 @@ mod edges;
 mod environment;
 mod expand;
 mod label;
+mod lacking;
 mod parameters;
 mod tables;
 #[cfg(test)]
 mod tests;
 
-use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -59,14 +59,14 @@ pub struct Job {
     pub numeric: bool,
 }
 
-/// The name of an input, as the signature has it.
-pub type InputName = Cow<'static, str>;
+/// The name of an input, shared by the jobs of its stage.
+pub type InputName = Arc<str>;
 
 impl Job {
     /// Returns where the input of that name comes from, if it was given.
     pub fn input(&self, name: &str) -> Option<&InputSource> {
         let mut inputs = self.inputs.iter();
-        Some(&inputs.find(|(found, _)| found == name)?.1)
+        Some(&inputs.find(|(found, _)| **found == *name)?.1)
     }
 }
 
@@ -206,6 +206,18 @@ pub struct CellPlan {
 /// All problems at once: unknown names in targets, values out of range in some binding, missing input files.
 pub fn expand(pipeline: &Pipeline, targets: &[Target]) -> Result<Plan, Report> {
     tables::expand(pipeline, targets).map_err(Report::of)
+}
+
+/// Says what this machine lacks to run those jobs that are `wanted`.
+///
+/// # Errors
+/// Names it, with the place in the pipeline file that asks for it.
+pub fn lacking(
+    pipeline: &Pipeline,
+    jobs: &JobGraph,
+    wanted: &dyn Fn(JobIndex) -> bool,
+) -> Result<(), Report> {
+    Report::unless_empty(lacking::lacking(pipeline, jobs, wanted))
 }
 
 /// Looks for what depends on the values of variables: edges, cycles, parameters.

@@ -6,7 +6,7 @@ use contract::{FieldType, Params, Problem};
 use serde_json::{Map, Value};
 
 use super::environment::{Environment, Reads};
-use crate::declare::{Item, ItemValue, Origin, Pipeline, StageDeclaration};
+use crate::declare::{Definition, Item, ItemValue, Origin, Pipeline, StageDeclaration};
 use crate::errors::{Diagnostic, did_you_mean};
 
 /// Evaluates, completes and checks the parameters of a stage. Problems go to `problems`.
@@ -70,6 +70,22 @@ fn evaluate<'p>(
                 }
                 Err(problem) => fail(path.clone(), problem),
             },
+            ItemValue::List(definitions) => {
+                let mut list = Vec::with_capacity(definitions.len());
+                for (place, definition) in definitions.iter().enumerate() {
+                    match environment.evaluate(definition, reads) {
+                        Ok(evaluated) => list.push(evaluated.value.into_owned()),
+                        Err(problem) => {
+                            // Stands in for what has been told, so that the others keep their places.
+                            list.push(Value::from(""));
+                            path.push(place.to_string());
+                            fail(path.clone(), problem);
+                            path.pop();
+                        }
+                    }
+                }
+                values.insert(item.key.text.clone(), Value::Array(list));
+            }
             ItemValue::Table(items) => {
                 let inner = evaluate(items, environment, reads, path, fail);
                 values.insert(item.key.text.clone(), Value::Object(inner));
@@ -106,6 +122,14 @@ impl Place<'_, '_> {
             };
             if depth + 1 == problem.path.len() {
                 found = Some(item);
+            } else if let ItemValue::List(definitions) = &item.value {
+                let element = element_at(&problem.path[depth + 1..], definitions);
+                if let Some(definition) = element {
+                    let diagnostic = diagnostic.maybe_help(problem.help.clone());
+                    return self.at_value(diagnostic, definition, &what);
+                }
+                found = Some(item);
+                break;
             } else if let ItemValue::Table(inner) = &item.value {
                 (items, parent) = (inner, &item.key);
             } else {
@@ -130,14 +154,18 @@ impl Place<'_, '_> {
         }
         let diagnostic = diagnostic.maybe_help(problem.help.clone());
         match &item.value {
-            ItemValue::Value(definition) => {
-                let evaluated = self.environment.evaluate(definition, &mut Reads::new());
-                match evaluated {
-                    Ok(evaluated) => trace(diagnostic, evaluated.origin, &definition.origin, &what),
-                    Err(problem) => problem,
-                }
+            ItemValue::Value(definition) => self.at_value(diagnostic, definition, &what),
+            ItemValue::List(_) | ItemValue::Table(_) => {
+                diagnostic.at(source, item.span.clone(), what)
             }
-            ItemValue::Table(_) => diagnostic.at(source, item.span.clone(), what),
+        }
+    }
+
+    /// Puts the caret where a value was written.
+    fn at_value(&self, diagnostic: Diagnostic, definition: &Definition, what: &str) -> Diagnostic {
+        match self.environment.evaluate(definition, &mut Reads::new()) {
+            Ok(evaluated) => trace(diagnostic, evaluated.origin, &definition.origin, what),
+            Err(problem) => problem,
         }
     }
 
@@ -161,6 +189,14 @@ impl Place<'_, '_> {
             "keys",
         ))
     }
+}
+
+/// Returns the element of a list that the rest of a path leads to.
+fn element_at<'d>(rest: &[String], definitions: &'d [Definition]) -> Option<&'d Definition> {
+    let [place] = rest else {
+        return None;
+    };
+    definitions.get(place.parse::<usize>().ok()?)
 }
 
 /// Puts the caret where the value was written, and says what it reached where that is another place.

@@ -8,6 +8,8 @@ use crate::{StageError, io_error};
 
 /// How many checkpoints are kept: the newest, and the one before in case the newest is damaged.
 const KEPT: usize = 2;
+/// The folder of a program that keeps checkpoints of its own, beside the sealed ones.
+const OWN: &str = "own";
 /// The file that seals a checkpoint: digests of all others.
 const SEAL: &str = "seal.json";
 
@@ -103,6 +105,17 @@ impl Checkpoints {
             .into_iter()
             .rev()
             .find(|checkpoint| is_whole(&checkpoint.path)))
+    }
+
+    /// Returns a folder, made if need be, for a program that keeps checkpoints in a form of its own. What it holds is as the
+    /// program left it, and not checked.
+    ///
+    /// # Errors
+    /// When the folder cannot be made.
+    pub fn own(&self) -> Result<PathBuf, StageError> {
+        let own = self.folder.join(OWN);
+        fs::create_dir_all(&own).map_err(io_error(&own))?;
+        Ok(own)
     }
 
     /// Returns the checkpoints below `folder` that are damaged. Nothing is changed.

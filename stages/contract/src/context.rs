@@ -1,4 +1,7 @@
+use std::ffi::OsString;
 use std::fs;
+use std::io::ErrorKind;
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -66,11 +69,14 @@ impl Observer for Silent {
 
 /// What a running stage may do to the world.
 pub struct Context {
+    folder: PathBuf,
     output: PathBuf,
     checkpoints: Checkpoints,
     observer: Box<dyn Observer>,
     stop: Arc<AtomicBool>,
     peak: Option<f64>,
+    threads: usize,
+    launcher: Vec<OsString>,
 }
 
 impl Context {
@@ -82,11 +88,14 @@ impl Context {
         let output = folder.join("output");
         fs::create_dir_all(&output).map_err(io_error(&output))?;
         Ok(Self {
+            folder: folder.to_path_buf(),
             output,
             checkpoints: Checkpoints::in_folder(&folder.join("checkpoints"))?,
             observer: Box::new(Silent),
             stop: Arc::default(),
             peak: None,
+            threads: std::thread::available_parallelism().map_or(1, NonZero::get),
+            launcher: Vec::new(),
         })
     }
 
@@ -115,6 +124,48 @@ impl Context {
     /// lines alone.
     pub fn peak(&self) -> Option<f64> {
         self.peak
+    }
+
+    /// Says how many threads the stage may use.
+    #[must_use]
+    pub fn with_threads(mut self, threads: usize) -> Self {
+        self.threads = threads;
+        self
+    }
+
+    /// Returns how many threads the stage may use: all of the machine's where nobody has said. They must not reach a
+    /// result.
+    pub fn threads(&self) -> usize {
+        self.threads
+    }
+
+    /// Names the program, with arguments, through which a stage is to start programs of the user's, so that they end with
+    /// it.
+    #[must_use]
+    pub fn with_launcher(mut self, launcher: Vec<OsString>) -> Self {
+        self.launcher = launcher;
+        self
+    }
+
+    /// Returns what to put before a program of the user's and its arguments.
+    pub fn launcher(&self) -> &[OsString] {
+        &self.launcher
+    }
+
+    /// Makes an empty folder for whatever is of no use after the stage, and returns it. Called again, it empties it.
+    ///
+    /// # Errors
+    /// When the folder cannot be made.
+    pub fn scratch(&self) -> Result<PathBuf, StageError> {
+        let scratch = self.folder.join("scratch");
+        match fs::remove_dir_all(&scratch) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                return Err(io_error(&scratch)(error));
+            }
+            _ => {}
+        }
+        fs::create_dir(&scratch).map_err(io_error(&scratch))?;
+        Ok(scratch)
     }
 
     /// Returns the folder to write the artifact to. It exists and is empty when a stage starts.

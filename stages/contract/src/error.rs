@@ -24,6 +24,14 @@ pub enum StageError {
         #[source]
         source: io::Error,
     },
+    /// A program of the user's has failed, or has not done what was declared of it.
+    #[error("{reason}")]
+    Program {
+        /// How.
+        reason: String,
+        /// What to do about it.
+        remedy: String,
+    },
     /// The run asked the stage to stop; its checkpoint is saved.
     #[error("stopped before the end, as asked")]
     Interrupted,
@@ -72,7 +80,7 @@ impl StageError {
     /// Returns what to do about it, if that is known.
     pub fn remedy(&self) -> Option<String> {
         match self {
-            Self::Input { remedy, .. } => Some(remedy.clone()),
+            Self::Input { remedy, .. } | Self::Program { remedy, .. } => Some(remedy.clone()),
             Self::Io { source, .. } => match source.kind() {
                 io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
                     Some("free some space and run again: finished work is kept".into())

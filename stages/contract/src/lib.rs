@@ -35,6 +35,6 @@ pub use checkpoint::{Checkpoint, Checkpoints};
 pub use context::{Context, Event, Observer};
 pub use error::{Problem, StageError, io_error};
 pub use meter::Meter;
-pub use params::{Params, complete};
+pub use params::{Params, complete, text_of};
 pub use signature::{Default, Field, FieldType, Signature};
 pub use stage::{Inputs, Stage};

@@ -86,6 +86,21 @@ fn complete_table(
                 (Some(Value::Object(table)), FieldType::Table(inner), _) => {
                     Some(Value::Object(complete_table(inner, table, path, problems)))
                 }
+                (Some(Value::Array(items)), FieldType::TextList, _) => {
+                    let items = items.iter().enumerate();
+                    let named = items.map(|(place, item)| (place.to_string(), item));
+                    let texts = texts(named, path, problems);
+                    Some(texts.into_iter().map(|(_, text)| text).collect())
+                }
+                (Some(Value::Object(table)), FieldType::TextTable, _) => {
+                    let named = table.iter().map(|(name, value)| (name.clone(), value));
+                    Some(Value::Object(
+                        texts(named, path, problems).into_iter().collect(),
+                    ))
+                }
+                (Some(Value::Object(table)), FieldType::Inputs, _) => {
+                    Some(input_names(table, path, problems))
+                }
                 (Some(value), takes, _) => match fit(takes, value) {
                     Ok(value) => Some(value),
                     Err(message) => {
@@ -102,6 +117,8 @@ fn complete_table(
                 (None, FieldType::Table(inner), Default::Table) => Some(Value::Object(
                     complete_table(inner, &Map::new(), path, problems),
                 )),
+                (None, FieldType::TextTable, Default::Table) => Some(Value::Object(Map::new())),
+                (None, FieldType::Inputs, Default::Table) => Some(Value::Array(Vec::new())),
                 (None, takes, default) => {
                     let value = default.value();
                     if value.is_none() {
@@ -123,6 +140,72 @@ fn complete_table(
     result
 }
 
+/// Returns the one form that a single value has as text; `None` for lists, tables and nothing. It enters keys: `1`, `1.0`,
+/// `0.001`, `5e-5`, `true`.
+pub fn text_of(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Bool(value) => Some(value.to_string()),
+        Value::Number(number) => Some(match number.as_f64() {
+            // Rust's own form, since that of a library may change. Adding zero turns -0 into 0: one value, one form.
+            Some(float) if number.is_f64() => format!("{:?}", float + 0.0),
+            _ => number.to_string(),
+        }),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+/// Returns values as texts, each under its name. What is none is told.
+fn texts<'v>(
+    named: impl Iterator<Item = (String, &'v Value)>,
+    path: &mut Vec<String>,
+    problems: &mut Vec<Problem>,
+) -> Vec<(String, Value)> {
+    let mut texts = Vec::new();
+    for (name, value) in named {
+        let Some(text) = text_of(value) else {
+            path.push(name);
+            problems.push(Problem {
+                path: path.clone(),
+                message: format!("expected a text, found {}", describe(value)),
+                help: None,
+                at_key: false,
+            });
+            path.pop();
+            continue;
+        };
+        texts.push((name, Value::from(text)));
+    }
+    texts
+}
+
+/// Returns the names of inputs, sorted. What cannot be a name is told.
+fn input_names(
+    table: &Map<String, Value>,
+    path: &mut Vec<String>,
+    problems: &mut Vec<Problem>,
+) -> Value {
+    let legal = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    for name in table.keys() {
+        if name.is_empty() || !name.chars().all(legal) {
+            path.push(name.clone());
+            problems.push(Problem {
+                path: path.clone(),
+                message: format!("`{name}` cannot name an input"),
+                help: Some("a name is made of letters, digits, `-` and `_`".into()),
+                at_key: true,
+            });
+            path.pop();
+        }
+    }
+    let mut names: Vec<&String> = table.keys().collect();
+    names.sort_unstable();
+    names
+        .into_iter()
+        .map(|name| Value::from(name.as_str()))
+        .collect()
+}
+
 /// Returns `value` in its canonical form (numbers of a `Number` field as floats), or what is wrong with it.
 fn fit(takes: FieldType, value: &Value) -> Result<Value, String> {
     let wrong = || format!("expected {}, found {}", takes.describe(), describe(value));
@@ -142,7 +225,15 @@ fn fit(takes: FieldType, value: &Value) -> Result<Value, String> {
             Some(number) if (min..=max).contains(&number) => Ok(Value::from(number + 0.0)),
             _ => Err(wrong()),
         },
-        FieldType::Table(_) | FieldType::Input(_) => Err(wrong()),
+        FieldType::Output(types) => match value.as_str() {
+            Some(word) if types.iter().any(|kind| kind.name() == word) => Ok(value.clone()),
+            _ => Err(wrong()),
+        },
+        FieldType::Table(_)
+        | FieldType::Input(_)
+        | FieldType::TextList
+        | FieldType::TextTable
+        | FieldType::Inputs => Err(wrong()),
     }
 }
 
@@ -158,9 +249,12 @@ fn describe(value: &Value) -> String {
 }
 
 fn nearest_choice(takes: FieldType, value: &Value) -> Option<String> {
-    let (FieldType::Choice(words), Some(given)) = (takes, value.as_str()) else {
-        return None;
+    let words = match takes {
+        FieldType::Choice(words) => words.to_vec(),
+        FieldType::Output(types) => types.iter().map(|kind| kind.name()).collect(),
+        _ => return None,
     };
+    let given = value.as_str()?;
     let lower = given.to_lowercase();
     words
         .iter()
@@ -238,6 +332,95 @@ mod tests {
             &given(json!({"steps": 5, "masking": {"corrupt": 1.0}})),
         );
         assert_eq!(whole, float);
+    }
+
+    const OPEN: &[Field] = &[
+        Field {
+            name: "argv",
+            takes: FieldType::TextList,
+            default: Default::Absent,
+            about: "what to run",
+        },
+        Field {
+            name: "env",
+            takes: FieldType::TextTable,
+            default: Default::Table,
+            about: "its environment",
+        },
+        Field {
+            name: "inputs",
+            takes: FieldType::Inputs,
+            default: Default::Table,
+            about: "what it reads",
+        },
+        Field {
+            name: "makes",
+            takes: FieldType::Output(&[crate::ArtifactType::Folder, crate::ArtifactType::Scores]),
+            default: Default::Text("folder"),
+            about: "what it makes",
+        },
+        Field {
+            name: "outputs",
+            takes: FieldType::TextList,
+            default: Default::List,
+            about: "what must be there afterwards",
+        },
+    ];
+
+    #[test]
+    fn lists_and_tables_of_the_users_are_texts_in_one_form() {
+        let words = ["a"; 9].map(Value::from);
+        let mut argv = vec![json!(1), json!(1.0), json!(1e-5), json!(-0.0), json!(true)];
+        argv.extend(words);
+        let full = complete(
+            OPEN,
+            &given(json!({
+                "argv": argv,
+                "env": {"B": 2, "A": "x"},
+                "inputs": {"script": "train.py", "data": "@corpus"},
+            })),
+        );
+        let expected = json!({
+            "argv": ["1", "1.0", "1e-5", "0.0", "true", "a", "a", "a", "a", "a", "a", "a", "a", "a"],
+            "env": {"A": "x", "B": "2"},
+            "inputs": ["data", "script"],
+            "makes": "folder",
+            "outputs": [],
+        });
+        assert_eq!(full, Ok(given(expected)));
+        let none = json!({"argv": null, "env": {}, "inputs": [], "makes": "folder", "outputs": []});
+        assert_eq!(complete(OPEN, &Map::new()), Ok(given(none)));
+    }
+
+    #[test]
+    fn what_is_no_text_is_told_with_its_place() {
+        let problems = complete(
+            OPEN,
+            &given(json!({
+                "argv": ["a", ["b"]],
+                "env": "A=1",
+                "inputs": {"a/b": "@x"},
+                "makes": "Scores",
+            })),
+        )
+        .unwrap_err();
+        let told: Vec<_> = problems
+            .iter()
+            .map(|problem| format!("{}: {}", problem.path.join("."), problem.message))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                "argv.1: expected a text, found a list",
+                "env: expected a table of texts: { NAME = \"…\", … }, found \"A=1\"",
+                "inputs.a/b: `a/b` cannot name an input",
+                "makes: expected one of folder, scores, found \"Scores\"",
+            ]
+        );
+        assert_eq!(
+            problems[3].help.as_deref(),
+            Some("did you mean \"scores\"?")
+        );
     }
 
     #[test]

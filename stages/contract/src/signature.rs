@@ -14,7 +14,7 @@ pub struct Signature {
     pub about: &'static str,
     /// Parameters and inputs, in the order in which the documentation shows them.
     pub fields: &'static [Field],
-    /// What the stage writes.
+    /// What the stage writes, unless a field of [`FieldType::Output`] says otherwise.
     pub output: ArtifactType,
     /// Whether floating-point arithmetic of the encoder decides the result, so that the numerics class is keyed.
     pub numeric: bool,
@@ -67,6 +67,16 @@ pub enum FieldType {
     Table(&'static [Field]),
     /// An artifact: `"@stage"`, `"@stage/sub/folder"`, or a path to files of that type.
     Input(ArtifactType),
+    /// A list of texts. Numbers and truth values are taken as text, in one form.
+    TextList,
+    /// A table of texts under names of the user's. Numbers and truth values are taken as text, in one form.
+    TextTable,
+    /// A table of artifacts of any type under names of the user's, which become the names of the job's inputs. As a
+    /// parameter it is the list of those names, sorted. A kind has one such field, and then no [`FieldType::Input`].
+    Inputs,
+    /// What the stage makes, in the place of the signature's `output`: one of these types, by name. The file fixes it: a
+    /// variable cannot, since edges are checked against it before any variable is bound.
+    Output(&'static [ArtifactType]),
 }
 
 /// What holds when a field is left out.
@@ -84,8 +94,10 @@ pub enum Default {
     Number(f64),
     /// A text or a choice.
     Text(&'static str),
-    /// A table of which every field has a default.
+    /// A table of which every field has a default, or an empty one.
     Table,
+    /// An empty list.
+    List,
 }
 
 impl Default {
@@ -98,6 +110,7 @@ impl Default {
             Self::Integer(value) => Some(json!(value)),
             Self::Number(value) => Some(json!(value)),
             Self::Text(value) => Some(json!(value)),
+            Self::List => Some(json!([])),
         }
     }
 }
@@ -121,6 +134,15 @@ impl FieldType {
             Self::Choice(words) => format!("one of {}", words.join(", ")),
             Self::Table(_) => "a table".into(),
             Self::Input(kind) => format!("an artifact of type {kind}: \"@stage\" or a path"),
+            Self::TextList => "a list of texts: [\"…\", …]".into(),
+            Self::TextTable => "a table of texts: { NAME = \"…\", … }".into(),
+            Self::Inputs => {
+                "a table of artifacts and files: { name = \"@stage\", … }, or paths".into()
+            }
+            Self::Output(types) => {
+                let names: Vec<_> = types.iter().map(|kind| kind.name()).collect();
+                format!("one of {}", names.join(", "))
+            }
         }
     }
 }

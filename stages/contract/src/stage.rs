@@ -23,6 +23,13 @@ pub trait Stage: Sync {
         Vec::new()
     }
 
+    /// Returns what this machine lacks for the stage to run: a program that is not installed. Asked before a run, of jobs
+    /// whose results are not known.
+    fn lacking(&self, params: &Params) -> Vec<Problem> {
+        let _ = params;
+        Vec::new()
+    }
+
     /// Returns how much work these parameters ask for, in any unit, as far as they alone tell: the costs of jobs of one kind
     /// are scaled by it when a plan is priced. `None` where they tell nothing.
     fn work(&self, params: &Params) -> Option<f64> {

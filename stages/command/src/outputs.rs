@@ -1,0 +1,271 @@
+//! What the program has left in its output folder: whether it is what the stage declares.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use contract::{ArtifactType, Context, StageError, io_error};
+use serde_json::{Map, Value};
+
+use crate::log::tell;
+
+/// How many files that are left out are named.
+const NAMED: usize = 5;
+
+/// Checks that all of `outputs` are there, and removes whatever is none of them. Without any, all that is there is kept.
+pub(crate) fn keep(outputs: &[String], context: &Context) -> Result<(), StageError> {
+    let folder = context.output();
+    let missing: Vec<_> = outputs
+        .iter()
+        .filter(|output| !holds_file(&folder.join(output)))
+        .map(|output| format!("`{output}`"))
+        .collect();
+    if !missing.is_empty() {
+        let found = names(folder)?;
+        let found = match found.as_slice() {
+            [] => "it has written nothing to {output}".to_owned(),
+            found => format!("it has written {}", some(found)),
+        };
+        return Err(StageError::Program {
+            reason: format!(
+                "the program has ended well but not written {}, which `outputs` names",
+                missing.join(", ")
+            ),
+            remedy: format!("{found}: have it write there, or correct `outputs`"),
+        });
+    }
+    if outputs.is_empty() {
+        if holds_file(folder) {
+            return Ok(());
+        }
+        return Err(StageError::Program {
+            reason: "the program has ended well but written no file".into(),
+            remedy: "have it write its result to {output}".into(),
+        });
+    }
+    let mut left_out = Vec::new();
+    for (path, name) in files(folder)? {
+        let wanted = |output: &String| {
+            let output = output.trim_end_matches('/');
+            name.strip_prefix(output)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        if !outputs.iter().any(wanted) {
+            fs::remove_file(&path).map_err(io_error(&path))?;
+            left_out.push(name);
+        }
+    }
+    if !left_out.is_empty() {
+        let message = format!(
+            "left out, since `outputs` does not name it: {}",
+            some(&left_out)
+        );
+        tell(&format!("note: {message}"));
+        context.note(message);
+    }
+    Ok(())
+}
+
+/// Checks what can cheaply be told of an artifact of that type.
+pub(crate) fn check_type(makes: ArtifactType, folder: &Path) -> Result<(), StageError> {
+    let has = |name: &str| folder.join(name).is_file();
+    let wrong = |reason: String, remedy: &str| {
+        Err(StageError::Program {
+            reason: format!(
+                "what the program has written is no artifact of type {makes}: {reason}"
+            ),
+            remedy: remedy.into(),
+        })
+    };
+    match makes {
+        // The scores are looked at where they are read.
+        ArtifactType::Folder | ArtifactType::Scores => Ok(()),
+        ArtifactType::Encoder => {
+            // sentence-transformers keeps the model in a folder of its own.
+            if has("modules.json") {
+                return Ok(());
+            }
+            for name in ["config.json", "model.safetensors"] {
+                if !has(name) {
+                    return wrong(
+                        format!("`{name}` is missing"),
+                        "save it as `save_pretrained` does: config.json, model.safetensors, tokenizer.json",
+                    );
+                }
+            }
+            if !has("tokenizer.json") && !has("vocab.txt") {
+                return wrong(
+                    "`tokenizer.json` or `vocab.txt` is missing".into(),
+                    "save the tokenizer into the same folder",
+                );
+            }
+            let config = folder.join("config.json");
+            let text = fs::read(&config).map_err(io_error(&config))?;
+            match serde_json::from_slice::<Map<String, Value>>(&text) {
+                Ok(_) => Ok(()),
+                Err(error) => wrong(format!("config.json: {error}"), "save it as JSON"),
+            }
+        }
+        ArtifactType::Tokenizer => {
+            if has("tokenizer.json") || has("vocab.txt") {
+                return Ok(());
+            }
+            wrong(
+                "`tokenizer.json` or `vocab.txt` is missing".into(),
+                "save it as `save_pretrained` does",
+            )
+        }
+        ArtifactType::Benchmark if !has("task.json") => wrong(
+            "`task.json` is missing".into(),
+            "to have a stage `benchmarks` read official files, make a folder of them: makes = \"folder\"",
+        ),
+        ArtifactType::Corpus
+        | ArtifactType::Tokens
+        | ArtifactType::Benchmark
+        | ArtifactType::Embeddings => {
+            if files(folder)?
+                .iter()
+                .any(|(_, name)| name.ends_with(".parquet"))
+            {
+                return Ok(());
+            }
+            let remedy = match makes {
+                ArtifactType::Corpus => {
+                    "to have a stage `corpus` read plain text, make a folder of it: makes = \"folder\""
+                }
+                _ => "write its tables as Parquet, in the layout of the stage that makes the like",
+            };
+            wrong("it has no Parquet file".into(), remedy)
+        }
+    }
+}
+
+/// Whether there is a file at `path`, or below it.
+fn holds_file(path: &Path) -> bool {
+    let Ok(metadata) = fs::symlink_metadata(path) else {
+        return false;
+    };
+    if !metadata.is_dir() {
+        return true;
+    }
+    fs::read_dir(path).is_ok_and(|entries| entries.flatten().any(|entry| holds_file(&entry.path())))
+}
+
+/// Returns everything below `folder` that is no folder, with its name relative to it, sorted by name.
+fn files(folder: &Path) -> Result<Vec<(PathBuf, String)>, StageError> {
+    let mut files = Vec::new();
+    let mut open = vec![(folder.to_path_buf(), String::new())];
+    while let Some((folder, prefix)) = open.pop() {
+        for entry in fs::read_dir(&folder).map_err(io_error(&folder))? {
+            let entry = entry.map_err(io_error(&folder))?;
+            let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
+            if entry.file_type().map_err(io_error(&folder))?.is_dir() {
+                open.push((entry.path(), format!("{name}/")));
+            } else {
+                files.push((entry.path(), name));
+            }
+        }
+    }
+    files.sort_unstable_by(|a, b| a.1.cmp(&b.1));
+    Ok(files)
+}
+
+fn names(folder: &Path) -> Result<Vec<String>, StageError> {
+    Ok(files(folder)?.into_iter().map(|(_, name)| name).collect())
+}
+
+/// Returns the first names, and how many more there are.
+fn some(names: &[String]) -> String {
+    let mut text = names[..names.len().min(NAMED)].join(", ");
+    if names.len() > NAMED {
+        text += &format!(", and {} more", names.len() - NAMED);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn context(files: &[&str]) -> (tempfile::TempDir, Context) {
+        let folder = tempfile::tempdir().unwrap();
+        let context = Context::in_folder(folder.path()).unwrap();
+        for file in files {
+            let path = context.output().join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "{}").unwrap();
+        }
+        (folder, context)
+    }
+
+    fn kept(files: &[&str], outputs: &[&str]) -> Result<Vec<String>, String> {
+        let (_folder, context) = context(files);
+        let outputs: Vec<_> = outputs.iter().map(|&output| output.to_owned()).collect();
+        keep(&outputs, &context)
+            .map_err(|error| format!("{error}; {}", error.remedy().unwrap_or_default()))?;
+        Ok(names(context.output()).unwrap())
+    }
+
+    #[test]
+    fn what_is_named_is_kept_and_must_be_there() {
+        assert_eq!(kept(&["b", "a/x"], &[]), Ok(vec!["a/x".into(), "b".into()]));
+        assert_eq!(
+            kept(&["a/x", "a/y", "ab", "c"], &["a/", "c"]),
+            Ok(vec!["a/x".into(), "a/y".into(), "c".into()])
+        );
+        assert_eq!(
+            kept(&["a", "log"], &["a", "b", "c/d"]).unwrap_err(),
+            "the program has ended well but not written `b`, `c/d`, which `outputs` names; \
+             it has written a, log: have it write there, or correct `outputs`"
+        );
+        assert_eq!(
+            kept(&[], &["b"]).unwrap_err(),
+            "the program has ended well but not written `b`, which `outputs` names; \
+             it has written nothing to {output}: have it write there, or correct `outputs`"
+        );
+        assert_eq!(
+            kept(&[], &[]).unwrap_err(),
+            "the program has ended well but written no file; have it write its result to {output}"
+        );
+    }
+
+    #[test]
+    fn what_is_plainly_no_artifact_of_its_type_is_refused() {
+        let told = |makes: ArtifactType, files: &[&str]| {
+            let (_folder, context) = context(files);
+            let told = check_type(makes, context.output()).map_err(|error| error.to_string());
+            told.err().unwrap_or_default()
+        };
+        let start = "what the program has written is no artifact of type";
+        assert_eq!(
+            told(ArtifactType::Encoder, &["config.json"]),
+            format!("{start} encoder: `model.safetensors` is missing")
+        );
+        let model = ["config.json", "model.safetensors"];
+        assert_eq!(
+            told(ArtifactType::Encoder, &model),
+            format!("{start} encoder: `tokenizer.json` or `vocab.txt` is missing")
+        );
+        assert_eq!(
+            told(
+                ArtifactType::Encoder,
+                &[&model[..], &["vocab.txt"]].concat()
+            ),
+            ""
+        );
+        assert_eq!(
+            told(ArtifactType::Corpus, &["a.txt"]),
+            format!("{start} corpus: it has no Parquet file")
+        );
+        assert_eq!(told(ArtifactType::Corpus, &["part-0.parquet"]), "");
+        assert_eq!(
+            told(ArtifactType::Benchmark, &["train.parquet"]),
+            format!("{start} benchmark: `task.json` is missing")
+        );
+        assert_eq!(
+            told(ArtifactType::Tokenizer, &["a"]),
+            format!("{start} tokenizer: `tokenizer.json` or `vocab.txt` is missing")
+        );
+        assert_eq!(told(ArtifactType::Folder, &["a"]), "");
+    }
+}

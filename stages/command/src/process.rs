@@ -1,0 +1,363 @@
+//! The program as a process: started, followed, stopped, and never left behind.
+//!
+//! **One group.** The program and whatever it starts are in one process group: that of the stage, where the stage leads one
+//! (as the coordinator starts it), else one of their own. A request to stop goes to all of the group.
+//!
+//! **Whoever dies.** The program is started through [`Context::launcher`], which has the kernel kill it when the stage
+//! dies. When the stage alone is killed, the coordinator kills its group. When the coordinator dies, the kernel tells the
+//! stage, which kills the group, itself included. When both are killed at once, a [`Warden`] kills the group. What is out of
+//! all reach (another session, a program's first moments) has inherited the lock of the job's folder, which keeps a second
+//! attempt from beginning beside it.
+//!
+//! **No ticking.** One thread waits in `poll` for a signal, the end of the program among them, or for progress.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::{self, ErrorKind, Read};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use contract::{Context, StageError};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{OFlags, fcntl_setfl};
+use rustix::io::{Errno, FdFlags, fcntl_setfd};
+use rustix::pipe::{PipeFlags, pipe_with};
+use rustix::process::{
+    Pid, Signal, WaitId, WaitIdOptions, getpgrp, getpid, kill_current_process_group,
+    kill_process_group, parent_process_death_signal, set_parent_process_death_signal, waitid,
+};
+use signal_hook::SigId;
+use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
+
+use crate::log::to_log;
+use crate::progress::Lines;
+
+/// What is to be started.
+pub(crate) struct Program<'a> {
+    /// Where the program lies.
+    pub(crate) path: &'a OsStr,
+    pub(crate) arguments: &'a [String],
+    /// The folder that it starts in.
+    pub(crate) folder: &'a Path,
+}
+
+/// The two ends of the descriptor for progress.
+pub(crate) struct ProgressPipe {
+    read: File,
+    write: OwnedFd,
+}
+
+impl ProgressPipe {
+    /// Makes one whose writing end programs inherit.
+    pub(crate) fn new() -> Result<Self, StageError> {
+        let (read, write) = pipe_with(PipeFlags::CLOEXEC).map_err(StageError::failed)?;
+        fcntl_setfd(&write, FdFlags::empty()).map_err(StageError::failed)?;
+        fcntl_setfl(&read, OFlags::NONBLOCK).map_err(StageError::failed)?;
+        Ok(Self {
+            read: File::from(read),
+            write,
+        })
+    }
+
+    /// Returns the number of the end that the program writes to.
+    pub(crate) fn number(&self) -> i32 {
+        self.write.as_raw_fd()
+    }
+}
+
+/// Starts the program and returns how it ended.
+///
+/// # Errors
+/// [`StageError::Interrupted`] if it was asked to stop, however it ended then.
+pub(crate) fn run(
+    program: &Program<'_>,
+    environment: &BTreeMap<OsString, OsString>,
+    progress: ProgressPipe,
+    context: &Context,
+) -> Result<ExitStatus, StageError> {
+    // Before the program starts, so that not even its early end is missed.
+    let mut signals = Signals::catch().map_err(StageError::failed)?;
+    let guard = Guard::post()?;
+    let group = Group::here();
+    let mut child = start(program, environment, &group, context)?;
+    let ProgressPipe { read, write } = progress;
+    // The program's end is the only one: when it closes, there is nothing more to read.
+    drop(write);
+    let mut pipe = Some(read);
+    let mut lines = Lines::new(context);
+    let mut asked = false;
+    let mut warden = Warden::none_yet();
+    loop {
+        if signals.hung_up() {
+            group.signal(&child, Signal::KILL);
+            // With a group of its own the program is gone now, and the stage is not.
+            let _ = child.wait();
+            return Err(StageError::Interrupted);
+        }
+        if context.should_stop() && !asked {
+            group.signal(&child, Signal::TERM);
+            asked = true;
+        }
+        if has_ended(&child)? {
+            break;
+        }
+        let until = warden.due();
+        signals
+            .wait(pipe.as_ref(), until)
+            .map_err(StageError::failed)?;
+        warden.post_if_due(group.number(&child));
+        if let Some(read) = &pipe
+            && !follow(read, &mut lines)
+        {
+            pipe = None;
+        }
+    }
+    if let Some(read) = &pipe {
+        follow(read, &mut lines);
+    }
+    lines.finish();
+    // What the program has started ends with it. In the stage's own group that is for whoever ends the stage.
+    if group == Group::Own {
+        group.signal(&child, Signal::KILL);
+    }
+    let status = child.wait().map_err(StageError::failed)?;
+    guard.dismiss()?;
+    if asked || signals.hung_up() {
+        return Err(StageError::Interrupted);
+    }
+    Ok(status)
+}
+
+fn start(
+    program: &Program<'_>,
+    environment: &BTreeMap<OsString, OsString>,
+    group: &Group,
+    context: &Context,
+) -> Result<Child, StageError> {
+    let mut command = match context.launcher() {
+        [launcher, arguments @ ..] => {
+            let mut command = Command::new(launcher);
+            command.args(arguments).arg(program.path);
+            command
+        }
+        [] => Command::new(program.path),
+    };
+    command
+        .args(program.arguments)
+        .current_dir(program.folder)
+        .env_clear()
+        .envs(environment)
+        .stdin(Stdio::null())
+        .stdout(to_log().map_err(StageError::failed)?)
+        .stderr(Stdio::inherit());
+    if *group == Group::Own {
+        command.process_group(0);
+    }
+    command.spawn().map_err(|error| StageError::Program {
+        reason: format!("{} cannot be started: {error}", program.path.display()),
+        remedy: match error.kind() {
+            ErrorKind::PermissionDenied => {
+                "a file from the store or without the right to be executed is run by its interpreter: \
+                 argv = [\"sh\", \"{script}\", …]"
+            }
+            _ => "check that it is there, and that the interpreter which its first line names is",
+        }
+        .into(),
+    })
+}
+
+/// Reads what there is; returns whether more may come.
+fn follow(mut pipe: &File, lines: &mut Lines<'_>) -> bool {
+    let mut bytes = [0; 4096];
+    loop {
+        match pipe.read(&mut bytes) {
+            Ok(0) => return false,
+            Ok(count) => lines.take(&bytes[..count]),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return error.kind() == ErrorKind::WouldBlock,
+        }
+    }
+}
+
+/// Whether the program has ended. It is not reaped: its number stays its own.
+fn has_ended(child: &Child) -> Result<bool, StageError> {
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
+    match waitid(WaitId::Pid(Pid::from_child(child)), options) {
+        Ok(status) => Ok(status.is_some()),
+        Err(Errno::INTR) => Ok(false),
+        Err(error) => Err(StageError::failed(error)),
+    }
+}
+
+/// Which process group the program is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Group {
+    /// The stage's, which leads it.
+    Shared,
+    /// One that the program leads.
+    Own,
+}
+
+impl Group {
+    fn here() -> Self {
+        if getpgrp() == getpid() {
+            Self::Shared
+        } else {
+            Self::Own
+        }
+    }
+
+    fn number(self, child: &Child) -> Pid {
+        match self {
+            Self::Shared => getpgrp(),
+            Self::Own => Pid::from_child(child),
+        }
+    }
+
+    /// Sends a signal to all of the group; in the shared one to the stage as well.
+    fn signal(self, child: &Child, signal: Signal) {
+        // They may all have ended: then there is nobody left to tell.
+        let _ = match self {
+            Self::Shared => kill_current_process_group(signal),
+            Self::Own => kill_process_group(Pid::from_child(child), signal),
+        };
+    }
+}
+
+/// Kills the group when the stage dies without having dismissed it: a shell in a group of its own, which waits for the
+/// stage's end of a pipe to close. Programs that end soon do without.
+struct Warden {
+    began: Instant,
+    shell: Option<Child>,
+}
+
+impl Warden {
+    /// How long programs do without.
+    const SOON: Duration = Duration::from_millis(100);
+
+    fn none_yet() -> Self {
+        Self {
+            began: Instant::now(),
+            shell: None,
+        }
+    }
+
+    /// Returns after what time to come back, if the warden is not posted yet.
+    fn due(&self) -> Option<Timespec> {
+        if self.shell.is_some() {
+            return None;
+        }
+        Timespec::try_from(Self::SOON.saturating_sub(self.began.elapsed())).ok()
+    }
+
+    /// Posts the warden of a group when it is time.
+    fn post_if_due(&mut self, group: Pid) {
+        if self.shell.is_some() || self.began.elapsed() < Self::SOON {
+            return;
+        }
+        let shell = Command::new("sh")
+            .args(["-c", "read -r line; kill -s KILL -- \"-$1\"", "warden"])
+            .arg(group.as_raw_nonzero().to_string())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .spawn();
+        match shell {
+            Ok(shell) => self.shell = Some(shell),
+            // The rest is there still. Not asked again before as long a time has passed.
+            Err(_) => self.began = Instant::now(),
+        }
+    }
+}
+
+impl Drop for Warden {
+    fn drop(&mut self) {
+        if let Some(shell) = &mut self.shell {
+            // It can only have ended by itself already.
+            let _ = shell.kill();
+            let _ = shell.wait();
+        }
+    }
+}
+
+/// While it lasts, the death of the coordinator is told and no sudden end: there is a program to be killed first.
+struct Guard {
+    posted: bool,
+}
+
+impl Guard {
+    fn post() -> Result<Self, StageError> {
+        let posted = parent_process_death_signal().ok().flatten() == Some(Signal::KILL);
+        if posted {
+            set_parent_process_death_signal(Some(Signal::HUP)).map_err(StageError::failed)?;
+        }
+        Ok(Self { posted })
+    }
+
+    fn dismiss(self) -> Result<(), StageError> {
+        if self.posted {
+            set_parent_process_death_signal(Some(Signal::KILL)).map_err(StageError::failed)?;
+        }
+        Ok(())
+    }
+}
+
+/// Signals, as something that can be waited for.
+struct Signals {
+    woken: UnixStream,
+    hangup: Arc<AtomicBool>,
+    registered: Vec<SigId>,
+}
+
+impl Signals {
+    fn catch() -> io::Result<Self> {
+        let (woken, wake) = UnixStream::pair()?;
+        woken.set_nonblocking(true)?;
+        let mut signals = Self {
+            woken,
+            hangup: Arc::default(),
+            registered: Vec::new(),
+        };
+        // The flag first: whoever is woken finds it set. That of a request to stop has been there before.
+        let id = signal_hook::flag::register(SIGHUP, Arc::clone(&signals.hangup))?;
+        signals.registered.push(id);
+        for signal in [SIGCHLD, SIGHUP, SIGINT, SIGTERM] {
+            let id = signal_hook::low_level::pipe::register(signal, wake.try_clone()?)?;
+            signals.registered.push(id);
+        }
+        Ok(signals)
+    }
+
+    fn hung_up(&self) -> bool {
+        self.hangup.load(Ordering::Relaxed)
+    }
+
+    /// Waits until there was a signal, there is something to read, or the time is over.
+    fn wait(&mut self, pipe: Option<&File>, timeout: Option<Timespec>) -> io::Result<()> {
+        let mut watched = vec![PollFd::from_borrowed_fd(self.woken.as_fd(), PollFlags::IN)];
+        watched.extend(pipe.map(|pipe| PollFd::from_borrowed_fd(pipe.as_fd(), PollFlags::IN)));
+        match poll(&mut watched, timeout.as_ref()) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let mut bytes = [0; 64];
+        while matches!(self.woken.read(&mut bytes), Ok(count) if count > 0) {}
+        Ok(())
+    }
+}
+
+impl Drop for Signals {
+    fn drop(&mut self) {
+        for id in self.registered.drain(..) {
+            signal_hook::low_level::unregister(id);
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! `scores.json`: the numbers that a program ends with, in a form that is easily written.
+//!
+//! Either names and numbers, where with more than one number `main` names the one that fills a table's cell:
+//!
+//! ```json
+//! {"accuracy": 91.3, "f1": 88.0, "main": "accuracy"}
+//! ```
+//!
+//! or a list with all that [`metrics::scores`] keeps; all but `name` and `value` may be left out:
+//!
+//! ```json
+//! [{"name": "accuracy", "value": 91.3, "unit": "%", "split": "validation", "examples": 872, "main": true}]
+//! ```
+//!
+//! The file stays in the artifact, and `scores.parquet` is made of it.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+
+use contract::{StageError, io_error};
+use metrics::scores::{self, Score};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+const FILE: &str = "scores.json";
+const MAIN: &str = "main";
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Full {
+    name: String,
+    value: f64,
+    #[serde(default)]
+    unit: String,
+    #[serde(default)]
+    split: String,
+    #[serde(default)]
+    examples: u32,
+    #[serde(default)]
+    main: bool,
+}
+
+/// Makes `scores.parquet` of what the program has written into `folder`. Returns whether there are scores.
+///
+/// # Errors
+/// When there is something that is no scores file.
+pub(crate) fn convert(folder: &Path) -> Result<bool, StageError> {
+    let path = folder.join(FILE);
+    let text = match fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            // A program that knows of Parquet may write the other form itself.
+            return match folder.join(scores::FILE).exists() {
+                true => scores::read(folder).map(|_| true),
+                false => Ok(false),
+            };
+        }
+        Err(error) if error.kind() == ErrorKind::InvalidData => {
+            return Err(wrong("it is not UTF-8"));
+        }
+        Err(error) => return Err(io_error(&path)(error)),
+    };
+    let scores = parse(&text).map_err(|reason| wrong(&reason))?;
+    scores::write(folder, &scores)?;
+    Ok(true)
+}
+
+/// The program was to write scores and has not.
+pub(crate) fn missing() -> StageError {
+    StageError::Program {
+        reason: format!(
+            "the program has ended well but not written `{FILE}`, which makes = \"scores\" asks for"
+        ),
+        remedy: format!("have it write {{output}}/{FILE}: {{\"accuracy\": 91.3}}"),
+    }
+}
+
+fn wrong(reason: &str) -> StageError {
+    StageError::Program {
+        reason: format!("{FILE}: {reason}"),
+        remedy: "write names and finite numbers: {\"accuracy\": 91.3, \"f1\": 88.0, \"main\": \"accuracy\"}".into(),
+    }
+}
+
+fn parse(text: &str) -> Result<Vec<Score>, String> {
+    let value: Value = serde_json::from_str(text).map_err(|error| {
+        // What Python and others write for what is no number.
+        let words = ["NaN", "Infinity", "nan", "inf"];
+        match words.iter().find(|word| text.contains(**word)) {
+            Some(word) => format!("it is not JSON, which has no {word}: {error}"),
+            None => format!("it is not JSON: {error}"),
+        }
+    })?;
+    let mut scores = match value {
+        Value::Object(table) => of_table(&table)?,
+        Value::Array(list) => list.into_iter().map(of_item).collect::<Result<_, _>>()?,
+        _ => return Err("it holds neither a table nor a list".into()),
+    };
+    if let [score] = scores.as_mut_slice() {
+        score.main = true;
+    }
+    match scores.iter().filter(|score| score.main).count() {
+        _ if scores.is_empty() => Err("it holds no score".into()),
+        1 => Ok(scores),
+        0 => Err(format!(
+            "it holds {} scores and does not say which is the main one",
+            scores.len()
+        )),
+        mains => Err(format!("{mains} scores are marked as the main one")),
+    }
+}
+
+fn of_table(table: &Map<String, Value>) -> Result<Vec<Score>, String> {
+    let main = match table.get(MAIN) {
+        None => None,
+        Some(Value::String(name)) => match table.get(name) {
+            Some(Value::Number(_)) => Some(name.as_str()),
+            _ => {
+                return Err(format!(
+                    "`{MAIN}` names `{name}`, which is none of the scores"
+                ));
+            }
+        },
+        Some(_) => return Err(format!("`{MAIN}` is to name a score")),
+    };
+    let named = table.iter().filter(|(name, _)| *name != MAIN);
+    named
+        .map(|(name, value)| {
+            let value = value
+                .as_f64()
+                .ok_or_else(|| format!("`{name}` is {value}, which is no number"))?;
+            Ok(Score {
+                name: name.clone(),
+                value,
+                unit: String::new(),
+                split: String::new(),
+                examples: 0,
+                main: main == Some(name),
+            })
+        })
+        .collect()
+}
+
+fn of_item(item: Value) -> Result<Score, String> {
+    let shown = item.to_string();
+    let full: Full =
+        serde_json::from_value(item).map_err(|error| format!("{error}, in {shown}"))?;
+    Ok(Score {
+        name: full.name,
+        value: full.value,
+        unit: full.unit,
+        split: full.split,
+        examples: full.examples.into(),
+        main: full.main,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn told(text: &str) -> String {
+        match parse(text) {
+            Ok(scores) => scores
+                .iter()
+                .map(|score| {
+                    format!(
+                        "{}={}{} ",
+                        score.name,
+                        score.value,
+                        ["", "*"][usize::from(score.main)]
+                    )
+                })
+                .collect(),
+            Err(reason) => reason,
+        }
+    }
+
+    #[test]
+    fn both_forms_are_read() {
+        assert_eq!(told(r#"{"accuracy": 91}"#), "accuracy=91* ");
+        assert_eq!(
+            told(r#"{"f1": 88.5, "accuracy": 91, "main": "f1"}"#),
+            "accuracy=91 f1=88.5* "
+        );
+        assert_eq!(
+            told(
+                r#"[{"name": "a", "value": 1}, {"name": "b", "value": 2, "main": true, "unit": "%"}]"#
+            ),
+            "a=1 b=2* "
+        );
+    }
+
+    #[test]
+    fn what_is_no_score_is_told() {
+        let all: Vec<_> = [
+            "",
+            r#"{"accuracy": NaN}"#,
+            r#"{"accuracy": 1e999}"#,
+            r#"{"accuracy": "high"}"#,
+            r#"{"a": 1, "b": 2}"#,
+            r#"{"a": 1, "main": "b"}"#,
+            r#"{"a": 1, "main": 1}"#,
+            "{}",
+            "3",
+            r#"[{"name": "a"}]"#,
+            r#"[{"name": "a", "value": 1, "mian": true}]"#,
+            r#"[{"name": "a", "value": 1, "main": true}, {"name": "b", "value": 1, "main": true}]"#,
+        ]
+        .into_iter()
+        .map(told)
+        .collect();
+        insta::assert_snapshot!(all.join("\n"), @r#"
+        it is not JSON: EOF while parsing a value at line 1 column 0
+        it is not JSON, which has no NaN: expected value at line 1 column 14
+        it is not JSON: number out of range at line 1 column 18
+        `accuracy` is "high", which is no number
+        it holds 2 scores and does not say which is the main one
+        `main` names `b`, which is none of the scores
+        `main` is to name a score
+        it holds no score
+        it holds neither a table nor a list
+        missing field `value`, in {"name":"a"}
+        unknown field `mian`, expected one of `name`, `value`, `unit`, `split`, `examples`, `main`, in {"mian":true,"name":"a","value":1}
+        2 scores are marked as the main one
+        "#);
+    }
+
+    #[test]
+    fn scores_become_a_scores_file() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(!convert(folder.path()).unwrap());
+        fs::write(folder.path().join(FILE), r#"{"accuracy": 91.25}"#).unwrap();
+        assert!(convert(folder.path()).unwrap());
+        let read = scores::read(folder.path()).unwrap();
+        assert_eq!(
+            (read[0].name.as_str(), read[0].value, read[0].main),
+            ("accuracy", 91.25, true)
+        );
+        fs::remove_file(folder.path().join(FILE)).unwrap();
+        assert!(convert(folder.path()).unwrap(), "the other form will do");
+        fs::write(folder.path().join(scores::FILE), "no such thing").unwrap();
+        assert!(convert(folder.path()).is_err());
+    }
+}

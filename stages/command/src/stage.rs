@@ -1,0 +1,260 @@
+//! The stage.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::ExitStatus;
+
+use contract::{
+    ArtifactType, Context, Default, Field, FieldType, Inputs, Params, Problem, Signature, Stage,
+    StageError,
+};
+
+use crate::environment::environment;
+use crate::inputs::Untouched;
+use crate::log::Log;
+use crate::parameters::{Command, Parameters};
+use crate::places::{self, Text, shell_quoted};
+use crate::process::{self, Program, ProgressPipe};
+use crate::{outputs, programs, scores};
+
+/// Runs a program of the user's.
+pub struct CommandStage;
+
+/// The shell, and how it is called: it ends at the first command that fails and at a variable that nobody has set.
+const SHELL: [&str; 2] = ["sh", "-euc"];
+
+impl Stage for CommandStage {
+    fn signature(&self) -> Signature {
+        Signature {
+            kind: "command",
+            version: 1,
+            about: "Runs a program of yours",
+            fields: &[
+                Field {
+                    name: "argv",
+                    takes: FieldType::TextList,
+                    default: Default::Absent,
+                    about: "the program and its arguments, without a shell; {output}, {checkpoints}, {scratch}, \
+                            {threads} and {NAME} of an input are replaced, {{ and }} are plain braces",
+                },
+                Field {
+                    name: "shell",
+                    takes: FieldType::Text,
+                    default: Default::Absent,
+                    about: "in the place of `argv`, a text for `sh -eu`; what is replaced is quoted already",
+                },
+                Field {
+                    name: "inputs",
+                    takes: FieldType::Inputs,
+                    default: Default::Table,
+                    about: "what the program reads, scripts included: keyed by content",
+                },
+                Field {
+                    name: "outputs",
+                    takes: FieldType::TextList,
+                    default: Default::List,
+                    about: "files and folders that it must leave in {output}, and the only ones kept; without any, all are",
+                },
+                Field {
+                    name: "makes",
+                    takes: FieldType::Output(&[
+                        ArtifactType::Folder,
+                        ArtifactType::Scores,
+                        ArtifactType::Encoder,
+                        ArtifactType::Tokenizer,
+                        ArtifactType::Corpus,
+                        ArtifactType::Tokens,
+                        ArtifactType::Benchmark,
+                        ArtifactType::Embeddings,
+                    ]),
+                    default: Default::Text("folder"),
+                    about: "the type of what it leaves; scores are written as scores.json: {\"accuracy\": 91.3}",
+                },
+                Field {
+                    name: "env",
+                    takes: FieldType::TextTable,
+                    default: Default::Table,
+                    about: "its environment, over PATH, HOME, LANG, TMPDIR and the number of threads",
+                },
+                Field {
+                    name: "pass_env",
+                    takes: FieldType::TextList,
+                    default: Default::List,
+                    about: "variables of the environment to take over from outside; their values are not keyed",
+                },
+                Field {
+                    name: "version",
+                    takes: FieldType::Integer {
+                        min: 0,
+                        max: u32::MAX as i64,
+                    },
+                    default: Default::Integer(1),
+                    about: "raise it to have the program run anew",
+                },
+            ],
+            output: ArtifactType::Folder,
+            numeric: false,
+        }
+    }
+
+    fn check(&self, params: &Params) -> Vec<Problem> {
+        params.check(Parameters::check)
+    }
+
+    fn lacking(&self, params: &Params) -> Vec<Problem> {
+        let Ok(parameters) = params.parse::<Parameters>() else {
+            return Vec::new();
+        };
+        let Ok(Command::Argv(argv)) = parameters.command() else {
+            return Vec::new();
+        };
+        let Some(name) = argv.first().and_then(Text::plain) else {
+            return Vec::new();
+        };
+        if programs::find(name, search_path(&parameters)).is_some() {
+            return Vec::new();
+        }
+        let problem = if name.contains('/') {
+            Problem::value("argv.0", format!("`{name}` is no program"))
+                .with_help("check that the file is there and may be executed")
+        } else {
+            Problem::value("argv.0", format!("no program `{name}` on PATH")).with_help(
+                "install it, or put its folder on PATH; if it is a file of yours, declare it as an input",
+            )
+        };
+        vec![problem]
+    }
+
+    fn run(&self, params: &Params, inputs: &Inputs, context: &Context) -> Result<(), StageError> {
+        let parameters: Parameters = params.parse()?;
+        let command = parameters.command().map_err(refused)?;
+        let asked = parameters.environment().map_err(refused)?;
+        let places = fill_places(inputs, context)?;
+        let mut argv: Vec<String> = match &command {
+            Command::Argv(texts) => texts
+                .iter()
+                .map(|text| text.fill(&places, str::to_owned))
+                .collect(),
+            Command::Shell(text) => {
+                let mut argv = SHELL.map(str::to_owned).to_vec();
+                argv.push(text.fill(&places, shell_quoted));
+                argv
+            }
+        };
+        let name = argv.remove(0);
+        let path = programs::find(&name, search_path(&parameters));
+        let path = path
+            .as_ref()
+            .map_or(OsStr::new(&name), |path| path.as_os_str());
+        let progress = ProgressPipe::new()?;
+        let environment = environment(&asked, &parameters.pass_env, &places, progress.number());
+        let untouched = Untouched::look(inputs)?;
+        let folder = Path::new(&places[places::SCRATCH]);
+        let program = Program {
+            path,
+            arguments: &argv,
+            folder,
+        };
+        let log = Log::here();
+        let status = process::run(&program, &environment, progress, context)?;
+        if !status.success() {
+            return Err(failed(&name, &argv, status, &log, folder));
+        }
+        untouched.check()?;
+        outputs::keep(&parameters.outputs, context)?;
+        outputs::check_type(parameters.makes, context.output())?;
+        // A trained encoder may carry the scores of its training.
+        if matches!(
+            parameters.makes,
+            ArtifactType::Scores | ArtifactType::Encoder
+        ) {
+            let found = scores::convert(context.output())?;
+            if !found && parameters.makes == ArtifactType::Scores {
+                return Err(scores::missing());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Returns where the program is looked for, if the stage says so.
+fn search_path(parameters: &Parameters) -> Option<&str> {
+    parameters.env.get("PATH").map(String::as_str)
+}
+
+/// What every place stands for.
+fn fill_places(inputs: &Inputs, context: &Context) -> Result<BTreeMap<String, String>, StageError> {
+    let text = |path: &Path| {
+        path.to_str().map(str::to_owned).ok_or_else(|| {
+            StageError::input(
+                path.display(),
+                "the path is not UTF-8",
+                "choose another folder",
+            )
+        })
+    };
+    let mut places = BTreeMap::from([
+        (places::OUTPUT.to_owned(), text(context.output())?),
+        (
+            places::CHECKPOINTS.to_owned(),
+            text(&context.checkpoints().own()?)?,
+        ),
+        (places::SCRATCH.to_owned(), text(&context.scratch()?)?),
+        (places::THREADS.to_owned(), context.threads().to_string()),
+    ]);
+    for (name, path) in &inputs.0 {
+        places.insert(name.clone(), text(path)?);
+    }
+    Ok(places)
+}
+
+/// What the check before the run should have found.
+fn refused(problems: Vec<Problem>) -> StageError {
+    let texts: Vec<_> = problems
+        .into_iter()
+        .map(|problem| problem.message)
+        .collect();
+    StageError::failed(texts.join("; "))
+}
+
+/// The program has not ended well.
+fn failed(
+    name: &str,
+    arguments: &[String],
+    status: ExitStatus,
+    log: &Log,
+    folder: &Path,
+) -> StageError {
+    let program = Path::new(name)
+        .file_name()
+        .unwrap_or(OsStr::new(name))
+        .display();
+    let mut reason = match (status.signal(), status.code()) {
+        (Some(9), _) => format!(
+            "`{program}` was killed (signal 9): by hand, or by the system for want of memory"
+        ),
+        (Some(signal), _) => format!("`{program}` was ended by signal {signal}"),
+        (None, code) => format!("`{program}` ended with code {}", code.unwrap_or_default()),
+    };
+    let last = log.last_lines();
+    if !last.is_empty() {
+        reason += &format!(", and last said: {last}");
+    }
+    let undeclared = arguments.iter().find(|argument| {
+        let path = Path::new(argument);
+        path.is_relative() && path.extension().is_some() && !folder.join(path).exists()
+    });
+    let remedy = match (undeclared, status.signal()) {
+        (Some(file), None) => format!(
+            "it starts in an empty folder: if `{file}` is a file of yours, declare it as an input, \
+             inputs = {{ script = \"{file}\" }}, and write {{script}}"
+        ),
+        (_, Some(9)) => {
+            "give it less to hold at once, or more memory; the same command tries again".into()
+        }
+        _ => "mend what its log tells, and run again".into(),
+    };
+    StageError::Program { reason, remedy }
+}
