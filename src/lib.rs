@@ -25,6 +25,7 @@ pub mod graph;
 pub mod history;
 pub mod keys;
 pub mod progress;
+pub mod reach;
 pub mod registry;
 pub mod report;
 pub mod store;

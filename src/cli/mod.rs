@@ -2,15 +2,18 @@
 //!
 //! Data goes to standard output, everything else to standard error. How the program ends is said by [`Exit`].
 
+mod archive;
 mod arguments;
 mod cells;
 mod doctor;
 mod exit;
 mod failure;
+mod gc;
 mod graph;
 mod list;
 mod log;
 mod output;
+mod pin;
 mod plan;
 mod project;
 mod run;
@@ -67,6 +70,11 @@ fn dispatch(command: Command, registry: &Registry) -> Exit {
         Command::Status(arguments) => status::status(&arguments, registry),
         Command::Log(arguments) => log::log(&arguments, registry),
         Command::Verify(arguments) => verify::verify(&arguments, registry),
+        Command::Gc(arguments) => gc::gc(&arguments, registry),
+        Command::Pin(arguments) => pin::pin(&arguments, registry),
+        Command::Unpin(arguments) => pin::unpin(&arguments),
+        Command::Export(arguments) => archive::export(&arguments, registry),
+        Command::Import(arguments) => archive::import(&arguments),
         Command::Doctor(arguments) => doctor::doctor(&arguments, registry),
         Command::Stage(arguments) => stage::stage(&arguments, registry),
     };

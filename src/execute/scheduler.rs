@@ -22,8 +22,9 @@ use super::resolve::{Ready, Resolver};
 use super::worker::{Control, Worker};
 use super::{Failure, FailureKind, Machine};
 use crate::graph::{JobGraph, JobIndex};
+use crate::keys::Key;
 use crate::progress::{Progress, count};
-use crate::store::{Found, Lookup, Peaks, Store};
+use crate::store::{Found, Lookup, Peaks, Section, Store, StoreError};
 
 /// How often running jobs are looked at.
 const TICK: Duration = Duration::from_millis(100);
@@ -115,6 +116,7 @@ pub fn run(
             heights: heights(graph),
             states: vec![None; graph.len()],
             ready: Vec::new(),
+            used: Vec::new(),
             running: Vec::new(),
             starting: true,
             patience: None,
@@ -123,6 +125,7 @@ pub fn run(
             scope,
         };
         run.settle(graph.jobs().map(|(index, _)| index).collect());
+        run.hold(&store.enter());
         run.progress.planned(graph.len(), run.count_cached());
         run.drive(&messages, stops);
         run.states
@@ -160,6 +163,8 @@ struct Run<'scope, 'env> {
     /// By job: what became of it; `None` while that is open.
     states: Vec<Option<JobState>>,
     ready: Vec<(JobIndex, Ready)>,
+    /// Keys that have become known since the store was last told.
+    used: Vec<Key>,
     running: Vec<Running>,
     /// Whether new jobs are still started.
     starting: bool,
@@ -232,7 +237,7 @@ impl<'scope, 'env> Run<'scope, 'env> {
                     self.fail(index, failure);
                     open.extend(self.graph.users(index));
                 }
-                Some(Ok(ready)) => match self.resolver.store().lookup(&ready.key) {
+                Some(Ok(ready)) => match self.look_up(ready.key) {
                     Ok(Lookup::Hit(found)) => {
                         self.states[index.index()] = Some(JobState::Cached(Arc::new(*found)));
                         open.extend(self.graph.users(index));
@@ -252,6 +257,17 @@ impl<'scope, 'env> Run<'scope, 'env> {
                 },
             }
         }
+    }
+
+    fn look_up(&mut self, key: Key) -> Result<Lookup, StoreError> {
+        self.used.push(key);
+        self.resolver.store().lookup(&key)
+    }
+
+    /// Tells the store which results this run counts on, so that none of them is swept away.
+    fn hold(&mut self, section: &Section) {
+        let keys = std::mem::take(&mut self.used);
+        self.resolver.store().hold(section, &keys);
     }
 
     /// Starts what may start.
@@ -362,7 +378,9 @@ impl<'scope, 'env> Run<'scope, 'env> {
                 self.fail(index, failure);
             }
         }
+        let section = self.resolver.store().enter();
         self.settle(open);
+        self.hold(&section);
     }
 
     fn fail(&mut self, index: JobIndex, failure: Failure) {

@@ -35,6 +35,8 @@ impl Store {
     /// When the folder holds no file or something that is no plain file, and when the system refuses to write. Until
     /// the last step is done, the result counts as not there.
     pub fn commit(&self, folder: &Path, made: Made) -> Result<Found, StoreError> {
+        // From before the first object that is there already is counted on, to the record: see `users`.
+        let _lock = self.shared()?;
         let mut files = Vec::new();
         let mut moves = Vec::new();
         for (path, name) in files_below(folder)? {

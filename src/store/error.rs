@@ -26,6 +26,16 @@ pub enum StoreError {
         /// What was found there.
         reason: String,
     },
+    /// Something in the store cannot be understood, and nothing may be done without it.
+    #[error("{}: {reason}", path.display())]
+    Damaged {
+        /// What it is.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+        /// What to do about it.
+        remedy: String,
+    },
     /// A stage's output cannot be stored.
     #[error("{}: {reason}", path.display())]
     Output {
@@ -52,6 +62,7 @@ impl StoreError {
             Self::NotAStore { .. } => Some(
                 "choose another folder with --store PATH: a new or an empty one will do".into(),
             ),
+            Self::Damaged { remedy, .. } => Some(remedy.clone()),
             Self::Output { .. } => None,
         }
     }

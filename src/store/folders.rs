@@ -11,7 +11,7 @@ use super::inputs::entrance;
 use super::{Entry, Manifest, Store, StoreError, external};
 
 /// How many digits of an artifact's digest name its folder: enough for a store, short enough for a command line.
-const DIGITS: usize = 16;
+pub(super) const DIGITS: usize = 16;
 
 impl Store {
     /// Lays the files of `manifest` out as a folder for other programs to read, and returns its path, or that of the

@@ -10,6 +10,8 @@
 //! | `folders/HEX/` | artifacts that were asked for by name, as folders of links to objects | first digits of the artifact |
 //! | `listings/HEX.json` | what inputs consisted of that are no whole artifacts | BLAKE3 of the list |
 //! | `machines/` | what `pipe doctor --bench` measured | processor and cores |
+//! | `pins/NAME.json` | what the user wants to keep whatever `pipeline.toml` says | the user |
+//! | `users/` | who uses the store now, and the store's locks | process |
 //! | `tmp/` | files being written, and folders being removed | nothing: may be emptied when no run goes on |
 //!
 //! **Order of writing.** Objects, then the manifest, then the record. Each is written aside, synced, renamed into
@@ -35,7 +37,10 @@ mod lookup;
 mod machines;
 mod manifest;
 mod open;
+mod pins;
 mod record;
+mod sweep;
+mod users;
 mod verify;
 mod work;
 
@@ -49,7 +54,11 @@ pub use lookup::{Found, Lookup};
 pub use machines::{Peaks, Rates};
 pub use manifest::{Content, Entry, Manifest};
 pub use open::Store;
+pub use pins::{Pin, Pinned};
 pub use record::{Cost, Record, Worked};
+pub(crate) use sweep::size_below;
+pub use sweep::{Held, Keep, Kind, Swept, Tally};
+pub use users::{Exclusive, InUse, Section};
 pub use verify::{Damage, Verified};
 pub use work::{Claim, Underway};
 

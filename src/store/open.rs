@@ -3,11 +3,13 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::error::io_error;
+use super::users::User;
 use super::{Digest, StoreError};
 use crate::keys::Key;
 
@@ -20,7 +22,7 @@ const CACHE_TAG: &str = "CACHEDIR.TAG";
 const CACHE_TAG_TEXT: &str = "Signature: 8a477f597d28d172789f06886806bc55\n\
     # This folder is a store of `pipe`: results that can be computed again.\n\
     # See https://bford.info/cachedir/ for what this file means.\n";
-const FOLDERS: [&str; 9] = [
+const FOLDERS: [&str; 11] = [
     "objects",
     "artifacts",
     "records",
@@ -29,6 +31,8 @@ const FOLDERS: [&str; 9] = [
     "folders",
     "listings",
     "machines",
+    "pins",
+    "users",
     "tmp",
 ];
 
@@ -39,6 +43,8 @@ const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
 #[derive(Clone, Debug)]
 pub struct Store {
     root: PathBuf,
+    /// This process as a user of the store, unless it only looks.
+    pub(super) user: Option<Arc<User>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -54,7 +60,7 @@ impl Store {
     pub fn open(root: &Path) -> Result<Self, StoreError> {
         fs::create_dir_all(root).map_err(io_error(root))?;
         let root = fs::canonicalize(root).map_err(io_error(root))?;
-        let store = Self { root };
+        let store = Self { root, user: None };
         let known = store.check()?;
         for folder in FOLDERS {
             let path = store.root.join(folder);
@@ -74,27 +80,28 @@ impl Store {
             store.write_aside(&store.root.join(CACHE_TAG), CACHE_TAG_TEXT.as_bytes())?;
             store.write_aside(&store.root.join(MARK), mark.as_bytes())?;
         }
-        Ok(store)
+        store.with_user()
     }
 
-    /// Removes what killed runs have left unfinished. Nobody works in `tmp` for as long as a day.
+    /// Removes what killed runs have left unfinished.
     fn sweep(&self) {
+        for path in self.abandoned() {
+            // What cannot be removed does no harm.
+            let _ = match path.is_dir() {
+                true => fs::remove_dir_all(path),
+                false => fs::remove_file(path),
+            };
+        }
+    }
+
+    /// Returns what killed runs have left unfinished: nobody works in `tmp` for as long as a day.
+    pub(super) fn abandoned(&self) -> Vec<PathBuf> {
         let old = |entry: &fs::DirEntry| {
             let modified = entry.metadata().and_then(|metadata| metadata.modified());
             modified.is_ok_and(|time| time.elapsed().is_ok_and(|age| age > ABANDONED))
         };
-        for entry in fs::read_dir(self.tmp())
-            .into_iter()
-            .flatten()
-            .flatten()
-            .filter(old)
-        {
-            // What cannot be removed does no harm.
-            let _ = match entry.file_type() {
-                Ok(kind) if kind.is_dir() => fs::remove_dir_all(entry.path()),
-                _ => fs::remove_file(entry.path()),
-            };
-        }
+        let entries = fs::read_dir(self.tmp()).into_iter().flatten().flatten();
+        entries.filter(old).map(|entry| entry.path()).collect()
     }
 
     /// Looks at the store at `root` without writing: one that does not exist yet is an empty one.
@@ -107,13 +114,24 @@ impl Store {
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 return Ok(Self {
                     root: root.to_path_buf(),
+                    user: None,
                 });
             }
             Err(error) => return Err(io_error(root)(error)),
         };
-        let store = Self { root };
+        let store = Self { root, user: None };
         store.check()?;
         Ok(store)
+    }
+
+    /// Looks at the store at `root` like [`Store::view`], to read much of it: no sweep takes anything away until the store is
+    /// dropped. Where nothing can be written, as on a read-only file system, nobody is kept from it.
+    ///
+    /// # Errors
+    /// As [`Store::view`].
+    pub fn reader(root: &Path) -> Result<Self, StoreError> {
+        let store = Self::view(root)?;
+        Ok(store.clone().with_user().unwrap_or(store))
     }
 
     /// Whether the folder is marked as a store of this format. An unmarked one must be empty but for what a killed
