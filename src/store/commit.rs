@@ -78,18 +78,11 @@ impl Store {
     fn examine(&self, path: &Path, moves: &mut Vec<Move>) -> Result<(Digest, u64), StoreError> {
         let file = File::open(path).map_err(io_error(path))?;
         let (digest, size) = hash(&file).map_err(io_error(path))?;
-        let place = self.object(&digest);
-        match File::open(&place) {
-            Ok(there) => {
-                // The job may be running again just because this object was damaged.
-                if hash(&there).map_err(io_error(&place))?.0 == digest {
-                    return Ok((digest, size));
-                }
-                self.set_aside(&place)?;
-            }
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(error) => return Err(io_error(&place)(error)),
+        // The job may be running again just because this object was damaged.
+        if self.has_whole(&digest)? {
+            return Ok((digest, size));
         }
+        let place = self.object(&digest);
         file.set_permissions(Permissions::from_mode(0o444))
             .map_err(io_error(path))?;
         moves.push(Move {
@@ -99,8 +92,23 @@ impl Store {
         Ok((digest, size))
     }
 
+    /// Whether an object is there and whole. A damaged one is set aside.
+    pub(super) fn has_whole(&self, digest: &Digest) -> Result<bool, StoreError> {
+        let place = self.object(digest);
+        let file = match File::open(&place) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(io_error(&place)(error)),
+        };
+        if hash(&file).map_err(io_error(&place))?.0 == *digest {
+            return Ok(true);
+        }
+        self.set_aside(&place)?;
+        Ok(false)
+    }
+
     /// Makes files objects: synced, moved into place, their folders synced.
-    fn keep(&self, moves: &[Move]) -> Result<(), StoreError> {
+    pub(super) fn keep(&self, moves: &[Move]) -> Result<(), StoreError> {
         let files: Vec<&Path> = moves.iter().map(|file| file.from.as_path()).collect();
         sync_all(&files)?;
         let mut touched = BTreeSet::new();
@@ -118,9 +126,9 @@ impl Store {
 }
 
 /// A file to be made an object.
-struct Move {
-    from: PathBuf,
-    to: PathBuf,
+pub(super) struct Move {
+    pub(super) from: PathBuf,
+    pub(super) to: PathBuf,
 }
 
 /// Returns the digest and the size of an open file.

@@ -25,6 +25,7 @@
 //! **Assumed of the file system**: rename is atomic within it, a synced file survives a power cut, kernel locks
 //! (`flock`) hold among all runs that use the store. On a network file system the last depends on its mount options.
 
+mod archive;
 mod aside;
 mod commit;
 mod digest;
@@ -44,6 +45,7 @@ mod users;
 mod verify;
 mod work;
 
+pub use archive::{About, Archive, ArchiveError, Imported, Index, Outside};
 pub use commit::Made;
 pub use digest::{Digest, NotADigest};
 pub use error::StoreError;
