@@ -183,18 +183,21 @@ fn summary(arguments: &GcArguments, held: &[Held], decided: &Decided, swept: &Sw
         let lost = core_hours(lost);
         text += &format!("{results} that cost {lost}: {}\n", parts.join(", "));
     }
-    let nothing = match swept.kinds.is_empty() {
-        true => "nothing to remove: ",
-        false => "",
-    };
-    text += &format!(
-        "{nothing}{} stay that something needs\n",
-        count(kept, "result")
-    );
+    if swept.kinds.is_empty() {
+        text += "nothing to remove\n";
+    }
+    text += &format!("stay: {} that something needs\n", count(kept, "result"));
+    let perhaps = |fate: &&Fate| matches!(fate, Fate::Kept(Kept::Perhaps(_)));
+    let perhaps = decided.results.iter().filter(perhaps).count();
+    if perhaps > 0 {
+        text += &format!(
+            "of {perhaps} of them that cannot be told yet: `pipe run` makes what they rest on, and then it can\n"
+        );
+    }
     if dear.0 > 0 {
         let most = time(arguments.max_cost);
         text += &format!(
-            "{} stay that no table reaches: {}B, {}; what goes may have cost {most} of core time together\n\
+            "stay: {} that no table reaches, {}B, {}: what goes may have cost {most} of core time together\n\
              (--max-cost any lets all go, `pipe pin` keeps what you name)\n",
             count(dear.0, "result"),
             amount(dear.2 as f64),

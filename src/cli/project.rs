@@ -88,7 +88,7 @@ impl Project {
         if lacking > 0 {
             let jobs = count(standings.len(), "job");
             return Err(CommandFailure::Usage {
-                message: format!("{lacking} of {jobs} have no result yet"),
+                message: format!("no result yet: {lacking} of {jobs}"),
                 remedy: format!("make them first: pipe run {}", targets.join(" ")),
             });
         }

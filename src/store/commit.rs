@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use contract::ArtifactType;
 
-use super::aside::sync_all;
+use super::aside::{move_file, sync_all};
 use super::error::io_error;
 use super::{Content, Cost, Digest, Entry, Found, Manifest, Record, Store, StoreError};
 use crate::keys::KeyParts;
@@ -118,7 +118,7 @@ impl Store {
                 fs::create_dir_all(folder).map_err(io_error(folder))?;
                 touched.insert(self.root().join("objects"));
             }
-            fs::rename(from, to).map_err(io_error(to))?;
+            move_file(from, to)?;
         }
         let folders: Vec<&Path> = touched.iter().map(PathBuf::as_path).collect();
         sync_all(&folders)

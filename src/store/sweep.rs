@@ -12,7 +12,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::aside::sync;
+use super::aside::{REMOVED, sync};
 use super::error::io_error;
 use super::folders::DIGITS;
 use super::{Digest, Exclusive, Known, Manifest, Store, StoreError, Underway};
@@ -209,7 +209,13 @@ impl Sweep<'_> {
             })?;
         }
         self.evidence(&root)?;
-        for path in self.store.abandoned() {
+        let mut left = self.store.abandoned();
+        for folder in places(&root)? {
+            let names = list(&folder)?.into_iter();
+            let names = names.filter(|(path, name)| name.starts_with(REMOVED) && is_old(path));
+            left.extend(names.map(|(path, _)| path));
+        }
+        for path in left {
             let bytes = size_below(&path);
             self.take(Kind::Unfinished, bytes);
             // What cannot be removed does no harm.
@@ -275,12 +281,7 @@ impl Sweep<'_> {
 
     /// Removes what was set aside long ago.
     fn evidence(&mut self, root: &Path) -> Result<(), StoreError> {
-        let mut folders = ["records", "artifacts", "listings", "folders"]
-            .map(|name| root.join(name))
-            .to_vec();
-        let objects = list(&root.join("objects"))?;
-        folders.extend(objects.into_iter().map(|(path, _)| path));
-        for folder in folders {
+        for folder in places(root)? {
             for (path, name) in list(&folder)? {
                 if !name.contains(".damaged") || !is_old(&path) {
                     continue;
@@ -309,6 +310,22 @@ impl Sweep<'_> {
         kinds[at].1.count += 1;
         kinds[at].1.bytes += bytes;
     }
+}
+
+/// Returns the folders in which results and parts of them lie.
+fn places(root: &Path) -> Result<Vec<PathBuf>, StoreError> {
+    let names = [
+        "records",
+        "artifacts",
+        "listings",
+        "folders",
+        "work",
+        "logs",
+    ];
+    let mut folders = names.map(|name| root.join(name)).to_vec();
+    let objects = list(&root.join("objects"))?;
+    folders.extend(objects.into_iter().map(|(path, _)| path));
+    Ok(folders)
 }
 
 /// Adds the objects that symbolic links below a folder lead to.

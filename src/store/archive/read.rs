@@ -158,9 +158,10 @@ impl Store {
                         here.short(),
                         there.short()
                     ),
-                    remedy: "equal keys promise equal bytes, so one of the two machines has erred: \
+                    remedy:
+                        "equal keys promise equal bytes, so one of the two machines has erred: \
                              compare them in a store of its own, with --store"
-                        .into(),
+                            .into(),
                 });
             }
             known.insert(listed.key);
@@ -270,7 +271,8 @@ fn manifest_fault(text: &[u8], seen: Option<&BTreeMap<Digest, u64>>) -> Result<(
     if !manifest.files.is_sorted_by(|a, b| a.path < b.path) {
         return Err("its files are not in order".into());
     }
-    let missing = |file: &&Entry| seen.is_some_and(|seen| seen.get(&file.digest) != Some(&file.size));
+    let missing =
+        |file: &&Entry| seen.is_some_and(|seen| seen.get(&file.digest) != Some(&file.size));
     match manifest.files.iter().find(missing) {
         Some(file) => Err(format!("its file `{}` does not come before it", file.path)),
         None => Ok(()),
@@ -348,8 +350,7 @@ impl<'a> Reader<'a> {
         self.at = BLOCK as u64;
         let size = found.size().unwrap_or(u64::MAX);
         let is_ours = size <= LARGEST_INDEX
-            && header(&index_name(&digest), size)
-                .is_ok_and(|header| header.as_bytes() == &block);
+            && header(&index_name(&digest), size).is_ok_and(|header| header.as_bytes() == &block);
         if !is_ours {
             return Err(self.refuse("its header is not what it must be"));
         }
@@ -365,7 +366,12 @@ impl<'a> Reader<'a> {
         }
         let versions: Versions = serde_json::from_slice(&text)
             .map_err(|error| self.refuse(&format!("not an index: {error}")))?;
-        let ours = (Index::FORMAT, Manifest::FORMAT, Record::FORMAT, keys::FORMAT);
+        let ours = (
+            Index::FORMAT,
+            Manifest::FORMAT,
+            Record::FORMAT,
+            keys::FORMAT,
+        );
         let theirs = (
             versions.format,
             versions.manifest_format,
@@ -457,10 +463,13 @@ impl<'a> Reader<'a> {
         self.name = "end".to_owned();
         let mut end = [0; 2 * BLOCK];
         self.fill(&mut end)?;
-        let more = self.source.read(&mut [0]).map_err(|source| ArchiveError::Io {
-            path: self.path.to_path_buf(),
-            source,
-        })?;
+        let more = self
+            .source
+            .read(&mut [0])
+            .map_err(|source| ArchiveError::Io {
+                path: self.path.to_path_buf(),
+                source,
+            })?;
         match more == 0 && end.iter().all(|&byte| byte == 0) {
             true => Ok(()),
             false => Err(self.refuse("something comes after the end")),
@@ -477,7 +486,18 @@ mod tests {
         for path in ["a", "a/b", "sub/x..y", "...", "a b"] {
             assert!(is_inside(path), "{path}");
         }
-        for path in ["", "/", "/etc/passwd", "..", "../x", "a/../../x", "a//b", "./a", "a/", "a\0"] {
+        for path in [
+            "",
+            "/",
+            "/etc/passwd",
+            "..",
+            "../x",
+            "a/../../x",
+            "a//b",
+            "./a",
+            "a/",
+            "a\0",
+        ] {
             assert!(!is_inside(path), "{path:?}");
         }
     }

@@ -5,7 +5,9 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::Path;
 
-use super::{About, ArchiveError, BLOCK, Index, Listed, Member, Place, header, index_name, padding};
+use super::{
+    About, ArchiveError, BLOCK, Index, Listed, Member, Place, header, index_name, padding,
+};
 use crate::keys;
 use crate::store::error::io_error;
 use crate::store::{Digest, Found, Manifest, Record, Store, StoreError};
@@ -27,7 +29,11 @@ impl Store {
             source,
         };
         if fs::symlink_metadata(path).is_ok() {
-            return Err(failed(ErrorKind::AlreadyExists.into()));
+            return Err(ArchiveError::Refused {
+                path: path.to_path_buf(),
+                reason: "it is there already".into(),
+                remedy: "name another file, or remove this one first".into(),
+            });
         }
         let index = self.index(about, found)?;
         let folder = match path.parent() {
@@ -91,7 +97,9 @@ impl Store {
                 else {
                     continue;
                 };
-                let size = self.listing(&digest).map_or(0, |listing| listing.bytes().len());
+                let size = self
+                    .listing(&digest)
+                    .map_or(0, |listing| listing.bytes().len());
                 add(Place::Listing(digest), digest, size as u64);
             }
             let key = record.key;
