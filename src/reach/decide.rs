@@ -208,7 +208,7 @@ fn gone(held: &Held, wanted: &Wanted, registry: &Registry) -> Gone {
         Some(stage) if stage.signature().version > parts.version => {
             Gone::Version(parts.kind.clone())
         }
-        Some(_) if wanted.has(&shape(&parts.kind, &parts.params)) => Gone::Inputs,
+        Some(_) if wanted.has(&held.known.record) => Gone::Inputs,
         Some(_) => Gone::Unreached,
     }
 }

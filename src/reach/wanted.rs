@@ -19,8 +19,8 @@ pub struct Wanted {
     keys: BTreeMap<Key, String>,
     /// The jobs whose keys are open, by what can be told of them.
     open: BTreeMap<Shape, Vec<Open>>,
-    /// Of all jobs what can be told without their inputs.
-    shapes: BTreeSet<Shape>,
+    /// Of all jobs what can be told without their inputs, and what they are called.
+    shapes: BTreeSet<(Shape, String)>,
 }
 
 /// Kind and parameters of a job, in one word.
@@ -91,7 +91,7 @@ impl Wanted {
         let standings = survey(&plan.jobs, resolver)?;
         for ((_, job), standing) in plan.jobs.jobs().zip(&standings) {
             let shape = shape(job.kind, &job.params);
-            self.shapes.insert(shape);
+            self.shapes.insert((shape, job.label.clone()));
             let key = match standing {
                 Standing::Cached(found) => Some(found.record.key),
                 Standing::Missing { key, .. } => Some(*key),
@@ -143,8 +143,9 @@ impl Wanted {
         Some(self.open.get(shape)?.first()?.by.as_str())
     }
 
-    /// Whether a job of that shape is wanted at all, with whatever inputs.
-    pub(super) fn has(&self, shape: &Shape) -> bool {
-        self.shapes.contains(shape)
+    /// Whether the job is wanted, with other inputs.
+    pub(super) fn has(&self, record: &Record) -> bool {
+        let shape = shape(&record.parts.kind, &record.parts.params);
+        self.shapes.contains(&(shape, record.label.clone()))
     }
 }
