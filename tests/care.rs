@@ -324,6 +324,8 @@ fn sweeps_beside_runs_take_nothing_from_them() {
     let run = [&EVERYTHING[..], &set].concat();
     reference.pipe(&run).code(0);
     let project = Project::new();
+    // All keys of the pipeline itself are known: of what the runs below make nothing may turn out to be its own.
+    project.pipe(&EVERYTHING).code(0);
     for round in 0..2 {
         let runs: Vec<_> = (0..3)
             .map(|_| {
@@ -355,7 +357,7 @@ fn sweeps_beside_runs_take_nothing_from_them() {
         assert_eq!(project.digests(), reference.digests());
         project.pipe(&["verify"]).code(0);
         project.pipe(&["gc", "--max-cost", "any"]).code(0);
-        assert!(project.files(".pipe/objects").is_empty());
+        assert_eq!(project.files(".pipe/records").len(), 13);
     }
 }
 
@@ -744,11 +746,8 @@ fn a_store_may_lie_on_two_file_systems() {
             .expect("a line")
             .split_once("  ")
             .expect("a line");
-        for entry in fs::read_dir(folder).expect("a folder") {
-            let mode = fs::metadata(entry.expect("an entry").path())
-                .expect("a file")
-                .permissions()
-                .mode();
+        for file in project.files_if_any(folder) {
+            let mode = fs::metadata(file).expect("a file").permissions().mode();
             assert_eq!(mode & 0o222, 0, "{moved:?}: served files are read-only");
         }
         all_cached(&project);
