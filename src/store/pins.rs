@@ -44,6 +44,9 @@ pub struct Pinned {
     pub label: String,
 }
 
+/// A pin's file, and what is in it or why that cannot be told.
+pub(super) type ReadPin = (PathBuf, Result<Pin, String>);
+
 impl Pin {
     /// The version of the fields: raised when an older program would misread them.
     pub const FORMAT: u32 = 1;
@@ -83,8 +86,8 @@ impl Store {
         Ok(files.filter_map(stem).collect())
     }
 
-    /// Returns the pins' files, sorted, and what is in them or why that cannot be told.
-    pub(super) fn pin_files(&self) -> Result<Vec<(PathBuf, Result<Pin, String>)>, StoreError> {
+    /// Returns all pins as they are read, sorted by their files.
+    pub(super) fn pin_files(&self) -> Result<Vec<ReadPin>, StoreError> {
         let folder = self.root().join("pins");
         let entries = match fs::read_dir(&folder) {
             Ok(entries) => entries,
