@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::error::io_error;
+use super::sweep::list;
 use super::{Store, StoreError};
 use crate::keys::Key;
 
@@ -88,30 +89,22 @@ impl Store {
 
     /// Returns all pins as they are read, sorted by their files.
     pub(super) fn pin_files(&self) -> Result<Vec<ReadPin>, StoreError> {
-        let folder = self.root().join("pins");
-        let entries = match fs::read_dir(&folder) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(io_error(&folder)(error)),
-        };
-        let paths = entries.map(|entry| Ok(entry.map_err(io_error(&folder))?.path()));
-        let mut paths = paths.collect::<Result<Vec<_>, StoreError>>()?;
-        paths.retain(|path| path.extension().is_some_and(|end| end == "json"));
-        paths.sort();
         let mut pins = Vec::new();
-        for path in paths {
+        for (path, name) in list(&self.root().join("pins"))? {
+            let Some(named) = name.strip_suffix(".json") else {
+                continue;
+            };
             let bytes = match fs::read(&path) {
                 Ok(bytes) => bytes,
                 // Just unpinned.
                 Err(error) if error.kind() == ErrorKind::NotFound => continue,
                 Err(error) => return Err(io_error(&path)(error)),
             };
-            let named = path.file_stem().and_then(|name| name.to_str());
             let pin = match serde_json::from_slice::<Pin>(&bytes) {
                 Ok(pin) if pin.format != Pin::FORMAT => {
                     Err(format!("pin format {} is not known", pin.format))
                 }
-                Ok(pin) if Some(pin.name.as_str()) != named => {
+                Ok(pin) if pin.name != named => {
                     Err(format!("the pin's name is another: `{}`", pin.name))
                 }
                 Ok(pin) => Ok(pin),

@@ -380,7 +380,7 @@ fn remove_file(path: &Path) -> Result<(), StoreError> {
 }
 
 /// Returns what lies in a folder, with the names, sorted. Names that are not UTF-8 are nothing of ours.
-fn list(folder: &Path) -> Result<Vec<(PathBuf, String)>, StoreError> {
+pub(super) fn list(folder: &Path) -> Result<Vec<(PathBuf, String)>, StoreError> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),

@@ -34,6 +34,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::error::io_error;
+use super::sweep::list;
 use super::{Store, StoreError};
 use crate::keys::Key;
 
@@ -198,15 +199,9 @@ impl Store {
     /// When the folder cannot be listed.
     pub fn users(&self, clear: bool) -> Result<Vec<InUse>, StoreError> {
         let folder = self.users_folder();
-        let entries = match fs::read_dir(&folder) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(io_error(&folder)(error)),
-        };
         let mut users = Vec::new();
-        for entry in entries {
-            let path = entry.map_err(io_error(&folder))?.path();
-            if path.ends_with("lock") || path.ends_with("gate") {
+        for (path, name) in list(&folder)? {
+            if name == "lock" || name == "gate" {
                 continue;
             }
             match File::open(&path).map(|file| file.try_lock_shared()) {
