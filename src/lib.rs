@@ -10,7 +10,7 @@
 //! 5. [`execute`] runs the jobs that are not, each in its own process;
 //! 6. [`report`] prints the tables and writes them with their provenance.
 //!
-//! [`cli`] is the command line over them; [`progress`] shows a run while it goes on.
+//! [`reach`] says what is still needed of a store. [`cli`] is the command line over them; [`progress`] shows a run while it goes on.
 
 pub mod cli;
 pub mod declare;
@@ -27,6 +27,7 @@ pub mod history;
 pub mod journal;
 pub mod keys;
 pub mod progress;
+pub mod reach;
 pub mod registry;
 pub mod report;
 pub mod store;

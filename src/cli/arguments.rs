@@ -50,6 +50,16 @@ pub enum Command {
     Diff(DiffArguments),
     /// Read all that the store holds, and set aside what is damaged.
     Verify(VerifyArguments),
+    /// Remove what no table, pin or running job needs from the store.
+    Gc(GcArguments),
+    /// Keep results whatever pipeline.toml says; without a target, show what is kept so.
+    Pin(PinArguments),
+    /// Take pins out: what they kept stays until `pipe gc`.
+    Unpin(UnpinArguments),
+    /// Write results, with all that they rest on, to one file that verifies itself.
+    Export(ExportArguments),
+    /// Take in what `pipe export` wrote.
+    Import(ImportArguments),
     /// Show what this machine offers, and whether pipeline and store are in order.
     Doctor(DoctorArguments),
     /// Run the job of a work folder (what `pipe run` does in a child process).
@@ -232,6 +242,74 @@ pub struct VerifyArguments {
     pub common: Common,
 }
 
+/// `pipe gc`.
+#[derive(Args, Debug)]
+pub struct GcArguments {
+    /// Say what would go and why, and remove nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// How much core time the results that go may have cost together (1h, 90m, any): what gives most room for its cost goes
+    /// first, the rest stays.
+    #[arg(long, value_name = "TIME", value_parser = core_seconds, default_value = "1h")]
+    pub max_cost: f64,
+    /// What holds for all commands.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// `pipe pin`.
+#[derive(Args, Debug)]
+pub struct PinArguments {
+    /// What to keep, with all that it rests on: all, table:NAME, stage:NAME[variable=value,…].
+    #[arg(value_name = "TARGET")]
+    pub targets: Vec<String>,
+    /// What to call it [default: the target].
+    #[arg(long = "as", value_name = "NAME", requires = "targets")]
+    pub name: Option<String>,
+    /// What there is to say about it.
+    #[arg(long, value_name = "TEXT", requires = "targets")]
+    pub note: Option<String>,
+    /// What holds for all commands.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// `pipe unpin`.
+#[derive(Args, Debug)]
+pub struct UnpinArguments {
+    /// The pins, as `pipe pin` shows them.
+    #[arg(value_name = "NAME", required = true)]
+    pub names: Vec<String>,
+    /// What holds for all commands.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// `pipe export`.
+#[derive(Args, Debug)]
+pub struct ExportArguments {
+    /// What to write: all, table:NAME, stage:NAME[variable=value,…].
+    #[arg(value_name = "TARGET", required = true)]
+    pub targets: Vec<String>,
+    /// The file to write, a tar archive. It must not be there yet.
+    #[arg(long, short, value_name = "FILE")]
+    pub output: PathBuf,
+    /// What holds for all commands.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// `pipe import`.
+#[derive(Args, Debug)]
+pub struct ImportArguments {
+    /// The file that `pipe export` wrote.
+    #[arg(value_name = "FILE")]
+    pub archive: PathBuf,
+    /// What holds for all commands.
+    #[command(flatten)]
+    pub common: Common,
+}
+
 /// `pipe doctor`.
 #[derive(Args, Debug)]
 pub struct DoctorArguments {
@@ -285,6 +363,16 @@ fn time(text: &str) -> Result<Duration, String> {
         rest = rest[end..].trim_start();
     }
     Duration::try_from_secs_f64(seconds).map_err(|_| wrong())
+}
+
+/// Reads an amount of core time, in seconds: a time, or `any`.
+fn core_seconds(text: &str) -> Result<f64, String> {
+    match text {
+        "any" => Ok(f64::INFINITY),
+        _ => time(text)
+            .map(|time| time.as_secs_f64())
+            .map_err(|wrong| format!("{wrong}, or `any`")),
+    }
 }
 
 /// Reads a number of jobs or threads. More than [`MOST_AT_ONCE`] is a slip of the finger.

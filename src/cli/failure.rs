@@ -8,7 +8,7 @@ use super::Exit;
 use super::output::{tell, tell_error};
 use crate::errors::Report;
 use crate::report::ReportError;
-use crate::store::StoreError;
+use crate::store::{ArchiveError, StoreError, is_full};
 
 /// What ends a command early.
 #[derive(Debug)]
@@ -17,6 +17,8 @@ pub(super) enum CommandFailure {
     Report(Report),
     /// The store cannot be used.
     Store(StoreError),
+    /// An archive cannot be written, or read, or believed.
+    Archive(ArchiveError),
     /// Results cannot be written, or scores not be read.
     Results(ReportError),
     /// The command line asks for something that there is not.
@@ -50,6 +52,19 @@ impl CommandFailure {
                 }
             }
             Self::Results(ReportError::Store(error)) => Self::Store(error).report(),
+            Self::Archive(ArchiveError::Store(error)) => Self::Store(error).report(),
+            Self::Archive(error) => {
+                let (remedy, exit) = match &error {
+                    ArchiveError::Io { source, .. } if is_full(source) => {
+                        (Some(crate::store::ROOM), Exit::Full)
+                    }
+                    ArchiveError::Refused { remedy, .. } => (Some(remedy.as_str()), Exit::Input),
+                    ArchiveError::Io { .. } => (Some("name another file"), Exit::Input),
+                    ArchiveError::Store(_) => (None, Exit::Store),
+                };
+                tell_error(&error.to_string(), remedy);
+                exit
+            }
             Self::Results(error) => {
                 let remedy = match &error {
                     ReportError::Content(error) => error.remedy(),
@@ -75,7 +90,7 @@ impl CommandFailure {
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Ok,
             Self::Output(error) => {
                 tell_error(&format!("cannot write to standard output: {error}"), None);
-                if crate::store::is_full(&error) {
+                if is_full(&error) {
                     Exit::Full
                 } else {
                     Exit::Input
@@ -94,6 +109,12 @@ impl From<Report> for CommandFailure {
 impl From<StoreError> for CommandFailure {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
+    }
+}
+
+impl From<ArchiveError> for CommandFailure {
+    fn from(error: ArchiveError) -> Self {
+        Self::Archive(error)
     }
 }
 

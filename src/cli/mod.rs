@@ -2,17 +2,20 @@
 //!
 //! Data goes to standard output, everything else to standard error. How the program ends is said by [`Exit`].
 
+mod archive;
 mod arguments;
 mod cells;
 mod diff;
 mod doctor;
 mod exit;
 mod failure;
+mod gc;
 mod graph;
 mod launch;
 mod list;
 mod log;
 mod output;
+mod pin;
 mod plan;
 mod project;
 mod results;
@@ -76,6 +79,11 @@ fn dispatch(command: Command, registry: &Registry) -> Exit {
         Command::Status(arguments) => status::status(&arguments, registry),
         Command::Log(arguments) => log::log(&arguments, registry),
         Command::Verify(arguments) => verify::verify(&arguments, registry),
+        Command::Gc(arguments) => gc::gc(&arguments, registry),
+        Command::Pin(arguments) => pin::pin(&arguments, registry),
+        Command::Unpin(arguments) => pin::unpin(&arguments),
+        Command::Export(arguments) => archive::export(&arguments, registry),
+        Command::Import(arguments) => archive::import(&arguments),
         Command::Doctor(arguments) => doctor::doctor(&arguments, registry),
         Command::Stage(arguments) => stage::stage(&arguments, registry),
     };

@@ -2,15 +2,16 @@
 
 use std::env;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::arguments::Common;
 use super::failure::CommandFailure;
 use crate::declare::{self, Pipeline, Target};
 use crate::execute::{Machine, Resolver, Standing, survey};
 use crate::graph::{self, Plan};
-use crate::progress::Verbosity;
+use crate::progress::{Verbosity, count};
 use crate::registry::Registry;
-use crate::store::Store;
+use crate::store::{Found, Store};
 
 /// The file that is looked for.
 const FILE: &str = "pipeline.toml";
@@ -28,16 +29,27 @@ pub(super) struct Project {
 impl Project {
     /// Reads the pipeline that the options name.
     pub(super) fn load(common: &Common, registry: &Registry) -> Result<Self, CommandFailure> {
-        let file = match &common.file {
-            Some(file) => file.clone(),
-            None => find()?,
-        };
+        let file = Self::file(common)?;
         let pipeline = declare::load(&file, common.profile.as_deref(), &common.set, registry)?;
         let store = match &common.store {
             Some(store) => store.clone(),
             None => pipeline.root().join(STORE),
         };
         Ok(Self { pipeline, store })
+    }
+
+    /// Returns the pipeline file that the options name.
+    pub(super) fn file(common: &Common) -> Result<PathBuf, CommandFailure> {
+        common.file.clone().map_or_else(find, Ok)
+    }
+
+    /// Returns where the options say that results are kept, without reading a pipeline.
+    pub(super) fn store(common: &Common) -> Result<PathBuf, CommandFailure> {
+        if let Some(store) = &common.store {
+            return Ok(store.clone());
+        }
+        let file = std::path::absolute(Self::file(common)?)?;
+        Ok(file.parent().unwrap_or(Path::new("/")).join(STORE))
     }
 
     /// Expands targets as they stand on the command line.
@@ -57,6 +69,30 @@ impl Project {
         let machine = Machine::here();
         let standings = survey(&plan.jobs, &mut Resolver::new(&store, &machine))?;
         Ok((plan, store, standings))
+    }
+
+    /// Expands targets and returns what each of their jobs has made.
+    ///
+    /// # Errors
+    /// When some have made nothing yet.
+    pub(super) fn known(
+        &self,
+        store: &Store,
+        targets: &[String],
+    ) -> Result<(Plan, Vec<Arc<Found>>), CommandFailure> {
+        let (_, plan) = self.plan(targets)?;
+        let machine = Machine::here();
+        let standings = survey(&plan.jobs, &mut Resolver::new(store, &machine))?;
+        let found: Vec<_> = standings.iter().filter_map(Standing::found).collect();
+        let lacking = standings.len() - found.len();
+        if lacking > 0 {
+            let jobs = count(standings.len(), "job");
+            return Err(CommandFailure::Usage {
+                message: format!("no result yet: {lacking} of {jobs}"),
+                remedy: format!("make them first: pipe run {}", targets.join(" ")),
+            });
+        }
+        Ok((plan, found))
     }
 
     /// Returns where this profile's results go.

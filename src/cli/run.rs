@@ -34,6 +34,9 @@ pub(super) fn run(arguments: &RunArguments, registry: &Registry) -> Result<Exit,
     let common = &arguments.common;
     let project = Project::load(common, registry)?;
     let (targets, plan) = project.plan(&arguments.targets)?;
+    if Store::view(&project.store)?.is_swept() && common.verbosity() > Verbosity::Quiet {
+        tell("waiting for `pipe gc`, which removes what nothing needs from the store");
+    }
     let store = Store::open(&project.store)?;
     let machine = Machine::here();
     let standings = survey(&plan.jobs, &mut Resolver::new(&store, &machine))?;

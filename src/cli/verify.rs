@@ -19,7 +19,7 @@ pub(super) fn verify(
     registry: &Registry,
 ) -> Result<Exit, CommandFailure> {
     let project = Project::load(&arguments.common, registry)?;
-    let store = Store::view(&project.store)?;
+    let store = Store::reader(&project.store)?;
     let percent = arguments.sample.unwrap_or(100) as usize;
     // Another sample each time, so that several see all.
     let now = SystemTime::now().duration_since(UNIX_EPOCH);

@@ -82,7 +82,9 @@ impl From<StoreError> for Failure {
             _ if error.is_full() => FailureKind::Full,
             StoreError::Output { .. } => FailureKind::Failed,
             StoreError::Damaged { .. } => FailureKind::Damaged,
-            StoreError::Io { .. } | StoreError::NotAStore { .. } => FailureKind::Store,
+            StoreError::Io { .. }
+            | StoreError::NotAStore { .. }
+            | StoreError::Unreadable { .. } => FailureKind::Store,
         };
         Self {
             kind,

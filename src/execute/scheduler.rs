@@ -22,8 +22,9 @@ use super::resolve::{Ready, Resolver};
 use super::worker::{Control, Worker};
 use super::{Failure, FailureKind, Machine};
 use crate::graph::{JobGraph, JobIndex};
+use crate::keys::Key;
 use crate::progress::{Progress, count};
-use crate::store::{Found, Lookup, Peaks, Store};
+use crate::store::{Found, Lookup, Peaks, Section, Store, StoreError};
 
 /// How often running jobs are looked at.
 const TICK: Duration = Duration::from_millis(100);
@@ -109,6 +110,7 @@ pub fn run(
         .budget
         // A time beyond what the clock can tell is no bound.
         .and_then(|budget| Instant::now().checked_add(in_time(budget)));
+    let counted = known.iter().flatten().map(|found| found.key).collect();
     let mut states: Vec<Option<JobState>> = known
         .into_iter()
         .map(|found| found.map(JobState::Cached))
@@ -126,6 +128,7 @@ pub fn run(
             heights: heights(graph),
             states,
             ready: Vec::new(),
+            used: Vec::new(),
             running: Vec::new(),
             retries: BTreeMap::new(),
             starting: true,
@@ -134,7 +137,12 @@ pub fn run(
             sender,
             scope,
         };
+        run.used = counted;
         run.settle(graph.jobs().map(|(index, _)| index).collect());
+        // Whoever names nothing counts on everything: a run that ends at once need not say more.
+        if !run.ready.is_empty() {
+            run.hold(&store.enter());
+        }
         run.progress.planned(graph.len(), run.count_cached());
         run.drive(&messages, stops);
         run.states
@@ -172,6 +180,8 @@ struct Run<'scope, 'env> {
     /// By job: what became of it; `None` while that is open.
     states: Vec<Option<JobState>>,
     ready: Vec<(JobIndex, Ready)>,
+    /// Keys that have become known since the store was last told.
+    used: Vec<Key>,
     running: Vec<Running>,
     /// How often a job was tried again.
     retries: BTreeMap<JobIndex, u32>,
@@ -246,7 +256,7 @@ impl<'scope, 'env> Run<'scope, 'env> {
                     self.fail(index, failure);
                     open.extend(self.graph.users(index));
                 }
-                Some(Ok(ready)) => match self.resolver.store().lookup(&ready.key) {
+                Some(Ok(ready)) => match self.look_up(ready.key) {
                     Ok(Lookup::Hit(found)) => {
                         self.states[index.index()] = Some(JobState::Cached(Arc::new(found)));
                         open.extend(self.graph.users(index));
@@ -266,6 +276,17 @@ impl<'scope, 'env> Run<'scope, 'env> {
                 },
             }
         }
+    }
+
+    fn look_up(&mut self, key: Key) -> Result<Lookup, StoreError> {
+        self.used.push(key);
+        self.resolver.store().lookup(&key)
+    }
+
+    /// Tells the store which results this run counts on, so that none of them is swept away.
+    fn hold(&mut self, section: &Section) {
+        let keys = std::mem::take(&mut self.used);
+        self.resolver.store().hold(section, &keys);
     }
 
     /// Starts what may start.
@@ -388,7 +409,9 @@ impl<'scope, 'env> Run<'scope, 'env> {
                 self.fail(index, failure);
             }
         }
+        let section = self.resolver.store().enter();
         self.settle(open);
+        self.hold(&section);
     }
 
     /// Whether a job that found its inputs damaged is tried again; a disk that damages all that it is given ends the run.

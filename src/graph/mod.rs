@@ -205,7 +205,15 @@ pub struct CellPlan {
 /// # Errors
 /// All problems at once: unknown names in targets, values out of range in some binding, missing input files.
 pub fn expand(pipeline: &Pipeline, targets: &[Target]) -> Result<Plan, Report> {
-    tables::expand(pipeline, targets).map_err(Report::of)
+    tables::expand(pipeline, targets, true).map_err(Report::of)
+}
+
+/// Expands like [`expand`], and takes it that the user's files are there.
+///
+/// # Errors
+/// As [`expand`], but for missing input files.
+pub fn expand_without_files(pipeline: &Pipeline, targets: &[Target]) -> Result<Plan, Report> {
+    tables::expand(pipeline, targets, false).map_err(Report::of)
 }
 
 /// Says what this machine lacks to run those jobs that are `wanted`.

@@ -64,8 +64,12 @@ pub(super) fn check(pipeline: &Pipeline) -> Vec<Diagnostic> {
     expander.problems
 }
 
-/// Expands targets.
-pub(super) fn expand(pipeline: &Pipeline, targets: &[Target]) -> Result<Plan, Vec<Diagnostic>> {
+/// Expands targets. Files that the user has to bring must be there if `check_paths`.
+pub(super) fn expand(
+    pipeline: &Pipeline,
+    targets: &[Target],
+    check_paths: bool,
+) -> Result<Plan, Vec<Diagnostic>> {
     let mut problems = Vec::new();
     let mut tables = BTreeSet::new();
     let mut stages = Vec::new();
@@ -107,7 +111,7 @@ pub(super) fn expand(pipeline: &Pipeline, targets: &[Target]) -> Result<Plan, Ve
         }
     }
     let base = Rc::new(Environment::base(pipeline));
-    let mut expander = Expander::new(pipeline, true);
+    let mut expander = Expander::new(pipeline, check_paths);
     let plans = tables
         .into_iter()
         .map(|place| table_plan(&mut expander, &pipeline.tables[place], &base))

@@ -1,13 +1,15 @@
 //! Writing so that a reader never sees half of anything.
 
 use std::fs::{self, File, Permissions};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::error::io_error;
 use super::{Store, StoreError};
 
+/// How names begin of what is nothing yet, or nothing any more.
+pub(super) const REMOVED: &str = "removed-";
 /// How many files are synced at once.
 const SYNCS_AT_ONCE: usize = 16;
 
@@ -20,8 +22,13 @@ impl Store {
             .map_err(io_error(&self.tmp()))?;
         file.write_all(bytes).map_err(io_error(target))?;
         file.as_file().sync_all().map_err(io_error(target))?;
-        file.persist(target)
-            .map_err(|error| io_error(target)(error.error))?;
+        match file.persist(target) {
+            Ok(_) => {}
+            Err(error) if error.error.kind() == ErrorKind::CrossesDevices => {
+                move_file(error.file.path(), target)?;
+            }
+            Err(error) => return Err(io_error(target)(error.error)),
+        }
         sync(target.parent().unwrap_or(target))
     }
 
@@ -46,14 +53,47 @@ impl Store {
     /// Removes a folder so that nobody sees half of it: renamed away first.
     pub(super) fn remove_folder(&self, folder: &Path) -> Result<(), StoreError> {
         let aside = tempfile::Builder::new()
-            .prefix("removed-")
+            .prefix(REMOVED)
             .tempdir_in(self.tmp())
             .map_err(io_error(&self.tmp()))?;
         let place = aside.path().join("folder");
-        fs::rename(folder, &place).map_err(io_error(folder))?;
-        let path = aside.keep();
-        fs::remove_dir_all(&path).map_err(io_error(&path))
+        match fs::rename(folder, &place) {
+            Ok(()) => {
+                let path = aside.keep();
+                fs::remove_dir_all(&path).map_err(io_error(&path))
+            }
+            Err(error) if error.kind() == ErrorKind::CrossesDevices => {
+                let aside = tempfile::Builder::new()
+                    .prefix(REMOVED)
+                    .tempdir_in(folder.parent().unwrap_or(folder))
+                    .map_err(io_error(folder))?;
+                let place = aside.path().join("folder");
+                fs::rename(folder, &place).map_err(io_error(folder))?;
+                aside.close().map_err(io_error(folder))
+            }
+            Err(error) => Err(io_error(folder)(error)),
+        }
     }
+}
+
+/// Moves a synced file; to another file system as a synced copy, put in place when it is whole.
+pub(super) fn move_file(from: &Path, to: &Path) -> Result<(), StoreError> {
+    match fs::rename(from, to) {
+        Err(error) if error.kind() == ErrorKind::CrossesDevices => {}
+        result => return result.map_err(io_error(to)),
+    }
+    let folder = to.parent().unwrap_or(to);
+    let aside = tempfile::Builder::new()
+        .prefix(REMOVED)
+        .tempfile_in(folder)
+        .map_err(io_error(folder))?;
+    // With its permissions.
+    fs::copy(from, aside.path()).map_err(io_error(to))?;
+    aside.as_file().sync_all().map_err(io_error(to))?;
+    aside
+        .persist(to)
+        .map_err(|error| io_error(to)(error.error))?;
+    fs::remove_file(from).map_err(io_error(from))
 }
 
 /// Syncs a file or a folder.

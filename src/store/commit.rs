@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use contract::ArtifactType;
 
-use super::aside::sync_all;
+use super::aside::{move_file, sync_all};
 use super::error::io_error;
 use super::hash::hash_own;
 use super::{Content, Cost, Digest, Entry, Found, Manifest, Record, Store, StoreError};
@@ -37,6 +37,8 @@ impl Store {
     /// When the folder holds no file or something that is no plain file, and when the system refuses to write. Until
     /// the last step is done, the result counts as not there.
     pub fn commit(&self, folder: &Path, made: Made) -> Result<(Found, Record), StoreError> {
+        // From before the first object that is there already is counted on, to the record: see `users`.
+        let _lock = self.shared()?;
         let mut files = Vec::new();
         let mut moves = Vec::new();
         for (path, name) in files_below(folder)? {
@@ -85,18 +87,11 @@ impl Store {
     fn examine(&self, path: &Path, moves: &mut Vec<Move>) -> Result<(Digest, u64), StoreError> {
         let file = File::open(path).map_err(io_error(path))?;
         let (digest, size) = hash_own(path).map_err(io_error(path))?;
-        let place = self.object(&digest);
-        match hash_own(&place) {
-            Ok((there, _)) => {
-                // The job may be running again just because this object was damaged.
-                if there == digest {
-                    return Ok((digest, size));
-                }
-                self.set_aside(&place)?;
-            }
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(error) => return Err(io_error(&place)(error)),
+        // The job may be running again just because this object was damaged.
+        if self.has_whole(&digest)? {
+            return Ok((digest, size));
         }
+        let place = self.object(&digest);
         file.set_permissions(Permissions::from_mode(0o444))
             .map_err(io_error(path))?;
         moves.push(Move {
@@ -106,8 +101,21 @@ impl Store {
         Ok((digest, size))
     }
 
+    /// Whether an object is there and whole. A damaged one is set aside.
+    pub(super) fn has_whole(&self, digest: &Digest) -> Result<bool, StoreError> {
+        let place = self.object(digest);
+        match hash_own(&place) {
+            Ok((there, _)) if there == *digest => return Ok(true),
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(io_error(&place)(error)),
+        }
+        self.set_aside(&place)?;
+        Ok(false)
+    }
+
     /// Makes files objects: synced, moved into place, their folders synced.
-    fn keep(&self, moves: &[Move]) -> Result<(), StoreError> {
+    pub(super) fn keep(&self, moves: &[Move]) -> Result<(), StoreError> {
         let files: Vec<&Path> = moves.iter().map(|file| file.from.as_path()).collect();
         sync_all(&files)?;
         let mut touched = BTreeSet::new();
@@ -117,7 +125,7 @@ impl Store {
                 fs::create_dir_all(folder).map_err(io_error(folder))?;
                 touched.insert(self.root().join("objects"));
             }
-            fs::rename(from, to).map_err(io_error(to))?;
+            move_file(from, to)?;
         }
         let folders: Vec<&Path> = touched.iter().map(PathBuf::as_path).collect();
         sync_all(&folders)
@@ -125,9 +133,9 @@ impl Store {
 }
 
 /// A file to be made an object.
-struct Move {
-    from: PathBuf,
-    to: PathBuf,
+pub(super) struct Move {
+    pub(super) from: PathBuf,
+    pub(super) to: PathBuf,
 }
 
 /// Returns all files below `folder` with their names relative to it, sorted by name.

@@ -34,6 +34,16 @@ pub enum StoreError {
         /// What is wrong with it.
         reason: String,
     },
+    /// Something in the store cannot be understood, and nothing may be done without it.
+    #[error("{}: {reason}", path.display())]
+    Unreadable {
+        /// What it is.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+        /// What to do about it.
+        remedy: String,
+    },
     /// A stage's output cannot be stored.
     #[error("{}: {reason}", path.display())]
     Output {
@@ -63,6 +73,7 @@ impl StoreError {
             Self::Damaged { .. } => {
                 Some("run again: what is damaged was set aside and is made anew".into())
             }
+            Self::Unreadable { remedy, .. } => Some(remedy.clone()),
             Self::Output { .. } => None,
         }
     }

@@ -1,17 +1,18 @@
 //! Artifacts as folders for other programs: `folders/HEX/`, with the names that the stage gave its files.
 
 use std::fs::{self, OpenOptions};
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use super::aside::REMOVED;
 use super::error::io_error;
 use super::hash::hash_own;
 use super::inputs::entrance;
 use super::{Entry, Manifest, Store, StoreError, external};
 
 /// How many digits of an artifact's digest name its folder: enough for a store, short enough for a command line.
-const DIGITS: usize = 16;
+pub(super) const DIGITS: usize = 16;
 
 impl Store {
     /// Lays the files of `manifest` out as a folder for other programs to read, and returns its path, or that of the
@@ -41,15 +42,31 @@ impl Store {
             if fs::symlink_metadata(&place).is_ok() {
                 self.set_aside(&place)?;
             }
-            let aside = tempfile::Builder::new()
-                .prefix("folder-")
-                .tempdir_in(self.tmp())
-                .map_err(io_error(&self.tmp()))?;
-            let folder = aside.path().join("folder");
-            self.link(manifest, &folder)?;
-            fs::rename(&folder, &place).map_err(io_error(&place))?;
+            match self.lay_out_by_way_of(&self.tmp(), manifest, &place)? {
+                Ok(()) => {}
+                Err(error) if error.kind() == ErrorKind::CrossesDevices => self
+                    .lay_out_by_way_of(&folders, manifest, &place)?
+                    .map_err(io_error(&place))?,
+                Err(error) => return Err(io_error(&place)(error)),
+            }
         }
         Ok(entrance(manifest, &place))
+    }
+
+    /// Serves a manifest's files aside, below a folder, and moves them into place; the inner result is the move's.
+    fn lay_out_by_way_of(
+        &self,
+        aside: &Path,
+        manifest: &Manifest,
+        place: &Path,
+    ) -> Result<io::Result<()>, StoreError> {
+        let aside = tempfile::Builder::new()
+            .prefix(REMOVED)
+            .tempdir_in(aside)
+            .map_err(io_error(aside))?;
+        let folder = aside.path().join("folder");
+        self.serve(manifest, &folder)?;
+        Ok(fs::rename(&folder, place))
     }
 
     /// Whether the files of `manifest`, and no others, lie in the folder.

@@ -52,6 +52,20 @@ impl Store {
         Ok(glances)
     }
 
+    /// Returns all records that can be read, in the order of their keys.
+    ///
+    /// # Errors
+    /// When the folder of records cannot be read.
+    pub fn known(&self) -> Result<Vec<Known>, StoreError> {
+        let mut known = Vec::new();
+        for (_, Glance { key, written, .. }) in self.glances()? {
+            let record = self.recorded(&key)?;
+            known.extend(record.map(|record| Known { record, written }));
+        }
+        known.sort_by_key(|known| known.record.key);
+        Ok(known)
+    }
+
     fn glance(&self, key: Key) -> Result<Option<(String, Glance)>, StoreError> {
         if let Some(indexed) = self.indexed(&key) {
             let (label, written) = (indexed.label, indexed.record.time());

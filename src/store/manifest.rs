@@ -5,9 +5,6 @@ use serde::{Deserialize, Serialize};
 
 use super::Digest;
 
-/// The version of the manifest's bytes. Part of them, so part of every artifact's digest.
-const FORMAT: u32 = 1;
-
 /// What the files of a manifest are together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -44,11 +41,14 @@ pub struct Manifest {
 }
 
 impl Manifest {
+    /// The version of the manifest's bytes. Part of them, so part of every artifact's digest.
+    pub const FORMAT: u32 = 1;
+
     /// The manifest of these files, in whatever order they come.
     pub fn new(content: Content, mut files: Vec<Entry>) -> Self {
         files.sort_unstable_by(|a, b| a.path.cmp(&b.path));
         Self {
-            format: FORMAT,
+            format: Self::FORMAT,
             content,
             files,
         }

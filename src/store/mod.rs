@@ -12,6 +12,8 @@
 //! | `machines/` | what `pipe doctor --bench` measured | processor and cores |
 //! | `runs/` | what each run did, and what its jobs had made when it ended | when it began |
 //! | `caches/` | what saves reading other files: an index of the records, notes on artifacts | nothing: may be deleted |
+//! | `pins/NAME.json` | what the user wants to keep whatever `pipeline.toml` says | the user |
+//! | `users/` | who uses the store now, and the store's locks | process |
 //! | `tmp/` | files being written, and folders being removed | nothing: may be emptied when no run goes on |
 //!
 //! **Order of writing.** Objects, then the manifest, then the record. Each is written aside, synced, renamed into
@@ -25,6 +27,7 @@
 //! **Assumed of the file system**: rename is atomic within it, a synced file survives a power cut, kernel locks
 //! (`flock`) hold among all runs that use the store. On a network file system the last depends on its mount options.
 
+mod archive;
 mod aside;
 mod cache;
 mod commit;
@@ -40,10 +43,14 @@ mod lookup;
 mod machines;
 mod manifest;
 mod open;
+mod pins;
 mod record;
+mod sweep;
+mod users;
 mod verify;
 mod work;
 
+pub use archive::{About, Archive, ArchiveError, Imported, Index, Outside};
 pub use commit::Made;
 pub use digest::{Digest, NotADigest};
 pub use error::StoreError;
@@ -54,7 +61,11 @@ pub use lookup::{Found, Lookup};
 pub use machines::{Peaks, Rates};
 pub use manifest::{Content, Entry, Manifest};
 pub use open::Store;
+pub use pins::{Pin, Pinned};
 pub use record::{Cost, Record, Worked};
+pub(crate) use sweep::size_below;
+pub use sweep::{Held, Keep, Kind, Swept, Tally};
+pub use users::{Exclusive, InUse, Section};
 pub use verify::{Damage, Verified};
 pub use work::{Claim, Underway};
 

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::cache::Cache;
 use super::error::io_error;
 use super::index::Stamp;
+use super::users::User;
 use super::{Digest, StoreError};
 use crate::keys::Key;
 
@@ -25,7 +26,7 @@ const CACHE_TAG: &str = "CACHEDIR.TAG";
 const CACHE_TAG_TEXT: &str = "Signature: 8a477f597d28d172789f06886806bc55\n\
     # This folder is a store of `pipe`: results that can be computed again.\n\
     # See https://bford.info/cachedir/ for what this file means.\n";
-const FOLDERS: [&str; 11] = [
+const FOLDERS: [&str; 13] = [
     "objects",
     "artifacts",
     "records",
@@ -35,6 +36,8 @@ const FOLDERS: [&str; 11] = [
     "listings",
     "machines",
     "runs",
+    "pins",
+    "users",
     "caches",
     "tmp",
 ];
@@ -47,6 +50,8 @@ const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
 pub struct Store {
     root: PathBuf,
     memory: Arc<Memory>,
+    /// This process as a user of the store, unless it only looks.
+    pub(super) user: Option<Arc<User>>,
 }
 
 /// What a store remembers while it is open.
@@ -93,27 +98,28 @@ impl Store {
             store.write_aside(&store.root.join(CACHE_TAG), CACHE_TAG_TEXT.as_bytes())?;
             store.write_aside(&store.root.join(MARK), mark.as_bytes())?;
         }
-        Ok(store)
+        store.with_user()
     }
 
-    /// Removes what killed runs have left unfinished. Nobody works in `tmp` for as long as a day.
+    /// Removes what killed runs have left unfinished.
     fn sweep(&self) {
+        for path in self.abandoned() {
+            // What cannot be removed does no harm.
+            let _ = match path.is_dir() {
+                true => fs::remove_dir_all(path),
+                false => fs::remove_file(path),
+            };
+        }
+    }
+
+    /// Returns what killed runs have left unfinished: nobody works in `tmp` for as long as a day.
+    pub(super) fn abandoned(&self) -> Vec<PathBuf> {
         let old = |entry: &fs::DirEntry| {
             let modified = entry.metadata().and_then(|metadata| metadata.modified());
             modified.is_ok_and(|time| time.elapsed().is_ok_and(|age| age > ABANDONED))
         };
-        for entry in fs::read_dir(self.tmp())
-            .into_iter()
-            .flatten()
-            .flatten()
-            .filter(old)
-        {
-            // What cannot be removed does no harm.
-            let _ = match entry.file_type() {
-                Ok(kind) if kind.is_dir() => fs::remove_dir_all(entry.path()),
-                _ => fs::remove_file(entry.path()),
-            };
-        }
+        let entries = fs::read_dir(self.tmp()).into_iter().flatten().flatten();
+        entries.filter(old).map(|entry| entry.path()).collect()
     }
 
     /// Looks at the store at `root` without writing: one that does not exist yet is an empty one.
@@ -133,6 +139,16 @@ impl Store {
         Ok(store)
     }
 
+    /// Looks at the store at `root` like [`Store::view`], to read much of it: no sweep takes anything away until the store is
+    /// dropped. Where nothing can be written, as on a read-only file system, nobody is kept from it.
+    ///
+    /// # Errors
+    /// As [`Store::view`].
+    pub fn reader(root: &Path) -> Result<Self, StoreError> {
+        let store = Self::view(root)?;
+        Ok(store.clone().with_user().unwrap_or(store))
+    }
+
     fn at(root: PathBuf) -> Self {
         let caches = root.join("caches");
         let memory = Memory {
@@ -144,6 +160,7 @@ impl Store {
         Self {
             root,
             memory: Arc::new(memory),
+            user: None,
         }
     }
 

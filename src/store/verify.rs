@@ -35,7 +35,7 @@ pub struct Damage {
 }
 
 impl Store {
-    /// Reads everything: records, manifests, and `percent` of a hundred objects, spread evenly; another `offset` chooses others. What
+    /// Reads everything: records, manifests, pins, and `percent` of a hundred objects, spread evenly; another `offset` chooses others. What
     /// is damaged is set aside as `NAME.damaged`, where the store can be written, and then counts as not there: the next run
     /// that needs it makes it again. Checkpoints of jobs that run are left alone.
     ///
@@ -82,6 +82,20 @@ impl Store {
             for path in Checkpoints::damaged(&folder).unwrap_or_default() {
                 take(&path, Some("its files do not fit its seal".into()));
             }
+        }
+        // What a pin names must be there. The pin itself stays: whatever it names must not go with it.
+        for (path, pin) in self.pin_files()? {
+            let fault = match pin {
+                Ok(pin) => pin.results.iter().find_map(|result| {
+                    let is_there = self.record(&result.key).exists();
+                    (!is_there).then(|| format!("its result `{}` is missing", result.label))
+                }),
+                Err(reason) => Some(reason),
+            };
+            verified.read += 1;
+            verified
+                .damages
+                .extend(fault.map(|reason| Damage { path, reason }));
         }
         verified.bytes = bytes;
         verified.damages.sort();

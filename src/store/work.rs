@@ -10,6 +10,7 @@ use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use super::aside::move_file;
 use super::error::io_error;
 use super::{Store, StoreError};
 use crate::keys::Key;
@@ -73,9 +74,8 @@ impl Store {
     pub fn release(&self, claim: Claim) -> Result<(), StoreError> {
         let log = claim.log();
         let Claim { key, folder, lock } = claim;
-        match fs::rename(&log, self.log(&key)) {
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(io_error(&log)(error)),
-            _ => {}
+        if log.exists() {
+            move_file(&log, &self.log(&key))?;
         }
         self.remove_folder(&folder)?;
         // Not before the folder is gone from its place.

@@ -199,6 +199,21 @@ impl Project {
             .collect()
     }
 
+    /// All files below a folder of the project while it may change or not be there, in any order.
+    pub(crate) fn files_if_any(&self, folder: &str) -> Vec<PathBuf> {
+        let mut files = Vec::new();
+        let mut open = vec![self.join(folder)];
+        while let Some(folder) = open.pop() {
+            for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+                match entry.path() {
+                    path if path.is_dir() => open.push(path),
+                    path => files.push(path),
+                }
+            }
+        }
+        files
+    }
+
     /// All files below a folder of the project, sorted.
     pub(crate) fn files(&self, folder: &str) -> Vec<PathBuf> {
         let mut files = Vec::new();

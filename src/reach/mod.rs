@@ -1,0 +1,15 @@
+//! What is still needed of a store, and why: what `pipe gc` goes by.
+//!
+//! [`Wanted`] is what a pipeline comes to, under all its profiles; [`decide`] says of each result and each work folder
+//! whether it stays, with the reason.
+//!
+//! Many keys cannot be told, since inputs have to be made anew, or the user's files are not there: after an upgrade of the
+//! program perhaps, when a tokeniser gives the same bytes as before, so that all that was trained on them still holds. A job
+//! whose key is open therefore keeps every result that may turn out to be its own: of its kind and behaviour version, with
+//! its parameters, and with those of its inputs that are known.
+
+mod decide;
+mod wanted;
+
+pub use decide::{Decided, Fate, Gone, Half, Kept, decide};
+pub use wanted::Wanted;

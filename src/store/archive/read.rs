@@ -1,0 +1,504 @@
+//! Reading an archive, trusting nothing, and taking in what it holds.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{File, Permissions};
+use std::io::{self, BufReader, ErrorKind, Read, Seek, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use tempfile::TempPath;
+
+use super::{ArchiveError, BLOCK, Imported, Index, Place, header, index_name, padding};
+use crate::keys::{self, Key};
+use crate::store::commit::Move;
+use crate::store::error::io_error;
+use crate::store::{Digest, Entry, Lookup, Manifest, Record, Store, StoreError};
+
+/// The largest index that is read, in bytes: a million files take a quarter of it.
+const LARGEST_INDEX: u64 = 1 << 30;
+/// The largest member that is read whole, in bytes: all but objects and logs.
+const LARGEST_TEXT: u64 = 1 << 28;
+/// Files are read in pieces of this size.
+const PIECE: usize = 1 << 16;
+
+/// An archive that was read whole and found to be what it says.
+#[derive(Debug)]
+pub struct Archive {
+    path: PathBuf,
+    file: File,
+    index: Index,
+    bytes: u64,
+}
+
+impl Archive {
+    /// Reads an archive whole, without writing anywhere.
+    ///
+    /// # Errors
+    /// When it cannot be read, is no archive, was made by a later program, or any byte of it is not what it must be.
+    pub fn open(path: &Path) -> Result<Self, ArchiveError> {
+        let failed = |source: io::Error| ArchiveError::Io {
+            path: path.to_path_buf(),
+            source,
+        };
+        let file = File::open(path).map_err(failed)?;
+        if !file.metadata().map_err(failed)?.is_file() {
+            return Err(ArchiveError::Refused {
+                path: path.to_path_buf(),
+                reason: "not a file".into(),
+                remedy: "an archive is read twice: save it to a file first".into(),
+            });
+        }
+        let mut reader = Reader::new(path, &file);
+        let index = reader.index()?;
+        let mut contents = Contents::default();
+        for at in 0..index.members.len() {
+            contents.check(&index, at, &mut reader)?;
+        }
+        contents.finish(&index, &reader)?;
+        reader.end()?;
+        let bytes = reader.at;
+        Ok(Self {
+            path: path.to_path_buf(),
+            index,
+            bytes,
+            file,
+        })
+    }
+
+    /// Returns what it holds.
+    pub fn index(&self) -> &Index {
+        &self.index
+    }
+}
+
+impl Store {
+    /// Takes in the results of an archive. What is there already and whole stays as it is.
+    ///
+    /// # Errors
+    /// When a result is there with another artifact, before anything is written; when the system refuses to write; and when
+    /// the archive was changed since it was opened. Results that were taken in until then are whole, and stay.
+    pub fn import(&self, archive: &Archive) -> Result<Imported, ArchiveError> {
+        let known = self.known_results(archive)?;
+        let failed = |source: io::Error| ArchiveError::Io {
+            path: archive.path.clone(),
+            source,
+        };
+        let mut file = &archive.file;
+        file.rewind().map_err(failed)?;
+        let mut reader = Reader::new(&archive.path, file);
+        if reader.index()? != archive.index {
+            return Err(reader.refuse("it was changed while it was read"));
+        }
+        // Objects that wait for their manifest, to be synced together.
+        let mut waiting: Vec<(TempPath, Digest)> = Vec::new();
+        for member in &archive.index.members {
+            let place = Place::parse(&member.path);
+            let Some(place) = place else {
+                return Err(reader.refuse("it was changed while it was read"));
+            };
+            reader.start(&member.path, member.size)?;
+            match place {
+                Place::Object(digest) if !self.has_whole(&digest)? => {
+                    let mut aside = tempfile::Builder::new()
+                        .permissions(Permissions::from_mode(0o444))
+                        .tempfile_in(self.tmp())
+                        .map_err(io_error(&self.tmp()))?;
+                    let target = self.object(&digest);
+                    reader.member(member.size, &member.digest, &mut |piece| {
+                        let written = aside.write_all(piece);
+                        written.map_err(|error| io_error(&target)(error).into())
+                    })?;
+                    waiting.push((aside.into_temp_path(), digest));
+                }
+                Place::Object(_) => {
+                    reader.member(member.size, &member.digest, &mut |_| Ok(()))?;
+                }
+                Place::Manifest(_) | Place::Listing(_) | Place::Log(_) | Place::Record(_) => {
+                    let bytes = reader.text(member.size, &member.digest)?;
+                    self.keep_objects(&mut waiting)?;
+                    let target = self.root().join(place.path());
+                    let is_there = match place {
+                        Place::Record(key) => known.contains(&key),
+                        Place::Log(_) => target.exists(),
+                        _ => std::fs::read(&target).is_ok_and(|there| there == bytes),
+                    };
+                    if !is_there {
+                        self.write_aside(&target, &bytes)?;
+                    }
+                }
+            }
+            reader.pad(member.size)?;
+        }
+        let all = archive.index.results.len();
+        Ok(Imported {
+            about: archive.index.about.clone(),
+            program: archive.index.program.clone(),
+            taken: all - known.len(),
+            known: known.len(),
+            bytes: archive.bytes,
+        })
+    }
+
+    /// Returns the results that are there already, and refuses an archive that says otherwise of one.
+    fn known_results(&self, archive: &Archive) -> Result<BTreeSet<Key>, ArchiveError> {
+        let mut known = BTreeSet::new();
+        for listed in &archive.index.results {
+            // What is damaged here was set aside, and comes anew.
+            let Lookup::Hit(found) = self.lookup(&listed.key)? else {
+                continue;
+            };
+            let (here, there) = (found.artifact, listed.artifact);
+            if here != there {
+                return Err(ArchiveError::Refused {
+                    path: archive.path.clone(),
+                    reason: format!(
+                        "`{}` has another result in this store: {} here, {} in the archive; nothing was imported",
+                        listed.label,
+                        here.short(),
+                        there.short()
+                    ),
+                    remedy:
+                        "equal keys promise equal bytes, so one of the two machines has erred: \
+                             compare them in a store of its own, with --store"
+                            .into(),
+                });
+            }
+            known.insert(listed.key);
+        }
+        Ok(known)
+    }
+
+    fn keep_objects(&self, waiting: &mut Vec<(TempPath, Digest)>) -> Result<(), StoreError> {
+        let moves = waiting.iter().map(|(path, digest)| Move {
+            from: path.to_path_buf(),
+            to: self.object(digest),
+        });
+        self.keep(&moves.collect::<Vec<_>>())?;
+        waiting.clear();
+        Ok(())
+    }
+}
+
+/// What was seen of an archive so far.
+#[derive(Default)]
+struct Contents {
+    places: BTreeSet<Place>,
+    sizes: BTreeMap<Digest, u64>,
+    records: BTreeMap<Key, Digest>,
+}
+
+impl Contents {
+    /// Reads the member at that place of the index, and checks that it is what it says, and comes after what it rests on.
+    fn check(
+        &mut self,
+        index: &Index,
+        at: usize,
+        reader: &mut Reader<'_>,
+    ) -> Result<(), ArchiveError> {
+        let member = &index.members[at];
+        reader.name = member.path.clone();
+        let Some(place) = Place::parse(&member.path) else {
+            return Err(reader.refuse("it has a name that is no place in a store"));
+        };
+        if !self.places.insert(place) {
+            return Err(reader.refuse("it is there twice"));
+        }
+        let named = match place {
+            Place::Object(digest) | Place::Manifest(digest) | Place::Listing(digest) => digest,
+            Place::Log(_) | Place::Record(_) => member.digest,
+        };
+        if named != member.digest {
+            return Err(reader.refuse("its name is not its digest"));
+        }
+        reader.start(&member.path, member.size)?;
+        match place {
+            Place::Object(digest) => {
+                self.sizes.insert(digest, member.size);
+                reader.member(member.size, &member.digest, &mut |_| Ok(()))?;
+            }
+            Place::Log(_) => reader.member(member.size, &member.digest, &mut |_| Ok(()))?,
+            Place::Manifest(_) | Place::Listing(_) => {
+                let text = reader.text(member.size, &member.digest)?;
+                let rests_on = matches!(place, Place::Manifest(_)).then_some(&self.sizes);
+                manifest_fault(&text, rests_on).map_err(|reason| reader.refuse(&reason))?;
+            }
+            Place::Record(key) => {
+                let text = reader.text(member.size, &member.digest)?;
+                let record: Record = serde_json::from_slice(&text)
+                    .map_err(|error| reader.refuse(&format!("not a record: {error}")))?;
+                if record.format != Record::FORMAT {
+                    return Err(reader.refuse("a record of another format"));
+                }
+                if record.key != key || record.parts.key() != key {
+                    return Err(reader.refuse("the record is another key's"));
+                }
+                if !self.places.contains(&Place::Manifest(record.artifact)) {
+                    return Err(reader.refuse("its artifact does not come before it"));
+                }
+                self.records.insert(key, record.artifact);
+            }
+        }
+        reader.pad(member.size)
+    }
+
+    /// Checks that the archive holds the results that it lists, and no others.
+    fn finish(&self, index: &Index, reader: &Reader<'_>) -> Result<(), ArchiveError> {
+        let listed = index.results.iter();
+        let listed: BTreeMap<Key, Digest> =
+            listed.map(|listed| (listed.key, listed.artifact)).collect();
+        let logs = self.places.iter().all(|place| match place {
+            Place::Log(key) => listed.contains_key(key),
+            _ => true,
+        });
+        if listed != self.records || listed.len() != index.results.len() || !logs {
+            return Err(reader.refuse("it does not hold the results that it lists"));
+        }
+        Ok(())
+    }
+}
+
+/// Says what is wrong with the list of an artifact's or input's files. Those of an artifact must have been seen.
+fn manifest_fault(text: &[u8], seen: Option<&BTreeMap<Digest, u64>>) -> Result<(), String> {
+    let manifest: Manifest =
+        serde_json::from_slice(text).map_err(|error| format!("not a manifest: {error}"))?;
+    if manifest.bytes() != text {
+        return Err("not in the form in which manifests are written".into());
+    }
+    if let Some(file) = manifest.files.iter().find(|file| !is_inside(&file.path)) {
+        return Err(format!("its file `{}` would lie outside of it", file.path));
+    }
+    if !manifest.files.is_sorted_by(|a, b| a.path < b.path) {
+        return Err("its files are not in order".into());
+    }
+    let missing =
+        |file: &&Entry| seen.is_some_and(|seen| seen.get(&file.digest) != Some(&file.size));
+    match manifest.files.iter().find(missing) {
+        Some(file) => Err(format!("its file `{}` does not come before it", file.path)),
+        None => Ok(()),
+    }
+}
+
+/// Whether a path leads to a file below the folder that it starts from.
+fn is_inside(path: &str) -> bool {
+    let plain = |part: &str| !part.is_empty() && part != "." && part != "..";
+    path.split('/').all(plain) && !path.contains('\0')
+}
+
+/// Reads an archive from its start, and knows where it is.
+struct Reader<'a> {
+    path: &'a Path,
+    source: BufReader<&'a File>,
+    at: u64,
+    /// The member that is read.
+    name: String,
+}
+
+impl<'a> Reader<'a> {
+    fn new(path: &'a Path, file: &'a File) -> Self {
+        Self {
+            path,
+            source: BufReader::with_capacity(1 << 20, file),
+            at: 0,
+            name: "index".to_owned(),
+        }
+    }
+
+    fn refuse(&self, reason: &str) -> ArchiveError {
+        ArchiveError::Refused {
+            path: self.path.to_path_buf(),
+            reason: format!("damaged at byte {}, in `{}`: {reason}", self.at, self.name),
+            remedy: "nothing of it was imported that is not whole: get the file anew, and compare its size".into(),
+        }
+    }
+
+    /// Reads what comes next, which must be there.
+    fn fill(&mut self, buffer: &mut [u8]) -> Result<(), ArchiveError> {
+        match self.source.read_exact(buffer) {
+            Ok(()) => {
+                self.at += buffer.len() as u64;
+                Ok(())
+            }
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
+                Err(self.refuse("the file ends before it should"))
+            }
+            Err(source) => Err(ArchiveError::Io {
+                path: self.path.to_path_buf(),
+                source,
+            }),
+        }
+    }
+
+    /// Reads the index, which comes first and is named by its digest.
+    fn index(&mut self) -> Result<Index, ArchiveError> {
+        let not_one = || ArchiveError::Refused {
+            path: self.path.to_path_buf(),
+            reason: "not an archive that `pipe export` wrote".into(),
+            remedy: "name a file that `pipe export` wrote; one that was packed anew is not".into(),
+        };
+        let mut block = [0; BLOCK];
+        if self.source.read_exact(&mut block).is_err() {
+            return Err(not_one());
+        }
+        let found = tar::Header::from_byte_slice(&block);
+        let path = String::from_utf8_lossy(&found.path_bytes()).into_owned();
+        let digest = path.strip_prefix("index-");
+        let digest = digest.and_then(|rest| rest.strip_suffix(".json"));
+        let Some(digest) = digest.and_then(|digest| digest.parse::<Digest>().ok()) else {
+            return Err(not_one());
+        };
+        self.at = BLOCK as u64;
+        let size = found.size().unwrap_or(u64::MAX);
+        let is_ours = size <= LARGEST_INDEX
+            && header(&index_name(&digest), size).is_ok_and(|header| header.as_bytes() == &block);
+        if !is_ours {
+            return Err(self.refuse("its header is not what it must be"));
+        }
+        let text = self.text_up_to(size, &digest, LARGEST_INDEX)?;
+        self.pad(size)?;
+        #[derive(Deserialize)]
+        struct Versions {
+            format: u32,
+            manifest_format: u32,
+            record_format: u32,
+            key_format: u32,
+            program: String,
+        }
+        let versions: Versions = serde_json::from_slice(&text)
+            .map_err(|error| self.refuse(&format!("not an index: {error}")))?;
+        let ours = (
+            Index::FORMAT,
+            Manifest::FORMAT,
+            Record::FORMAT,
+            keys::FORMAT,
+        );
+        let theirs = (
+            versions.format,
+            versions.manifest_format,
+            versions.record_format,
+            versions.key_format,
+        );
+        if theirs != ours {
+            return Err(ArchiveError::Refused {
+                path: self.path.to_path_buf(),
+                reason: format!(
+                    "written by {} in formats {theirs:?}, this program knows {ours:?}",
+                    versions.program
+                ),
+                remedy: "import it with the program that wrote it, or one of its age".into(),
+            });
+        }
+        serde_json::from_slice(&text)
+            .map_err(|error| self.refuse(&format!("not an index: {error}")))
+    }
+
+    /// Reads the header of a member, which must be the one that follows from its name and size.
+    fn start(&mut self, path: &str, size: u64) -> Result<(), ArchiveError> {
+        self.name = path.to_owned();
+        let mut block = [0; BLOCK];
+        self.fill(&mut block)?;
+        match header(path, size) {
+            Ok(header) if header.as_bytes() == &block => Ok(()),
+            _ => Err(self.refuse("its header is not what the index says")),
+        }
+    }
+
+    /// Reads the bytes of a member and gives them to `take`, and checks their digest when all are read.
+    fn member(
+        &mut self,
+        size: u64,
+        digest: &Digest,
+        take: &mut dyn FnMut(&[u8]) -> Result<(), ArchiveError>,
+    ) -> Result<(), ArchiveError> {
+        let mut hasher = blake3::Hasher::new();
+        let mut buffer = vec![0; PIECE];
+        let mut left = size;
+        while left > 0 {
+            let piece = &mut buffer[..left.min(PIECE as u64) as usize];
+            self.fill(piece)?;
+            hasher.update(piece);
+            take(piece)?;
+            left -= piece.len() as u64;
+        }
+        match Digest::from(hasher.finalize()) == *digest {
+            true => Ok(()),
+            false => Err(self.refuse("its content does not fit its digest")),
+        }
+    }
+
+    fn text(&mut self, size: u64, digest: &Digest) -> Result<Vec<u8>, ArchiveError> {
+        self.text_up_to(size, digest, LARGEST_TEXT)
+    }
+
+    /// Reads a member whole; memory grows with what is there, not with what is claimed.
+    fn text_up_to(
+        &mut self,
+        size: u64,
+        digest: &Digest,
+        most: u64,
+    ) -> Result<Vec<u8>, ArchiveError> {
+        if size > most {
+            return Err(self.refuse(&format!("it claims to have {size} bytes")));
+        }
+        let mut text = Vec::new();
+        self.member(size, digest, &mut |piece| {
+            text.extend_from_slice(piece);
+            Ok(())
+        })?;
+        Ok(text)
+    }
+
+    fn pad(&mut self, size: u64) -> Result<(), ArchiveError> {
+        let mut block = [0; BLOCK];
+        let padding = &mut block[..padding(size)];
+        self.fill(padding)?;
+        match padding.iter().all(|&byte| byte == 0) {
+            true => Ok(()),
+            false => Err(self.refuse("what follows it is not empty")),
+        }
+    }
+
+    /// Reads the end of the archive.
+    fn end(&mut self) -> Result<(), ArchiveError> {
+        self.name = "end".to_owned();
+        let mut end = [0; 2 * BLOCK];
+        self.fill(&mut end)?;
+        let more = self
+            .source
+            .read(&mut [0])
+            .map_err(|source| ArchiveError::Io {
+                path: self.path.to_path_buf(),
+                source,
+            })?;
+        match more == 0 && end.iter().all(|&byte| byte == 0) {
+            true => Ok(()),
+            false => Err(self.refuse("something comes after the end")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_inside;
+
+    #[test]
+    fn paths_of_files_lead_nowhere_else() {
+        for path in ["a", "a/b", "sub/x..y", "...", "a b"] {
+            assert!(is_inside(path), "{path}");
+        }
+        for path in [
+            "",
+            "/",
+            "/etc/passwd",
+            "..",
+            "../x",
+            "a/../../x",
+            "a//b",
+            "./a",
+            "a/",
+            "a\0",
+        ] {
+            assert!(!is_inside(path), "{path:?}");
+        }
+    }
+}

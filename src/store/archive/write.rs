@@ -1,0 +1,206 @@
+//! Writing an archive.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Read, Write};
+use std::path::Path;
+
+use super::{
+    About, ArchiveError, BLOCK, Index, Listed, Member, Place, header, index_name, padding,
+};
+use crate::keys;
+use crate::store::error::io_error;
+use crate::store::{Digest, Found, Manifest, Record, Store, StoreError};
+
+impl Store {
+    /// Writes results to a file, which must not be there: aside, synced, and put in place when it is whole. Returns what is in
+    /// it, and how many bytes it has.
+    ///
+    /// # Errors
+    /// When something in the store is damaged, or the file is there or cannot be written.
+    pub fn export(
+        &self,
+        about: About,
+        found: &[&Found],
+        path: &Path,
+    ) -> Result<(Index, u64), ArchiveError> {
+        let failed = |source: io::Error| ArchiveError::Io {
+            path: path.to_path_buf(),
+            source,
+        };
+        if fs::symlink_metadata(path).is_ok() {
+            return Err(ArchiveError::Refused {
+                path: path.to_path_buf(),
+                reason: "it is there already".into(),
+                remedy: "name another file, or remove this one first".into(),
+            });
+        }
+        let index = self.contents(about, found)?;
+        let folder = match path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            _ => Path::new("."),
+        };
+        let file = tempfile::Builder::new()
+            .prefix(".export-")
+            .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
+            .tempfile_in(folder)
+            .map_err(failed)?;
+        let mut output = Output {
+            file: io::BufWriter::with_capacity(1 << 20, file.as_file()),
+            at: 0,
+        };
+        let text = serde_json::to_vec(&index).map_err(|error| failed(error.into()))?;
+        let name = index_name(&Digest::of(&text));
+        output.start(&name, text.len() as u64).map_err(failed)?;
+        output.write_all(&text).map_err(failed)?;
+        output.pad(text.len() as u64).map_err(failed)?;
+        for member in &index.members {
+            output.start(&member.path, member.size).map_err(failed)?;
+            self.copy(member, &mut output, &failed)?;
+            output.pad(member.size).map_err(failed)?;
+        }
+        // The end of a tar archive.
+        output.write_all(&[0; 2 * BLOCK]).map_err(failed)?;
+        output.flush().map_err(failed)?;
+        let bytes = output.at;
+        drop(output);
+        file.as_file().sync_all().map_err(failed)?;
+        file.persist_noclobber(path)
+            .map_err(|error| failed(error.error))?;
+        Ok((index, bytes))
+    }
+
+    /// Lists what an archive of these results holds, in order.
+    fn contents(&self, about: About, found: &[&Found]) -> Result<Index, StoreError> {
+        let mut found = found.to_vec();
+        found.sort_by_key(|found| found.key);
+        found.dedup_by_key(|found| found.key);
+        let (mut results, mut members) = (Vec::new(), Vec::new());
+        let mut there = BTreeSet::new();
+        let mut add = |place: Place, digest: Digest, size: u64| {
+            if there.insert(place) {
+                let path = place.path();
+                members.push(Member { path, digest, size });
+            }
+        };
+        for found in &found {
+            let key = found.key;
+            let Some(record) = self.recorded(&key)? else {
+                let reason = "it is gone, or no record".to_owned();
+                let path = self.record(&key);
+                return Err(StoreError::Damaged { path, reason });
+            };
+            for file in &found.manifest.files {
+                add(Place::Object(file.digest), file.digest, file.size);
+            }
+            let manifest = found.manifest.bytes();
+            let digest = Digest::of(&manifest);
+            add(Place::Manifest(digest), digest, manifest.len() as u64);
+            for input in record.parts.inputs.values() {
+                // What is not there, or damaged, was only for explaining.
+                let Some(digest) = input.parse().ok().filter(|digest| self.has_listing(digest))
+                else {
+                    continue;
+                };
+                let size = self
+                    .listing(&digest)
+                    .map_or(0, |listing| listing.bytes().len());
+                add(Place::Listing(digest), digest, size as u64);
+            }
+            for (place, path) in [
+                (Place::Log(key), self.log(&key)),
+                (Place::Record(key), self.record(&key)),
+            ] {
+                match fs::read(&path) {
+                    Ok(bytes) => add(place, Digest::of(&bytes), bytes.len() as u64),
+                    Err(error) if error.kind() == ErrorKind::NotFound && is_log(&place) => {}
+                    Err(error) => return Err(io_error(&path)(error)),
+                }
+            }
+            results.push(Listed {
+                key,
+                label: record.label,
+                artifact: found.artifact,
+            });
+        }
+        Ok(Index {
+            format: Index::FORMAT,
+            program: concat!("pipe ", env!("CARGO_PKG_VERSION")).to_owned(),
+            manifest_format: Manifest::FORMAT,
+            record_format: Record::FORMAT,
+            key_format: keys::FORMAT,
+            about,
+            results,
+            members,
+        })
+    }
+
+    /// Whether what an input consisted of is listed, and the list is whole and in its one form.
+    fn has_listing(&self, digest: &Digest) -> bool {
+        let listing = self.listing(digest);
+        self.listing_of(digest).exists() && listing.is_some_and(|one| one.digest() == *digest)
+    }
+
+    /// Copies a member's bytes from the store, and checks that they are what its name says.
+    fn copy(
+        &self,
+        member: &Member,
+        output: &mut dyn Write,
+        failed: &dyn Fn(io::Error) -> ArchiveError,
+    ) -> Result<(), ArchiveError> {
+        let path = self.root().join(&member.path);
+        let mut file = File::open(&path).map_err(io_error(&path))?;
+        let mut hasher = blake3::Hasher::new();
+        let mut buffer = vec![0; 1 << 16];
+        loop {
+            let read = match file.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(read) => read,
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => return Err(io_error(&path)(error).into()),
+            };
+            hasher.update(&buffer[..read]);
+            output.write_all(&buffer[..read]).map_err(failed)?;
+        }
+        if Digest::from(hasher.finalize()) == member.digest {
+            return Ok(());
+        }
+        Err(ArchiveError::Store(StoreError::Unreadable {
+            path,
+            reason: "its content does not fit its name".into(),
+            remedy: "`pipe verify` sets aside what is damaged, `pipe run` makes it again".into(),
+        }))
+    }
+}
+
+fn is_log(place: &Place) -> bool {
+    matches!(place, Place::Log(_))
+}
+
+/// The file, and how many bytes were written to it.
+struct Output<W> {
+    file: W,
+    at: u64,
+}
+
+impl<W: Write> Output<W> {
+    fn start(&mut self, path: &str, size: u64) -> io::Result<()> {
+        self.write_all(header(path, size)?.as_bytes())
+    }
+
+    fn pad(&mut self, size: u64) -> io::Result<()> {
+        self.write_all(&[0; BLOCK][..padding(size)])
+    }
+}
+
+impl<W: Write> Write for Output<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(bytes)?;
+        self.at += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
