@@ -184,16 +184,28 @@ fn price(
         false => (least * UNSURE.0, most * UNSURE.1),
     };
     let listing = store.listing(&first.record.artifact);
-    let memory = nearest.iter().map(|known| known.record.cost.peak_memory);
+    let memory = most_memory(&nearest).unwrap_or(0);
     Ok(Some(Price {
         core_seconds,
         between,
         wall_seconds: first.record.cost.wall_seconds * scale(first),
         disk: listing.map_or(0, |manifest| manifest.size()),
-        memory: memory.max().unwrap_or(0),
+        memory,
         jobs: 1,
         unknown: 0,
     }))
+}
+
+/// Returns the most memory that a job will hold, in bytes, by what like ones have held.
+pub fn peak_memory(history: &mut History<'_>, label: &str, parts: &KeyParts) -> Option<u64> {
+    // What cannot be read is not known.
+    let nearest = history.nearest(label, parts, &BTreeSet::new()).ok()?;
+    most_memory(&nearest).filter(|memory| *memory > 0)
+}
+
+fn most_memory(known: &[&Known]) -> Option<u64> {
+    let peaks = known.iter().map(|known| known.record.cost.peak_memory);
+    peaks.max()
 }
 
 /// Returns how long the longest chain of jobs takes.

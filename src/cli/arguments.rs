@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand};
 
+use crate::resources::{SIZES, bytes};
+
 /// Reproducible experiments: declared once in pipeline.toml, computed once, printed beside the published values.
 #[derive(Debug, Parser)]
 #[command(name = "pipe", version, arg_required_else_help = true, after_long_help = EXIT_CODES)]
@@ -99,6 +101,13 @@ pub struct RunArguments {
     /// How many threads they may use together [default: the number of cores].
     #[arg(long, short, value_name = "N", value_parser = number_at_once)]
     pub threads: Option<usize>,
+    /// How much memory they may hold together, by what their stages declare or like jobs have held: 8GB, 1.5GiB [default: what
+    /// is free here].
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub memory: Option<u64>,
+    /// How many GPUs they may use together [default: all that are seen].
+    #[arg(long, value_name = "N")]
+    pub gpus: Option<usize>,
     /// Stop gently after this time (2h, 1h30m, 45m, 90s): the same command goes on. What completes most cells goes first.
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub budget: Option<Duration>,
@@ -266,6 +275,11 @@ fn time(text: &str) -> Result<Duration, String> {
         rest = rest[end..].trim_start();
     }
     Duration::try_from_secs_f64(seconds).map_err(|_| wrong())
+}
+
+/// Reads a size.
+fn size(text: &str) -> Result<u64, String> {
+    bytes(text).map_err(|why| format!("{why}: {SIZES}"))
 }
 
 /// Reads a number of jobs or threads. More than [`MOST_AT_ONCE`] is a slip of the finger.

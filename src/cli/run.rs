@@ -1,5 +1,6 @@
 //! `pipe run`.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Instant;
@@ -14,13 +15,14 @@ use super::project::Project;
 use super::stops::stops;
 use super::{show, summary};
 use crate::declare::Target;
-use crate::estimate::{cells_first, prices};
+use crate::estimate::{cells_first, peak_memory, prices};
 use crate::execute::{
-    self, ChildProcess, FailureKind, JobState, Machine, Options, Resolver, survey,
+    self, ChildProcess, FailureKind, Gpu, JobState, Machine, Means, Memory, Options, Resolver,
+    survey,
 };
 use crate::graph::{self, JobIndex, Plan};
 use crate::history::History;
-use crate::progress::{Verbosity, to_stderr};
+use crate::progress::{Verbosity, count, to_stderr};
 use crate::registry::Registry;
 use crate::report::{Builder, Entry, Files, Lack, is_complete, provenance, update_digests};
 use crate::store::{Digest, Store, StoreError};
@@ -36,6 +38,10 @@ pub(super) fn run(arguments: &RunArguments, registry: &Registry) -> Result<Exit,
     let options = Options {
         jobs: arguments.jobs.unwrap_or(machine.cores),
         threads: arguments.threads.unwrap_or(machine.cores),
+        memory: arguments
+            .memory
+            .or_else(|| Memory::here().map(|memory| memory.free)),
+        gpus: gpus(arguments.gpus)?,
         keep_going: arguments.keep_going,
         grace: Options::GRACE,
         budget: arguments.budget,
@@ -48,15 +54,15 @@ pub(super) fn run(arguments: &RunArguments, registry: &Registry) -> Result<Exit,
         let mut progress = to_stderr(common.verbosity());
         let worker = ChildProcess::default();
         let stops = stops()?;
-        execute::run(
-            &plan.jobs,
-            &store,
-            &worker,
-            &machine,
-            options,
-            progress.as_mut(),
-            &stops,
-        )
+        let history = RefCell::new(History::new(&store));
+        let means = Means {
+            store: &store,
+            worker: &worker,
+            machine: &machine,
+            // Without an estimate a job runs all the same.
+            peak_memory: &|label, parts| peak_memory(&mut history.borrow_mut(), label, parts),
+        };
+        execute::run(&plan.jobs, means, options, progress.as_mut(), &stops)
     };
 
     let in_budget = arguments
@@ -130,6 +136,22 @@ pub(super) fn run(arguments: &RunArguments, registry: &Registry) -> Result<Exit,
     written?;
     printed?;
     Ok(exit)
+}
+
+/// Returns the GPUs that a run may use.
+fn gpus(wanted: Option<usize>) -> Result<Vec<Gpu>, CommandFailure> {
+    let mut gpus = execute::gpus();
+    match wanted {
+        Some(wanted) if wanted > gpus.len() => {
+            return Err(CommandFailure::Usage {
+                message: format!("--gpus {wanted}: {} seen here", count(gpus.len(), "GPU")),
+                remedy: "ask for fewer, or look at CUDA_VISIBLE_DEVICES and `pipe doctor`".into(),
+            });
+        }
+        Some(wanted) => gpus.truncate(wanted),
+        None => {}
+    }
+    Ok(gpus)
 }
 
 /// Returns the order of jobs that completes most cells in a given time.

@@ -124,6 +124,8 @@ pub(crate) struct StageDeclaration {
     pub(crate) stage: &'static dyn Stage,
     pub(crate) signature: Signature,
     pub(crate) items: Vec<Item>,
+    /// What it needs of the machine: a key of every stage, which no signature declares.
+    pub(crate) resources: Option<Item>,
 }
 
 /// A key of a stage.

@@ -15,12 +15,13 @@ use serde_json::json;
 
 use super::protocol::{ErrorKind, ErrorReport, JobFile, Outcome, Usage};
 use super::{
-    Control, Exit, Failure, FailureKind, JobState, Machine, Options, Resolver, Standing, Stop,
-    Worker, run, survey,
+    Control, Exit, Failure, FailureKind, JobState, Machine, Means, Options, Resolver, Share,
+    Standing, Stop, Worker, run, survey,
 };
 use crate::graph::{InputSource, Job, JobGraph};
 use crate::progress::Progress;
-use crate::store::{Found, Store, StoreError};
+use crate::resources::Resources;
+use crate::store::{Found, Holder, Store, StoreError};
 
 /// Writes the text of its parameter and its inputs to one file, or fails as its parameter says.
 #[derive(Default)]
@@ -46,9 +47,10 @@ impl Worker for Writer {
         &self,
         folder: &Path,
         _lock: File,
-        threads: usize,
+        share: &Share,
         control: &Control,
     ) -> Result<Exit, StoreError> {
+        let threads = share.threads;
         let now = self.threads.fetch_add(threads, Ordering::SeqCst) + threads;
         self.most_threads.fetch_max(now, Ordering::SeqCst);
         let job: JobFile =
@@ -134,7 +136,7 @@ struct Silent;
 impl Progress for Silent {
     fn planned(&mut self, _: usize, _: usize) {}
     fn started(&mut self, _: usize, _: &str, _: usize) {}
-    fn waits(&mut self, _: usize) {}
+    fn waits(&mut self, _: usize, _: Option<&Holder>) {}
     fn event(&mut self, _: usize, _: &Event) {}
     fn finished(&mut self, _: usize, _: &str, _: &Found, _: bool) {}
     fn failed(&mut self, _: usize, _: &str, _: &Failure) {}
@@ -171,6 +173,7 @@ fn graph(jobs: &[(&str, &str, &[&str])]) -> JobGraph {
             output: ArtifactType::Folder,
             version: 1,
             numeric: false,
+            resources: Resources::default(),
         });
         for input in *inputs {
             let source = places[input.split('/').next().unwrap()];
@@ -202,6 +205,8 @@ impl Bench {
             options: Options {
                 jobs: 3,
                 threads: 4,
+                memory: None,
+                gpus: Vec::new(),
                 keep_going: false,
                 grace: Options::GRACE,
                 budget: None,
@@ -224,9 +229,7 @@ impl Bench {
         let store = self.store();
         run(
             graph,
-            &store,
-            &self.writer,
-            &machine,
+            means(&store, &self.writer, &machine),
             self.options.clone(),
             &mut Silent,
             &stops,
@@ -241,6 +244,16 @@ impl Bench {
             .collect();
         all.sort();
         all
+    }
+}
+
+/// Without a notion of what jobs will hold.
+fn means<'a>(store: &'a Store, worker: &'a Writer, machine: &'a Machine) -> Means<'a> {
+    Means {
+        store,
+        worker,
+        machine,
+        peak_memory: &|_, _| None,
     }
 }
 
@@ -393,7 +406,7 @@ fn failures_say_whose_fault_they_are() {
     };
     assert_eq!(failure("fail").kind, FailureKind::Failed);
     assert_eq!(failure("full").kind, FailureKind::Full);
-    assert!(failure("vanish").message.contains("killed (signal 9)"));
+    assert!(failure("vanish").message.contains("killed by signal 9"));
     for text in ["panic", "panic in the child"] {
         assert_eq!(failure(text).kind, FailureKind::Bug);
         assert_eq!(
@@ -579,11 +592,10 @@ fn stops_at_the_first_job(bench: &Bench, graph: &JobGraph, stops: &Receiver<Stop
         cpu: "test".into(),
         cores: 2,
     };
+    let store = bench.store();
     let states = run(
         graph,
-        &bench.store(),
-        &bench.writer,
-        &machine,
+        means(&store, &bench.writer, &machine),
         bench.options.clone(),
         &mut Silent,
         stops,

@@ -9,6 +9,7 @@ mod environment;
 mod expand;
 mod label;
 mod parameters;
+mod resources;
 mod tables;
 #[cfg(test)]
 mod tests;
@@ -24,6 +25,7 @@ use serde_json::{Map, Value};
 
 use crate::declare::{Pipeline, Target};
 use crate::errors::{Diagnostic, Report};
+use crate::resources::Resources;
 
 /// A job's place in its [`JobGraph`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -55,6 +57,8 @@ pub struct Job {
     pub version: u32,
     /// Whether the numerics class is part of its key.
     pub numeric: bool,
+    /// What it needs of the machine. Cannot reach its result, and is no part of its key.
+    pub resources: Resources,
 }
 
 /// Where an input comes from.

@@ -30,6 +30,7 @@ mod error;
 mod external;
 mod folders;
 mod history;
+mod holder;
 mod inputs;
 mod lookup;
 mod machines;
@@ -45,12 +46,14 @@ pub use error::StoreError;
 pub(crate) use error::{ROOM, io_error, is_full};
 pub use external::External;
 pub use history::Known;
+pub use holder::Holder;
 pub use lookup::{Found, Lookup};
 pub use machines::{Peaks, Rates};
 pub use manifest::{Content, Entry, Manifest};
 pub use open::Store;
 pub use record::{Cost, Record, Worked};
 pub use verify::{Damage, Verified};
+pub(crate) use work::is_at;
 pub use work::{Claim, Underway};
 
 #[cfg(test)]
