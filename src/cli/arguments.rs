@@ -55,6 +55,9 @@ pub enum Command {
     /// Run the job of a work folder (what `pipe run` does in a child process).
     #[command(hide = true)]
     Stage(StageArguments),
+    /// Say whether another process has a lock on a file (what opening a store asks a second process).
+    #[command(hide = true)]
+    TryLock(TryLockArguments),
 }
 
 /// What all commands take that read a pipeline.
@@ -241,6 +244,13 @@ pub struct StageArguments {
     /// The process to die with.
     #[arg(long, value_name = "PID")]
     pub coordinator: Option<u32>,
+}
+
+/// `pipe try-lock`.
+#[derive(Args, Debug)]
+pub struct TryLockArguments {
+    /// The file.
+    pub file: PathBuf,
 }
 
 fn assignment(text: &str) -> Result<(String, String), String> {

@@ -34,6 +34,12 @@ pub(super) fn run(arguments: &RunArguments, registry: &Registry) -> Result<Exit,
     let project = Project::load(common, registry)?;
     let (targets, plan) = project.plan(&arguments.targets)?;
     let store = Store::open(&project.store)?;
+    if let Some(word) = store
+        .word()
+        .filter(|_| common.verbosity() > Verbosity::Quiet)
+    {
+        tell(word);
+    }
     let machine = Machine::here();
     let options = Options {
         jobs: arguments.jobs.unwrap_or(machine.cores),

@@ -9,7 +9,7 @@ use std::time::Instant;
 use contract::{ArtifactType, Inputs};
 
 use super::killed::{self, Circumstances};
-use super::memory::KillWatch;
+use super::memory::{Evidence, KillWatch};
 use super::protocol::{ErrorKind, ErrorReport, JobFile, Outcome, Usage};
 use super::resolve::{Ready, ReadyInput};
 use super::worker::{Control, Exit, Share, Worker};
@@ -161,18 +161,35 @@ impl Attempt<'_> {
         };
         match written.or_else(|| serde_json::from_str(&exit.printed).ok()) {
             Some(Outcome::Ok(usage)) if exit.code == Some(0) => Ok(usage),
-            Some(Outcome::Error(report)) => Err(self.failure(report)),
+            Some(Outcome::Error(report)) => {
+                let starved =
+                    report.kind == ErrorKind::Failed && self.kills.evidence() == Evidence::Group;
+                let mut failure = self.failure(report);
+                if starved {
+                    // What was killed is something that the stage had started.
+                    killed::explain(
+                        &mut failure,
+                        &self.circumstances(folder, control, Evidence::Group),
+                    );
+                }
+                Err(failure)
+            }
             _ if control.stopping() => Err(Failure::interrupted()),
-            _ => Err(killed::failure(
-                exit,
-                &Circumstances {
-                    held: control.held(),
-                    declared: self.resources.memory,
-                    available: self.memory,
-                    evidence: self.kills.evidence(),
-                    last_words: killed::last_words(&folder.join("log.txt")),
-                },
-            )),
+            _ => {
+                let evidence = self.kills.evidence();
+                let circumstances = self.circumstances(folder, control, evidence);
+                Err(killed::failure(exit, &circumstances))
+            }
+        }
+    }
+
+    fn circumstances(&self, folder: &Path, control: &Control, evidence: Evidence) -> Circumstances {
+        Circumstances {
+            held: control.held(),
+            declared: self.resources.memory,
+            available: self.memory,
+            evidence,
+            last_words: killed::last_words(&folder.join("log.txt")),
         }
     }
 

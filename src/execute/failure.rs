@@ -79,7 +79,9 @@ impl From<StoreError> for Failure {
         let kind = match &error {
             _ if error.is_full() => FailureKind::Full,
             StoreError::Output { .. } => FailureKind::Failed,
-            StoreError::Io { .. } | StoreError::NotAStore { .. } => FailureKind::Store,
+            StoreError::Io { .. } | StoreError::NotAStore { .. } | StoreError::Locks { .. } => {
+                FailureKind::Store
+            }
         };
         Self {
             kind,

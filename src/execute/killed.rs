@@ -82,6 +82,14 @@ pub(super) fn failure(exit: &Exit, circumstances: &Circumstances) -> Failure {
     failure
 }
 
+/// Adds to a stage's own word that the system has killed something for want of memory meanwhile.
+pub(super) fn explain(failure: &mut Failure, circumstances: &Circumstances) {
+    let used = used(circumstances);
+    failure.message +=
+        &format!("; meanwhile the system has killed a process for want of memory{used}");
+    failure.remedy = Some(remedy(circumstances));
+}
+
 /// Says what it used, of how much.
 fn used(circumstances: &Circumstances) -> String {
     let size = |bytes: u64| format!("{}B", amount(bytes as f64));

@@ -13,10 +13,11 @@ use std::time::{Duration, Instant};
 use contract::{Context, Event, Observer, Stage, StageError};
 use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
 use rustix::time::{ClockId, clock_gettime};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
-use super::Failure;
+use super::memory::kibibytes;
 use super::protocol::{ErrorKind, ErrorReport, JobFile, Outcome, Usage};
+use super::{Failure, is_ignored};
 use crate::registry::Registry;
 use crate::store::Worked;
 
@@ -66,7 +67,8 @@ fn prepare(
         )
     })?;
     let stop = Arc::new(AtomicBool::new(false));
-    for signal in [SIGTERM, SIGINT] {
+    let hangup = (!is_ignored(SIGHUP)).then_some(SIGHUP);
+    for signal in [SIGTERM, SIGINT].into_iter().chain(hangup) {
         signal_hook::flag::register(signal, Arc::clone(&stop)).map_err(StageError::failed)?;
     }
     let lock = lock(&folder)?;
@@ -242,13 +244,5 @@ fn core_seconds() -> f64 {
 /// Returns the most memory this process ever held, in bytes; 0 where the kernel does not tell.
 fn peak_memory() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let kilobytes = status.lines().find_map(|line| {
-        line.strip_prefix("VmHWM:")?
-            .trim()
-            .strip_suffix("kB")?
-            .trim()
-            .parse::<u64>()
-            .ok()
-    });
-    kilobytes.unwrap_or_default() * 1024
+    kibibytes(&status, "VmHWM:").unwrap_or(0)
 }

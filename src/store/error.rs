@@ -26,6 +26,16 @@ pub enum StoreError {
         /// What was found there.
         reason: String,
     },
+    /// Locks cannot be relied on where the store is.
+    #[error("{}: {reason}", path.display())]
+    Locks {
+        /// The store.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+        /// What to do about it.
+        remedy: String,
+    },
     /// A stage's output cannot be stored.
     #[error("{}: {reason}", path.display())]
     Output {
@@ -52,6 +62,7 @@ impl StoreError {
             Self::NotAStore { .. } => Some(
                 "choose another folder with --store PATH: a new or an empty one will do".into(),
             ),
+            Self::Locks { remedy, .. } => Some(remedy.clone()),
             Self::Output { .. } => None,
         }
     }

@@ -21,13 +21,14 @@
 //! deleted, and counts as not there, so its job runs again.
 //!
 //! **Assumed of the file system**: rename is atomic within it, a synced file survives a power cut, kernel locks
-//! (`flock`) hold among all runs that use the store. On a network file system the last depends on its mount options.
+//! (`flock`) hold among all runs that use the store. Where the last cannot be known, the store is not opened (`filesystem`).
 
 mod aside;
 mod commit;
 mod digest;
 mod error;
 mod external;
+mod filesystem;
 mod folders;
 mod history;
 mod holder;
@@ -45,6 +46,7 @@ pub use digest::{Digest, NotADigest};
 pub use error::StoreError;
 pub(crate) use error::{ROOM, io_error, is_full};
 pub use external::External;
+pub use filesystem::{FileSystem, is_locked_by_another, locks_hold};
 pub use history::Known;
 pub use holder::Holder;
 pub use lookup::{Found, Lookup};

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::error::io_error;
-use super::{Digest, StoreError};
+use super::{Digest, StoreError, filesystem};
 use crate::keys::Key;
 
 /// The version of the layout: raised when an older program would misread it.
@@ -39,6 +39,7 @@ const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
 #[derive(Clone, Debug)]
 pub struct Store {
     root: PathBuf,
+    word: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -50,11 +51,12 @@ impl Store {
     /// Opens the store at `root`, making it if the folder is missing or empty.
     ///
     /// # Errors
-    /// When the folder holds something else, was made by a later program, or cannot be written.
+    /// When the folder holds something else, was made by a later program, cannot be written, or lies where locks cannot be
+    /// relied on.
     pub fn open(root: &Path) -> Result<Self, StoreError> {
         fs::create_dir_all(root).map_err(io_error(root))?;
         let root = fs::canonicalize(root).map_err(io_error(root))?;
-        let store = Self { root };
+        let mut store = Self { root, word: None };
         let known = store.check()?;
         for folder in FOLDERS {
             let path = store.root.join(folder);
@@ -65,6 +67,7 @@ impl Store {
                 _ => {}
             }
         }
+        store.word = store.trust()?;
         if known {
             store.sweep();
             // Fails now, and not after an hour of work.
@@ -107,11 +110,12 @@ impl Store {
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 return Ok(Self {
                     root: root.to_path_buf(),
+                    word: None,
                 });
             }
             Err(error) => return Err(io_error(root)(error)),
         };
-        let store = Self { root };
+        let store = Self { root, word: None };
         store.check()?;
         Ok(store)
     }
@@ -155,6 +159,19 @@ impl Store {
         &self.root
     }
 
+    /// Looks whether locks can be relied on where the store is, which exists. Returns a word about it where there is one.
+    ///
+    /// # Errors
+    /// When they cannot.
+    pub fn trust(&self) -> Result<Option<String>, StoreError> {
+        filesystem::admit(&self.root, &self.tmp())
+    }
+
+    /// Returns what users should know of where an opened store is, if there is something.
+    pub fn word(&self) -> Option<&str> {
+        self.word.as_deref()
+    }
+
     /// Returns where the log of a job lies after the job is finished.
     pub fn log(&self, key: &Key) -> PathBuf {
         self.root.join("logs").join(format!("{key}.txt"))
@@ -170,7 +187,8 @@ impl Store {
         self.work_folder(key).join("events.jsonl")
     }
 
-    pub(super) fn tmp(&self) -> PathBuf {
+    /// Returns where files are that are being written.
+    pub fn tmp(&self) -> PathBuf {
         self.root.join("tmp")
     }
 
