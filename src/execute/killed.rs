@@ -165,10 +165,22 @@ mod tests {
 
     #[test]
     fn a_kill_for_want_of_memory_is_told_as_sure_as_it_is() {
-        insta::assert_snapshot!(told(Some(9), Evidence::Group, Some(2_000_000_000), ""), @"");
-        insta::assert_snapshot!(told(Some(9), Evidence::Machine, Some(4_000_000_000), ""), @"");
-        insta::assert_snapshot!(told(Some(9), Evidence::Nothing, None, ""), @"");
-        insta::assert_snapshot!(told(Some(6), Evidence::Nothing, None, "memory allocation of 99 bytes failed"), @"");
+        insta::assert_snapshot!(told(Some(9), Evidence::Group, Some(2_000_000_000), ""), @r"
+        killed by the system for want of memory (signal 9): it held 3.10 GB, its stage declares 2.00 GB, the run has 8.00 GB
+        make it need less (a smaller batch), or raise `resources.memory` of its stage, so that fewer jobs run beside it; then run again: it goes on from its last checkpoint
+        ");
+        insta::assert_snapshot!(told(Some(9), Evidence::Machine, Some(4_000_000_000), ""), @r"
+        killed by signal 9, most likely by the system for want of memory: it has just killed for that: it held 3.10 GB, its stage declares 4.00 GB, the run has 8.00 GB
+        make it need less (a smaller batch), or run fewer jobs at once with --jobs; then run again: it goes on from its last checkpoint
+        ");
+        insta::assert_snapshot!(told(Some(9), Evidence::Nothing, None, ""), @r#"
+        killed by signal 9 (perhaps by the system for want of memory): it held 3.10 GB, the run has 8.00 GB
+        make it need less (a smaller batch), or declare `resources = { memory = "…" }` for its stage or lower --jobs, so that fewer jobs run beside it; then run again: it goes on from its last checkpoint
+        "#);
+        insta::assert_snapshot!(told(Some(6), Evidence::Nothing, None, "memory allocation of 99 bytes failed"), @r#"
+        it got no memory from the system and gave up: it held 3.10 GB, the run has 8.00 GB
+        make it need less (a smaller batch), or declare `resources = { memory = "…" }` for its stage or lower --jobs, so that fewer jobs run beside it; then run again: it goes on from its last checkpoint
+        "#);
     }
 
     #[test]

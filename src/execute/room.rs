@@ -14,13 +14,6 @@ pub(super) struct Needs {
 }
 
 impl Needs {
-    /// What the least demanding job needs: where this does not fit, nothing does.
-    pub(super) const LEAST: Self = Self {
-        threads: 1,
-        memory: 0,
-        gpus: 0,
-    };
-
     fn fits(self, room: Self) -> bool {
         self.threads <= room.threads && self.memory <= room.memory && self.gpus <= room.gpus
     }

@@ -452,7 +452,7 @@ impl<'scope, 'env> Run<'scope, 'env> {
     /// Returns the first job of each lane by rank, before all others the one that room is kept for.
     fn heads(&mut self) -> Vec<(Rank, Lane, Needs)> {
         let heads = self.queue.heads();
-        let heads: Vec<_> = heads
+        let mut heads: Vec<_> = heads
             .map(|(rank, lane, ready)| {
                 let memory = lane.memory.unwrap_or_else(|| {
                     let known = self.likely.entry(rank.2);
@@ -471,7 +471,6 @@ impl<'scope, 'env> Run<'scope, 'env> {
                 (rank, lane.clone(), needs)
             })
             .collect();
-        let mut heads = heads;
         let kept = self.room.kept();
         heads.sort_unstable_by_key(|(rank, _, needs)| (Some(*needs) != kept, *rank));
         heads

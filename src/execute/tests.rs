@@ -808,7 +808,6 @@ fn a_job_that_another_run_works_on_leaves_the_room_to_others() {
     bench.options.jobs = 1;
     let graph = graph(&[("a", "a", &[]), ("b", "b", &[]), ("c", "c", &["a"])]);
     let store = bench.store();
-    let (_, stops) = channel();
     let machine = Machine {
         class: "test".into(),
         cpu: "test".into(),
@@ -820,15 +819,7 @@ fn a_job_that_another_run_works_on_leaves_the_room_to_others() {
     };
     let claim = store.claim(key).unwrap().unwrap();
     std::thread::scope(|scope| {
-        let run = scope.spawn(|| {
-            run(
-                &graph,
-                means(&store, &bench.writer, &machine),
-                bench.options.clone(),
-                &mut Silent,
-                &stops,
-            )
-        });
+        let run = scope.spawn(|| bench.run(&graph));
         while bench.writer.ran.lock().unwrap().is_empty() {
             std::thread::sleep(Duration::from_millis(1));
         }

@@ -153,13 +153,72 @@ mod tests {
 
     #[test]
     fn mistakes_have_carets_all_at_once() {
-        insta::assert_snapshot!(report(r#"{ thread = 1, memory = "2 Gb", gpus = -1 }"#), @"");
-        insta::assert_snapshot!(report("4"), @"");
-        insta::assert_snapshot!(report(r#"{ threads = 0, memory = "0 GB" }"#), @"");
+        insta::assert_snapshot!(report(r#"{ thread = 1, memory = "2 Gb", gpus = -1 }"#), @r#"
+          × unknown key `thread` in `resources`
+        FILE:7:15]
+         7 │ resources = { thread = 1, memory = "2 Gb", gpus = -1 }
+           ·               ──────
+           ╰────
+          help: did you mean `threads`?
+
+          × `memory`: unknown unit `Gb`
+        FILE:7:36]
+         7 │ resources = { thread = 1, memory = "2 Gb", gpus = -1 }
+           ·                                    ───┬──
+           ·                                       ╰── `resources.memory` of stage `world`
+           ╰────
+          help: write a number and a unit: "8 GB", "512 MB", "1.5 GiB"
+
+          × `gpus` takes a whole number
+        FILE:7:51]
+         7 │ resources = { thread = 1, memory = "2 Gb", gpus = -1 }
+           ·                                                   ─┬
+           ·                                                    ╰── `resources.gpus` of stage `world`
+           ╰────
+          help: 0 or nothing for a stage that needs no GPU
+        "#);
+        insta::assert_snapshot!(report("4"), @r#"
+          × `resources` takes a table
+        FILE:7:13]
+         7 │ resources = 4
+           ·             ─
+           ╰────
+          help: write resources = { threads = 4, memory = "8 GB", gpus = 1 }, each as far as it matters
+        "#);
+        insta::assert_snapshot!(report(r#"{ threads = 0, memory = "0 GB" }"#), @r#"
+          × `threads` takes a whole number of at least 1
+        FILE:7:25]
+         7 │ resources = { threads = 0, memory = "0 GB" }
+           ·                         ┬
+           ·                         ╰── `resources.threads` of stage `world`
+           ╰────
+          help: leave it out to share the threads of the run equally
+
+          × `memory`: it must be more than nothing
+        FILE:7:37]
+         7 │ resources = { threads = 0, memory = "0 GB" }
+           ·                                     ───┬──
+           ·                                        ╰── `resources.memory` of stage `world`
+           ╰────
+          help: write a number and a unit: "8 GB", "512 MB", "1.5 GiB"
+        "#);
     }
 
     #[test]
     fn a_value_from_elsewhere_is_marked_where_it_was_written() {
-        insta::assert_snapshot!(report(r#"{ memory = "${n}" }"#), @"");
+        insta::assert_snapshot!(report(r#"{ memory = "${n}" }"#), @r#"
+          × `memory`: a size is a text with a unit
+        FILE:2:5]
+         2 │ n = 2
+           ·     ┬
+           ·     ╰── this value
+           ╰────
+        FILE:7:24]
+         7 │ resources = { memory = "${n}" }
+           ·                        ───┬──
+           ·                           ╰── reaches `resources.memory` of stage `world`
+           ╰────
+          help: write a number and a unit: "8 GB", "512 MB", "1.5 GiB"
+        "#);
     }
 }

@@ -377,10 +377,18 @@ mod tests {
     #[test]
     fn a_network_is_admitted_with_a_word_or_refused_unless_vouched_for() {
         let shared = at("/data sets", NFS);
-        insta::assert_snapshot!(admitted(&shared, None, Ok(true)).unwrap().unwrap(), @"");
-        insta::assert_snapshot!(admitted(&shared, None, Ok(false)).unwrap_err(), @"");
+        insta::assert_snapshot!(admitted(&shared, None, Ok(true)).unwrap().unwrap(), @r"
+        the store lies on nfs4 (nas:/export): locks hold between processes here, and the file system passes them on to other machines
+        ");
+        insta::assert_snapshot!(admitted(&shared, None, Ok(false)).unwrap_err(), @r"
+        /s: it lies on nfs4 (nas:/export), where two processes were given one lock at once
+        choose a folder on a disk of this machine with --store PATH
+        ");
         let doubtful = at("/ssh", FUSE);
-        insta::assert_snapshot!(admitted(&doubtful, None, Ok(true)).unwrap_err(), @"");
+        insta::assert_snapshot!(admitted(&doubtful, None, Ok(true)).unwrap_err(), @r"
+        /s: it lies on fuse.sshfs (ada@node7:/home), where locks may not hold between machines: two runs could write one result at once
+        choose a folder on a disk of this machine with --store PATH; or, if only one machine at a time uses this store, say so with PIPE_STORE_LOCKS=one-host; if you know that locks (flock) hold between all machines that use it, with PIPE_STORE_LOCKS=all-hosts
+        ");
         let one = admitted(&doubtful, Some(Vouch::OneHost), Ok(true))
             .unwrap()
             .unwrap();
