@@ -176,7 +176,8 @@ fn a_job_without_gpus_sees_none_and_an_outer_choice_holds() {
     for (resources, visible, expected) in
         [("{ threads = 1 }", "1", ""), ("{ gpus = 1 }", "3,1", "3")]
     {
-        let run = run(&training(resources), visible);
+        let project = training(resources);
+        let run = run(&project, visible);
         assert_eq!(run.job("pretrain").1, expected);
         run.signal("-INT");
         run.ends(11);
@@ -219,7 +220,7 @@ fn more_than_there_is_ends_with_2_and_what_to_change() {
 #[test]
 fn resources_are_no_part_of_a_key() {
     let project = Project::new();
-    project.pipe(&["run"]).code(0);
+    project.pipe(&["run", "all", "stage:corpus"]).code(0);
     project.edit(
         "use = \"corpus\"",
         "use = \"corpus\"\nresources = { threads = 1, memory = \"64 MB\" }",

@@ -15,7 +15,7 @@ use super::project::Project;
 use super::stops::stops;
 use super::{show, summary};
 use crate::declare::Target;
-use crate::estimate::{cells_first, peak_memory, prices};
+use crate::estimate::{PeakMemory, cells_first, prices};
 use crate::execute::{
     self, ChildProcess, FailureKind, Gpu, JobState, Machine, Means, Memory, Options, Resolver,
     survey,
@@ -47,7 +47,7 @@ pub(super) fn run(arguments: &RunArguments, registry: &Registry) -> Result<Exit,
         memory: arguments
             .memory
             .or_else(|| Memory::here().map(|memory| memory.free)),
-        gpus: gpus(arguments.gpus)?,
+        gpus: gpus(arguments.gpus, &plan)?,
         keep_going: arguments.keep_going,
         grace: Options::GRACE,
         budget: arguments.budget,
@@ -60,13 +60,12 @@ pub(super) fn run(arguments: &RunArguments, registry: &Registry) -> Result<Exit,
         let mut progress = to_stderr(common.verbosity());
         let worker = ChildProcess::default();
         let stops = stops()?;
-        let history = RefCell::new(History::new(&store));
+        let foresight = RefCell::new(PeakMemory::new(&store));
         let means = Means {
             store: &store,
             worker: &worker,
             machine: &machine,
-            // Without an estimate a job runs all the same.
-            peak_memory: &|label, parts| peak_memory(&mut history.borrow_mut(), label, parts),
+            peak_memory: &|label, parts| foresight.borrow_mut().of(label, parts),
         };
         execute::run(&plan.jobs, means, options, progress.as_mut(), &stops)
     };
@@ -144,8 +143,11 @@ pub(super) fn run(arguments: &RunArguments, registry: &Registry) -> Result<Exit,
     Ok(exit)
 }
 
-/// Returns the GPUs that a run may use.
-fn gpus(wanted: Option<usize>) -> Result<Vec<Gpu>, CommandFailure> {
+/// Returns the GPUs that a run may use. They are looked for where somebody asks for some.
+fn gpus(wanted: Option<usize>, plan: &Plan) -> Result<Vec<Gpu>, CommandFailure> {
+    if wanted.is_none() && plan.jobs.jobs().all(|(_, job)| job.resources.gpus == 0) {
+        return Ok(Vec::new());
+    }
     let mut gpus = execute::gpus();
     match wanted {
         Some(wanted) if wanted > gpus.len() => {

@@ -49,7 +49,7 @@ pub(super) fn failure(exit: &Exit, circumstances: &Circumstances) -> Failure {
             let message = match evidence {
                 Evidence::Group => "killed by the system for want of memory (signal 9)",
                 Evidence::Machine => {
-                    "killed by signal 9, most likely by the system for want of memory: it has just killed for that"
+                    "killed by signal 9, most likely by the system for want of memory, since it has just done so to some process"
                 }
                 Evidence::Nothing => {
                     "killed by signal 9 (perhaps by the system for want of memory)"
@@ -170,7 +170,7 @@ mod tests {
         make it need less (a smaller batch), or raise `resources.memory` of its stage, so that fewer jobs run beside it; then run again: it goes on from its last checkpoint
         ");
         insta::assert_snapshot!(told(Some(9), Evidence::Machine, Some(4_000_000_000), ""), @r"
-        killed by signal 9, most likely by the system for want of memory: it has just killed for that: it held 3.10 GB, its stage declares 4.00 GB, the run has 8.00 GB
+        killed by signal 9, most likely by the system for want of memory, since it has just done so to some process: it held 3.10 GB, its stage declares 4.00 GB, the run has 8.00 GB
         make it need less (a smaller batch), or run fewer jobs at once with --jobs; then run again: it goes on from its last checkpoint
         ");
         insta::assert_snapshot!(told(Some(9), Evidence::Nothing, None, ""), @r#"

@@ -20,7 +20,7 @@ impl Needs {
 
     fn add(&mut self, other: Self) {
         self.threads += other.threads;
-        self.memory += other.memory;
+        self.memory = self.memory.saturating_add(other.memory);
         self.gpus += other.gpus;
     }
 

@@ -145,6 +145,7 @@ pub fn run(
             states: vec![None; graph.len()],
             queue: Queue::default(),
             likely: HashMap::new(),
+            seen: HashMap::new(),
             room: Room::new(total),
             kills: &kills,
             running: Vec::new(),
@@ -208,6 +209,8 @@ struct Run<'scope, 'env> {
     queue: Queue,
     /// What the first jobs of lanes will likely hold, in bytes: each is asked for once.
     likely: HashMap<JobIndex, u64>,
+    /// The most that a job of each stage has held in this run, in bytes.
+    seen: HashMap<&'env str, u64>,
     room: Room,
     pool: Pool,
     kills: &'env KillWatch,
@@ -398,21 +401,20 @@ impl<'scope, 'env> Run<'scope, 'env> {
     /// Starts what may start. Returns whether a job waits for what another run has.
     fn start(&mut self) -> bool {
         let mut waits = false;
-        // Lanes that wait for GPUs which others have.
-        let mut passed: BTreeSet<Lane> = BTreeSet::new();
         while self.starting && self.running.len() < self.options.jobs.max(1) && !self.room.is_full()
         {
-            let heads: Vec<(Rank, Lane, Needs)> = self.heads();
+            let heads = self.heads();
             if self
                 .room
                 .kept()
-                .is_some_and(|kept| heads.iter().all(|(_, _, needs)| *needs != kept))
+                .is_some_and(|kept| heads.iter().all(|(_, needs)| *needs != kept))
             {
                 self.room.forget();
             }
             let mut next = None;
-            for (rank, lane, needs) in heads {
-                if passed.contains(&lane) {
+            for (rank, needs) in heads {
+                // What was gathered for one that waits for GPUs is for no other.
+                if waits && needs.gpus > 0 {
                     continue;
                 }
                 if !self.room.fits(needs) {
@@ -424,10 +426,7 @@ impl<'scope, 'env> Run<'scope, 'env> {
                         next = Some((rank, needs, leases));
                         break;
                     }
-                    Ok(None) => {
-                        waits = true;
-                        passed.insert(lane);
-                    }
+                    Ok(None) => waits = true,
                     Err(failure) => {
                         if let Some(ready) = self.queue.take(rank) {
                             let open = self.close(rank.2, &ready, Err(failure));
@@ -450,15 +449,16 @@ impl<'scope, 'env> Run<'scope, 'env> {
     }
 
     /// Returns the first job of each lane by rank, before all others the one that room is kept for.
-    fn heads(&mut self) -> Vec<(Rank, Lane, Needs)> {
+    fn heads(&mut self) -> Vec<(Rank, Needs)> {
         let heads = self.queue.heads();
         let mut heads: Vec<_> = heads
             .map(|(rank, lane, ready)| {
                 let memory = lane.memory.unwrap_or_else(|| {
                     let known = self.likely.entry(rank.2);
                     *known.or_insert_with(|| {
-                        let label = &self.graph.job(rank.2).label;
-                        let likely = (self.means.peak_memory)(label, &ready.parts);
+                        let job = self.graph.job(rank.2);
+                        let likely = (self.means.peak_memory)(&job.label, &ready.parts)
+                            .or_else(|| self.seen.get(job.stage.as_str()).copied());
                         // More than there is runs by itself.
                         likely.unwrap_or(0).min(self.room.total().memory)
                     })
@@ -468,11 +468,11 @@ impl<'scope, 'env> Run<'scope, 'env> {
                     memory,
                     gpus: lane.gpus,
                 };
-                (rank, lane.clone(), needs)
+                (rank, needs)
             })
             .collect();
         let kept = self.room.kept();
-        heads.sort_unstable_by_key(|(rank, _, needs)| (Some(*needs) != kept, *rank));
+        heads.sort_unstable_by_key(|(rank, needs)| (Some(*needs) != kept, *rank));
         heads
     }
 
@@ -602,6 +602,7 @@ impl<'scope, 'env> Run<'scope, 'env> {
         match result {
             Ok(state) => {
                 if let Some(found) = state.found() {
+                    self.learn(index, found.record.cost.peak_memory);
                     let made = matches!(state, JobState::Made(_));
                     let label = &self.graph.job(index).label;
                     self.progress.finished(index.index(), label, found, made);
@@ -618,6 +619,15 @@ impl<'scope, 'env> Run<'scope, 'env> {
             }
         }
         open
+    }
+
+    /// A job has held so much memory: others of its stage may as well.
+    fn learn(&mut self, index: JobIndex, held: u64) {
+        let seen = self.seen.entry(&self.graph.job(index).stage).or_default();
+        if held > *seen {
+            *seen = held;
+            self.likely.clear();
+        }
     }
 
     /// Another run works on a job that was to be started.
