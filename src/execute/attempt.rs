@@ -46,8 +46,9 @@ pub(super) enum Gained {
 }
 
 impl Attempt<'_> {
-    /// Gets the job's result: runs it, unless another run has it or works on it.
-    pub(super) fn run(self, control: &Control) -> Result<Gained, Failure> {
+    /// Gets the job's result: runs it, unless another run has it or works on it. `done` is called when its work is done and
+    /// only its output is to be stored: what it had a share of is free then.
+    pub(super) fn run(self, control: &Control, done: impl FnOnce()) -> Result<Gained, Failure> {
         if control.stopping() {
             return Err(Failure::interrupted());
         }
@@ -60,7 +61,7 @@ impl Attempt<'_> {
         }
         let log = claim.log();
         let found = self
-            .make(claim, control)
+            .make(claim, control, done)
             .map_err(|failure| match failure.kind {
                 FailureKind::Interrupted => failure,
                 _ if log.exists() => failure.with_log(log),
@@ -69,7 +70,12 @@ impl Attempt<'_> {
         Ok(Gained::Made(Arc::new(found)))
     }
 
-    fn make(mut self, claim: Claim, control: &Control) -> Result<Found, Failure> {
+    fn make(
+        mut self,
+        claim: Claim,
+        control: &Control,
+        done: impl FnOnce(),
+    ) -> Result<Found, Failure> {
         let folder = claim.folder();
         let job = JobFile {
             kind: self.ready.parts.kind.clone(),
@@ -98,10 +104,10 @@ impl Attempt<'_> {
         let exit = self
             .worker
             .run(folder, claim.lock()?, &self.share, control)?;
-        // What follows needs no GPU.
         self.share.gpus.clear();
         let wall_seconds = start.elapsed().as_secs_f64();
         let usage = self.judge(folder, &exit, control)?;
+        done();
         for (_, input) in &self.ready.inputs {
             if let ReadyInput::External(external) = input {
                 external.check_unchanged()?;

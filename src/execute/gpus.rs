@@ -10,8 +10,8 @@
 use std::collections::BTreeSet;
 use std::env;
 use std::fs::{self, File, TryLockError};
-use std::io::{self, Write};
-use std::os::unix::fs::{FileExt, PermissionsExt};
+use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -295,10 +295,7 @@ fn lock(path: &Path) -> io::Result<Result<File, Option<Holder>>> {
         if !is_at(&file, path)? {
             continue;
         }
-        if let Ok(text) = serde_json::to_vec(&Holder::here()) {
-            // For messages alone, and refused where the file is another user's: then they do without.
-            let _ = file.set_len(0).and_then(|()| file.write_all_at(&text, 0));
-        }
+        Holder::here().sign(&file);
         return Ok(Ok(file));
     }
 }
@@ -323,9 +320,8 @@ fn open(path: &Path) -> io::Result<File> {
         let make = plain | OFlags::RDWR | OFlags::CREATE | OFlags::EXCL;
         match rustix::fs::open(path, make, Mode::from_raw_mode(0o666)) {
             Ok(file) => {
-                let mut file = File::from(file);
+                let file = File::from(file);
                 file.set_permissions(fs::Permissions::from_mode(0o666))?;
-                file.flush()?;
                 return Ok(file);
             }
             Err(Errno::EXIST) => {}

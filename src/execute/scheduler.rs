@@ -34,6 +34,9 @@ const TICK: Duration = Duration::from_millis(100);
 /// How often to look whether another run's job is done: first, and at most.
 const LOOK: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(200));
 
+/// So many times the jobs that work may have their outputs stored: more would only wait for the disk.
+const STORING: usize = 4;
+
 /// How a run goes about its jobs.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -168,14 +171,19 @@ pub fn run(
     })
 }
 
-/// What a job's thread tells the scheduler when it ends.
-struct Ended(JobIndex, Result<Gained, Failure>);
+/// What a job's thread tells the scheduler.
+enum Message {
+    /// Its work is done: its output is being stored.
+    Done(JobIndex),
+    Ended(JobIndex, Result<Gained, Failure>),
+}
 
 /// A job that runs.
 struct Running {
     rank: Rank,
     ready: Ready,
-    taken: Taken,
+    /// Its part of the room, until its work is done.
+    taken: Option<Taken>,
     control: Arc<Control>,
     events: Follower,
     /// Whether it was told that it holds more memory than it declares.
@@ -224,12 +232,12 @@ struct Run<'scope, 'env> {
     patience: Option<Instant>,
     /// When to stop, if the run has a budget.
     deadline: Option<Instant>,
-    sender: Sender<Ended>,
+    sender: Sender<Message>,
     scope: &'scope Scope<'scope, 'env>,
 }
 
 impl<'scope, 'env> Run<'scope, 'env> {
-    fn drive(&mut self, messages: &Receiver<Ended>, stops: &Receiver<Stop>) {
+    fn drive(&mut self, messages: &Receiver<Message>, stops: &Receiver<Stop>) {
         let mut looked = Instant::now();
         loop {
             let waits = self.start();
@@ -240,8 +248,10 @@ impl<'scope, 'env> Run<'scope, 'env> {
             let next = looks.fold(looked + TICK, Instant::min);
             let pause = next.saturating_duration_since(Instant::now());
             // The scheduler itself holds a sender, so the channel never closes.
-            if let Ok(Ended(index, result)) = messages.recv_timeout(pause) {
-                self.ended(index, result);
+            match messages.recv_timeout(pause) {
+                Ok(Message::Done(index)) => self.done(index),
+                Ok(Message::Ended(index, result)) => self.ended(index, result),
+                Err(_) => {}
             }
             while let Ok(stop) = stops.try_recv() {
                 self.stop(stop);
@@ -401,7 +411,10 @@ impl<'scope, 'env> Run<'scope, 'env> {
     /// Starts what may start. Returns whether a job waits for what another run has.
     fn start(&mut self) -> bool {
         let mut waits = false;
-        while self.starting && self.running.len() < self.options.jobs.max(1) && !self.room.is_full()
+        while self.starting
+            && self.working() < self.options.jobs.max(1)
+            && self.running.len() < self.options.jobs.max(1) * STORING
+            && !self.room.is_full()
         {
             let heads = self.heads();
             if self
@@ -446,6 +459,12 @@ impl<'scope, 'env> Run<'scope, 'env> {
             self.told.clear();
         }
         waits
+    }
+
+    /// Returns how many jobs work, rather than have their output stored.
+    fn working(&self) -> usize {
+        let working = self.running.iter().filter(|job| job.taken.is_some());
+        working.count()
     }
 
     /// Returns the first job of each lane by rank, before all others the one that room is kept for.
@@ -527,7 +546,7 @@ impl<'scope, 'env> Run<'scope, 'env> {
         self.likely.remove(&index);
         let job = self.graph.job(index);
         let threads = job.resources.threads.unwrap_or_else(|| {
-            let sharing = self.running.len() + self.queue.len() + 1;
+            let sharing = self.working() + self.queue.len() + 1;
             let sharing = sharing.min(self.options.jobs).max(1);
             let free = self.room.free(needs).threads;
             (self.room.total().threads / sharing).clamp(1, free.max(1))
@@ -553,7 +572,7 @@ impl<'scope, 'env> Run<'scope, 'env> {
         };
         self.running.push(Running {
             rank,
-            taken,
+            taken: Some(taken),
             control: Arc::clone(&control),
             events: Follower::new(self.means.store.events(&ready.key)),
             ready,
@@ -561,11 +580,21 @@ impl<'scope, 'env> Run<'scope, 'env> {
         });
         let sender = self.sender.clone();
         self.scope.spawn(move || {
-            let result = catch_unwind(AssertUnwindSafe(|| attempt.run(&control)))
-                .unwrap_or_else(|panic| Err(Failure::panicked(panic.as_ref())));
             // Nobody listens any more only when the whole run has panicked.
-            let _ = sender.send(Ended(index, result));
+            let done = || drop(sender.send(Message::Done(index)));
+            let result = catch_unwind(AssertUnwindSafe(|| attempt.run(&control, done)))
+                .unwrap_or_else(|panic| Err(Failure::panicked(panic.as_ref())));
+            let _ = sender.send(Message::Ended(index, result));
         });
+    }
+
+    /// A job needs no room any more: the next may start while its output is stored, which waits for the disk above all.
+    fn done(&mut self, index: JobIndex) {
+        let mut running = self.running.iter_mut();
+        let done = running.find(|running| running.rank.2 == index);
+        if let Some(taken) = done.and_then(|done| done.taken.take()) {
+            self.room.give_back(taken);
+        }
     }
 
     fn ended(&mut self, index: JobIndex, result: Result<Gained, Failure>) {
@@ -578,7 +607,9 @@ impl<'scope, 'env> Run<'scope, 'env> {
         for event in ended.events.read() {
             self.progress.event(index.index(), &event);
         }
-        self.room.give_back(ended.taken);
+        if let Some(taken) = ended.taken.take() {
+            self.room.give_back(taken);
+        }
         let result = match result {
             Ok(Gained::Elsewhere) => return self.wait_for(ended),
             Ok(Gained::Made(found)) => Ok(JobState::Made(found)),

@@ -19,14 +19,14 @@ use super::memory::kibibytes;
 use super::protocol::{ErrorKind, ErrorReport, JobFile, Outcome, Usage};
 use super::{Failure, is_ignored};
 use crate::registry::Registry;
-use crate::store::Worked;
+use crate::store::{Holder, Worked};
 
 /// Progress is reported at most this often.
 const EVERY: Duration = Duration::from_millis(100);
-/// Where the outcome is written.
+/// Where an outcome is written that is no result.
 const OUTCOME: &str = "outcome.json";
 
-/// Runs the job of the work folder and returns how it went, which is also in its `outcome.json`.
+/// Runs the job of the work folder and returns how it went. What went wrong is also in its `outcome.json`.
 ///
 /// `coordinator` is the process to die with; without it (a person runs the stage by hand) the child lives on its own.
 /// The folder's lock is held from before the first write to the end of the process.
@@ -122,8 +122,11 @@ impl Prepared {
                 })
             }
         };
-        // On a full disk this cannot be written: the coordinator then goes by what is printed.
-        if let Ok(text) = serde_json::to_vec_pretty(&outcome) {
+        // That all is well is printed, for the coordinator; what went wrong is also kept, for whoever looks later. On a full
+        // disk this cannot be written: the coordinator then goes by what is printed as well.
+        if matches!(outcome, Outcome::Error(_))
+            && let Ok(text) = serde_json::to_vec_pretty(&outcome)
+        {
             let aside = self.folder.join("outcome.json.part");
             let _ = fs::write(&aside, text)
                 .and_then(|()| fs::rename(&aside, self.folder.join(OUTCOME)));
@@ -171,7 +174,11 @@ fn lock(folder: &Path) -> Result<File, StageError> {
     let inherited = io::stdin().as_fd().try_clone_to_owned().map(File::from);
     let lock = match inherited {
         Ok(inherited) if same_file(&inherited, &own).unwrap_or(false) => inherited,
-        _ => own,
+        _ => {
+            own.lock().map_err(contract::io_error(&path))?;
+            Holder::here().sign(&own);
+            return Ok(own);
+        }
     };
     lock.lock().map_err(contract::io_error(&path))?;
     Ok(lock)

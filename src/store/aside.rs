@@ -1,9 +1,10 @@
 //! Writing so that a reader never sees half of anything.
 
 use std::fs::{self, File, Permissions};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::error::io_error;
 use super::{Store, StoreError};
@@ -45,14 +46,23 @@ impl Store {
 
     /// Removes a folder so that nobody sees half of it: renamed away first.
     pub(super) fn remove_folder(&self, folder: &Path) -> Result<(), StoreError> {
-        let aside = tempfile::Builder::new()
-            .prefix("removed-")
-            .tempdir_in(self.tmp())
-            .map_err(io_error(&self.tmp()))?;
-        let place = aside.path().join("folder");
-        fs::rename(folder, &place).map_err(io_error(folder))?;
-        let path = aside.keep();
-        fs::remove_dir_all(&path).map_err(io_error(&path))
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        let place = loop {
+            let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+            let name = format!("removed-{}-{number}", std::process::id());
+            let place = self.tmp().join(name);
+            match fs::rename(folder, &place) {
+                Ok(()) => break place,
+                // Of a process that was killed and had the same number.
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        ErrorKind::DirectoryNotEmpty | ErrorKind::AlreadyExists
+                    ) => {}
+                Err(error) => return Err(io_error(folder)(error)),
+            }
+        };
+        fs::remove_dir_all(&place).map_err(io_error(&place))
     }
 }
 

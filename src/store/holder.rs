@@ -1,14 +1,12 @@
 //! Who holds a lock: for messages alone. What is held is for the kernel to say.
 
-use std::fs;
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::LazyLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
-
-/// The file in a work folder that names its holder.
-pub(super) const FILE: &str = "holder.json";
 
 /// A process that works, and whose it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +32,14 @@ impl Holder {
             host,
             user,
             since: since.map_or(0, |time| time.as_secs()),
+        }
+    }
+
+    /// Writes it into a lock file that it holds.
+    pub fn sign(&self, lock: &File) {
+        if let Ok(text) = serde_json::to_vec(self) {
+            // For messages alone: on a full disk, or in a file of another user's, others do without.
+            let _ = lock.set_len(0).and_then(|()| lock.write_all_at(&text, 0));
         }
     }
 

@@ -3,7 +3,7 @@
 //! A claim is an exclusive kernel lock on `work/KEY/lock`. The coordinator takes it and passes it on to the child that
 //! does the work, as an open file: both hold the one lock, so it outlives a coordinator that dies while its child still
 //! writes, and a child that ends while the coordinator still commits. It dies with the last of them; there is nothing
-//! to clean up after a kill. Whose it is stands in `holder.json`, for those who wait.
+//! to clean up after a kill. Whose it is stands in the file, for those who wait.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind};
@@ -11,7 +11,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::error::io_error;
-use super::{Holder, Store, StoreError, holder};
+use super::{Holder, Store, StoreError};
 use crate::keys::Key;
 
 /// The exclusive right to run one job.
@@ -57,10 +57,7 @@ impl Store {
                 Err(TryLockError::Error(error)) => return Err(io_error(&path)(error)),
             }
             if is_at(&lock, &path).map_err(io_error(&path))? {
-                let name = folder.join(holder::FILE);
-                let text = serde_json::to_vec(&Holder::here())
-                    .map_err(|error| io_error(&name)(error.into()))?;
-                fs::write(&name, text).map_err(io_error(&name))?;
+                Holder::here().sign(&lock);
                 return Ok(Some(Claim {
                     key: *key,
                     folder,
@@ -77,7 +74,7 @@ impl Store {
 
     /// Returns who has the job with that key, or had it last, as far as that is known.
     pub fn holder(&self, key: &Key) -> Option<Holder> {
-        Holder::read(&self.work_folder(key).join(holder::FILE))
+        Holder::read(&self.work_folder(key).join("lock"))
     }
 
     /// Ends a claim after its job was committed: the log is kept, the folder goes.

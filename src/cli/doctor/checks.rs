@@ -98,37 +98,41 @@ fn open_files(limit: Option<u64>, cores: usize) -> Check {
 
 /// Files or a folder of the user's, which are there.
 pub(super) fn data(path: &Path) -> Check {
-    let look = || -> io::Result<String> {
-        if !path.is_dir() {
-            let size = File::open(path)?.metadata()?.len();
-            return Ok(format!("{}: {}B", path.display(), amount(size as f64)));
+    match look(path) {
+        Ok((text, is_empty)) => {
+            let check = Check::fine("data", format!("{}: {text}", path.display()));
+            match is_empty {
+                true => check.wrong("put the files there, or name another folder", Exit::Input),
+                false => check,
+            }
         }
-        let mut names = Vec::new();
-        for entry in fs::read_dir(path)? {
-            let entry = entry?;
-            let name = entry.file_name().to_string_lossy().into_owned();
-            let slash = if entry.path().is_dir() { "/" } else { "" };
-            names.push(name + slash);
-        }
-        names.sort();
-        let all = names.len();
-        names.truncate(NAMES);
-        let more = match all > NAMES {
-            true => format!(" and {} more", all - NAMES),
-            false => String::new(),
-        };
-        Ok(match all {
-            0 => format!("{}: empty", path.display()),
-            _ => format!("{}: {}{more}", path.display(), names.join(", ")),
-        })
-    };
-    match look() {
-        Ok(text) if text.ends_with(": empty") => Check::fine("data", text)
-            .wrong("put the files there, or name another folder", Exit::Input),
-        Ok(text) => Check::fine("data", text),
         Err(error) => Check::fine("data", format!("{}: {error}", path.display()))
             .wrong("make it readable, or name another", Exit::Input),
     }
+}
+
+/// Says what lies at a path, and whether that is nothing.
+fn look(path: &Path) -> io::Result<(String, bool)> {
+    if !path.is_dir() {
+        let size = File::open(path)?.metadata()?.len();
+        return Ok((format!("{}B", amount(size as f64)), false));
+    }
+    let mut names = Vec::new();
+    for entry in fs::read_dir(path)? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let slash = if entry.path().is_dir() { "/" } else { "" };
+        names.push(name + slash);
+    }
+    names.sort();
+    let all = names.len();
+    names.truncate(NAMES);
+    let text = match all {
+        0 => "empty".to_owned(),
+        _ if all > NAMES => format!("{} and {} more", names.join(", "), all - NAMES),
+        _ => names.join(", "),
+    };
+    Ok((text, all == 0))
 }
 
 /// The store, and what it lies on.
@@ -138,12 +142,16 @@ pub(super) fn store(store: &Store) -> Vec<Check> {
     let there = existing(root);
     let room = free(&there);
     let system = FileSystem::of(&there);
+    let local = system.as_ref().is_ok_and(FileSystem::is_local);
     let name = system.map_or_else(|error| error.to_string(), |system| system.words());
     if !root.exists() {
         let check = Check::fine("file system", name);
         checks.push(
             match rustix::fs::access(&there, rustix::fs::Access::WRITE_OK) {
-                Ok(()) => check,
+                Ok(()) if local => check,
+                Ok(()) => check.hint(
+                    "whether locks can be relied on there is seen when the first run makes the store",
+                ),
                 Err(error) => check.wrong(
                     format!(
                         "{}: {error}: choose another store with --store PATH",
