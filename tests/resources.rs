@@ -315,6 +315,8 @@ fn a_doctor_says_of_each_thing_whether_it_will_do() {
     for name in ["memory", "open files", "file system", "disk"] {
         assert_ne!(named(name)["state"], "wrong", "{name}");
     }
+    let tried = named("file system")["text"].as_str().expect("a text");
+    assert!(tried.contains("locks hold"), "{tried}");
     // Data that is not there will stop a run.
     fs::create_dir_all(project.join("mine/glue_data")).expect("made");
     project.edit("source = \"@world\"", "source = \"mine\"");
@@ -324,4 +326,22 @@ fn a_doctor_says_of_each_thing_whether_it_will_do() {
         "{}",
         wrong.stdout
     );
+}
+
+#[test]
+fn a_lock_is_seen_by_another_process() {
+    let project = Project::new();
+    project.write("file", "");
+    let asked = || project.pipe(&["try-lock", "file"]).code(0).stdout;
+    assert_eq!(asked(), "free\n");
+    let held = fs::File::open(project.join("file")).expect("opened");
+    held.lock().expect("locked");
+    assert_eq!(asked(), "locked\n");
+    // What a user vouches for has to mean something.
+    let mut command = project.command(&["run"]);
+    command.env("PIPE_STORE_LOCKS", "yes");
+    Ended::from(command.output().expect("started"))
+        .code(12)
+        .says("PIPE_STORE_LOCKS cannot be `yes`")
+        .says("it is one-host, all-hosts or nothing");
 }

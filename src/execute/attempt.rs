@@ -180,7 +180,9 @@ impl Attempt<'_> {
                 }
                 Err(failure)
             }
-            _ if control.stopping() => Err(Failure::interrupted()),
+            _ if control.killed() || (control.stopping() && killed::is_request(exit)) => {
+                Err(Failure::interrupted())
+            }
             _ => {
                 let evidence = self.kills.evidence();
                 let circumstances = self.circumstances(folder, control, evidence);

@@ -20,6 +20,8 @@ const NO_MEMORY: [&str; 4] = [
     "MemoryError",
     "Cannot allocate memory",
 ];
+/// The signals that ask to stop: a worker dies of them before it can listen.
+const REQUESTS: [i32; 3] = [1, 2, 15];
 /// How much of a log is looked at.
 const TAIL: u64 = 4096;
 
@@ -36,6 +38,11 @@ pub(super) struct Circumstances {
     pub(super) evidence: Evidence,
     /// The end of its log.
     pub(super) last_words: String,
+}
+
+/// Whether a worker ended by being asked to.
+pub(super) fn is_request(exit: &Exit) -> bool {
+    exit.signal.is_some_and(|signal| REQUESTS.contains(&signal))
 }
 
 /// Says how a worker ended that left no outcome, and what to do about it.

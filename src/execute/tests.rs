@@ -37,6 +37,8 @@ struct Writer {
     stop: Option<Mutex<Sender<Stop>>>,
     /// Whether jobs go on until they are killed.
     stubborn: bool,
+    /// The signal that jobs die of when they are asked to stop.
+    dies_of: Option<i32>,
 }
 
 impl Writer {
@@ -66,6 +68,12 @@ impl Worker for Writer {
             while !control.stopping() {
                 std::thread::sleep(Duration::from_millis(1));
             }
+        }
+        if self.dies_of.is_some() {
+            return Ok(Exit {
+                signal: self.dies_of,
+                ..Exit::default()
+            });
         }
         if self.stubborn {
             while !control.killed() {
@@ -635,6 +643,33 @@ fn asked_to_stop_it_starts_nothing_more_and_the_next_run_goes_on() {
     stops_at_the_first_job(&bench, &graph, &stops);
     bench.writer.stop = None;
     assert_eq!(letters(&bench.run(&graph)), "MMMM");
+}
+
+#[test]
+fn a_job_that_crashes_when_asked_to_stop_has_failed() {
+    for (signal, kind) in [
+        (15, FailureKind::Interrupted),
+        (11, FailureKind::Failed),
+        (9, FailureKind::Failed),
+    ] {
+        let mut bench = Bench::new();
+        let (sender, stops) = channel();
+        bench.writer.stop = Some(Mutex::new(sender));
+        bench.writer.dies_of = Some(signal);
+        let machine = Machine {
+            class: "test".into(),
+            cpu: "test".into(),
+            cores: 2,
+        };
+        let store = bench.store();
+        let means = means(&store, &bench.writer, &machine);
+        let graph = graph(&[("a", "a", &[])]);
+        let states = run(&graph, means, bench.options.clone(), &mut Silent, &stops);
+        let JobState::Failed(failure) = &states[0] else {
+            panic!("{states:?}")
+        };
+        assert_eq!(failure.kind, kind, "signal {signal}");
+    }
 }
 
 #[test]

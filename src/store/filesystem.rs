@@ -105,7 +105,7 @@ impl FileSystem {
     /// # Errors
     /// When the system does not tell.
     pub fn of(folder: &Path) -> io::Result<Self> {
-        let magic = rustix::fs::statfs(folder)?.f_type as u64 & 0xFFFF_FFFF;
+        let magic = magic(folder)?;
         let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
         let mut found = mount(&mounts, folder).unwrap_or_default();
         found.magic = magic;
@@ -218,8 +218,19 @@ impl FileSystem {
 /// # Errors
 /// When locks do not hold there, or cannot be known to.
 pub(super) fn admit(root: &Path, tmp: &Path) -> Result<Option<String>, StoreError> {
+    let vouch = vouched(root)?;
+    // The usual case takes one look.
+    if LOCAL.contains(&magic(root).map_err(super::io_error(root))?) {
+        return Ok(None);
+    }
     let here = FileSystem::of(root).map_err(super::io_error(root))?;
-    here.admit(root, vouched(root)?, || locks_hold(tmp))
+    here.admit(root, vouch, || locks_hold(tmp))
+}
+
+/// Returns the number of the type of the file system under a folder.
+fn magic(folder: &Path) -> io::Result<u64> {
+    // Some machines have it signed and in 32 bits.
+    Ok(rustix::fs::statfs(folder)?.f_type as u64 & 0xFFFF_FFFF)
 }
 
 fn vouched(root: &Path) -> Result<Option<Vouch>, StoreError> {

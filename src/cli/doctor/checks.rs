@@ -13,7 +13,7 @@ use super::Check;
 use crate::cli::Exit;
 use crate::execute::{Gpu, Machine, Memory};
 use crate::progress::{amount, count};
-use crate::store::{FileSystem, Peaks, Rates, Store};
+use crate::store::{FileSystem, Peaks, Rates, Store, locks_hold};
 
 /// Files that a run has open besides those of its jobs, and for each job.
 const OPEN_FILES: (u64, u64) = (64, 16);
@@ -162,7 +162,7 @@ pub(super) fn store(store: &Store) -> Vec<Check> {
             },
         );
     } else {
-        checks.push(file_system(store, name));
+        checks.push(file_system(store, &name));
     }
     if let Some(room) = room {
         let check = Check::fine("disk", format!("{}B free", amount(room as f64)));
@@ -185,7 +185,7 @@ fn store_line(root: &Path) -> String {
 }
 
 /// What a store asks of its file system, tried out.
-fn file_system(store: &Store, name: String) -> Check {
+fn file_system(store: &Store, name: &str) -> Check {
     let check = |text: &str| Check::fine("file system", format!("{name}: {text}"));
     match store.trust() {
         Err(error) => {
@@ -211,6 +211,20 @@ fn file_system(store: &Store, name: String) -> Check {
                 return check(&format!("{}: {error}", home.display()))
                     .wrong("choose another store with --store PATH", Exit::Store);
             }
+        }
+    }
+    match locks_hold(&tmp) {
+        Ok(true) => {}
+        Ok(false) => {
+            let remedy =
+                "choose another store with --store PATH: two runs would write one result at once";
+            return check("two processes were given one lock at once").wrong(remedy, Exit::Store);
+        }
+        Err(error) => {
+            return check(&format!("locks cannot be tried out: {error}")).wrong(
+                "make the store writable, or choose another with --store PATH",
+                Exit::Store,
+            );
         }
     }
     match tried(&tmp) {
@@ -310,7 +324,7 @@ mod tests {
         let store = Store::open(folder.path()).unwrap();
         fs::remove_dir(folder.path().join("records")).unwrap();
         std::os::unix::fs::symlink("/proc", folder.path().join("records")).unwrap();
-        let check = file_system(&store, "ext4".into());
+        let check = file_system(&store, "ext4");
         assert_eq!(check.exit(), Exit::Store);
         assert!(
             check.text.contains("is on another than tmp/"),
