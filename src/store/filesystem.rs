@@ -388,9 +388,7 @@ mod tests {
     #[test]
     fn a_network_is_admitted_with_a_word_or_refused_unless_vouched_for() {
         let shared = at("/data sets", NFS);
-        insta::assert_snapshot!(admitted(&shared, None, Ok(true)).unwrap().unwrap(), @r"
-        the store lies on nfs4 (nas:/export): locks hold between processes here, and the file system passes them on to other machines
-        ");
+        insta::assert_snapshot!(admitted(&shared, None, Ok(true)).unwrap().unwrap(), @"the store lies on nfs4 (nas:/export): locks hold between processes here, and the file system passes them on to other machines");
         insta::assert_snapshot!(admitted(&shared, None, Ok(false)).unwrap_err(), @r"
         /s: it lies on nfs4 (nas:/export), where two processes were given one lock at once
         choose a folder on a disk of this machine with --store PATH
