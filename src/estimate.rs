@@ -3,7 +3,8 @@
 //! A job is like the results of its kind whose keys differ from its own in the fewest parts. Their costs are scaled by
 //! the work that both declare ([`contract::Stage::work`]); where several are alike, their spread says how sure that is.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -13,7 +14,7 @@ use crate::graph::{JobGraph, JobIndex, Plan};
 use crate::history::History;
 use crate::keys::KeyParts;
 use crate::registry::Registry;
-use crate::store::{Known, StoreError};
+use crate::store::{Known, Store, StoreError};
 
 /// How far off an estimate from a single result, or from one of another amount of work, may be: factors.
 const UNSURE: (f64, f64) = (0.7, 1.5);
@@ -184,16 +185,57 @@ fn price(
         false => (least * UNSURE.0, most * UNSURE.1),
     };
     let listing = store.listing(&first.record.artifact);
-    let memory = nearest.iter().map(|known| known.record.cost.peak_memory);
+    let memory = most_memory(&nearest).unwrap_or(0);
     Ok(Some(Price {
         core_seconds,
         between,
         wall_seconds: first.record.cost.wall_seconds * scale(first),
         disk: listing.map_or(0, |manifest| manifest.size()),
-        memory: memory.max().unwrap_or(0),
+        memory,
         jobs: 1,
         unknown: 0,
     }))
+}
+
+/// How many jobs of a kind are compared with results of the store, before the most that was found serves for all: a large
+/// sweep starts thousands that are alike.
+const COMPARED: usize = 64;
+
+/// How much memory jobs will hold, by what like ones have held.
+#[derive(Debug)]
+pub struct PeakMemory<'a> {
+    history: History<'a>,
+    /// By kind: how many were compared, and the most found.
+    kinds: BTreeMap<String, (usize, Option<u64>)>,
+}
+
+impl<'a> PeakMemory<'a> {
+    /// By the results of a store, as they are when the first is asked for.
+    pub fn new(store: &'a Store) -> Self {
+        Self {
+            history: History::new(store),
+            kinds: BTreeMap::new(),
+        }
+    }
+
+    /// Returns the most memory that a job will hold, in bytes; `None` where nothing known is like it.
+    pub fn of(&mut self, label: &str, parts: &KeyParts) -> Option<u64> {
+        let (compared, most) = self.kinds.entry(parts.kind.clone()).or_default();
+        if *compared >= COMPARED {
+            return *most;
+        }
+        *compared += 1;
+        // Without an estimate a job runs all the same.
+        let nearest = self.history.nearest(label, parts, &BTreeSet::new()).ok()?;
+        let found = most_memory(&nearest).filter(|memory| *memory > 0);
+        *most = found.max(*most);
+        found
+    }
+}
+
+fn most_memory(known: &[Arc<Known>]) -> Option<u64> {
+    let peaks = known.iter().map(|known| known.record.cost.peak_memory);
+    peaks.max()
 }
 
 /// Returns how long the longest chain of jobs takes.

@@ -7,7 +7,7 @@
 //! | format version ([`FORMAT`]) | a change of this module must not hit old records | |
 //! | kind | two kinds never share a result | the stage's name in `pipeline.toml` |
 //! | behaviour version | raised when the code gives other bytes than before | the source text of the code |
-//! | numerics class, for stages that need one | other arithmetic, other bits | host, thread count |
+//! | numerics class, for stages that need one | other arithmetic, other bits | host, thread count, `resources` |
 //! | parameters, complete and canonical | what the user chose, defaults filled in | variables, spelling, key order, comments |
 //! | digests of the inputs, by name | the data itself, so that equal bytes made in another way hit | where the inputs lie, what made them |
 //!

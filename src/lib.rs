@@ -30,4 +30,5 @@ pub mod progress;
 pub mod reach;
 pub mod registry;
 pub mod report;
+pub mod resources;
 pub mod store;

@@ -73,6 +73,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn no_kind_takes_what_every_stage_has() {
+        for stage in Registry::shipped().stages() {
+            let mut fields = stage.signature().fields.iter();
+            let reserved = fields.find(|field| ["use", "resources"].contains(&field.name));
+            assert!(reserved.is_none(), "{}", stage.signature().kind);
+        }
+    }
+
+    #[test]
     fn every_shipped_kind_has_a_fingerprint_of_its_source() {
         let registry = Registry::shipped();
         for kind in registry.kinds() {

@@ -8,7 +8,7 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use support::{EVERYTHING, Project};
+use support::{EVERYTHING, Project, children};
 
 /// Who dies.
 #[derive(Clone, Copy, Debug)]
@@ -120,23 +120,6 @@ fn strike(victim: Victim, coordinator: &mut Child) -> bool {
             hit
         }
     }
-}
-
-/// Returns the processes that a process has started, whichever of its threads did.
-fn children(process: u32) -> Vec<u32> {
-    let Ok(threads) = fs::read_dir(format!("/proc/{process}/task")) else {
-        return Vec::new();
-    };
-    let lists = threads
-        .flatten()
-        .filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
-    lists
-        .flat_map(|list| {
-            list.split_whitespace()
-                .filter_map(|id| id.parse().ok())
-                .collect::<Vec<_>>()
-        })
-        .collect()
 }
 
 /// Waits until no process works in the project's store: orphans must die with their coordinator.

@@ -38,7 +38,7 @@ fn a_run_is_seen_from_outside_and_stops_when_its_budget_is_used_up() {
         .spawn()
         .expect("started");
     let status = until(&project, &["status"], |text| {
-        text.contains("running  pretrain: ") && text.contains(" left\n")
+        text.contains("running  pretrain: ") && text.contains(" left (pid ")
     });
     assert!(status.contains("step "), "{status}");
     assert!(status.ends_with("1 job: 1 running\n"), "{status}");

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand};
 
+use crate::resources::{SIZES, bytes};
+
 /// Reproducible experiments: declared once in pipeline.toml, computed once, printed beside the published values.
 #[derive(Debug, Parser)]
 #[command(name = "pipe", version, arg_required_else_help = true, after_long_help = EXIT_CODES)]
@@ -65,6 +67,9 @@ pub enum Command {
     /// Run the job of a work folder (what `pipe run` does in a child process).
     #[command(hide = true)]
     Stage(StageArguments),
+    /// Say whether another process has a lock on a file (what opening a store asks a second process).
+    #[command(hide = true)]
+    TryLock(TryLockArguments),
 }
 
 /// What all commands take that read a pipeline.
@@ -111,6 +116,13 @@ pub struct RunArguments {
     /// How many threads they may use together [default: the number of cores].
     #[arg(long, short, value_name = "N", value_parser = number_at_once)]
     pub threads: Option<usize>,
+    /// How much memory they may hold together, by what their stages declare or like jobs have held: 8GB, 1.5GiB [default: what
+    /// is free here].
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub memory: Option<u64>,
+    /// How many GPUs they may use together [default: all that are seen].
+    #[arg(long, value_name = "N")]
+    pub gpus: Option<usize>,
     /// Stop gently after this time (2h, 1h30m, 45m, 90s): the same command goes on. What completes most cells goes first.
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub budget: Option<Duration>,
@@ -331,6 +343,13 @@ pub struct StageArguments {
     pub coordinator: Option<u32>,
 }
 
+/// `pipe try-lock`.
+#[derive(Args, Debug)]
+pub struct TryLockArguments {
+    /// The file.
+    pub file: PathBuf,
+}
+
 fn assignment(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.trim().is_empty() => Ok((name.trim().into(), value.into())),
@@ -373,6 +392,11 @@ fn core_seconds(text: &str) -> Result<f64, String> {
             .map(|time| time.as_secs_f64())
             .map_err(|wrong| format!("{wrong}, or `any`")),
     }
+}
+
+/// Reads a size.
+fn size(text: &str) -> Result<u64, String> {
+    bytes(text).map_err(|why| format!("{why}: {SIZES}"))
 }
 
 /// Reads a number of jobs or threads. More than [`MOST_AT_ONCE`] is a slip of the finger.

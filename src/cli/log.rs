@@ -213,7 +213,14 @@ fn event(entry: &Entry) -> String {
             at(seconds),
             format!("started  {job} on {}", count(*threads, "thread")),
         ),
-        Entry::Waits { seconds, job } => (at(seconds), format!("waits    {job}")),
+        Entry::Waits {
+            seconds,
+            job,
+            holder,
+        } => {
+            let holder = holder.as_deref().unwrap_or("another run");
+            (at(seconds), format!("waits    {job}: {holder}"))
+        }
         Entry::Finished {
             seconds,
             job,

@@ -86,6 +86,7 @@ fn dispatch(command: Command, registry: &Registry) -> Exit {
         Command::Import(arguments) => archive::import(&arguments),
         Command::Doctor(arguments) => doctor::doctor(&arguments, registry),
         Command::Stage(arguments) => stage::stage(&arguments, registry),
+        Command::TryLock(arguments) => stage::try_lock(&arguments),
     };
     result.unwrap_or_else(|failure| failure.report())
 }

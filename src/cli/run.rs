@@ -1,5 +1,6 @@
 //! `pipe run`.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -16,14 +17,15 @@ use super::results::Writing;
 use super::stops::stops;
 use super::{show, summary};
 use crate::declare::Target;
-use crate::estimate::{cells_first, prices};
+use crate::estimate::{PeakMemory, cells_first, prices};
 use crate::execute::{
-    self, ChildProcess, FailureKind, JobState, Machine, Options, Resolver, Standing, survey,
+    self, ChildProcess, FailureKind, Gpu, JobState, Machine, Means, Memory, Options, Resolver,
+    Standing, survey,
 };
 use crate::graph::{self, JobIndex, Plan};
 use crate::history::History;
 use crate::journal::{Begun, Journal};
-use crate::progress::{Verbosity, to_stderr};
+use crate::progress::{Verbosity, count, to_stderr};
 use crate::registry::Registry;
 use crate::report::{Builder, Lack};
 use crate::store::{Store, StoreError};
@@ -38,6 +40,12 @@ pub(super) fn run(arguments: &RunArguments, registry: &Registry) -> Result<Exit,
         tell("waiting for `pipe gc`, which removes what nothing needs from the store");
     }
     let store = Store::open(&project.store)?;
+    if let Some(word) = store
+        .word()
+        .filter(|_| common.verbosity() > Verbosity::Quiet)
+    {
+        tell(word);
+    }
     let machine = Machine::here();
     let standings = survey(&plan.jobs, &mut Resolver::new(&store, &machine))?;
     let runs = |job: JobIndex| standings[job.index()].found().is_none();
@@ -45,6 +53,10 @@ pub(super) fn run(arguments: &RunArguments, registry: &Registry) -> Result<Exit,
     let options = Options {
         jobs: arguments.jobs.unwrap_or(machine.cores),
         threads: arguments.threads.unwrap_or(machine.cores),
+        memory: arguments
+            .memory
+            .or_else(|| Memory::here().map(|memory| memory.free)),
+        gpus: gpus(arguments.gpus, &plan)?,
         keep_going: arguments.keep_going,
         grace: Options::GRACE,
         budget: arguments.budget,
@@ -62,15 +74,14 @@ pub(super) fn run(arguments: &RunArguments, registry: &Registry) -> Result<Exit,
     let states = {
         let worker = ChildProcess::default();
         let stops = stops()?;
-        execute::run(
-            &plan.jobs,
-            &store,
-            &worker,
-            &machine,
-            options,
-            &mut journal,
-            &stops,
-        )
+        let foresight = RefCell::new(PeakMemory::new(&store));
+        let means = Means {
+            store: &store,
+            worker: &worker,
+            machine: &machine,
+            peak_memory: &|label, parts| foresight.borrow_mut().of(label, parts),
+        };
+        execute::run(&plan.jobs, means, options, &mut journal, &stops)
     };
 
     let in_budget = arguments
@@ -169,6 +180,25 @@ fn begun(arguments: &RunArguments, project: &Project, targets: &[Target]) -> Beg
         set: arguments.common.set.iter().cloned().collect(),
         targets: targets.iter().map(ToString::to_string).collect(),
     }
+}
+
+/// Returns the GPUs that a run may use. They are looked for where somebody asks for some.
+fn gpus(wanted: Option<usize>, plan: &Plan) -> Result<Vec<Gpu>, CommandFailure> {
+    if wanted.is_none() && plan.jobs.jobs().all(|(_, job)| job.resources.gpus == 0) {
+        return Ok(Vec::new());
+    }
+    let mut gpus = execute::gpus();
+    match wanted {
+        Some(wanted) if wanted > gpus.len() => {
+            return Err(CommandFailure::Usage {
+                message: format!("--gpus {wanted}: {} seen here", count(gpus.len(), "GPU")),
+                remedy: "ask for fewer, or look at CUDA_VISIBLE_DEVICES and `pipe doctor`".into(),
+            });
+        }
+        Some(wanted) => gpus.truncate(wanted),
+        None => {}
+    }
+    Ok(gpus)
 }
 
 /// Returns the order of jobs that completes most cells in a given time.

@@ -5,11 +5,21 @@ use std::os::unix::process::CommandExt;
 use std::process;
 
 use super::Exit;
-use super::arguments::StageArguments;
+use super::arguments::{StageArguments, TryLockArguments};
 use super::failure::CommandFailure;
 use super::output::{print, tell, tell_error};
 use crate::execute::{self, ErrorKind, Outcome};
 use crate::registry::Registry;
+use crate::store::is_locked_by_another;
+
+/// Says whether another process has a lock.
+pub(super) fn try_lock(arguments: &TryLockArguments) -> Result<Exit, CommandFailure> {
+    match is_locked_by_another(&arguments.file)? {
+        true => print("locked\n")?,
+        false => print("free\n")?,
+    }
+    Ok(Exit::Ok)
+}
 
 /// Libraries size their thread pools by it before any code of ours could.
 const THREADS: &str = "RAYON_NUM_THREADS";

@@ -11,7 +11,7 @@ use super::failure::CommandFailure;
 use super::output::{print, print_json};
 use super::project::Project;
 use crate::execute::{WatchState, Watched, watch};
-use crate::progress::{count, duration, percent_of};
+use crate::progress::{count, duration, percent_of, whose};
 use crate::registry::Registry;
 use crate::store::Store;
 
@@ -70,6 +70,9 @@ fn line(job: &Watched) -> String {
     } else {
         text += &format!(": {}", far(job));
     }
+    if let (WatchState::Running, Some(holder)) = (&job.state, &job.holder) {
+        text += &format!(" ({})", whose(holder));
+    }
     text + "\n"
 }
 
@@ -112,5 +115,6 @@ fn job_json(job: &Watched) -> Value {
         "progress": progress,
         "remaining_seconds": job.remaining().map(|time| time.as_secs()),
         "failure": failure,
+        "holder": job.holder,
     })
 }

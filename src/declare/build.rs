@@ -21,6 +21,9 @@ use super::template::{Mistake, Template};
 use crate::errors::{Diagnostic, Source, did_you_mean};
 use crate::registry::Registry;
 
+/// The key of every stage that says what it needs of the machine.
+const RESOURCES: &str = "resources";
+
 /// What a file is built with.
 pub(super) struct Settings<'a> {
     pub(super) root: PathBuf,
@@ -149,7 +152,9 @@ impl Builder<'_> {
                 let message = format!("unknown stage kind `{}`", kind.text);
                 self.problem(message, kind.span.clone(), help);
             }
-            let items = self.items(fields);
+            let mut items = self.items(fields);
+            let resources = items.iter().position(|item| item.key.text == RESOURCES);
+            let resources = resources.map(|at| items.remove(at));
             let id = stage.map(|stage| {
                 let mut signature = stage.signature();
                 match chosen_output(signature.fields, &items) {
@@ -165,6 +170,7 @@ impl Builder<'_> {
                     inputs: declared_inputs(signature.fields, &items),
                     signature,
                     items,
+                    resources,
                 });
                 StageId(self.stages.len() - 1)
             });

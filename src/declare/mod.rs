@@ -6,7 +6,8 @@
 //!   `"a-${other}"` makes text; `$${` stands for a plain `${`. A variable may hold an input (`"@stage"`, a path).
 //! - `[stage.NAME]`: `use` names the kind; the other keys are its parameters and inputs. An input is `"@stage"`,
 //!   `"@stage/sub/folder"` where that stage makes a folder, or a path: from the file's folder, or from the current
-//!   one where `--set` gave it. An optional input that is the empty text is left out.
+//!   one where `--set` gave it. An optional input that is the empty text is left out. `resources` says what the stage's jobs need
+//!   of the machine: `threads`, `memory` (`"8 GB"`) and `gpus`, each as far as it matters; no key rests on it.
 //!   A kind may take lists and tables of texts, and inputs under names of the user's; and it may leave to the file what
 //!   the stage makes, which then is a plain word and no variable.
 //! - `[table.NAME]`: `title`, `caption`, `reference` (`"FILE#ID"`, one or several), `cell` (`"@stage"`), `over`

@@ -126,6 +126,8 @@ pub(crate) struct StageDeclaration {
     pub(crate) signature: Signature,
     pub(crate) items: Vec<Item>,
     pub(crate) inputs: Vec<InputDeclaration>,
+    /// What it needs of the machine: a key of every stage, which no signature declares.
+    pub(crate) resources: Option<Item>,
 }
 
 impl StageDeclaration {

@@ -4,19 +4,19 @@ use std::fs;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use contract::{ArtifactType, Inputs};
 
+use super::killed::{self, Circumstances};
+use super::memory::{Evidence, KillWatch};
 use super::protocol::{ErrorKind, ErrorReport, JobFile, Outcome, Usage};
 use super::resolve::{Ready, ReadyInput};
-use super::worker::{Control, Exit, Worker};
+use super::worker::{Control, Exit, Share, Worker};
 use super::{Failure, FailureKind};
 use crate::keys::KeyParts;
+use crate::resources::Resources;
 use crate::store::{Claim, Cost, Found, Lookup, Made, Record, Store, StoreError, io_error};
-
-/// How often to look whether another run's job is done: first, and at most.
-const LOOK: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(200));
 
 /// What an attempt needs to know.
 pub(super) struct Attempt<'a> {
@@ -27,70 +27,64 @@ pub(super) struct Attempt<'a> {
     pub(super) output: ArtifactType,
     pub(super) ready: Ready,
     pub(super) parts: KeyParts,
-    pub(super) threads: usize,
+    pub(super) share: Share,
+    /// What the job declares to need.
+    pub(super) resources: &'a Resources,
+    /// The memory that all jobs of the run may hold together, in bytes, if that is known.
+    pub(super) memory: Option<u64>,
+    pub(super) kills: &'a KillWatch,
     /// What these can do at most, in floating-point operations a second, if that was measured.
     pub(super) peak: Option<f64>,
 }
 
-/// A result, and its record if this attempt made it.
-pub(super) struct Gained {
-    pub(super) found: Arc<Found>,
-    pub(super) made: Option<Box<Record>>,
+/// What came of an attempt.
+pub(super) enum Gained {
+    /// The job ran, and this is its record.
+    Made(Arc<Found>, Box<Record>),
+    /// Its result was there after all: another run has made it.
+    Cached(Arc<Found>),
+    /// Another run works on it.
+    Elsewhere,
 }
 
 impl Attempt<'_> {
-    /// Gets the job's result: runs it, or waits for another run that does. `waits` is called if there is one.
-    pub(super) fn run(self, control: &Control, waits: impl FnOnce()) -> Result<Gained, Failure> {
-        let Some(claim) = self.claim(control, waits)? else {
+    /// Gets the job's result: runs it, unless another run has it or works on it. `done` is called when its work is done and
+    /// only its output is to be stored: what it had a share of is free then.
+    pub(super) fn run(self, control: &Control, done: impl FnOnce()) -> Result<Gained, Failure> {
+        if control.stopping() {
             return Err(Failure::interrupted());
+        }
+        let Some(claim) = self.store.claim(&self.ready.key)? else {
+            return Ok(Gained::Elsewhere);
         };
         if let Lookup::Hit(found) = self.store.lookup(&self.ready.key)? {
             self.store.release(claim)?;
-            return Ok(Gained {
-                found: Arc::new(found),
-                made: None,
-            });
+            return Ok(Gained::Cached(Arc::new(found)));
         }
         let log = claim.log();
-        let (found, record) = self
-            .make(claim, control)
-            .map_err(|failure| match failure.kind {
-                FailureKind::Interrupted => failure,
-                _ if log.exists() => failure.with_log(log),
-                _ => failure,
-            })?;
-        Ok(Gained {
-            found: Arc::new(found),
-            made: Some(Box::new(record)),
-        })
+        let (found, record) =
+            self.make(claim, control, done)
+                .map_err(|failure| match failure.kind {
+                    FailureKind::Interrupted => failure,
+                    _ if log.exists() => failure.with_log(log),
+                    _ => failure,
+                })?;
+        Ok(Gained::Made(Arc::new(found), Box::new(record)))
     }
 
-    fn claim(&self, control: &Control, waits: impl FnOnce()) -> Result<Option<Claim>, StoreError> {
-        let mut waits = Some(waits);
-        let mut pause = LOOK.0;
-        loop {
-            if control.stopping() {
-                return Ok(None);
-            }
-            if let Some(claim) = self.store.claim(&self.ready.key)? {
-                return Ok(Some(claim));
-            }
-            if let Some(waits) = waits.take() {
-                waits();
-            }
-            std::thread::sleep(pause);
-            pause = (pause * 2).min(LOOK.1);
-        }
-    }
-
-    fn make(&self, claim: Claim, control: &Control) -> Result<(Found, Record), Failure> {
+    fn make(
+        mut self,
+        claim: Claim,
+        control: &Control,
+        done: impl FnOnce(),
+    ) -> Result<(Found, Record), Failure> {
         let folder = claim.folder();
         let job = JobFile {
             kind: self.parts.kind.clone(),
             label: self.label.clone(),
             params: self.parts.params.clone(),
             inputs: self.serve(folder)?,
-            threads: self.threads,
+            threads: self.share.threads,
             peak: self.peak,
         };
         let path = folder.join("job.json");
@@ -111,9 +105,11 @@ impl Attempt<'_> {
         let start = Instant::now();
         let exit = self
             .worker
-            .run(folder, claim.lock()?, self.threads, control)?;
+            .run(folder, claim.lock()?, &self.share, control)?;
+        self.share.gpus.clear();
         let wall_seconds = start.elapsed().as_secs_f64();
-        let usage = self.judge(&outcome_path, &exit, control)?;
+        let usage = self.judge(folder, &exit, control)?;
+        done();
         for (_, input) in &self.ready.inputs {
             if let ReadyInput::External(external) = input {
                 external.check_unchanged()?;
@@ -125,8 +121,9 @@ impl Attempt<'_> {
             cost: Cost {
                 core_seconds: usage.core_seconds,
                 wall_seconds,
-                threads: self.threads,
-                peak_memory: usage.peak_memory,
+                threads: self.share.threads,
+                // What the stage has started counts as well, as far as it was seen.
+                peak_memory: usage.peak_memory.max(control.held().unwrap_or(0)),
                 worked: usage.worked,
                 cpu: self.cpu.to_owned(),
                 peak: self.peak,
@@ -163,17 +160,46 @@ impl Attempt<'_> {
     }
 
     /// Says how the worker's job went: by its outcome, or by how it ended if it left none.
-    fn judge(&self, path: &Path, exit: &Exit, control: &Control) -> Result<Usage, Failure> {
-        let written = match fs::read(path) {
+    fn judge(&self, folder: &Path, exit: &Exit, control: &Control) -> Result<Usage, Failure> {
+        let path = folder.join("outcome.json");
+        let written = match fs::read(&path) {
             Ok(text) => serde_json::from_slice(&text).ok(),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(error) => return Err(io_error(path)(error).into()),
+            Err(error) => return Err(io_error(&path)(error).into()),
         };
         match written.or_else(|| serde_json::from_str(&exit.printed).ok()) {
             Some(Outcome::Ok(usage)) if exit.code == Some(0) => Ok(usage),
-            Some(Outcome::Error(report)) => Err(self.failure(report)),
-            _ if control.stopping() => Err(Failure::interrupted()),
-            _ => Err(Failure::new(FailureKind::Failed, describe(exit))),
+            Some(Outcome::Error(report)) => {
+                let starved =
+                    report.kind == ErrorKind::Failed && self.kills.evidence() == Evidence::Group;
+                let mut failure = self.failure(report);
+                if starved {
+                    // What was killed is something that the stage had started.
+                    killed::explain(
+                        &mut failure,
+                        &self.circumstances(folder, control, Evidence::Group),
+                    );
+                }
+                Err(failure)
+            }
+            _ if control.killed() || (control.stopping() && killed::is_request(exit)) => {
+                Err(Failure::interrupted())
+            }
+            _ => {
+                let evidence = self.kills.evidence();
+                let circumstances = self.circumstances(folder, control, evidence);
+                Err(killed::failure(exit, &circumstances))
+            }
+        }
+    }
+
+    fn circumstances(&self, folder: &Path, control: &Control, evidence: Evidence) -> Circumstances {
+        Circumstances {
+            held: control.held(),
+            declared: self.resources.memory,
+            available: self.memory,
+            evidence,
+            last_words: killed::last_words(&folder.join("log.txt")),
         }
     }
 
@@ -198,17 +224,5 @@ impl Attempt<'_> {
             .join("work")
             .join(self.ready.key.to_string());
         message.replace(&format!("{}/inputs/", folder.display()), "input ")
-    }
-}
-
-/// Says how a worker ended that left no outcome.
-fn describe(exit: &Exit) -> String {
-    match (exit.signal, exit.code) {
-        (Some(9), _) => {
-            "the stage was killed (signal 9): by hand, or by the system for want of memory".into()
-        }
-        (Some(signal), _) => format!("the stage was ended by signal {signal}"),
-        (None, Some(code)) => format!("the stage ended with code {code} and said nothing"),
-        (None, None) => "the stage ended and said nothing".into(),
     }
 }

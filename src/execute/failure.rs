@@ -84,6 +84,7 @@ impl From<StoreError> for Failure {
             StoreError::Damaged { .. } => FailureKind::Damaged,
             StoreError::Io { .. }
             | StoreError::NotAStore { .. }
+            | StoreError::Locks { .. }
             | StoreError::Unreadable { .. } => FailureKind::Store,
         };
         Self {

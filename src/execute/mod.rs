@@ -1,7 +1,7 @@
 //! Running jobs.
 //!
 //! * [`survey`] says of each job whether its result is known, what will run, and what cannot be told yet;
-//! * [`run`] runs the jobs whose results are not known, several at once within a budget of threads;
+//! * [`run`] runs the jobs whose results are not known, several at once as far as threads, memory and GPUs suffice;
 //! * [`stage`] is the other side: what `pipe stage WORKDIR` does in the child that runs one job.
 //!
 //! The two sides share a work folder and nothing else: the coordinator writes `job.json` and links the inputs; the
@@ -10,25 +10,35 @@
 
 mod attempt;
 mod failure;
+mod follow;
+mod gpus;
+mod killed;
 mod launch;
 mod machine;
+mod memory;
 mod protocol;
+mod queue;
 mod resolve;
+mod room;
 mod scheduler;
+mod signals;
 mod stage;
 mod watch;
 mod worker;
 
 pub use failure::{Failure, FailureKind};
+pub use gpus::{Gpu, Lease, gpus};
 pub(crate) use launch::{WORD as LAUNCH, launch};
 pub use machine::Machine;
+pub use memory::Memory;
 pub use protocol::{ErrorKind, ErrorReport, JobFile, Outcome, Usage};
 pub use resolve::{Parts, Resolver, Standing, survey};
-pub use scheduler::{JobState, Options, Stop, run};
+pub use scheduler::{JobState, Means, Options, Stop, run};
+pub(crate) use signals::is_ignored;
 pub use stage::stage;
 pub(crate) use stage::threads;
 pub use watch::{Advance, WatchState, Watched, watch};
-pub use worker::{ChildProcess, Control, Exit, Worker};
+pub use worker::{ChildProcess, Control, Exit, Share, Worker};
 
 #[cfg(test)]
 mod tests;

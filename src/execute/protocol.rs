@@ -23,7 +23,7 @@ pub struct JobFile {
     pub peak: Option<f64>,
 }
 
-/// `outcome.json`: how it went.
+/// How it went: printed, and in `outcome.json` if there is no result.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {

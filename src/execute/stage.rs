@@ -13,20 +13,21 @@ use std::time::{Duration, Instant};
 use contract::{Context, Event, Observer, Stage, StageError};
 use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::time::{ClockId, clock_gettime};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
-use super::Failure;
 use super::launch::die_with;
+use super::memory::kibibytes;
 use super::protocol::{ErrorKind, ErrorReport, JobFile, Outcome, Usage};
+use super::{Failure, is_ignored};
 use crate::registry::Registry;
-use crate::store::Worked;
+use crate::store::{Holder, Worked};
 
 /// Progress is reported at most this often.
 const EVERY: Duration = Duration::from_millis(100);
-/// Where the outcome is written.
+/// Where an outcome is written that is no result.
 const OUTCOME: &str = "outcome.json";
 
-/// Runs the job of the work folder and returns how it went, which is also in its `outcome.json`.
+/// Runs the job of the work folder and returns how it went. What went wrong is also in its `outcome.json`.
 ///
 /// `coordinator` is the process to die with; without it (a person runs the stage by hand) the child lives on its own.
 /// The folder's lock is held from before the first write to the end of the process.
@@ -69,7 +70,8 @@ fn prepare(
         )
     })?;
     let stop = Arc::new(AtomicBool::new(false));
-    for signal in [SIGTERM, SIGINT] {
+    let hangup = (!is_ignored(SIGHUP)).then_some(SIGHUP);
+    for signal in [SIGTERM, SIGINT].into_iter().chain(hangup) {
         signal_hook::flag::register(signal, Arc::clone(&stop)).map_err(StageError::failed)?;
     }
     let lock = lock(&folder)?;
@@ -125,8 +127,11 @@ impl Prepared {
                 })
             }
         };
-        // On a full disk this cannot be written: the coordinator then goes by what is printed.
-        if let Ok(text) = serde_json::to_vec_pretty(&outcome) {
+        // That all is well is printed, for the coordinator; what went wrong is also kept, for whoever looks later. On a full
+        // disk this cannot be written: the coordinator then goes by what is printed as well.
+        if matches!(outcome, Outcome::Error(_))
+            && let Ok(text) = serde_json::to_vec_pretty(&outcome)
+        {
             let aside = self.folder.join("outcome.json.part");
             let _ = fs::write(&aside, text)
                 .and_then(|()| fs::rename(&aside, self.folder.join(OUTCOME)));
@@ -164,7 +169,11 @@ fn lock(folder: &Path) -> Result<File, StageError> {
     let inherited = io::stdin().as_fd().try_clone_to_owned().map(File::from);
     let lock = match inherited {
         Ok(inherited) if same_file(&inherited, &own).unwrap_or(false) => inherited,
-        _ => own,
+        _ => {
+            own.lock().map_err(contract::io_error(&path))?;
+            Holder::here().sign(&own);
+            return Ok(own);
+        }
     };
     lock.lock().map_err(contract::io_error(&path))?;
     // Programs that the stage starts hold it too: what is left of them after a kill must not meet the next attempt.
@@ -255,13 +264,5 @@ fn children_core_seconds() -> f64 {
 /// Returns the most memory this process ever held, in bytes; 0 where the kernel does not tell.
 fn peak_memory() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let kilobytes = status.lines().find_map(|line| {
-        line.strip_prefix("VmHWM:")?
-            .trim()
-            .strip_suffix("kB")?
-            .trim()
-            .parse::<u64>()
-            .ok()
-    });
-    kilobytes.unwrap_or_default() * 1024
+    kibibytes(&status, "VmHWM:").unwrap_or(0)
 }

@@ -15,13 +15,14 @@ use serde_json::json;
 
 use super::protocol::{ErrorKind, ErrorReport, JobFile, Outcome, Usage};
 use super::{
-    Control, Exit, Failure, FailureKind, JobState, Machine, Options, Resolver, Standing, Stop,
-    Worker, run, survey,
+    Control, Exit, Failure, FailureKind, JobState, Machine, Means, Options, Resolver, Share,
+    Standing, Stop, Worker, run, survey,
 };
 use crate::graph::{InputSource, Job, JobGraph};
-use crate::keys::CanonicalParams;
+use crate::keys::{CanonicalParams, KeyParts};
 use crate::progress::Progress;
-use crate::store::{Record, Store, StoreError};
+use crate::resources::Resources;
+use crate::store::{Holder, Record, Store, StoreError};
 
 /// Writes the text of its parameter and its inputs to one file, or fails as its parameter says.
 #[derive(Default)]
@@ -29,11 +30,15 @@ struct Writer {
     ran: Mutex<Vec<String>>,
     threads: AtomicUsize,
     most_threads: AtomicUsize,
+    running: AtomicUsize,
+    most_running: AtomicUsize,
     slow: Option<Duration>,
     /// Sends a request to stop when the first job starts.
     stop: Option<Mutex<Sender<Stop>>>,
     /// Whether jobs go on until they are killed.
     stubborn: bool,
+    /// The signal that jobs die of when they are asked to stop.
+    dies_of: Option<i32>,
 }
 
 impl Writer {
@@ -47,11 +52,14 @@ impl Worker for Writer {
         &self,
         folder: &Path,
         _lock: File,
-        threads: usize,
+        share: &Share,
         control: &Control,
     ) -> Result<Exit, StoreError> {
+        let threads = share.threads;
         let now = self.threads.fetch_add(threads, Ordering::SeqCst) + threads;
         self.most_threads.fetch_max(now, Ordering::SeqCst);
+        let now = self.running.fetch_add(1, Ordering::SeqCst) + 1;
+        self.most_running.fetch_max(now, Ordering::SeqCst);
         let job: JobFile =
             serde_json::from_slice(&fs::read(folder.join("job.json")).unwrap()).unwrap();
         self.ran.lock().unwrap().push(job.label.clone());
@@ -60,6 +68,12 @@ impl Worker for Writer {
             while !control.stopping() {
                 std::thread::sleep(Duration::from_millis(1));
             }
+        }
+        if self.dies_of.is_some() {
+            return Ok(Exit {
+                signal: self.dies_of,
+                ..Exit::default()
+            });
         }
         if self.stubborn {
             while !control.killed() {
@@ -87,6 +101,7 @@ impl Worker for Writer {
         fs::create_dir_all(&output).unwrap();
         fs::write(output.join("text"), content).unwrap();
         self.threads.fetch_sub(threads, Ordering::SeqCst);
+        self.running.fetch_sub(1, Ordering::SeqCst);
         let error = |kind| {
             Outcome::Error(ErrorReport {
                 kind,
@@ -135,7 +150,7 @@ struct Silent;
 impl Progress for Silent {
     fn planned(&mut self, _: usize, _: usize) {}
     fn started(&mut self, _: usize, _: &str, _: usize) {}
-    fn waits(&mut self, _: usize) {}
+    fn waits(&mut self, _: usize, _: Option<&Holder>) {}
     fn event(&mut self, _: usize, _: &Event) {}
     fn finished(&mut self, _: usize, _: &str, _: Option<&Record>) {}
     fn failed(&mut self, _: usize, _: &str, _: &Failure) {}
@@ -172,6 +187,7 @@ fn graph(jobs: &[(&str, &str, &[&str])]) -> JobGraph {
             output: ArtifactType::Folder,
             version: 1,
             numeric: false,
+            resources: Resources::default(),
         });
         for input in *inputs {
             let source = places[input.split('/').next().unwrap()];
@@ -203,6 +219,8 @@ impl Bench {
             options: Options {
                 jobs: 3,
                 threads: 4,
+                memory: None,
+                gpus: Vec::new(),
                 keep_going: false,
                 grace: Options::GRACE,
                 budget: None,
@@ -217,6 +235,15 @@ impl Bench {
     }
 
     fn run(&self, graph: &JobGraph) -> Vec<JobState> {
+        self.run_foreseeing(graph, &|_, _| None)
+    }
+
+    /// Runs with a notion of what jobs will hold.
+    fn run_foreseeing(
+        &self,
+        graph: &JobGraph,
+        peak_memory: &dyn Fn(&str, &KeyParts) -> Option<u64>,
+    ) -> Vec<JobState> {
         let (_sender, stops) = channel();
         let machine = Machine {
             class: "test".into(),
@@ -226,9 +253,10 @@ impl Bench {
         let store = self.store();
         run(
             graph,
-            &store,
-            &self.writer,
-            &machine,
+            Means {
+                peak_memory,
+                ..means(&store, &self.writer, &machine)
+            },
             self.options.clone(),
             &mut Silent,
             &stops,
@@ -243,6 +271,16 @@ impl Bench {
             .collect();
         all.sort();
         all
+    }
+}
+
+/// Without a notion of what jobs will hold.
+fn means<'a>(store: &'a Store, worker: &'a Writer, machine: &'a Machine) -> Means<'a> {
+    Means {
+        store,
+        worker,
+        machine,
+        peak_memory: &|_, _| None,
     }
 }
 
@@ -396,7 +434,7 @@ fn failures_say_whose_fault_they_are() {
     };
     assert_eq!(failure("fail").kind, FailureKind::Failed);
     assert_eq!(failure("full").kind, FailureKind::Full);
-    assert!(failure("vanish").message.contains("killed (signal 9)"));
+    assert!(failure("vanish").message.contains("killed by signal 9"));
     for text in ["panic", "panic in the child"] {
         assert_eq!(failure(text).kind, FailureKind::Bug);
         assert_eq!(
@@ -477,16 +515,17 @@ fn the_longest_chain_goes_first() {
     let mut bench = Bench::new();
     bench.options.jobs = 1;
     bench.run(&graph(&[
+        ("lone", "x", &[]),
         ("short", "s", &[]),
         ("long1", "l1", &[]),
         ("long2", "l2", &["long1"]),
         ("long3", "l3", &["long2"]),
         ("middle", "m", &["short"]),
     ]));
-    assert_eq!(
-        bench.writer.ran(),
-        ["long1", "short", "long2", "long3", "middle"]
-    );
+    let ran = bench.writer.ran();
+    let place = |label: &str| ran.iter().position(|ran| ran == label).unwrap();
+    assert_eq!(place("long1"), 0, "{ran:?}");
+    assert!(place("short") < place("lone"), "{ran:?}");
 }
 
 #[test]
@@ -582,11 +621,10 @@ fn stops_at_the_first_job(bench: &Bench, graph: &JobGraph, stops: &Receiver<Stop
         cpu: "test".into(),
         cores: 2,
     };
+    let store = bench.store();
     let states = run(
         graph,
-        &bench.store(),
-        &bench.writer,
-        &machine,
+        means(&store, &bench.writer, &machine),
         bench.options.clone(),
         &mut Silent,
         stops,
@@ -607,6 +645,33 @@ fn asked_to_stop_it_starts_nothing_more_and_the_next_run_goes_on() {
     stops_at_the_first_job(&bench, &graph, &stops);
     bench.writer.stop = None;
     assert_eq!(letters(&bench.run(&graph)), "MMMM");
+}
+
+#[test]
+fn a_job_that_crashes_when_asked_to_stop_has_failed() {
+    for (signal, kind) in [
+        (15, FailureKind::Interrupted),
+        (11, FailureKind::Failed),
+        (9, FailureKind::Failed),
+    ] {
+        let mut bench = Bench::new();
+        let (sender, stops) = channel();
+        bench.writer.stop = Some(Mutex::new(sender));
+        bench.writer.dies_of = Some(signal);
+        let machine = Machine {
+            class: "test".into(),
+            cpu: "test".into(),
+            cores: 2,
+        };
+        let store = bench.store();
+        let means = means(&store, &bench.writer, &machine);
+        let graph = graph(&[("a", "a", &[])]);
+        let states = run(&graph, means, bench.options.clone(), &mut Silent, &stops);
+        let JobState::Failed(failure) = &states[0] else {
+            panic!("{states:?}")
+        };
+        assert_eq!(failure.kind, kind, "signal {signal}");
+    }
 }
 
 #[test]
@@ -648,4 +713,156 @@ fn input_that_changes_under_a_stage_is_no_result() {
     });
     assert_eq!(letters(&bench.run(&graph)), "M");
     assert_eq!(letters(&bench.run(&graph)), "C");
+}
+
+/// So many jobs without inputs, each with these resources.
+fn wide(number: usize, resources: &Resources) -> JobGraph {
+    let names: Vec<String> = (0..number).map(|number| format!("j{number}")).collect();
+    let jobs: Vec<(&str, &str, &[&str])> = names
+        .iter()
+        .map(|name| (name.as_str(), name.as_str(), &[] as &[&str]))
+        .collect();
+    let mut graph = graph(&jobs);
+    for node in graph.graph.node_weights_mut() {
+        node.resources = resources.clone();
+    }
+    graph
+}
+
+fn memory(bytes: u64) -> Resources {
+    Resources {
+        memory: Some(bytes),
+        place: Some("pipeline.toml:7".into()),
+        ..Resources::default()
+    }
+}
+
+/// Eight may run at once, for all that threads and jobs are concerned.
+fn roomy(memory: u64) -> Bench {
+    let mut bench = Bench::new();
+    // Long enough that those overlap that may.
+    bench.writer.slow = Some(Duration::from_millis(100));
+    bench.options = Options {
+        jobs: 8,
+        threads: 8,
+        memory: Some(memory),
+        ..bench.options
+    };
+    bench
+}
+
+#[test]
+fn memory_is_never_promised_twice() {
+    let bench = roomy(10);
+    let states = bench.run(&wide(9, &memory(4)));
+    assert_eq!(letters(&states), "MMMMMMMMM");
+    assert_eq!(bench.writer.most_running.load(Ordering::SeqCst), 2);
+}
+
+#[test]
+fn what_like_jobs_have_held_counts_where_nothing_is_declared() {
+    let bench = roomy(10);
+    let states = bench.run_foreseeing(&wide(6, &Resources::default()), &|label, _| {
+        // More than there is runs by itself, and is no mistake.
+        Some(if label == "j0" { 99 } else { 3 })
+    });
+    assert_eq!(letters(&states), "MMMMMM");
+    assert_eq!(bench.writer.most_running.load(Ordering::SeqCst), 3);
+}
+
+#[test]
+fn declared_threads_are_what_a_job_gets() {
+    let bench = roomy(0);
+    let threads = Resources {
+        threads: Some(3),
+        ..Resources::default()
+    };
+    let states = bench.run(&wide(5, &threads));
+    assert_eq!(letters(&states), "MMMMM");
+    let most = bench.writer.most_threads.load(Ordering::SeqCst);
+    assert_eq!(most, 6, "two jobs of three threads each fit into eight");
+    let key = states[0].found().unwrap().key;
+    let record = bench.store().recorded(&key).unwrap().unwrap();
+    assert_eq!(record.cost.threads, 3);
+}
+
+#[test]
+fn a_large_job_is_not_passed_over_by_small_ones_that_fit() {
+    let bench = roomy(8);
+    let mut graph = wide(40, &memory(2));
+    let large = graph.graph.node_indices().nth(4).unwrap();
+    graph.graph[large].resources = memory(8);
+    assert!(
+        bench
+            .run(&graph)
+            .iter()
+            .all(|state| state.found().is_some())
+    );
+    let ran = bench.writer.ran();
+    let place = ran.iter().position(|label| label == "j4").unwrap();
+    assert!(place < 8, "{ran:?}");
+}
+
+#[test]
+fn what_no_run_here_can_have_is_the_user_s_mistake() {
+    let mut bench = roomy(8_000_000_000);
+    bench.options.keep_going = true;
+    let failure = |resources: &Resources| match bench.run(&wide(1, resources)).remove(0) {
+        JobState::Failed(failure) => failure,
+        other => panic!("{other:?}"),
+    };
+    let too_much = failure(&memory(9_000_000_000));
+    assert_eq!(too_much.kind, FailureKind::Input);
+    assert_eq!(
+        too_much.message,
+        "pipeline.toml:7: it declares 9.00 GB of memory, and this run has 8.00 GB of memory"
+    );
+    assert!(too_much.remedy.unwrap().contains("--memory"));
+    let gpu = failure(&Resources {
+        gpus: 1,
+        ..Resources::default()
+    });
+    assert_eq!(
+        gpu.message,
+        "its stage: it declares 1 GPU, and this run has 0 GPUs"
+    );
+    let threads = failure(&Resources {
+        threads: Some(9),
+        ..Resources::default()
+    });
+    assert!(
+        threads
+            .message
+            .ends_with("9 threads, and this run has 8 threads")
+    );
+    // What is known already needs no room.
+    bench.run(&wide(1, &Resources::default()));
+    assert_eq!(letters(&bench.run(&wide(1, &memory(u64::MAX)))), "C");
+}
+
+#[test]
+fn a_job_that_another_run_works_on_leaves_the_room_to_others() {
+    let mut bench = Bench::new();
+    bench.options.jobs = 1;
+    let graph = graph(&[("a", "a", &[]), ("b", "b", &[]), ("c", "c", &["a"])]);
+    let store = bench.store();
+    let machine = Machine {
+        class: "test".into(),
+        cpu: "test".into(),
+        cores: 2,
+    };
+    let standings = survey(&graph, &mut Resolver::new(&store, &machine)).unwrap();
+    let Standing::Missing { key, .. } = &standings[0] else {
+        panic!("{standings:?}")
+    };
+    let claim = store.claim(key).unwrap().unwrap();
+    std::thread::scope(|scope| {
+        let run = scope.spawn(|| bench.run(&graph));
+        while bench.writer.ran.lock().unwrap().is_empty() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        assert_eq!(bench.writer.ran(), ["b"], "though a has more behind it");
+        drop(claim);
+        assert_eq!(letters(&run.join().unwrap()), "MMM");
+    });
 }

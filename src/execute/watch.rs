@@ -8,7 +8,7 @@ use contract::Event;
 
 use super::protocol::{ErrorReport, JobFile, Outcome};
 use crate::keys::Key;
-use crate::store::{Store, StoreError, Underway};
+use crate::store::{Holder, Store, StoreError, Underway};
 
 /// A job with a work folder.
 #[derive(Clone, Debug)]
@@ -25,6 +25,8 @@ pub struct Watched {
     pub since: SystemTime,
     /// How far it is, or was when it ended.
     pub progress: Option<Advance>,
+    /// Whose run works on it, or did last, as far as that is known.
+    pub holder: Option<Holder>,
 }
 
 /// How a job with a work folder stands.
@@ -73,11 +75,11 @@ impl Watched {
 /// When the work folders cannot be listed.
 pub fn watch(store: &Store) -> Result<Vec<Watched>, StoreError> {
     let all = store.underway()?;
-    Ok(all.iter().filter_map(look).collect())
+    Ok(all.iter().filter_map(|one| look(store, one)).collect())
 }
 
 /// Returns what a work folder tells, or `None` where there is no job in it: its run has only begun, or has just ended.
-fn look(underway: &Underway) -> Option<Watched> {
+fn look(store: &Store, underway: &Underway) -> Option<Watched> {
     let path = underway.folder.join("job.json");
     let job: JobFile = read(&path)?;
     let outcome: Option<Outcome> = read(&underway.folder.join("outcome.json"));
@@ -93,6 +95,7 @@ fn look(underway: &Underway) -> Option<Watched> {
         state,
         since: fs::metadata(&path).ok()?.modified().ok()?,
         progress: advance(&underway.folder.join("events.jsonl")),
+        holder: store.holder(&underway.key),
     })
 }
 
@@ -150,6 +153,7 @@ mod tests {
                 note: String::new(),
                 resumed,
             }),
+            holder: None,
         }
     }
 

@@ -1,18 +1,30 @@
 //! Having a prepared job done: by a child process.
 
 use std::fs::{File, OpenOptions};
-use std::io::Read;
+use std::io::{self, Read};
+use std::os::fd::OwnedFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::sync::{Mutex, PoisonError};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use rustix::io::Errno;
 use rustix::process::{
     Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid,
 };
 
+use super::gpus::{Lease, ORDER, VISIBLE};
+use super::memory::held;
 use crate::store::{StoreError, io_error};
+
+/// What a job may use while it runs.
+#[derive(Debug, Default)]
+pub struct Share {
+    /// Threads.
+    pub threads: usize,
+    /// GPUs, leased until the job has ended.
+    pub gpus: Vec<Lease>,
+}
 
 /// What runs the job of a prepared work folder.
 pub trait Worker: Sync {
@@ -24,7 +36,7 @@ pub trait Worker: Sync {
         &self,
         folder: &Path,
         lock: File,
-        threads: usize,
+        share: &Share,
         control: &Control,
     ) -> Result<Exit, StoreError>;
 }
@@ -50,6 +62,8 @@ pub struct Control {
 struct State {
     asked: Asked,
     child: Option<Pid>,
+    /// Most memory that it was seen to hold, in bytes.
+    held: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -79,6 +93,20 @@ impl Control {
     /// Whether the job was killed.
     pub fn killed(&self) -> bool {
         self.lock().asked == Asked::Kill
+    }
+
+    /// Looks how much memory the job holds, and returns the most that was seen so far, in bytes.
+    pub fn look(&self) -> Option<u64> {
+        let child = self.lock().child;
+        let now = child.and_then(|child| held(child.as_raw_nonzero().get().unsigned_abs()));
+        let mut state = self.lock();
+        state.held = state.held.max(now);
+        state.held
+    }
+
+    /// Returns the most memory that the job was seen to hold, in bytes.
+    pub fn held(&self) -> Option<u64> {
+        self.lock().held
     }
 
     fn ask(&self, what: Asked) {
@@ -122,6 +150,8 @@ impl State {
 #[derive(Clone, Debug)]
 pub struct ChildProcess {
     program: PathBuf,
+    /// Held alone while a child is started that inherits leases, lest another inherits them as well.
+    starting: Arc<RwLock<()>>,
 }
 
 impl Default for ChildProcess {
@@ -129,6 +159,7 @@ impl Default for ChildProcess {
         // The running program itself, even if its file was replaced since it was started.
         Self {
             program: "/proc/self/exe".into(),
+            starting: Arc::default(),
         }
     }
 }
@@ -138,7 +169,7 @@ impl Worker for ChildProcess {
         &self,
         folder: &Path,
         lock: File,
-        threads: usize,
+        share: &Share,
         control: &Control,
     ) -> Result<Exit, StoreError> {
         let path = folder.join("log.txt");
@@ -147,19 +178,28 @@ impl Worker for ChildProcess {
             .append(true)
             .open(&path)
             .map_err(io_error(&path))?;
-        let mut child = Command::new(&self.program)
+        let visible: Vec<&str> = share.gpus.iter().map(|lease| &*lease.gpu.name).collect();
+        let mut command = Command::new(&self.program);
+        command
             .arg0("pipe")
             .arg("stage")
             .arg(folder)
             .args(["--coordinator", &std::process::id().to_string()])
-            .env("RAYON_NUM_THREADS", threads.to_string())
+            .env("RAYON_NUM_THREADS", share.threads.to_string())
+            .env(VISIBLE, visible.join(","))
             .stdin(Stdio::from(lock))
             .stdout(Stdio::piped())
             .stderr(Stdio::from(log))
             // A Ctrl-C on the terminal reaches the coordinator alone, which passes it on.
-            .process_group(0)
-            .spawn()
+            .process_group(0);
+        if std::env::var_os(ORDER.0).is_none() {
+            command.env(ORDER.0, ORDER.1);
+        }
+        let mut child = self
+            .start(&mut command, &share.gpus)
             .map_err(io_error(&self.program))?;
+        // Its handles of the folder's lock and of the log are its own.
+        drop(command);
         let pid = Pid::from_child(&child);
         control.attach(pid);
         let mut printed = String::new();
@@ -179,5 +219,23 @@ impl Worker for ChildProcess {
             signal: status.signal(),
             code: status.code(),
         })
+    }
+}
+
+impl ChildProcess {
+    /// Starts a child that inherits the leases, and with it all that it starts.
+    fn start(&self, command: &mut Command, leases: &[Lease]) -> io::Result<Child> {
+        if leases.is_empty() {
+            let _others = self.starting.read().unwrap_or_else(PoisonError::into_inner);
+            return command.spawn();
+        }
+        let _alone = self
+            .starting
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        // Unlike all other handles of this program, these stay open in what it starts.
+        let handles = leases.iter().map(|lease| rustix::io::dup(&lease.file));
+        let _inherited: Vec<OwnedFd> = handles.collect::<Result<_, _>>()?;
+        command.spawn()
     }
 }

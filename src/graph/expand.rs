@@ -16,6 +16,7 @@ use petgraph::graph::DiGraph;
 use super::edges::{Edge, Edges};
 use super::environment::{Environment, Reads, from_smallest};
 use super::parameters::parameters;
+use super::resources::resources;
 use super::{InputName, InputSource, Job, JobGraph, JobIndex, label};
 use crate::declare::{Pipeline, StageId, VariableId};
 use crate::errors::Diagnostic;
@@ -225,6 +226,7 @@ impl<'p> Expander<'p> {
         }
         let declaration = self.pipeline.stage(stage);
         let signature = &declaration.signature;
+        let resources = resources(self.pipeline, declaration, environment, &mut self.problems);
         let trace = label::Trace {
             environment: Rc::clone(environment),
             reads: Rc::clone(reads),
@@ -245,6 +247,7 @@ impl<'p> Expander<'p> {
             output: signature.output,
             version: signature.version,
             numeric: signature.numeric,
+            resources,
         });
         self.traces.push(trace);
         for maker in makers {

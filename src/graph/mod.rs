@@ -10,6 +10,7 @@ mod expand;
 mod label;
 mod lacking;
 mod parameters;
+mod resources;
 mod tables;
 #[cfg(test)]
 mod tests;
@@ -26,6 +27,7 @@ use serde_json::{Map, Value};
 use crate::declare::{Pipeline, Target};
 use crate::errors::{Diagnostic, Report};
 use crate::keys::CanonicalParams;
+use crate::resources::Resources;
 
 /// A job's place in its [`JobGraph`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -57,6 +59,8 @@ pub struct Job {
     pub version: u32,
     /// Whether the numerics class is part of its key.
     pub numeric: bool,
+    /// What it needs of the machine. Cannot reach its result, and is no part of its key.
+    pub resources: Resources,
 }
 
 /// The name of an input, shared by the jobs of its stage.

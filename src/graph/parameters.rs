@@ -53,7 +53,7 @@ pub(super) fn parameters<'p>(
 }
 
 /// Evaluates keys and values, inputs and all: `complete` passes over those. What fails is left out and told.
-fn evaluate<'p>(
+pub(super) fn evaluate<'p>(
     items: &'p [Item],
     environment: &Environment<'p>,
     reads: &mut Reads,

@@ -50,6 +50,8 @@ pub enum Entry {
         seconds: f64,
         /// What the job is called.
         job: String,
+        /// Whose it is, if that is known.
+        holder: Option<String>,
     },
     /// A started job has a result.
     Finished {

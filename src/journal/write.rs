@@ -13,8 +13,8 @@ use serde::Serialize;
 use super::read::RESULTS;
 use super::{Begun, Entry, Result, Results};
 use crate::execute::Failure;
-use crate::progress::Progress;
-use crate::store::{Digest, Record};
+use crate::progress::{Progress, whose};
+use crate::store::{Digest, Holder, Record};
 
 /// Writes down what a run does, and passes it on to what shows it. What cannot be written is not worth a failure: nothing
 /// depends on it.
@@ -145,12 +145,13 @@ impl Progress for Journal<'_> {
         self.shown.started(job, label, threads);
     }
 
-    fn waits(&mut self, job: usize) {
+    fn waits(&mut self, job: usize, holder: Option<&Holder>) {
         self.write(&Entry::Waits {
             seconds: self.seconds(),
             job: self.labels.get(&job).cloned().unwrap_or_default(),
+            holder: holder.map(whose),
         });
-        self.shown.waits(job);
+        self.shown.waits(job, holder);
     }
 
     fn event(&mut self, job: usize, event: &Event) {

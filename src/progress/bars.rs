@@ -8,10 +8,10 @@ use contract::Event;
 use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 use owo_colors::OwoColorize;
 
-use super::text::{amount, duration};
+use super::text::{amount, duration, whose};
 use super::{Progress, Verbosity};
 use crate::execute::{Failure, FailureKind};
-use crate::store::Record;
+use crate::store::{Holder, Record};
 
 /// A line per running job, and one for the run.
 pub(super) struct Bars {
@@ -62,12 +62,17 @@ impl Progress for Bars {
         let line = self.lines.insert_before(&self.run, line);
         line.set_prefix(label.to_owned());
         line.enable_steady_tick(Duration::from_millis(200));
-        self.running.insert(job, line);
+        // One that waited for another run starts once more.
+        if let Some(waited) = self.running.insert(job, line) {
+            waited.finish_and_clear();
+            self.lines.remove(&waited);
+        }
     }
 
-    fn waits(&mut self, job: usize) {
+    fn waits(&mut self, job: usize, holder: Option<&Holder>) {
         if let Some(line) = self.running.get(&job) {
-            line.set_message("another run works on it");
+            let whose = holder.map_or_else(String::new, |holder| format!(": {}", whose(holder)));
+            line.set_message(format!("another run works on it{whose}"));
         }
     }
 

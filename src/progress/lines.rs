@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use contract::Event;
 
-use super::text::{amount, count, duration, percent_of};
+use super::text::{amount, count, duration, percent_of, whose};
 use super::{Progress, Verbosity};
 use crate::execute::{Failure, FailureKind};
-use crate::store::Record;
+use crate::store::{Holder, Record};
 
 /// A running job tells how far it is at most this often.
 const EVERY: Duration = Duration::from_secs(10);
@@ -80,11 +80,12 @@ impl<W: Write> Progress for Lines<W> {
         );
     }
 
-    fn waits(&mut self, job: usize) {
+    fn waits(&mut self, job: usize, holder: Option<&Holder>) {
         if let Some(Job { label, .. }) = self.running.get(&job) {
             let text = format!(
-                "{} waits   {label}: another run works on it",
-                self.counter()
+                "{} waits   {label}: another run works on it{}",
+                self.counter(),
+                holder.map_or_else(String::new, |holder| format!(": {}", whose(holder)))
             );
             self.line(Verbosity::Normal, &text);
         }

@@ -11,10 +11,10 @@ use std::io::{IsTerminal, stderr};
 
 use contract::Event;
 
-pub use text::{amount, count, duration, percent_of};
+pub use text::{amount, count, duration, percent_of, whose};
 
 use crate::execute::Failure;
-use crate::store::Record;
+use crate::store::{Holder, Record};
 
 /// Takes what happens in a run. Jobs are told apart by their index in the graph.
 pub trait Progress {
@@ -22,8 +22,8 @@ pub trait Progress {
     fn planned(&mut self, jobs: usize, cached: usize);
     /// A job starts.
     fn started(&mut self, job: usize, label: &str, threads: usize);
-    /// A started job waits for another run that works on it.
-    fn waits(&mut self, job: usize);
+    /// A started job waits for another run that works on it: whose, as far as that is known.
+    fn waits(&mut self, job: usize, holder: Option<&Holder>);
     /// A running job tells something.
     fn event(&mut self, job: usize, event: &Event);
     /// A started job has a result, which it `made` itself, or which was there after all.

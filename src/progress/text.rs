@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::store::Holder;
+
 /// Writes a time with two or three figures: `0.03 s`, `12.3 s`, `4 min 05 s`, `2 h 07 min`.
 pub fn duration(time: Duration) -> String {
     let seconds = time.as_secs_f64();
@@ -42,6 +44,19 @@ pub fn count(number: usize, thing: &str) -> String {
     } else {
         format!("{number} {thing}s")
     }
+}
+
+/// Says who holds something: `pid 4711 of ada on node7, for 4 min 05 s`.
+pub fn whose(holder: &Holder) -> String {
+    let Holder {
+        pid, host, user, ..
+    } = holder;
+    let gone = match holder.is_gone() {
+        true => " (which has ended: a child of it goes on)",
+        false => "",
+    };
+    let age = duration(Duration::from_secs(holder.age().as_secs()));
+    format!("pid {pid} of {user} on {host}{gone}, for {age}")
 }
 
 /// Returns how much of `total` is `done`, in whole percent.

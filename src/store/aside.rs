@@ -4,6 +4,7 @@ use std::fs::{self, File, Permissions};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::error::io_error;
 use super::{Store, StoreError};
@@ -52,27 +53,27 @@ impl Store {
 
     /// Removes a folder so that nobody sees half of it: renamed away first.
     pub(super) fn remove_folder(&self, folder: &Path) -> Result<(), StoreError> {
-        let aside = tempfile::Builder::new()
-            .prefix(REMOVED)
-            .tempdir_in(self.tmp())
-            .map_err(io_error(&self.tmp()))?;
-        let place = aside.path().join("folder");
-        match fs::rename(folder, &place) {
-            Ok(()) => {
-                let path = aside.keep();
-                fs::remove_dir_all(&path).map_err(io_error(&path))
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        let mut home = self.tmp();
+        let place = loop {
+            let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+            let name = format!("{REMOVED}{}-{number}", std::process::id());
+            let place = home.join(name);
+            match fs::rename(folder, &place) {
+                Ok(()) => break place,
+                // Of a process that was killed and had the same number.
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        ErrorKind::DirectoryNotEmpty | ErrorKind::AlreadyExists
+                    ) => {}
+                Err(error) if error.kind() == ErrorKind::CrossesDevices => {
+                    home = folder.parent().unwrap_or(folder).to_path_buf();
+                }
+                Err(error) => return Err(io_error(folder)(error)),
             }
-            Err(error) if error.kind() == ErrorKind::CrossesDevices => {
-                let aside = tempfile::Builder::new()
-                    .prefix(REMOVED)
-                    .tempdir_in(folder.parent().unwrap_or(folder))
-                    .map_err(io_error(folder))?;
-                let place = aside.path().join("folder");
-                fs::rename(folder, &place).map_err(io_error(folder))?;
-                aside.close().map_err(io_error(folder))
-            }
-            Err(error) => Err(io_error(folder)(error)),
-        }
+        };
+        fs::remove_dir_all(&place).map_err(io_error(&place))
     }
 }
 

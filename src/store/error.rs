@@ -44,6 +44,16 @@ pub enum StoreError {
         /// What to do about it.
         remedy: String,
     },
+    /// Locks cannot be relied on where the store is.
+    #[error("{}: {reason}", path.display())]
+    Locks {
+        /// The store.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+        /// What to do about it.
+        remedy: String,
+    },
     /// A stage's output cannot be stored.
     #[error("{}: {reason}", path.display())]
     Output {
@@ -74,6 +84,7 @@ impl StoreError {
                 Some("run again: what is damaged was set aside and is made anew".into())
             }
             Self::Unreadable { remedy, .. } => Some(remedy.clone()),
+            Self::Locks { remedy, .. } => Some(remedy.clone()),
             Self::Output { .. } => None,
         }
     }

@@ -25,7 +25,7 @@
 //! deleted, and counts as not there, so its job runs again.
 //!
 //! **Assumed of the file system**: rename is atomic within it, a synced file survives a power cut, kernel locks
-//! (`flock`) hold among all runs that use the store. On a network file system the last depends on its mount options.
+//! (`flock`) hold among all runs that use the store. Where the last cannot be known, the store is not opened (`filesystem`).
 
 mod archive;
 mod aside;
@@ -34,9 +34,11 @@ mod commit;
 mod digest;
 mod error;
 mod external;
+mod filesystem;
 mod folders;
 mod hash;
 mod history;
+mod holder;
 mod index;
 mod inputs;
 mod lookup;
@@ -56,7 +58,9 @@ pub use digest::{Digest, NotADigest};
 pub use error::StoreError;
 pub(crate) use error::{ROOM, io_error, is_full};
 pub use external::External;
+pub use filesystem::{FileSystem, is_locked_by_another, locks_hold};
 pub use history::{Glance, Known};
+pub use holder::Holder;
 pub use lookup::{Found, Lookup};
 pub use machines::{Peaks, Rates};
 pub use manifest::{Content, Entry, Manifest};
@@ -67,6 +71,7 @@ pub(crate) use sweep::size_below;
 pub use sweep::{Held, Keep, Kind, Swept, Tally};
 pub use users::{Exclusive, InUse, Section};
 pub use verify::{Damage, Verified};
+pub(crate) use work::is_at;
 pub use work::{Claim, Underway};
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use super::cache::Cache;
 use super::error::io_error;
 use super::index::Stamp;
 use super::users::User;
-use super::{Digest, StoreError};
+use super::{Digest, StoreError, filesystem};
 use crate::keys::Key;
 
 /// The version of the layout: raised when an older program would misread it.
@@ -52,6 +52,8 @@ pub struct Store {
     memory: Arc<Memory>,
     /// This process as a user of the store, unless it only looks.
     pub(super) user: Option<Arc<User>>,
+    /// What users should know of where it is.
+    word: Option<String>,
 }
 
 /// What a store remembers while it is open.
@@ -74,11 +76,12 @@ impl Store {
     /// Opens the store at `root`, making it if the folder is missing or empty.
     ///
     /// # Errors
-    /// When the folder holds something else, was made by a later program, or cannot be written.
+    /// When the folder holds something else, was made by a later program, cannot be written, or lies where locks cannot be
+    /// relied on.
     pub fn open(root: &Path) -> Result<Self, StoreError> {
         fs::create_dir_all(root).map_err(io_error(root))?;
         let root = fs::canonicalize(root).map_err(io_error(root))?;
-        let store = Self::at(root);
+        let mut store = Self::at(root);
         let known = store.check()?;
         for folder in FOLDERS {
             let path = store.root.join(folder);
@@ -89,6 +92,7 @@ impl Store {
                 _ => {}
             }
         }
+        store.word = store.trust()?;
         if known {
             store.sweep();
             // Fails now, and not after an hour of work.
@@ -161,6 +165,7 @@ impl Store {
             root,
             memory: Arc::new(memory),
             user: None,
+            word: None,
         }
     }
 
@@ -208,6 +213,19 @@ impl Store {
         self.root.join("runs")
     }
 
+    /// Looks whether locks can be relied on where the store is, which exists. Returns a word about it where there is one.
+    ///
+    /// # Errors
+    /// When they cannot.
+    pub fn trust(&self) -> Result<Option<String>, StoreError> {
+        filesystem::admit(&self.root, &self.tmp())
+    }
+
+    /// Returns what users should know of where an opened store is, if there is something.
+    pub fn word(&self) -> Option<&str> {
+        self.word.as_deref()
+    }
+
     /// Returns where the log of a job lies after the job is finished.
     pub fn log(&self, key: &Key) -> PathBuf {
         self.root.join("logs").join(format!("{key}.txt"))
@@ -251,7 +269,8 @@ impl Store {
         sound.unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn tmp(&self) -> PathBuf {
+    /// Returns where files are written aside.
+    pub(crate) fn tmp(&self) -> PathBuf {
         self.root.join("tmp")
     }
 

@@ -3,16 +3,16 @@
 //! A claim is an exclusive kernel lock on `work/KEY/lock`. The coordinator takes it and passes it on to the child that
 //! does the work, as an open file: both hold the one lock, so it outlives a coordinator that dies while its child still
 //! writes, and a child that ends while the coordinator still commits. It dies with the last of them; there is nothing
-//! to clean up after a kill.
+//! to clean up after a kill. Whose it is stands in the file, for those who wait.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::aside::move_file;
 use super::error::io_error;
-use super::{Store, StoreError};
+use super::{Holder, Store, StoreError};
 use crate::keys::Key;
 
 /// The exclusive right to run one job.
@@ -57,7 +57,8 @@ impl Store {
                 Err(TryLockError::WouldBlock) => return Ok(None),
                 Err(TryLockError::Error(error)) => return Err(io_error(&path)(error)),
             }
-            if is_at(&lock, &path)? {
+            if is_at(&lock, &path).map_err(io_error(&path))? {
+                Holder::here().sign(&lock);
                 return Ok(Some(Claim {
                     key: *key,
                     folder,
@@ -65,6 +66,16 @@ impl Store {
                 }));
             }
         }
+    }
+
+    /// Whether another run has the job with that key.
+    pub fn is_claimed(&self, key: &Key) -> bool {
+        is_locked(&self.work_folder(key))
+    }
+
+    /// Returns who has the job with that key, or had it last, as far as that is known.
+    pub fn holder(&self, key: &Key) -> Option<Holder> {
+        Holder::read(&self.work_folder(key).join("lock"))
     }
 
     /// Ends a claim after its job was committed: the log is kept, the folder goes.
@@ -139,9 +150,7 @@ impl Store {
             let Some(key) = name.and_then(|name| name.parse().ok()) else {
                 continue;
             };
-            // A shared lock, for an instant: whoever claims the folder just then tries again.
-            let runs = File::open(folder.join("lock"))
-                .is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)));
+            let runs = is_locked(&folder);
             all.push(Underway { key, folder, runs });
         }
         all.sort_unstable_by_key(|underway| underway.key);
@@ -149,13 +158,20 @@ impl Store {
     }
 }
 
+/// Whether somebody works in a work folder.
+fn is_locked(folder: &Path) -> bool {
+    // A shared lock, for an instant: whoever claims the folder just then tries again.
+    File::open(folder.join("lock"))
+        .is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)))
+}
+
 /// Whether `path` still leads to `file`.
-fn is_at(file: &File, path: &Path) -> Result<bool, StoreError> {
-    let held = file.metadata().map_err(io_error(path))?;
+pub(crate) fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    let held = file.metadata()?;
     match fs::metadata(path) {
         Ok(there) => Ok((there.dev(), there.ino()) == (held.dev(), held.ino())),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(io_error(path)(error)),
+        Err(error) => Err(error),
     }
 }
 
@@ -174,6 +190,8 @@ mod tests {
         let store = Store::open(folder.path()).unwrap();
         let first = store.claim(&key()).unwrap().unwrap();
         assert!(store.claim(&key()).unwrap().is_none());
+        let holder = store.holder(&key()).unwrap();
+        assert_eq!((holder.pid, holder.is_gone()), (std::process::id(), false));
         let inherited = first.lock().unwrap();
         drop(first);
         assert!(

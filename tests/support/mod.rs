@@ -176,6 +176,9 @@ impl Project {
             "CLICOLOR_FORCE",
             "RAYON_NUM_THREADS",
             "RUST_BACKTRACE",
+            "CUDA_VISIBLE_DEVICES",
+            "PIPE_GPUS",
+            "PIPE_STORE_LOCKS",
         ] {
             command.env_remove(name);
         }
@@ -281,4 +284,21 @@ impl Ended {
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.stdout).expect("JSON on standard output")
     }
+}
+
+/// Returns the processes that a process has started, whichever of its threads did.
+pub(crate) fn children(process: u32) -> Vec<u32> {
+    let Ok(threads) = fs::read_dir(format!("/proc/{process}/task")) else {
+        return Vec::new();
+    };
+    let lists = threads
+        .flatten()
+        .filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
+    lists
+        .flat_map(|list| {
+            list.split_whitespace()
+                .filter_map(|id| id.parse().ok())
+                .collect::<Vec<_>>()
+        })
+        .collect()
 }
