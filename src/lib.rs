@@ -27,4 +27,5 @@ pub mod keys;
 pub mod progress;
 pub mod registry;
 pub mod report;
+pub mod schema;
 pub mod store;

@@ -14,6 +14,7 @@ mod output;
 mod plan;
 mod project;
 mod run;
+mod schema;
 mod show;
 mod stage;
 mod status;
@@ -64,6 +65,7 @@ fn dispatch(command: Command, registry: &Registry) -> Exit {
         Command::List(arguments) => list::list(&arguments, registry),
         Command::Show(arguments) => show::show(&arguments, registry),
         Command::Graph(arguments) => graph::graph(&arguments, registry),
+        Command::Schema => schema::schema(registry),
         Command::Status(arguments) => status::status(&arguments, registry),
         Command::Log(arguments) => log::log(&arguments, registry),
         Command::Verify(arguments) => verify::verify(&arguments, registry),

@@ -208,7 +208,13 @@ fn write(
             continue;
         }
         let known = |job: JobIndex| states[job.index()].found().map(|found| (**found).clone());
-        let provenance = provenance(planned, &plan.jobs, project.pipeline.profile(), &known);
+        let provenance = provenance(
+            planned,
+            table,
+            &plan.jobs,
+            project.pipeline.profile(),
+            &known,
+        );
         for (name, bytes) in files.table(table, &provenance)? {
             digests.insert(name, Digest::of(&bytes));
         }

@@ -26,6 +26,8 @@
 //! anything is handed out.
 
 mod build;
+pub(crate) mod grammar;
+mod grid;
 mod model;
 mod raw;
 mod reference;
@@ -43,11 +45,13 @@ use crate::graph;
 use crate::registry::Registry;
 
 pub(crate) use build::parse_value;
-pub use model::Pipeline;
+pub use grid::Selection;
+pub(crate) use grid::{Axis, Grid, Point, product};
 pub(crate) use model::{
-    Definition, Item, ItemValue, Line, Origin, ReferenceKey, StageDeclaration, StageId,
-    TableDeclaration, VariableId,
+    Combination, Definition, Item, ItemValue, Line, Origin, ReferenceKey, StageDeclaration,
+    StageId, TableDeclaration, VariableId,
 };
+pub use model::{Group, Pipeline};
 pub use target::Target;
 pub(crate) use target::written_bindings;
 pub(crate) use template::{Part, Template};

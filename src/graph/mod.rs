@@ -9,6 +9,7 @@ mod environment;
 mod expand;
 mod label;
 mod parameters;
+mod place;
 mod tables;
 #[cfg(test)]
 mod tests;
@@ -22,7 +23,7 @@ use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::EdgeRef;
 use serde_json::{Map, Value};
 
-use crate::declare::{Pipeline, Target};
+use crate::declare::{Pipeline, Selection, Target};
 use crate::errors::{Diagnostic, Report};
 
 /// A job's place in its [`JobGraph`].
@@ -181,10 +182,40 @@ pub struct ColumnPlan {
 pub struct CellPlan {
     /// The score's name; `None` takes the stage's main score.
     pub metric: Option<String>,
-    /// One job per point of `over`, each once: a job that reaches none of those variables stands alone.
+    /// One job per point of `over`, each once: a job that reaches none of those variables stands alone. Where a grid
+    /// is searched, those of all its points.
     pub jobs: Vec<JobIndex>,
+    /// The points to choose from, where a grid is searched and its points differ.
+    pub choice: Option<Choice>,
     /// What row and column bind.
     pub bindings: BTreeMap<String, Value>,
+}
+
+impl CellPlan {
+    /// Returns the jobs whose scores the cell shows, once the point in that place of the grid is chosen.
+    pub fn shown(&self, chosen: Option<usize>) -> &[JobIndex] {
+        let point = self.choice.as_ref().zip(chosen);
+        let point = point.and_then(|(choice, place)| choice.points.get(place));
+        point.map_or(&self.jobs, |point| &point.jobs)
+    }
+}
+
+/// A grid that is searched for a cell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// What the best point is chosen by.
+    pub select: Selection,
+    /// The points, in the order of the grid, without those that come to the same jobs as one before.
+    pub points: Vec<GridPoint>,
+}
+
+/// A point of a grid.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GridPoint {
+    /// What it binds, in the order of the grid.
+    pub bindings: Vec<(String, Value)>,
+    /// One job per point of `over`, each once.
+    pub jobs: Vec<JobIndex>,
 }
 
 /// Expands the targets into jobs and tables.

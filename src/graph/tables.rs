@@ -8,10 +8,13 @@ use serde_json::Value;
 
 use super::environment::{Environment, Reads};
 use super::expand::{Broken, Expander};
-use super::{CellPlan, ColumnPlan, JobIndex, Plan, Reference, RowPlan, TablePlan};
+use super::place::{Place, occurs};
+use super::{
+    CellPlan, Choice, ColumnPlan, GridPoint, JobIndex, Plan, Reference, RowPlan, TablePlan,
+};
 use crate::declare::{
-    Definition, Line, Origin, Pipeline, ReferenceKey, TableDeclaration, Target, Template,
-    VariableId,
+    Definition, Grid, Line, Origin, Pipeline, Point, ReferenceKey, TableDeclaration, Target,
+    Template, VariableId,
 };
 use crate::errors::{Diagnostic, Source, did_you_mean};
 
@@ -36,28 +39,56 @@ pub(super) fn check(pipeline: &Pipeline) -> Vec<Diagnostic> {
             base: &base,
         };
         let meet = |row: &Line, column: &Line| table.cell(row, column).is_some();
-        for row in &table.rows {
-            if let Some(column) = table.columns.iter().find(|column| meet(row, column)) {
-                let _ = cells.point(&mut expander, row, column, &[]);
-            }
+        let in_row = |row| table.columns.iter().find(|column| meet(row, column));
+        let in_column = |column| table.rows.iter().find(|row| meet(row, column));
+        // Each line once, and each value of a grid once, where one of its lines meets another.
+        let rows = table
+            .rows
+            .iter()
+            .filter_map(|row| Some((row, in_row(row)?)));
+        let columns = table
+            .columns
+            .iter()
+            .filter_map(|column| Some((in_column(column)?, column)));
+        for (row, column) in rows.clone().chain(columns.clone()) {
+            let _ = cells.point(
+                &mut expander,
+                Place {
+                    row,
+                    column,
+                    point: &[],
+                },
+            );
         }
-        for column in &table.columns {
-            if let Some(row) = table.rows.iter().find(|row| meet(row, column)) {
-                let _ = cells.point(&mut expander, row, column, &[]);
-            }
-        }
-        let first = table.rows.iter().find_map(|row| {
-            table
-                .columns
-                .iter()
-                .find(|column| meet(row, column))
-                .map(|column| (row, column))
+        let of_table = rows.clone().take(1).flat_map(|(row, column)| {
+            let grids = [Some(&table.over), table.best.as_ref()];
+            grids
+                .into_iter()
+                .flatten()
+                .map(move |grid| (row, column, grid))
         });
-        if let Some((row, column)) = first {
-            for (variable, values) in &table.over {
-                for value in values {
-                    let _ = cells.point(&mut expander, row, column, &[(*variable, value)]);
+        let of_rows = rows
+            .clone()
+            .filter_map(|(row, column)| Some((row, column, row.best.as_ref()?)));
+        let of_columns =
+            columns.filter_map(|(row, column)| Some((row, column, column.best.as_ref()?)));
+        for (row, column, grid) in of_table.chain(of_rows).chain(of_columns) {
+            for axis in grid.axes() {
+                for value in &axis.values {
+                    let point = &[(axis.variable, value)];
+                    let _ = cells.point(&mut expander, Place { row, column, point });
                 }
+            }
+        }
+        for combination in &table.exclude {
+            if !occurs(combination, table, &base) {
+                let problem = Diagnostic::new("this leaves out what does not occur")
+                    .at(&pipeline.source, combination.span.clone(), "")
+                    .help(format!(
+                        "no cell of table `{}` has these values under profile `{}`; a profile may replace `exclude`",
+                        table.name.text, pipeline.profile
+                    ));
+                expander.problems.push(problem);
             }
         }
     }
@@ -91,6 +122,22 @@ pub(super) fn expand(pipeline: &Pipeline, targets: &[Target]) -> Result<Plan, Ve
                 }
                 tables.extend(found);
             }
+            Target::Group(name) => match pipeline.groups.iter().find(|group| group.name == *name) {
+                Some(group) => {
+                    let place_of = |name: &String| {
+                        let mut all = pipeline.tables.iter();
+                        all.position(|table| table.name.text == *name)
+                    };
+                    tables.extend(group.tables.iter().filter_map(place_of));
+                }
+                None => {
+                    let known = pipeline.groups.iter().map(|group| group.name.as_str());
+                    problems.push(
+                        Diagnostic::new(format!("unknown group `{name}`"))
+                            .help(did_you_mean(name, known, "groups")),
+                    );
+                }
+            },
             Target::Stage { name, bindings } => match pipeline.stage_ids.get(name) {
                 Some(Some(stage)) => {
                     let bindings = bind(pipeline, target, bindings, &mut problems);
@@ -188,7 +235,7 @@ fn table_plan<'p>(
         table,
         base,
     };
-    let points = points(&table.over);
+    let points = table.over.points();
     TablePlan {
         name: table.name.text.clone(),
         title: table.title.clone(),
@@ -238,25 +285,6 @@ fn column_plan(column: &Line) -> ColumnPlan {
     }
 }
 
-/// A value of each variable of `over`.
-type Point<'p> = Vec<(VariableId, &'p Definition)>;
-
-/// Returns every combination of the values of `over`, the last variable turning fastest.
-fn points(over: &[(VariableId, Vec<Definition>)]) -> Vec<Point<'_>> {
-    over.iter()
-        .fold(vec![Vec::new()], |points, (variable, values)| {
-            let mut longer = Vec::with_capacity(points.len() * values.len());
-            for point in &points {
-                for value in values {
-                    let mut point = point.clone();
-                    point.push((*variable, value));
-                    longer.push(point);
-                }
-            }
-            longer
-        })
-}
-
 /// The cells of a table.
 struct Cells<'a, 'p> {
     pipeline: &'p Pipeline,
@@ -273,49 +301,100 @@ impl<'p> Cells<'_, 'p> {
         points: &[Point<'p>],
     ) -> Option<CellPlan> {
         let metric = self.table.metric(row, column)?.map(str::to_owned);
-        let mut jobs = Vec::with_capacity(points.len());
-        for point in points {
-            // After the first failure the others would say the same again.
-            jobs.push(self.point(expander, row, column, point)?.ok()?);
+        self.table.cell(row, column)?;
+        let grid = self.table.best(row, column);
+        let mut searched: Vec<GridPoint> = Vec::new();
+        for chosen in grid.map_or_else(|| vec![Vec::new()], Grid::points) {
+            let mut jobs = Vec::with_capacity(points.len());
+            for point in points {
+                let point: Point<'p> = point.iter().chain(&chosen).copied().collect();
+                let place = Place {
+                    row,
+                    column,
+                    point: &point,
+                };
+                let mut excluded = self.table.exclude.iter();
+                if excluded.any(|combination| place.has(combination, self.base)) {
+                    continue;
+                }
+                // After the first failure the others would say the same again.
+                jobs.push(self.point(expander, place)?.ok()?);
+            }
+            let jobs = distinct(jobs);
+            // What the grid does not reach is the same at several of its points.
+            if !jobs.is_empty() && searched.iter().all(|earlier| earlier.jobs != jobs) {
+                searched.push(GridPoint {
+                    bindings: self.searched(Place {
+                        row,
+                        column,
+                        point: &chosen,
+                    }),
+                    jobs,
+                });
+            }
         }
-        Some(CellPlan {
+        let jobs = distinct(
+            searched
+                .iter()
+                .flat_map(|point| point.jobs.clone())
+                .collect(),
+        );
+        (!jobs.is_empty()).then(|| CellPlan {
             metric,
-            jobs: distinct(jobs),
+            jobs,
+            choice: (searched.len() > 1).then(|| Choice {
+                select: self.table.select(row, column),
+                points: searched,
+            }),
             bindings: self.bindings(row, column),
         })
     }
 
-    /// Returns what row and column bind.
-    fn bindings(&self, row: &'p Line, column: &'p Line) -> BTreeMap<String, Value> {
-        let mut environment = self.base.clone();
-        environment.bind(&row.bindings);
-        environment.bind(&column.bindings);
-        let bound = row.bindings.iter().chain(&column.bindings);
-        let pairs = bound.filter_map(|(variable, _)| {
-            // What cannot be evaluated is a problem of the cell's jobs already.
-            let value = environment.variable(*variable, &mut Reads::new()).ok()?;
-            let name = self.pipeline.variable(*variable).name.clone();
-            Some((name, value.value.into_owned()))
+    /// Returns what the point binds, as far as row and column leave it to the point.
+    fn searched(&self, place: Place<'_, 'p>) -> Vec<(String, Value)> {
+        let environment = place.environment(self.base);
+        let open = place.point.iter().filter(|(variable, definition)| {
+            place
+                .bound(*variable)
+                .is_some_and(|bound| std::ptr::eq(bound, *definition))
         });
-        pairs.collect()
+        open.filter_map(|(variable, _)| self.value(*variable, &environment))
+            .collect()
     }
 
-    /// Returns the job at one point of a cell; `None` where row and column do not go together.
+    /// Returns what row and column bind.
+    fn bindings(&self, row: &'p Line, column: &'p Line) -> BTreeMap<String, Value> {
+        let environment = Place {
+            row,
+            column,
+            point: &[],
+        }
+        .environment(self.base);
+        let bound = row.bindings.iter().chain(&column.bindings);
+        bound
+            .filter_map(|(variable, _)| self.value(*variable, &environment))
+            .collect()
+    }
+
+    /// Returns name and value of a variable. What cannot be evaluated is a problem of the cell's jobs already.
+    fn value(
+        &self,
+        variable: VariableId,
+        environment: &Environment<'p>,
+    ) -> Option<(String, Value)> {
+        let value = environment.variable(variable, &mut Reads::new()).ok()?;
+        let name = self.pipeline.variable(variable).name.clone();
+        Some((name, value.value.into_owned()))
+    }
+
+    /// Returns the job at a place; `None` where row and column do not go together.
     fn point(
         &self,
         expander: &mut Expander<'p>,
-        row: &'p Line,
-        column: &'p Line,
-        point: &[(VariableId, &'p Definition)],
+        place: Place<'_, 'p>,
     ) -> Option<Result<JobIndex, Broken>> {
-        let stage = self.table.cell(row, column)?;
-        let mut environment = self.base.clone();
-        for (variable, definition) in point {
-            environment.bind_one(*variable, definition);
-        }
-        // What a line binds it binds for good: it narrows `over`.
-        environment.bind(&row.bindings);
-        environment.bind(&column.bindings);
+        let stage = self.table.cell(place.row, place.column)?;
+        let environment = place.environment(self.base);
         Some(expander.job(stage, &Rc::new(environment)))
     }
 }

@@ -5,12 +5,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use contract::io_error;
+use metrics::Direction;
 use metrics::scores::{self, Score};
 use tabulate::reference::{self, Key, Reference};
-use tabulate::{Cell, Column, Row, Table};
+use tabulate::{Candidate, Cell, Chosen, Column, Row, Table};
 
 use super::ReportError;
-use crate::graph::{CellPlan, JobIndex, RowPlan, TablePlan};
+use crate::graph::{CellPlan, Choice, JobIndex, RowPlan, TablePlan};
 use crate::store::{Digest, Found, Store};
 
 /// Said of an artifact of which a table wants a score.
@@ -147,9 +148,18 @@ impl<'a> Builder<'a> {
         known: &dyn Fn(JobIndex) -> Known<'a>,
     ) -> Result<Cell, ReportError> {
         let mut cell = Cell::default();
-        for job in &plan.jobs {
+        if let Some(choice) = &plan.choice {
+            match self.choose(choice, plan.metric.as_deref(), known)? {
+                Ok(chosen) => cell.chosen = Some(chosen),
+                Err(reasons) => {
+                    cell.reasons = reasons;
+                    return Ok(cell);
+                }
+            }
+        }
+        for job in plan.shown(cell.chosen.as_ref().map(|chosen| chosen.place)) {
             let score = match known(*job) {
-                Ok(found) => self.score(found, plan.metric.as_deref())?,
+                Ok(found) => self.score(found, plan.metric.as_deref(), None)?,
                 Err(reason) => Err(reason),
             };
             match score {
@@ -157,18 +167,80 @@ impl<'a> Builder<'a> {
                     heading.add(score);
                     cell.values.push(score.value);
                 }
-                Err(reason) if cell.reasons.contains(&reason) => {}
-                Err(reason) => cell.reasons.push(reason),
+                Err(reason) => add(&mut cell.reasons, reason),
             }
         }
         Ok(cell)
     }
 
-    /// Returns the score of that name, or the main one; where there is none, what there is instead.
+    /// Chooses the point of a grid whose mean score is best, the first of equals; or says why none can be chosen yet.
+    fn choose(
+        &mut self,
+        choice: &Choice,
+        shown: Option<&str>,
+        known: &dyn Fn(JobIndex) -> Known<'a>,
+    ) -> Result<Result<Chosen, Vec<String>>, ReportError> {
+        let select = &choice.select;
+        let metric = select.metric.as_deref().or(shown);
+        let mut reasons = Vec::new();
+        let mut means = Vec::with_capacity(choice.points.len());
+        let mut decided: Option<Score> = None;
+        let mut splits = BTreeSet::new();
+        for point in &choice.points {
+            let mut values = Vec::with_capacity(point.jobs.len());
+            for job in &point.jobs {
+                let found = match known(*job) {
+                    Ok(found) => found,
+                    Err(reason) => {
+                        let points = choice.points.len();
+                        add(
+                            &mut reasons,
+                            format!("waiting for all {points} points of the grid: {reason}"),
+                        );
+                        continue;
+                    }
+                };
+                if let Ok(score) = self.score(found, shown, None)? {
+                    splits.insert(score.split.clone());
+                }
+                match self.score(found, metric, select.split.as_deref())? {
+                    Ok(score) => {
+                        values.push(score.value);
+                        decided.get_or_insert_with(|| score.clone());
+                    }
+                    Err(reason) => add(&mut reasons, reason),
+                }
+            }
+            means.push(metrics::mean(&values));
+        }
+        let Some(score) = decided.filter(|_| reasons.is_empty()) else {
+            return Ok(Err(reasons));
+        };
+        let direction = select.direction.unwrap_or_else(|| Direction::of(&score));
+        let points = choice
+            .points
+            .iter()
+            .zip(&means)
+            .map(|(point, score)| Candidate {
+                bindings: point.bindings.clone(),
+                score: *score,
+            });
+        Ok(Ok(Chosen {
+            place: direction.best(&means).unwrap_or(0),
+            points: points.collect(),
+            metric: score.name,
+            reported: splits.contains(&score.split),
+            split: score.split,
+        }))
+    }
+
+    /// Returns the score of that name, or the main one, on that split if one is given; where there is none, what there
+    /// is instead.
     fn score(
         &mut self,
         found: &Found,
         metric: Option<&str>,
+        split: Option<&str>,
     ) -> Result<Result<&Score, String>, ReportError> {
         let artifact = found.record.artifact;
         if !self.scores.contains_key(&artifact) {
@@ -183,15 +255,23 @@ impl<'a> Builder<'a> {
             .get(&artifact)
             .map(Vec::as_slice)
             .unwrap_or_default();
-        let score = all.iter().find(|score| match metric {
-            Some(name) => score.name == name,
-            None => score.main,
-        });
-        if let Some(score) = score {
+        if let Some(score) = metrics::find(all, metric, split) {
             return Ok(Ok(score));
         }
         let wanted = metric.unwrap_or("main");
-        let names: Vec<String> = all.iter().map(|score| score.name.clone()).collect();
+        let (wanted, names): (String, Vec<String>) = match split {
+            None => (
+                wanted.to_owned(),
+                all.iter().map(|score| score.name.clone()).collect(),
+            ),
+            // Of a score that is chosen by, the split matters as much as the name.
+            Some(split) => (
+                format!("{wanted}@{split}"),
+                all.iter()
+                    .map(|score| format!("{}@{}", score.name, score.split))
+                    .collect(),
+            ),
+        };
         // Without the label, which differs from row to row: equal reasons are told once below a table.
         let reason = if names.is_empty() {
             NO_SCORES.to_owned()
@@ -205,7 +285,7 @@ impl<'a> Builder<'a> {
                 names,
             })
             .wanted
-            .insert(wanted.to_owned());
+            .insert(wanted);
         Ok(Err(reason))
     }
 
@@ -247,6 +327,12 @@ impl Heading {
             }
             Self::Agreed { .. } | Self::Mixed => {}
         }
+    }
+}
+
+fn add(reasons: &mut Vec<String>, reason: String) {
+    if !reasons.contains(&reason) {
+        reasons.push(reason);
     }
 }
 

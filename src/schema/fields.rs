@@ -1,0 +1,73 @@
+//! The parameters of stages.
+
+use contract::{Default as FieldDefault, Field, FieldType};
+use serde_json::{Map, Value, json};
+
+use super::{closed, described, reference};
+
+/// Returns the schema of a table of these fields.
+pub(super) fn table(fields: &[Field]) -> Value {
+    let properties: Map<String, Value> = fields
+        .iter()
+        .map(|field| (field.name.to_owned(), property(field)))
+        .collect();
+    let required: Vec<&str> = fields
+        .iter()
+        .filter(|field| field.default == FieldDefault::Required)
+        .map(|field| field.name)
+        .collect();
+    closed(properties, &required)
+}
+
+/// Returns the schema of a value that takes over that of a variable.
+pub(super) fn variable() -> Value {
+    json!({ "type": "string", "pattern": r"^\$\{[^{}]+\}$" })
+}
+
+fn property(field: &Field) -> Value {
+    let mut schema = described(value(field.takes), field.about);
+    match field.default.value() {
+        None | Some(Value::Null) => {}
+        Some(default) => schema["default"] = default,
+    }
+    schema
+}
+
+/// Returns the schema of what a field takes.
+fn value(takes: FieldType) -> Value {
+    match takes {
+        FieldType::Bool => or_variable(json!({ "type": "boolean" })),
+        FieldType::Integer { min, max } => or_variable(range(
+            "integer",
+            (min > i64::MIN).then(|| json!(min)),
+            (max < i64::MAX).then(|| json!(max)),
+        )),
+        FieldType::Number { min, max } => or_variable(range(
+            "number",
+            (min > f64::MIN).then(|| json!(min)),
+            (max < f64::MAX).then(|| json!(max)),
+        )),
+        FieldType::Text => json!({ "type": "string" }),
+        // A variable may be a part of the word.
+        FieldType::Choice(words) => json!({
+            "anyOf": [{ "enum": words }, { "type": "string", "pattern": r"\$\{" }],
+        }),
+        FieldType::Table(fields) => table(fields),
+        FieldType::Input(_) => json!({ "type": "string" }),
+    }
+}
+
+fn or_variable(schema: Value) -> Value {
+    json!({ "anyOf": [schema, reference("variable")] })
+}
+
+fn range(kind: &str, min: Option<Value>, max: Option<Value>) -> Value {
+    let mut schema = json!({ "type": kind });
+    if let Some(min) = min {
+        schema["minimum"] = min;
+    }
+    if let Some(max) = max {
+        schema["maximum"] = max;
+    }
+    schema
+}
