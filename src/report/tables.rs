@@ -229,6 +229,7 @@ impl<'a> Builder<'a> {
             place: direction.best(&means).unwrap_or(0),
             points: points.collect(),
             metric: score.name,
+            lowest: direction == Direction::Lower,
             reported: splits.contains(&score.split),
             split: score.split,
         }))

@@ -36,7 +36,7 @@ pub fn of(registry: &Registry) -> Value {
         "variable": fields::variable(),
         "stage": { "oneOf": kinds },
         "grid": one_or_several(named(reference("values"))),
-        "line": with_names(object(LINE.iter()), reference("values")),
+        "line": line(),
         "lines": one_or_several(reference("line")),
     });
     schema
@@ -111,13 +111,18 @@ fn closed(properties: Map<String, Value>, required: &[&str]) -> Value {
 
 /// Returns the schema of a table of names of the user's.
 fn named(value: Value) -> Value {
-    with_names(closed(Map::new(), &[]), value)
+    json!({
+        "type": "object",
+        "additionalProperties": false,
+        "patternProperties": { NAME: value },
+    })
 }
 
-/// Lets a table have names of the user's besides.
-fn with_names(mut table: Value, value: Value) -> Value {
-    table["patternProperties"] = json!({ NAME: value });
-    table
+/// Returns the schema of a row or a column, which binds variables beside its keys.
+fn line() -> Value {
+    let mut schema = object(LINE.iter());
+    schema["additionalProperties"] = reference("values");
+    schema
 }
 
 fn one_or_several(item: Value) -> Value {

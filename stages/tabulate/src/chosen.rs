@@ -15,6 +15,8 @@ pub struct Chosen {
     pub metric: String,
     /// The split that it was scored on.
     pub split: String,
+    /// Whether the lowest score is the best one.
+    pub lowest: bool,
     /// Whether the scores that the cell shows are of that split as well, so that they flatter.
     pub reported: bool,
 }
@@ -52,10 +54,14 @@ impl Chosen {
             .unwrap_or_default()
     }
 
-    /// Returns how it was chosen, in words: `best of 4 by accuracy on dev`.
+    /// Returns how it was chosen, in words: `best of 4 by accuracy on dev`, `best of 4 by lowest perplexity on dev`.
     pub fn rule(&self) -> String {
         let Self { metric, split, .. } = self;
-        let rule = format!("best of {} by {metric} on {split}", self.points.len());
+        let lowest = if self.lowest { "lowest " } else { "" };
+        let rule = format!(
+            "best of {} by {lowest}{metric} on {split}",
+            self.points.len()
+        );
         match self.reported {
             true => format!("{rule}, selected on the same split as reported"),
             false => rule,
@@ -70,6 +76,7 @@ impl Chosen {
             "point": self.points.get(self.place).map(Candidate::point),
             "metric": self.metric,
             "split": self.split,
+            "direction": if self.lowest { "lower" } else { "higher" },
             "reported_split": self.reported,
             "points": points.collect::<Vec<_>>(),
         })
