@@ -107,8 +107,8 @@ size = "tiny"
         [
             "bag-of-words",
             "bag-of-words[source=@other]",
-            "bag-of-words[task=qnli,world_seed=1]",
             "bag-of-words[task=qnli]",
+            "bag-of-words[world_seed=1,task=qnli]",
         ]
     );
 }
@@ -273,5 +273,121 @@ tables = ["tow", "own"]
 [group.none]
 "#;
     let ended = with(more).pipe(&["plan"]).code(2);
-    assert_snapshot!(ended.stderr, @"");
+    assert_snapshot!(ended.stderr, @r#"
+     × this line does not bind `size`
+       ╭─[pipeline.toml:60:20]
+    60 │ rows = [{ label = "${size:%} ${task} ${task:%}", task = ["sst2", []] }, { vocabulary = [] }]
+       ·                    ─────────
+       ╰────
+     help: known variables that this line binds: task
+
+     × `sst2` is no number to be shown as a percentage
+       ╭─[pipeline.toml:60:38]
+    60 │ rows = [{ label = "${size:%} ${task} ${task:%}", task = ["sst2", []] }, { vocabulary = [] }]
+       ·                                      ─────────
+       ╰────
+     help: write ${task}
+
+     × a variable holds a single value
+       ╭─[pipeline.toml:60:66]
+    60 │ rows = [{ label = "${size:%} ${task} ${task:%}", task = ["sst2", []] }, { vocabulary = [] }]
+       ·                                                                  ──
+       ╰────
+     help: a text, a number, true or false
+
+     × `vocabulary` takes a list of values: [0, 1, 2]
+       ╭─[pipeline.toml:60:88]
+    60 │ rows = [{ label = "${size:%} ${task} ${task:%}", task = ["sst2", []] }, { vocabulary = [] }]
+       ·                                                                                        ──
+       ╰────
+
+     × `${` without `}`
+       ╭─[pipeline.toml:61:22]
+    61 │ columns = { label = "${world_seed", length = 24, select = "least accuracy" }
+       ·                      ────────────
+       ╰────
+     help: write ${name}, or $${ for the plain characters
+
+     × `least accuracy` names no score
+       ╭─[pipeline.toml:61:59]
+    61 │ columns = { label = "${world_seed", length = 24, select = "least accuracy" }
+       ·                                                           ────────────────
+       ╰────
+     help: write select = "METRIC", "METRIC@SPLIT", "@SPLIT" or "lowest METRIC@SPLIT"
+
+     × unknown variable `vocabulry`
+       ╭─[pipeline.toml:62:31]
+    62 │ best = { world_seed = [0, 1], vocabulry = [100] }
+       ·                               ─────────
+       ╰────
+     help: did you mean `vocabulary`?
+
+     × this leaves out everything
+       ╭─[pipeline.toml:63:31]
+    63 │ exclude = [{ task = "mnli" }, {}]
+       ·                               ──
+       ╰────
+     help: name what to leave out: { variable = value, … }
+
+     × row and column both have a `best`
+       ╭─[pipeline.toml:68:8]
+    68 │ rows = { task = ["sst2", "qnli"], best = { vocabulary = [100, 200] } }
+       ·        ───────────────────────────────┬───────────────────────────────
+       ·                                       ╰── this row
+    69 │ columns = { label = "all", best = { world_seed = [3, 4] } }
+       ·           ────────────────────────┬────────────────────────
+       ·                                   ╰── this column
+       ╰────
+     help: say `best` in the rows or in the columns
+
+     × `world_seed` is gathered over and cannot be chosen as well
+       ╭─[pipeline.toml:69:51]
+    69 │ columns = { label = "all", best = { world_seed = [3, 4] } }
+       ·                                                   ─
+       ╰────
+     help: leave it out of `over` or of `best`
+
+     × nothing in this table binds `length`
+       ╭─[pipeline.toml:70:77]
+    70 │ exclude = [{ task = "mnli" }, { task = "sst2", world_seed = 2 }, { length = 3 }]
+       ·                                                                             ─
+       ╰────
+     help: leave out values that rows, columns, `over` or `best` bind
+
+     × there is a `select` and no `best` to select from
+       ╭─[pipeline.toml:72:8]
+    72 │ [table.three]
+       ·        ─────
+       ╰────
+     help: give a grid: best = { lr = [1e-5, 3e-5] }
+
+     × unknown table `tow`
+       ╭─[pipeline.toml:80:11]
+    80 │ tables = ["tow", "own"]
+       ·           ─────
+       ╰────
+     help: known tables: baselines, own, two, three
+
+     × group `none` has no `tables`
+       ╭─[pipeline.toml:82:8]
+    82 │ [group.none]
+       ·        ────
+       ╰────
+     help: write tables = ["TABLE", …]
+    "#);
+}
+
+#[test]
+fn to_leave_out_what_does_not_occur_is_a_mistake() {
+    let more =
+        OWN.to_owned() + "exclude = [{ task = \"qnli\", world_seed = 1 }, { task = \"mnli\" }]\n";
+    assert_snapshot!(with(&more).pipe(&["plan"]).code(2).stderr, @r#"
+     × this leaves out what does not occur
+       ╭─[pipeline.toml:61:47]
+    61 │ exclude = [{ task = "qnli", world_seed = 1 }, { task = "mnli" }]
+       ·                                               ─────────────────
+       ╰────
+     help: no cell of table `own` has these values under profile `plain`; a profile may replace
+           `exclude`
+    "#);
 }

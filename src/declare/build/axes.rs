@@ -202,6 +202,8 @@ impl Builder<'_> {
             return Err((format!("this line does not bind `{variable}`"), help));
         };
         match (format, &node.value) {
+            // What cannot be a value is told where it is bound.
+            (_, NodeValue::List(_) | NodeValue::Table(_)) => Ok(String::new()),
             (None, _) => Ok(self.as_written(node)),
             (Some("%"), NodeValue::Scalar(Value::Number(number))) => {
                 Ok(percent(number.as_f64().unwrap_or(f64::NAN)))

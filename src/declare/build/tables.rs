@@ -68,8 +68,9 @@ impl Builder<'_> {
         if self.problems.len() == before && !self.has_unknown_kinds {
             self.check_cells(&table);
             self.check_grids(&table);
-        } else {
-            // Whether a combination occurs cannot be said of a table with holes.
+        }
+        // Whether a combination occurs cannot be said of a table with holes.
+        if self.problems.len() > before || self.has_unknown_kinds {
             table.exclude.clear();
         }
         table
