@@ -208,7 +208,8 @@ impl<'a> Builder<'a> {
                         values.push(score.value);
                         decided.get_or_insert_with(|| score.clone());
                     }
-                    Err(reason) => add(&mut reasons, reason),
+                    // The other points would say the same again.
+                    Err(reason) => return Ok(Err(vec![reason])),
                 }
             }
             means.push(metrics::mean(&values));
@@ -259,15 +260,14 @@ impl<'a> Builder<'a> {
         if let Some(score) = metrics::find(all, metric, split) {
             return Ok(Ok(score));
         }
-        let wanted = metric.unwrap_or("main");
         let (wanted, names): (String, Vec<String>) = match split {
             None => (
-                wanted.to_owned(),
+                metric.unwrap_or("main").to_owned(),
                 all.iter().map(|score| score.name.clone()).collect(),
             ),
             // Of a score that is chosen by, the split matters as much as the name.
             Some(split) => (
-                format!("{wanted}@{split}"),
+                format!("{}@{split}", metric.unwrap_or_default()),
                 all.iter()
                     .map(|score| format!("{}@{}", score.name, score.split))
                     .collect(),

@@ -16,7 +16,7 @@ pub(super) fn table(fields: &[Field]) -> Value {
         .filter(|field| field.default == FieldDefault::Required)
         .map(|field| field.name)
         .collect();
-    closed(properties, &required)
+    closed(&properties, &required)
 }
 
 /// Returns the schema of a value that takes over that of a variable.
@@ -36,13 +36,13 @@ fn property(field: &Field) -> Value {
 /// Returns the schema of what a field takes.
 fn value(takes: FieldType) -> Value {
     match takes {
-        FieldType::Bool => or_variable(json!({ "type": "boolean" })),
-        FieldType::Integer { min, max } => or_variable(range(
+        FieldType::Bool => or_variable(&json!({ "type": "boolean" })),
+        FieldType::Integer { min, max } => or_variable(&range(
             "integer",
             (min > i64::MIN).then(|| json!(min)),
             (max < i64::MAX).then(|| json!(max)),
         )),
-        FieldType::Number { min, max } => or_variable(range(
+        FieldType::Number { min, max } => or_variable(&range(
             "number",
             (min > f64::MIN).then(|| json!(min)),
             (max < f64::MAX).then(|| json!(max)),
@@ -57,7 +57,7 @@ fn value(takes: FieldType) -> Value {
     }
 }
 
-fn or_variable(schema: Value) -> Value {
+fn or_variable(schema: &Value) -> Value {
     json!({ "anyOf": [schema, reference("variable")] })
 }
 

@@ -35,9 +35,9 @@ pub fn of(registry: &Registry) -> Value {
         },
         "variable": fields::variable(),
         "stage": { "oneOf": kinds },
-        "grid": one_or_several(named(reference("values"))),
+        "grid": one_or_several(&named(&reference("values"))),
         "line": line(),
-        "lines": one_or_several(reference("line")),
+        "lines": one_or_several(&reference("line")),
     });
     schema
 }
@@ -55,13 +55,13 @@ fn takes(key: &Key) -> Value {
         Takes::Selection => json!({ "type": "string", "minLength": 1 }),
         Takes::Lines => reference("lines"),
         Takes::Grid | Takes::Combinations => reference("grid"),
-        Takes::Reference => json!({ "anyOf": [text(), named(reference("scalar"))] }),
-        Takes::Variables => named(reference("scalar")),
-        Takes::Stages => named(reference("stage")),
-        Takes::Named(keys) => named(object(keys.iter())),
+        Takes::Reference => json!({ "anyOf": [text(), named(&reference("scalar"))] }),
+        Takes::Variables => named(&reference("scalar")),
+        Takes::Stages => named(&reference("stage")),
+        Takes::Named(keys) => named(&object(keys.iter())),
         Takes::Replaced => {
             let replaced = TABLE.iter().filter(|key| REPLACEABLE.contains(&key.name));
-            named(object(replaced))
+            named(&object(replaced))
         }
     }
 }
@@ -76,7 +76,7 @@ fn object(keys: impl Iterator<Item = &'static Key> + Clone) -> Value {
         .filter(|key| key.required)
         .map(|key| key.name)
         .collect();
-    closed(properties, &required)
+    closed(&properties, &required)
 }
 
 /// Returns the schema of a stage of one kind.
@@ -97,7 +97,7 @@ fn stage_of(signature: &Signature) -> Value {
     described(schema, signature.about)
 }
 
-fn closed(properties: Map<String, Value>, required: &[&str]) -> Value {
+fn closed(properties: &Map<String, Value>, required: &[&str]) -> Value {
     let mut schema = json!({
         "type": "object",
         "additionalProperties": false,
@@ -110,7 +110,7 @@ fn closed(properties: Map<String, Value>, required: &[&str]) -> Value {
 }
 
 /// Returns the schema of a table of names of the user's.
-fn named(value: Value) -> Value {
+fn named(value: &Value) -> Value {
     json!({
         "type": "object",
         "additionalProperties": false,
@@ -125,7 +125,7 @@ fn line() -> Value {
     schema
 }
 
-fn one_or_several(item: Value) -> Value {
+fn one_or_several(item: &Value) -> Value {
     json!({ "anyOf": [item, { "type": "array", "items": item }] })
 }
 

@@ -142,3 +142,77 @@ fn find_or_push<T>(
         items.len() - 1
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Cell, Column, Row};
+
+    fn cell(place: usize, reported: bool) -> Cell {
+        let candidate = |lr: f64, score: f64| Candidate {
+            bindings: vec![("lr".into(), json!(lr)), ("order".into(), json!("drawn"))],
+            score,
+        };
+        let chosen = Chosen {
+            place,
+            points: vec![candidate(1e-5, 80.0), candidate(0.001, 79.5)],
+            metric: "accuracy".into(),
+            split: "dev".into(),
+            lowest: false,
+            reported,
+        };
+        Cell {
+            chosen: Some(chosen),
+            ..Cell::default()
+        }
+    }
+
+    fn table(cells: Vec<Vec<Cell>>) -> Table {
+        Table {
+            rows: vec![Row::new(["15 %"]), Row::new(["40 %"])],
+            columns: ["MNLI", "RTE"]
+                .map(|label| Column::new(label, "accuracy", "%"))
+                .into(),
+            cells,
+            ..Table::default()
+        }
+    }
+
+    #[test]
+    fn a_point_names_the_cells_that_it_was_chosen_for() {
+        let several = table(vec![
+            vec![cell(0, true), cell(1, true)],
+            vec![cell(0, true), Cell::default()],
+        ]);
+        assert_eq!(
+            lines(&several),
+            [
+                "best of 2 by accuracy on dev, selected on the same split as reported: lr=1e-5, order=drawn for 15 % / MNLI, \
+                 40 % / MNLI; lr=0.001, order=drawn for 15 % / RTE"
+            ]
+        );
+        let one = table(vec![vec![cell(1, false), cell(1, false)]; 2]);
+        assert_eq!(
+            lines(&one),
+            ["best of 2 by accuracy on dev: lr=0.001, order=drawn for all"]
+        );
+        assert!(lines(&table(vec![vec![Cell::default(); 2]; 2])).is_empty());
+    }
+
+    #[test]
+    fn what_was_chosen_is_told_as_json() {
+        let chosen = cell(1, true).chosen.map(|chosen| chosen.to_json());
+        let json = json!({
+            "point": { "lr": 0.001, "order": "drawn" },
+            "metric": "accuracy",
+            "split": "dev",
+            "direction": "higher",
+            "reported_split": true,
+            "points": [
+                { "point": { "lr": 1e-5, "order": "drawn" }, "score": 80.0 },
+                { "point": { "lr": 0.001, "order": "drawn" }, "score": 79.5 },
+            ],
+        });
+        assert_eq!(chosen, Some(json));
+    }
+}
