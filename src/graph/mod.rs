@@ -4,6 +4,7 @@
 //! variables that led to it: two cells of two tables that come to the same job share it. Expansion is demand-driven
 //! and memoised by the variables that were read, so a thousand cells over one corpus evaluate the corpus once.
 
+mod cells;
 mod edges;
 mod environment;
 mod expand;

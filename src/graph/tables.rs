@@ -1,20 +1,19 @@
 //! Tables and targets: which cells there are, and which jobs fill them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::cells::{Cells, distinct};
 use super::environment::{Environment, Reads};
-use super::expand::{Broken, Expander};
+use super::expand::Expander;
 use super::place::{Place, occurs};
-use super::{
-    CellPlan, Choice, ColumnPlan, GridPoint, JobIndex, Plan, Reference, RowPlan, TablePlan,
-};
+use super::{ColumnPlan, Plan, Reference, RowPlan, TablePlan};
 use crate::declare::{
-    Definition, Grid, Line, Origin, Pipeline, Point, ReferenceKey, TableDeclaration, Target,
-    Template, VariableId,
+    Definition, Line, Origin, Pipeline, ReferenceKey, TableDeclaration, Target, Template,
+    VariableId,
 };
 use crate::errors::{Diagnostic, Source, did_you_mean};
 
@@ -38,7 +37,10 @@ pub(super) fn check(pipeline: &Pipeline) -> Vec<Diagnostic> {
             table,
             base: &base,
         };
-        let meet = |row: &Line, column: &Line| table.cell(row, column).is_some();
+        let meet = |row, column| {
+            let point = &[];
+            table.cell(row, column).is_some() && !cells.leaves_out(Place { row, column, point })
+        };
         let in_row = |row| table.columns.iter().find(|column| meet(row, column));
         let in_column = |column| table.rows.iter().find(|row| meet(row, column));
         // Each line once, and each value of a grid once, where one of its lines meets another.
@@ -76,7 +78,10 @@ pub(super) fn check(pipeline: &Pipeline) -> Vec<Diagnostic> {
             for axis in grid.axes() {
                 for value in &axis.values {
                     let point = &[(axis.variable, value)];
-                    let _ = cells.point(&mut expander, Place { row, column, point });
+                    let place = Place { row, column, point };
+                    if !cells.leaves_out(place) {
+                        let _ = cells.point(&mut expander, place);
+                    }
                 }
             }
         }
@@ -283,124 +288,4 @@ fn column_plan(column: &Line) -> ColumnPlan {
         label: column.label.clone(),
         reference,
     }
-}
-
-/// The cells of a table.
-struct Cells<'a, 'p> {
-    pipeline: &'p Pipeline,
-    table: &'p TableDeclaration,
-    base: &'a Environment<'p>,
-}
-
-impl<'p> Cells<'_, 'p> {
-    fn cell(
-        &self,
-        expander: &mut Expander<'p>,
-        row: &'p Line,
-        column: &'p Line,
-        points: &[Point<'p>],
-    ) -> Option<CellPlan> {
-        let metric = self.table.metric(row, column)?.map(str::to_owned);
-        self.table.cell(row, column)?;
-        let grid = self.table.best(row, column);
-        let mut searched: Vec<GridPoint> = Vec::new();
-        for chosen in grid.map_or_else(|| vec![Vec::new()], Grid::points) {
-            let mut jobs = Vec::with_capacity(points.len());
-            for point in points {
-                let point: Point<'p> = point.iter().chain(&chosen).copied().collect();
-                let place = Place {
-                    row,
-                    column,
-                    point: &point,
-                };
-                let mut excluded = self.table.exclude.iter();
-                if excluded.any(|combination| place.has(combination, self.base)) {
-                    continue;
-                }
-                // After the first failure the others would say the same again.
-                jobs.push(self.point(expander, place)?.ok()?);
-            }
-            let jobs = distinct(jobs);
-            // What the grid does not reach is the same at several of its points.
-            if !jobs.is_empty() && searched.iter().all(|earlier| earlier.jobs != jobs) {
-                searched.push(GridPoint {
-                    bindings: self.searched(Place {
-                        row,
-                        column,
-                        point: &chosen,
-                    }),
-                    jobs,
-                });
-            }
-        }
-        let jobs = distinct(
-            searched
-                .iter()
-                .flat_map(|point| point.jobs.clone())
-                .collect(),
-        );
-        (!jobs.is_empty()).then(|| CellPlan {
-            metric,
-            jobs,
-            choice: (searched.len() > 1).then(|| Choice {
-                select: self.table.select(row, column),
-                points: searched,
-            }),
-            bindings: self.bindings(row, column),
-        })
-    }
-
-    /// Returns what the point binds, as far as row and column leave it to the point.
-    fn searched(&self, place: Place<'_, 'p>) -> Vec<(String, Value)> {
-        let environment = place.environment(self.base);
-        let open = place.point.iter().filter(|(variable, definition)| {
-            place
-                .bound(*variable)
-                .is_some_and(|bound| std::ptr::eq(bound, *definition))
-        });
-        open.filter_map(|(variable, _)| self.value(*variable, &environment))
-            .collect()
-    }
-
-    /// Returns what row and column bind.
-    fn bindings(&self, row: &'p Line, column: &'p Line) -> BTreeMap<String, Value> {
-        let environment = Place {
-            row,
-            column,
-            point: &[],
-        }
-        .environment(self.base);
-        let bound = row.bindings.iter().chain(&column.bindings);
-        bound
-            .filter_map(|(variable, _)| self.value(*variable, &environment))
-            .collect()
-    }
-
-    /// Returns name and value of a variable. What cannot be evaluated is a problem of the cell's jobs already.
-    fn value(
-        &self,
-        variable: VariableId,
-        environment: &Environment<'p>,
-    ) -> Option<(String, Value)> {
-        let value = environment.variable(variable, &mut Reads::new()).ok()?;
-        let name = self.pipeline.variable(variable).name.clone();
-        Some((name, value.value.into_owned()))
-    }
-
-    /// Returns the job at a place; `None` where row and column do not go together.
-    fn point(
-        &self,
-        expander: &mut Expander<'p>,
-        place: Place<'_, 'p>,
-    ) -> Option<Result<JobIndex, Broken>> {
-        let stage = self.table.cell(place.row, place.column)?;
-        let environment = place.environment(self.base);
-        Some(expander.job(stage, &Rc::new(environment)))
-    }
-}
-
-/// Drops the jobs that came before.
-fn distinct(jobs: Vec<JobIndex>) -> Vec<JobIndex> {
-    let mut seen = BTreeSet::new();
-    jobs.into_iter().filter(|job| seen.insert(*job)).collect()
 }

@@ -422,6 +422,23 @@ fn a_grid_is_searched_where_it_reaches() {
 }
 
 #[test]
+fn what_is_excluded_may_be_illegal() {
+    let table =
+        "rows = { m_corr = [0.05, 0.4], m_pred = [0.1, 0.4] }\ncolumns = { task = [\"mnli\"] }";
+    let report = load(&with_table(table), None, &[]).err().unwrap();
+    assert_eq!(messages(&report), ["predicts too much"]);
+    let plan = own(&format!(
+        "{table}\nexclude = {{ m_corr = 0.05, m_pred = 0.4 }}"
+    ));
+    let cells: Vec<bool> = plan.tables[0]
+        .cells
+        .iter()
+        .map(|row| row[0].is_some())
+        .collect();
+    assert_eq!(cells, [true, false, true, true]);
+}
+
+#[test]
 fn a_group_is_its_tables() {
     let text = with_table("rows = { m = [0.1] }\ncolumns = { label = \"all\" }");
     let text = format!("{text}\n[group.some]\ntables = [\"own\", \"rates\"]\n");

@@ -5,13 +5,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use contract::io_error;
-use metrics::Direction;
 use metrics::scores::{self, Score};
 use tabulate::reference::{self, Key, Reference};
-use tabulate::{Candidate, Cell, Chosen, Column, Row, Table};
+use tabulate::{Cell, Column, Row, Table};
 
 use super::ReportError;
-use crate::graph::{CellPlan, Choice, JobIndex, RowPlan, TablePlan};
+use crate::graph::{CellPlan, JobIndex, RowPlan, TablePlan};
 use crate::store::{Digest, Found, Store};
 
 /// Said of an artifact of which a table wants a score.
@@ -173,72 +172,9 @@ impl<'a> Builder<'a> {
         Ok(cell)
     }
 
-    /// Chooses the point of a grid whose mean score is best, the first of equals; or says why none can be chosen yet.
-    fn choose(
-        &mut self,
-        choice: &Choice,
-        shown: Option<&str>,
-        known: &dyn Fn(JobIndex) -> Known<'a>,
-    ) -> Result<Result<Chosen, Vec<String>>, ReportError> {
-        let select = &choice.select;
-        let metric = select.metric.as_deref().or(shown);
-        let mut reasons = Vec::new();
-        let mut means = Vec::with_capacity(choice.points.len());
-        let mut decided: Option<Score> = None;
-        let mut splits = BTreeSet::new();
-        for point in &choice.points {
-            let mut values = Vec::with_capacity(point.jobs.len());
-            for job in &point.jobs {
-                let found = match known(*job) {
-                    Ok(found) => found,
-                    Err(reason) => {
-                        let points = choice.points.len();
-                        add(
-                            &mut reasons,
-                            format!("waiting for all {points} points of the grid: {reason}"),
-                        );
-                        continue;
-                    }
-                };
-                if let Ok(score) = self.score(found, shown, None)? {
-                    splits.insert(score.split.clone());
-                }
-                match self.score(found, metric, select.split.as_deref())? {
-                    Ok(score) => {
-                        values.push(score.value);
-                        decided.get_or_insert_with(|| score.clone());
-                    }
-                    // The other points would say the same again.
-                    Err(reason) => return Ok(Err(vec![reason])),
-                }
-            }
-            means.push(metrics::mean(&values));
-        }
-        let Some(score) = decided.filter(|_| reasons.is_empty()) else {
-            return Ok(Err(reasons));
-        };
-        let direction = select.direction.unwrap_or_else(|| Direction::of(&score));
-        let points = choice
-            .points
-            .iter()
-            .zip(&means)
-            .map(|(point, score)| Candidate {
-                bindings: point.bindings.clone(),
-                score: *score,
-            });
-        Ok(Ok(Chosen {
-            place: direction.best(&means).unwrap_or(0),
-            points: points.collect(),
-            metric: score.name,
-            lowest: direction == Direction::Lower,
-            reported: splits.contains(&score.split),
-            split: score.split,
-        }))
-    }
-
     /// Returns the score of that name, or the main one, on that split if one is given; where there is none, what there
     /// is instead.
-    fn score(
+    pub(super) fn score(
         &mut self,
         found: &Found,
         metric: Option<&str>,
@@ -331,7 +267,8 @@ impl Heading {
     }
 }
 
-fn add(reasons: &mut Vec<String>, reason: String) {
+/// Adds a reason that is not told yet.
+pub(super) fn add(reasons: &mut Vec<String>, reason: String) {
     if !reasons.contains(&reason) {
         reasons.push(reason);
     }
