@@ -139,7 +139,7 @@ pub(crate) const TABLE: &[Key] = &[
     key(
         "exclude",
         Takes::Combinations,
-        "Combinations of values that are left out: { strategy = \"span\", m = 0.8 }.",
+        "Combinations of values that are left out: { size = \"tiny\", m = 0.8 }.",
     ),
     key(
         "best",

@@ -19,7 +19,7 @@
 //! # Axes
 //!
 //! `rows` and `columns` are a table or a list of tables. A list of values in one stands for a line of each value, several
-//! lists for every combination, the first variable turning slowest: `{ strategy = ["uniform", "span"], m = [0.15, 0.4] }`
+//! lists for every combination, the first variable turning slowest: `{ size = ["nano", "tiny"], m = [0.15, 0.4] }`
 //! is four lines. In a `label` and in a `reference`, `${m}` is what the line binds, as it is written, and `${m:%}` that as
 //! a percentage; without a label a line is named by its values. `over` and `best` are such tables too.
 //!
