@@ -141,8 +141,12 @@ fn the_best_point_of_a_grid_is_chosen_and_told() {
      worst of three   54.0   46.7
      majority         50.0   50.0
 
-    best of 3 by accuracy on validation, selected on the same split as reported: world_seed=0 for best of three / sst2; world_seed=2 for best of three / qnli
-    best of 3 by lowest accuracy on validation, selected on the same split as reported: world_seed=1 for worst of three / sst2; world_seed=0 for worst of three / qnli
+    best of 3 by accuracy on validation, selected on the same split as reported:
+    world_seed=0: best of three / sst2
+    world_seed=2: best of three / qnli
+    best of 3 by lowest accuracy on validation, selected on the same split as reported:
+    world_seed=1: worst of three / sst2
+    world_seed=0: worst of three / qnli
     Profile `plain`.
     ");
 

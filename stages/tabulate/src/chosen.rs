@@ -83,7 +83,7 @@ impl Chosen {
     }
 }
 
-/// Returns a line for each rule by which points were chosen, with the points and the cells that they were chosen for.
+/// Returns lines for each rule by which points were chosen: it, and the points with the cells that they were chosen for.
 pub(crate) fn lines(table: &Table) -> Vec<String> {
     let mut rules: Vec<Rule> = Vec::new();
     for (row, cells) in table.rows.iter().zip(&table.cells) {
@@ -110,7 +110,7 @@ pub(crate) fn lines(table: &Table) -> Vec<String> {
                 .push(format!("{} / {}", row.labels.join(", "), column.label));
         }
     }
-    rules.into_iter().map(Rule::line).collect()
+    rules.into_iter().flat_map(Rule::lines).collect()
 }
 
 /// Cells whose points were chosen in one way, by point.
@@ -120,15 +120,14 @@ struct Rule {
 }
 
 impl Rule {
-    fn line(self) -> String {
-        let points = match &self.points[..] {
-            [(point, _)] => vec![format!("{point} for all")],
-            several => several
-                .iter()
-                .map(|(point, cells)| format!("{point} for {}", cells.join(", ")))
-                .collect(),
-        };
-        format!("{}: {}", self.text, points.join("; "))
+    fn lines(self) -> Vec<String> {
+        let Self { text, points } = self;
+        if let [(point, _)] = points.as_slice() {
+            return vec![format!("{text}: {point} for all")];
+        }
+        let points = points.into_iter();
+        let points = points.map(|(point, cells)| format!("{point}: {}", cells.join("; ")));
+        [format!("{text}:")].into_iter().chain(points).collect()
     }
 }
 
@@ -187,8 +186,9 @@ mod tests {
         assert_eq!(
             lines(&several),
             [
-                "best of 2 by accuracy on dev, selected on the same split as reported: lr=1e-5, order=drawn for 15 % / MNLI, \
-                 40 % / MNLI; lr=0.001, order=drawn for 15 % / RTE"
+                "best of 2 by accuracy on dev, selected on the same split as reported:",
+                "lr=0.00001, order=drawn: 15 % / MNLI; 40 % / MNLI",
+                "lr=0.001, order=drawn: 15 % / RTE",
             ]
         );
         let one = table(vec![vec![cell(1, false), cell(1, false)]; 2]);
