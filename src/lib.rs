@@ -31,4 +31,5 @@ pub mod reach;
 pub mod registry;
 pub mod report;
 pub mod resources;
+pub mod schema;
 pub mod store;

@@ -44,6 +44,8 @@ pub enum Command {
     Show(ShowArguments),
     /// Draw what the targets need: as DOT, Mermaid or SVG.
     Graph(GraphArguments),
+    /// Print the JSON Schema of pipeline.toml, for editors.
+    Schema,
     /// Show the jobs that run now, and those that were stopped or failed.
     Status(StatusArguments),
     /// Print the messages of a stage's job, or what a run did; without a name, list the runs.
@@ -101,7 +103,7 @@ pub struct Common {
 /// `pipe run`.
 #[derive(Args, Debug)]
 pub struct RunArguments {
-    /// What to make: all, table:NAME, stage:NAME[variable=value,…].
+    /// What to make: all, table:NAME, group:NAME, stage:NAME[variable=value,…].
     #[arg(value_name = "TARGET", default_value = "all")]
     pub targets: Vec<String>,
     /// What holds for all commands.
@@ -134,7 +136,7 @@ pub struct RunArguments {
 /// `pipe plan`.
 #[derive(Args, Debug)]
 pub struct PlanArguments {
-    /// What to make: all, table:NAME, stage:NAME[variable=value,…].
+    /// What to make: all, table:NAME, group:NAME, stage:NAME[variable=value,…].
     #[arg(value_name = "TARGET", default_value = "all")]
     pub targets: Vec<String>,
     /// What holds for all commands.
@@ -145,7 +147,7 @@ pub struct PlanArguments {
 /// `pipe why`.
 #[derive(Args, Debug)]
 pub struct WhyArguments {
-    /// What to explain: all, table:NAME, stage:NAME[variable=value,…].
+    /// What to explain: all, table:NAME, group:NAME, stage:NAME[variable=value,…].
     #[arg(value_name = "TARGET", default_value = "all")]
     pub targets: Vec<String>,
     /// What holds for all commands.
@@ -167,7 +169,7 @@ pub struct ListArguments {
 /// `pipe show`.
 #[derive(Args, Debug)]
 pub struct ShowArguments {
-    /// What to print: all, table:NAME.
+    /// What to print: all, table:NAME, group:NAME.
     #[arg(value_name = "TARGET", default_value = "all")]
     pub targets: Vec<String>,
     /// Print where the numbers of some cells come from: those with these values of variables, or in a row or column of
@@ -182,7 +184,7 @@ pub struct ShowArguments {
 /// `pipe graph`.
 #[derive(Args, Debug)]
 pub struct GraphArguments {
-    /// What to draw: all, table:NAME, stage:NAME[variable=value,…].
+    /// What to draw: all, table:NAME, group:NAME, stage:NAME[variable=value,…].
     #[arg(value_name = "TARGET", default_value = "all")]
     pub targets: Vec<String>,
     /// What holds for all commands.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use owo_colors::OwoColorize;
 use serde_json::{Map, Value, json};
-use tabulate::{Cell, Table};
+use tabulate::{Cell, Chosen, Table};
 
 use super::Exit;
 use super::failure::CommandFailure;
@@ -26,12 +26,20 @@ pub(super) struct Cells<'a> {
 }
 
 /// A cell that was asked for.
-struct Chosen<'a> {
+struct Asked<'a> {
     table: &'a TablePlan,
     row: &'a str,
     column: &'a str,
     plan: &'a CellPlan,
     cell: &'a Cell,
+}
+
+impl Asked<'_> {
+    /// Returns the jobs whose scores the cell shows; all of its grid's as long as none of its points is chosen.
+    fn jobs(&self) -> &[JobIndex] {
+        self.plan
+            .shown(self.cell.chosen.as_ref().map(|chosen| chosen.place))
+    }
 }
 
 impl Cells<'_> {
@@ -61,7 +69,7 @@ impl Cells<'_> {
         &'t self,
         selector: &str,
         tables: &'t [Table],
-    ) -> Result<Vec<Chosen<'t>>, CommandFailure> {
+    ) -> Result<Vec<Asked<'t>>, CommandFailure> {
         let mut chosen = Vec::new();
         for (plan, table) in self.plan.tables.iter().zip(tables) {
             for (row, (plans, cells)) in plan.rows.iter().zip(plan.cells.iter().zip(&table.cells)) {
@@ -72,7 +80,7 @@ impl Cells<'_> {
                         .split(',')
                         .all(|part| fits(part.trim(), planned, labels))
                     {
-                        chosen.push(Chosen {
+                        chosen.push(Asked {
                             table: plan,
                             row: &row.label,
                             column: &column.label,
@@ -100,8 +108,8 @@ impl Cells<'_> {
         })
     }
 
-    fn text(&self, chosen: &Chosen<'_>) -> String {
-        let Chosen {
+    fn text(&self, chosen: &Asked<'_>) -> String {
+        let Asked {
             table, row, column, ..
         } = chosen;
         let heading = format!("{}: {row}, {column}", table.name);
@@ -128,10 +136,17 @@ impl Cells<'_> {
                 published.value, published.source
             );
         }
-        for job in &chosen.plan.jobs {
+        if let Some(point) = &chosen.cell.chosen {
+            text += &format!("  {}: {}\n", point.name().bold(), point.rule());
+            for candidate in &point.points {
+                text += &format!("    {}: {:.2}\n", candidate.name(), candidate.score);
+            }
+        }
+        let jobs = chosen.jobs();
+        for job in jobs {
             text += &self.job_text(*job, true);
         }
-        let needed = self.needed(&chosen.plan.jobs);
+        let needed = self.needed(jobs);
         if !needed.is_empty() {
             text += "  resting on\n";
         }
@@ -209,7 +224,7 @@ impl Cells<'_> {
         self.store.recorded(&found.key).ok()?
     }
 
-    fn json(&self, chosen: &Chosen<'_>) -> Value {
+    fn json(&self, chosen: &Asked<'_>) -> Value {
         let graph = &self.plan.jobs;
         let job = |index: JobIndex| {
             let job = graph.job(index);
@@ -231,8 +246,9 @@ impl Cells<'_> {
             "values": chosen.cell.values,
             "mean": summary.map(|summary| summary.mean),
             "missing": chosen.cell.reasons,
-            "jobs": chosen.plan.jobs.iter().filter_map(|index| job(*index)).collect::<Vec<_>>(),
-            "needed": self.needed(&chosen.plan.jobs).into_iter().filter_map(job).collect::<Vec<_>>(),
+            "chosen": chosen.cell.chosen.as_ref().map(Chosen::to_json),
+            "jobs": chosen.jobs().iter().filter_map(|index| job(*index)).collect::<Vec<_>>(),
+            "needed": self.needed(chosen.jobs()).into_iter().filter_map(job).collect::<Vec<_>>(),
         })
     }
 }

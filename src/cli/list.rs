@@ -35,6 +35,9 @@ pub(super) fn list(arguments: &ListArguments, registry: &Registry) -> Result<Exi
         let tables = pipeline
             .tables()
             .map(|(name, title)| json!({ "name": name, "title": title }));
+        let groups = pipeline.groups().iter().map(
+            |group| json!({ "name": group.name, "title": group.title, "tables": group.tables }),
+        );
         let stages = pipeline.stages().map(|(name, signature)| {
             json!({ "name": name, "kind": signature.kind, "output": signature.output.name() })
         });
@@ -46,6 +49,7 @@ pub(super) fn list(arguments: &ListArguments, registry: &Registry) -> Result<Exi
             "profile": pipeline.profile(),
             "profiles": pipeline.profiles().collect::<Vec<_>>(),
             "tables": tables.collect::<Vec<_>>(),
+            "groups": groups.collect::<Vec<_>>(),
             "stages": stages.collect::<Vec<_>>(),
             "variables": pipeline.variables().collect::<Vec<_>>(),
             "kinds": kinds.collect::<Vec<_>>(),
@@ -59,6 +63,18 @@ pub(super) fn list(arguments: &ListArguments, registry: &Registry) -> Result<Exi
         pipeline
             .tables()
             .map(|(name, title)| (name.to_owned(), title.to_owned())),
+    );
+    section(
+        &mut text,
+        "Groups of tables (pipe run group:NAME)",
+        pipeline.groups().iter().map(|group| {
+            let tables = group.tables.join(", ");
+            let about = match &group.title {
+                Some(title) => format!("{title}: {tables}"),
+                None => tables,
+            };
+            (group.name.clone(), about)
+        }),
     );
     section(
         &mut text,
@@ -142,7 +158,8 @@ fn fields_text(text: &mut String, fields: &[Field], depth: usize) {
         let default = match field.default {
             FieldDefault::Required => " (required)".to_owned(),
             FieldDefault::Absent | FieldDefault::Table => String::new(),
-            default => default_value(default)
+            default => default
+                .value()
                 .map(|value| format!(" = {value}"))
                 .unwrap_or_default(),
         };
@@ -183,21 +200,10 @@ fn fields_json(fields: &[Field]) -> Value {
                 "name": field.name,
                 "takes": field.takes.describe(),
                 "required": field.default == FieldDefault::Required,
-                "default": default_value(field.default),
+                "default": field.default.value(),
                 "about": field.about,
                 "fields": inner,
             })
         })
         .collect()
-}
-
-fn default_value(default: FieldDefault) -> Option<Value> {
-    match default {
-        FieldDefault::Required | FieldDefault::Absent | FieldDefault::Table => None,
-        FieldDefault::Bool(value) => Some(json!(value)),
-        FieldDefault::Integer(value) => Some(json!(value)),
-        FieldDefault::Number(value) => Some(json!(value)),
-        FieldDefault::Text(value) => Some(json!(value)),
-        FieldDefault::List => Some(json!([])),
-    }
 }

@@ -20,6 +20,7 @@ mod plan;
 mod project;
 mod results;
 mod run;
+mod schema;
 mod show;
 mod stage;
 mod status;
@@ -76,6 +77,7 @@ fn dispatch(command: Command, registry: &Registry) -> Exit {
         Command::Show(arguments) => show::show(&arguments, registry),
         Command::Diff(arguments) => diff::diff(&arguments, registry),
         Command::Graph(arguments) => graph::graph(&arguments, registry),
+        Command::Schema => schema::schema(registry),
         Command::Status(arguments) => status::status(&arguments, registry),
         Command::Log(arguments) => log::log(&arguments, registry),
         Command::Verify(arguments) => verify::verify(&arguments, registry),

@@ -94,6 +94,7 @@ impl Writing<'_> {
             };
             let provenance = provenance(
                 planned,
+                table,
                 &self.plan.jobs,
                 self.project.pipeline.profile(),
                 &known,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
-use tabulate::Table;
+use tabulate::{Chosen, Table};
 
 use super::Exit;
 use super::arguments::ShowArguments;
@@ -164,6 +164,7 @@ pub(super) fn table_json(table: &Table) -> Value {
                         "mean": summary.map(|summary| summary.mean),
                         "standard_deviation": summary.and_then(|summary| summary.standard_deviation),
                         "missing": cell.reasons,
+                        "chosen": cell.chosen.as_ref().map(Chosen::to_json),
                         "published": cell.published.as_ref().map(|published| json!({
                             "value": published.value,
                             "verified": published.verified,

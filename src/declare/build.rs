@@ -1,5 +1,8 @@
 //! The second step: names to indices, texts to templates, profile and `--set` applied.
 
+mod axes;
+mod checks;
+mod groups;
 mod names;
 mod profile;
 mod tables;
@@ -52,6 +55,7 @@ pub(super) fn build(
         variables,
         stages,
         tables,
+        groups,
         profiles,
     } = file;
     builder.declare_variables(&variables);
@@ -67,6 +71,7 @@ pub(super) fn build(
     builder.apply(&profiles, &chosen, &tables, &mut variables, &mut replaced);
     builder.set(settings.set, &mut variables);
 
+    let groups = builder.groups(groups, &tables);
     let tables = tables
         .into_iter()
         .map(|mut table| {
@@ -89,6 +94,7 @@ pub(super) fn build(
         variables,
         stages: builder.stages,
         tables,
+        groups,
         profiles: names,
         variable_ids: builder.variable_ids,
         stage_ids: builder.stage_ids,

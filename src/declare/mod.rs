@@ -10,14 +10,37 @@
 //!   of the machine: `threads`, `memory` (`"8 GB"`) and `gpus`, each as far as it matters; no key rests on it.
 //!   A kind may take lists and tables of texts, and inputs under names of the user's; and it may leave to the file what
 //!   the stage makes, which then is a plain word and no variable.
-//! - `[table.NAME]`: `title`, `caption`, `reference` (`"FILE#ID"`, one or several), `cell` (`"@stage"`), `over`
-//!   (variable → values gathered in each cell), `rows` and `columns`. Every key of a row or column except `label`,
-//!   `cell`, `metric` and `reference` binds a variable. A `cell` or `metric` there takes precedence over the table's;
-//!   where row and column name different ones, the cell stays empty.
-//! - `[profile.NAME]`: `vars`, and `rows`, `columns` or `over` of `[profile.NAME.table.TABLE]`, in the place of the
-//!   file's; `extends` names a profile to begin with; one is the `default`.
+//! - `[table.NAME]`: `title`, `caption`, `reference` (`"FILE#ID"`, one or several), `cell` (`"@stage"`), `rows` and
+//!   `columns`, `over` (variable → values gathered in each cell), `exclude`, `best` and `select`. Every key of a row or
+//!   column except `label`, `cell`, `metric`, `reference`, `best` and `select` binds a variable. A `cell` or `metric`
+//!   there takes precedence over the table's; where row and column name different ones, the cell stays empty.
+//! - `[group.NAME]`: `tables` that are asked for together, and perhaps a `title`.
+//! - `[profile.NAME]`: `vars`, and `rows`, `columns`, `over`, `exclude`, `best` or `select` of
+//!   `[profile.NAME.table.TABLE]`, in the place of the file's; `extends` names a profile to begin with; one is the
+//!   `default`.
 //!
-//! A variable is what its row or column says, else `over`, else `--set`, else the profile, else `[vars]`. Definitions
+//! # Axes
+//!
+//! `rows` and `columns` are a table or a list of tables. A list of values in one stands for a line of each value, several
+//! lists for every combination, the first variable turning slowest: `{ size = ["nano", "tiny"], m = [0.15, 0.4] }`
+//! is four lines. In a `label` and in a `reference`, `${m}` is what the line binds, as it is written, and `${m:%}` that as
+//! a percentage; without a label a line is named by its values. `over` and `best` are such tables too.
+//!
+//! `exclude` holds combinations of values. What a row, a column, `over` and `best` bind in a place of the table is compared
+//! with them; a place that has all values of a combination is left out, and its job is not made. A cell without places is
+//! empty. To leave out what does not occur is a mistake.
+//!
+//! # Grid search
+//!
+//! `best` names variables and values to choose among, for a table or for one of its rows or columns (`best = {}` there
+//! searches nothing). All points of the grid are run. A cell shows the point whose selection score, as a mean over `over`, is
+//! best, the first of equals; as long as a score of any point is lacking it chooses none. `select` names that score
+//! (`"accuracy"`, `"accuracy@SPLIT"`, `"@SPLIT"`; by default the one that the cell shows), and perhaps its direction
+//! (`"lowest rmse"`): else lower is better for a perplexity, a loss and an error, and higher for all else.
+//!
+//! # What a variable is
+//!
+//! A variable is what its row or column says, else `over` or `best`, else `--set`, else the profile, else `[vars]`. Definitions
 //! are looked at only where they are read: whoever binds `m_corr = "${m}"` to a number no longer depends on `m`.
 //!
 //! # How it is read
@@ -29,6 +52,8 @@
 //! anything is handed out.
 
 mod build;
+pub(crate) mod grammar;
+mod grid;
 mod inputs;
 mod model;
 mod raw;
@@ -47,11 +72,13 @@ use crate::graph;
 use crate::registry::Registry;
 
 pub(crate) use build::parse_value;
-pub use model::Pipeline;
+pub use grid::Selection;
+pub(crate) use grid::{Axis, Grid, Point, product};
 pub(crate) use model::{
-    Definition, InputDeclaration, Item, ItemValue, Line, Origin, ReferenceKey, StageDeclaration,
-    StageId, TableDeclaration, VariableId,
+    Combination, Definition, InputDeclaration, Item, ItemValue, Line, Origin, ReferenceKey,
+    StageDeclaration, StageId, TableDeclaration, VariableId,
 };
+pub use model::{Group, Pipeline};
 pub use target::Target;
 pub(crate) use target::written_bindings;
 pub(crate) use template::{Part, Template};

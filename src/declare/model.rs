@@ -8,6 +8,7 @@ use std::sync::Arc;
 use contract::{ArtifactType, Signature, Stage};
 use serde_json::{Map, Value};
 
+use super::grid::{Grid, Selection};
 use super::raw::Word;
 use super::reference::Reference;
 use super::template::Template;
@@ -34,6 +35,7 @@ pub struct Pipeline {
     /// `None` marks a stage that is declared but of no known kind: such a pipeline is never handed out.
     pub(crate) stage_ids: BTreeMap<String, Option<StageId>>,
     pub(crate) tables: Vec<TableDeclaration>,
+    pub(crate) groups: Vec<Group>,
     pub(crate) profiles: Vec<String>,
 }
 
@@ -65,6 +67,11 @@ impl Pipeline {
         self.tables
             .iter()
             .map(|table| (table.name.text.as_str(), table.title.as_str()))
+    }
+
+    /// Returns all groups of tables, in order of declaration.
+    pub fn groups(&self) -> &[Group] {
+        &self.groups
     }
 
     /// Returns the names of all variables, in order of declaration.
@@ -185,7 +192,29 @@ pub(crate) struct TableDeclaration {
     pub(crate) cell: Option<StageId>,
     pub(crate) rows: Vec<Line>,
     pub(crate) columns: Vec<Line>,
-    pub(crate) over: Vec<(VariableId, Vec<Definition>)>,
+    pub(crate) over: Grid,
+    pub(crate) exclude: Vec<Combination>,
+    /// The grid that is searched for each cell, and what its best point is chosen by.
+    pub(crate) best: Option<Grid>,
+    pub(crate) select: Option<Selection>,
+}
+
+/// `[group.NAME]`: tables that are asked for together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// Its name.
+    pub name: String,
+    /// What the tables have in common, if it is said.
+    pub title: Option<String>,
+    /// The tables' names, in the order in which they are written.
+    pub tables: Vec<String>,
+}
+
+/// Values of variables, and where they are written: what a cell is left out for.
+#[derive(Debug)]
+pub(crate) struct Combination {
+    pub(crate) span: Range<usize>,
+    pub(crate) bindings: Vec<(VariableId, Definition)>,
 }
 
 impl TableDeclaration {
@@ -193,6 +222,18 @@ impl TableDeclaration {
     /// pair means nothing.
     pub(crate) fn cell(&self, row: &Line, column: &Line) -> Option<StageId> {
         agreed(row.cell, column.cell, self.cell)
+    }
+
+    /// Returns the grid that is searched for a cell: the line's, else the table's.
+    pub(crate) fn best<'t>(&'t self, row: &'t Line, column: &'t Line) -> Option<&'t Grid> {
+        let line = row.best.as_ref().or(column.best.as_ref());
+        line.or(self.best.as_ref())
+    }
+
+    /// Returns what the best point is chosen by, likewise.
+    pub(crate) fn select(&self, row: &Line, column: &Line) -> Selection {
+        let line = row.select.as_ref().or(column.select.as_ref());
+        line.or(self.select.as_ref()).cloned().unwrap_or_default()
     }
 
     /// Returns the score's name likewise; `Some(None)` is the main score.
@@ -219,6 +260,8 @@ pub(crate) struct Line {
     pub(crate) cell: Option<StageId>,
     pub(crate) metric: Option<String>,
     pub(crate) reference: Option<LineReference>,
+    pub(crate) best: Option<Grid>,
+    pub(crate) select: Option<Selection>,
     pub(crate) bindings: Vec<(VariableId, Definition)>,
 }
 

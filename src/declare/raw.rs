@@ -4,6 +4,8 @@
 //! looked up. A hand-written walk over the parsed document instead of serde, since a derived deserialiser stops at
 //! the first mistake.
 
+mod axes;
+
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -11,6 +13,7 @@ use serde_json::Value;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::grammar::{self, Key, PROFILE, REPLACEABLE, SECTIONS, TABLE};
 use crate::errors::{Diagnostic, Source, did_you_mean};
 
 /// A key or a text value, and where it stands.
@@ -41,6 +44,7 @@ pub(super) struct RawFile {
     pub(super) variables: Vec<(Word, Node)>,
     pub(super) stages: Vec<RawStage>,
     pub(super) tables: Vec<RawTable>,
+    pub(super) groups: Vec<RawGroup>,
     pub(super) profiles: Vec<RawProfile>,
 }
 
@@ -50,6 +54,7 @@ impl RawFile {
         self.variables.is_empty()
             && self.stages.is_empty()
             && self.tables.is_empty()
+            && self.groups.is_empty()
             && self.profiles.is_empty()
     }
 }
@@ -61,7 +66,7 @@ pub(super) struct RawStage {
     pub(super) fields: Vec<(Word, Node)>,
 }
 
-/// `[table.NAME]`, or what a profile replaces of it.
+/// `[table.NAME]`.
 pub(super) struct RawTable {
     pub(super) name: Word,
     pub(super) title: Option<Word>,
@@ -76,10 +81,13 @@ pub(super) struct RawTable {
 pub(super) struct RawAxes {
     pub(super) rows: Option<Vec<RawLine>>,
     pub(super) columns: Option<Vec<RawLine>>,
-    pub(super) over: Option<Vec<(Word, Vec<Node>)>>,
+    pub(super) over: Option<RawGrid>,
+    pub(super) exclude: Option<Vec<RawCombination>>,
+    pub(super) best: Option<RawGrid>,
+    pub(super) select: Option<Word>,
 }
 
-/// A row or a column.
+/// A row or a column, or several: a list of values stands for a line of each.
 #[derive(Clone)]
 pub(super) struct RawLine {
     pub(super) span: Range<usize>,
@@ -87,7 +95,26 @@ pub(super) struct RawLine {
     pub(super) cell: Option<Word>,
     pub(super) metric: Option<Word>,
     pub(super) reference: Option<Node>,
+    pub(super) best: Option<RawGrid>,
+    pub(super) select: Option<Word>,
     pub(super) bindings: Vec<(Word, Node)>,
+}
+
+/// Tables of variable → values, and where each stands.
+pub(super) type RawGrid = Vec<RawCombination>;
+
+/// A table of variable → value, or values.
+#[derive(Clone)]
+pub(super) struct RawCombination {
+    pub(super) span: Range<usize>,
+    pub(super) bindings: Vec<(Word, Node)>,
+}
+
+/// `[group.NAME]`.
+pub(super) struct RawGroup {
+    pub(super) name: Word,
+    pub(super) title: Option<Word>,
+    pub(super) tables: Vec<Word>,
 }
 
 /// `[profile.NAME]`.
@@ -96,7 +123,13 @@ pub(super) struct RawProfile {
     pub(super) default: bool,
     pub(super) extends: Option<Word>,
     pub(super) variables: Vec<(Word, Node)>,
-    pub(super) tables: Vec<RawTable>,
+    pub(super) tables: Vec<RawReplaced>,
+}
+
+/// What a profile replaces of a table.
+pub(super) struct RawReplaced {
+    pub(super) name: Word,
+    pub(super) axes: RawAxes,
 }
 
 /// Reads a file. What could be understood is returned even where there are problems.
@@ -120,19 +153,6 @@ pub(super) fn read(source: &Arc<Source>, problems: &mut Vec<Diagnostic>) -> RawF
     reader.file(document.get_ref())
 }
 
-const SECTIONS: [&str; 4] = ["vars", "stage", "table", "profile"];
-const TABLE_KEYS: [&str; 7] = [
-    "title",
-    "caption",
-    "reference",
-    "cell",
-    "over",
-    "rows",
-    "columns",
-];
-const AXES: [&str; 3] = ["rows", "columns", "over"];
-const PROFILE_KEYS: [&str; 4] = ["default", "extends", "vars", "table"];
-
 struct Reader<'a> {
     source: &'a Arc<Source>,
     problems: &'a mut Vec<Diagnostic>,
@@ -151,7 +171,12 @@ impl Reader<'_> {
                 }
                 "table" => {
                     for (name, value) in self.named(&key, value) {
-                        file.tables.push(self.table(name, value, &TABLE_KEYS));
+                        file.tables.push(self.table(name, value));
+                    }
+                }
+                "group" => {
+                    for (name, value) in self.named(&key, value) {
+                        file.groups.push(self.group(name, value));
                     }
                 }
                 "profile" => {
@@ -159,7 +184,7 @@ impl Reader<'_> {
                         file.profiles.push(self.profile(name, value));
                     }
                 }
-                _ => self.unknown(&key, &SECTIONS, "a pipeline file has"),
+                _ => self.unknown(&key, SECTIONS, "a pipeline file has"),
             }
         }
         file
@@ -187,12 +212,7 @@ impl Reader<'_> {
         RawStage { name, kind, fields }
     }
 
-    fn table(
-        &mut self,
-        name: Word,
-        value: &Spanned<DeValue<'_>>,
-        known: &'static [&'static str],
-    ) -> RawTable {
+    fn table(&mut self, name: Word, value: &Spanned<DeValue<'_>>) -> RawTable {
         let entries = self.table_of(&name, value);
         let mut table = RawTable {
             name,
@@ -204,24 +224,62 @@ impl Reader<'_> {
         };
         for (key, node) in entries {
             match key.text.as_str() {
-                word if !known.contains(&word) => {
-                    let about = if known.len() == AXES.len() {
-                        "a profile may replace these of a table:"
-                    } else {
-                        "a table has"
-                    };
-                    self.unknown(&key, known, about);
-                }
                 "title" => table.title = self.text(&key, &node),
                 "caption" => table.caption = self.text(&key, &node),
                 "cell" => table.cell = self.text(&key, &node),
                 "reference" => table.reference = self.texts(&key, &node),
-                "rows" => table.axes.rows = Some(self.lines(&key, node)),
-                "columns" => table.axes.columns = Some(self.lines(&key, node)),
-                _ => table.axes.over = Some(self.over(&key, node)),
+                word if REPLACEABLE.contains(&word) => self.axis(&key, node, &mut table.axes),
+                _ => self.unknown(&key, TABLE, "a table has"),
             }
         }
         table
+    }
+
+    /// Reads what a profile replaces of a table.
+    fn replaced(&mut self, name: Word, value: &Spanned<DeValue<'_>>) -> RawReplaced {
+        let mut axes = RawAxes::default();
+        for (key, node) in self.table_of(&name, value) {
+            if REPLACEABLE.contains(&key.text.as_str()) {
+                self.axis(&key, node, &mut axes);
+            } else {
+                let about = "a profile may replace these of a table:";
+                self.unknown_of(&key, REPLACEABLE.iter().copied(), about);
+            }
+        }
+        RawReplaced { name, axes }
+    }
+
+    fn group(&mut self, name: Word, value: &Spanned<DeValue<'_>>) -> RawGroup {
+        let entries = self.table_of(&name, value);
+        let mut group = RawGroup {
+            name,
+            title: None,
+            tables: Vec::new(),
+        };
+        let mut has_tables = false;
+        for (key, node) in entries {
+            match key.text.as_str() {
+                "title" => group.title = self.text(&key, &node),
+                "tables" => {
+                    has_tables = true;
+                    match &node.value {
+                        NodeValue::List(items) if !items.is_empty() => {
+                            group.tables = self.texts(&key, &node);
+                        }
+                        _ => self.expected(&key, node.span, "a list of names: [\"TABLE\", …]"),
+                    }
+                }
+                _ => self.unknown(&key, grammar::GROUP, "a group has"),
+            }
+        }
+        if !has_tables {
+            self.problems.push(
+                Diagnostic::new(format!("group `{}` has no `tables`", group.name.text))
+                    .at(self.source, group.name.span.clone(), "")
+                    .help("write tables = [\"TABLE\", …]"),
+            );
+        }
+        group
     }
 
     fn profile(&mut self, name: Word, value: &Spanned<DeValue<'_>>) -> RawProfile {
@@ -245,70 +303,13 @@ impl Reader<'_> {
                 "vars" => profile.variables = self.table_of(&key, value),
                 "table" => {
                     for (name, value) in self.named(&key, value) {
-                        profile.tables.push(self.table(name, value, &AXES));
+                        profile.tables.push(self.replaced(name, value));
                     }
                 }
-                _ => self.unknown(&key, &PROFILE_KEYS, "a profile has"),
+                _ => self.unknown(&key, PROFILE, "a profile has"),
             }
         }
         profile
-    }
-
-    /// Reads `rows` or `columns`: a list of tables.
-    fn lines(&mut self, key: &Word, node: Node) -> Vec<RawLine> {
-        let NodeValue::List(items) = node.value else {
-            self.expected(
-                key,
-                node.span,
-                "a list of tables: [{ label = \"…\", … }, …]",
-            );
-            return Vec::new();
-        };
-        if items.is_empty() {
-            self.expected(key, node.span, "at least one table");
-        }
-        let mut lines = Vec::new();
-        for item in items {
-            let NodeValue::Table(entries) = item.value else {
-                self.expected(key, item.span, "tables: { label = \"…\", … }");
-                continue;
-            };
-            let mut line = RawLine {
-                span: item.span,
-                label: None,
-                cell: None,
-                metric: None,
-                reference: None,
-                bindings: Vec::new(),
-            };
-            for (key, node) in entries {
-                match key.text.as_str() {
-                    "label" => line.label = self.text(&key, &node),
-                    "cell" => line.cell = self.text(&key, &node),
-                    "metric" => line.metric = self.text(&key, &node),
-                    "reference" => line.reference = Some(node),
-                    _ => line.bindings.push((key, node)),
-                }
-            }
-            lines.push(line);
-        }
-        lines
-    }
-
-    /// Reads `over`: variable → list of values.
-    fn over(&mut self, key: &Word, node: Node) -> Vec<(Word, Vec<Node>)> {
-        let NodeValue::Table(entries) = node.value else {
-            self.expected(key, node.span, "a table: { seed = [0, 1, 2] }");
-            return Vec::new();
-        };
-        let mut over = Vec::new();
-        for (name, node) in entries {
-            match node.value {
-                NodeValue::List(values) if !values.is_empty() => over.push((name, values)),
-                _ => self.expected(&name, node.span, "a list of values: [0, 1, 2]"),
-            }
-        }
-        over
     }
 
     fn text(&mut self, key: &Word, node: &Node) -> Option<Word> {
@@ -389,10 +390,19 @@ impl Reader<'_> {
             ));
     }
 
-    fn unknown(&mut self, key: &Word, known: &'static [&'static str], about: &str) {
-        let help = match crate::errors::nearest(&key.text, known.iter().copied()) {
-            Some(_) => did_you_mean(&key.text, known.iter().copied(), "keys"),
-            None => format!("{about} {}", known.join(", ")),
+    fn unknown(&mut self, key: &Word, known: &'static [Key], about: &str) {
+        self.unknown_of(key, grammar::names(known), about);
+    }
+
+    fn unknown_of(
+        &mut self,
+        key: &Word,
+        known: impl Iterator<Item = &'static str> + Clone,
+        about: &str,
+    ) {
+        let help = match crate::errors::nearest(&key.text, known.clone()) {
+            Some(_) => did_you_mean(&key.text, known, "keys"),
+            None => format!("{about} {}", known.collect::<Vec<_>>().join(", ")),
         };
         self.problems.push(
             Diagnostic::new(format!("unknown key `{}`", key.text))

@@ -1,4 +1,4 @@
-//! What may be asked for: `all`, `table:NAME`, `stage:NAME[variable=value,…]`.
+//! What may be asked for: `all`, `table:NAME`, `group:NAME`, `stage:NAME[variable=value,…]`.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,6 +16,8 @@ pub enum Target {
     All,
     /// `table:NAME`.
     Table(String),
+    /// `group:NAME`: the tables of a group.
+    Group(String),
     /// `stage:NAME[variable=value,…]`.
     Stage {
         /// The stage's name.
@@ -30,6 +32,7 @@ impl fmt::Display for Target {
         match self {
             Self::All => f.write_str("all"),
             Self::Table(name) => write!(f, "table:{name}"),
+            Self::Group(name) => write!(f, "group:{name}"),
             Self::Stage { name, bindings } => {
                 write!(f, "stage:{name}")?;
                 let bindings = bindings.iter().map(|(name, value)| (name.as_str(), value));
@@ -97,17 +100,13 @@ impl Pipeline {
         if text == "all" {
             return Ok(Target::All);
         }
+        let tables = || self.tables().map(|(name, _)| name);
+        let groups = || self.groups.iter().map(|group| group.name.as_str());
         if let Some(name) = text.strip_prefix("table:") {
-            let known = || self.tables().map(|(name, _)| name).collect::<Vec<_>>();
-            if known().contains(&name) {
-                return Ok(Target::Table(name.to_owned()));
-            }
-            let help = did_you_mean(name, known(), "tables");
-            return Err(vec![
-                Diagnostic::new(format!("unknown table `{name}`"))
-                    .at(source, "table:".len()..text.len(), "")
-                    .help(help),
-            ]);
+            return named(source, name, "table", tables()).map(Target::Table);
+        }
+        if let Some(name) = text.strip_prefix("group:") {
+            return named(source, name, "group", groups()).map(Target::Group);
         }
         let Some(rest) = text.strip_prefix("stage:") else {
             return Err(vec![self.no_prefix(source)]);
@@ -172,6 +171,11 @@ impl Pipeline {
     fn no_prefix(&self, source: &Arc<Source>) -> Diagnostic {
         let mut known = vec!["all".to_owned()];
         known.extend(self.tables().map(|(name, _)| format!("table:{name}")));
+        known.extend(
+            self.groups
+                .iter()
+                .map(|group| format!("group:{}", group.name)),
+        );
         known.extend(self.stages().map(|(name, _)| format!("stage:{name}")));
         let text = source.text.as_str();
         let name = text.split_once(':').map_or(text, |(_, name)| name);
@@ -182,13 +186,35 @@ impl Pipeline {
             Some(exact) => format!("did you mean `{exact}`?"),
             None => match crate::errors::nearest(text, known.iter().map(String::as_str)) {
                 Some(near) => format!("did you mean `{near}`?"),
-                None => "a target is all, table:NAME or stage:NAME; `pipe list` shows them".into(),
+                None => {
+                    "a target is all, table:NAME, group:NAME or stage:NAME; `pipe list` shows them"
+                        .into()
+                }
             },
         };
         Diagnostic::new(format!("unknown target `{text}`"))
             .at(source, 0..text.len(), "")
             .help(help)
     }
+}
+
+/// Returns the name of a table or a group, if there is one of that name.
+fn named<'k>(
+    source: &Arc<Source>,
+    name: &str,
+    what: &str,
+    known: impl Iterator<Item = &'k str>,
+) -> Result<String, Vec<Diagnostic>> {
+    let known: Vec<_> = known.collect();
+    if known.contains(&name) {
+        return Ok(name.to_owned());
+    }
+    let start = what.len() + 1;
+    Err(vec![
+        Diagnostic::new(format!("unknown {what} `{name}`"))
+            .at(source, start..source.text.len(), "")
+            .help(did_you_mean(name, known, &format!("{what}s"))),
+    ])
 }
 
 /// Splits at the commas outside of quotes; gives each piece with where it starts. Empty pieces are left out.

@@ -37,54 +37,74 @@ pub(super) enum Mistake<'t> {
     Open(Range<usize>),
 }
 
+/// A piece of a text with `${name}` in it.
+#[derive(Debug, PartialEq)]
+pub(super) enum Piece<'t> {
+    /// As it stands; never empty.
+    Literal(String),
+    /// What stands between the braces, and where all of it is.
+    Name(&'t str, Range<usize>),
+}
+
+/// Splits a text at each `${name}`; `$${` stands for a plain `${`. With it comes where `${` is left open.
+pub(super) fn pieces(text: &str) -> (Vec<Piece<'_>>, Option<Range<usize>>) {
+    let mut pieces = Vec::new();
+    let mut literal = String::new();
+    let mut open = None;
+    let mut at = 0;
+    while let Some(found) = text[at..].find("${").map(|offset| at + offset) {
+        if text[at..found].ends_with('$') {
+            literal.push_str(&text[at..found - 1]);
+            literal.push_str("${");
+            at = found + 2;
+            continue;
+        }
+        literal.push_str(&text[at..found]);
+        let Some(end) = text[found..].find('}').map(|offset| found + offset) else {
+            open = Some(found..text.len());
+            at = text.len();
+            break;
+        };
+        if !literal.is_empty() {
+            pieces.push(Piece::Literal(std::mem::take(&mut literal)));
+        }
+        pieces.push(Piece::Name(text[found + 2..end].trim(), found..end + 1));
+        at = end + 1;
+    }
+    literal.push_str(&text[at..]);
+    if !literal.is_empty() {
+        pieces.push(Piece::Literal(literal));
+    }
+    (pieces, open)
+}
+
 impl Template {
     /// Parses a text; `$${` stands for a plain `${`.
     pub(super) fn parse<'t>(
         text: &'t str,
         lookup: impl Fn(&str) -> Option<VariableId>,
     ) -> Result<Self, Vec<Mistake<'t>>> {
-        let mut parts = Vec::new();
-        let mut literal = String::new();
+        let (pieces, open) = pieces(text);
+        let mut parts = Vec::with_capacity(pieces.len());
         let mut mistakes = Vec::new();
-        let mut at = 0;
-        while let Some(found) = text[at..].find("${").map(|offset| at + offset) {
-            if text[at..found].ends_with('$') {
-                literal.push_str(&text[at..found - 1]);
-                literal.push_str("${");
-                at = found + 2;
-                continue;
+        for piece in pieces {
+            match piece {
+                Piece::Literal(literal) => parts.push(Part::Literal(literal)),
+                Piece::Name(name, range) => match lookup(name) {
+                    Some(variable) => parts.push(Part::Variable(variable)),
+                    None => mistakes.push(Mistake::Unknown(range, name)),
+                },
             }
-            literal.push_str(&text[at..found]);
-            let Some(end) = text[found..].find('}').map(|offset| found + offset) else {
-                mistakes.push(Mistake::Open(found..text.len()));
-                at = text.len();
-                break;
-            };
-            let name = text[found + 2..end].trim();
-            match lookup(name) {
-                Some(variable) => {
-                    if !literal.is_empty() {
-                        parts.push(Part::Literal(std::mem::take(&mut literal)));
-                    }
-                    parts.push(Part::Variable(variable));
-                }
-                None => mistakes.push(Mistake::Unknown(found..end + 1, name)),
-            }
-            at = end + 1;
         }
-        literal.push_str(&text[at..]);
+        mistakes.extend(open.map(Mistake::Open));
         if !mistakes.is_empty() {
             return Err(mistakes);
         }
         Ok(match parts.as_slice() {
-            [] => Self::Value(Value::from(literal)),
-            [Part::Variable(variable)] if literal.is_empty() => Self::Variable(*variable),
-            _ => {
-                if !literal.is_empty() {
-                    parts.push(Part::Literal(literal));
-                }
-                Self::Text(parts)
-            }
+            [] => Self::Value(Value::from("")),
+            [Part::Literal(literal)] => Self::Value(Value::from(literal.as_str())),
+            [Part::Variable(variable)] => Self::Variable(*variable),
+            _ => Self::Text(parts),
         })
     }
 }

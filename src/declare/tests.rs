@@ -265,3 +265,135 @@ fn references_are_checked_before_anything_runs() {
     );
     assert_eq!(with("paper.toml#rates", "15", "{ m = 1 }"), Some(2));
 }
+
+#[test]
+fn axes_exclusions_and_grids_are_checked_before_anything_runs() {
+    let table = |rest: &str| {
+        let table = "[table.own]\ncell = \"@tune\"\ncolumns = { task = [\"mnli\", \"qnli\"] }";
+        let text = format!("{PIPELINE}\n{table}\n{rest}\n");
+        load(&text, None, &[]).err().map_or(Vec::new(), |report| {
+            messages(&report)
+                .into_iter()
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        })
+    };
+    let many = (0..400)
+        .map(|m| format!("{}", f64::from(m) / 400.0))
+        .collect::<Vec<_>>()
+        .join(", ");
+    for (rest, told) in [
+        ("rows = { m = [0.1, 0.2] }", &[][..]),
+        (
+            "rows = { m = [0.1, 2] }",
+            &["expected a number from 0 to 1, found 2"],
+        ),
+        (
+            "rows = { m = [] }",
+            &["`m` takes a list of values: [0, 1, 2]"],
+        ),
+        (
+            "rows = { m = [[0.1]] }",
+            &["a variable holds a single value"],
+        ),
+        (
+            "rows = { m = [0.1], label = \"${size}\" }",
+            &["this line does not bind `size`"],
+        ),
+        (
+            "rows = { size = [\"nano\"], label = \"${size:%}\" }",
+            &["`nano` is no number to be shown as a percentage"],
+        ),
+        (
+            "rows = { m = [0.1], label = \"${m:.2}\" }",
+            &["unknown format `.2`"],
+        ),
+        ("rows = { m = [0.1] }\nexclude = { m = 0.1 }", &[]),
+        (
+            "rows = { m = [0.1] }\nexclude = { m = 1e-1, task = [\"mnli\", \"qnli\"] }",
+            &[],
+        ),
+        (
+            "rows = { m = [0.1] }\nexclude = { m = 0.2 }",
+            &["this leaves out what does not occur"],
+        ),
+        (
+            "rows = [{ m = 0.1 }, { size = \"tiny\" }]\nexclude = { m = 0.1, size = \"tiny\" }",
+            &["this leaves out what does not occur"],
+        ),
+        (
+            "rows = { m = [0.1] }\nexclude = { seed = 1 }",
+            &["nothing in this table binds `seed`"],
+        ),
+        (
+            "over = { seed = [0] }\nrows = { m = [0.1] }\nexclude = { seed = 0, m = 0.1 }",
+            &[],
+        ),
+        (
+            "rows = { m = [0.1] }\nbest = { size = [\"nano\", \"huge\"] }",
+            &["expected one of nano, tiny, base, found \"huge\""],
+        ),
+        (
+            "rows = { m = [0.1], best = { size = [\"nano\", \"huge\"] } }",
+            &["expected one of nano, tiny, base, found \"huge\""],
+        ),
+        (
+            "over = { seed = [0] }\nrows = { m = [0.1] }\nbest = { seed = [1] }",
+            &["`seed` is gathered over and cannot be chosen as well"],
+        ),
+        (
+            "rows = { m = [0.1] }\nselect = \"accuracy\"",
+            &["there is a `select` and no `best` to select from"],
+        ),
+        (
+            "rows = { m = [0.1] }\nbest = { seed = [1, 2] }\nselect = \"by accuracy\"",
+            &["`by accuracy` names no score"],
+        ),
+    ] {
+        assert_eq!(table(rest), told, "{rest}");
+    }
+    let told = ["these values make more than 100000 combinations"];
+    let seeds = (0..400)
+        .map(|seed| seed.to_string())
+        .collect::<Vec<_>>()
+        .join(", ");
+    assert_eq!(
+        table(&format!("rows = {{ m = [{many}], seed = [{seeds}] }}")),
+        told
+    );
+    assert_eq!(
+        table(&format!(
+            "rows = {{ m = 0.1 }}\nover = {{ m_corr = [{many}], seed = [{seeds}] }}"
+        )),
+        told
+    );
+}
+
+#[test]
+fn a_profile_replaces_exclusions_and_grids() {
+    let text = format!(
+        "{PIPELINE}\n[table.own]\ncell = \"@tune\"\nrows = {{ m = [0.1, 0.2] }}\ncolumns = {{ task = [\"mnli\"] }}\n\
+         exclude = {{ m = 0.2 }}\nbest = {{ seed = [0, 1] }}\n\
+         [profile.small.table.own]\nrows = {{ m = [0.3] }}\nexclude = []\nbest = {{}}\n"
+    );
+    let own = |profile| {
+        let pipeline = load(&text, Some(profile), &[]).unwrap_or_else(|report| panic!("{report}"));
+        let plan = graph::expand(&pipeline, &pipeline.targets(&["table:own"]).unwrap()).unwrap();
+        let cells: Vec<_> = plan.tables[0]
+            .cells
+            .iter()
+            .map(|row| {
+                row[0]
+                    .as_ref()
+                    .map(|cell| cell.choice.as_ref().map_or(1, |choice| choice.points.len()))
+            })
+            .collect();
+        cells
+    };
+    assert_eq!(own("small"), [Some(1)]);
+    assert_eq!(own("large"), [Some(1)], "`large` extends `small`");
+    let report = load(&text.replace("exclude = []\n", ""), None, &[])
+        .err()
+        .unwrap();
+    assert_eq!(messages(&report), ["this leaves out what does not occur"]);
+}

@@ -130,7 +130,7 @@ fn value(environment: &Environment<'_>, variable: VariableId) -> Option<Value> {
 }
 
 /// Returns whether there are two values and they are equal, numbers by value.
-fn same(a: &Option<Value>, b: &Option<Value>) -> bool {
+pub(super) fn same(a: &Option<Value>, b: &Option<Value>) -> bool {
     let (Some(a), Some(b)) = (a, b) else {
         return false;
     };

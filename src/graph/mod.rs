@@ -4,12 +4,14 @@
 //! variables that led to it: two cells of two tables that come to the same job share it. Expansion is demand-driven
 //! and memoised by the variables that were read, so a thousand cells over one corpus evaluate the corpus once.
 
+mod cells;
 mod edges;
 mod environment;
 mod expand;
 mod label;
 mod lacking;
 mod parameters;
+mod place;
 mod resources;
 mod tables;
 #[cfg(test)]
@@ -24,7 +26,7 @@ use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::EdgeRef;
 use serde_json::{Map, Value};
 
-use crate::declare::{Pipeline, Target};
+use crate::declare::{Pipeline, Selection, Target};
 use crate::errors::{Diagnostic, Report};
 use crate::keys::CanonicalParams;
 use crate::resources::Resources;
@@ -198,10 +200,40 @@ pub struct ColumnPlan {
 pub struct CellPlan {
     /// The score's name; `None` takes the stage's main score.
     pub metric: Option<String>,
-    /// One job per point of `over`, each once: a job that reaches none of those variables stands alone.
+    /// One job per point of `over`, each once: a job that reaches none of those variables stands alone. Where a grid
+    /// is searched, those of all its points.
     pub jobs: Vec<JobIndex>,
+    /// The points to choose from, where a grid is searched and its points differ.
+    pub choice: Option<Choice>,
     /// What row and column bind, in the order of the variables' names.
     pub bindings: Vec<(Arc<str>, Value)>,
+}
+
+impl CellPlan {
+    /// Returns the jobs whose scores the cell shows, once the point in that place of the grid is chosen.
+    pub fn shown(&self, chosen: Option<usize>) -> &[JobIndex] {
+        let point = self.choice.as_ref().zip(chosen);
+        let point = point.and_then(|(choice, place)| choice.points.get(place));
+        point.map_or(&self.jobs, |point| &point.jobs)
+    }
+}
+
+/// A grid that is searched for a cell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// What the best point is chosen by.
+    pub select: Selection,
+    /// The points, in the order of the grid, without those that come to the same jobs as one before.
+    pub points: Vec<GridPoint>,
+}
+
+/// A point of a grid.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GridPoint {
+    /// What it binds, in the order of the grid.
+    pub bindings: Vec<(String, Value)>,
+    /// One job per point of `over`, each once.
+    pub jobs: Vec<JobIndex>,
 }
 
 /// Expands the targets into jobs and tables.

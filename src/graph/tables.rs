@@ -1,14 +1,16 @@
 //! Tables and targets: which cells there are, and which jobs fill them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::cells::{Cells, distinct};
 use super::environment::{Environment, Reads};
-use super::expand::{Broken, Expander};
-use super::{CellPlan, ColumnPlan, JobIndex, Plan, Reference, RowPlan, TablePlan};
+use super::expand::Expander;
+use super::place::{Place, occurs};
+use super::{ColumnPlan, Plan, Reference, RowPlan, TablePlan};
 use crate::declare::{
     Definition, Line, Origin, Pipeline, ReferenceKey, TableDeclaration, Target, Template,
     VariableId,
@@ -35,29 +37,63 @@ pub(super) fn check(pipeline: &Pipeline) -> Vec<Diagnostic> {
             table,
             base: &base,
         };
-        let meet = |row: &Line, column: &Line| table.cell(row, column).is_some();
-        for row in &table.rows {
-            if let Some(column) = table.columns.iter().find(|column| meet(row, column)) {
-                let _ = cells.point(&mut expander, row, column, &[]);
-            }
+        let meet = |row, column| {
+            let point = &[];
+            table.cell(row, column).is_some() && !cells.leaves_out(Place { row, column, point })
+        };
+        let in_row = |row| table.columns.iter().find(|column| meet(row, column));
+        let in_column = |column| table.rows.iter().find(|row| meet(row, column));
+        // Each line once, and each value of a grid once, where one of its lines meets another.
+        let rows = table
+            .rows
+            .iter()
+            .filter_map(|row| Some((row, in_row(row)?)));
+        let columns = table
+            .columns
+            .iter()
+            .filter_map(|column| Some((in_column(column)?, column)));
+        for (row, column) in rows.clone().chain(columns.clone()) {
+            let _ = cells.point(
+                &mut expander,
+                Place {
+                    row,
+                    column,
+                    point: &[],
+                },
+            );
         }
-        for column in &table.columns {
-            if let Some(row) = table.rows.iter().find(|row| meet(row, column)) {
-                let _ = cells.point(&mut expander, row, column, &[]);
-            }
-        }
-        let first = table.rows.iter().find_map(|row| {
-            table
-                .columns
-                .iter()
-                .find(|column| meet(row, column))
-                .map(|column| (row, column))
+        let of_table = rows.clone().take(1).flat_map(|(row, column)| {
+            let grids = [Some(&table.over), table.best.as_ref()];
+            grids
+                .into_iter()
+                .flatten()
+                .map(move |grid| (row, column, grid))
         });
-        if let Some((row, column)) = first {
-            for (variable, values) in &table.over {
-                for value in values {
-                    let _ = cells.point(&mut expander, row, column, &[(*variable, value)]);
+        let of_rows = rows
+            .clone()
+            .filter_map(|(row, column)| Some((row, column, row.best.as_ref()?)));
+        let of_columns =
+            columns.filter_map(|(row, column)| Some((row, column, column.best.as_ref()?)));
+        for (row, column, grid) in of_table.chain(of_rows).chain(of_columns) {
+            for axis in grid.axes() {
+                for value in &axis.values {
+                    let point = &[(axis.variable, value)];
+                    let place = Place { row, column, point };
+                    if !cells.leaves_out(place) {
+                        let _ = cells.point(&mut expander, place);
+                    }
                 }
+            }
+        }
+        for combination in &table.exclude {
+            if !occurs(combination, table, &base) {
+                let problem = Diagnostic::new("this leaves out what does not occur")
+                    .at(&pipeline.source, combination.span.clone(), "")
+                    .help(format!(
+                        "no cell of table `{}` has these values under profile `{}`; a profile may replace `exclude`",
+                        table.name.text, pipeline.profile
+                    ));
+                expander.problems.push(problem);
             }
         }
     }
@@ -95,6 +131,22 @@ pub(super) fn expand(
                 }
                 tables.extend(found);
             }
+            Target::Group(name) => match pipeline.groups.iter().find(|group| group.name == *name) {
+                Some(group) => {
+                    let place_of = |name: &String| {
+                        let mut all = pipeline.tables.iter();
+                        all.position(|table| table.name.text == *name)
+                    };
+                    tables.extend(group.tables.iter().filter_map(place_of));
+                }
+                None => {
+                    let known = pipeline.groups.iter().map(|group| group.name.as_str());
+                    problems.push(
+                        Diagnostic::new(format!("unknown group `{name}`"))
+                            .help(did_you_mean(name, known, "groups")),
+                    );
+                }
+            },
             Target::Stage { name, bindings } => match pipeline.stage_ids.get(name) {
                 Some(Some(stage)) => {
                     let bindings = bind(pipeline, target, bindings, &mut problems);
@@ -192,7 +244,7 @@ fn table_plan<'p>(
         table,
         base,
     };
-    let points = points(&table.over);
+    let points = table.over.points();
     TablePlan {
         name: table.name.text.clone(),
         title: table.title.clone(),
@@ -240,97 +292,4 @@ fn column_plan(column: &Line) -> ColumnPlan {
         label: column.label.clone(),
         reference,
     }
-}
-
-/// A value of each variable of `over`.
-type Point<'p> = Vec<(VariableId, &'p Definition)>;
-
-/// Returns every combination of the values of `over`, the last variable turning fastest.
-fn points(over: &[(VariableId, Vec<Definition>)]) -> Vec<Point<'_>> {
-    over.iter()
-        .fold(vec![Vec::new()], |points, (variable, values)| {
-            let mut longer = Vec::with_capacity(points.len() * values.len());
-            for point in &points {
-                for value in values {
-                    let mut point = point.clone();
-                    point.push((*variable, value));
-                    longer.push(point);
-                }
-            }
-            longer
-        })
-}
-
-/// The cells of a table.
-struct Cells<'a, 'p> {
-    pipeline: &'p Pipeline,
-    table: &'p TableDeclaration,
-    base: &'a Environment<'p>,
-}
-
-impl<'p> Cells<'_, 'p> {
-    fn cell(
-        &self,
-        expander: &mut Expander<'p>,
-        row: &'p Line,
-        column: &'p Line,
-        points: &[Point<'p>],
-    ) -> Option<CellPlan> {
-        let metric = self.table.metric(row, column)?.map(str::to_owned);
-        let mut jobs = Vec::with_capacity(points.len());
-        for point in points {
-            // After the first failure the others would say the same again.
-            jobs.push(self.point(expander, row, column, point)?.ok()?);
-        }
-        Some(CellPlan {
-            metric,
-            jobs: distinct(jobs),
-            bindings: self.bindings(row, column),
-        })
-    }
-
-    /// Returns what row and column bind.
-    fn bindings(&self, row: &'p Line, column: &'p Line) -> Vec<(Arc<str>, Value)> {
-        let mut environment = self.base.clone();
-        environment.bind(&row.bindings);
-        environment.bind(&column.bindings);
-        let bound = row.bindings.iter().chain(&column.bindings);
-        let pairs = bound.filter_map(|(variable, _)| {
-            // What cannot be evaluated is a problem of the cell's jobs already.
-            let value = environment.variable(*variable, &mut Reads::new()).ok()?;
-            let name = self.pipeline.variable(*variable).name.as_str();
-            Some((name, value.value.into_owned()))
-        });
-        // Row and column may bind the same variable: the later counts, as it does for the jobs.
-        let bound: BTreeMap<&str, Value> = pairs.collect();
-        bound
-            .into_iter()
-            .map(|(name, value)| (name.into(), value))
-            .collect()
-    }
-
-    /// Returns the job at one point of a cell; `None` where row and column do not go together.
-    fn point(
-        &self,
-        expander: &mut Expander<'p>,
-        row: &'p Line,
-        column: &'p Line,
-        point: &[(VariableId, &'p Definition)],
-    ) -> Option<Result<JobIndex, Broken>> {
-        let stage = self.table.cell(row, column)?;
-        let mut environment = self.base.clone();
-        for (variable, definition) in point {
-            environment.bind_one(*variable, definition);
-        }
-        // What a line binds it binds for good: it narrows `over`.
-        environment.bind(&row.bindings);
-        environment.bind(&column.bindings);
-        Some(expander.job(stage, &Rc::new(environment)))
-    }
-}
-
-/// Drops the jobs that came before.
-fn distinct(jobs: Vec<JobIndex>) -> Vec<JobIndex> {
-    let mut seen = BTreeSet::new();
-    jobs.into_iter().filter(|job| seen.insert(*job)).collect()
 }

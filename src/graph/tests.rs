@@ -4,7 +4,9 @@
 
 use std::collections::BTreeSet;
 
-use super::{InputSource, Plan, expand};
+use proptest::prelude::*;
+
+use super::{InputSource, JobIndex, Plan, expand};
 use crate::declare::{Pipeline, Target};
 use crate::fakes::{PIPELINE, load, load_in, messages};
 
@@ -226,5 +228,230 @@ fn expansion_is_a_function_of_the_file() {
     assert_eq!(
         labels(&plan(&pipeline, &["all"])),
         labels(&plan(&again, &["all"]))
+    );
+}
+
+/// The small pipeline with one more table.
+fn with_table(table: &str) -> String {
+    format!("{PIPELINE}\n[table.own]\ncell = \"@tune\"\n{table}\n")
+}
+
+fn own(table: &str) -> Plan {
+    let pipeline = load(&with_table(table), None, &[]).unwrap_or_else(|report| panic!("{report}"));
+    plan(&pipeline, &["table:own"])
+}
+
+/// Row labels, and for each cell the labels of its jobs.
+fn outline(plan: &Plan) -> Vec<(String, Vec<Option<Vec<String>>>)> {
+    let table = &plan.tables[0];
+    let label = |job: &JobIndex| plan.jobs.job(*job).label.to_string();
+    let rows = table.rows.iter().zip(&table.cells).map(|(row, cells)| {
+        let cells = cells
+            .iter()
+            .map(|cell| Some(cell.as_ref()?.jobs.iter().map(label).collect()));
+        (row.label.clone(), cells.collect())
+    });
+    rows.collect()
+}
+
+/// Values of a variable, as they are written.
+fn values(variable: &'static str) -> impl Strategy<Value = (&'static str, Vec<&'static str>)> {
+    let all = match variable {
+        "m" => vec!["0.1", "0.20", "3e-1", "0.4"],
+        "size" => vec!["\"nano\"", "\"tiny\"", "\"base\""],
+        _ => vec!["0", "1", "2"],
+    };
+    let most = all.len();
+    proptest::sample::subsequence(all, 1..=most).prop_map(move |values| (variable, values))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn axes_are_the_lines_written_out(
+        axes in (values("m"), values("size"), values("seed"))
+            .prop_flat_map(|(m, size, seed)| {
+                proptest::sample::subsequence(vec![m, size, seed], 1..=3).prop_shuffle()
+            }),
+        is_row in any::<bool>(),
+        is_in_a_list in any::<bool>(),
+    ) {
+        let lists: Vec<String> = axes
+            .iter()
+            .map(|(name, values)| format!("{name} = [{}]", values.join(", ")))
+            .collect();
+        let axis = format!("{{ {} }}", lists.join(", "));
+        // The first variable turns slowest.
+        let mut lines = vec![Vec::new()];
+        for (name, values) in &axes {
+            let longer = lines.iter().flat_map(|line: &Vec<String>| {
+                values.iter().map(move |value| {
+                    let binding = format!("{name} = {value}");
+                    line.iter().cloned().chain([binding]).collect()
+                })
+            });
+            lines = longer.collect();
+        }
+        let lines: Vec<String> = lines.iter().map(|line| format!("{{ {} }}", line.join(", "))).collect();
+        let table = |spanned: &str| {
+            let (rows, columns) = match is_row {
+                true => (spanned, "[{ task = \"mnli\" }, { task = \"qnli\" }]"),
+                false => ("{ task = [\"mnli\", \"qnli\"] }", spanned),
+            };
+            own(&format!("rows = {rows}\ncolumns = {columns}"))
+        };
+        let axis = if is_in_a_list { format!("[{axis}]") } else { axis };
+        let (short, long) = (table(&axis), table(&format!("[{}]", lines.join(", "))));
+        prop_assert_eq!(outline(&short), outline(&long));
+        prop_assert_eq!(&short.tables[0].columns, &long.tables[0].columns);
+        prop_assert_eq!(labels(&short), labels(&long));
+    }
+
+    #[test]
+    fn what_is_excluded_is_left_out_and_nothing_else(
+        excluded in proptest::sample::subsequence(
+            (0..12).map(|place| (place / 6, place / 2 % 3, place % 2)).collect::<Vec<_>>(),
+            0..=12,
+        ),
+    ) {
+        let (ms, tasks) = (["0.1", "0.2"], ["mnli", "qnli", "sst2"]);
+        let written: Vec<String> = excluded
+            .iter()
+            .map(|(m, task, seed)| format!("{{ m = {}, task = \"{}\", seed = {seed} }}", ms[*m], tasks[*task]))
+            .collect();
+        let table = "over = { seed = [0, 1] }\nrows = { m = [0.10, 0.20] }\ncolumns = { task = [\"mnli\", \"qnli\", \"sst2\"] }";
+        let all = own(table);
+        let some = own(&format!("{table}\nexclude = [{}]", written.join(", ")));
+        for m in 0..2 {
+            for task in 0..3 {
+                let expected: Vec<String> = (0..2)
+                    .filter(|seed| !excluded.contains(&(m, task, *seed)))
+                    .map(|seed| outline(&all)[m].1[task].as_ref().unwrap()[seed].clone())
+                    .collect();
+                let found = outline(&some)[m].1[task].clone();
+                prop_assert_eq!(found, (!expected.is_empty()).then_some(expected));
+            }
+        }
+        let tuned = |plan: &Plan| labels(plan).iter().filter(|label| label.starts_with("tune")).count();
+        prop_assert_eq!(tuned(&some), 12 - excluded.len());
+    }
+}
+
+#[test]
+fn a_list_mixes_lines_and_axes() {
+    let plan = own(r#"
+        rows = [
+            { label = "start", m = 0.4 },
+            { size = ["nano", "tiny"], m = [0.15, 0.025], label = "${size}, ${m:%} ($${m} = ${m})" },
+            { label = "majority", cell = "@majority" },
+        ]
+        columns = { task = ["mnli"] }"#);
+    let labels: Vec<_> = plan.tables[0]
+        .rows
+        .iter()
+        .map(|row| row.label.as_str())
+        .collect();
+    assert_eq!(
+        labels,
+        [
+            "start",
+            "nano, 15 % (${m} = 0.15)",
+            "nano, 2.5 % (${m} = 0.025)",
+            "tiny, 15 % (${m} = 0.15)",
+            "tiny, 2.5 % (${m} = 0.025)",
+            "majority",
+        ]
+    );
+}
+
+#[test]
+fn a_grid_is_searched_where_it_reaches() {
+    let plan = own(r#"
+        over = { seed = [0, 1] }
+        best = { size = ["nano", "tiny"], m = [0.1, 0.2, 0.3] }
+        exclude = { size = "tiny", m = 0.3 }
+        rows = [
+            { label = "searched" },
+            { label = "narrowed", size = "base" },
+            { label = "its own", best = { m = [0.5, 0.6] }, select = "lowest loss@dev" },
+            { label = "none", best = {} },
+            { label = "majority", cell = "@majority" },
+        ]
+        columns = { task = ["mnli"] }"#);
+    let cell = |row: usize| plan.tables[0].cells[row][0].as_ref().unwrap();
+    let points = |row: usize| -> Vec<String> {
+        let points = cell(row).choice.iter().flat_map(|choice| &choice.points);
+        let names = points.map(|point| {
+            let pairs = point
+                .bindings
+                .iter()
+                .map(|(name, value)| format!("{name}={value}"));
+            format!(
+                "{} x{}",
+                pairs.collect::<Vec<_>>().join(","),
+                point.jobs.len()
+            )
+        });
+        names.collect()
+    };
+    assert_eq!(
+        points(0),
+        [
+            "size=\"nano\",m=0.1 x2",
+            "size=\"nano\",m=0.2 x2",
+            "size=\"nano\",m=0.3 x2",
+            "size=\"tiny\",m=0.1 x2",
+            "size=\"tiny\",m=0.2 x2",
+        ]
+    );
+    assert_eq!(cell(0).jobs.len(), 10, "all of them are run");
+    assert_eq!(points(1), ["m=0.1 x2", "m=0.2 x2", "m=0.3 x2"]);
+    assert_eq!(points(2), ["m=0.5 x2", "m=0.6 x2"]);
+    let select = &cell(2).choice.as_ref().unwrap().select;
+    assert_eq!(
+        (select.metric.as_deref(), select.split.as_deref()),
+        (Some("loss"), Some("dev"))
+    );
+    assert_eq!(cell(3).choice, None);
+    assert_eq!(
+        cell(4).choice,
+        None,
+        "the majority class has nothing to choose"
+    );
+}
+
+#[test]
+fn what_is_excluded_may_be_illegal() {
+    let table =
+        "rows = { m_corr = [0.05, 0.4], m_pred = [0.1, 0.4] }\ncolumns = { task = [\"mnli\"] }";
+    let report = load(&with_table(table), None, &[]).err().unwrap();
+    assert_eq!(messages(&report), ["predicts too much"]);
+    let plan = own(&format!(
+        "{table}\nexclude = {{ m_corr = 0.05, m_pred = 0.4 }}"
+    ));
+    let cells: Vec<bool> = plan.tables[0]
+        .cells
+        .iter()
+        .map(|row| row[0].is_some())
+        .collect();
+    assert_eq!(cells, [true, false, true, true]);
+}
+
+#[test]
+fn a_group_is_its_tables() {
+    let text = with_table("rows = { m = [0.1] }\ncolumns = { label = \"all\" }");
+    let text = format!("{text}\n[group.some]\ntables = [\"own\", \"rates\"]\n");
+    let pipeline = load(&text, None, &[]).unwrap();
+    let plan = plan(&pipeline, &["group:some", "table:own"]);
+    let names: Vec<_> = plan
+        .tables
+        .iter()
+        .map(|table| table.name.as_str())
+        .collect();
+    assert_eq!(
+        names,
+        ["rates", "own"],
+        "in order of declaration, each once"
     );
 }

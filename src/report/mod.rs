@@ -11,6 +11,7 @@
 //!
 //! A table is written only when it is complete, so that a failed run leaves an earlier result in place.
 
+mod choose;
 mod digests;
 mod files;
 mod provenance;

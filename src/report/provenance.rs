@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use crate::graph::{InputSource, Job, JobGraph, JobIndex, TablePlan};
+use tabulate::{Cell, Table};
+
+use crate::graph::{CellPlan, InputSource, Job, JobGraph, JobIndex, TablePlan};
 use crate::store::Record;
 
 /// The version of the file's fields.
@@ -14,6 +16,7 @@ const SCHEMA_VERSION: u32 = 1;
 /// needed: key, artifact, parameters, inputs, behaviour version, numerics class and cost.
 pub fn provenance(
     plan: &TablePlan,
+    table: &Table,
     graph: &JobGraph,
     profile: &str,
     known: &dyn Fn(JobIndex) -> Option<Record>,
@@ -43,20 +46,16 @@ pub fn provenance(
     let rows: Vec<Value> = plan
         .rows
         .iter()
-        .zip(&plan.cells)
-        .map(|(row, cells)| {
+        .zip(plan.cells.iter().zip(&table.cells))
+        .map(|(row, (plans, cells))| {
             let cells: Vec<Value> = plan
                 .columns
                 .iter()
-                .zip(cells)
-                .filter_map(|(column, cell)| {
-                    let cell = cell.as_ref()?;
-                    let jobs: Vec<&str> = cell
-                        .jobs
-                        .iter()
-                        .map(|job| &*graph.job(*job).label)
-                        .collect();
-                    Some(json!({ "column": column.label, "metric": cell.metric, "jobs": jobs }))
+                .zip(plans.iter().zip(cells))
+                .filter_map(|(column, (planned, cell))| {
+                    let mut value = cell_json(planned.as_ref()?, cell, graph);
+                    value["column"] = json!(column.label);
+                    Some(value)
                 })
                 .collect();
             json!({ "row": row.label, "cells": cells })
@@ -71,6 +70,24 @@ pub fn provenance(
         "rows": rows,
         "jobs": jobs,
     })
+}
+
+/// Returns the jobs that a cell shows; where it was chosen from a grid also how, and the jobs of every point.
+fn cell_json(plan: &CellPlan, cell: &Cell, graph: &JobGraph) -> Value {
+    let labels = |jobs: &[JobIndex]| -> Vec<Value> {
+        jobs.iter()
+            .map(|job| json!(graph.job(*job).label))
+            .collect()
+    };
+    let place = cell.chosen.as_ref().map(|chosen| chosen.place);
+    let mut value = json!({ "metric": plan.metric, "jobs": labels(plan.shown(place)) });
+    if let (Some(choice), Some(chosen)) = (&plan.choice, &cell.chosen) {
+        value["chosen"] = chosen.to_json();
+        for (place, point) in choice.points.iter().enumerate() {
+            value["chosen"]["points"][place]["jobs"] = json!(labels(&point.jobs));
+        }
+    }
+    value
 }
 
 /// Returns what is known of a job's result: key, artifact, parameters, inputs and cost.

@@ -147,9 +147,18 @@ impl<'a> Builder<'a> {
         known: &dyn Fn(JobIndex) -> Known<'a>,
     ) -> Result<Cell, ReportError> {
         let mut cell = Cell::default();
-        for job in &plan.jobs {
+        if let Some(choice) = &plan.choice {
+            match self.choose(choice, plan.metric.as_deref(), known)? {
+                Ok(chosen) => cell.chosen = Some(chosen),
+                Err(reasons) => {
+                    cell.reasons = reasons;
+                    return Ok(cell);
+                }
+            }
+        }
+        for job in plan.shown(cell.chosen.as_ref().map(|chosen| chosen.place)) {
             let score = match known(*job) {
-                Ok(found) => self.score(found, plan.metric.as_deref())?,
+                Ok(found) => self.score(found, plan.metric.as_deref(), None)?,
                 Err(reason) => Err(reason),
             };
             match score {
@@ -157,29 +166,37 @@ impl<'a> Builder<'a> {
                     heading.add(&score);
                     cell.values.push(score.value);
                 }
-                Err(reason) if cell.reasons.contains(&reason) => {}
-                Err(reason) => cell.reasons.push(reason),
+                Err(reason) => add(&mut cell.reasons, reason),
             }
         }
         Ok(cell)
     }
 
-    /// Returns the score of that name, or the main one; where there is none, what there is instead.
-    fn score(
+    /// Returns the score of that name, or the main one, on that split if one is given; where there is none, what there
+    /// is instead.
+    pub(super) fn score(
         &mut self,
         found: &Found,
         metric: Option<&str>,
+        split: Option<&str>,
     ) -> Result<Result<Score, String>, ReportError> {
         let all = self.scores.of(&found.artifact, &found.manifest)?;
-        let score = all.iter().find(|score| match metric {
-            Some(name) => score.name == name,
-            None => score.main,
-        });
-        if let Some(score) = score {
+        if let Some(score) = metrics::find(&all, metric, split) {
             return Ok(Ok(score.clone()));
         }
-        let wanted = metric.unwrap_or("main");
-        let names: Vec<String> = all.iter().map(|score| score.name.clone()).collect();
+        let (wanted, names): (String, Vec<String>) = match split {
+            None => (
+                metric.unwrap_or("main").to_owned(),
+                all.iter().map(|score| score.name.clone()).collect(),
+            ),
+            // Of a score that is chosen by, the split matters as much as the name.
+            Some(split) => (
+                format!("{}@{split}", metric.unwrap_or_default()),
+                all.iter()
+                    .map(|score| format!("{}@{}", score.name, score.split))
+                    .collect(),
+            ),
+        };
         // Without the label, which differs from row to row: equal reasons are told once below a table.
         let reason = if names.is_empty() {
             NO_SCORES.to_owned()
@@ -195,7 +212,7 @@ impl<'a> Builder<'a> {
                 names,
             })
             .wanted
-            .insert(wanted.to_owned());
+            .insert(wanted);
         Ok(Err(reason))
     }
 
@@ -237,6 +254,13 @@ impl Heading {
             }
             Self::Agreed { .. } | Self::Mixed => {}
         }
+    }
+}
+
+/// Adds a reason that is not told yet.
+pub(super) fn add(reasons: &mut Vec<String>, reason: String) {
+    if !reasons.contains(&reason) {
+        reasons.push(reason);
     }
 }
 

@@ -13,6 +13,9 @@ impl RawAxes {
         axes.rows = self.rows.or(axes.rows.take());
         axes.columns = self.columns.or(axes.columns.take());
         axes.over = self.over.or(axes.over.take());
+        axes.exclude = self.exclude.or(axes.exclude.take());
+        axes.best = self.best.or(axes.best.take());
+        axes.select = self.select.or(axes.select.take());
     }
 }
 

@@ -7,7 +7,7 @@ use contract::ArtifactType;
 use serde_json::Map;
 
 use super::Builder;
-use super::names::RESERVED;
+use crate::declare::grammar::{self, LINE};
 use crate::declare::model::{
     Definition, Line, LineReference, ReferenceKey, StageId, TableDeclaration, VariableId,
 };
@@ -51,19 +51,27 @@ impl Builder<'_> {
             .iter()
             .filter_map(|word| self.reference(word, root))
             .collect();
-        let table = TableDeclaration {
+        let mut table = TableDeclaration {
             title: title.map_or_else(|| name.text.clone(), |title| title.text),
             caption: caption.map(|caption| caption.text),
             references,
             cell: cell.and_then(|cell| self.cell(&cell)),
             rows: self.lines(axes.rows.unwrap_or_default(), Side::Row),
             columns: self.lines(axes.columns.unwrap_or_default(), Side::Column),
-            over: self.over(axes.over.unwrap_or_default()),
+            over: self.grid(axes.over.unwrap_or_default()),
+            exclude: self.combinations(axes.exclude.unwrap_or_default()),
+            best: axes.best.map(|grid| self.grid(grid)),
+            select: axes.select.and_then(|select| self.selection(&select)),
             name,
         };
         // A name that could not be resolved leaves holes that are not worth a second complaint.
         if self.problems.len() == before && !self.has_unknown_kinds {
             self.check_cells(&table);
+            self.check_grids(&table);
+        }
+        // Whether a combination occurs cannot be said of a table with holes.
+        if self.problems.len() > before || self.has_unknown_kinds {
+            table.exclude.clear();
         }
         table
     }
@@ -73,7 +81,12 @@ impl Builder<'_> {
         let axes = axes.clone();
         self.lines(axes.rows.unwrap_or_default(), Side::Row);
         self.lines(axes.columns.unwrap_or_default(), Side::Column);
-        self.over(axes.over.unwrap_or_default());
+        self.grid(axes.over.unwrap_or_default());
+        self.combinations(axes.exclude.unwrap_or_default());
+        self.grid(axes.best.unwrap_or_default());
+        if let Some(select) = axes.select {
+            self.selection(&select);
+        }
     }
 
     /// Resolves the name of a variable.
@@ -82,11 +95,11 @@ impl Builder<'_> {
     }
 
     /// Resolves the name of a variable where some other words might have been meant.
-    fn variable_or(&mut self, name: &Word, words: &[&'static str]) -> Option<VariableId> {
+    fn variable_or(&mut self, name: &Word, words: &'static [grammar::Key]) -> Option<VariableId> {
         let id = self.variable_ids.get(&name.text).copied();
         if id.is_none() {
             let known = self.variable_ids.keys().map(String::as_str);
-            let help = match nearest(&name.text, words.iter().copied()) {
+            let help = match nearest(&name.text, grammar::names(words)) {
                 Some(word) if nearest(&name.text, known.clone()).is_none() => {
                     format!("did you mean `{word}`?")
                 }
@@ -101,63 +114,52 @@ impl Builder<'_> {
         id
     }
 
+    /// Resolves what a line binds.
     fn bindings(&mut self, bindings: &[(Word, Node)]) -> Vec<(VariableId, Definition)> {
         let mut bound = Vec::with_capacity(bindings.len());
         for (name, node) in bindings {
-            if let Some(id) = self.variable_or(name, &RESERVED) {
+            if let Some(id) = self.variable_or(name, LINE) {
                 bound.push((id, self.binding(node)));
             }
         }
         bound
     }
 
-    fn over(&mut self, over: Vec<(Word, Vec<Node>)>) -> Vec<(VariableId, Vec<Definition>)> {
-        let mut points = Vec::with_capacity(over.len());
-        for (name, nodes) in over {
-            if let Some(id) = self.variable(&name) {
-                points.push((id, nodes.iter().map(|node| self.binding(node)).collect()));
-            }
-        }
-        points
-    }
-
     fn lines(&mut self, lines: Vec<RawLine>, side: Side) -> Vec<Line> {
         let mut built = Vec::with_capacity(lines.len());
         for line in lines {
-            let label = match line.label {
-                Some(label) => label.text,
-                None => self.label_of(&line.bindings),
-            };
-            built.push(Line {
+            let RawLine {
+                span,
                 label,
-                span: line.span,
-                cell: line.cell.and_then(|cell| self.cell(&cell)),
-                metric: line.metric.map(|metric| metric.text),
-                reference: line
-                    .reference
-                    .and_then(|node| self.line_reference(&node, side)),
-                bindings: self.bindings(&line.bindings),
-            });
-        }
-        built
-    }
-
-    /// Names a line that has no label by what it binds: the value alone, or `name=value` where there are several.
-    fn label_of(&self, bindings: &[(Word, Node)]) -> String {
-        let value = |node: &Node| {
-            let written = self.source.text.get(node.span.clone()).unwrap_or_default();
-            written.trim_matches(['"', '\'']).to_owned()
-        };
-        match bindings {
-            [(_, node)] => value(node),
-            several => {
-                let pairs: Vec<_> = several
-                    .iter()
-                    .map(|(name, node)| format!("{}={}", name.text, value(node)))
-                    .collect();
-                pairs.join(", ")
+                cell,
+                metric,
+                reference,
+                best,
+                select,
+                bindings,
+            } = line;
+            let cell = cell.and_then(|cell| self.cell(&cell));
+            let select = select.and_then(|select| self.selection(&select));
+            for bindings in self.multiply(&span, bindings) {
+                let label = match &label {
+                    Some(label) => self.filled(label, &bindings),
+                    None => self.label_of(&bindings),
+                };
+                built.push(Line {
+                    label,
+                    span: span.clone(),
+                    cell,
+                    metric: metric.as_ref().map(|metric| metric.text.clone()),
+                    reference: reference
+                        .as_ref()
+                        .and_then(|node| self.line_reference(node, side, &bindings)),
+                    best: best.clone().map(|grid| self.grid(grid)),
+                    select: select.clone(),
+                    bindings: self.bindings(&bindings),
+                });
             }
         }
+        built
     }
 
     /// Resolves `"@stage"`, a stage that has scores.
@@ -194,18 +196,23 @@ impl Builder<'_> {
     }
 
     /// Reads what a line is compared with: the key of a published column, or key columns of a published row.
-    fn line_reference(&mut self, node: &Node, side: Side) -> Option<LineReference> {
+    fn line_reference(
+        &mut self,
+        node: &Node,
+        side: Side,
+        bindings: &[(Word, Node)],
+    ) -> Option<LineReference> {
         let span = node.span.clone();
+        let filled = |builder: &mut Self, node: &Node| match &node.value {
+            NodeValue::Scalar(value) => Some(builder.filled_value(value, &node.span, bindings)),
+            _ => None,
+        };
         let value = match (&node.value, side) {
-            (NodeValue::Scalar(value), Side::Column) => value
-                .as_str()
-                .map(|key| ReferenceKey::Column(key.to_owned())),
+            (NodeValue::Scalar(_), Side::Column) => filled(self, node)
+                .and_then(|value| Some(ReferenceKey::Column(value.as_str()?.to_owned()))),
             (NodeValue::Table(entries), Side::Row) => entries
                 .iter()
-                .map(|(key, node)| match &node.value {
-                    NodeValue::Scalar(value) => Some((key.text.clone(), value.clone())),
-                    _ => None,
-                })
+                .map(|(key, node)| Some((key.text.clone(), filled(self, node)?)))
                 .collect::<Option<Map<_, _>>>()
                 .map(ReferenceKey::Row),
             _ => None,
@@ -298,7 +305,7 @@ impl Builder<'_> {
         }
     }
 
-    fn name_of(&self, id: VariableId) -> String {
+    pub(super) fn name_of(&self, id: VariableId) -> String {
         let found = self.variable_ids.iter().find(|(_, other)| **other == id);
         found.map_or_else(String::new, |(name, _)| name.clone())
     }

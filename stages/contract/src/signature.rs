@@ -102,7 +102,7 @@ pub enum Default {
 
 impl Default {
     /// Returns the value to fill in, or `None` where there is none (`Required`, `Table`).
-    pub(crate) fn value(self) -> Option<Value> {
+    pub fn value(self) -> Option<Value> {
         match self {
             Self::Required | Self::Table => None,
             Self::Absent => Some(Value::Null),

@@ -47,6 +47,8 @@ pub struct Parameters {
     pub max_length: usize,
     /// Training examples to use, the same for every seed; 0 stands for all.
     pub train_examples: usize,
+    /// Of those, examples to set aside and score as a split of their own; 0 sets none aside.
+    pub held_out: usize,
     /// Development examples to score; 0 stands for all.
     pub eval_examples: usize,
     /// Updates between checkpoints.
@@ -113,6 +115,18 @@ impl Parameters {
         }
         for (path, value) in above_zero.into_iter().filter(|(_, value)| *value <= 0.0) {
             problems.push(Problem::value(path, format!("{value} is not above 0")));
+        }
+        if self.train_examples > 0 && self.held_out >= self.train_examples {
+            problems.push(
+                Problem::value(
+                    "held_out",
+                    format!(
+                        "{} of {} training examples leave none to train on",
+                        self.held_out, self.train_examples
+                    ),
+                )
+                .with_help("set fewer aside"),
+            );
         }
         if (1..4).contains(&self.max_length) {
             problems.push(
@@ -270,6 +284,13 @@ pub(crate) const FIELDS: &[Field] = &[
         at_least(0),
         Default::Integer(0),
         "Training examples to use, the same for every seed; 0 stands for all.",
+    ),
+    field(
+        "held_out",
+        at_least(0),
+        Default::Integer(0),
+        "Of those, examples to set aside, the same for every seed, and to score as the split `held_out`: what the best of \
+         several runs can be chosen by; 0 sets none aside.",
     ),
     field(
         "eval_examples",

@@ -12,6 +12,7 @@ use metrics::scores;
 use tokenize::Tokenizer;
 
 use crate::examples::{self, Encoded, Reader};
+use crate::held_out;
 use crate::model::Model;
 use crate::order::Order;
 use crate::parameters::Parameters;
@@ -43,6 +44,7 @@ pub(crate) fn train(
         parameters.train_examples,
         parameters.eval_examples,
     );
+    let held_out = held_out::set_aside(&mut task, parameters.held_out)?;
     let tokenizer = Tokenizer::load(encoder)?;
     let encoder = Encoder::load(encoder)?
         .with_precision(parameters.precision.resolve()?)
@@ -68,12 +70,13 @@ pub(crate) fn train(
     .updates()?;
 
     log.write(&context.output().join(LOG))?;
-    score(&task, &model, &reader, context)
+    score(&task, held_out.as_ref(), &model, &reader, context)
 }
 
-/// Predicts the development splits, and writes predictions and scores.
+/// Predicts the development splits and what was set aside, and writes predictions and scores.
 fn score(
     task: &Task,
+    held_out: Option<&Task>,
     model: &Model,
     reader: &Reader<'_>,
     context: &Context,
@@ -87,11 +90,15 @@ fn score(
     if let (Some(examples), Some(found)) = (&task.validation_mismatched, &mismatched) {
         splits.push(("validation_mismatched", examples, found));
     }
+    let mut all = task.scores(&validation, mismatched.as_deref())?;
+    let predicted;
+    if let Some(held_out) = held_out {
+        predicted = model.predict(&reader.read(&held_out.validation))?;
+        all.extend(held_out::scores(held_out, &predicted)?);
+        splits.push((held_out::SPLIT, &held_out.validation, &predicted));
+    }
     predictions::write(context.output(), &splits)?;
-    scores::write(
-        context.output(),
-        &task.scores(&validation, mismatched.as_deref())?,
-    )
+    scores::write(context.output(), &all)
 }
 
 /// A run under way.

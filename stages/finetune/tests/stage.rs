@@ -13,6 +13,7 @@ use contract::{Context, Event, Inputs, Observer, Params, Stage, StageError, comp
 use encoder::{Architecture, Config, Encoder, Size};
 use finetune::FinetuneStage;
 use kernels::Stream;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokenize::Tokenizer;
@@ -181,6 +182,47 @@ fn learns_a_number_with_one_token_type() {
     let scores = scores(&place);
     assert_eq!(scores[0].name, "spearman");
     assert!(scores[0].value > 80.0, "{}", scores[0].value);
+}
+
+#[test]
+fn examples_are_set_aside_to_choose_runs_by() {
+    let folder = TempDir::new().unwrap();
+    let (encoder, data) = (encoder(folder.path(), 2), sentiment(folder.path()));
+    let inputs = [("encoder", &*encoder), ("data", &*data)];
+    let place = folder.path().join("run");
+    let recipe = json!({ "epochs": 1, "batch": 8, "lr": 1e-3, "held_out": 40 });
+    run_in(&FinetuneStage, recipe, &inputs, &place).unwrap();
+    let found = scores(&place);
+    let found: Vec<_> = found
+        .iter()
+        .map(|score| {
+            (
+                score.name.as_str(),
+                score.split.as_str(),
+                score.examples,
+                score.main,
+            )
+        })
+        .collect();
+    let own = ("accuracy_held_out", "held_out", 40, false);
+    assert_eq!(found, [("accuracy", "validation", 60, true), own]);
+    let whole = folder.path().join("whole");
+    let recipe = json!({ "epochs": 1, "batch": 8, "lr": 1e-3 });
+    run_in(&FinetuneStage, recipe, &inputs, &whole).unwrap();
+    // 160 examples less 40, in batches of 8.
+    let updates = |place: &Path| {
+        let file = fs::File::open(place.join("output/log.parquet")).unwrap();
+        let reader = ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
+        reader.metadata().file_metadata().num_rows()
+    };
+    assert_eq!((updates(&whole), updates(&place)), (20, 15));
+
+    let recipe = json!({ "epochs": 1, "batch": 8, "lr": 1e-3, "held_out": 160 });
+    let error = run_in(&FinetuneStage, recipe, &inputs, &folder.path().join("none")).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "held_out: 160 of 160 training examples leave none to train on"
+    );
 }
 
 /// Where a child process of this test finds its folder, and which seed it trains with.

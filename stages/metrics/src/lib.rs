@@ -13,17 +13,19 @@
 //! | [`matthews`] | classes | -1 to 1 | CoLA |
 //! | [`pearson`], [`spearman`] | numbers | -1 to 1 | STS-B, STS12 to STS16, SICK-R |
 //!
-//! Papers print all of these times 100; [`scores`] holds them in the printed unit. [`log`] holds what a training run
-//! records update by update.
+//! Papers print all of these times 100; [`scores`] holds them in the printed unit, and [`find`] and [`Direction`] choose
+//! by them. [`log`] holds what a training run records update by update.
 
 mod classification;
 mod correlation;
 mod error;
 pub mod log;
 pub mod scores;
+mod selection;
 mod summary;
 
 pub use classification::{accuracy, f1, matthews};
 pub use correlation::{pearson, spearman};
 pub use error::MetricError;
+pub use selection::{Direction, find};
 pub use summary::{mean, standard_deviation};

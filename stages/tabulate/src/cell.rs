@@ -1,5 +1,7 @@
 use metrics::{mean, standard_deviation};
 
+use crate::Chosen;
+
 /// One cell of a table: a score gathered over seeds, beside the published value.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Cell {
@@ -10,6 +12,8 @@ pub struct Cell {
     pub reasons: Vec<String>,
     /// What the paper prints in this place.
     pub published: Option<Published>,
+    /// Which point of a grid the scores are of, where one was searched.
+    pub chosen: Option<Chosen>,
 }
 
 /// A value that a paper prints.

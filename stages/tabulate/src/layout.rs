@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::{Cell, Table};
+use crate::{Cell, Table, chosen};
 
 /// What stands for a score that is not there.
 const MISSING: &str = "—";
@@ -155,6 +155,7 @@ fn legend(table: &Table, expected: usize, reasons: &[String]) -> Vec<String> {
     if cells(table).any(|cell| cell.values.is_empty() && cell.reasons.is_empty()) {
         lines.push(format!("{MISSING} does not apply"));
     }
+    lines.extend(chosen::lines(table));
     lines.extend(table.notes.iter().cloned());
     lines
 }

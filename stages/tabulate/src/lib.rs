@@ -22,6 +22,7 @@
 //! [`reference`](mod@reference) reads the published values.
 
 mod cell;
+mod chosen;
 mod layout;
 mod markdown;
 mod parquet;
@@ -30,4 +31,5 @@ mod table;
 mod terminal;
 
 pub use cell::{Cell, Published, Summary};
+pub use chosen::{Candidate, Chosen};
 pub use table::{Column, Row, Table};

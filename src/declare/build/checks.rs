@@ -1,0 +1,96 @@
+//! What of a table must fit together: grids with what is gathered, selections with grids, exclusions with variables.
+
+use super::Builder;
+use crate::declare::grid::{Grid, Selection};
+use crate::declare::model::{Line, TableDeclaration, VariableId};
+use crate::errors::Diagnostic;
+
+impl Builder<'_> {
+    /// Checks grids, selections and exclusions.
+    pub(super) fn check_grids(&mut self, table: &TableDeclaration) {
+        self.check_both(table, "best", |line| line.best.is_some());
+        self.check_both(table, "select", |line| line.select.is_some());
+        self.check_gathered(table);
+        self.check_selected(table);
+        self.check_excluded(table);
+    }
+
+    /// A row and a column that meet may not both say a thing of their cell.
+    fn check_both(&mut self, table: &TableDeclaration, key: &str, says: fn(&Line) -> bool) {
+        let mut rows = table.rows.iter().filter(|row| says(row));
+        let columns: Vec<&Line> = table.columns.iter().filter(|line| says(line)).collect();
+        let clash = rows.find_map(|row| {
+            let mut columns = columns.iter();
+            let column = columns.find(|column| table.cell(row, column).is_some())?;
+            Some((row, *column))
+        });
+        if let Some((row, column)) = clash {
+            self.problems.push(
+                Diagnostic::new(format!("row and column both have a `{key}`"))
+                    .at(self.source, row.span.clone(), "this row")
+                    .at(self.source, column.span.clone(), "this column")
+                    .help(format!("say `{key}` in the rows or in the columns")),
+            );
+        }
+    }
+
+    /// What a cell is gathered over cannot be chosen as well.
+    fn check_gathered(&mut self, table: &TableDeclaration) {
+        for axis in grids(table).flat_map(Grid::axes) {
+            if !table.over.binds(axis.variable) {
+                continue;
+            }
+            let Some(value) = axis.values.first() else {
+                continue;
+            };
+            let name = self.name_of(axis.variable);
+            let message = format!("`{name}` is gathered over and cannot be chosen as well");
+            let help = "leave it out of `over` or of `best`";
+            self.problem(message, value.origin.span.clone(), help);
+        }
+    }
+
+    fn check_selected(&mut self, table: &TableDeclaration) {
+        let selects = |selection: &Option<Selection>| selection.is_some();
+        let line = lines(table).find(|line| selects(&line.select));
+        if (line.is_none() && !selects(&table.select)) || grids(table).next().is_some() {
+            return;
+        }
+        let span = line.map_or(&table.name.span, |line| &line.span);
+        let message = "there is a `select` and no `best` to select from".to_owned();
+        self.problem(
+            message,
+            span.clone(),
+            "give a grid: best = { lr = [1e-5, 3e-5] }",
+        );
+    }
+
+    fn check_excluded(&mut self, table: &TableDeclaration) {
+        for combination in &table.exclude {
+            for (variable, definition) in &combination.bindings {
+                if !binds(table, *variable) {
+                    let name = self.name_of(*variable);
+                    let message = format!("nothing in this table binds `{name}`");
+                    let help = "leave out values that rows, columns, `over` or `best` bind";
+                    self.problem(message, definition.origin.span.clone(), help);
+                }
+            }
+        }
+    }
+}
+
+fn lines(table: &TableDeclaration) -> impl Iterator<Item = &Line> {
+    table.rows.iter().chain(&table.columns)
+}
+
+fn grids(table: &TableDeclaration) -> impl Iterator<Item = &Grid> {
+    let of_lines = lines(table).filter_map(|line| line.best.as_ref());
+    table.best.iter().chain(of_lines)
+}
+
+fn binds(table: &TableDeclaration, variable: VariableId) -> bool {
+    let of_lines = || lines(table).flat_map(|line| &line.bindings);
+    of_lines().any(|(bound, _)| *bound == variable)
+        || table.over.binds(variable)
+        || grids(table).any(|grid| grid.binds(variable))
+}

@@ -1,0 +1,222 @@
+//! The words of the grammar: every key of a pipeline file that is not a name of the user's, with what it takes. The
+//! reader knows keys by these tables, and the schema for editors is made of them.
+
+/// A key.
+#[derive(Debug)]
+pub(crate) struct Key {
+    pub(crate) name: &'static str,
+    pub(crate) takes: Takes,
+    /// One sentence.
+    pub(crate) about: &'static str,
+    /// Whether leaving it out is a mistake wherever its table stands.
+    pub(crate) required: bool,
+}
+
+/// What a key takes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Takes {
+    /// Any text.
+    Text,
+    /// What a job needs of the machine.
+    Resources,
+    /// One of the program's stage kinds.
+    Kind,
+    /// One text, or a list of them.
+    Texts,
+    /// A list of texts, at least one.
+    Names,
+    /// `true` or `false`.
+    Flag,
+    /// `"@stage"`.
+    Stage,
+    /// `"METRIC@SPLIT"`.
+    Selection,
+    /// Rows or columns: a table, or a list of tables.
+    Lines,
+    /// Variable → list of values, or a list of such tables.
+    Grid,
+    /// Variable → value, or a list of such tables.
+    Combinations,
+    /// The name of a published column, or the keys of a published row.
+    Reference,
+    /// Variable → value.
+    Variables,
+    /// Name → a stage, by its kind.
+    Stages,
+    /// Name → what the keys describe.
+    Named(&'static [Key]),
+    /// Name → the keys of a table that a profile may replace.
+    Replaced,
+}
+
+const fn key(name: &'static str, takes: Takes, about: &'static str) -> Key {
+    Key {
+        name,
+        takes,
+        about,
+        required: false,
+    }
+}
+
+const fn required(name: &'static str, takes: Takes, about: &'static str) -> Key {
+    Key {
+        required: true,
+        ..key(name, takes, about)
+    }
+}
+
+/// What a file has.
+pub(crate) const SECTIONS: &[Key] = &[
+    key(
+        "vars",
+        Takes::Variables,
+        "The knobs that an experiment may turn, each with its default.",
+    ),
+    key(
+        "stage",
+        Takes::Stages,
+        "Steps that turn inputs into an artifact each.",
+    ),
+    key(
+        "table",
+        Takes::Named(TABLE),
+        "Rows and columns of cells, each a score of a stage.",
+    ),
+    key(
+        "group",
+        Takes::Named(GROUP),
+        "Tables that are asked for together: `pipe run group:NAME`.",
+    ),
+    key(
+        "profile",
+        Takes::Named(PROFILE),
+        "The same experiments at another size.",
+    ),
+];
+
+/// What a stage has besides what its kind takes.
+pub(crate) const STAGE: &[Key] = &[
+    required(
+        "use",
+        Takes::Kind,
+        "The kind of stage; `pipe list` shows them.",
+    ),
+    key(
+        "resources",
+        Takes::Resources,
+        "What each job needs of the machine; it changes no result.",
+    ),
+];
+
+/// What a table has.
+pub(crate) const TABLE: &[Key] = &[
+    key(
+        "title",
+        Takes::Text,
+        "What the table shows, for the line above it.",
+    ),
+    key(
+        "caption",
+        Takes::Text,
+        "Sentences that stand below the table.",
+    ),
+    key(
+        "reference",
+        Takes::Texts,
+        "The published tables that the cells are compared with: \"FILE#ID\".",
+    ),
+    key(
+        "cell",
+        Takes::Stage,
+        "The stage whose score fills the cells: \"@stage\".",
+    ),
+    key(
+        "over",
+        Takes::Grid,
+        "What each cell is gathered over: { seed = [0, 1, 2] }; several variables are multiplied out.",
+    ),
+    key(
+        "rows",
+        Takes::Lines,
+        "The rows: tables that bind variables, in which a list of values makes a row of each.",
+    ),
+    key(
+        "columns",
+        Takes::Lines,
+        "The columns: tables that bind variables, in which a list of values makes a column of each.",
+    ),
+    key(
+        "exclude",
+        Takes::Combinations,
+        "Combinations of values that are left out: { size = \"tiny\", m = 0.8 }.",
+    ),
+    key(
+        "best",
+        Takes::Grid,
+        "A grid to search for each cell: { lr = [1e-5, 3e-5], batch = [16, 32] }.",
+    ),
+    key("select", Takes::Selection, SELECT),
+];
+
+const SELECT: &str = "What the best point of a grid is chosen by: \"accuracy\", \"accuracy@SPLIT\", \"@SPLIT\", or \
+                      \"lowest NAME@SPLIT\"; by default the score that the cell shows.";
+
+/// What of a table a profile may replace.
+pub(crate) const REPLACEABLE: [&str; 6] = ["rows", "columns", "over", "exclude", "best", "select"];
+
+/// What a row or a column has besides variables.
+pub(crate) const LINE: &[Key] = &[
+    key(
+        "label",
+        Takes::Text,
+        "The line's name; ${variable} stands for what the line binds, ${variable:%} for that as a percentage.",
+    ),
+    key(
+        "cell",
+        Takes::Stage,
+        "The stage whose score fills this line's cells: \"@stage\".",
+    ),
+    key(
+        "metric",
+        Takes::Text,
+        "The score that is shown; by default the stage's main one.",
+    ),
+    key(
+        "reference",
+        Takes::Reference,
+        "What the line is compared with: a column's key, or keys of a row: { m = 15 }.",
+    ),
+    key(
+        "best",
+        Takes::Grid,
+        "A grid to search for each cell of this line, in the table's place.",
+    ),
+    key("select", Takes::Selection, SELECT),
+];
+
+/// What a group has.
+pub(crate) const GROUP: &[Key] = &[
+    key("title", Takes::Text, "What the tables have in common."),
+    required("tables", Takes::Names, "The names of the tables."),
+];
+
+/// What a profile has.
+pub(crate) const PROFILE: &[Key] = &[
+    key(
+        "default",
+        Takes::Flag,
+        "Whether this profile holds where none is named.",
+    ),
+    key("extends", Takes::Text, "The profile to begin with."),
+    key(
+        "vars",
+        Takes::Variables,
+        "Values in the place of the file's.",
+    ),
+    key("table", Takes::Replaced, "What is replaced of tables."),
+];
+
+/// Returns the names of keys.
+pub(crate) fn names(keys: &'static [Key]) -> impl Iterator<Item = &'static str> + Clone {
+    keys.iter().map(|key| key.name)
+}

@@ -1,0 +1,141 @@
+//! The cells of a table: which jobs fill each, gathered, searched and left out.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::environment::{Environment, Reads};
+use super::expand::{Broken, Expander};
+use super::place::Place;
+use super::{CellPlan, Choice, GridPoint, JobIndex};
+use crate::declare::{Grid, Line, Pipeline, Point, TableDeclaration, VariableId};
+
+/// The cells of a table.
+pub(super) struct Cells<'a, 'p> {
+    pub(super) pipeline: &'p Pipeline,
+    pub(super) table: &'p TableDeclaration,
+    pub(super) base: &'a Environment<'p>,
+}
+
+impl<'p> Cells<'_, 'p> {
+    /// Returns a cell; `None` where row and column do not go together, where all of it is left out, and where it is broken.
+    pub(super) fn cell(
+        &self,
+        expander: &mut Expander<'p>,
+        row: &'p Line,
+        column: &'p Line,
+        points: &[Point<'p>],
+    ) -> Option<CellPlan> {
+        let metric = self.table.metric(row, column)?.map(str::to_owned);
+        self.table.cell(row, column)?;
+        let grid = self.table.best(row, column);
+        let mut searched: Vec<GridPoint> = Vec::new();
+        for chosen in grid.map_or_else(|| vec![Vec::new()], Grid::points) {
+            let mut jobs = Vec::with_capacity(points.len());
+            for point in points {
+                let point: Point<'p> = point.iter().chain(&chosen).copied().collect();
+                let place = Place {
+                    row,
+                    column,
+                    point: &point,
+                };
+                if self.leaves_out(place) {
+                    continue;
+                }
+                // After the first failure the others would say the same again.
+                jobs.push(self.point(expander, place)?.ok()?);
+            }
+            let jobs = distinct(jobs);
+            // What the grid does not reach is the same at several of its points.
+            if !jobs.is_empty() && searched.iter().all(|earlier| earlier.jobs != jobs) {
+                searched.push(GridPoint {
+                    bindings: self.searched(Place {
+                        row,
+                        column,
+                        point: &chosen,
+                    }),
+                    jobs,
+                });
+            }
+        }
+        let jobs = distinct(
+            searched
+                .iter()
+                .flat_map(|point| point.jobs.clone())
+                .collect(),
+        );
+        (!jobs.is_empty()).then(|| CellPlan {
+            metric,
+            jobs,
+            choice: (searched.len() > 1).then(|| Choice {
+                select: self.table.select(row, column),
+                points: searched,
+            }),
+            bindings: self.bindings(row, column),
+        })
+    }
+
+    /// Returns whether a place is excluded.
+    pub(super) fn leaves_out(&self, place: Place<'_, 'p>) -> bool {
+        let mut excluded = self.table.exclude.iter();
+        excluded.any(|combination| place.has(combination, self.base))
+    }
+
+    /// Returns what the point binds, as far as row and column leave it to the point.
+    fn searched(&self, place: Place<'_, 'p>) -> Vec<(String, Value)> {
+        let environment = place.environment(self.base);
+        let open = place.point.iter().filter(|(variable, definition)| {
+            place
+                .bound(*variable)
+                .is_some_and(|bound| std::ptr::eq(bound, *definition))
+        });
+        open.filter_map(|(variable, _)| self.value(*variable, &environment))
+            .collect()
+    }
+
+    /// Returns what row and column bind.
+    fn bindings(&self, row: &'p Line, column: &'p Line) -> Vec<(Arc<str>, Value)> {
+        let environment = Place {
+            row,
+            column,
+            point: &[],
+        }
+        .environment(self.base);
+        let bound = row.bindings.iter().chain(&column.bindings);
+        let bound: BTreeMap<String, Value> = bound
+            .filter_map(|(variable, _)| self.value(*variable, &environment))
+            .collect();
+        let bound = bound.into_iter();
+        bound.map(|(name, value)| (name.into(), value)).collect()
+    }
+
+    /// Returns name and value of a variable. What cannot be evaluated is a problem of the cell's jobs already.
+    fn value(
+        &self,
+        variable: VariableId,
+        environment: &Environment<'p>,
+    ) -> Option<(String, Value)> {
+        let value = environment.variable(variable, &mut Reads::new()).ok()?;
+        let name = self.pipeline.variable(variable).name.clone();
+        Some((name, value.value.into_owned()))
+    }
+
+    /// Returns the job at a place; `None` where row and column do not go together.
+    pub(super) fn point(
+        &self,
+        expander: &mut Expander<'p>,
+        place: Place<'_, 'p>,
+    ) -> Option<Result<JobIndex, Broken>> {
+        let stage = self.table.cell(place.row, place.column)?;
+        let environment = place.environment(self.base);
+        Some(expander.job(stage, &Rc::new(environment)))
+    }
+}
+
+/// Drops the jobs that came before.
+pub(super) fn distinct(jobs: Vec<JobIndex>) -> Vec<JobIndex> {
+    let mut seen = BTreeSet::new();
+    jobs.into_iter().filter(|job| seen.insert(*job)).collect()
+}

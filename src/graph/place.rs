@@ -1,0 +1,114 @@
+//! Places in a table: what binds each variable there, and which places are left out.
+
+use std::collections::BTreeSet;
+
+use super::environment::{Environment, Reads};
+use super::label::same;
+use crate::declare::{
+    Axis, Combination, Definition, Grid, Line, Point, TableDeclaration, VariableId, product,
+};
+
+/// A row, a column, and a value of each variable that is gathered over or searched.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'a, 'p> {
+    pub(super) row: &'p Line,
+    pub(super) column: &'p Line,
+    pub(super) point: &'a [(VariableId, &'p Definition)],
+}
+
+impl<'p> Place<'_, 'p> {
+    /// Returns what holds here. What a line binds it binds for good: it narrows `over` and `best`.
+    pub(super) fn environment(&self, base: &Environment<'p>) -> Environment<'p> {
+        let mut environment = base.clone();
+        for (variable, definition) in self.point {
+            environment.bind_one(*variable, definition);
+        }
+        environment.bind(&self.row.bindings);
+        environment.bind(&self.column.bindings);
+        environment
+    }
+
+    /// Returns what row or column bind a variable to, else the point.
+    pub(super) fn bound(&self, variable: VariableId) -> Option<&'p Definition> {
+        let mut lines = self.row.bindings.iter().chain(&self.column.bindings);
+        let of_line = lines.find(|(bound, _)| *bound == variable);
+        match of_line {
+            Some((_, definition)) => Some(definition),
+            None => {
+                let mut point = self.point.iter();
+                let (_, definition) = point.find(|(bound, _)| *bound == variable)?;
+                Some(definition)
+            }
+        }
+    }
+
+    /// Returns whether all values of a combination are bound here.
+    pub(super) fn has(&self, combination: &'p Combination, base: &Environment<'p>) -> bool {
+        let bound: Option<Vec<_>> = combination
+            .bindings
+            .iter()
+            .map(|(variable, wanted)| Some((self.bound(*variable)?, wanted)))
+            .collect();
+        let Some(bound) = bound else {
+            return false;
+        };
+        let environment = self.environment(base);
+        let value = |definition| {
+            let evaluated = environment.evaluate(definition, &mut Reads::new()).ok()?;
+            Some(evaluated.value.into_owned())
+        };
+        bound
+            .into_iter()
+            .all(|(found, wanted)| same(&value(found), &value(wanted)))
+    }
+}
+
+/// Returns whether any place of a table has all values of a combination.
+pub(super) fn occurs<'p>(
+    combination: &'p Combination,
+    table: &'p TableDeclaration,
+    base: &Environment<'p>,
+) -> bool {
+    let variables: BTreeSet<VariableId> = combination
+        .bindings
+        .iter()
+        .map(|(variable, _)| *variable)
+        .collect();
+    let over = projected(&table.over, &variables);
+    table.rows.iter().any(|row| {
+        table.columns.iter().any(|column| {
+            if table.cell(row, column).is_none() {
+                return false;
+            }
+            let searched = table.best(row, column);
+            let searched =
+                searched.map_or_else(|| vec![Vec::new()], |grid| projected(grid, &variables));
+            over.iter().any(|gathered| {
+                searched.iter().any(|searched| {
+                    let point: Point<'p> = gathered.iter().chain(searched).copied().collect();
+                    let place = Place {
+                        row,
+                        column,
+                        point: &point,
+                    };
+                    place.has(combination, base)
+                })
+            })
+        })
+    })
+}
+
+/// Returns the points of a grid as far as they bind some variables.
+fn projected<'g>(grid: &'g Grid, variables: &BTreeSet<VariableId>) -> Vec<Point<'g>> {
+    if grid.blocks.is_empty() {
+        return vec![Vec::new()];
+    }
+    let blocks = grid.blocks.iter().flat_map(|block| {
+        let axes: Vec<&Axis> = block
+            .iter()
+            .filter(|axis| variables.contains(&axis.variable))
+            .collect();
+        product(&axes)
+    });
+    blocks.collect()
+}

@@ -1,0 +1,114 @@
+//! The parameters of stages.
+
+use contract::{Default as FieldDefault, Field, FieldType};
+use serde_json::{Map, Value, json};
+
+use super::{closed, described, reference};
+
+/// Returns the schema of a table of these fields.
+pub(super) fn table(fields: &[Field]) -> Value {
+    let properties: Map<String, Value> = fields
+        .iter()
+        .map(|field| (field.name.to_owned(), property(field)))
+        .collect();
+    let required: Vec<&str> = fields
+        .iter()
+        .filter(|field| field.default == FieldDefault::Required)
+        .map(|field| field.name)
+        .collect();
+    closed(&properties, &required)
+}
+
+/// Returns the schema of a value that takes over that of a variable.
+pub(super) fn variable() -> Value {
+    json!({ "type": "string", "pattern": r"^\$\{[^{}]+\}$" })
+}
+
+fn property(field: &Field) -> Value {
+    let mut schema = described(value(field.takes), field.about);
+    match field.default.value() {
+        None | Some(Value::Null) => {}
+        Some(default) => schema["default"] = default,
+    }
+    schema
+}
+
+/// Returns the schema of what a field takes.
+fn value(takes: FieldType) -> Value {
+    match takes {
+        FieldType::Bool => or_variable(&json!({ "type": "boolean" })),
+        FieldType::Integer { min, max } => or_variable(&range(
+            "integer",
+            (min > i64::MIN).then(|| json!(min)),
+            (max < i64::MAX).then(|| json!(max)),
+        )),
+        FieldType::Number { min, max } => or_variable(&range(
+            "number",
+            (min > f64::MIN).then(|| json!(min)),
+            (max < f64::MAX).then(|| json!(max)),
+        )),
+        FieldType::Text => json!({ "type": "string" }),
+        // A variable may be a part of the word.
+        FieldType::Choice(words) => json!({
+            "anyOf": [{ "enum": words }, { "type": "string", "pattern": r"\$\{" }],
+        }),
+        FieldType::Table(fields) => table(fields),
+        FieldType::Input(_) => json!({ "type": "string" }),
+        FieldType::TextList => json!({ "type": "array", "items": reference("scalar") }),
+        FieldType::TextTable => {
+            json!({ "type": "object", "additionalProperties": reference("scalar") })
+        }
+        FieldType::Inputs => {
+            json!({ "type": "object", "additionalProperties": { "type": "string" } })
+        }
+        FieldType::Output(types) => {
+            let words: Vec<&str> = types.iter().map(|kind| kind.name()).collect();
+            json!({ "enum": words })
+        }
+    }
+}
+
+/// Returns the schema of `resources`, a key of every stage.
+pub(super) fn resources() -> Value {
+    let described = |schema: Value, about| described(or_variable(&schema), about);
+    let properties = [
+        (
+            "threads",
+            described(
+                range("integer", Some(json!(1)), None),
+                "Threads of each job.",
+            ),
+        ),
+        (
+            "memory",
+            described(
+                json!({ "type": "string", "pattern": r"^ *[0-9]" }),
+                "Memory that each job holds at most: \"8 GB\".",
+            ),
+        ),
+        (
+            "gpus",
+            described(range("integer", Some(json!(0)), None), "GPUs of each job."),
+        ),
+    ];
+    let properties: Map<String, Value> = properties
+        .into_iter()
+        .map(|(name, schema)| (name.to_owned(), schema))
+        .collect();
+    closed(&properties, &[])
+}
+
+fn or_variable(schema: &Value) -> Value {
+    json!({ "anyOf": [schema, reference("variable")] })
+}
+
+fn range(kind: &str, min: Option<Value>, max: Option<Value>) -> Value {
+    let mut schema = json!({ "type": kind });
+    if let Some(min) = min {
+        schema["minimum"] = min;
+    }
+    if let Some(max) = max {
+        schema["maximum"] = max;
+    }
+    schema
+}

@@ -1,0 +1,71 @@
+//! Training examples that are set aside: not trained on, but scored, so that runs can be chosen by them and the
+//! development split says nothing of the choice.
+
+use benchmarks::Task;
+use contract::StageError;
+use kernels::Stream;
+use metrics::scores::Score;
+
+/// The split's name, and what names of its scores end in.
+pub(crate) const SPLIT: &str = "held_out";
+
+/// Takes `count` training examples out of the task, drawn once and for all (no seed of a run changes them) and in the
+/// file's order. Returns a task with those as its validation split; `None` where none are asked for.
+///
+/// # Errors
+/// When nothing would be left to train on.
+pub(crate) fn set_aside(task: &mut Task, count: usize) -> Result<Option<Task>, StageError> {
+    if count == 0 {
+        return Ok(None);
+    }
+    let all = task.train.len();
+    if count >= all {
+        return Err(StageError::input(
+            "held_out",
+            format!("{count} of {all} training examples leave none to train on"),
+            "set fewer aside",
+        ));
+    }
+    let mut is_held_out = vec![false; all];
+    for at in Stream::new(0, "held-out examples")
+        .draws(0, 0, 0)
+        .choose(all, count)
+    {
+        is_held_out[at] = true;
+    }
+    let mut kept = Vec::with_capacity(all - count);
+    let mut held_out = Vec::with_capacity(count);
+    for (example, is_held_out) in std::mem::take(&mut task.train).into_iter().zip(is_held_out) {
+        let to = if is_held_out {
+            &mut held_out
+        } else {
+            &mut kept
+        };
+        to.push(example);
+    }
+    task.train = kept;
+    Ok(Some(Task {
+        name: task.name.clone(),
+        kind: task.kind,
+        labels: task.labels.clone(),
+        metrics: task.metrics.clone(),
+        train: Vec::new(),
+        validation: held_out,
+        validation_mismatched: None,
+    }))
+}
+
+/// Scores predictions of what was set aside, under names of their own: `accuracy_held_out`.
+///
+/// # Errors
+/// As [`Task::scores`].
+pub(crate) fn scores(held_out: &Task, predictions: &[f64]) -> Result<Vec<Score>, StageError> {
+    let scores = held_out.scores(predictions, None)?.into_iter();
+    let renamed = scores.map(|score| Score {
+        name: format!("{}_{SPLIT}", score.name),
+        split: SPLIT.to_owned(),
+        main: false,
+        ..score
+    });
+    Ok(renamed.collect())
+}
