@@ -457,7 +457,7 @@ fn the_environment_is_what_is_declared() {
         .filter(|name| !["PWD", "OLDPWD", "SHLVL", "_"].contains(name));
     assert_eq!(
         names.collect::<Vec<_>>().join(" "),
-        "A B HOME LANG OMP_NUM_THREADS PATH PIPE_CHECKPOINTS PIPE_OUTPUT PIPE_PROGRESS_FD PYTHONDONTWRITEBYTECODE \
+        "A B CUDA_VISIBLE_DEVICES HOME LANG OMP_NUM_THREADS PATH PIPE_CHECKPOINTS PIPE_OUTPUT PIPE_PROGRESS_FD PYTHONDONTWRITEBYTECODE \
          PYTHONHASHSEED RAYON_NUM_THREADS TMPDIR"
     );
     assert_eq!(read("values"), "1 b\n");

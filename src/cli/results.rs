@@ -72,6 +72,8 @@ impl Writing<'_> {
         let mut bytes = Writer::default();
         bytes.text(env!("CARGO_PKG_VERSION"));
         bytes.text(&self.machine.class);
+        // Entries of what is declared no more go.
+        bytes.text(&self.project.pipeline.source.text);
         bytes.bytes(made.as_bytes());
         for table in self.tables {
             bytes.text(&table.markdown());

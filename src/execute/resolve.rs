@@ -231,7 +231,7 @@ impl<'a> Resolver<'a> {
                     }
                     (Some(found), Some(path)) => match found.manifest.part(path) {
                         Some(part) => ReadyInput::Stored(part.digest(), part.into()),
-                        None => return Err(no_such_part(name, path, &found)),
+                        None => return Err(self.no_such_part(name, path, &found)?),
                     },
                 },
                 InputSource::Path(path) => ReadyInput::External(self.external(path)?),
@@ -250,13 +250,15 @@ impl<'a> Resolver<'a> {
             .insert(path.to_owned(), Arc::clone(&external));
         Ok(external)
     }
-}
 
-fn no_such_part(name: &str, path: &str, found: &Found) -> Failure {
-    let mut failure = Failure::new(
-        FailureKind::Input,
-        format!("input `{name}`: nothing lies at `{path}` in what its stage made"),
-    );
-    failure.remedy = Some(format!("it holds {}", found.manifest.top().join(", ")));
-    failure
+    fn no_such_part(&self, name: &str, path: &str, found: &Found) -> Result<Failure, StoreError> {
+        let record = self.store.recorded(&found.key)?;
+        let label = record.map_or_else(|| found.key.to_string(), |record| record.label);
+        let mut failure = Failure::new(
+            FailureKind::Input,
+            format!("input `{name}`: nothing lies at `{path}` in what `{label}` made"),
+        );
+        failure.remedy = Some(format!("it holds {}", found.manifest.top().join(", ")));
+        Ok(failure)
+    }
 }
