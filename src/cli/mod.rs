@@ -65,10 +65,9 @@ pub fn main(registry: &Registry) -> ExitCode {
 }
 
 fn dispatch(command: Command, registry: &Registry) -> Exit {
-    // Stages want large pages; of the other commands the short ones would spend most of their time clearing them. Children
-    // inherit it, so it is said either way. Where the kernel knows no such thing, nothing is lost.
-    let is_stage = matches!(command, Command::Stage(_));
-    let _ = rustix::thread::disable_transparent_huge_pages(!is_stage);
+    // Short commands would spend most of their time clearing large pages. Stages that compute ask for them again. Where the
+    // kernel knows no such thing, nothing is lost.
+    let _ = rustix::thread::disable_transparent_huge_pages(true);
     let result = match command {
         Command::Run(arguments) => run::run(&arguments, registry),
         Command::Plan(arguments) => plan::plan(&arguments, registry),

@@ -12,7 +12,7 @@ use super::failure::CommandFailure;
 use super::output::{print, print_json, tell};
 use super::project::Project;
 use crate::estimate::{Price, Prices, prices};
-use crate::execute::{Machine, Resolver, Standing, survey};
+use crate::execute::{Machine, Resolver, Standing, survey_from};
 use crate::explain::{Explainer, Why};
 use crate::graph::JobGraph;
 use crate::history::History;
@@ -23,20 +23,27 @@ use crate::store::{Store, StoreError};
 /// Shows what is cached and what would run.
 pub(super) fn plan(arguments: &PlanArguments, registry: &Registry) -> Result<Exit, CommandFailure> {
     let project = Project::load(&arguments.common, registry)?;
-    let (_, plan) = project.plan(&arguments.targets)?;
-    let store = Store::view(&project.store)?;
+    let (_, plan, store, seen) = project.expand(&arguments.targets)?;
     let machine = Machine::here();
     let mut resolver = Resolver::new(&store, &machine);
-    let standings = survey(&plan.jobs, &mut resolver)?;
+    let standings = survey_from(&plan.jobs, &mut resolver, seen)?;
     let mut history = History::new(&store);
-    let whys = Explainer::new(
+    let mut explainer = Explainer::new(
         &plan.jobs,
         &standings,
         &mut resolver,
         registry,
         &mut history,
-    )
-    .all()?;
+    );
+    let mut whys = Vec::with_capacity(standings.len());
+    for ((index, _), standing) in plan.jobs.jobs().zip(&standings) {
+        // Why a result holds is said in JSON alone, and costs the reading of its record.
+        let is_told = arguments.common.json || standing.found().is_none();
+        whys.push(match is_told {
+            true => Some(explainer.why(index)?),
+            false => None,
+        });
+    }
     let threads = machine.cores;
     let prices = prices(
         &plan.jobs,
@@ -84,10 +91,11 @@ pub(super) fn tell_damaged(standings: &[Standing]) {
 fn text(
     graph: &JobGraph,
     standings: &[Standing],
-    whys: &[Why],
+    whys: &[Option<Why>],
     prices: &Prices,
     verbosity: Verbosity,
 ) -> String {
+    let said = |why: &Option<Why>| why.as_ref().map(ToString::to_string).unwrap_or_default();
     let mut text = String::new();
     // By stage, in the graph's order: cached, missing, unknown, broken.
     let mut order: Vec<&str> = Vec::new();
@@ -113,9 +121,11 @@ fn text(
                 )
             }
             Standing::Cached(_) => continue,
-            Standing::Missing { .. } => format!("{}      {}: {why}", "run".yellow(), job.label),
-            Standing::Unknown => format!("{}  {}: {why}", "unknown".dimmed(), job.label),
-            Standing::Broken(_) => format!("{}   {}: {why}", "broken".red(), job.label),
+            Standing::Missing { .. } => {
+                format!("{}      {}: {}", "run".yellow(), job.label, said(why))
+            }
+            Standing::Unknown => format!("{}  {}: {}", "unknown".dimmed(), job.label, said(why)),
+            Standing::Broken(_) => format!("{}   {}: {}", "broken".red(), job.label, said(why)),
         };
         text += &format!("{line}\n");
     }
@@ -185,7 +195,7 @@ fn column(standing: &Standing) -> usize {
 fn jobs(
     graph: &JobGraph,
     standings: &[Standing],
-    whys: &[Why],
+    whys: &[Option<Why>],
     prices: &Prices,
     store: &Store,
 ) -> Result<Value, StoreError> {

@@ -1,5 +1,6 @@
 //! What the options that all commands share lead to.
 
+use std::collections::HashMap;
 use std::env;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -7,8 +8,9 @@ use std::sync::Arc;
 use super::arguments::Common;
 use super::failure::CommandFailure;
 use crate::declare::{self, Pipeline, Target};
-use crate::execute::{Machine, Resolver, Standing, survey};
+use crate::execute::{Machine, Resolver, Standing, survey, survey_from};
 use crate::graph::{self, Plan};
+use crate::keys::Key;
 use crate::progress::{Verbosity, count};
 use crate::registry::Registry;
 use crate::store::{Found, Store};
@@ -59,15 +61,25 @@ impl Project {
         Ok((targets, plan))
     }
 
+    /// Expands targets, and meanwhile looks which results are there, without writing anything.
+    pub(super) fn expand(
+        &self,
+        targets: &[String],
+    ) -> Result<(Vec<Target>, Plan, Store, HashMap<Key, Found>), CommandFailure> {
+        let store = Store::view(&self.store)?;
+        let ahead = store.look_ahead();
+        let (targets, plan) = self.plan(targets)?;
+        Ok((targets, plan, store, ahead.found()))
+    }
+
     /// Expands targets and says how their jobs stand, without writing anything.
     pub(super) fn look(
         &self,
         targets: &[String],
     ) -> Result<(Plan, Store, Vec<Standing>), CommandFailure> {
-        let (_, plan) = self.plan(targets)?;
-        let store = Store::view(&self.store)?;
+        let (_, plan, store, seen) = self.expand(targets)?;
         let machine = Machine::here();
-        let standings = survey(&plan.jobs, &mut Resolver::new(&store, &machine))?;
+        let standings = survey_from(&plan.jobs, &mut Resolver::new(&store, &machine), seen)?;
         Ok((plan, store, standings))
     }
 

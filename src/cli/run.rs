@@ -20,7 +20,7 @@ use crate::declare::Target;
 use crate::estimate::{PeakMemory, cells_first, prices};
 use crate::execute::{
     self, ChildProcess, FailureKind, Gpu, JobState, Machine, Means, Memory, Options, Resolver,
-    Standing, survey,
+    Standing, survey_from,
 };
 use crate::graph::{self, JobIndex, Plan};
 use crate::history::History;
@@ -35,11 +35,16 @@ pub(super) fn run(arguments: &RunArguments, registry: &Registry) -> Result<Exit,
     let start = Instant::now();
     let common = &arguments.common;
     let project = Project::load(common, registry)?;
-    let (targets, plan) = project.plan(&arguments.targets)?;
-    if Store::view(&project.store)?.is_swept() && common.verbosity() > Verbosity::Quiet {
+    let before = Store::view(&project.store)?.last_sweep();
+    let (targets, plan, store, mut seen) = project.expand(&arguments.targets)?;
+    if store.is_swept() && common.verbosity() > Verbosity::Quiet {
         tell("waiting for `pipe gc`, which removes what nothing needs from the store");
     }
-    let store = Store::open(&project.store)?;
+    let store = store.into_open()?;
+    // From here on nothing is swept that this run counts on.
+    if store.last_sweep() != before {
+        seen.clear();
+    }
     if let Some(word) = store
         .word()
         .filter(|_| common.verbosity() > Verbosity::Quiet)
@@ -47,7 +52,7 @@ pub(super) fn run(arguments: &RunArguments, registry: &Registry) -> Result<Exit,
         tell(word);
     }
     let machine = Machine::here();
-    let standings = survey(&plan.jobs, &mut Resolver::new(&store, &machine))?;
+    let standings = survey_from(&plan.jobs, &mut Resolver::new(&store, &machine), seen)?;
     let runs = |job: JobIndex| standings[job.index()].found().is_none();
     graph::lacking(&project.pipeline, &plan.jobs, &runs)?;
     let options = Options {

@@ -8,20 +8,18 @@ use super::arguments::WhyArguments;
 use super::failure::CommandFailure;
 use super::output::{print, print_json};
 use super::project::Project;
-use crate::execute::{Machine, Resolver, survey};
+use crate::execute::{Machine, Resolver, survey_from};
 use crate::explain::{Explainer, Why};
 use crate::history::History;
 use crate::registry::Registry;
-use crate::store::Store;
 
 /// Says of each job that the targets need why it will run, or need not.
 pub(super) fn why(arguments: &WhyArguments, registry: &Registry) -> Result<Exit, CommandFailure> {
     let project = Project::load(&arguments.common, registry)?;
-    let (_, plan) = project.plan(&arguments.targets)?;
-    let store = Store::view(&project.store)?;
+    let (_, plan, store, seen) = project.expand(&arguments.targets)?;
     let machine = Machine::here();
     let mut resolver = Resolver::new(&store, &machine);
-    let standings = survey(&plan.jobs, &mut resolver)?;
+    let standings = survey_from(&plan.jobs, &mut resolver, seen)?;
     let mut history = History::new(&store);
     let mut explainer = Explainer::new(
         &plan.jobs,

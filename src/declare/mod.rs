@@ -80,7 +80,7 @@ pub(crate) use model::{
 };
 pub use model::{Group, Pipeline};
 pub use target::Target;
-pub(crate) use target::written_bindings;
+pub(crate) use target::{written_binding, written_bindings};
 pub(crate) use template::{Part, Template};
 
 /// Reads and checks a pipeline file.

@@ -45,13 +45,18 @@ impl fmt::Display for Target {
 /// Writes `[variable=value,…]`, and nothing where there are none. [`Pipeline::targets`] reads it back.
 pub(crate) fn written_bindings<'v>(bindings: impl Iterator<Item = (&'v str, &'v Value)>) -> String {
     let pairs: Vec<_> = bindings
-        .map(|(name, value)| format!("{name}={}", written(value)))
+        .map(|(name, value)| written_binding(name, value))
         .collect();
     if pairs.is_empty() {
         String::new()
     } else {
         format!("[{}]", pairs.join(","))
     }
+}
+
+/// Writes `variable=value`.
+pub(crate) fn written_binding(name: &str, value: &Value) -> String {
+    format!("{name}={}", written(value))
 }
 
 /// Writes a value so that [`parse_value`] gives it back: text bare where that is safe, else quoted.

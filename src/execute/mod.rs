@@ -32,7 +32,7 @@ pub(crate) use launch::{WORD as LAUNCH, launch};
 pub use machine::Machine;
 pub use memory::Memory;
 pub use protocol::{ErrorKind, ErrorReport, JobFile, Outcome, Usage};
-pub use resolve::{Parts, Resolver, Standing, survey};
+pub use resolve::{Parts, Resolver, Standing, survey, survey_from};
 pub use scheduler::{JobState, Means, Options, Stop, run};
 pub(crate) use signals::is_ignored;
 pub use stage::stage;

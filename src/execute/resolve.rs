@@ -3,7 +3,7 @@
 //! A key holds the digests of its job's inputs, so it can be told only when those are known: what is cached now, what
 //! will run, and what depends on results that do not exist yet, which may turn out to be cached all the same.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -47,6 +47,18 @@ impl Standing {
 /// # Errors
 /// When the store cannot be read.
 pub fn survey(graph: &JobGraph, resolver: &mut Resolver<'_>) -> Result<Vec<Standing>, StoreError> {
+    survey_from(graph, resolver, HashMap::new())
+}
+
+/// Says it of each job, where results were `seen` to be there just now.
+///
+/// # Errors
+/// When the store cannot be read.
+pub fn survey_from(
+    graph: &JobGraph,
+    resolver: &mut Resolver<'_>,
+    mut seen: HashMap<Key, Found>,
+) -> Result<Vec<Standing>, StoreError> {
     let store = resolver.store();
     let mut standings: Vec<Standing> = Vec::with_capacity(graph.len());
     for (_, job) in graph.jobs() {
@@ -55,7 +67,11 @@ pub fn survey(graph: &JobGraph, resolver: &mut Resolver<'_>) -> Result<Vec<Stand
             match resolver.resolve(job, &known) {
                 None => Standing::Unknown,
                 Some(Err(failure)) => Standing::Broken(failure),
-                Some(Ok(ready)) => match store.lookup(&ready.key)? {
+                // Two jobs may have one key; the second is looked up.
+                Some(Ok(ready)) => match seen
+                    .remove(&ready.key)
+                    .map_or_else(|| store.lookup(&ready.key), |found| Ok(Lookup::Hit(found)))?
+                {
                     Lookup::Hit(found) => Standing::Cached(Arc::new(found)),
                     Lookup::Miss => Standing::Missing {
                         key: ready.key,

@@ -69,6 +69,9 @@ fn prepare(
             "run it with the program that wrote it",
         )
     })?;
+    // What computes for long wants large pages; what starts a program, or copies a file, would only clear them.
+    let large = stage.signature().numeric;
+    let _ = rustix::thread::disable_transparent_huge_pages(!large);
     let stop = Arc::new(AtomicBool::new(false));
     let hangup = (!is_ignored(SIGHUP)).then_some(SIGHUP);
     for signal in [SIGTERM, SIGINT].into_iter().chain(hangup) {

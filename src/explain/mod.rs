@@ -81,15 +81,6 @@ impl<'a, 'store> Explainer<'a, 'store> {
         }
     }
 
-    /// Says it of all jobs, in their order.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub fn all(&mut self) -> Result<Vec<Why>, StoreError> {
-        let graph = self.graph;
-        graph.jobs().map(|(index, _)| self.why(index)).collect()
-    }
-
     /// Says it of one job.
     ///
     /// # Errors

@@ -1,7 +1,6 @@
 //! What every variable is where a job is made, and the evaluation of values under that.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
 
 use serde_json::Value;
 
@@ -11,8 +10,45 @@ use crate::errors::Diagnostic;
 /// How far variables may refer to one another: beyond any use, short of exhausting the stack.
 const DEEPEST: usize = 64;
 
-/// The variables read by an evaluation: what its outcome depends on.
-pub(super) type Reads = BTreeSet<VariableId>;
+/// The variables read by an evaluation: what its outcome depends on. A bit for each.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Reads(Vec<u64>);
+
+impl Reads {
+    pub(super) fn new() -> Self {
+        Self::default()
+    }
+
+    pub(super) fn insert(&mut self, variable: VariableId) {
+        let word = variable.0 / 64;
+        if self.0.len() <= word {
+            self.0.resize(word + 1, 0);
+        }
+        self.0[word] |= 1 << (variable.0 % 64);
+    }
+
+    /// Adds all of another's.
+    pub(super) fn extend(&mut self, other: &Self) {
+        if self.0.len() < other.0.len() {
+            self.0.resize(other.0.len(), 0);
+        }
+        for (word, more) in self.0.iter_mut().zip(&other.0) {
+            *word |= more;
+        }
+    }
+
+    /// Returns the variables, in their order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = VariableId> + '_ {
+        self.0.iter().enumerate().flat_map(|(at, word)| {
+            let mut left = *word;
+            std::iter::from_fn(move || {
+                let bit = (left != 0).then(|| left.trailing_zeros() as usize)?;
+                left &= left - 1;
+                Some(VariableId(64 * at + bit))
+            })
+        })
+    }
+}
 
 /// One definition per variable.
 #[derive(Clone)]
@@ -69,6 +105,14 @@ impl<'p> Environment<'p> {
     /// for ordering.
     pub(super) fn identity(&self, variable: VariableId) -> usize {
         std::ptr::from_ref(self.definitions[variable.0]).addr()
+    }
+
+    /// Returns whether a variable is a plain value, here and by the profile: then its definition is all that it depends on.
+    pub(super) fn is_plain(&self, variable: VariableId) -> bool {
+        let profile = &self.pipeline.variable(variable).profile;
+        let both = [self.definitions[variable.0], profile];
+        both.iter()
+            .all(|definition| matches!(definition.template, Template::Value(_)))
     }
 
     /// Returns whether something else than the profile says what the variable is.

@@ -18,7 +18,7 @@ use super::environment::{Environment, Reads, from_smallest};
 use super::parameters::parameters;
 use super::resources::resources;
 use super::{InputName, InputSource, Job, JobGraph, JobIndex, label};
-use crate::declare::{Pipeline, StageId, VariableId};
+use crate::declare::{Pipeline, StageId};
 use crate::errors::Diagnostic;
 use crate::keys::CanonicalParams;
 
@@ -352,6 +352,6 @@ fn identity(
 fn definitions(environment: &Environment<'_>, reads: &Reads) -> Vec<usize> {
     reads
         .iter()
-        .map(|variable: &VariableId| environment.identity(*variable))
+        .map(|variable| environment.identity(variable))
         .collect()
 }

@@ -5,6 +5,7 @@
 //! (rows may bind a variable to what it would have been elsewhere), more of the reached variables are named until
 //! they differ.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use serde_json::Value;
 
 use super::Job;
 use super::environment::{Environment, Reads};
-use crate::declare::{Pipeline, VariableId, written_bindings};
+use crate::declare::{Pipeline, VariableId, written_binding, written_bindings};
 
 /// Where a job's label comes from: the first environment that led to it, and what was read there.
 pub(super) struct Trace<'p> {
@@ -27,6 +28,8 @@ pub(super) struct Labels<'p> {
     pipeline: &'p Pipeline,
     /// What each variable is by the profile alone.
     profile: Vec<Option<Value>>,
+    /// By definition of a variable that is a plain value: how it is named in a short label, if it is.
+    named: RefCell<HashMap<(VariableId, usize), Option<Rc<str>>>>,
 }
 
 impl<'p> Labels<'p> {
@@ -35,24 +38,59 @@ impl<'p> Labels<'p> {
         let profile = (0..pipeline.variables.len())
             .map(|place| value(&environment, VariableId(place)))
             .collect();
-        Self { pipeline, profile }
+        Self {
+            pipeline,
+            profile,
+            named: RefCell::default(),
+        }
     }
 
     /// Names the variables that differ from the profile.
     pub(super) fn short(&self, stage: &str, trace: &Trace<'p>) -> String {
-        self.write(stage, trace, |variable| {
-            if !trace.environment.is_bound(variable) {
-                return false;
+        let mut text = stage.to_owned();
+        let mut before = '[';
+        for variable in trace.reads.iter() {
+            if let Some(named) = self.named(&trace.environment, variable) {
+                text.push(before);
+                text.push_str(&named);
+                before = ',';
             }
-            // Bound to the very thing that it is anyway, both under the profile and here?
-            let found = value(&trace.environment, variable);
-            let here = trace
-                .environment
-                .evaluate(&self.pipeline.variable(variable).profile, &mut Reads::new())
-                .ok()
-                .map(|evaluated| evaluated.value.into_owned());
-            !(same(&found, &self.profile[variable.0]) && same(&found, &here))
-        })
+        }
+        if before == ',' {
+            text.push(']');
+        }
+        text
+    }
+
+    /// Returns `variable=value`, if the variable differs from the profile.
+    fn named(&self, environment: &Environment<'p>, variable: VariableId) -> Option<Rc<str>> {
+        if !environment.is_bound(variable) {
+            return None;
+        }
+        if !environment.is_plain(variable) {
+            return self.name(environment, variable);
+        }
+        let definition = (variable, environment.identity(variable));
+        if let Some(known) = self.named.borrow().get(&definition) {
+            return known.clone();
+        }
+        let named = self.name(environment, variable);
+        self.named.borrow_mut().insert(definition, named.clone());
+        named
+    }
+
+    fn name(&self, environment: &Environment<'p>, variable: VariableId) -> Option<Rc<str>> {
+        // Bound to the very thing that it is anyway, both under the profile and here?
+        let found = value(environment, variable);
+        let declared = self.pipeline.variable(variable);
+        let here = environment
+            .evaluate(&declared.profile, &mut Reads::new())
+            .ok()
+            .map(|evaluated| evaluated.value.into_owned());
+        if same(&found, &self.profile[variable.0]) && same(&found, &here) {
+            return None;
+        }
+        Some(written_binding(&declared.name, &found?).into())
     }
 
     /// Names the variables reached that `shown` lets pass.
@@ -60,8 +98,8 @@ impl<'p> Labels<'p> {
         let named: Vec<_> = trace
             .reads
             .iter()
-            .filter(|variable| shown(**variable))
-            .filter_map(|&variable| {
+            .filter(|variable| shown(*variable))
+            .filter_map(|variable| {
                 let name = self.pipeline.variable(variable).name.as_str();
                 Some((name, value(&trace.environment, variable)?))
             })

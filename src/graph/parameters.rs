@@ -1,5 +1,6 @@
 //! A stage's parameters under an environment, and what is wrong with them, at the place where it was written.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use contract::{FieldType, Params, Problem};
@@ -52,23 +53,27 @@ pub(super) fn parameters<'p>(
     None
 }
 
+fn owned(path: &[Cow<'_, str>]) -> Vec<String> {
+    path.iter().map(|key| key.clone().into_owned()).collect()
+}
+
 /// Evaluates keys and values, inputs and all: `complete` passes over those. What fails is left out and told.
 pub(super) fn evaluate<'p>(
     items: &'p [Item],
     environment: &Environment<'p>,
     reads: &mut Reads,
-    path: &mut Vec<String>,
+    path: &mut Vec<Cow<'p, str>>,
     fail: &mut impl FnMut(Vec<String>, Diagnostic),
 ) -> Map<String, Value> {
     let mut values = Map::new();
     for item in items {
-        path.push(item.key.text.clone());
+        path.push(Cow::Borrowed(&item.key.text));
         match &item.value {
             ItemValue::Value(definition) => match environment.evaluate(definition, reads) {
                 Ok(evaluated) => {
                     values.insert(item.key.text.clone(), evaluated.value.into_owned());
                 }
-                Err(problem) => fail(path.clone(), problem),
+                Err(problem) => fail(owned(path), problem),
             },
             ItemValue::List(definitions) => {
                 let mut list = Vec::with_capacity(definitions.len());
@@ -78,8 +83,8 @@ pub(super) fn evaluate<'p>(
                         Err(problem) => {
                             // Stands in for what has been told, so that the others keep their places.
                             list.push(Value::from(""));
-                            path.push(place.to_string());
-                            fail(path.clone(), problem);
+                            path.push(place.to_string().into());
+                            fail(owned(path), problem);
                             path.pop();
                         }
                     }

@@ -59,6 +59,15 @@ impl Cache {
         (found == name).then_some(value)
     }
 
+    /// Returns all names and values, the last of each name, the latest first.
+    pub(super) fn latest(&self) -> impl Iterator<Item = (&[u8; 32], &[u8])> {
+        let loaded = self.loaded();
+        let mut places: Vec<usize> = loaded.places.values().copied().collect();
+        places.sort_unstable();
+        let places = places.into_iter().rev();
+        places.filter_map(|at| loaded.entry(at))
+    }
+
     /// Adds an entry; it replaces an earlier one of that name for whoever looks from now on.
     pub(super) fn put(&self, name: &[u8; 32], value: &[u8]) {
         let Ok(length) = u32::try_from(value.len()) else {

@@ -4,9 +4,12 @@
 //! when they were read whole and found right: three calls to the system instead of three files. Whatever else is found there
 //! is read again.
 
+use std::collections::HashMap;
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 
 use rustix::fs::{AtFlags, FileType, statat};
@@ -119,6 +122,27 @@ impl Store {
         Indexed::decode(*key, self.index().get(key.as_bytes())?)
     }
 
+    /// Begins to look, beside what goes on, which results are there as the index says, the latest first.
+    pub fn look_ahead(&self) -> LookAhead {
+        let seen = Arc::new(Seen::default());
+        let (store, shared) = (self.clone(), Arc::clone(&seen));
+        let look = move || {
+            let entries = store.index().latest();
+            let wanted = entries.take_while(|_| !shared.enough.load(Ordering::Relaxed));
+            let entries =
+                wanted.filter_map(|(key, bytes)| Indexed::decode(Key::from_bytes(*key), bytes));
+            let there = entries.filter(|entry| store.holds(entry));
+            let there = there.map(|entry| (entry.found.key, entry.found)).collect();
+            *shared.found.lock().unwrap_or_else(PoisonError::into_inner) = there;
+        };
+        // Without a thread everything is looked up when it is asked for.
+        let thread = std::thread::Builder::new()
+            .name("look-ahead".into())
+            .spawn(look)
+            .ok();
+        LookAhead { seen, thread }
+    }
+
     /// Whether the files that an entry tells of are as they were.
     pub(super) fn holds(&self, entry: &Indexed) -> bool {
         let found = &entry.found;
@@ -163,6 +187,47 @@ impl Store {
             size: u64::try_from(found.st_size).ok()?,
             modified: nanoseconds(found.st_mtime, i64::try_from(found.st_mtime_nsec).ok()?),
         })
+    }
+}
+
+/// A look at results before it is known which are wanted.
+#[derive(Debug)]
+pub struct LookAhead {
+    seen: Arc<Seen>,
+    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    found: Mutex<HashMap<Key, Found>>,
+    /// Whether what is wanted is known by now.
+    enough: AtomicBool,
+}
+
+impl LookAhead {
+    /// Ends the look, and returns what was found to be there.
+    pub fn found(mut self) -> HashMap<Key, Found> {
+        self.end();
+        let mut found = self
+            .seen
+            .found
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut found)
+    }
+
+    fn end(&mut self) {
+        self.seen.enough.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            // What a thread that panicked has not seen is looked up again.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for LookAhead {
+    fn drop(&mut self) {
+        self.end();
     }
 }
 

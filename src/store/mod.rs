@@ -61,6 +61,7 @@ pub use external::External;
 pub use filesystem::{FileSystem, is_locked_by_another, locks_hold};
 pub use history::{Glance, Known};
 pub use holder::Holder;
+pub use index::LookAhead;
 pub use lookup::{Found, Lookup};
 pub use machines::{Peaks, Rates};
 pub use manifest::{Content, Entry, Manifest};

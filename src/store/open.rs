@@ -81,7 +81,22 @@ impl Store {
     pub fn open(root: &Path) -> Result<Self, StoreError> {
         fs::create_dir_all(root).map_err(io_error(root))?;
         let root = fs::canonicalize(root).map_err(io_error(root))?;
-        let mut store = Self::at(root);
+        Self::at(root).opened()
+    }
+
+    /// Opens the store that was only looked at so far, as [`Store::open`] does.
+    ///
+    /// # Errors
+    /// Those of [`Store::open`].
+    pub fn into_open(self) -> Result<Self, StoreError> {
+        match self.root.is_dir() {
+            true => self.opened(),
+            false => Self::open(&self.root),
+        }
+    }
+
+    fn opened(self) -> Result<Self, StoreError> {
+        let mut store = self;
         let known = store.check()?;
         for folder in FOLDERS {
             let path = store.root.join(folder);

@@ -15,6 +15,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use super::aside::{REMOVED, sync};
 use super::error::io_error;
 use super::folders::DIGITS;
+use super::users::SWEPT;
 use super::{Digest, Exclusive, Known, Manifest, Store, StoreError, Underway};
 use crate::keys::Key;
 
@@ -145,8 +146,30 @@ impl Store {
             removes: lock.is_some(),
             swept: Swept::default(),
         };
-        sweep.all(keep, held)?;
+        if lock.is_some() {
+            self.note_sweep()?;
+        }
+        let swept = sweep.all(keep, held);
+        if lock.is_some() {
+            // Once more: who looked while it went on has seen what is there no more.
+            self.note_sweep()?;
+        }
+        swept?;
         Ok(sweep.swept)
+    }
+
+    fn note_sweep(&self) -> Result<(), StoreError> {
+        let path = self.sweep_note();
+        fs::write(&path, format!("{:?}\n", SystemTime::now())).map_err(io_error(&path))
+    }
+
+    /// Returns what tells that a sweep has gone on: another each time.
+    pub fn last_sweep(&self) -> Option<Vec<u8>> {
+        fs::read(self.sweep_note()).ok()
+    }
+
+    fn sweep_note(&self) -> PathBuf {
+        self.users_folder().join(SWEPT)
     }
 }
 
@@ -160,6 +183,14 @@ impl Sweep<'_> {
     fn all(&mut self, keep: &Keep, held: &[Held]) -> Result<(), StoreError> {
         let kept = |held: &&Held| keep.results.contains(&held.known.record.key);
         let kept: Vec<&Held> = held.iter().filter(kept).collect();
+        if let Some(held) = kept.iter().find(|held| held.manifest.is_none()) {
+            // Which objects it needs cannot be told.
+            return Err(StoreError::Unreadable {
+                path: self.store.artifact(&held.known.record.artifact),
+                reason: "the list of files is missing or damaged".into(),
+                remedy: "`pipe verify` sets aside what is damaged; then try again".into(),
+            });
+        }
         let root = self.store.root().to_path_buf();
         let artifacts: BTreeSet<Digest> =
             kept.iter().map(|held| held.known.record.artifact).collect();

@@ -39,6 +39,9 @@ use super::{Store, StoreError};
 use crate::keys::Key;
 
 /// How often a sweep looks whether it still has to wait.
+/// The file that tells that a sweep has gone on.
+pub(super) const SWEPT: &str = "swept";
+
 const LOOK: Duration = Duration::from_millis(100);
 /// Comes before the keys in a user's file.
 const KEYS: &str = "keys";
@@ -201,7 +204,7 @@ impl Store {
         let folder = self.users_folder();
         let mut users = Vec::new();
         for (path, name) in list(&folder)? {
-            if name == "lock" || name == "gate" {
+            if ["lock", "gate", SWEPT].contains(&&*name) {
                 continue;
             }
             match File::open(&path).map(|file| file.try_lock_shared()) {
@@ -235,7 +238,7 @@ impl Store {
         Ok(lock)
     }
 
-    fn users_folder(&self) -> PathBuf {
+    pub(super) fn users_folder(&self) -> PathBuf {
         self.root().join("users")
     }
 }

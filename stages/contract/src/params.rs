@@ -1,3 +1,5 @@
+use std::borrow::Cow;
+
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -16,8 +18,7 @@ impl Params {
     /// # Errors
     /// Names the parameter that does not fit; after [`complete`] that means that type and signature disagree.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, StageError> {
-        T::deserialize(Value::Object(self.0.clone()))
-            .map_err(|error| StageError::failed(format!("parameters: {error}")))
+        T::deserialize(&self.0).map_err(|error| StageError::failed(format!("parameters: {error}")))
     }
 
     /// Returns what `check` finds in the parameters, read into the stage's own type.
@@ -55,19 +56,24 @@ pub fn complete(
     }
 }
 
+/// Returns a path as a problem keeps it.
+fn owned(path: &[Cow<'static, str>]) -> Vec<String> {
+    path.iter().map(|key| key.clone().into_owned()).collect()
+}
+
 fn complete_table(
     fields: &[Field],
     given: &Map<String, Value>,
-    path: &mut Vec<String>,
+    path: &mut Vec<Cow<'static, str>>,
     problems: &mut Vec<Problem>,
 ) -> Map<String, Value> {
     let mut result = Map::new();
     for key in given.keys() {
         if !fields.iter().any(|field| field.name == key) {
-            path.push(key.clone());
+            path.push(key.clone().into());
             let known: Vec<_> = fields.iter().map(|field| field.name).collect();
             problems.push(Problem {
-                path: path.clone(),
+                path: owned(path),
                 message: format!("unknown key `{key}`"),
                 help: Some(format!("known keys: {}", known.join(", "))),
                 at_key: true,
@@ -79,7 +85,7 @@ fn complete_table(
         if matches!(field.takes, FieldType::Input(_)) {
             continue;
         }
-        path.push(field.name.to_owned());
+        path.push(field.name.into());
         let value =
             match (given.get(field.name), field.takes, field.default) {
                 (Some(Value::Null), _, Default::Absent) => Some(Value::Null),
@@ -106,7 +112,7 @@ fn complete_table(
                     Err(message) => {
                         let help = nearest_choice(takes, value);
                         problems.push(Problem {
-                            path: path.clone(),
+                            path: owned(path),
                             message,
                             help,
                             at_key: false,
@@ -123,7 +129,7 @@ fn complete_table(
                     let value = default.value();
                     if value.is_none() {
                         problems.push(Problem {
-                            path: path.clone(),
+                            path: owned(path),
                             message: format!("`{}` is missing", field.name),
                             help: Some(format!("it takes {}: {}", takes.describe(), field.about)),
                             at_key: true,
@@ -158,15 +164,15 @@ pub fn text_of(value: &Value) -> Option<String> {
 /// Returns values as texts, each under its name. What is none is told.
 fn texts<'v>(
     named: impl Iterator<Item = (String, &'v Value)>,
-    path: &mut Vec<String>,
+    path: &mut Vec<Cow<'static, str>>,
     problems: &mut Vec<Problem>,
 ) -> Vec<(String, Value)> {
     let mut texts = Vec::new();
     for (name, value) in named {
         let Some(text) = text_of(value) else {
-            path.push(name);
+            path.push(name.into());
             problems.push(Problem {
-                path: path.clone(),
+                path: owned(path),
                 message: format!("expected a text, found {}", describe(value)),
                 help: None,
                 at_key: false,
@@ -182,15 +188,15 @@ fn texts<'v>(
 /// Returns the names of inputs, sorted. What cannot be a name is told.
 fn input_names(
     table: &Map<String, Value>,
-    path: &mut Vec<String>,
+    path: &mut Vec<Cow<'static, str>>,
     problems: &mut Vec<Problem>,
 ) -> Value {
     let legal = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     for name in table.keys() {
         if name.is_empty() || !name.chars().all(legal) {
-            path.push(name.clone());
+            path.push(name.clone().into());
             problems.push(Problem {
-                path: path.clone(),
+                path: owned(path),
                 message: format!("`{name}` cannot name an input"),
                 help: Some("a name is made of letters, digits, `-` and `_`".into()),
                 at_key: true,
