@@ -13,7 +13,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?);
     let stages = root.join("stages");
     println!("cargo::rerun-if-changed={}", stages.display());
-    // A process is started for each job: at a fixed address it needs none of some hundred thousand relocations.
+    // Every job is a process of this program, and every program of the user's passes through one: at a fixed address none of
+    // them has 90 000 pointers to adjust before it begins, which takes longer than all else that it does by then.
     let is = |name: &str, value: &str| env::var(name).is_ok_and(|found| found == value);
     if is("CARGO_CFG_TARGET_OS", "linux") && is("CARGO_CFG_TARGET_ENV", "gnu") {
         println!("cargo::rustc-link-arg-bins=-no-pie");
@@ -43,11 +44,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     text.push_str("]\n");
     fs::write(PathBuf::from(env::var("OUT_DIR")?).join("sources.rs"), text)?;
-    // Every job is a process of this program, and every program of the user's passes through one: at a fixed address none of
-    // them has 90 000 pointers to adjust before it begins, which takes longer than all else that it does by then.
-    if env::var("CARGO_CFG_TARGET_OS").is_ok_and(|system| system == "linux") {
-        println!("cargo::rustc-link-arg-bin=pipe=-no-pie");
-    }
     Ok(())
 }
 

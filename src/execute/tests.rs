@@ -866,3 +866,34 @@ fn a_job_that_another_run_works_on_leaves_the_room_to_others() {
         assert_eq!(letters(&run.join().unwrap()), "MMM");
     });
 }
+
+#[test]
+fn what_the_disk_has_changed_is_made_again_before_a_stage_reads_it() {
+    let bench = Bench::new();
+    let graph = graph(&[("a", "a", &[]), ("b", "b", &["a"]), ("c", "c", &["a"])]);
+    let before = bench.run(&graph);
+    bench.writer.ran();
+    // As if it had rotten: same size, same time.
+    let a = before[0].found().unwrap();
+    let store = bench.store();
+    let path = store.file(&a.manifest, "sub/text").unwrap().unwrap();
+    let time = fs::metadata(&path).unwrap().modified().unwrap();
+    fs::remove_file(&path).unwrap();
+    fs::write(&path, "x").unwrap();
+    let file = File::options().write(true).open(&path).unwrap();
+    file.set_modified(time).unwrap();
+    let b = before[1].found().unwrap().key;
+    fs::remove_file(bench.folder.path().join(format!("records/{b}.json"))).unwrap();
+    let states = bench.run(&graph);
+    assert_eq!(letters(&states), "MMC");
+    let mut ran = bench.writer.ran();
+    ran.sort();
+    assert_eq!(ran, ["a", "b"]);
+    for (state, before) in states.iter().zip(&before) {
+        assert_eq!(
+            state.found().unwrap().artifact,
+            before.found().unwrap().artifact
+        );
+    }
+    assert_eq!(fs::read_to_string(&path).unwrap(), "a");
+}

@@ -1,0 +1,86 @@
+//! Jobs that other runs work on.
+
+use std::time::{Duration, Instant};
+
+use super::{Run, Running};
+use crate::execute::Failure;
+use crate::execute::follow::Follower;
+use crate::execute::queue::{Lane, Rank};
+use crate::execute::resolve::Ready;
+use crate::store::Holder;
+
+/// How often to look whether another run's job is done: first, and at most.
+const LOOK: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(200));
+
+/// A job that another run works on.
+pub(super) struct Elsewhere {
+    pub(super) rank: Rank,
+    pub(super) ready: Ready,
+    pub(super) events: Follower,
+    pub(super) holder: Option<Holder>,
+    /// When to look again, and how long to wait after that.
+    pub(super) look: Instant,
+    pub(super) pause: Duration,
+}
+
+impl Run<'_, '_> {
+    /// Another run works on a job that was to be started.
+    pub(super) fn wait_for(&mut self, job: Running) {
+        let Running {
+            rank,
+            ready,
+            events,
+            ..
+        } = job;
+        let holder = self.means.store.holder(&ready.key);
+        self.progress.waits(rank.2.index(), holder.as_ref());
+        self.elsewhere.push(Elsewhere {
+            rank,
+            ready,
+            events,
+            holder,
+            look: Instant::now() + LOOK.0,
+            pause: LOOK.0,
+        });
+    }
+
+    /// Looks after the jobs that other runs work on: those that nobody works on any more are started here, and find the
+    /// result if there is one.
+    pub(super) fn look_elsewhere(&mut self) {
+        let now = Instant::now();
+        let mut at = 0;
+        while at < self.elsewhere.len() {
+            if self.starting && self.elsewhere[at].look > now {
+                at += 1;
+                continue;
+            }
+            let mut job = self.elsewhere.swap_remove(at);
+            for event in job.events.read() {
+                self.progress.event(job.rank.2.index(), &event);
+            }
+            if !self.starting {
+                let open = self.close(job.rank.2, &job.ready, Err(Failure::interrupted()));
+                self.settle(open);
+                continue;
+            }
+            if !self.means.store.is_claimed(&job.ready.key) {
+                let own = self.graph.job(job.rank.2);
+                let lane = Lane::of(own.kind, &own.resources);
+                self.queue.put_back(job.rank, lane, job.ready);
+                continue;
+            }
+            let holder = self.means.store.holder(&job.ready.key);
+            if holder.is_some() && holder != job.holder {
+                self.progress.waits(job.rank.2.index(), holder.as_ref());
+                job.holder = holder;
+            }
+            job.pause = (job.pause * 2).min(LOOK.1);
+            job.look = now + job.pause;
+            self.elsewhere.push(job);
+            // What was last stands here now, and has been looked at or will be.
+            let last = self.elsewhere.len() - 1;
+            self.elsewhere.swap(at, last);
+            at += 1;
+        }
+    }
+}

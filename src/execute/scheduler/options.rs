@@ -1,0 +1,88 @@
+//! What a run is given, and what it gives back.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::execute::{Failure, Gpu, Machine, Worker};
+use crate::graph::JobIndex;
+use crate::keys::KeyParts;
+use crate::store::{Found, Store};
+
+/// How a run goes about its jobs.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// How many jobs may run at once.
+    pub jobs: usize,
+    /// How many threads they may use together.
+    pub threads: usize,
+    /// How much memory they may hold together, in bytes; without, memory is not looked at.
+    pub memory: Option<u64>,
+    /// The GPUs that they may use.
+    pub gpus: Vec<Gpu>,
+    /// Whether to start jobs that do not need a failed one after one has failed.
+    pub keep_going: bool,
+    /// How long jobs that were asked to stop may take to save their checkpoints before they are killed.
+    pub grace: Duration,
+    /// After what time to stop gently.
+    pub budget: Option<Duration>,
+    /// Each job's place in the order in which jobs are started, by index; without it, the longest chains go first.
+    pub order: Option<Vec<usize>>,
+    /// Results that are known to be there, by index; those not named are looked up.
+    pub known: Vec<Option<Arc<Found>>>,
+}
+
+impl Options {
+    /// The usual [`Options::grace`]: long enough to end an update of a large encoder and to save. Whoever cannot wait asks
+    /// twice.
+    pub const GRACE: Duration = Duration::from_secs(15 * 60);
+}
+
+/// What a run works with.
+#[derive(Clone, Copy)]
+pub struct Means<'a> {
+    /// Where results are.
+    pub store: &'a Store,
+    /// What runs jobs.
+    pub worker: &'a dyn Worker,
+    /// The machine that it goes on.
+    pub machine: &'a Machine,
+    /// Says how much memory a job of that label and those parts will hold, in bytes, if anything like it is known.
+    pub peak_memory: &'a dyn Fn(&str, &KeyParts) -> Option<u64>,
+}
+
+/// What became of a job.
+#[derive(Clone, Debug)]
+pub enum JobState {
+    /// Its result was known.
+    Cached(Arc<Found>),
+    /// It ran.
+    Made(Arc<Found>),
+    /// It has no result.
+    Failed(Failure),
+    /// A job that it needs has no result.
+    Blocked {
+        /// The job that failed.
+        by: JobIndex,
+    },
+    /// It was not started, because the run ended before.
+    NotStarted,
+}
+
+impl JobState {
+    /// Returns the result, if there is one.
+    pub fn found(&self) -> Option<&Arc<Found>> {
+        match self {
+            Self::Cached(found) | Self::Made(found) => Some(found),
+            Self::Failed(_) | Self::Blocked { .. } | Self::NotStarted => None,
+        }
+    }
+}
+
+/// A request to end the run early.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// Let running jobs save a checkpoint.
+    Gently,
+    /// At once.
+    Now,
+}

@@ -1,0 +1,184 @@
+//! What becomes of jobs: found, made, failed or blocked, and which jobs that concerns next.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::{JobState, Run};
+use crate::execute::resolve::Ready;
+use crate::execute::{Failure, FailureKind};
+use crate::graph::JobIndex;
+use crate::keys::Key;
+use crate::store::{Lookup, Record, Section, StoreError};
+
+/// How often a job is tried again whose inputs were found damaged.
+const RETRIES: u32 = 3;
+
+impl Run<'_, '_> {
+    /// Looks up the given jobs and whatever depends on results that this finds, in the graph's order.
+    pub(super) fn settle(&mut self, mut open: BTreeSet<JobIndex>) {
+        while let Some(index) = open.pop_first() {
+            if self.states[index.index()].is_some() {
+                continue;
+            }
+            let blocker =
+                self.graph
+                    .inputs(index)
+                    .find_map(|input| match &self.states[input.index()] {
+                        Some(JobState::Failed(_)) => Some(input),
+                        Some(JobState::Blocked { by }) => Some(*by),
+                        _ => None,
+                    });
+            if let Some(by) = blocker {
+                self.states[index.index()] = Some(JobState::Blocked { by });
+                open.extend(self.graph.users(index));
+                continue;
+            }
+            if self.missing[index.index()] > 0 {
+                continue;
+            }
+            let known = |index: JobIndex| {
+                self.states[index.index()]
+                    .as_ref()
+                    .and_then(JobState::found)
+                    .cloned()
+            };
+            match self.resolver.resolve(self.graph.job(index), &known) {
+                None => {}
+                Some(Err(failure)) => open.extend(self.fail(index, failure)),
+                Some(Ok(ready)) => match self.look_up(ready.key) {
+                    Ok(Lookup::Hit(found)) => {
+                        let state = JobState::Cached(Arc::new(found));
+                        open.extend(self.has(index, state));
+                    }
+                    Ok(Lookup::Miss) => open.extend(self.enqueue(index, ready)),
+                    Ok(Lookup::Damaged { path, reason }) => {
+                        self.progress.note(&format!(
+                            "damaged in the store, made again: {}: {reason}",
+                            path.display()
+                        ));
+                        open.extend(self.enqueue(index, ready));
+                    }
+                    Err(error) => open.extend(self.fail(index, error.into())),
+                },
+            }
+        }
+    }
+
+    pub(super) fn look_up(&mut self, key: Key) -> Result<Lookup, StoreError> {
+        self.used.push(key);
+        self.means.store.lookup(&key)
+    }
+
+    /// Tells the store which results this run counts on, so that none of them is swept away.
+    pub(super) fn hold(&mut self, section: &Section) {
+        let keys = std::mem::take(&mut self.used);
+        self.means.store.hold(section, &keys);
+    }
+
+    /// Settles these jobs in a section of the store: what is found there is counted on.
+    pub(super) fn settle_and_hold(&mut self, open: BTreeSet<JobIndex>) {
+        let section = self.means.store.enter();
+        self.settle(open);
+        self.hold(&section);
+    }
+
+    /// A job has a result. Returns the jobs that now have all their inputs.
+    pub(super) fn has(&mut self, index: JobIndex, state: JobState) -> Vec<JobIndex> {
+        self.states[index.index()] = Some(state);
+        let mut complete = Vec::new();
+        // Once for each input that it is: as they were counted.
+        for user in self.graph.users(index) {
+            let missing = &mut self.missing[user.index()];
+            *missing = missing.saturating_sub(1);
+            if *missing == 0 {
+                complete.push(user);
+            }
+        }
+        complete
+    }
+
+    /// Says what became of a job and of those with the same key. Returns the jobs to be settled next.
+    pub(super) fn close(
+        &mut self,
+        index: JobIndex,
+        ready: &Ready,
+        result: Result<(JobState, Option<Box<Record>>), Failure>,
+    ) -> BTreeSet<JobIndex> {
+        // Those with the same key share its fate.
+        let twins = self.queue.end(&ready.key);
+        let mut open = BTreeSet::new();
+        match result {
+            Ok((state, record)) => {
+                if let Some(record) = &record {
+                    self.learn(index, record.cost.peak_memory);
+                }
+                let label = &self.graph.job(index).label;
+                self.progress
+                    .finished(index.index(), label, record.as_deref());
+                open.extend(self.has(index, state));
+                // Their look-up will find it.
+                open.extend(twins);
+            }
+            Err(failure) if failure.kind == FailureKind::Damaged && self.may_retry(index) => {
+                self.progress
+                    .note(&format!("{}, made again", failure.message));
+                for input in self.graph.inputs(index).collect::<BTreeSet<_>>() {
+                    open.extend(self.lose(input));
+                }
+                open.insert(index);
+                open.extend(twins);
+            }
+            Err(failure) => {
+                for twin in twins {
+                    open.extend(self.fail(twin, failure.clone()));
+                }
+                open.extend(self.fail(index, failure));
+            }
+        }
+        open
+    }
+
+    /// Whether a job that found its inputs damaged is tried again; a disk that damages all that it is given ends the run.
+    pub(super) fn may_retry(&mut self, index: JobIndex) -> bool {
+        let tries = self.retries.entry(index).or_default();
+        *tries += 1;
+        *tries <= RETRIES
+    }
+
+    /// Gives up a result that is no longer whole. Returns its job, which has to be settled again.
+    pub(super) fn lose(&mut self, index: JobIndex) -> Option<JobIndex> {
+        let found = self.states[index.index()].as_ref()?.found()?;
+        if let Ok(Lookup::Hit(_)) = self.means.store.lookup(&found.key) {
+            return None;
+        }
+        self.states[index.index()] = None;
+        for user in self.graph.users(index) {
+            self.missing[user.index()] += 1;
+        }
+        Some(index)
+    }
+
+    /// A job has held so much memory: others of its stage may as well.
+    pub(super) fn learn(&mut self, index: JobIndex, held: u64) {
+        let seen = self.seen.entry(&*self.graph.job(index).stage).or_default();
+        if held > *seen {
+            *seen = held;
+            self.likely.clear();
+        }
+    }
+
+    /// A job has no result. Returns the jobs that need it.
+    pub(super) fn fail(&mut self, index: JobIndex, failure: Failure) -> Vec<JobIndex> {
+        self.progress
+            .failed(index.index(), &self.graph.job(index).label, &failure);
+        let fatal = matches!(
+            failure.kind,
+            FailureKind::Full | FailureKind::Store | FailureKind::Interrupted
+        );
+        if fatal || !self.options.keep_going {
+            self.starting = false;
+        }
+        self.states[index.index()] = Some(JobState::Failed(failure));
+        self.graph.users(index).collect()
+    }
+}
