@@ -189,10 +189,10 @@ def tool(name: str) -> str:
 def tools(pipe: str, cores: int) -> list[Tool]:
     snakemake = [tool("snakemake"), "--cores", str(cores), "--quiet", "all"]
     return [
-        Tool("pipe", write_pipe, [pipe, "run", "-q"], True, [pipe, "run", "-q"], [pipe, "plan", "-q"], [pipe, "why", "-q"]),
         Tool("ninja", write_ninja, [tool("ninja"), "--quiet"], True, [tool("ninja")], [tool("ninja"), "-n"],
              [tool("ninja"), "-n", "-d", "explain"]),
-        Tool("make", write_make, ["make", "-s", f"-j{cores}"], True, ["make"], ["make", "-n"], ["make", "-n", "--debug=b"]),
+        Tool("pipe", write_pipe, [pipe, "run", "-q"], True, [pipe, "run", "-q"], [pipe, "plan", "-q"], [pipe, "why", "-q"]),
+        Tool("make", write_make, ["make", "-s", f"-j{cores}"], True, ["make"], ["make", "-n"], ["make", "-n", "--debug=b"], 10_000),
         Tool("doit", write_doit, [tool("doit"), "-v0", "-n", str(cores)], True, [tool("doit")],
              [tool("doit"), "list", "--all", "--status"], [tool("doit"), "list", "--all", "--status"]),
         Tool("Snakemake", write_snakemake, [*snakemake, "--touch"], False, snakemake, [*snakemake, "-n"],
@@ -280,15 +280,14 @@ def main() -> None:
     for size in map(int, arguments.jobs.split(",")):
         rates, seeds = SHAPES.get(size) or fail(f"sizes are {', '.join(map(str, SHAPES))}")
         jobs = 9 * rates * seeds + 1
-        rows, ninja = [], None
+        ninja = None
         for tool_ in chosen:
             if size > tool_.limit:
-                rows.append((tool_.name, ["not tried"] * 5, None))
+                print(f"| {jobs} | {tool_.name} | {' | '.join(['not tried'] * 5)} | |", flush=True)
                 continue
-            row = bench(tool_, arguments.folder / f"{tool_.name}-{size}", rates, seeds, jobs, arguments.repetitions)
-            rows.append(row)
-            ninja = row[2] if tool_.name == "ninja" else ninja
-        for name, cells, no_op in rows:
+            folder = arguments.folder / f"{tool_.name}-{size}"
+            name, cells, no_op = bench(tool_, folder, rates, seeds, jobs, arguments.repetitions)
+            ninja = no_op if name == "ninja" else ninja
             ratio = f"{no_op / ninja:.2f}" if no_op and ninja else ""
             print(f"| {jobs} | {name} | {' | '.join(cells)} | {ratio} |", flush=True)
 

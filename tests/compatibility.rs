@@ -35,7 +35,16 @@ fn results_of_store_format_1_hold() {
     let store = ["--store", "store"];
     let pipe = |arguments: &[&str]| project.pipe(&[arguments, &store].concat());
     let run = pipe(&["run", "all"]).code(0).says("all 3 jobs cached");
-    insta::assert_snapshot!(run.stdout, @"");
+    insta::assert_snapshot!(run.stdout, @r"
+    scores: Scores
+
+         accuracy
+    ──────────────
+     1      91.50
+     2      91.50
+
+    Profile `plain`.
+    ");
     let why = pipe(&["why", "stage:score[m=2]"]).code(0).stdout;
     assert!(why.contains("all that its key holds is as it was"), "{why}");
     let pins = pipe(&["pin"]).code(0).stdout;
