@@ -10,7 +10,7 @@ use super::Exit;
 use super::arguments::PlanArguments;
 use super::failure::CommandFailure;
 use super::output::{print, print_json, tell};
-use super::project::Project;
+use super::project::{Expanded, Project};
 use crate::estimate::{Price, Prices, prices};
 use crate::execute::{Machine, Resolver, Standing, survey_from};
 use crate::explain::{Explainer, Why};
@@ -23,7 +23,9 @@ use crate::store::{Store, StoreError};
 /// Shows what is cached and what would run.
 pub(super) fn plan(arguments: &PlanArguments, registry: &Registry) -> Result<Exit, CommandFailure> {
     let project = Project::load(&arguments.common, registry)?;
-    let (_, plan, store, seen) = project.expand(&arguments.targets)?;
+    let Expanded {
+        plan, store, seen, ..
+    } = project.expand(&arguments.targets)?;
     let machine = Machine::here();
     let mut resolver = Resolver::new(&store, &machine);
     let standings = survey_from(&plan.jobs, &mut resolver, seen)?;

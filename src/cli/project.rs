@@ -28,6 +28,16 @@ pub(super) struct Project {
     pub(super) store: PathBuf,
 }
 
+/// What targets come to.
+pub(super) struct Expanded {
+    pub(super) targets: Vec<Target>,
+    pub(super) plan: Plan,
+    /// The store, which was only looked at.
+    pub(super) store: Store,
+    /// Results that were seen to be there.
+    pub(super) seen: HashMap<Key, Found>,
+}
+
 impl Project {
     /// Reads the pipeline that the options name.
     pub(super) fn load(common: &Common, registry: &Registry) -> Result<Self, CommandFailure> {
@@ -62,14 +72,16 @@ impl Project {
     }
 
     /// Expands targets, and meanwhile looks which results are there, without writing anything.
-    pub(super) fn expand(
-        &self,
-        targets: &[String],
-    ) -> Result<(Vec<Target>, Plan, Store, HashMap<Key, Found>), CommandFailure> {
+    pub(super) fn expand(&self, targets: &[String]) -> Result<Expanded, CommandFailure> {
         let store = Store::view(&self.store)?;
         let ahead = store.look_ahead();
         let (targets, plan) = self.plan(targets)?;
-        Ok((targets, plan, store, ahead.found()))
+        Ok(Expanded {
+            targets,
+            plan,
+            store,
+            seen: ahead.found(),
+        })
     }
 
     /// Expands targets and says how their jobs stand, without writing anything.
@@ -77,7 +89,9 @@ impl Project {
         &self,
         targets: &[String],
     ) -> Result<(Plan, Store, Vec<Standing>), CommandFailure> {
-        let (_, plan, store, seen) = self.expand(targets)?;
+        let Expanded {
+            plan, store, seen, ..
+        } = self.expand(targets)?;
         let machine = Machine::here();
         let standings = survey_from(&plan.jobs, &mut Resolver::new(&store, &machine), seen)?;
         Ok((plan, store, standings))

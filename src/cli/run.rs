@@ -12,7 +12,7 @@ use super::arguments::RunArguments;
 use super::failure::CommandFailure;
 use super::output::{print, print_json, tell, tell_error, width};
 use super::plan::tell_damaged;
-use super::project::Project;
+use super::project::{Expanded, Project};
 use super::results::Writing;
 use super::stops::stops;
 use super::{show, summary};
@@ -36,7 +36,12 @@ pub(super) fn run(arguments: &RunArguments, registry: &Registry) -> Result<Exit,
     let common = &arguments.common;
     let project = Project::load(common, registry)?;
     let before = Store::view(&project.store)?.last_sweep();
-    let (targets, plan, store, mut seen) = project.expand(&arguments.targets)?;
+    let Expanded {
+        targets,
+        plan,
+        store,
+        mut seen,
+    } = project.expand(&arguments.targets)?;
     if store.is_swept() && common.verbosity() > Verbosity::Quiet {
         tell("waiting for `pipe gc`, which removes what nothing needs from the store");
     }

@@ -7,7 +7,7 @@ use super::Exit;
 use super::arguments::WhyArguments;
 use super::failure::CommandFailure;
 use super::output::{print, print_json};
-use super::project::Project;
+use super::project::{Expanded, Project};
 use crate::execute::{Machine, Resolver, survey_from};
 use crate::explain::{Explainer, Why};
 use crate::history::History;
@@ -16,7 +16,9 @@ use crate::registry::Registry;
 /// Says of each job that the targets need why it will run, or need not.
 pub(super) fn why(arguments: &WhyArguments, registry: &Registry) -> Result<Exit, CommandFailure> {
     let project = Project::load(&arguments.common, registry)?;
-    let (_, plan, store, seen) = project.expand(&arguments.targets)?;
+    let Expanded {
+        plan, store, seen, ..
+    } = project.expand(&arguments.targets)?;
     let machine = Machine::here();
     let mut resolver = Resolver::new(&store, &machine);
     let standings = survey_from(&plan.jobs, &mut resolver, seen)?;

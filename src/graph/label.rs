@@ -29,8 +29,11 @@ pub(super) struct Labels<'p> {
     /// What each variable is by the profile alone.
     profile: Vec<Option<Value>>,
     /// By definition of a variable that is a plain value: how it is named in a short label, if it is.
-    named: RefCell<HashMap<(VariableId, usize), Option<Rc<str>>>>,
+    named: RefCell<Named>,
 }
+
+/// How variables are named, by variable and definition.
+type Named = HashMap<(VariableId, usize), Option<Rc<str>>>;
 
 impl<'p> Labels<'p> {
     pub(super) fn new(pipeline: &'p Pipeline) -> Self {

@@ -74,7 +74,7 @@ impl Store {
             serde_json::to_vec_pretty(&record).map_err(|error| io_error(&path)(error.into()))?;
         self.write_aside(&path, &text)?;
         let manifest = Arc::new(manifest);
-        self.remember(&record, Arc::clone(&manifest));
+        self.remember(&record, &manifest);
         let found = Found {
             key,
             artifact,

@@ -154,7 +154,7 @@ impl Store {
     }
 
     /// Adds a result that was just committed.
-    pub(super) fn remember(&self, record: &Record, manifest: Arc<Manifest>) {
+    pub(super) fn remember(&self, record: &Record, manifest: &Arc<Manifest>) {
         let entry = || {
             let files = manifest.files.iter();
             Some(Indexed {
@@ -168,7 +168,7 @@ impl Store {
                 found: Found {
                     key: record.key,
                     artifact: record.artifact,
-                    manifest: Arc::clone(&manifest),
+                    manifest: Arc::clone(manifest),
                 },
             })
         };

@@ -120,10 +120,7 @@ impl Store {
     }
 
     /// Reads a record, or says what is wrong with it.
-    fn read_record(
-        &self,
-        key: &Key,
-    ) -> Result<Option<(Result<Record, String>, Stamp)>, StoreError> {
+    fn read_record(&self, key: &Key) -> Result<Option<ReadRecord>, StoreError> {
         let Some((bytes, stamp)) = read_stamped(&self.record(key))? else {
             return Ok(None);
         };
@@ -202,6 +199,9 @@ impl Store {
         Lookup::Damaged { path, reason }
     }
 }
+
+/// A record, or what is wrong with it, and its stamp.
+type ReadRecord = (Result<Record, String>, Stamp);
 
 /// Said of what is named by its hash and is something else.
 const CONTENT: &str = "its content does not fit its name";
