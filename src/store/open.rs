@@ -206,6 +206,10 @@ impl Store {
                 for entry in fs::read_dir(&self.root).map_err(io_error(&self.root))? {
                     let name = entry.map_err(io_error(&self.root))?.file_name();
                     let name = name.to_string_lossy();
+                    if name == MARK {
+                        // Another run has made it just now.
+                        return self.check();
+                    }
                     if name != CACHE_TAG && !FOLDERS.contains(&&*name) {
                         return not_a_store(format!(
                             "not a store, and not empty: it holds `{name}`"
