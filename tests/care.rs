@@ -738,6 +738,11 @@ fn a_store_may_lie_on_two_file_systems() {
             fs::remove_dir_all(project.join(&format!(".pipe/{name}"))).expect("removed");
             symlink(&place, project.join(&format!(".pipe/{name}"))).expect("linked");
         }
+        let told = project.pipe(&["doctor"]).code(0).stdout;
+        assert!(
+            told.contains("/ is on another file system than tmp/"),
+            "{told}"
+        );
         let ended = project.pipe(&["run", "all", "stage:tokens"]).code(0);
         let (folder, _) = ended
             .stdout

@@ -472,6 +472,18 @@ fn the_environment_is_what_is_declared() {
 }
 
 #[test]
+fn a_program_gets_large_pages_as_if_it_were_started_by_hand() {
+    let project = one("shell = \"grep THP_enabled /proc/self/status > {output}/thp\"\n");
+    let status = fs::read_to_string("/proc/self/status").expect("read");
+    let mine = status.lines().find(|line| line.starts_with("THP_enabled"));
+    // Before Linux 5.0 this is not told.
+    let Some(mine) = mine else { return };
+    let folder = made(&project, "stage:it");
+    let its = fs::read_to_string(folder.join("thp")).expect("a file");
+    assert_eq!(its.trim(), mine);
+}
+
+#[test]
 fn progress_is_followed_and_what_is_none_is_passed_over() {
     let project = one("shell = '''\n\
          echo '{{\"done\": 3, \"total\": 4, \"unit\": \"row\", \"note\": \"loss 2.3\"}}' >&$PIPE_PROGRESS_FD\n\

@@ -71,7 +71,7 @@ impl Project {
         Ok((targets, plan))
     }
 
-    /// Expands targets, and meanwhile looks which results are there, without writing anything.
+    /// Expands targets, and meanwhile looks which results are there; of the store only caches are written.
     pub(super) fn expand(&self, targets: &[String]) -> Result<Expanded, CommandFailure> {
         let store = Store::view(&self.store)?;
         let ahead = store.look_ahead();
@@ -84,7 +84,7 @@ impl Project {
         })
     }
 
-    /// Expands targets and says how their jobs stand, without writing anything.
+    /// Expands targets and says how their jobs stand; of the store only caches are written.
     pub(super) fn look(
         &self,
         targets: &[String],

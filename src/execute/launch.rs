@@ -27,6 +27,8 @@ pub(crate) fn launch(parent: u32, program: &OsString, arguments: &[OsString]) ->
         Ok(false) => return (1, "whoever asked for it is gone".into()),
         Err(error) => return (1, error.to_string()),
     }
+    // What this process wants of its memory is not for the program, which would inherit it.
+    let _ = rustix::thread::disable_transparent_huge_pages(false);
     let error = Command::new(program).args(arguments).exec();
     let code = match error.kind() {
         io::ErrorKind::NotFound => 127,

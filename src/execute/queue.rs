@@ -40,7 +40,7 @@ pub(super) struct Queue {
     lanes: BTreeMap<Lane, BTreeSet<Rank>>,
     jobs: HashMap<JobIndex, (Lane, Ready)>,
     /// By key: the job that stands for it, in its lane or taken out of it.
-    leaders: HashMap<Key, (Rank, Vec<JobIndex>)>,
+    leaders: HashMap<Key, (Rank, BTreeSet<JobIndex>)>,
 }
 
 impl Queue {
@@ -49,16 +49,19 @@ impl Queue {
     pub(super) fn push(&mut self, rank: Rank, lane: Lane, ready: Ready) {
         match self.leaders.get_mut(&ready.key) {
             None => {
-                self.leaders.insert(ready.key, (rank, Vec::new()));
+                self.leaders.insert(ready.key, (rank, BTreeSet::new()));
             }
+            // It stands there or runs, and an input that it shares with another was made once more.
+            Some((leader, _)) if leader.2 == rank.2 => return,
             Some((leader, twins)) => {
                 let place = self.jobs.get(&leader.2).map(|(lane, _)| lane.clone());
                 let Some(place) = place.filter(|_| rank < *leader) else {
-                    twins.push(rank.2);
+                    twins.insert(rank.2);
                     return;
                 };
                 let other = std::mem::replace(leader, rank);
-                twins.push(other.2);
+                twins.remove(&rank.2);
+                twins.insert(other.2);
                 self.jobs.remove(&other.2);
                 self.leave(&place, &other);
             }
@@ -90,7 +93,7 @@ impl Queue {
     }
 
     /// Ends a key, and returns the other jobs that have it.
-    pub(super) fn end(&mut self, key: &Key) -> Vec<JobIndex> {
+    pub(super) fn end(&mut self, key: &Key) -> BTreeSet<JobIndex> {
         self.leaders
             .remove(key)
             .map(|(_, twins)| twins)

@@ -197,8 +197,12 @@ impl Runs {
             .map(|(job, made)| (job.as_str(), *made))
             .collect();
         if results.digest() != *digest {
-            let reason = "its content does not fit its name".to_owned();
-            return Err(StoreError::Damaged { path, reason });
+            return Err(StoreError::Unreadable {
+                path,
+                reason: "its content does not fit its name, so what the run made is not known"
+                    .into(),
+                remedy: "compare with another run (`pipe log` lists them)".into(),
+            });
         }
         Ok(made.into_iter().collect())
     }

@@ -99,7 +99,7 @@ impl Cache {
             return;
         }
         if let Some(loaded) = self.loaded.get().filter(|loaded| loaded.worn) {
-            let _ = self.renew(loaded, &pending);
+            let _ = self.renew(loaded, &pending, &|_| true);
             return;
         }
         // In one piece, so that entries of several runs do not mix.
@@ -110,15 +110,31 @@ impl Cache {
         let _ = file.and_then(|mut file| file.write_all(&pending));
     }
 
-    /// Writes the file anew, without what later entries have replaced. What another run appends meanwhile is lost to it, and
-    /// found out again.
-    fn renew(&self, loaded: &Loaded, pending: &[u8]) -> std::io::Result<()> {
+    /// Removes the entries of all names but those, from the file alone: what was read of it stays.
+    pub(super) fn retain(&self, stays: &dyn Fn(&[u8; 32]) -> bool) {
+        self.flush();
+        let loaded = Loaded::of(fs::read(&self.path).unwrap_or_default());
+        let mut places = loaded.places.values();
+        let goes = |at: &usize| loaded.head(*at).is_some_and(|(name, _)| !stays(name));
+        if places.any(goes) {
+            let _ = self.renew(&loaded, &[], stays);
+        }
+    }
+
+    /// Writes the file anew, without what later entries have replaced and what does not stay. What another run appends
+    /// meanwhile is lost to it, and found out again.
+    fn renew(
+        &self,
+        loaded: &Loaded,
+        pending: &[u8],
+        stays: &dyn Fn(&[u8; 32]) -> bool,
+    ) -> std::io::Result<()> {
         let folder = self.path.parent().unwrap_or(&self.path);
         let mut file = tempfile::NamedTempFile::new_in(folder)?;
         let mut places: Vec<usize> = loaded.places.values().copied().collect();
         places.sort_unstable();
         for at in places {
-            if let Some((_, value)) = loaded.entry(at) {
+            if let Some((_, value)) = loaded.entry(at).filter(|(name, _)| stays(name)) {
                 file.write_all(&loaded.bytes[at..at + HEAD + value.len()])?;
             }
         }
@@ -234,6 +250,20 @@ mod tests {
         let cache = Cache::new(path);
         assert_eq!(cache.get(&name(1)), Some(&large[..]));
         assert_eq!(cache.get(&name(2)), Some(&b"two"[..]));
+    }
+
+    #[test]
+    fn what_is_not_to_stay_is_gone_for_the_next() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cache");
+        let cache = Cache::new(path.clone());
+        (1..4).for_each(|number| cache.put(&name(number), &[number]));
+        cache.retain(&|found| *found == name(2));
+        drop(cache);
+        let cache = Cache::new(path.clone());
+        let found = |number| cache.get(&name(number));
+        assert_eq!((found(1), found(2), found(3)), (None, Some(&[2][..]), None));
+        assert_eq!(fs::metadata(path).unwrap().len(), HEAD as u64 + 1);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! when they were read whole and found right: three calls to the system instead of three files. Whatever else is found there
 //! is read again.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -175,6 +175,12 @@ impl Store {
         if let Some(entry) = entry() {
             self.index().put(record.key.as_bytes(), &entry.encode());
         }
+    }
+
+    /// Drops the entries of results that a sweep has removed.
+    pub(super) fn forget_all_but(&self, kept: &BTreeSet<Key>) {
+        self.index()
+            .retain(&|key| kept.contains(&Key::from_bytes(*key)));
     }
 
     /// Returns the stamp of a plain file, named from the store's folder.

@@ -20,9 +20,10 @@
 //! place, and its folder synced before the next kind follows. So a record's manifest and objects exist whenever the
 //! record does, and a kill at any instant leaves at most a job to repeat.
 //!
-//! **Trust.** Every object is hashed at commit, also one that was there already. A read checks what is cheap on each
-//! run: the manifest's digest, and each object's presence and size. What fails is set aside as `NAME.damaged`, never
-//! deleted, and counts as not there, so its job runs again.
+//! **Trust.** Every object is hashed at commit, also one that was there already, and once more before a stage gets it. A
+//! look-up compares size and time of the record, the manifest and the objects with what the index has of them, and reads what
+//! differs. What fails is set aside as `NAME.damaged` and counts as not there, so its job runs again; `pipe gc` removes such
+//! evidence after two weeks.
 //!
 //! **Assumed of the file system**: rename is atomic within it, a synced file survives a power cut, kernel locks
 //! (`flock`) hold among all runs that use the store. Where the last cannot be known, the store is not opened (`filesystem`).

@@ -15,7 +15,6 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use super::aside::{REMOVED, sync};
 use super::error::io_error;
 use super::folders::DIGITS;
-use super::users::SWEPT;
 use super::{Digest, Exclusive, Known, Manifest, Store, StoreError, Underway};
 use crate::keys::Key;
 
@@ -146,30 +145,19 @@ impl Store {
             removes: lock.is_some(),
             swept: Swept::default(),
         };
-        if lock.is_some() {
-            self.note_sweep()?;
-        }
+        let note = || match lock {
+            Some(lock) => lock.note_sweep().map_err(io_error(&self.users_folder())),
+            None => Ok(()),
+        };
+        note()?;
         let swept = sweep.all(keep, held);
-        if lock.is_some() {
-            // Once more: who looked while it went on has seen what is there no more.
-            self.note_sweep()?;
-        }
+        // Once more: who looked while it went on has seen what is there no more.
+        note()?;
         swept?;
+        if lock.is_some() {
+            self.forget_all_but(&keep.results);
+        }
         Ok(sweep.swept)
-    }
-
-    fn note_sweep(&self) -> Result<(), StoreError> {
-        let path = self.sweep_note();
-        fs::write(&path, format!("{:?}\n", SystemTime::now())).map_err(io_error(&path))
-    }
-
-    /// Returns what tells that a sweep has gone on: another each time.
-    pub fn last_sweep(&self) -> Option<Vec<u8>> {
-        fs::read(self.sweep_note()).ok()
-    }
-
-    fn sweep_note(&self) -> PathBuf {
-        self.users_folder().join(SWEPT)
     }
 }
 

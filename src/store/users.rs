@@ -29,7 +29,7 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
@@ -39,9 +39,6 @@ use super::{Store, StoreError};
 use crate::keys::Key;
 
 /// How often a sweep looks whether it still has to wait.
-/// The file that tells that a sweep has gone on.
-pub(super) const SWEPT: &str = "swept";
-
 const LOOK: Duration = Duration::from_millis(100);
 /// Comes before the keys in a user's file.
 const KEYS: &str = "keys";
@@ -98,7 +95,7 @@ pub struct Section {
 #[derive(Debug)]
 pub struct Exclusive {
     _gate: File,
-    _lock: File,
+    lock: File,
 }
 
 impl Store {
@@ -154,6 +151,12 @@ impl Store {
         lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)))
     }
 
+    /// Returns when a sweep went on last, as its lock tells: nothing has gone since as long as it is the same.
+    pub fn last_sweep(&self) -> Option<SystemTime> {
+        let lock = fs::metadata(self.users_folder().join("lock"));
+        lock.and_then(|lock| lock.modified()).ok()
+    }
+
     /// Waits until nobody counts on all results or is about to use some, and keeps others from it until the lock is dropped.
     /// Returns who uses the store besides, and what they count on. `waits` is told for whom it waits.
     ///
@@ -184,10 +187,7 @@ impl Store {
             }
             let users = self.users(true)?;
             let Some(user) = users.iter().find(|user| user.keys.is_none()) else {
-                let exclusive = Exclusive {
-                    _gate: gate,
-                    _lock: lock,
-                };
+                let exclusive = Exclusive { _gate: gate, lock };
                 return Ok((exclusive, users));
             };
             drop((gate, lock));
@@ -204,7 +204,7 @@ impl Store {
         let folder = self.users_folder();
         let mut users = Vec::new();
         for (path, name) in list(&folder)? {
-            if ["lock", "gate", SWEPT].contains(&&*name) {
+            if ["lock", "gate"].contains(&&*name) {
                 continue;
             }
             match File::open(&path).map(|file| file.try_lock_shared()) {
@@ -240,6 +240,13 @@ impl Store {
 
     pub(super) fn users_folder(&self) -> PathBuf {
         self.root().join("users")
+    }
+}
+
+impl Exclusive {
+    /// Notes that a sweep goes on ([`Store::last_sweep`]), which takes no room on the disk.
+    pub(super) fn note_sweep(&self) -> io::Result<()> {
+        self.lock.set_modified(SystemTime::now())
     }
 }
 

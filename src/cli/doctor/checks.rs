@@ -196,20 +196,16 @@ fn file_system(store: &Store, name: &str) -> Check {
         Ok(None) => {}
     }
     let tmp = store.tmp();
-    let device = |folder: &Path| fs::metadata(folder).map(|metadata| metadata.dev());
-    let homes = ["objects", "artifacts", "records", "work"].map(|name| store.root().join(name));
-    for home in homes {
-        match (device(&tmp), device(&home)) {
-            (Ok(tmp), Ok(home)) if tmp == home => {}
-            (Ok(_), Ok(_)) => {
-                let text = format!("{} is on another than tmp/", home.display());
-                let remedy =
-                    "nothing can be moved between them at once: keep the store on one file system";
-                return check(&text).wrong(remedy, Exit::Store);
-            }
-            (Err(error), _) | (_, Err(error)) => {
-                return check(&format!("{}: {error}", home.display()))
-                    .wrong("choose another store with --store PATH", Exit::Store);
+    let mut apart = None;
+    for home in ["objects", "artifacts", "records", "work"] {
+        match is_apart(&tmp, &store.root().join(home)) {
+            Ok(false) => {}
+            Ok(true) => apart = apart.or(Some(home)),
+            Err(error) => {
+                return check(&format!("{home}/: {error}")).wrong(
+                    "make the store writable, or choose another with --store PATH",
+                    Exit::Store,
+                );
             }
         }
     }
@@ -228,6 +224,10 @@ fn file_system(store: &Store, name: &str) -> Check {
         }
     }
     match tried(&tmp) {
+        Ok(true) if let Some(home) = apart => check(&format!(
+            "locks hold; {home}/ is on another file system than tmp/"
+        ))
+        .hint("what is stored is copied between them, which takes longer than moving it"),
         Ok(true) => check("locks hold, files are linked and replaced at once"),
         Ok(false) => check("locks hold, files are replaced at once").hint(
             "it has no hard links: what stages read and folders that are asked for are copied",
@@ -237,6 +237,12 @@ fn file_system(store: &Store, name: &str) -> Check {
             Exit::Store,
         ),
     }
+}
+
+/// Writes a file below `home`, and returns whether it lies on another file system than `tmp`.
+fn is_apart(tmp: &Path, home: &Path) -> io::Result<bool> {
+    let file = tempfile::tempfile_in(home)?;
+    Ok(fs::metadata(tmp)?.dev() != file.metadata()?.dev())
 }
 
 /// Tries to replace a file, and returns whether files can be linked.
@@ -322,14 +328,11 @@ mod tests {
     fn a_store_in_pieces_is_told() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).unwrap();
-        fs::remove_dir(folder.path().join("records")).unwrap();
-        std::os::unix::fs::symlink("/proc", folder.path().join("records")).unwrap();
+        let records = folder.path().join("records");
+        fs::remove_dir(&records).unwrap();
+        std::os::unix::fs::symlink("/proc", &records).unwrap();
         let check = file_system(&store, "ext4");
         assert_eq!(check.exit(), Exit::Store);
-        assert!(
-            check.text.contains("is on another than tmp/"),
-            "{}",
-            check.text
-        );
+        assert!(check.text.starts_with("ext4: records/: "), "{}", check.text);
     }
 }
