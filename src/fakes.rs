@@ -264,3 +264,15 @@ pub(crate) fn messages(report: &Report) -> Vec<&str> {
         .map(|diagnostic| diagnostic.message())
         .collect()
 }
+
+/// Waits until something is so, for locks that were dropped: a process that another test is just starting has all files of
+/// this one for the instant before its own program runs.
+pub(crate) fn in_time(mut is: impl FnMut() -> bool) -> bool {
+    for _ in 0..1000 {
+        if is() {
+            return true;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    false
+}

@@ -334,6 +334,7 @@ fn open(path: &Path) -> io::Result<File> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::fakes::in_time;
 
     fn devices_of(number: usize) -> Vec<Device> {
         let device = |number: usize| Device {
@@ -384,11 +385,18 @@ mod tests {
         Pool::in_folder(gpus, folder.join("locks"))
     }
 
-    fn all(gathered: Gathered) -> Vec<Lease> {
-        match gathered {
-            Gathered::All(leases) => leases,
-            Gathered::Waits(holders) => panic!("{holders:?}"),
-        }
+    /// Gathers what is free.
+    fn all(pool: &mut Pool, number: usize) -> Vec<Lease> {
+        let mut all = Vec::new();
+        let gathered = in_time(|| match pool.gather(number).unwrap() {
+            Gathered::All(leases) => {
+                all = leases;
+                true
+            }
+            Gathered::Waits(_) => false,
+        });
+        assert!(gathered, "{number} are not free");
+        all
     }
 
     fn holders(gathered: Gathered) -> Vec<Holder> {
@@ -402,8 +410,8 @@ mod tests {
     fn a_gpu_is_leased_once_and_an_inherited_lock_keeps_the_lease() {
         let folder = tempfile::tempdir().unwrap();
         let (mut one, mut other) = (pool(folder.path()), pool(folder.path()));
-        let mut first = all(one.gather(1).unwrap());
-        let second = all(other.gather(1).unwrap());
+        let mut first = all(&mut one, 1);
+        let second = all(&mut other, 1);
         assert_eq!(
             (first[0].gpu.name.as_str(), second[0].gpu.name.as_str()),
             ("0", "1")
@@ -414,31 +422,31 @@ mod tests {
         assert_eq!(waits.len(), 2, "the child still works");
         assert_eq!(waits[0].pid, std::process::id());
         drop(inherited);
-        assert_eq!(all(one.gather(1).unwrap())[0].gpu.name, "0");
+        assert_eq!(all(&mut one, 1)[0].gpu.name, "0");
         drop(second);
-        assert_eq!(all(other.gather(2).unwrap()).len(), 2);
+        assert_eq!(all(&mut other, 2).len(), 2);
     }
 
     #[test]
     fn whoever_needs_more_than_are_free_has_its_turn_before_others() {
         let folder = tempfile::tempdir().unwrap();
         let (mut one, mut other) = (pool(folder.path()), pool(folder.path()));
-        let busy = all(other.gather(1).unwrap());
+        let busy = all(&mut other, 1);
         assert_eq!(holders(one.gather(2).unwrap()).len(), 1);
         // What is free is kept for the one that waits for two.
         assert_eq!(holders(other.gather(1).unwrap()).len(), 1);
         drop(busy);
         assert_eq!(holders(other.gather(1).unwrap()).len(), 1);
-        let both = all(one.gather(2).unwrap());
+        let both = all(&mut one, 2);
         assert_eq!(both.len(), 2);
         drop(both);
-        assert_eq!(all(other.gather(1).unwrap()).len(), 1);
+        assert_eq!(all(&mut other, 1).len(), 1);
         // A run that ends its waiting lets go.
-        let busy = all(other.gather(1).unwrap());
+        let busy = all(&mut other, 1);
         holders(one.gather(2).unwrap());
         one.abandon();
         drop(busy);
-        assert_eq!(all(other.gather(2).unwrap()).len(), 2);
+        assert_eq!(all(&mut other, 2).len(), 2);
     }
 
     #[test]
