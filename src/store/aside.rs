@@ -11,6 +11,9 @@ use super::{Store, StoreError};
 
 /// How names begin of what is nothing yet, or nothing any more.
 pub(super) const REMOVED: &str = "removed-";
+/// How often the removal of a folder is tried, that is out of the way by then. Whoever was about to make a file in it when it
+/// was renamed makes it all the same; and on a network file system files that are still open stay under other names.
+const REMOVALS: u32 = 8;
 /// How many files are synced at once.
 const SYNCS_AT_ONCE: usize = 16;
 
@@ -73,7 +76,18 @@ impl Store {
                 Err(error) => return Err(io_error(folder)(error)),
             }
         };
-        fs::remove_dir_all(&place).map_err(io_error(&place))
+        for _ in 0..REMOVALS {
+            match fs::remove_dir_all(&place) {
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        ErrorKind::DirectoryNotEmpty | ErrorKind::ResourceBusy
+                    ) => {}
+                result => return result.map_err(io_error(&place)),
+            }
+        }
+        // It is out of the way, and a later run or sweep removes what is left of it.
+        Ok(())
     }
 }
 
@@ -144,6 +158,38 @@ mod tests {
         assert_eq!(read("x.json.damaged-1"), "second");
         assert_eq!(read("x.json.damaged-2"), "third");
         assert_eq!(fs::read_dir(store.tmp()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn whoever_still_makes_files_in_a_folder_does_not_keep_it_from_going() {
+        use std::sync::atomic::AtomicBool;
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let path = folder.path().join("work/x");
+        let ended = AtomicBool::new(false);
+        for _ in 0..20 {
+            fs::create_dir(&path).unwrap();
+            // As by a path that was looked up before the folder was renamed.
+            let inside = File::open(&path).unwrap();
+            let make = || {
+                use rustix::fs::{Mode, OFlags, openat};
+                for number in 0.. {
+                    let name = number.to_string();
+                    let made = openat(&inside, name, OFlags::CREATE, Mode::RWXU);
+                    if made.is_err() || ended.load(Ordering::Relaxed) {
+                        break;
+                    }
+                }
+            };
+            std::thread::scope(|scope| {
+                scope.spawn(make);
+                let removed = store.remove_folder(&path);
+                ended.store(true, Ordering::Relaxed);
+                removed.unwrap();
+                assert!(!path.exists());
+            });
+            ended.store(false, Ordering::Relaxed);
+        }
     }
 
     #[test]
