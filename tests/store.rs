@@ -3,7 +3,7 @@
 mod support;
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 use std::process::Command;
 
@@ -319,4 +319,65 @@ fn a_limit_on_file_sizes_is_like_a_full_disk() {
         .expect("sh");
     Ended::from(output).code(13).says("hint: ");
     project.pipe(&EVERYTHING).code(0);
+}
+
+/// Objects on one file system and work on another, as where a large disk holds the objects.
+#[test]
+fn a_store_may_lie_on_two_file_systems() {
+    let shm = Path::new("/dev/shm");
+    let project = Project::new();
+    let device = |path: &Path| fs::metadata(path).map(|metadata| metadata.dev()).ok();
+    if device(shm).is_none() || device(shm) == device(project.path()) {
+        return;
+    }
+    let Ok(elsewhere) = tempfile::TempDir::new_in(shm) else {
+        return;
+    };
+    for moved in [
+        &["objects"][..],
+        &["work"],
+        &["objects", "folders"],
+        &["records", "artifacts", "logs", "pins"],
+    ] {
+        let project = Project::new();
+        project.pipe(&["run", "stage:world"]).code(0);
+        for name in moved {
+            let place = elsewhere.path().join(name);
+            fs::create_dir(&place).expect("made");
+            fs::remove_dir_all(project.join(&format!(".pipe/{name}"))).expect("removed");
+            symlink(&place, project.join(&format!(".pipe/{name}"))).expect("linked");
+        }
+        let told = project.pipe(&["doctor"]).code(0).stdout;
+        assert!(
+            told.contains("/ is on another file system than tmp/"),
+            "{told}"
+        );
+        let ended = project.pipe(&["run", "all", "stage:tokens"]).code(0);
+        let (folder, _) = ended
+            .stdout
+            .lines()
+            .last()
+            .expect("a line")
+            .split_once("  ")
+            .expect("a line");
+        for file in project.files_if_any(folder) {
+            let mode = fs::metadata(file).expect("a file").permissions().mode();
+            assert_eq!(mode & 0o222, 0, "{moved:?}: served files are read-only");
+        }
+        project.is_all_cached();
+        project.pipe(&["verify"]).code(0);
+        project.pipe(&["pin", "all"]).code(0);
+        project
+            .pipe(&["run", "stage:tokens", "--set", "length=16"])
+            .code(0);
+        project.pipe(&["gc", "--max-cost", "any"]).code(0);
+        project.is_all_cached();
+        assert!(
+            project.files(".pipe/work").is_empty() && project.files(".pipe/tmp").is_empty(),
+            "{moved:?}"
+        );
+        for name in moved {
+            fs::remove_dir_all(elsewhere.path().join(name)).expect("removed");
+        }
+    }
 }

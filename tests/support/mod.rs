@@ -190,6 +190,12 @@ impl Project {
         Ended::from(self.command(arguments).output().expect("started"))
     }
 
+    /// Runs everything, and checks that all was there.
+    #[track_caller]
+    pub(crate) fn is_all_cached(&self) {
+        self.pipe(&EVERYTHING).code(0).says("all 13 jobs cached");
+    }
+
     /// The digests that a run has left, without those of tables.
     pub(crate) fn digests(&self) -> BTreeMap<String, String> {
         let text = fs::read(self.join("results/plain/digests.json")).expect("digests");
