@@ -24,11 +24,11 @@ use crate::store::{Store, StoreError};
 pub(super) fn plan(arguments: &PlanArguments, registry: &Registry) -> Result<Exit, CommandFailure> {
     let project = Project::load(&arguments.common, registry)?;
     let Expanded {
-        plan, store, seen, ..
+        plan, store, ahead, ..
     } = project.expand(&arguments.targets)?;
     let machine = Machine::here();
     let mut resolver = Resolver::new(&store, &machine);
-    let standings = survey_from(&plan.jobs, &mut resolver, seen)?;
+    let standings = survey_from(&plan.jobs, &mut resolver, Some(ahead))?;
     let mut history = History::new(&store);
     let mut explainer = Explainer::new(
         &plan.jobs,
@@ -68,7 +68,7 @@ pub(super) fn plan(arguments: &PlanArguments, registry: &Registry) -> Result<Exi
         print(&(text + &price_text(&prices.total, threads)))?;
     }
     let broken = standings.iter().filter_map(|standing| match standing {
-        Standing::Broken(failure) => Some(failure),
+        Standing::Broken(failure) => Some(&**failure),
         _ => None,
     });
     tell_damaged(&standings);

@@ -1,6 +1,5 @@
 //! What the options that all commands share lead to.
 
-use std::collections::HashMap;
 use std::env;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,10 +9,9 @@ use super::failure::CommandFailure;
 use crate::declare::{self, Pipeline, Target};
 use crate::execute::{Machine, Resolver, Standing, survey, survey_from};
 use crate::graph::{self, Plan};
-use crate::keys::Key;
 use crate::progress::{Verbosity, count};
 use crate::registry::Registry;
-use crate::store::{Found, Store};
+use crate::store::{Found, LookAhead, Store};
 
 /// The file that is looked for.
 const FILE: &str = "pipeline.toml";
@@ -34,8 +32,8 @@ pub(super) struct Expanded {
     pub(super) plan: Plan,
     /// The store, which was only looked at.
     pub(super) store: Store,
-    /// Results that were seen to be there.
-    pub(super) seen: HashMap<Key, Found>,
+    /// Who looks which results are there.
+    pub(super) ahead: LookAhead,
 }
 
 impl Project {
@@ -71,7 +69,7 @@ impl Project {
         Ok((targets, plan))
     }
 
-    /// Expands targets, and meanwhile looks which results are there; of the store only caches are written.
+    /// Expands targets, while somebody looks already which results are there; of the store only caches are written.
     pub(super) fn expand(&self, targets: &[String]) -> Result<Expanded, CommandFailure> {
         let store = Store::view(&self.store)?;
         let ahead = store.look_ahead();
@@ -80,7 +78,7 @@ impl Project {
             targets,
             plan,
             store,
-            seen: ahead.found(),
+            ahead,
         })
     }
 
@@ -90,10 +88,14 @@ impl Project {
         targets: &[String],
     ) -> Result<(Plan, Store, Vec<Standing>), CommandFailure> {
         let Expanded {
-            plan, store, seen, ..
+            plan, store, ahead, ..
         } = self.expand(targets)?;
         let machine = Machine::here();
-        let standings = survey_from(&plan.jobs, &mut Resolver::new(&store, &machine), seen)?;
+        let standings = survey_from(
+            &plan.jobs,
+            &mut Resolver::new(&store, &machine),
+            Some(ahead),
+        )?;
         Ok((plan, store, standings))
     }
 

@@ -47,7 +47,7 @@ impl Writing<'_> {
         let files = Files::new(self.project.results(self.arguments.results.as_deref()));
         let name = self.name(files.folder());
         let note = |folder: &Path| Digest::of(&[self.state(made), stamps(folder)].concat());
-        if self.store.note(&name) == Some(note(files.folder()).as_bytes()) {
+        if self.store.note(&name).as_deref() == Some(note(files.folder()).as_bytes()) {
             return Ok(());
         }
         self.write_all(&files)?;

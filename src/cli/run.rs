@@ -40,16 +40,14 @@ pub(super) fn run(arguments: &RunArguments, registry: &Registry) -> Result<Exit,
         targets,
         plan,
         store,
-        mut seen,
+        ahead,
     } = project.expand(&arguments.targets)?;
     if store.is_swept() && common.verbosity() > Verbosity::Quiet {
         tell("waiting for `pipe gc`, which removes what nothing needs from the store");
     }
     let store = store.into_open()?;
     // From here on nothing is swept that this run counts on.
-    if store.last_sweep() != before {
-        seen.clear();
-    }
+    let ahead = (store.last_sweep() == before).then_some(ahead);
     if let Some(word) = store
         .word()
         .filter(|_| common.verbosity() > Verbosity::Quiet)
@@ -57,7 +55,7 @@ pub(super) fn run(arguments: &RunArguments, registry: &Registry) -> Result<Exit,
         tell(word);
     }
     let machine = Machine::here();
-    let standings = survey_from(&plan.jobs, &mut Resolver::new(&store, &machine), seen)?;
+    let standings = survey_from(&plan.jobs, &mut Resolver::new(&store, &machine), ahead)?;
     let runs = |job: JobIndex| standings[job.index()].found().is_none();
     graph::lacking(&project.pipeline, &plan.jobs, &runs)?;
     let options = Options {

@@ -95,7 +95,7 @@ pub(super) fn failures<'s>(
         .jobs()
         .zip(states)
         .filter_map(|((_, job), state)| match state {
-            JobState::Failed(failure) => Some((&*job.label, failure)),
+            JobState::Failed(failure) => Some((&*job.label, &**failure)),
             _ => None,
         })
 }

@@ -17,11 +17,11 @@ use crate::registry::Registry;
 pub(super) fn why(arguments: &WhyArguments, registry: &Registry) -> Result<Exit, CommandFailure> {
     let project = Project::load(&arguments.common, registry)?;
     let Expanded {
-        plan, store, seen, ..
+        plan, store, ahead, ..
     } = project.expand(&arguments.targets)?;
     let machine = Machine::here();
     let mut resolver = Resolver::new(&store, &machine);
-    let standings = survey_from(&plan.jobs, &mut resolver, seen)?;
+    let standings = survey_from(&plan.jobs, &mut resolver, Some(ahead))?;
     let mut history = History::new(&store);
     let mut explainer = Explainer::new(
         &plan.jobs,

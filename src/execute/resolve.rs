@@ -3,7 +3,7 @@
 //! A key holds the digests of its job's inputs, so it can be told only when those are known: what is cached now, what
 //! will run, and what depends on results that do not exist yet, which may turn out to be cached all the same.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use contract::StageError;
 use super::{Failure, FailureKind, Machine};
 use crate::graph::{InputName, InputSource, Job, JobGraph, JobIndex};
 use crate::keys::{self, Key, KeyParts};
-use crate::store::{Digest, External, Found, Lookup, Manifest, Store, StoreError};
+use crate::store::{Digest, External, Found, LookAhead, Lookup, Manifest, Store, StoreError};
 
 /// How it stands with a job before it runs.
 #[derive(Clone, Debug)]
@@ -29,7 +29,7 @@ pub enum Standing {
     /// An input is not known yet, so neither is the key.
     Unknown,
     /// It cannot run.
-    Broken(Failure),
+    Broken(Box<Failure>),
 }
 
 impl Standing {
@@ -47,30 +47,30 @@ impl Standing {
 /// # Errors
 /// When the store cannot be read.
 pub fn survey(graph: &JobGraph, resolver: &mut Resolver<'_>) -> Result<Vec<Standing>, StoreError> {
-    survey_from(graph, resolver, HashMap::new())
+    survey_from(graph, resolver, None)
 }
 
-/// Says it of each job, where results were `seen` to be there just now.
+/// Says it of each job, where somebody looks `ahead`.
 ///
 /// # Errors
 /// When the store cannot be read.
 pub fn survey_from(
     graph: &JobGraph,
     resolver: &mut Resolver<'_>,
-    mut seen: HashMap<Key, Found>,
+    ahead: Option<LookAhead>,
 ) -> Result<Vec<Standing>, StoreError> {
-    let store = resolver.store();
+    let mut look = resolver.store().look();
+    let seen = |key: &Key| ahead.as_ref()?.take(key);
     let mut standings: Vec<Standing> = Vec::with_capacity(graph.len());
     for (_, job) in graph.jobs() {
         let standing = {
             let known = |index: JobIndex| standings.get(index.index())?.found();
             match resolver.resolve(job, &known) {
                 None => Standing::Unknown,
-                Some(Err(failure)) => Standing::Broken(failure),
+                Some(Err(failure)) => Standing::Broken(failure.into()),
                 // Two jobs may have one key; the second is looked up.
-                Some(Ok(ready)) => match seen
-                    .remove(&ready.key)
-                    .map_or_else(|| store.lookup(&ready.key), |found| Ok(Lookup::Hit(found)))?
+                Some(Ok(ready)) => match seen(&ready.key)
+                    .map_or_else(|| look.lookup(&ready.key), |found| Ok(Lookup::Hit(found)))?
                 {
                     Lookup::Hit(found) => Standing::Cached(Arc::new(found)),
                     Lookup::Miss => Standing::Missing {

@@ -104,7 +104,7 @@ impl<'a, 'store> Explainer<'a, 'store> {
             }
             Standing::Broken(failure) => {
                 let failure = failure.clone();
-                return Ok(Why::Broken { failure });
+                return Ok(Why::Broken { failure: *failure });
             }
             Standing::Missing {
                 damaged: Some(reason),

@@ -1,7 +1,7 @@
 //! Stages to jobs.
 //!
 //! A stage is resolved under an environment: its parameters evaluated, its inputs followed. The outcome depends on
-//! the variables that were read on the way and on nothing else, so it is remembered under their definitions: the
+//! the variables that were read on the way and on nothing else, so it is remembered under their definitions ([`Memo`]): the
 //! next environment that agrees on those gets the same job without another look. The walk keeps its own stack; a
 //! long chain of stages costs memory, not the thread's stack.
 
@@ -10,11 +10,11 @@ use std::os::unix::ffi::OsStrExt;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use contract::Params;
 use petgraph::graph::DiGraph;
 
 use super::edges::{Edge, Edges};
 use super::environment::{Environment, Reads, from_smallest};
+use super::memo::Memo;
 use super::parameters::parameters;
 use super::resources::resources;
 use super::{InputName, InputSource, Job, JobGraph, JobIndex, label};
@@ -37,19 +37,14 @@ pub(super) struct Expander<'p> {
     names: Vec<Arc<str>>,
     graph: DiGraph<Job, ()>,
     identities: HashMap<Identity, JobIndex>,
-    /// Per stage: what is known of it.
-    known: Vec<Vec<Known>>,
+    /// Per stage: the job that it is.
+    known: Vec<Memo<Result<JobIndex, Broken>>>,
+    /// Per stage: its parameters, which many jobs that differ in their inputs share.
+    params: Vec<Memo<CanonicalParams>>,
     /// Per job: where its label comes from.
     traces: Vec<label::Trace<'p>>,
     labels: label::Labels<'p>,
     pub(super) problems: Vec<Diagnostic>,
-}
-
-/// Outcomes of a stage that came about by reading one set of variables.
-struct Known {
-    reads: Rc<Reads>,
-    /// By the definitions of those variables.
-    outcomes: HashMap<Vec<usize>, Result<JobIndex, Broken>>,
 }
 
 /// A stage on its way to becoming a job.
@@ -89,7 +84,8 @@ impl<'p> Expander<'p> {
                 .collect(),
             graph: DiGraph::new(),
             identities: HashMap::new(),
-            known: pipeline.stages.iter().map(|_| Vec::new()).collect(),
+            known: pipeline.stages.iter().map(|_| Memo::default()).collect(),
+            params: pipeline.stages.iter().map(|_| Memo::default()).collect(),
             traces: Vec::new(),
             labels: label::Labels::new(pipeline),
             problems: Vec::new(),
@@ -108,7 +104,7 @@ impl<'p> Expander<'p> {
         stage: StageId,
         environment: &Rc<Environment<'p>>,
     ) -> Result<JobIndex, Broken> {
-        if let Some((outcome, _)) = self.recall(stage, environment) {
+        if let Some((outcome, _)) = self.known[stage.0].get(environment) {
             return outcome;
         }
         let mut open = vec![false; self.pipeline.stages.len()];
@@ -155,7 +151,7 @@ impl<'p> Expander<'p> {
                 Some(Edge::Stage { stage, subfolder }) => (stage, subfolder),
             };
             frame.subfolder = subfolder;
-            if let Some((outcome, reads)) = self.recall(input, environment) {
+            if let Some((outcome, reads)) = self.known[input.0].get(environment) {
                 self.take(frame, outcome, &reads);
             } else if open[input.0] {
                 frame.broken = true;
@@ -190,36 +186,56 @@ impl<'p> Expander<'p> {
         mut frame: Frame,
         environment: &Rc<Environment<'p>>,
     ) -> (Result<JobIndex, Broken>, Rc<Reads>) {
-        let declaration = self.pipeline.stage(frame.stage);
-        let params = parameters(
-            self.pipeline,
-            declaration,
-            environment,
-            &mut frame.reads,
-            &mut self.problems,
-        );
-        let reads = self.shared(frame.stage, frame.reads);
+        let stage = frame.stage;
+        let params = self.params(stage, environment, &mut frame.reads);
+        let reads = self.known[stage.0].share(frame.reads);
         let outcome = match params {
             Some(params) if !frame.broken => {
-                Ok(self.share(frame.stage, &params, frame.inputs, environment, &reads))
+                Ok(self.share(stage, params, frame.inputs, environment, &reads))
             }
             _ => Err(Broken),
         };
-        self.remember(frame.stage, environment, &reads, outcome);
+        self.known[stage.0].put(environment, &reads, outcome);
         (outcome, reads)
+    }
+
+    /// Returns a stage's parameters. Problems are told each time that they are met.
+    fn params(
+        &mut self,
+        stage: StageId,
+        environment: &Environment<'p>,
+        reads: &mut Reads,
+    ) -> Option<CanonicalParams> {
+        if let Some((params, read)) = self.params[stage.0].get(environment) {
+            reads.extend(&read);
+            return Some(params);
+        }
+        let mut read = Reads::new();
+        let params = parameters(
+            self.pipeline,
+            self.pipeline.stage(stage),
+            environment,
+            &mut read,
+            &mut self.problems,
+        );
+        reads.extend(&read);
+        let params = CanonicalParams::of(&params?);
+        let memo = &mut self.params[stage.0];
+        let read = memo.share(read);
+        memo.put(environment, &read, params.clone());
+        Some(params)
     }
 
     /// Returns the job of that identity, made if there is none.
     fn share(
         &mut self,
         stage: StageId,
-        params: &Params,
+        params: CanonicalParams,
         mut inputs: Vec<(InputName, InputSource)>,
         environment: &Rc<Environment<'p>>,
         reads: &Rc<Reads>,
     ) -> JobIndex {
         inputs.sort_unstable_by(|a, b| a.0.cmp(&b.0));
-        let params = CanonicalParams::of(params);
         let identity = identity(stage, &params, &inputs);
         if let Some(job) = self.identities.get(&identity) {
             return *job;
@@ -256,51 +272,6 @@ impl<'p> Expander<'p> {
         let job = JobIndex(node);
         self.identities.insert(identity, job);
         job
-    }
-
-    fn recall(
-        &self,
-        stage: StageId,
-        environment: &Environment<'p>,
-    ) -> Option<(Result<JobIndex, Broken>, Rc<Reads>)> {
-        self.known[stage.0].iter().find_map(|known| {
-            let outcome = known
-                .outcomes
-                .get(&definitions(environment, &known.reads))?;
-            Some((*outcome, Rc::clone(&known.reads)))
-        })
-    }
-
-    /// Returns what was read by way of `reads`, kept once for all jobs of the stage that read the same.
-    fn shared(&self, stage: StageId, reads: Reads) -> Rc<Reads> {
-        let mut known = self.known[stage.0].iter();
-        match known.find(|known| *known.reads == reads) {
-            Some(known) => Rc::clone(&known.reads),
-            None => Rc::new(reads),
-        }
-    }
-
-    fn remember(
-        &mut self,
-        stage: StageId,
-        environment: &Environment<'p>,
-        reads: &Rc<Reads>,
-        outcome: Result<JobIndex, Broken>,
-    ) {
-        let all = &mut self.known[stage.0];
-        let place = all
-            .iter()
-            .position(|known| known.reads == *reads)
-            .unwrap_or_else(|| {
-                all.push(Known {
-                    reads: Rc::clone(reads),
-                    outcomes: HashMap::new(),
-                });
-                all.len() - 1
-            });
-        all[place]
-            .outcomes
-            .insert(definitions(environment, reads), outcome);
     }
 
     fn cycle(&self, cycle: &[StageId]) -> Diagnostic {
@@ -346,12 +317,4 @@ fn identity(
         }
     }
     blake3::hash(&bytes)
-}
-
-/// Returns what tells an environment from others, as far as `reads` looks.
-fn definitions(environment: &Environment<'_>, reads: &Reads) -> Vec<usize> {
-    reads
-        .iter()
-        .map(|variable| environment.identity(variable))
-        .collect()
 }

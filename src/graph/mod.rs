@@ -10,6 +10,7 @@ mod environment;
 mod expand;
 mod label;
 mod lacking;
+mod memo;
 mod parameters;
 mod place;
 mod resources;

@@ -1,14 +1,16 @@
 //! Parameters in the one form that enters keys.
 
+use std::sync::Arc;
+
 use contract::Params;
 use serde_json::{Map, Value};
 
 use super::Frame;
 
-/// A job's complete parameters as the bytes that enter its key: values framed, maps sorted by name. A large sweep holds one
-/// for each job, so it is kept this way, and read when somebody asks.
+/// A job's complete parameters as the bytes that enter its key: values framed, maps sorted by name. A large sweep has them
+/// for each job, so they are kept this way, shared by jobs that differ in their inputs alone, and read when somebody asks.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct CanonicalParams(pub(super) Box<[u8]>);
+pub struct CanonicalParams(pub(super) Arc<[u8]>);
 
 impl CanonicalParams {
     /// Those of `params`.

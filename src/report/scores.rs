@@ -38,7 +38,7 @@ impl<'a> Scores<'a> {
         if let Some(scores) = self.read.get(artifact) {
             return Ok(scores.clone());
         }
-        if let Some(scores) = self.store.note(artifact).and_then(decode) {
+        if let Some(scores) = self.store.note(artifact).as_deref().and_then(decode) {
             return Ok(scores);
         }
         let scores = match self.store.file(manifest, scores::FILE)? {

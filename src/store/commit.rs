@@ -12,6 +12,7 @@ use contract::ArtifactType;
 use super::aside::{move_file, sync_all};
 use super::error::io_error;
 use super::hash::hash_own;
+use super::lookup::read;
 use super::{Content, Cost, Digest, Entry, Found, Manifest, Record, Store, StoreError};
 use crate::keys::KeyParts;
 
@@ -58,7 +59,11 @@ impl Store {
         self.keep(&moves)?;
         let manifest = Manifest::new(Content::Artifact(made.output), files);
         let artifact = manifest.digest();
-        self.write_aside(&self.artifact(&artifact), &manifest.bytes())?;
+        let (path, bytes) = (self.artifact(&artifact), manifest.bytes());
+        // Others that made the same know the file as it is.
+        if read(&path)?.is_none_or(|there| there != bytes) {
+            self.write_aside(&path, &bytes)?;
+        }
         let key = made.parts.key();
         let record = Record {
             format: Record::FORMAT,

@@ -4,12 +4,10 @@
 //! when they were read whole and found right: three calls to the system instead of three files. Whatever else is found there
 //! is read again.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use rustix::fs::{AtFlags, FileType, statat};
@@ -119,38 +117,7 @@ impl Indexed {
 impl Store {
     /// Returns the entry of that key.
     pub(super) fn indexed(&self, key: &Key) -> Option<Indexed> {
-        Indexed::decode(*key, self.index().get(key.as_bytes())?)
-    }
-
-    /// Begins to look, beside what goes on, which results are there as the index says, the latest first.
-    pub fn look_ahead(&self) -> LookAhead {
-        let seen = Arc::new(Seen::default());
-        let (store, shared) = (self.clone(), Arc::clone(&seen));
-        let look = move || {
-            let entries = store.index().latest();
-            let wanted = entries.take_while(|_| !shared.enough.load(Ordering::Relaxed));
-            let entries =
-                wanted.filter_map(|(key, bytes)| Indexed::decode(Key::from_bytes(*key), bytes));
-            let there = entries.filter(|entry| store.holds(entry));
-            let there = there.map(|entry| (entry.found.key, entry.found)).collect();
-            *shared.found.lock().unwrap_or_else(PoisonError::into_inner) = there;
-        };
-        // Without a thread everything is looked up when it is asked for.
-        let thread = std::thread::Builder::new()
-            .name("look-ahead".into())
-            .spawn(look)
-            .ok();
-        LookAhead { seen, thread }
-    }
-
-    /// Whether the files that an entry tells of are as they were.
-    pub(super) fn holds(&self, entry: &Indexed) -> bool {
-        let found = &entry.found;
-        let is = |name: String, wanted: Stamp| self.stamp(&name) == Some(wanted);
-        let mut objects = entry.objects();
-        is(format!("records/{}.json", found.key), entry.record)
-            && is(format!("artifacts/{}.json", found.artifact), entry.manifest)
-            && objects.all(|(file, stamp)| is(object(&file.digest), stamp))
+        Indexed::decode(*key, &self.index().get(key.as_bytes())?)
     }
 
     /// Adds a result that was just committed.
@@ -161,7 +128,7 @@ impl Store {
                 record: self.stamp(&format!("records/{}.json", record.key))?,
                 manifest: self.stamp(&format!("artifacts/{}.json", record.artifact))?,
                 objects: files
-                    .map(|file| self.stamp(&object(&file.digest)))
+                    .map(|file| self.stamp(&object_name(&file.digest)))
                     .collect::<Option<_>>()?,
                 kind: record.parts.kind.clone(),
                 label: record.label.clone(),
@@ -184,7 +151,7 @@ impl Store {
     }
 
     /// Returns the stamp of a plain file, named from the store's folder.
-    fn stamp(&self, name: &str) -> Option<Stamp> {
+    pub(super) fn stamp(&self, name: &str) -> Option<Stamp> {
         let found = statat(self.folder()?, name, AtFlags::empty()).ok()?;
         if FileType::from_raw_mode(found.st_mode) != FileType::RegularFile {
             return None;
@@ -196,49 +163,8 @@ impl Store {
     }
 }
 
-/// A look at results before it is known which are wanted.
-#[derive(Debug)]
-pub struct LookAhead {
-    seen: Arc<Seen>,
-    thread: Option<JoinHandle<()>>,
-}
-
-#[derive(Debug, Default)]
-struct Seen {
-    found: Mutex<HashMap<Key, Found>>,
-    /// Whether what is wanted is known by now.
-    enough: AtomicBool,
-}
-
-impl LookAhead {
-    /// Ends the look, and returns what was found to be there.
-    pub fn found(mut self) -> HashMap<Key, Found> {
-        self.end();
-        let mut found = self
-            .seen
-            .found
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        std::mem::take(&mut found)
-    }
-
-    fn end(&mut self) {
-        self.seen.enough.store(true, Ordering::Relaxed);
-        if let Some(thread) = self.thread.take() {
-            // What a thread that panicked has not seen is looked up again.
-            let _ = thread.join();
-        }
-    }
-}
-
-impl Drop for LookAhead {
-    fn drop(&mut self) {
-        self.end();
-    }
-}
-
 /// Returns where an object lies, from the store's folder.
-fn object(digest: &Digest) -> String {
+pub(super) fn object_name(digest: &Digest) -> String {
     let name = digest.to_string();
     format!("objects/{}/{name}", &name[..2])
 }
@@ -306,7 +232,7 @@ mod tests {
             Indexed::decode(found.key, &entry.encode()),
             Some(entry.clone())
         );
-        assert!(store.holds(&entry));
+        assert!(store.look().holds(&entry));
         for path in [
             store.record(&found.key),
             store.artifact(&found.artifact),
@@ -315,14 +241,14 @@ mod tests {
             let before = fs::metadata(&path).unwrap().modified().unwrap();
             let file = File::open(&path).unwrap();
             file.set_modified(before + Duration::from_nanos(1)).unwrap();
-            assert!(!store.holds(&entry), "{}", path.display());
+            assert!(!store.look().holds(&entry), "{}", path.display());
             // What is as it was is found right, and found again.
             assert_eq!(
                 store.lookup(&found.key).unwrap(),
                 Lookup::Hit(found.clone())
             );
             file.set_modified(before).unwrap();
-            assert!(store.holds(&entry));
+            assert!(store.look().holds(&entry));
         }
     }
 
@@ -358,7 +284,7 @@ mod tests {
             .set_modified(before)
             .unwrap();
         assert!(
-            store.holds(&store.indexed(&found.key).unwrap()),
+            store.look().holds(&store.indexed(&found.key).unwrap()),
             "it looks as it did"
         );
         let aside = tempfile::tempdir_in(store.tmp()).unwrap();

@@ -45,17 +45,15 @@ impl Store {
     /// # Errors
     /// When the system refuses to read. A missing or damaged file is no error.
     pub fn lookup(&self, key: &Key) -> Result<Lookup, StoreError> {
-        let indexed = self.indexed(key);
-        if let Some(indexed) = &indexed
-            && self.holds(indexed)
-        {
-            return Ok(Lookup::Hit(indexed.found.clone()));
-        }
-        self.read_whole(key, indexed.as_ref())
+        self.look().lookup(key)
     }
 
     /// Looks up a result in the files themselves. Objects are read where they were changed since `before`.
-    fn read_whole(&self, key: &Key, before: Option<&Indexed>) -> Result<Lookup, StoreError> {
+    pub(super) fn read_whole(
+        &self,
+        key: &Key,
+        before: Option<&Indexed>,
+    ) -> Result<Lookup, StoreError> {
         let path = self.record(key);
         let Some((record, record_stamp)) = self.read_record(key)? else {
             return Ok(Lookup::Miss);

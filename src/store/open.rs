@@ -273,7 +273,7 @@ impl Store {
     }
 
     /// Returns what was derived from that artifact and kept by [`Store::keep_note`]. Notes are a cache: they come and go.
-    pub fn note(&self, artifact: &Digest) -> Option<&[u8]> {
+    pub fn note(&self, artifact: &Digest) -> Option<Vec<u8>> {
         self.memory.notes.get(artifact.as_bytes())
     }
 

@@ -118,7 +118,7 @@ impl Store {
         let command = std::env::args().skip(1).collect::<Vec<_>>().join(" ");
         let who = serde_json::json!(Who { process, command });
         // Without room there is no name, and all the same a lock.
-        let _ = writeln!(file, "{who}");
+        let _ = file.write_all(format!("{who}\n").as_bytes());
         let state = State {
             file,
             names: Names::Nothing,

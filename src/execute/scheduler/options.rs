@@ -58,7 +58,7 @@ pub enum JobState {
     /// It ran.
     Made(Arc<Found>),
     /// It has no result.
-    Failed(Failure),
+    Failed(Box<Failure>),
     /// A job that it needs has no result.
     Blocked {
         /// The job that failed.

@@ -178,7 +178,7 @@ impl Run<'_, '_> {
         if fatal || !self.options.keep_going {
             self.starting = false;
         }
-        self.states[index.index()] = Some(JobState::Failed(failure));
+        self.states[index.index()] = Some(JobState::Failed(failure.into()));
         self.graph.users(index).collect()
     }
 }

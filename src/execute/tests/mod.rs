@@ -147,7 +147,7 @@ fn failures_say_whose_fault_they_are() {
     let mut bench = Bench::new();
     bench.options.keep_going = true;
     let failure = |text: &str| match bench.run(&graph(&[("a", text, &[])])).remove(0) {
-        JobState::Failed(failure) => failure,
+        JobState::Failed(failure) => *failure,
         other => panic!("{other:?}"),
     };
     assert_eq!(failure("fail").kind, FailureKind::Failed);

@@ -1,0 +1,66 @@
+//! Outcomes remembered by the variables that were read for them.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use super::environment::{Environment, Reads};
+
+/// Outcomes of one computation under different environments. An outcome depends on the variables that were read, and on
+/// nothing else: whoever agrees on their definitions has the same.
+pub(super) struct Memo<T>(Vec<Known<T>>);
+
+/// Outcomes that came about by reading one set of variables.
+struct Known<T> {
+    reads: Rc<Reads>,
+    /// By the definitions of those variables.
+    outcomes: HashMap<Box<[usize]>, T>,
+}
+
+impl<T> Default for Memo<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<T: Clone> Memo<T> {
+    /// Returns the outcome under an environment, and what was read for it.
+    pub(super) fn get(&self, environment: &Environment<'_>) -> Option<(T, Rc<Reads>)> {
+        self.0.iter().find_map(|known| {
+            let outcome = known
+                .outcomes
+                .get(&definitions(environment, &known.reads))?;
+            Some((outcome.clone(), Rc::clone(&known.reads)))
+        })
+    }
+
+    /// Returns what was read, kept once for all that read the same.
+    pub(super) fn share(&mut self, reads: Reads) -> Rc<Reads> {
+        let mut known = self.0.iter();
+        if let Some(known) = known.find(|known| *known.reads == reads) {
+            return Rc::clone(&known.reads);
+        }
+        let reads = Rc::new(reads);
+        self.0.push(Known {
+            reads: Rc::clone(&reads),
+            outcomes: HashMap::new(),
+        });
+        reads
+    }
+
+    /// Remembers the outcome that came about by reading what was [shared](Self::share).
+    pub(super) fn put(&mut self, environment: &Environment<'_>, reads: &Rc<Reads>, outcome: T) {
+        let mut known = self.0.iter_mut();
+        if let Some(known) = known.find(|known| Rc::ptr_eq(&known.reads, reads)) {
+            let definitions = definitions(environment, reads);
+            known.outcomes.insert(definitions, outcome);
+        }
+    }
+}
+
+/// Returns what tells an environment from others, as far as `reads` looks.
+fn definitions(environment: &Environment<'_>, reads: &Reads) -> Box<[usize]> {
+    reads
+        .iter()
+        .map(|variable| environment.identity(variable))
+        .collect()
+}
