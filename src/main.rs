@@ -9,9 +9,6 @@ use pipe::{cli, registry::Registry};
 static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
-    if let Some(code) = cli::launch() {
-        return code;
-    }
     cli::install_panic_hook();
     cli::main(&Registry::shipped())
 }

@@ -1,6 +1,7 @@
 //! `pipe show --cell`: where the numbers of a cell come from.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use owo_colors::OwoColorize;
 use serde_json::{Map, Value, json};
@@ -186,8 +187,7 @@ impl Cells<'_> {
             .map(|(name, value)| format!("{name} = {}", plain(value)))
             .collect();
         text += &format!("    {}\n", params.join(", "));
-        let log = self.store.log(&record.key);
-        if log.exists() {
+        if let Some(log) = self.log(&record) {
             text += &format!("    log: {}\n", log.display());
         }
         text + &format!("    again: {}\n", self.command(index))
@@ -224,6 +224,11 @@ impl Cells<'_> {
         self.store.recorded(&found.key).ok()?
     }
 
+    /// Returns where the log of a job lies, if it had something to say.
+    fn log(&self, record: &Record) -> Option<PathBuf> {
+        Some(self.store.log(&record.key)).filter(|log| log.exists())
+    }
+
     fn json(&self, chosen: &Asked<'_>) -> Value {
         let graph = &self.plan.jobs;
         let job = |index: JobIndex| {
@@ -231,7 +236,7 @@ impl Cells<'_> {
             let record = self.record(index)?;
             let mut value = describe(job, graph, &record);
             value["label"] = json!(job.label);
-            value["log"] = json!(self.store.log(&record.key));
+            value["log"] = json!(self.log(&record));
             value["command"] = json!(self.command(index));
             Some(value)
         };

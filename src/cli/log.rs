@@ -46,13 +46,21 @@ pub(super) fn log(arguments: &LogArguments, registry: &Registry) -> Result<Exit,
         match text {
             // A library may print what is not UTF-8.
             Some(Ok(text)) => {
-                logs.push((label, path, String::from_utf8_lossy(&text).into_owned()));
+                logs.push((
+                    label,
+                    path,
+                    Some(String::from_utf8_lossy(&text).into_owned()),
+                ));
             }
             Some(Err(error)) if error.kind() != std::io::ErrorKind::NotFound => {
                 let path = path.unwrap_or_default();
                 return Err(io_error(&path)(error).into());
             }
-            _ => logs.push((label, None, String::new())),
+            // The log of a finished job that had nothing to say is not kept.
+            _ => {
+                let finished = standings[index.index()].found().is_some();
+                logs.push((label, None, finished.then(String::new)));
+            }
         }
     }
     if arguments.common.json {
@@ -64,12 +72,14 @@ pub(super) fn log(arguments: &LogArguments, registry: &Registry) -> Result<Exit,
     }
     for (label, path, text) in logs {
         // Where a log lies is said beside it, so that the messages alone go to standard output.
-        match path {
-            Some(path) if !text.is_empty() => tell(&format!("{label}: {}", path.display())),
-            Some(_) => tell(&format!("{label}: it had nothing to say")),
-            None => tell(&format!("{label}: there is no log: it has not run")),
+        match (path, &text) {
+            (Some(path), Some(text)) if !text.is_empty() => {
+                tell(&format!("{label}: {}", path.display()));
+            }
+            (_, Some(_)) => tell(&format!("{label}: it had nothing to say")),
+            (_, None) => tell(&format!("{label}: there is no log: it has not run")),
         }
-        print(&text)?;
+        print(&text.unwrap_or_default())?;
     }
     Ok(Exit::Ok)
 }

@@ -11,7 +11,6 @@ mod exit;
 mod failure;
 mod gc;
 mod graph;
-mod launch;
 mod list;
 mod log;
 mod output;
@@ -38,7 +37,6 @@ use crate::registry::Registry;
 
 pub use arguments::Arguments;
 pub use exit::Exit;
-pub use launch::launch;
 
 use arguments::Command;
 

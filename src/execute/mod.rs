@@ -13,7 +13,6 @@ mod failure;
 mod follow;
 mod gpus;
 mod killed;
-mod launch;
 mod machine;
 mod memory;
 mod protocol;
@@ -28,7 +27,6 @@ mod worker;
 
 pub use failure::{Failure, FailureKind};
 pub use gpus::{Gpu, Lease, gpus};
-pub(crate) use launch::{WORD as LAUNCH, launch};
 pub use machine::Machine;
 pub use memory::Memory;
 pub use protocol::{ErrorKind, ErrorReport, JobFile, Outcome, Usage};

@@ -12,10 +12,10 @@ use std::time::{Duration, Instant};
 
 use contract::{Context, Event, Observer, Stage, StageError};
 use rustix::io::{FdFlags, fcntl_setfd};
+use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
 use rustix::time::{ClockId, clock_gettime};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
-use super::launch::die_with;
 use super::memory::kibibytes;
 use super::protocol::{ErrorKind, ErrorReport, JobFile, Outcome, Usage};
 use super::{Failure, is_ignored};
@@ -83,14 +83,15 @@ fn prepare(
     if output.exists() {
         fs::remove_dir_all(&output).map_err(contract::io_error(&output))?;
     }
-    let recorder = Recorder::new(&folder.join("events.jsonl"))?;
+    let events = folder.join("events.jsonl");
+    remove(&events)?;
+    let recorder = Recorder::new(events);
     let worked = Arc::clone(&recorder.worked);
     let context = Context::in_folder(&folder)?
         .with_observer(Box::new(recorder))
         .with_stop(stop)
         .with_peak(job.peak)
-        .with_threads(job.threads)
-        .with_launcher(super::launch::prefix());
+        .with_threads(job.threads);
     Ok(Prepared {
         folder,
         source: registry.source(&job.kind),
@@ -141,6 +142,13 @@ impl Prepared {
         }
         outcome
     }
+}
+
+/// Has the kernel kill this process when the thread of `parent` that started it ends. Returns whether the parent lives.
+fn die_with(parent: u32) -> io::Result<bool> {
+    set_parent_process_death_signal(Some(Signal::KILL))?;
+    // It may have died before the request was made.
+    Ok(getppid().map(Pid::as_raw_nonzero).map(i32::from) == i32::try_from(parent).ok())
 }
 
 /// Returns how many threads the folder's job is to use, if it holds one.
@@ -198,19 +206,27 @@ fn remove(path: &Path) -> Result<(), StageError> {
     }
 }
 
-/// Appends events to a file and sums up the work done.
+/// Appends events to a file, made with the first, and sums up the work done.
 struct Recorder {
-    file: Mutex<(File, Option<Instant>)>,
+    path: PathBuf,
+    file: Mutex<Recording>,
     worked: Arc<Mutex<Vec<Worked>>>,
 }
 
+#[derive(Default)]
+struct Recording {
+    file: Option<File>,
+    /// When progress was last recorded.
+    last: Option<Instant>,
+}
+
 impl Recorder {
-    fn new(path: &PathBuf) -> Result<Self, StageError> {
-        let file = File::create(path).map_err(contract::io_error(path))?;
-        Ok(Self {
-            file: Mutex::new((file, None)),
+    fn new(path: PathBuf) -> Self {
+        Self {
+            path,
+            file: Mutex::default(),
             worked: Arc::default(),
-        })
+        }
     }
 }
 
@@ -226,15 +242,20 @@ impl Observer for Recorder {
                 }),
             }
         }
-        let mut guard = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        let (file, last) = &mut *guard;
+        let mut recording = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         if let Event::Progress { done, total, .. } = event {
+            let last = recording.last;
             if done < total && last.is_some_and(|last| last.elapsed() < EVERY) {
                 return;
             }
-            *last = Some(Instant::now());
+            recording.last = Some(Instant::now());
         }
-        if let Ok(mut line) = serde_json::to_vec(event) {
+        if recording.file.is_none() {
+            recording.file = File::create(&self.path).ok();
+        }
+        if let Some(file) = &mut recording.file
+            && let Ok(mut line) = serde_json::to_vec(event)
+        {
             line.push(b'\n');
             // Events are for watching: what cannot be written is not worth a failure.
             let _ = file.write_all(&line);

@@ -6,6 +6,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use tempfile::TempPath;
+
 use super::error::io_error;
 use super::{Store, StoreError};
 
@@ -20,20 +22,23 @@ const SYNCS_AT_ONCE: usize = 16;
 impl Store {
     /// Writes `bytes` to `target` within the store: aside, synced, renamed, folder synced. What was there is replaced.
     pub(super) fn write_aside(&self, target: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+        let file = self.aside(target, bytes)?;
+        sync(file.path())?;
+        file.put()?;
+        sync(target.parent().unwrap_or(target))
+    }
+
+    /// Writes aside what is to be at `target`, and neither syncs it nor puts it there.
+    pub(super) fn aside(&self, target: &Path, bytes: &[u8]) -> Result<Aside, StoreError> {
         let mut file = tempfile::Builder::new()
             .permissions(Permissions::from_mode(0o644))
             .tempfile_in(self.tmp())
             .map_err(io_error(&self.tmp()))?;
         file.write_all(bytes).map_err(io_error(target))?;
-        file.as_file().sync_all().map_err(io_error(target))?;
-        match file.persist(target) {
-            Ok(_) => {}
-            Err(error) if error.error.kind() == ErrorKind::CrossesDevices => {
-                move_file(error.file.path(), target)?;
-            }
-            Err(error) => return Err(io_error(target)(error.error)),
-        }
-        sync(target.parent().unwrap_or(target))
+        Ok(Aside {
+            file: file.into_temp_path(),
+            target: target.to_path_buf(),
+        })
     }
 
     /// Takes `path` out of the way without destroying the evidence, and returns where it went.
@@ -88,6 +93,30 @@ impl Store {
         }
         // It is out of the way, and a later run or sweep removes what is left of it.
         Ok(())
+    }
+}
+
+/// A file that is written and not in its place yet. It goes if it is never put there.
+pub(super) struct Aside {
+    file: TempPath,
+    pub(super) target: PathBuf,
+}
+
+impl Aside {
+    pub(super) fn path(&self) -> &Path {
+        &self.file
+    }
+
+    /// Puts the file, synced by now, in its place. What was there is replaced.
+    pub(super) fn put(self) -> Result<(), StoreError> {
+        let Self { file, target } = self;
+        match file.persist(&target) {
+            Ok(()) => Ok(()),
+            Err(error) if error.error.kind() == ErrorKind::CrossesDevices => {
+                move_file(&error.path, &target)
+            }
+            Err(error) => Err(io_error(&target)(error.error)),
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use contract::ArtifactType;
 
-use super::aside::{move_file, sync_all};
+use super::aside::{Aside, move_file, sync_all};
 use super::error::io_error;
 use super::hash::hash_own;
 use super::lookup::read;
@@ -56,14 +56,8 @@ impl Store {
                 reason: "the stage wrote no file".into(),
             });
         }
-        self.keep(&moves)?;
         let manifest = Manifest::new(Content::Artifact(made.output), files);
         let artifact = manifest.digest();
-        let (path, bytes) = (self.artifact(&artifact), manifest.bytes());
-        // Others that made the same know the file as it is.
-        if read(&path)?.is_none_or(|there| there != bytes) {
-            self.write_aside(&path, &bytes)?;
-        }
         let key = made.parts.key();
         let record = Record {
             format: Record::FORMAT,
@@ -74,10 +68,7 @@ impl Store {
             cost: made.cost,
             source: made.source,
         };
-        let path = self.record(&key);
-        let text =
-            serde_json::to_vec_pretty(&record).map_err(|error| io_error(&path)(error.into()))?;
-        self.write_aside(&path, &text)?;
+        self.put_in_place(&moves, &manifest, &record)?;
         let manifest = Arc::new(manifest);
         self.remember(&record, &manifest);
         let found = Found {
@@ -86,6 +77,35 @@ impl Store {
             manifest,
         };
         Ok((found, record))
+    }
+
+    /// Writes a result: what is new is synced together, put in its place in order, and then the folders are synced together,
+    /// so that the file system writes its journal twice and not for each.
+    fn put_in_place(
+        &self,
+        objects: &[Move],
+        manifest: &Manifest,
+        record: &Record,
+    ) -> Result<(), StoreError> {
+        let mut written = Vec::new();
+        let (path, bytes) = (self.artifact(&record.artifact), manifest.bytes());
+        // Others that made the same know the file as it is.
+        if read(&path)?.is_none_or(|there| there != bytes) {
+            written.push(self.aside(&path, &bytes)?);
+        }
+        let path = self.record(&record.key);
+        let text =
+            serde_json::to_vec_pretty(record).map_err(|error| io_error(&path)(error.into()))?;
+        written.push(self.aside(&path, &text)?);
+        let files = objects.iter().map(|file| file.from.as_path());
+        let files: Vec<&Path> = files.chain(written.iter().map(Aside::path)).collect();
+        sync_all(&files)?;
+        let mut folders = self.place(objects)?;
+        for file in written {
+            folders.extend(file.target.parent().map(Path::to_path_buf));
+            file.put()?;
+        }
+        sync_folders(&folders)
     }
 
     /// Hashes a file and adds it to `moves` unless the object is there already, and whole.
@@ -123,6 +143,11 @@ impl Store {
     pub(super) fn keep(&self, moves: &[Move]) -> Result<(), StoreError> {
         let files: Vec<&Path> = moves.iter().map(|file| file.from.as_path()).collect();
         sync_all(&files)?;
+        sync_folders(&self.place(moves)?)
+    }
+
+    /// Moves synced files into their places as objects, and returns the folders that are to be synced.
+    fn place(&self, moves: &[Move]) -> Result<BTreeSet<PathBuf>, StoreError> {
         let mut touched = BTreeSet::new();
         for Move { from, to } in moves {
             let folder = to.parent().unwrap_or(self.root());
@@ -132,9 +157,13 @@ impl Store {
             }
             move_file(from, to)?;
         }
-        let folders: Vec<&Path> = touched.iter().map(PathBuf::as_path).collect();
-        sync_all(&folders)
+        Ok(touched)
     }
+}
+
+fn sync_folders(folders: &BTreeSet<PathBuf>) -> Result<(), StoreError> {
+    let folders: Vec<&Path> = folders.iter().map(PathBuf::as_path).collect();
+    sync_all(&folders)
 }
 
 /// A file to be made an object.

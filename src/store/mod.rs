@@ -16,9 +16,11 @@
 //! | `users/` | who uses the store now, and the store's locks | process |
 //! | `tmp/` | files being written, and folders being removed | nothing: may be emptied when no run goes on |
 //!
-//! **Order of writing.** Objects, then the manifest, then the record. Each is written aside, synced, renamed into
-//! place, and its folder synced before the next kind follows. So a record's manifest and objects exist whenever the
-//! record does, and a kill at any instant leaves at most a job to repeat.
+//! **Order of writing.** Objects, the manifest and the record are written aside and synced; then they are renamed into
+//! place, in that order; then their folders are synced, and only then the job counts as done. So a record's manifest and
+//! objects exist whenever the record does, also after a kill at any instant, and after a power cut wherever the file system
+//! keeps the order of renames (ext4, XFS and Btrfs do). Where it does not, a look-up finds what is missing. At most a job is
+//! to be repeated.
 //!
 //! **Trust.** Every object is hashed at commit, also one that was there already, and once more before a stage gets it. A
 //! look-up compares size and time of the record, the manifest and the objects with what the index has of them, and reads what

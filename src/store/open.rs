@@ -245,7 +245,7 @@ impl Store {
         self.word.as_deref()
     }
 
-    /// Returns where the log of a job lies after the job is finished.
+    /// Returns where the log of a job lies after the job is finished, if it had something to say.
     pub fn log(&self, key: &Key) -> PathBuf {
         self.root.join("logs").join(format!("{key}.txt"))
     }

@@ -78,15 +78,19 @@ impl Store {
         Holder::read(&self.work_folder(key).join("lock"))
     }
 
-    /// Ends a claim after its job was committed: the log is kept, the folder goes.
+    /// Ends a claim after its job was committed: the log is kept if something stands in it, the folder goes.
     ///
     /// # Errors
     /// When the system refuses to move or remove.
     pub fn release(&self, claim: Claim) -> Result<(), StoreError> {
         let log = claim.log();
         let Claim { key, folder, lock } = claim;
-        if log.exists() {
-            move_file(&log, &self.log(&key))?;
+        let kept = self.log(&key);
+        if fs::metadata(&log).is_ok_and(|log| log.len() > 0) {
+            move_file(&log, &kept)?;
+        } else {
+            // Of an earlier result of the job, which was damaged.
+            let _ = fs::remove_file(&kept);
         }
         self.remove_folder(&folder)?;
         // Not before the folder is gone from its place.

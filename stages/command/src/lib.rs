@@ -24,6 +24,7 @@
 
 mod environment;
 mod inputs;
+mod lifeline;
 mod log;
 mod outputs;
 mod parameters;

@@ -3,8 +3,7 @@
 //! **One group.** The program and whatever it starts are in one process group: that of the stage, where the stage leads one
 //! (as the coordinator starts it), else one of their own. A request to stop goes to all of the group.
 //!
-//! **Whoever dies.** The program is started through [`Context::launcher`], which has the kernel kill it when the stage
-//! dies. When the stage alone is killed, the coordinator kills its group. When the coordinator dies, the kernel tells the
+//! **Whoever dies.** The program is tied to the stage ([`lifeline`]): the kernel kills it when the stage dies. When the stage alone is killed, the coordinator kills its group. When the coordinator dies, the kernel tells the
 //! stage, which kills the group, itself included. When both are killed at once, a [`Warden`] kills the group. What is out of
 //! all reach (another session, a program's first moments) has inherited the lock of the job's folder, which keeps a second
 //! attempt from beginning beside it.
@@ -36,6 +35,7 @@ use rustix::process::{
 use signal_hook::SigId;
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
 
+use crate::lifeline;
 use crate::log::to_log;
 use crate::progress::Lines;
 
@@ -86,7 +86,7 @@ pub(crate) fn run(
     let mut signals = Signals::catch().map_err(StageError::failed)?;
     let guard = Guard::post()?;
     let group = Group::here();
-    let mut child = start(program, environment, &group, context)?;
+    let mut child = start(program, environment, &group)?;
     let ProgressPipe { read, write } = progress;
     // The program's end is the only one: when it closes, there is nothing more to read.
     drop(write);
@@ -139,16 +139,8 @@ fn start(
     program: &Program<'_>,
     environment: &BTreeMap<OsString, OsString>,
     group: &Group,
-    context: &Context,
 ) -> Result<Child, StageError> {
-    let mut command = match context.launcher() {
-        [launcher, arguments @ ..] => {
-            let mut command = Command::new(launcher);
-            command.args(arguments).arg(program.path);
-            command
-        }
-        [] => Command::new(program.path),
-    };
+    let mut command = Command::new(program.path);
     command
         .args(program.arguments)
         .current_dir(program.folder)
@@ -160,6 +152,7 @@ fn start(
     if *group == Group::Own {
         command.process_group(0);
     }
+    lifeline::tie(&mut command);
     command.spawn().map_err(|error| StageError::Program {
         reason: format!("{} cannot be started: {error}", program.path.display()),
         remedy: match error.kind() {

@@ -1,4 +1,3 @@
-use std::ffi::OsString;
 use std::fs;
 use std::io::ErrorKind;
 use std::num::NonZero;
@@ -76,7 +75,6 @@ pub struct Context {
     stop: Arc<AtomicBool>,
     peak: Option<f64>,
     threads: usize,
-    launcher: Vec<OsString>,
 }
 
 impl Context {
@@ -95,7 +93,6 @@ impl Context {
             stop: Arc::default(),
             peak: None,
             threads: std::thread::available_parallelism().map_or(1, NonZero::get),
-            launcher: Vec::new(),
         })
     }
 
@@ -137,19 +134,6 @@ impl Context {
     /// result.
     pub fn threads(&self) -> usize {
         self.threads
-    }
-
-    /// Names the program, with arguments, through which a stage is to start programs of the user's, so that they end with
-    /// it.
-    #[must_use]
-    pub fn with_launcher(mut self, launcher: Vec<OsString>) -> Self {
-        self.launcher = launcher;
-        self
-    }
-
-    /// Returns what to put before a program of the user's and its arguments.
-    pub fn launcher(&self) -> &[OsString] {
-        &self.launcher
     }
 
     /// Makes an empty folder for whatever is of no use after the stage, and returns it. Called again, it empties it.
