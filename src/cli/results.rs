@@ -15,7 +15,7 @@ use crate::execute::{JobState, Machine};
 use crate::frames::Writer;
 use crate::graph::{self, JobIndex, Plan};
 use crate::progress::Verbosity;
-use crate::report::{Entry, Files, is_complete, provenance, update_digests};
+use crate::report::{Entry, Files, Provenance, is_complete, update_digests};
 use crate::store::{Digest, Store};
 
 /// What the results of a run are made of.
@@ -94,13 +94,13 @@ impl Writing<'_> {
                     .recorded(&self.states[job.index()].found()?.key)
                     .ok()?
             };
-            let provenance = provenance(
-                planned,
+            let provenance = Provenance {
+                plan: planned,
                 table,
-                &self.plan.jobs,
-                self.project.pipeline.profile(),
-                &known,
-            );
+                graph: &self.plan.jobs,
+                profile: self.project.pipeline.profile(),
+                known: &known,
+            };
             for (name, bytes) in files.table(table, &provenance)? {
                 digests.insert(name, Digest::of(&bytes));
             }

@@ -1,11 +1,12 @@
 //! Writing results.
 
-use std::fs::{self, Permissions};
-use std::io::{self, Write};
+use std::fs::{self, File, Permissions};
+use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use contract::StageError;
+use serde::Serialize;
 use serde_json::Value;
 use tabulate::Table;
 
@@ -69,7 +70,7 @@ impl Files {
     pub fn table(
         &self,
         table: &Table,
-        provenance: &Value,
+        provenance: &impl Serialize,
     ) -> Result<Vec<(String, Vec<u8>)>, ReportError> {
         let aside = tempfile::tempdir().map_err(|source| self.error("", source))?;
         let path = aside.path().join("table.parquet");
@@ -90,11 +91,11 @@ impl Files {
     ///
     /// # Errors
     /// When the system refuses.
-    pub fn json(&self, name: &str, value: &Value) -> Result<(), ReportError> {
-        let mut text =
-            serde_json::to_string_pretty(value).map_err(|error| self.error(name, error.into()))?;
-        text.push('\n');
-        self.write(name, text.as_bytes())
+    pub fn json(&self, name: &str, value: &impl Serialize) -> Result<(), ReportError> {
+        self.write_with(name, |file| {
+            serde_json::to_writer_pretty(&mut *file, value)?;
+            file.write_all(b"\n")
+        })
     }
 
     /// Reads a JSON file; `None` if there is none, or nothing that is JSON.
@@ -102,21 +103,33 @@ impl Files {
         serde_json::from_slice(&fs::read(self.folder.join(name)).ok()?).ok()
     }
 
-    /// Writes a file whole or not at all; one that holds these bytes already is left alone.
     fn write(&self, name: &str, bytes: &[u8]) -> Result<(), ReportError> {
+        self.write_with(name, |file| file.write_all(bytes))
+    }
+
+    /// Writes a file whole or not at all; one that holds these bytes already is left alone.
+    fn write_with(
+        &self,
+        name: &str,
+        write: impl FnOnce(&mut BufWriter<&mut File>) -> io::Result<()>,
+    ) -> Result<(), ReportError> {
         let path = self.folder.join(name);
-        if fs::read(&path).is_ok_and(|there| there == bytes) {
-            return Ok(());
-        }
         let error = |source| self.error(name, source);
         fs::create_dir_all(&self.folder).map_err(error)?;
-        let mut file = tempfile::Builder::new()
+        let mut aside = tempfile::Builder::new()
             .permissions(Permissions::from_mode(0o644))
             .tempfile_in(&self.folder)
             .map_err(error)?;
-        file.write_all(bytes).map_err(error)?;
-        file.as_file().sync_all().map_err(error)?;
-        file.persist(&path).map_err(|failed| error(failed.error))?;
+        let mut file = BufWriter::new(aside.as_file_mut());
+        write(&mut file)
+            .and_then(|()| file.flush())
+            .map_err(error)?;
+        drop(file);
+        if is_same(aside.path(), &path).unwrap_or(false) {
+            return Ok(());
+        }
+        aside.as_file().sync_all().map_err(error)?;
+        aside.persist(&path).map_err(|failed| error(failed.error))?;
         Ok(())
     }
 
@@ -125,5 +138,53 @@ impl Files {
             path: self.folder.join(name),
             source,
         }
+    }
+}
+
+/// Whether two files hold the same bytes.
+fn is_same(one: &Path, other: &Path) -> io::Result<bool> {
+    let (one, other) = (File::open(one)?, File::open(other)?);
+    if one.metadata()?.len() != other.metadata()?.len() {
+        return Ok(false);
+    }
+    let (mut one, mut other) = (BufReader::new(one), BufReader::new(other));
+    loop {
+        let (a, b) = (one.fill_buf()?, other.fill_buf()?);
+        let length = a.len().min(b.len());
+        if length == 0 || a[..length] != b[..length] {
+            return Ok(a.is_empty() && b.is_empty());
+        }
+        one.consume(length);
+        other.consume(length);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::os::unix::fs::MetadataExt;
+
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_file_is_written_again_only_where_it_differs() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = Files::new(folder.path().join("results"));
+        let long = |last: &str| json!(["x".repeat(20_000), last]);
+        let inode = || fs::metadata(files.folder().join("a.json")).unwrap().ino();
+        files.json("a.json", &long("a")).unwrap();
+        let first = inode();
+        files.json("a.json", &long("a")).unwrap();
+        assert_eq!(inode(), first);
+        files.json("a.json", &long("b")).unwrap();
+        assert_ne!(inode(), first);
+        assert_eq!(files.read_json("a.json"), Some(long("b")));
+        files.json("a.json", &long("longer")).unwrap();
+        assert_eq!(files.read_json("a.json"), Some(long("longer")));
+        let left = fs::read_dir(files.folder()).unwrap().count();
+        assert_eq!(left, 1, "nothing is left aside");
     }
 }

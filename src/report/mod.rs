@@ -20,6 +20,6 @@ mod tables;
 
 pub use digests::{Entry, update as update_digests};
 pub use files::{Files, ReportError};
-pub use provenance::{describe, provenance};
+pub use provenance::{Provenance, describe};
 pub use scores::main_score;
 pub use tables::{Builder, Known, Lack, is_complete};

@@ -1,10 +1,11 @@
 //! Where each number of a table comes from.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::ser::{Serialize, SerializeMap, SerializeStruct, Serializer};
 use serde_json::{Value, json};
-
-use tabulate::{Cell, Table};
+use tabulate::Table;
 
 use crate::graph::{CellPlan, InputSource, Job, JobGraph, JobIndex, TablePlan};
 use crate::store::Record;
@@ -12,68 +13,98 @@ use crate::store::Record;
 /// The version of the file's fields.
 const SCHEMA_VERSION: u32 = 1;
 
-/// Returns for each cell of a table the jobs that it was gathered from, and for each of those, and all that they
-/// needed: key, artifact, parameters, inputs, behaviour version, numerics class and cost.
-pub fn provenance(
-    plan: &TablePlan,
-    table: &Table,
-    graph: &JobGraph,
-    profile: &str,
-    known: &dyn Fn(JobIndex) -> Option<Record>,
-) -> Value {
-    let mut needed = BTreeSet::new();
-    let mut open: Vec<JobIndex> = plan
-        .cells
-        .iter()
-        .flatten()
-        .flatten()
-        .flat_map(|cell| cell.jobs.iter().copied())
-        .collect();
-    while let Some(job) = open.pop() {
-        if needed.insert(job) {
-            open.extend(graph.inputs(job));
-        }
+/// For each cell of a table the jobs that it was gathered from, and for each of those, and all that they needed: key,
+/// artifact, parameters, inputs, behaviour version, numerics class and cost. Of a large table this is long: it is read as it
+/// is written, one job after the other.
+pub struct Provenance<'a> {
+    /// The table as it was planned.
+    pub plan: &'a TablePlan,
+    /// The table as it came out.
+    pub table: &'a Table,
+    /// The jobs of the plan.
+    pub graph: &'a JobGraph,
+    /// The profile that they were bound by.
+    pub profile: &'a str,
+    /// Returns what is recorded of a job.
+    pub known: &'a dyn Fn(JobIndex) -> Option<Record>,
+}
+
+impl Serialize for Provenance<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let jobs = Jobs {
+            of: self,
+            core_seconds: Cell::default(),
+        };
+        let mut fields = serializer.serialize_struct("Provenance", 7)?;
+        fields.serialize_field("schema_version", &SCHEMA_VERSION)?;
+        fields.serialize_field("table", &self.plan.name)?;
+        fields.serialize_field("profile", self.profile)?;
+        fields.serialize_field("program", concat!("pipe ", env!("CARGO_PKG_VERSION")))?;
+        fields.serialize_field("rows", &self.rows())?;
+        fields.serialize_field("jobs", &jobs)?;
+        fields.serialize_field("core_seconds", &jobs.core_seconds.get())?;
+        fields.end()
     }
-    let mut jobs = BTreeMap::new();
-    let mut core_seconds = 0.0;
-    for index in needed {
-        let job = graph.job(index);
-        if let Some(record) = known(index) {
-            core_seconds += record.cost.core_seconds;
-            jobs.insert(job.label.clone(), describe(job, graph, &record));
-        }
+}
+
+impl Provenance<'_> {
+    fn rows(&self) -> Vec<Value> {
+        let Self {
+            plan, table, graph, ..
+        } = self;
+        let cells = plan.cells.iter().zip(&table.cells);
+        let rows = plan.rows.iter().zip(cells).map(|(row, (plans, cells))| {
+            let columns = plan.columns.iter().zip(plans.iter().zip(cells));
+            let cells = columns.filter_map(|(column, (planned, cell))| {
+                let mut value = cell_json(planned.as_ref()?, cell, graph);
+                value["column"] = json!(column.label);
+                Some(value)
+            });
+            json!({ "row": row.label, "cells": cells.collect::<Vec<_>>() })
+        });
+        rows.collect()
     }
-    let rows: Vec<Value> = plan
-        .rows
-        .iter()
-        .zip(plan.cells.iter().zip(&table.cells))
-        .map(|(row, (plans, cells))| {
-            let cells: Vec<Value> = plan
-                .columns
-                .iter()
-                .zip(plans.iter().zip(cells))
-                .filter_map(|(column, (planned, cell))| {
-                    let mut value = cell_json(planned.as_ref()?, cell, graph);
-                    value["column"] = json!(column.label);
-                    Some(value)
-                })
-                .collect();
-            json!({ "row": row.label, "cells": cells })
-        })
-        .collect();
-    json!({
-        "schema_version": SCHEMA_VERSION,
-        "table": plan.name,
-        "profile": profile,
-        "program": concat!("pipe ", env!("CARGO_PKG_VERSION")),
-        "core_seconds": core_seconds,
-        "rows": rows,
-        "jobs": jobs,
-    })
+
+    /// Returns the jobs that the cells show and all that they needed, by label.
+    fn needed(&self) -> BTreeMap<&str, JobIndex> {
+        let mut needed = BTreeSet::new();
+        let cells = self.plan.cells.iter().flatten().flatten();
+        let mut open: Vec<JobIndex> = cells.flat_map(|cell| cell.jobs.iter().copied()).collect();
+        while let Some(job) = open.pop() {
+            if needed.insert(job) {
+                open.extend(self.graph.inputs(job));
+            }
+        }
+        let needed = needed.into_iter();
+        needed
+            .map(|job| (&*self.graph.job(job).label, job))
+            .collect()
+    }
+}
+
+/// The jobs of a table, by label; what they took together is known when they are written.
+struct Jobs<'a> {
+    of: &'a Provenance<'a>,
+    core_seconds: Cell<f64>,
+}
+
+impl Serialize for Jobs<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Provenance { graph, known, .. } = self.of;
+        let mut jobs = serializer.serialize_map(None)?;
+        for (label, index) in self.of.needed() {
+            if let Some(record) = known(index) {
+                let core_seconds = self.core_seconds.get() + record.cost.core_seconds;
+                self.core_seconds.set(core_seconds);
+                jobs.serialize_entry(label, &describe(graph.job(index), graph, &record))?;
+            }
+        }
+        jobs.end()
+    }
 }
 
 /// Returns the jobs that a cell shows; where it was chosen from a grid also how, and the jobs of every point.
-fn cell_json(plan: &CellPlan, cell: &Cell, graph: &JobGraph) -> Value {
+fn cell_json(plan: &CellPlan, cell: &tabulate::Cell, graph: &JobGraph) -> Value {
     let labels = |jobs: &[JobIndex]| -> Vec<Value> {
         jobs.iter()
             .map(|job| json!(graph.job(*job).label))
