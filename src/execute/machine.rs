@@ -106,7 +106,7 @@ mod tests {
                 output: contract::ArtifactType::Encoder,
                 version: 1,
                 numeric,
-                resources: crate::resources::Resources::default(),
+                resources: Default::default(),
             }
         };
         assert_eq!(machine.class_of(&job(None, true)), Some("cpu-f32/2"));

@@ -1,7 +1,8 @@
 //! Inputs: what `"@stage/sub/folder"` or a path leads to, and whether that fits.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::Path;
+use std::sync::Arc;
 
 use contract::ArtifactType;
 
@@ -17,12 +18,12 @@ pub(super) enum Edge {
     /// To another stage's artifact.
     Stage {
         stage: StageId,
-        subfolder: Option<String>,
+        subfolder: Option<Arc<str>>,
     },
     /// To a stage that makes something else, as has been told: good for finding cycles.
     Wrong(StageId),
     /// To files.
-    Path(PathBuf),
+    Path(Arc<Path>),
 }
 
 /// What looks at inputs.
@@ -31,7 +32,7 @@ pub(super) struct Edges<'p> {
     /// Whether the files of the user's must exist.
     pub(super) check_paths: bool,
     /// Paths already found to exist.
-    existing: BTreeSet<PathBuf>,
+    existing: BTreeSet<Arc<Path>>,
 }
 
 impl<'p> Edges<'p> {
@@ -170,7 +171,7 @@ impl<'p> Edges<'p> {
             subfolder => {
                 return Ok(Edge::Stage {
                     stage: id,
-                    subfolder: subfolder.map(str::to_owned),
+                    subfolder: subfolder.map(Into::into),
                 });
             }
         };
@@ -197,13 +198,17 @@ impl<'p> Edges<'p> {
             (&self.pipeline.root, "the folder of the pipeline file")
         };
         let path = base.join(text);
-        if !self.check_paths || self.existing.contains(&path) {
-            return Ok(Edge::Path(path));
+        if let Some(path) = self.existing.get(&*path) {
+            return Ok(Edge::Path(Arc::clone(path)));
+        }
+        let shared = Arc::from(&*path);
+        if !self.check_paths {
+            return Ok(Edge::Path(shared));
         }
         match path.try_exists() {
             Ok(true) => {
-                self.existing.insert(path.clone());
-                Ok(Edge::Path(path))
+                self.existing.insert(Arc::clone(&shared));
+                Ok(Edge::Path(shared))
             }
             Ok(false) => {
                 let known = self.pipeline.stage_ids.keys().map(String::as_str);

@@ -21,6 +21,7 @@ use super::{InputName, InputSource, Job, JobGraph, JobIndex, label};
 use crate::declare::{Pipeline, StageId};
 use crate::errors::Diagnostic;
 use crate::keys::CanonicalParams;
+use crate::resources::Resources;
 
 /// A job could not be made; the reason is among the problems.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +42,8 @@ pub(super) struct Expander<'p> {
     known: Vec<Memo<Result<JobIndex, Broken>>>,
     /// Per stage: its parameters, which many jobs that differ in their inputs share.
     params: Vec<Memo<CanonicalParams>>,
+    /// Per stage: what its last job needs of the machine, which most of the others need as well.
+    resources: Vec<Arc<Resources>>,
     /// Per job: where its label comes from.
     traces: Vec<label::Trace<'p>>,
     labels: label::Labels<'p>,
@@ -56,7 +59,7 @@ struct Frame {
     reads: Reads,
     broken: bool,
     /// The folder wanted of the input that is being resolved.
-    subfolder: Option<String>,
+    subfolder: Option<Arc<str>>,
 }
 
 impl Frame {
@@ -86,6 +89,7 @@ impl<'p> Expander<'p> {
             identities: HashMap::new(),
             known: pipeline.stages.iter().map(|_| Memo::default()).collect(),
             params: pipeline.stages.iter().map(|_| Memo::default()).collect(),
+            resources: vec![Arc::default(); pipeline.stages.len()],
             traces: Vec::new(),
             labels: label::Labels::new(pipeline),
             problems: Vec::new(),
@@ -243,6 +247,7 @@ impl<'p> Expander<'p> {
         let declaration = self.pipeline.stage(stage);
         let signature = &declaration.signature;
         let resources = resources(self.pipeline, declaration, environment, &mut self.problems);
+        let resources = self.shared(stage, resources);
         let trace = label::Trace {
             environment: Rc::clone(environment),
             reads: Rc::clone(reads),
@@ -272,6 +277,14 @@ impl<'p> Expander<'p> {
         let job = JobIndex(node);
         self.identities.insert(identity, job);
         job
+    }
+
+    fn shared(&mut self, stage: StageId, resources: Resources) -> Arc<Resources> {
+        let last = &mut self.resources[stage.0];
+        if **last != resources {
+            *last = resources.into();
+        }
+        Arc::clone(last)
     }
 
     fn cycle(&self, cycle: &[StageId]) -> Diagnostic {

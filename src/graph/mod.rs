@@ -18,7 +18,7 @@ mod tables;
 #[cfg(test)]
 mod tests;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use contract::ArtifactType;
@@ -63,7 +63,7 @@ pub struct Job {
     /// Whether the numerics class is part of its key.
     pub numeric: bool,
     /// What it needs of the machine. Cannot reach its result, and is no part of its key.
-    pub resources: Resources,
+    pub resources: Arc<Resources>,
 }
 
 /// The name of an input, shared by the jobs of its stage.
@@ -85,10 +85,10 @@ pub enum InputSource {
         /// The job.
         job: JobIndex,
         /// Folder inside the artifact: `a/b`, never empty, absolute or with `..`.
-        subfolder: Option<String>,
+        subfolder: Option<Arc<str>>,
     },
     /// Files of the user's, which exist.
-    Path(PathBuf),
+    Path(Arc<Path>),
 }
 
 /// The jobs that some targets need. Edges lead from a job to those that use its artifact.

@@ -141,7 +141,7 @@ mod tests {
             memory,
             gpus,
             place,
-        } = &job.resources;
+        } = &*job.resources;
         assert_eq!(
             (*threads, *memory, *gpus),
             (Some(3), Some(2_000_000_000), 1)

@@ -189,7 +189,10 @@ fn paths_stand_in_for_stages_and_must_exist_when_needed() {
     std::fs::create_dir(folder.path().join("books")).unwrap();
     let found = plan(&pipeline, &["stage:corpus"]);
     let input = found.jobs.job(found.stages[0]).input("source").unwrap();
-    assert_eq!(*input, InputSource::Path(folder.path().join("books")));
+    assert_eq!(
+        *input,
+        InputSource::Path(folder.path().join("books").into())
+    );
     assert_eq!(labels(&found), ["corpus"], "the world is not needed");
 }
 

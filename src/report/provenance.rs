@@ -130,7 +130,7 @@ pub fn describe(job: &Job, graph: &JobGraph, record: &Record) -> Value {
             let digest = record.parts.inputs.get(&**name);
             let value = match source {
                 InputSource::Job { job, subfolder } => json!({
-                    "job": graph.job(*job).label, "subfolder": subfolder, "digest": digest,
+                    "job": graph.job(*job).label, "subfolder": subfolder.as_deref(), "digest": digest,
                 }),
                 InputSource::Path(path) => json!({
                     "path": path.file_name().map(|name| name.to_string_lossy()), "digest": digest,

@@ -158,7 +158,7 @@ fn data(project: &Project) -> Result<BTreeSet<PathBuf>, CommandFailure> {
         .jobs()
         .flat_map(|(_, job)| job.inputs.iter().map(|(_, source)| source));
     let paths = inputs.filter_map(|input| match input {
-        InputSource::Path(path) => Some(path.clone()),
+        InputSource::Path(path) => Some(path.to_path_buf()),
         InputSource::Job { .. } => None,
     });
     Ok(paths.collect())

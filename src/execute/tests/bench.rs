@@ -18,7 +18,6 @@ use crate::execute::{
 use crate::graph::{InputSource, Job, JobGraph};
 use crate::keys::{CanonicalParams, KeyParts};
 use crate::progress::Progress;
-use crate::resources::Resources;
 use crate::store::{Holder, Record, Store, StoreError};
 
 /// Writes the text of its parameter and its inputs to one file, or fails as its parameter says.
@@ -163,7 +162,7 @@ pub(super) fn graph(jobs: &[(&str, &str, &[&str])]) -> JobGraph {
         let mut sources = Vec::new();
         for (number, input) in inputs.iter().enumerate() {
             let (source, subfolder) = match input.split_once('/') {
-                Some((source, subfolder)) => (source, Some(subfolder.to_owned())),
+                Some((source, subfolder)) => (source, Some(subfolder.into())),
                 None => (*input, None),
             };
             let (index, _) = graph.jobs().find(|(_, job)| *job.label == *source).unwrap();
@@ -184,7 +183,7 @@ pub(super) fn graph(jobs: &[(&str, &str, &[&str])]) -> JobGraph {
             output: ArtifactType::Folder,
             version: 1,
             numeric: false,
-            resources: Resources::default(),
+            resources: Default::default(),
         });
         for input in *inputs {
             let source = places[input.split('/').next().unwrap()];

@@ -110,7 +110,8 @@ fn input_that_changes_under_a_stage_is_no_result() {
     fs::write(&file, "one").unwrap();
     let mut graph = graph(&[("a", "a", &[])]);
     let node = graph.graph.node_indices().next().unwrap();
-    graph.graph[node].inputs = Box::new([("source".into(), InputSource::Path(file.clone()))]);
+    graph.graph[node].inputs =
+        Box::new([("source".into(), InputSource::Path(file.as_path().into()))]);
     std::thread::scope(|scope| {
         let run = scope.spawn(|| bench.run(&graph));
         while bench.writer.ran.lock().unwrap().is_empty() {

@@ -17,7 +17,7 @@ fn wide(number: usize, resources: &Resources) -> JobGraph {
         .collect();
     let mut graph = graph(&jobs);
     for node in graph.graph.node_weights_mut() {
-        node.resources = resources.clone();
+        node.resources = resources.clone().into();
     }
     graph
 }
@@ -84,7 +84,7 @@ fn a_large_job_is_not_passed_over_by_small_ones_that_fit() {
     let bench = roomy(8);
     let mut graph = wide(40, &memory(2));
     let large = graph.graph.node_indices().nth(4).unwrap();
-    graph.graph[large].resources = memory(8);
+    graph.graph[large].resources = memory(8).into();
     assert!(
         bench
             .run(&graph)
