@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, Permissions};
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,10 +11,13 @@ use contract::ArtifactType;
 
 use super::aside::{Aside, move_file, sync_all};
 use super::error::io_error;
-use super::hash::hash_own;
+use super::hash::{hash, hash_at};
 use super::lookup::read;
 use super::{Content, Cost, Digest, Entry, Found, Manifest, Record, Store, StoreError};
 use crate::keys::KeyParts;
+
+/// From this size on a file is synced while it is hashed, in bytes.
+const LARGE: u64 = 8 << 20;
 
 /// A finished job, as its record will tell.
 #[derive(Clone, Debug)]
@@ -111,7 +114,7 @@ impl Store {
     /// Hashes a file and adds it to `moves` unless the object is there already, and whole.
     fn examine(&self, path: &Path, moves: &mut Vec<Move>) -> Result<(Digest, u64), StoreError> {
         let file = File::open(path).map_err(io_error(path))?;
-        let (digest, size) = hash_own(path).map_err(io_error(path))?;
+        let (digest, size) = hash_and_sync(&file).map_err(io_error(path))?;
         // The job may be running again just because this object was damaged.
         if self.has_whole(&digest)? {
             return Ok((digest, size));
@@ -129,7 +132,7 @@ impl Store {
     /// Whether an object is there and whole. A damaged one is set aside.
     pub(super) fn has_whole(&self, digest: &Digest) -> Result<bool, StoreError> {
         let place = self.object(digest);
-        match hash_own(&place) {
+        match hash_at(&place) {
             Ok((there, _)) if there == *digest => return Ok(true),
             Ok(_) => {}
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
@@ -164,6 +167,23 @@ impl Store {
 fn sync_folders(folders: &BTreeSet<PathBuf>) -> Result<(), StoreError> {
     let folders: Vec<&Path> = folders.iter().map(PathBuf::as_path).collect();
     sync_all(&folders)
+}
+
+/// Returns the digest and the size of a file that was just written. A large one goes to the disk meanwhile: most of the time
+/// that its sync will take.
+fn hash_and_sync(file: &File) -> io::Result<(Digest, u64)> {
+    if file.metadata()?.len() < LARGE {
+        return hash(file);
+    }
+    std::thread::scope(|scope| {
+        let synced = scope.spawn(|| file.sync_data());
+        let hashed = hash(file);
+        // The system tells of a failed write once: the sync of all files need not hear of it.
+        synced
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        hashed
+    })
 }
 
 /// A file to be made an object.

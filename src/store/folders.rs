@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::aside::REMOVED;
 use super::error::io_error;
-use super::hash::hash_own;
+use super::hash::hash_at;
 use super::inputs::entrance;
 use super::{Entry, Manifest, Store, StoreError, external};
 
@@ -107,7 +107,7 @@ impl Store {
         if Some(there) == identity(&object)? {
             return Ok(true);
         }
-        Ok(hash_own(path).map_err(io_error(path))?.0 == entry.digest)
+        Ok(hash_at(path).map_err(io_error(path))?.0 == entry.digest)
     }
 }
 

@@ -120,7 +120,7 @@ impl Store {
         Indexed::decode(*key, &self.index().get(key.as_bytes())?)
     }
 
-    /// Adds a result that was just committed.
+    /// Adds a result that was just committed, so that all of its objects were just hashed.
     pub(super) fn remember(&self, record: &Record, manifest: &Arc<Manifest>) {
         let entry = || {
             let files = manifest.files.iter();
@@ -140,6 +140,9 @@ impl Store {
             })
         };
         if let Some(entry) = entry() {
+            let objects = entry.objects();
+            let sound = objects.map(|(file, stamp)| (file.digest, stamp));
+            self.sound_objects().extend(sound);
             self.index().put(record.key.as_bytes(), &entry.encode());
         }
     }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::error::io_error;
-use super::hash::hash_own;
+use super::hash::hash_at;
 use super::index::{Indexed, Stamp};
 use super::{Digest, Manifest, Record, Store, StoreError};
 use crate::keys::Key;
@@ -206,7 +206,7 @@ const CONTENT: &str = "its content does not fit its name";
 
 /// Returns the digest of a file.
 fn hash_of(path: &Path) -> Result<Digest, StoreError> {
-    Ok(hash_own(path).map_err(io_error(path))?.0)
+    Ok(hash_at(path).map_err(io_error(path))?.0)
 }
 
 /// Returns a file's bytes and its stamp as it was before they were read, or `None` if it is not there.

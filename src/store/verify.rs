@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use contract::Checkpoints;
 
 use super::error::io_error;
-use super::hash::hash_own;
+use super::hash::hash_at;
 use super::lookup::read;
 use super::{Digest, Manifest, Record, Store, StoreError};
 use crate::keys::Key;
@@ -188,7 +188,7 @@ fn check(objects: &[PathBuf]) -> Vec<Checked> {
 }
 
 fn check_one(path: &Path) -> Checked {
-    let (digest, size) = match hash_own(path) {
+    let (digest, size) = match hash_at(path) {
         Ok(hashed) => hashed,
         // Another program has set it aside meanwhile.
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok((None, 0)),
