@@ -89,6 +89,8 @@ pub fn survey_from(
         };
         standings.push(standing);
     }
+    // Whoever still looks need not go on.
+    drop(ahead);
     Ok(standings)
 }
 

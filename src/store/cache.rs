@@ -407,7 +407,7 @@ mod tests {
         drop(cache);
         assert!(fs::metadata(&path).unwrap().len() < 2 * GARBAGE);
         let cache = Cache::new(path);
-        assert_eq!(cache.get(&name(1)), Some(large.clone()));
+        assert_eq!(cache.get(&name(1)), Some(large));
         assert_eq!(cache.get(&name(2)), Some(b"two".to_vec()));
     }
 
