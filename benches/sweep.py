@@ -195,7 +195,7 @@ def tools(pipe: str, cores: int) -> list[Tool]:
         Tool("make", write_make, ["make", "-s", f"-j{cores}"], True, ["make"], ["make", "-n"], ["make", "-n", "--debug=b"], 10_000),
         Tool("doit", write_doit, [tool("doit"), "-v0", "-n", str(cores)], True, [tool("doit")],
              [tool("doit"), "list", "--all", "--status"], [tool("doit"), "list", "--all", "--status"]),
-        Tool("Snakemake", write_snakemake, [*snakemake, "--touch"], False, snakemake, [*snakemake, "-n"],
+        Tool("Snakemake", write_snakemake, snakemake, True, snakemake, [*snakemake, "-n"],
              [tool("snakemake"), "--cores", str(cores), "-n"], 10_000),
         Tool("DVC", write_dvc, [tool("dvc"), "commit", "-f", "-q"], False, [tool("dvc"), "repro", "-q"],
              [tool("dvc"), "repro", "--dry", "-q"], [tool("dvc"), "status"], 1_000),

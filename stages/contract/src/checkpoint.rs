@@ -100,11 +100,24 @@ impl Checkpoints {
     /// # Errors
     /// When the folder cannot be read.
     pub fn latest(&self) -> Result<Option<Checkpoint>, StageError> {
-        Ok(self
-            .all()?
-            .into_iter()
-            .rev()
-            .find(|checkpoint| is_whole(&checkpoint.path)))
+        self.latest_after(&mut |_| {})
+    }
+
+    /// Returns the newest checkpoint that is whole, after it has told of each newer one, which is damaged.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub(crate) fn latest_after(
+        &self,
+        damaged: &mut dyn FnMut(Checkpoint),
+    ) -> Result<Option<Checkpoint>, StageError> {
+        for checkpoint in self.all()?.into_iter().rev() {
+            if is_whole(&checkpoint.path) {
+                return Ok(Some(checkpoint));
+            }
+            damaged(checkpoint);
+        }
+        Ok(None)
     }
 
     /// Returns a folder, made if need be, for a program that keeps checkpoints in a form of its own. What it holds is as the

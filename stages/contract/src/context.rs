@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Checkpoints, StageError, io_error};
+use crate::{Checkpoint, Checkpoints, StageError, io_error};
 
 /// What a running stage tells: for progress lines and logs, never part of the result.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -157,6 +157,25 @@ impl Context {
         &self.output
     }
 
+    /// Returns the newest checkpoint that is whole, to go on from. Of newer ones, which are damaged, a note tells.
+    ///
+    /// # Errors
+    /// When the checkpoints cannot be read.
+    pub fn latest_checkpoint(&self) -> Result<Option<Checkpoint>, StageError> {
+        let mut damaged = Vec::new();
+        let latest = self
+            .checkpoints
+            .latest_after(&mut |checkpoint| damaged.push(checkpoint.done))?;
+        for done in damaged {
+            let then = match &latest {
+                Some(latest) => format!("going on from the one after {}", latest.done),
+                None => "beginning anew".into(),
+            };
+            self.note(format!("the checkpoint after {done} is damaged: {then}"));
+        }
+        Ok(latest)
+    }
+
     /// Returns the stage's checkpoints.
     pub fn checkpoints(&self) -> &Checkpoints {
         &self.checkpoints
@@ -200,5 +219,62 @@ impl Context {
         } else {
             Ok(())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    /// Keeps the notes.
+    #[derive(Clone, Default)]
+    struct Notes(Arc<Mutex<Vec<String>>>);
+
+    impl Observer for Notes {
+        fn observe(&self, event: &Event) {
+            if let Event::Note { message } = event {
+                self.0.lock().expect("notes").push(message.clone());
+            }
+        }
+    }
+
+    #[test]
+    fn damaged_checkpoints_are_passed_over_with_a_word() {
+        let folder = tempfile::tempdir().expect("folder");
+        let notes = Notes::default();
+        let context = Context::in_folder(folder.path())
+            .expect("context")
+            .with_observer(Box::new(notes.clone()));
+        let latest = || {
+            let latest = context.latest_checkpoint().expect("read");
+            latest.map(|checkpoint| checkpoint.done)
+        };
+        let told = || std::mem::take(&mut *notes.0.lock().expect("notes"));
+        let write = |folder: &Path| fs::write(folder.join("w"), "w").map_err(io_error(folder));
+        let damage = |done: u64| {
+            let file = folder
+                .path()
+                .join(format!("checkpoints/after-{done:010}/w"));
+            fs::write(file, "x").expect("damage");
+        };
+        assert_eq!(latest(), None);
+        context.checkpoints().save(10, write).expect("saved");
+        context.checkpoints().save(20, write).expect("saved");
+        assert_eq!(latest(), Some(20));
+        assert!(told().is_empty());
+        damage(20);
+        assert_eq!(latest(), Some(10));
+        assert_eq!(
+            told(),
+            ["the checkpoint after 20 is damaged: going on from the one after 10"]
+        );
+        damage(10);
+        assert_eq!(latest(), None);
+        assert_eq!(
+            told().last().expect("two"),
+            "the checkpoint after 10 is damaged: beginning anew"
+        );
     }
 }

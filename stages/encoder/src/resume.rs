@@ -45,7 +45,7 @@ pub fn restore_checkpoint(
     optimizer: &mut AdamW,
     others: impl FnOnce(&Path) -> Result<(), StageError>,
 ) -> Result<u32, StageError> {
-    let Some(checkpoint) = context.checkpoints().latest()? else {
+    let Some(checkpoint) = context.latest_checkpoint()? else {
         return Ok(0);
     };
     parameters.restore(&checkpoint.path.join(WEIGHTS))?;
