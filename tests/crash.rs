@@ -5,6 +5,7 @@ mod support;
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -201,6 +202,51 @@ fn killed_inside_training_it_resumes_and_ends_with_the_same_weights() {
         ended.stderr
     );
     assert_eq!(project.digests(), expected);
+}
+
+#[test]
+fn a_damaged_checkpoint_is_passed_over_with_a_word() {
+    let reference = Project::training(60);
+    reference.pipe(&EVERYTHING).code(0);
+    let project = Project::training(60);
+    project.pipe(&["run", "stage:tokens"]).code(0);
+    let mut child = start_run(&project);
+    // Until a job has two of them, so that there is one to fall back to.
+    while newest_of_several(&project).is_none() {
+        let ended = child.try_wait().expect("waited");
+        assert!(ended.is_none(), "it was over before two were seen");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    strike(Victim::All, &mut child);
+    child.wait().expect("ended");
+    nobody_is_left(&project);
+    let newest = newest_of_several(&project).expect("two checkpoints");
+    let weights = newest.join("weights.safetensors");
+    let mut bytes = fs::read(&weights).expect("weights");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&weights, bytes).expect("damage");
+    let ended = project.pipe(&EVERYTHING).code(0);
+    assert!(
+        ended.stderr.contains("damaged pretrain: its checkpoint")
+            && ended.stderr.contains("resumed pretrain"),
+        "{}",
+        ended.stderr
+    );
+    assert_eq!(project.digests(), reference.digests());
+}
+
+/// Returns the newest checkpoint of a job that has at least two.
+fn newest_of_several(project: &Project) -> Option<PathBuf> {
+    let jobs = fs::read_dir(project.join(".pipe/work")).ok()?.flatten();
+    jobs.into_iter().find_map(|job| {
+        let folder = fs::read_dir(job.path().join("checkpoints")).ok()?;
+        let saved = folder.flatten().map(|entry| entry.path());
+        let is_saved = |path: &PathBuf| path.to_string_lossy().contains("/after-");
+        let mut saved: Vec<PathBuf> = saved.filter(is_saved).collect();
+        saved.sort();
+        (saved.len() >= 2).then(|| saved.pop()).flatten()
+    })
 }
 
 /// Returns after how many steps the newest checkpoint was saved.

@@ -99,13 +99,22 @@ impl Progress for Bars {
                 line.set_position(*done);
                 line.set_message(note.clone());
             }
+            Event::PassedOver { done } if self.verbosity > Verbosity::Quiet => {
+                self.print(&format!(
+                    "  {} its checkpoint after {done} is damaged, and passed over",
+                    line.prefix().cyan()
+                ));
+            }
             Event::Resumed { done } => {
                 line.set_message(format!("goes on after {done}"));
             }
             Event::Note { message } if self.verbosity >= Verbosity::Verbose => {
                 self.print(&format!("  {} {message}", line.prefix().cyan()));
             }
-            Event::Note { .. } | Event::Checkpointed { .. } | Event::Worked { .. } => {}
+            Event::PassedOver { .. }
+            | Event::Note { .. }
+            | Event::Checkpointed { .. }
+            | Event::Worked { .. } => {}
         }
     }
 

@@ -115,6 +115,13 @@ impl<W: Write> Progress for Lines<W> {
                 );
                 self.line(Verbosity::Normal, &text);
             }
+            Event::PassedOver { done } => {
+                let text = format!(
+                    "{} damaged {label}: its checkpoint after {done} is passed over",
+                    self.counter()
+                );
+                self.line(Verbosity::Normal, &text);
+            }
             Event::Resumed { done } => {
                 let text = format!("{} resumed {label}: after {done}", self.counter());
                 self.line(Verbosity::Normal, &text);
@@ -190,6 +197,7 @@ mod tests {
         let mut lines = Lines::new(Vec::new(), verbosity);
         lines.planned(12, 3);
         lines.started(4, "pretrain[m=0.4]", 2);
+        lines.event(4, &Event::PassedOver { done: 140 });
         lines.event(4, &Event::Resumed { done: 120 });
         lines.event(
             4,
@@ -231,6 +239,7 @@ mod tests {
         insta::assert_snapshot!(told(Verbosity::Normal), @r"
         12 jobs, 3 of them cached
         [ 3/12] start   pretrain[m=0.4]
+        [ 3/12] damaged pretrain[m=0.4]: its checkpoint after 140 is passed over
         [ 3/12] resumed pretrain[m=0.4]: after 120
         [ 3/12]     70% pretrain[m=0.4]: step 140 of 200, loss 3.1
         [ 3/12] failed  pretrain[m=0.4]: the loss is not finite

@@ -29,6 +29,11 @@ pub enum Event {
         /// Units done.
         done: u64,
     },
+    /// A checkpoint is damaged: the stage goes on from an earlier one, or begins anew.
+    PassedOver {
+        /// Units done in it.
+        done: u64,
+    },
     /// The stage goes on from a checkpoint instead of the beginning.
     Resumed {
         /// Units done before.
@@ -157,23 +162,13 @@ impl Context {
         &self.output
     }
 
-    /// Returns the newest checkpoint that is whole, to go on from. Of newer ones, which are damaged, a note tells.
+    /// Returns the newest checkpoint that is whole, to go on from. Newer ones, which are damaged, are told of.
     ///
     /// # Errors
     /// When the checkpoints cannot be read.
     pub fn latest_checkpoint(&self) -> Result<Option<Checkpoint>, StageError> {
-        let mut damaged = Vec::new();
-        let latest = self
-            .checkpoints
-            .latest_after(&mut |checkpoint| damaged.push(checkpoint.done))?;
-        for done in damaged {
-            let then = match &latest {
-                Some(latest) => format!("going on from the one after {}", latest.done),
-                None => "beginning anew".into(),
-            };
-            self.note(format!("the checkpoint after {done} is damaged: {then}"));
-        }
-        Ok(latest)
+        self.checkpoints
+            .latest_after(&mut |Checkpoint { done, .. }| self.tell(&Event::PassedOver { done }))
     }
 
     /// Returns the stage's checkpoints.
@@ -228,30 +223,28 @@ mod tests {
 
     use super::*;
 
-    /// Keeps the notes.
+    /// Keeps what was told.
     #[derive(Clone, Default)]
-    struct Notes(Arc<Mutex<Vec<String>>>);
+    struct Told(Arc<Mutex<Vec<Event>>>);
 
-    impl Observer for Notes {
+    impl Observer for Told {
         fn observe(&self, event: &Event) {
-            if let Event::Note { message } = event {
-                self.0.lock().expect("notes").push(message.clone());
-            }
+            self.0.lock().expect("told").push(event.clone());
         }
     }
 
     #[test]
     fn damaged_checkpoints_are_passed_over_with_a_word() {
         let folder = tempfile::tempdir().expect("folder");
-        let notes = Notes::default();
+        let events = Told::default();
         let context = Context::in_folder(folder.path())
             .expect("context")
-            .with_observer(Box::new(notes.clone()));
+            .with_observer(Box::new(events.clone()));
         let latest = || {
             let latest = context.latest_checkpoint().expect("read");
             latest.map(|checkpoint| checkpoint.done)
         };
-        let told = || std::mem::take(&mut *notes.0.lock().expect("notes"));
+        let told = || std::mem::take(&mut *events.0.lock().expect("told"));
         let write = |folder: &Path| fs::write(folder.join("w"), "w").map_err(io_error(folder));
         let damage = |done: u64| {
             let file = folder
@@ -266,15 +259,9 @@ mod tests {
         assert!(told().is_empty());
         damage(20);
         assert_eq!(latest(), Some(10));
-        assert_eq!(
-            told(),
-            ["the checkpoint after 20 is damaged: going on from the one after 10"]
-        );
+        assert_eq!(told(), [Event::PassedOver { done: 20 }]);
         damage(10);
         assert_eq!(latest(), None);
-        assert_eq!(
-            told().last().expect("two"),
-            "the checkpoint after 10 is damaged: beginning anew"
-        );
+        assert_eq!(told(), [20, 10].map(|done| Event::PassedOver { done }));
     }
 }
