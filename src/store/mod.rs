@@ -22,7 +22,7 @@
 //! keeps the order of renames (ext4, XFS and Btrfs do). Where it does not, a look-up finds what is missing. At most a job is
 //! to be repeated.
 //!
-//! **Trust.** Every object is hashed at commit, also one that was there already, and once more before a stage gets it. A
+//! **Trust.** Every object is hashed at commit, also one that was there already, and by every run before a stage gets it. A
 //! look-up compares size and time of the record, the manifest and the objects with what the index has of them, and reads what
 //! differs. What fails is set aside as `NAME.damaged` and counts as not there, so its job runs again; `pipe gc` removes such
 //! evidence after two weeks.
