@@ -135,67 +135,42 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use std::fs;
-    use std::path::Path;
-
-    use contract::ArtifactType;
 
     use super::*;
     use crate::fakes::in_time;
-    use crate::keys::KeyParts;
-    use crate::store::{Cost, Made};
+    use crate::store::tests::{commit, key};
 
-    /// Commits what a job of that version made: one file, the same for all.
-    fn commit(folder: &Path, version: u32) -> Found {
-        let store = Store::open(folder).unwrap();
-        let parts = KeyParts {
-            kind: "writer".into(),
-            version,
-            numerics: None,
-            params: contract::Params::default(),
-            inputs: [].into(),
-        };
-        let claim = store.claim(&parts.key()).unwrap().unwrap();
-        fs::create_dir(claim.output()).unwrap();
-        fs::write(claim.output().join("a"), "the same").unwrap();
-        let made = Made {
-            label: format!("writer[{version}]"),
-            parts,
-            cost: Cost::default(),
-            output: ArtifactType::Folder,
-            source: None,
-        };
-        let (found, _) = store.commit(&claim.output(), made).unwrap();
-        store.release(claim).unwrap();
-        found
+    /// A store in which two jobs have made the same.
+    fn store() -> (tempfile::TempDir, Store) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        commit(&store, 1, 7);
+        commit(&store, 2, 7);
+        drop(store);
+        let store = Store::view(folder.path()).unwrap();
+        (folder, store)
     }
 
     #[test]
     fn results_with_one_artifact_leave_each_other_alone_and_share_a_manifest() {
-        let folder = tempfile::tempdir().unwrap();
-        let (one, two) = (commit(folder.path(), 1), commit(folder.path(), 2));
-        assert_eq!(one.artifact, two.artifact);
-        let store = Store::view(folder.path()).unwrap();
-        let entry = store.indexed(&one.key).unwrap();
+        let (_folder, store) = store();
+        let entry = store.indexed(&key(1)).unwrap();
         assert!(store.look().holds(&entry), "the second wrote nothing of it");
         let mut look = store.look();
         let mut found = |key| match look.lookup(key).unwrap() {
             Lookup::Hit(found) => found.manifest,
             other => panic!("{other:?}"),
         };
-        let (first, second) = (found(&one.key), found(&two.key));
-        assert!(Arc::ptr_eq(&first, &second));
-        assert_eq!(first, one.manifest);
+        assert!(Arc::ptr_eq(&found(&key(1)), &found(&key(2))));
     }
 
     #[test]
     fn what_is_seen_ahead_is_there_once_and_what_is_damaged_is_not_seen() {
-        let folder = tempfile::tempdir().unwrap();
-        let (one, two) = (commit(folder.path(), 1), commit(folder.path(), 2));
-        let store = Store::view(folder.path()).unwrap();
-        fs::write(store.record(&one.key), "{}").unwrap();
+        let (_folder, store) = store();
+        fs::write(store.record(&key(1)), "{}").unwrap();
         let ahead = store.look_ahead();
-        assert!(in_time(|| ahead.take(&two.key).is_some()));
-        assert_eq!(ahead.take(&two.key), None);
-        assert_eq!(ahead.take(&one.key), None);
+        assert!(in_time(|| ahead.take(&key(2)).is_some()));
+        assert_eq!(ahead.take(&key(2)), None);
+        assert_eq!(ahead.take(&key(1)), None);
     }
 }

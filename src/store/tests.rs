@@ -54,7 +54,7 @@ fn parts(job: u8) -> KeyParts {
     }
 }
 
-fn key(job: u8) -> Key {
+pub(super) fn key(job: u8) -> Key {
     parts(job).key()
 }
 
@@ -63,7 +63,7 @@ fn content(number: u8) -> String {
     format!("{number}: some text")
 }
 
-fn commit(store: &Store, job: u8, number: u8) {
+pub(super) fn commit(store: &Store, job: u8, number: u8) {
     let claim = store.claim(&key(job)).unwrap().unwrap();
     let output = claim.output();
     fs::create_dir_all(output.join("sub")).unwrap();
