@@ -30,6 +30,9 @@ impl<'p> Cells<'_, 'p> {
     ) -> Option<CellPlan> {
         let metric = self.table.metric(row, column)?.map(str::to_owned);
         self.table.cell(row, column)?;
+        if expander.has_enough() {
+            return None;
+        }
         let grid = self.table.best(row, column);
         let mut searched: Vec<GridPoint> = Vec::new();
         for chosen in grid.map_or_else(|| vec![Vec::new()], Grid::points) {
