@@ -150,3 +150,9 @@ fn the_texts_of_one_job_are_bounded() {
         ["the texts of this stage come to more than 16 MiB"]
     );
 }
+
+#[test]
+fn what_never_ends_is_no_published_table() {
+    let axes = "reference = \"/dev/zero#t\"\nrows = { x = 1 }\ncolumns = { y = 1 }";
+    assert_eq!(refused(&table(axes)), ["cannot read /dev/zero: not a file"]);
+}
