@@ -90,6 +90,10 @@ impl FromStr for Key {
     type Err = NotAKey;
 
     fn from_str(text: &str) -> Result<Self, NotAKey> {
+        // Only the one form that `Display` writes: a key is also a file name.
+        if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            return Err(NotAKey);
+        }
         blake3::Hash::from_hex(text).map(Self).map_err(|_| NotAKey)
     }
 }
@@ -282,6 +286,8 @@ mod tests {
         assert_eq!(read.key(), parts.key());
         assert_eq!(parts.key().to_string().parse(), Ok(parts.key()));
         assert_eq!("12".parse::<Key>(), Err(NotAKey));
+        let upper = parts.key().to_string().to_uppercase();
+        assert_eq!(upper.parse::<Key>(), Err(NotAKey), "there is one form");
     }
 
     fn value() -> impl Strategy<Value = Value> {

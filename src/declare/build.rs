@@ -49,6 +49,8 @@ pub(super) fn build(
         stage_ids: BTreeMap::new(),
         stages: Vec::new(),
         has_unknown_kinds: false,
+        taken: 0,
+        places: 0,
         problems,
     };
     let RawFile {
@@ -107,6 +109,10 @@ struct Builder<'a> {
     stage_ids: BTreeMap<String, Option<StageId>>,
     stages: Vec<StageDeclaration>,
     has_unknown_kinds: bool,
+    /// What axes have taken so far, multiplied out, in bytes.
+    taken: usize,
+    /// How many places the tables have had so far.
+    places: usize,
     problems: &'a mut Vec<Diagnostic>,
 }
 

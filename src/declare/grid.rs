@@ -34,6 +34,19 @@ impl Grid {
         points.flatten().collect()
     }
 
+    /// Returns how many points there are.
+    pub(crate) fn count(&self) -> usize {
+        if self.blocks.is_empty() {
+            return 1;
+        }
+        let lengths = |block: &Vec<Axis>| {
+            let lengths = block.iter().map(|axis| axis.values.len());
+            lengths.fold(1, usize::saturating_mul)
+        };
+        let blocks = self.blocks.iter().map(lengths);
+        blocks.fold(0, usize::saturating_add)
+    }
+
     /// Returns all axes of all blocks.
     pub(crate) fn axes(&self) -> impl Iterator<Item = &Axis> {
         self.blocks.iter().flatten()

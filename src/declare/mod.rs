@@ -43,6 +43,13 @@
 //! A variable is what its row or column says, else `over` or `best`, else `--set`, else the profile, else `[vars]`. Definitions
 //! are looked at only where they are read: whoever binds `m_corr = "${m}"` to a number no longer depends on `m`.
 //!
+//! # Limits
+//!
+//! A few lines can stand for more than any machine has. What comes to more than a limit is refused, and the message names it:
+//! 100 000 combinations of one table of axes, 1 000 000 places of all tables (rows × columns × `over` × `best`), 20 000 000
+//! comparisons of a place with a combination that is left out, 512 MiB for all lines; 1000 reads of variables for one value
+//! and 64 KiB for a text that they are put together to; 16 MiB for the texts of one job and 2 GiB for those of all.
+//!
 //! # How it is read
 //!
 //! Reading has two steps. `raw` turns the text into tables whose every key and value knows where it stands, and

@@ -69,6 +69,11 @@ impl Pipeline {
             .map(|table| (table.name.text.as_str(), table.title.as_str()))
     }
 
+    /// Returns how many places all tables have together: what expanding them takes grows with it. Bounded where a file is read.
+    pub fn places(&self) -> usize {
+        self.tables.iter().map(TableDeclaration::places).sum()
+    }
+
     /// Returns all groups of tables, in order of declaration.
     pub fn groups(&self) -> &[Group] {
         &self.groups
@@ -222,6 +227,25 @@ impl TableDeclaration {
     /// pair means nothing.
     pub(crate) fn cell(&self, row: &Line, column: &Line) -> Option<StageId> {
         agreed(row.cell, column.cell, self.cell)
+    }
+
+    /// Returns how many places there are, whether row and column go together there or not: rows × columns × points of `over`
+    /// × points of `best`.
+    pub(crate) fn places(&self) -> usize {
+        let searched = |line: &&Line| line.best.as_ref().map(Grid::count);
+        let sum = |lines: &[Line]| {
+            let points = lines.iter().filter_map(|line| searched(&line));
+            points.fold(0, usize::saturating_add)
+        };
+        let without = |lines: &[Line]| lines.iter().filter(|line| searched(line).is_none()).count();
+        let (rows, columns) = (without(&self.rows), without(&self.columns));
+        let of_table = self.best.as_ref().map_or(1, Grid::count);
+        // A row's grid comes before a column's, and that before the table's.
+        let of_rows = sum(&self.rows).saturating_mul(self.columns.len());
+        let of_columns = sum(&self.columns).saturating_mul(rows);
+        let of_table = of_table.saturating_mul(rows).saturating_mul(columns);
+        let points = of_rows.saturating_add(of_columns).saturating_add(of_table);
+        points.saturating_mul(self.over.count())
     }
 
     /// Returns the grid that is searched for a cell: the line's, else the table's.

@@ -56,9 +56,7 @@ pub(super) fn check(
         let mut published = Vec::new();
         for reference in &table.references {
             let file = reference.file.as_path();
-            let text = files
-                .entry(file)
-                .or_insert_with(|| fs::read_to_string(file));
+            let text = files.entry(file).or_insert_with(|| read(file));
             match find(text, reference) {
                 Ok(found) => published.push(found),
                 Err(problem) => {
@@ -81,6 +79,15 @@ pub(super) fn check(
             }
         }
     }
+}
+
+/// Reads a file; what is none might never end.
+fn read(file: &Path) -> io::Result<String> {
+    let kind = fs::metadata(file)?.file_type();
+    if !kind.is_file() && !kind.is_dir() {
+        return Err(io::Error::other("not a file"));
+    }
+    fs::read_to_string(file)
 }
 
 fn find(

@@ -70,7 +70,8 @@ fn written(value: &Value) -> String {
             if bare {
                 text.clone()
             } else {
-                value.to_string()
+                // The one character that stands for itself in JSON and must not in TOML.
+                value.to_string().replace('\u{7f}', "\\u007f")
             }
         }
         other => other.to_string(),
@@ -262,6 +263,8 @@ mod tests {
             (-1e300..1e300f64).prop_map(Value::from),
             "[a-z0-9./_-]{0,8}".prop_map(Value::from),
             "\\PC{0,8}".prop_map(Value::from),
+            "[\\x00-\\x7f]{0,8}".prop_map(Value::from),
+            "[\\x00-\\x20\\x7f,\"'\\\\=]{0,8}".prop_map(Value::from),
         ]
     }
 
@@ -275,6 +278,12 @@ mod tests {
             };
             prop_assert_eq!(pipeline.targets(&[target.to_string()]).unwrap(), [target]);
         }
+    }
+
+    #[test]
+    fn a_delete_character_is_read_back() {
+        let value = Value::from("a,\u{7f}");
+        assert_eq!(parse_value(&written(&value)), value);
     }
 
     #[test]

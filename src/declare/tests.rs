@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod limits;
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;

@@ -1,5 +1,8 @@
 //! "Did you mean": the known name nearest to a misspelt one.
 
+/// Longer names, in bytes, are not compared letter by letter: that takes the product of two lengths.
+const LONGEST: usize = 100;
+
 /// Returns the known name most like `given`, if any is like it at all. Ties go to the earlier one.
 pub(crate) fn nearest<'a>(
     given: &str,
@@ -11,6 +14,8 @@ pub(crate) fn nearest<'a>(
         let lower = name.to_lowercase();
         let likeness = if lower.replace(['-', '_'], "") == given.replace(['-', '_'], "") {
             1.0
+        } else if given.len().max(lower.len()) > LONGEST {
+            0.0
         } else {
             strsim::jaro_winkler(&given, &lower)
         };
@@ -51,6 +56,9 @@ mod tests {
         assert_eq!(nearest("m-pred", known), Some("m_pred"));
         assert_eq!(nearest("Seed", known), Some("seed"));
         assert_eq!(nearest("learning_rate", known), None);
+        let long = "x".repeat(1 << 20);
+        let longer = format!("{long}y");
+        assert_eq!(nearest(&long, [longer.as_str()]), None, "in no time");
         assert_eq!(
             did_you_mean("learning_rate", known, "variables"),
             "known variables: m_corr, m_pred, strategy, size, seed"

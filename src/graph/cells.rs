@@ -1,6 +1,6 @@
 //! The cells of a table: which jobs fill each, gathered, searched and left out.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -30,8 +30,12 @@ impl<'p> Cells<'_, 'p> {
     ) -> Option<CellPlan> {
         let metric = self.table.metric(row, column)?.map(str::to_owned);
         self.table.cell(row, column)?;
+        if expander.has_enough() {
+            return None;
+        }
         let grid = self.table.best(row, column);
         let mut searched: Vec<GridPoint> = Vec::new();
+        let mut seen = HashSet::new();
         for chosen in grid.map_or_else(|| vec![Vec::new()], Grid::points) {
             let mut jobs = Vec::with_capacity(points.len());
             for point in points {
@@ -49,7 +53,7 @@ impl<'p> Cells<'_, 'p> {
             }
             let jobs = distinct(jobs);
             // What the grid does not reach is the same at several of its points.
-            if !jobs.is_empty() && searched.iter().all(|earlier| earlier.jobs != jobs) {
+            if !jobs.is_empty() && (grid.is_none() || seen.insert(jobs.clone())) {
                 searched.push(GridPoint {
                     bindings: self.searched(Place {
                         row,

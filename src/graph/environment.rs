@@ -9,6 +9,11 @@ use crate::errors::Diagnostic;
 
 /// How far variables may refer to one another: beyond any use, short of exhausting the stack.
 const DEEPEST: usize = 64;
+/// How many variables one value may come to read, again and again among them: each of a chain that reads the next one twice
+/// doubles it.
+const MOST_READS: usize = 1000;
+/// The longest text that variables may be put together to, in bytes.
+const LONGEST: usize = 1 << 16;
 
 /// The variables read by an evaluation: what its outcome depends on. A bit for each.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -61,6 +66,15 @@ pub(super) struct Environment<'p> {
 pub(super) struct Evaluated<'p> {
     pub(super) value: Cow<'p, Value>,
     pub(super) origin: &'p Origin,
+}
+
+/// What an evaluation has come by.
+#[derive(Default)]
+struct Walk {
+    /// The variables that led here, each read by the one before.
+    path: Vec<VariableId>,
+    /// How many were read so far.
+    reads: usize,
 }
 
 impl<'p> Environment<'p> {
@@ -127,7 +141,7 @@ impl<'p> Environment<'p> {
         variable: VariableId,
         reads: &mut Reads,
     ) -> Result<Evaluated<'p>, Diagnostic> {
-        self.read(variable, reads, &mut Vec::new())
+        self.read(variable, reads, &mut Walk::default())
     }
 
     /// Evaluates a written value.
@@ -136,29 +150,40 @@ impl<'p> Environment<'p> {
         definition: &'p Definition,
         reads: &mut Reads,
     ) -> Result<Evaluated<'p>, Diagnostic> {
-        self.definition(definition, reads, &mut Vec::new())
+        self.definition(definition, reads, &mut Walk::default())
     }
 
     fn read(
         &self,
         variable: VariableId,
         reads: &mut Reads,
-        path: &mut Vec<VariableId>,
+        walk: &mut Walk,
     ) -> Result<Evaluated<'p>, Diagnostic> {
-        if let Some(from) = path.iter().position(|&earlier| earlier == variable) {
-            return Err(self.cycle(&path[from..]));
+        let mut path = walk.path.iter();
+        if let Some(from) = path.position(|&earlier| earlier == variable) {
+            return Err(self.cycle(&walk.path[from..]));
         }
-        if path.len() == DEEPEST {
-            let origin = &self.definitions[variable.0].origin;
-            return Err(Diagnostic::new(format!(
+        let too_much = if walk.path.len() == DEEPEST {
+            Some(format!(
                 "variables refer to one another more than {DEEPEST} deep"
             ))
-            .at(&origin.source, origin.span.clone(), ""));
+        } else if walk.reads == MOST_READS {
+            Some(format!(
+                "this value comes to read variables more than {MOST_READS} times"
+            ))
+        } else {
+            None
+        };
+        if let Some(message) = too_much {
+            let outermost = walk.path.first().copied().unwrap_or(variable);
+            let origin = &self.definitions[outermost.0].origin;
+            return Err(Diagnostic::new(message).at(&origin.source, origin.span.clone(), ""));
         }
         reads.insert(variable);
-        path.push(variable);
-        let result = self.definition(self.definitions[variable.0], reads, path);
-        path.pop();
+        walk.reads += 1;
+        walk.path.push(variable);
+        let result = self.definition(self.definitions[variable.0], reads, walk);
+        walk.path.pop();
         result
     }
 
@@ -166,7 +191,7 @@ impl<'p> Environment<'p> {
         &self,
         definition: &'p Definition,
         reads: &mut Reads,
-        path: &mut Vec<VariableId>,
+        walk: &mut Walk,
     ) -> Result<Evaluated<'p>, Diagnostic> {
         let parts = match &definition.template {
             Template::Value(value) => {
@@ -175,7 +200,7 @@ impl<'p> Environment<'p> {
                     origin: &definition.origin,
                 });
             }
-            Template::Variable(variable) => return self.read(*variable, reads, path),
+            Template::Variable(variable) => return self.read(*variable, reads, walk),
             Template::Text(parts) => parts,
             Template::Broken(problem) => return Err((**problem).clone()),
         };
@@ -184,9 +209,16 @@ impl<'p> Environment<'p> {
             match part {
                 Part::Literal(literal) => text.push_str(literal),
                 Part::Variable(variable) => {
-                    let value = self.read(*variable, reads, path)?.value;
+                    let value = self.read(*variable, reads, walk)?.value;
                     text.push_str(&contract::text_of(&value).unwrap_or_default());
                 }
+            }
+            if text.len() > LONGEST {
+                let message = format!("this text comes to more than {LONGEST} bytes");
+                let origin = &definition.origin;
+                return Err(Diagnostic::new(message)
+                    .at(&origin.source, origin.span.clone(), "")
+                    .help("let it hold fewer variables, or shorter ones"));
             }
         }
         Ok(Evaluated {

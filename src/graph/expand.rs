@@ -23,6 +23,11 @@ use crate::errors::Diagnostic;
 use crate::keys::CanonicalParams;
 use crate::resources::Resources;
 
+/// The most bytes that the parameters, inputs and names of all jobs may take: beyond any use, short of exhausting the memory.
+const ROOM: usize = 1 << 31;
+/// So many problems are enough to begin with: a mistake may reach every one of a large table's cells.
+const ENOUGH: usize = 1000;
+
 /// A job could not be made; the reason is among the problems.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Broken;
@@ -47,6 +52,8 @@ pub(super) struct Expander<'p> {
     /// Per job: where its label comes from.
     traces: Vec<label::Trace<'p>>,
     labels: label::Labels<'p>,
+    /// How many bytes there is room for yet; `None` once there was none.
+    room: Option<usize>,
     pub(super) problems: Vec<Diagnostic>,
 }
 
@@ -92,6 +99,7 @@ impl<'p> Expander<'p> {
             resources: vec![Arc::default(); pipeline.stages.len()],
             traces: Vec::new(),
             labels: label::Labels::new(pipeline),
+            room: Some(ROOM),
             problems: Vec::new(),
         }
     }
@@ -111,6 +119,8 @@ impl<'p> Expander<'p> {
         if let Some((outcome, _)) = self.known[stage.0].get(environment) {
             return outcome;
         }
+        // To find out what there is no room for may take long.
+        self.room.ok_or(Broken)?;
         let mut open = vec![false; self.pipeline.stages.len()];
         open[stage.0] = true;
         let mut stack = vec![Frame::new(stage)];
@@ -195,7 +205,7 @@ impl<'p> Expander<'p> {
         let reads = self.known[stage.0].share(frame.reads);
         let outcome = match params {
             Some(params) if !frame.broken => {
-                Ok(self.share(stage, params, frame.inputs, environment, &reads))
+                self.share(stage, params, frame.inputs, environment, &reads)
             }
             _ => Err(Broken),
         };
@@ -230,6 +240,31 @@ impl<'p> Expander<'p> {
         Some(params)
     }
 
+    /// Whether there are problems enough for one report, so that looking for more is of no use.
+    pub(super) fn has_enough(&self) -> bool {
+        self.problems.len() > ENOUGH
+    }
+
+    /// Takes so many bytes of those that all jobs have together. That there are not as many is told once.
+    fn take_room(&mut self, stage: StageId, bytes: usize) -> Result<(), Broken> {
+        let room = self.room.ok_or(Broken)?;
+        self.room = room.checked_sub(bytes);
+        if self.room.is_none() {
+            let message = format!(
+                "the values of all jobs come to more than {} MiB here",
+                ROOM >> 20
+            );
+            let word = &self.pipeline.stage(stage).name;
+            self.problems.push(
+                Diagnostic::new(message)
+                    .at(&self.pipeline.source, word.span.clone(), "")
+                    .help("make fewer jobs, or give them shorter texts"),
+            );
+            return Err(Broken);
+        }
+        Ok(())
+    }
+
     /// Returns the job of that identity, made if there is none.
     fn share(
         &mut self,
@@ -238,20 +273,28 @@ impl<'p> Expander<'p> {
         mut inputs: Vec<(InputName, InputSource)>,
         environment: &Rc<Environment<'p>>,
         reads: &Rc<Reads>,
-    ) -> JobIndex {
+    ) -> Result<JobIndex, Broken> {
         inputs.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        let places = inputs.iter().map(|(_, input)| match input {
+            InputSource::Job { subfolder, .. } => subfolder.as_ref().map_or(0, |path| path.len()),
+            InputSource::Path(path) => path.as_os_str().len(),
+        });
+        // Also where the job is there already: to find that out took as long.
+        self.take_room(stage, params.as_bytes().len() + places.sum::<usize>())?;
         let identity = identity(stage, &params, &inputs);
         if let Some(job) = self.identities.get(&identity) {
-            return *job;
+            return Ok(*job);
         }
-        let declaration = self.pipeline.stage(stage);
-        let signature = &declaration.signature;
-        let resources = resources(self.pipeline, declaration, environment, &mut self.problems);
-        let resources = self.shared(stage, resources);
         let trace = label::Trace {
             environment: Rc::clone(environment),
             reads: Rc::clone(reads),
         };
+        let label = self.labels.short(&self.names[stage.0], &trace);
+        self.take_room(stage, label.len())?;
+        let declaration = self.pipeline.stage(stage);
+        let signature = &declaration.signature;
+        let resources = resources(self.pipeline, declaration, environment, &mut self.problems);
+        let resources = self.shared(stage, resources);
         let makers: Vec<JobIndex> = inputs
             .iter()
             .filter_map(|(_, input)| match input {
@@ -262,7 +305,7 @@ impl<'p> Expander<'p> {
         let node = self.graph.add_node(Job {
             stage: Arc::clone(&self.names[stage.0]),
             kind: signature.kind,
-            label: self.labels.short(&declaration.name.text, &trace).into(),
+            label: label.into(),
             params,
             inputs: inputs.into(),
             output: signature.output,
@@ -276,7 +319,7 @@ impl<'p> Expander<'p> {
         }
         let job = JobIndex(node);
         self.identities.insert(identity, job);
-        job
+        Ok(job)
     }
 
     fn shared(&mut self, stage: StageId, resources: Resources) -> Arc<Resources> {
@@ -330,4 +373,30 @@ fn identity(
         }
     }
     blake3::hash(&bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::fakes::{PIPELINE, load};
+
+    #[test]
+    fn without_room_no_more_jobs_are_made_and_that_is_told_once() {
+        let pipeline = load(PIPELINE, None, &[]).unwrap();
+        let base = Rc::new(Environment::base(&pipeline));
+        let mut expander = Expander::new(&pipeline, true);
+        expander.room = Some(1000);
+        let stages: Vec<_> = pipeline.stage_list().collect();
+        assert!(expander.job(stages[0], &base).is_ok());
+        expander.room = Some(10);
+        for stage in &stages[1..] {
+            assert_eq!(expander.job(*stage, &base), Err(Broken));
+        }
+        let told: Vec<_> = expander.problems.iter().map(Diagnostic::message).collect();
+        assert_eq!(
+            told,
+            ["the values of all jobs come to more than 2048 MiB here"]
+        );
+    }
 }

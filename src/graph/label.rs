@@ -90,7 +90,8 @@ impl<'p> Labels<'p> {
             .evaluate(&declared.profile, &mut Reads::new())
             .ok()
             .map(|evaluated| evaluated.value.into_owned());
-        if same(&found, &self.profile[variable.0]) && same(&found, &here) {
+        let profile = self.profile[variable.0].as_ref();
+        if same(found.as_ref(), profile) && same(found.as_ref(), here.as_ref()) {
             return None;
         }
         Some(written_binding(&declared.name, &found?).into())
@@ -171,7 +172,7 @@ fn value(environment: &Environment<'_>, variable: VariableId) -> Option<Value> {
 }
 
 /// Returns whether there are two values and they are equal, numbers by value.
-pub(super) fn same(a: &Option<Value>, b: &Option<Value>) -> bool {
+pub(super) fn same(a: Option<&Value>, b: Option<&Value>) -> bool {
     let (Some(a), Some(b)) = (a, b) else {
         return false;
     };

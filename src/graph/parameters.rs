@@ -10,6 +10,9 @@ use super::environment::{Environment, Reads};
 use crate::declare::{Definition, Item, ItemValue, Origin, Pipeline, StageDeclaration};
 use crate::errors::{Diagnostic, did_you_mean};
 
+/// The most bytes that the texts of one job's parameters may come to, variables replaced.
+const MOST: usize = 1 << 24;
+
 /// Evaluates, completes and checks the parameters of a stage. Problems go to `problems`.
 pub(super) fn parameters<'p>(
     pipeline: &'p Pipeline,
@@ -19,16 +22,16 @@ pub(super) fn parameters<'p>(
     problems: &mut Vec<Diagnostic>,
 ) -> Option<Params> {
     let mut failed = Vec::new();
-    let given = evaluate(
-        &stage.items,
+    let mut walk = Walk {
         environment,
         reads,
-        &mut Vec::new(),
-        &mut |path, problem| {
-            failed.push(path);
-            problems.push(problem);
-        },
-    );
+        path: Vec::new(),
+        room: MOST,
+    };
+    let given = walk.evaluate(&stage.items, &mut |path, problem| {
+        failed.push(path);
+        problems.push(problem);
+    });
     let found = match contract::complete(stage.signature.fields, &given) {
         Ok(params) => {
             let params = Params(params);
@@ -57,48 +60,73 @@ fn owned(path: &[Cow<'_, str>]) -> Vec<String> {
     path.iter().map(|key| key.clone().into_owned()).collect()
 }
 
-/// Evaluates keys and values, inputs and all: `complete` passes over those. What fails is left out and told.
-pub(super) fn evaluate<'p>(
-    items: &'p [Item],
-    environment: &Environment<'p>,
-    reads: &mut Reads,
-    path: &mut Vec<Cow<'p, str>>,
-    fail: &mut impl FnMut(Vec<String>, Diagnostic),
-) -> Map<String, Value> {
-    let mut values = Map::new();
-    for item in items {
-        path.push(Cow::Borrowed(&item.key.text));
-        match &item.value {
-            ItemValue::Value(definition) => match environment.evaluate(definition, reads) {
-                Ok(evaluated) => {
-                    values.insert(item.key.text.clone(), evaluated.value.into_owned());
-                }
-                Err(problem) => fail(owned(path), problem),
-            },
-            ItemValue::List(definitions) => {
-                let mut list = Vec::with_capacity(definitions.len());
-                for (place, definition) in definitions.iter().enumerate() {
-                    match environment.evaluate(definition, reads) {
-                        Ok(evaluated) => list.push(evaluated.value.into_owned()),
-                        Err(problem) => {
-                            // Stands in for what has been told, so that the others keep their places.
-                            list.push(Value::from(""));
-                            path.push(place.to_string().into());
-                            fail(owned(path), problem);
-                            path.pop();
-                        }
+/// An evaluation of keys and values.
+struct Walk<'a, 'p> {
+    environment: &'a Environment<'p>,
+    reads: &'a mut Reads,
+    /// The keys that led here.
+    path: Vec<Cow<'p, str>>,
+    /// How many bytes of texts are left.
+    room: usize,
+}
+
+impl<'p> Walk<'_, 'p> {
+    /// Evaluates keys and values, inputs and all: `complete` passes over those. What fails is left out and told.
+    fn evaluate(
+        &mut self,
+        items: &'p [Item],
+        fail: &mut impl FnMut(Vec<String>, Diagnostic),
+    ) -> Map<String, Value> {
+        let mut values = Map::new();
+        for item in items {
+            self.path.push(Cow::Borrowed(&item.key.text));
+            match &item.value {
+                ItemValue::Value(definition) => match self.value(definition) {
+                    Ok(value) => {
+                        values.insert(item.key.text.clone(), value);
                     }
+                    Err(problem) => fail(owned(&self.path), problem),
+                },
+                ItemValue::List(definitions) => {
+                    let mut list = Vec::with_capacity(definitions.len());
+                    for (place, definition) in definitions.iter().enumerate() {
+                        let value = self.value(definition).unwrap_or_else(|problem| {
+                            self.path.push(place.to_string().into());
+                            fail(owned(&self.path), problem);
+                            self.path.pop();
+                            // Stands in for what has been told, so that the others keep their places.
+                            Value::from("")
+                        });
+                        list.push(value);
+                    }
+                    values.insert(item.key.text.clone(), Value::Array(list));
                 }
-                values.insert(item.key.text.clone(), Value::Array(list));
+                ItemValue::Table(items) => {
+                    let inner = self.evaluate(items, fail);
+                    values.insert(item.key.text.clone(), Value::Object(inner));
+                }
             }
-            ItemValue::Table(items) => {
-                let inner = evaluate(items, environment, reads, path, fail);
-                values.insert(item.key.text.clone(), Value::Object(inner));
+            self.path.pop();
+        }
+        values
+    }
+
+    fn value(&mut self, definition: &'p Definition) -> Result<Value, Diagnostic> {
+        let value = self.environment.evaluate(definition, self.reads)?.value;
+        let size = value.as_str().map_or(0, str::len);
+        match self.room.checked_sub(size) {
+            Some(left) => self.room = left,
+            None => {
+                let message = format!(
+                    "the texts of this stage come to more than {} MiB",
+                    MOST >> 20
+                );
+                let origin = &definition.origin;
+                return Err(Diagnostic::new(message).at(&origin.source, origin.span.clone(), ""));
             }
         }
-        path.pop();
+        Ok(value.into_owned())
     }
-    values
 }
 
 struct Place<'a, 'p> {

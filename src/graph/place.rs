@@ -1,11 +1,14 @@
 //! Places in a table: what binds each variable there, and which places are left out.
 
+use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 
 use super::environment::{Environment, Reads};
 use super::label::same;
 use crate::declare::{
-    Axis, Combination, Definition, Grid, Line, Point, TableDeclaration, VariableId, product,
+    Axis, Combination, Definition, Grid, Line, Point, TableDeclaration, Template, VariableId,
+    product,
 };
 
 /// A row, a column, and a value of each variable that is gathered over or searched.
@@ -44,22 +47,20 @@ impl<'p> Place<'_, 'p> {
 
     /// Returns whether all values of a combination are bound here.
     pub(super) fn has(&self, combination: &'p Combination, base: &Environment<'p>) -> bool {
-        let bound: Option<Vec<_>> = combination
-            .bindings
-            .iter()
-            .map(|(variable, wanted)| Some((self.bound(*variable)?, wanted)))
-            .collect();
-        let Some(bound) = bound else {
-            return false;
-        };
-        let environment = self.environment(base);
-        let value = |definition| {
+        // Most values are plain, and need no environment.
+        let environment = OnceCell::new();
+        let value = |definition: &'p Definition| {
+            if let Template::Value(value) = &definition.template {
+                return Some(Cow::Borrowed(value));
+            }
+            let environment = environment.get_or_init(|| self.environment(base));
             let evaluated = environment.evaluate(definition, &mut Reads::new()).ok()?;
-            Some(evaluated.value.into_owned())
+            Some(evaluated.value)
         };
-        bound
-            .into_iter()
-            .all(|(found, wanted)| same(&value(found), &value(wanted)))
+        combination.bindings.iter().all(|(variable, wanted)| {
+            self.bound(*variable)
+                .is_some_and(|found| same(value(found).as_deref(), value(wanted).as_deref()))
+        })
     }
 }
 
@@ -75,17 +76,22 @@ pub(super) fn occurs<'p>(
         .map(|(variable, _)| *variable)
         .collect();
     let over = projected(&table.over, &variables);
+    let unsearched = vec![Vec::new()];
     table.rows.iter().any(|row| {
         table.columns.iter().any(|column| {
             if table.cell(row, column).is_none() {
                 return false;
             }
             let searched = table.best(row, column);
-            let searched =
-                searched.map_or_else(|| vec![Vec::new()], |grid| projected(grid, &variables));
+            let searched = searched.map_or(Cow::Borrowed(&unsearched), |grid| {
+                Cow::Owned(projected(grid, &variables))
+            });
             over.iter().any(|gathered| {
                 searched.iter().any(|searched| {
-                    let point: Point<'p> = gathered.iter().chain(searched).copied().collect();
+                    let point: Cow<'_, [_]> = match searched.as_slice() {
+                        [] => Cow::Borrowed(gathered),
+                        _ => gathered.iter().chain(searched).copied().collect(),
+                    };
                     let place = Place {
                         row,
                         column,

@@ -53,6 +53,9 @@ pub(super) fn check(pipeline: &Pipeline) -> Vec<Diagnostic> {
             .iter()
             .filter_map(|column| Some((in_column(column)?, column)));
         for (row, column) in rows.clone().chain(columns.clone()) {
+            if expander.has_enough() {
+                return expander.problems;
+            }
             let _ = cells.point(
                 &mut expander,
                 Place {
@@ -77,6 +80,9 @@ pub(super) fn check(pipeline: &Pipeline) -> Vec<Diagnostic> {
         for (row, column, grid) in of_table.chain(of_rows).chain(of_columns) {
             for axis in grid.axes() {
                 for value in &axis.values {
+                    if expander.has_enough() {
+                        return expander.problems;
+                    }
                     let point = &[(axis.variable, value)];
                     let place = Place { row, column, point };
                     if !cells.leaves_out(place) {

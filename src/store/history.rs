@@ -117,7 +117,7 @@ impl Store {
         if Digest::of(&bytes) != *digest {
             return None;
         }
-        serde_json::from_slice(&bytes).ok()
+        Manifest::read(&bytes).ok()
     }
 }
 

@@ -122,17 +122,7 @@ impl Store {
         let Some((bytes, stamp)) = read_stamped(&self.record(key))? else {
             return Ok(None);
         };
-        let record = match serde_json::from_slice::<Record>(&bytes) {
-            Ok(record) if record.format != Record::FORMAT => {
-                Err(format!("record format {} is not known", record.format))
-            }
-            Ok(record) if record.key != *key || record.parts.key() != *key => {
-                Err("the record is another key's".into())
-            }
-            Ok(record) => Ok(record),
-            Err(error) => Err(format!("not a record: {error}")),
-        };
-        Ok(Some((record, stamp)))
+        Ok(Some((Record::read(&bytes, key), stamp)))
     }
 
     /// Returns where the bytes of one file of an artifact lie, if it has it. They are not to be written.
@@ -185,9 +175,9 @@ impl Store {
         if Digest::of(&bytes) != *digest {
             return Ok(Err(self.damaged(path, CONTENT.into())));
         }
-        match serde_json::from_slice(&bytes) {
+        match Manifest::read(&bytes) {
             Ok(manifest) => Ok(Ok((manifest, stamp))),
-            Err(error) => Ok(Err(self.damaged(path, format!("not a manifest: {error}")))),
+            Err(reason) => Ok(Err(self.damaged(path, reason))),
         }
     }
 

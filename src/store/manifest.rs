@@ -1,5 +1,7 @@
 //! What an artifact consists of.
 
+use std::collections::BTreeSet;
+
 use contract::ArtifactType;
 use serde::{Deserialize, Serialize};
 
@@ -54,6 +56,34 @@ impl Manifest {
         }
     }
 
+    /// Reads a manifest that somebody has written: one in the one form of its bytes, whose files can all be laid out below a
+    /// folder and nowhere else.
+    ///
+    /// # Errors
+    /// What is wrong with it, as a lowercase fragment.
+    pub fn read(bytes: &[u8]) -> Result<Self, String> {
+        let manifest: Self =
+            serde_json::from_slice(bytes).map_err(|error| format!("not a manifest: {error}"))?;
+        if manifest.format != Self::FORMAT {
+            return Err(format!("manifest format {} is not known", manifest.format));
+        }
+        if manifest.bytes() != bytes {
+            return Err("not in the form in which manifests are written".into());
+        }
+        let paths = || manifest.files.iter().map(|file| file.path.as_str());
+        if let Some(path) = paths().find(|path| !is_inside(path)) {
+            return Err(format!("its file `{path}` would lie outside of it"));
+        }
+        if !paths().is_sorted_by(|a, b| a < b) {
+            return Err("its files are not in order".into());
+        }
+        let folders: BTreeSet<&str> = paths().flat_map(folders_of).collect();
+        if let Some(path) = paths().find(|path| folders.contains(path)) {
+            return Err(format!("its file `{path}` is a folder as well"));
+        }
+        Ok(manifest)
+    }
+
     /// Returns the one form in which the manifest is hashed and stored: compact JSON, fields in the order of
     /// declaration, a line feed at the end.
     ///
@@ -70,9 +100,10 @@ impl Manifest {
         Digest::of(&self.bytes())
     }
 
-    /// Returns how many bytes all files have together.
+    /// Returns how many bytes all files have together. A list of files that nobody has seen may claim any.
     pub fn size(&self) -> u64 {
-        self.files.iter().map(|file| file.size).sum()
+        let sizes = self.files.iter().map(|file| file.size);
+        sizes.fold(0, u64::saturating_add)
     }
 
     /// Returns the manifest of what lies at `path` in this artifact: a folder, or a single file. `None` if nothing
@@ -116,6 +147,17 @@ impl Manifest {
         names.dedup();
         names
     }
+}
+
+/// Whether a path leads to a file below the folder that it starts from.
+fn is_inside(path: &str) -> bool {
+    let plain = |part: &str| !part.is_empty() && part != "." && part != "..";
+    path.split('/').all(plain) && !path.contains('\0')
+}
+
+/// Returns the folders that a path leads through.
+fn folders_of(path: &str) -> impl Iterator<Item = &str> {
+    path.match_indices('/').map(|(at, _)| &path[..at])
 }
 
 #[cfg(test)]
@@ -165,6 +207,71 @@ mod tests {
         );
         assert_eq!(manifest.part("b"), None);
         assert_eq!(manifest.top(), ["a/", "ab"]);
+    }
+
+    #[test]
+    fn paths_of_files_lead_nowhere_else() {
+        for path in ["a", "a/b", "sub/x..y", "...", "a b"] {
+            assert!(is_inside(path), "{path}");
+        }
+        for path in [
+            "",
+            "/",
+            "/etc/passwd",
+            "..",
+            "../x",
+            "a/../../x",
+            "a//b",
+            "./a",
+            "a/",
+            "a\0",
+        ] {
+            assert!(!is_inside(path), "{path:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_not_written_by_us_is_refused() {
+        let of = |paths: &[&str]| {
+            let entries = paths.iter().map(|path| entry(path, "1"));
+            Manifest {
+                format: Manifest::FORMAT,
+                content: Content::Folder,
+                files: entries.collect(),
+            }
+        };
+        let good = of(&["a", "a-b", "c/d"]);
+        assert_eq!(Manifest::read(&good.bytes()), Ok(good.clone()));
+        let wrong = |manifest: &Manifest| Manifest::read(&manifest.bytes()).unwrap_err();
+        assert_eq!(
+            wrong(&of(&["../a"])),
+            "its file `../a` would lie outside of it"
+        );
+        assert_eq!(wrong(&of(&["b", "a"])), "its files are not in order");
+        assert_eq!(wrong(&of(&["a", "a"])), "its files are not in order");
+        assert_eq!(
+            wrong(&of(&["a", "a-b", "a/b"])),
+            "its file `a` is a folder as well"
+        );
+        let later = Manifest {
+            format: 2,
+            ..good.clone()
+        };
+        assert_eq!(wrong(&later), "manifest format 2 is not known");
+        let pretty = serde_json::to_vec_pretty(&good).unwrap();
+        assert_eq!(
+            Manifest::read(&pretty).unwrap_err(),
+            "not in the form in which manifests are written"
+        );
+    }
+
+    #[test]
+    fn sizes_that_are_only_claimed_can_be_added() {
+        let mut manifest = Manifest::new(Content::Folder, vec![entry("a", ""), entry("b", "")]);
+        for file in &mut manifest.files {
+            file.size = u64::MAX;
+        }
+        assert_eq!(manifest.size(), u64::MAX);
     }
 
     proptest! {

@@ -28,6 +28,22 @@ pub struct Record {
 impl Record {
     /// The version of the fields: raised when an older program would misread them.
     pub const FORMAT: u32 = 1;
+
+    /// Reads the record of a key that somebody has written.
+    ///
+    /// # Errors
+    /// What is wrong with it, as a lowercase fragment.
+    pub fn read(bytes: &[u8], key: &Key) -> Result<Self, String> {
+        let record: Self =
+            serde_json::from_slice(bytes).map_err(|error| format!("not a record: {error}"))?;
+        if record.format != Self::FORMAT {
+            return Err(format!("record format {} is not known", record.format));
+        }
+        if record.key != *key || record.parts.key() != *key {
+            return Err("the record is another key's".into());
+        }
+        Ok(record)
+    }
 }
 
 /// What a job cost.

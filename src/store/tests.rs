@@ -10,7 +10,7 @@ use contract::{ArtifactType, Params};
 use proptest::prelude::*;
 use serde_json::json;
 
-use super::{Cost, Lookup, Made, Store};
+use super::{Cost, Digest, Lookup, Made, Record, Store};
 use crate::keys::{Key, KeyParts};
 
 /// What may happen to a store.
@@ -220,4 +220,30 @@ fn what_is_no_plain_file_is_not_stored() {
             .to_string()
             .ends_with("link: the stage wrote something else than files and folders")
     );
+}
+
+#[test]
+fn a_manifest_that_would_lead_elsewhere_is_damaged_whatever_names_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    commit(&store, 1, 1);
+    let record = store.recorded(&key(1)).unwrap().unwrap();
+    let text = fs::read_to_string(store.artifact(&record.artifact)).unwrap();
+    let forged = text.replace("\"sub/file\"", "\"../../file\"");
+    assert_ne!(forged, text);
+    let artifact = Digest::of(forged.as_bytes());
+    fs::write(store.artifact(&artifact), &forged).unwrap();
+    fs::write(store.listing_of(&artifact), &forged).unwrap();
+    let forged = Record { artifact, ..record };
+    let path = store.record(&key(1));
+    fs::remove_file(&path).unwrap();
+    fs::write(&path, serde_json::to_vec(&forged).unwrap()).unwrap();
+    drop(store);
+    let store = Store::open(folder.path()).unwrap();
+    let Lookup::Damaged { path, reason } = store.lookup(&key(1)).unwrap() else {
+        panic!("it was believed");
+    };
+    assert_eq!(path, store.artifact(&artifact));
+    assert_eq!(reason, "its file `../../file` would lie outside of it");
+    assert_eq!(store.listing(&artifact), None);
 }

@@ -107,20 +107,14 @@ impl Store {
         let Some(bytes) = read(path)? else {
             return Ok(None);
         };
-        let record: Record = match serde_json::from_slice(&bytes) {
-            Ok(record) => record,
-            Err(error) => return Ok(Some(format!("not a record: {error}"))),
-        };
         let named: Option<Key> = stem(path).and_then(|name| name.parse().ok());
-        if record.format != Record::FORMAT {
-            return Ok(Some(format!(
-                "record format {} is not known",
-                record.format
-            )));
-        }
-        if named != Some(record.key) || record.parts.key() != record.key {
-            return Ok(Some("the record is another key's".into()));
-        }
+        let Some(named) = named else {
+            return Ok(Some("its name is no key".into()));
+        };
+        let record = match Record::read(&bytes, &named) {
+            Ok(record) => record,
+            Err(reason) => return Ok(Some(reason)),
+        };
         let manifest = self.artifact(&record.artifact);
         if !manifest.exists() {
             let artifact = record.artifact.short();
@@ -138,9 +132,9 @@ impl Store {
         if named != Some(Digest::of(&bytes)) {
             return Ok(Some("its content does not fit its name".into()));
         }
-        let manifest: Manifest = match serde_json::from_slice(&bytes) {
+        let manifest = match Manifest::read(&bytes) {
             Ok(manifest) => manifest,
-            Err(error) => return Ok(Some(format!("not a manifest: {error}"))),
+            Err(reason) => return Ok(Some(reason)),
         };
         // The files of inputs lie where the user keeps them.
         if path.parent() != Some(self.root().join("artifacts").as_path()) {

@@ -13,6 +13,10 @@ use crate::errors::{Diagnostic, did_you_mean};
 
 /// The most lines or points that one table of axes may stand for: beyond any use, short of exhausting the memory.
 const MOST: usize = 100_000;
+/// What all axes of a file may take, multiplied out, in bytes: a hundred thousand lines of ten variables take half of it.
+const ROOM: usize = 1 << 29;
+/// What a value of a variable takes besides its texts, in bytes.
+const BINDING: usize = 256;
 
 impl Builder<'_> {
     /// Returns every combination of the values that lists hold, the first variable turning slowest.
@@ -31,7 +35,15 @@ impl Builder<'_> {
                 _ => (name, vec![node]),
             })
             .collect();
-        if !self.is_affordable(span, axes.iter().map(|(_, values)| values.len())) {
+        let lengths = axes.iter().map(|(_, values)| values.len());
+        let line = axes.iter().map(|(name, values)| {
+            let longest = values.iter().map(size).max();
+            BINDING + name.text.len() + longest.unwrap_or_default()
+        });
+        let Some(lines) = self.product(span, lengths) else {
+            return Vec::new();
+        };
+        if lines == 0 || !self.has_room(span, lines.saturating_mul(line.sum())) {
             return Vec::new();
         }
         axes.iter().fold(vec![Vec::new()], |lines, (name, values)| {
@@ -59,12 +71,16 @@ impl Builder<'_> {
                     }
                     _ => std::slice::from_ref(&node),
                 };
+                if !self.has_room(&span, values.iter().map(|node| BINDING + size(node)).sum()) {
+                    continue;
+                }
                 if let Some(variable) = self.variable(&name) {
                     let values = values.iter().map(|node| self.binding(node)).collect();
                     axes.push(Axis { variable, values });
                 }
             }
-            if self.is_affordable(&span, axes.iter().map(|axis| axis.values.len())) {
+            let lengths = axes.iter().map(|axis: &Axis| axis.values.len());
+            if self.product(&span, lengths).is_some() {
                 blocks.push(axes);
             }
         }
@@ -117,13 +133,39 @@ impl Builder<'_> {
         }
     }
 
-    fn is_affordable(&mut self, span: &Range<usize>, lengths: impl Iterator<Item = usize>) -> bool {
-        let product = lengths.fold(1usize, usize::saturating_mul);
+    /// Returns how many combinations there are of so many values each; `None` where they are too many.
+    fn product(
+        &mut self,
+        span: &Range<usize>,
+        lengths: impl Iterator<Item = usize>,
+    ) -> Option<usize> {
+        // Without a value of one there is none, but what the others make may be too much all the same.
+        let (mut product, mut is_empty) = (1usize, false);
+        for length in lengths {
+            product = product.saturating_mul(length.max(1));
+            is_empty |= length == 0;
+        }
         if product > MOST {
             let message = format!("these values make more than {MOST} combinations");
             self.problem(message, span.clone(), "bind fewer values");
+            return None;
         }
-        product <= MOST
+        Some(if is_empty { 0 } else { product })
+    }
+
+    /// Takes so many bytes of those that all axes have together, and returns whether there were as many. That there are not
+    /// is told once.
+    pub(super) fn has_room(&mut self, span: &Range<usize>, bytes: usize) -> bool {
+        let before = self.taken;
+        self.taken = before.saturating_add(bytes);
+        if self.taken > ROOM && before <= ROOM {
+            let message = format!(
+                "the lines of all tables come to more than {} MiB here",
+                ROOM >> 20
+            );
+            self.problem(message, span.clone(), "bind fewer values, or shorter ones");
+        }
+        self.taken <= ROOM
     }
 
     /// Names a line that has no label by what it binds: the value alone, or `name=value` where there are several.
@@ -187,7 +229,10 @@ impl Builder<'_> {
             text: text.clone(),
             span: span.clone(),
         };
-        Value::from(self.filled(&word, bindings))
+        let text = self.filled(&word, bindings);
+        // Whoever makes more lines looks whether there is room for them.
+        self.has_room(span, text.len());
+        Value::from(text)
     }
 
     /// Returns what `${name}` or `${name:%}` stands for in a label, or what is wrong with it.
@@ -230,6 +275,21 @@ impl Builder<'_> {
 
     fn within(&self, word: &Word, range: Range<usize>) -> Range<usize> {
         super::names::inside_text(&self.source.text, &word.span, &word.text, range)
+    }
+}
+
+/// Returns how many bytes the texts of a value have.
+fn size(node: &Node) -> usize {
+    match &node.value {
+        NodeValue::Scalar(Value::String(text)) => text.len(),
+        NodeValue::Scalar(_) => 0,
+        NodeValue::List(nodes) => nodes.iter().map(|node| BINDING + size(node)).sum(),
+        NodeValue::Table(nodes) => {
+            let sizes = nodes
+                .iter()
+                .map(|(key, node)| BINDING + key.text.len() + size(node));
+            sizes.sum()
+        }
     }
 }
 

@@ -8,12 +8,20 @@ use serde_json::Map;
 
 use super::Builder;
 use crate::declare::grammar::{self, LINE};
+use crate::declare::grid::Grid;
 use crate::declare::model::{
     Definition, Line, LineReference, ReferenceKey, StageId, TableDeclaration, VariableId,
 };
 use crate::declare::raw::{Node, NodeValue, RawAxes, RawLine, RawTable, Word};
 use crate::declare::reference::Reference;
 use crate::errors::{Diagnostic, did_you_mean, nearest};
+
+/// The most places that the tables of a file may have together: beyond any use, short of exhausting the memory.
+const MOST_PLACES: usize = 1_000_000;
+/// The most places that a table may have, times the combinations that it leaves out: each is compared with each.
+const MOST_COMPARED: usize = 20_000_000;
+/// Where lists of values make one mistake of many lines, so many are told.
+const ENOUGH: usize = 100;
 
 /// Which of the two a line is.
 #[derive(Clone, Copy, PartialEq)]
@@ -64,6 +72,7 @@ impl Builder<'_> {
             select: axes.select.and_then(|select| self.selection(&select)),
             name,
         };
+        self.count(&mut table);
         // A name that could not be resolved leaves holes that are not worth a second complaint.
         if self.problems.len() == before && !self.has_unknown_kinds {
             self.check_cells(&table);
@@ -74,6 +83,38 @@ impl Builder<'_> {
             table.exclude.clear();
         }
         table
+    }
+
+    /// Counts the places of a table, and empties it where they are too many.
+    fn count(&mut self, table: &mut TableDeclaration) {
+        let places = table.places();
+        let before = self.places;
+        self.places = before.saturating_add(places);
+        let too_many = if self.places > MOST_PLACES {
+            // Told of the table that does it, and of any other that would do it alone.
+            (before <= MOST_PLACES || places > MOST_PLACES).then(|| {
+                format!(
+                    "with `{}` tables come to more than {MOST_PLACES} places: rows × columns × over × best",
+                    table.name.text
+                )
+            })
+        } else if places.saturating_mul(table.exclude.len()) > MOST_COMPARED {
+            Some(format!(
+                "`exclude` holds {} combinations, too many to compare with each of {places} places",
+                table.exclude.len()
+            ))
+        } else {
+            return;
+        };
+        if let Some(message) = too_many {
+            let help = "bind fewer values";
+            self.problem(message, table.name.span.clone(), help);
+        }
+        table.rows.clear();
+        table.columns.clear();
+        table.over = Grid::default();
+        table.exclude.clear();
+        table.best = None;
     }
 
     /// Checks axes that another profile's stand in for.
@@ -140,11 +181,18 @@ impl Builder<'_> {
             } = line;
             let cell = cell.and_then(|cell| self.cell(&cell));
             let select = select.and_then(|select| self.selection(&select));
+            let before = self.problems.len();
             for bindings in self.multiply(&span, bindings) {
+                if self.problems.len() > before + ENOUGH {
+                    break;
+                }
                 let label = match &label {
                     Some(label) => self.filled(label, &bindings),
                     None => self.label_of(&bindings),
                 };
+                if !self.has_room(&span, label.len()) {
+                    break;
+                }
                 built.push(Line {
                     label,
                     span: span.clone(),

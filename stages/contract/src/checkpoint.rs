@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -12,6 +13,8 @@ const KEPT: usize = 2;
 const OWN: &str = "own";
 /// The file that seals a checkpoint: digests of all others.
 const SEAL: &str = "seal.json";
+/// A seal is shorter, in bytes: a stage writes a handful of files.
+const LONGEST_SEAL: u64 = 1 << 20;
 
 /// The checkpoints of one job, newest last: folders `after-0000000120`, each written aside, synced and renamed, and
 /// sealed with the digests of its files.
@@ -29,9 +32,38 @@ pub struct Checkpoint {
     pub path: PathBuf,
 }
 
+/// What a checkpoint consists of.
 #[derive(Serialize, Deserialize)]
 struct Seal {
+    /// The files, by name, with their digests.
     files: BTreeMap<String, String>,
+    /// The digest of that list: a damaged one may be JSON as well, and lack a file.
+    digest: String,
+}
+
+impl Seal {
+    fn of(files: BTreeMap<String, String>) -> Self {
+        let digest = Self::digest_of(&files);
+        Self { files, digest }
+    }
+
+    fn digest_of(files: &BTreeMap<String, String>) -> String {
+        let mut hasher = blake3::Hasher::new();
+        // Neither names nor digests have a NUL.
+        for part in files.iter().flat_map(|(name, digest)| [name, digest]) {
+            hasher.update(part.as_bytes()).update(&[0]);
+        }
+        hasher.finalize().to_hex().to_string()
+    }
+
+    /// Reads the seal of a checkpoint; `None` if it is not there or not whole.
+    fn read(folder: &Path) -> Option<Self> {
+        let file = File::open(folder.join(SEAL)).ok()?;
+        let mut text = Vec::new();
+        file.take(LONGEST_SEAL).read_to_end(&mut text).ok()?;
+        let seal: Self = serde_json::from_slice(&text).ok()?;
+        (seal.digest == Self::digest_of(&seal.files)).then_some(seal)
+    }
 }
 
 impl Checkpoints {
@@ -78,7 +110,7 @@ impl Checkpoints {
             files.insert(name, digest(&path)?);
         }
         let seal = aside.join(SEAL);
-        let text = serde_json::to_vec_pretty(&Seal { files }).map_err(StageError::failed)?;
+        let text = serde_json::to_vec_pretty(&Seal::of(files)).map_err(StageError::failed)?;
         fs::write(&seal, text).map_err(io_error(&seal))?;
         sync(&seal)?;
         sync(&aside)?;
@@ -184,16 +216,36 @@ fn digest(path: &Path) -> Result<String, StageError> {
     Ok(hasher.finalize().to_hex().to_string())
 }
 
+/// Whether a folder holds the files that its seal lists, as they were, and no others.
 fn is_whole(folder: &Path) -> bool {
-    let Ok(text) = fs::read(folder.join(SEAL)) else {
+    let Some(seal) = Seal::read(folder) else {
         return false;
     };
-    let Ok(seal) = serde_json::from_slice::<Seal>(&text) else {
+    let Ok(entries) = fs::read_dir(folder) else {
         return false;
     };
-    seal.files
-        .iter()
-        .all(|(name, expected)| digest(&folder.join(name)).is_ok_and(|found| found == *expected))
+    // Names that would lead elsewhere are none of the folder's, and what is no file is not read: that might never end.
+    let mut there = 0;
+    for entry in entries {
+        let Ok(entry) = entry else {
+            return false;
+        };
+        let name = entry.file_name();
+        if name == SEAL {
+            continue;
+        }
+        let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
+        let expected = name.to_str().and_then(|name| seal.files.get(name));
+        let Some(expected) = expected.filter(|_| is_file) else {
+            return false;
+        };
+        if digest(&entry.path()).is_ok_and(|found| found == *expected) {
+            there += 1;
+        } else {
+            return false;
+        }
+    }
+    there == seal.files.len()
 }
 
 #[cfg(test)]
@@ -228,6 +280,65 @@ mod tests {
             checkpoints.latest().expect("latest").expect("some").done,
             20
         );
+    }
+
+    /// A checkpoint of two files, and a function that puts something in the place of one of them, or in their midst.
+    fn damaged_by(damage: impl FnOnce(&Path)) -> bool {
+        let folder = tempfile::tempdir().expect("folder");
+        let checkpoints = Checkpoints::in_folder(folder.path()).expect("checkpoints");
+        let write = |folder: &Path| {
+            for name in ["moments", "weights"] {
+                let path = folder.join(name);
+                fs::write(&path, name).map_err(io_error(&path))?;
+            }
+            Ok(())
+        };
+        checkpoints.save(10, write).expect("saved");
+        let path = checkpoints.latest().expect("latest").expect("some").path;
+        damage(&path);
+        checkpoints.latest().expect("latest").is_none()
+    }
+
+    #[test]
+    fn a_damaged_seal_vouches_for_nothing() {
+        let seals =
+            |text: String| move |folder: &Path| fs::write(folder.join(SEAL), text).expect("damage");
+        let digest = Seal::digest_of(&BTreeMap::new());
+        assert!(damaged_by(seals(r#"{"files":{}}"#.into())));
+        assert!(damaged_by(seals(format!(
+            r#"{{"files":{{}},"digest":"{digest}"}}"#
+        ))));
+        // Cut out of the list, and the file with it.
+        assert!(damaged_by(|folder| {
+            let text = fs::read_to_string(folder.join(SEAL)).expect("a seal");
+            let mut lines: Vec<&str> = text.lines().collect();
+            lines.retain(|line| !line.contains("moments"));
+            fs::write(folder.join(SEAL), lines.join("\n")).expect("damage");
+            fs::remove_file(folder.join("moments")).expect("damage");
+        }));
+        assert!(damaged_by(|folder| {
+            fs::write(folder.join("more"), "").expect("damage");
+        }));
+    }
+
+    #[test]
+    fn what_is_no_file_is_not_read() {
+        assert!(damaged_by(|folder| {
+            fs::remove_file(folder.join("weights")).expect("damage");
+            std::os::unix::fs::symlink("/dev/zero", folder.join("weights")).expect("damage");
+        }));
+        // A seal that names what lies elsewhere, and is right about it.
+        assert!(damaged_by(|folder| {
+            let elsewhere = folder.with_file_name("elsewhere");
+            fs::write(&elsewhere, "weights").expect("written");
+            let name = "../elsewhere".to_owned();
+            let digest = digest(&elsewhere).expect("a digest");
+            let text = serde_json::to_vec(&Seal::of([(name, digest)].into())).expect("a seal");
+            for name in ["moments", "weights"] {
+                fs::remove_file(folder.join(name)).expect("damage");
+            }
+            fs::write(folder.join(SEAL), text).expect("damage");
+        }));
     }
 
     #[test]

@@ -1,0 +1,37 @@
+//! The bytes of a record. What is read is read again as it was written, and under its own key alone.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use pipe::keys::CanonicalParams;
+use pipe::store::Record;
+
+fuzz_target!(|bytes: &[u8]| {
+    let Ok(mut record) = serde_json::from_slice::<Record>(bytes) else {
+        return;
+    };
+    match Record::read(bytes, &record.key) {
+        Ok(read) => assert_eq!(read, record),
+        // No input has its own hash in it: give it the key that it ought to have.
+        Err(_) => {
+            record.key = record.parts.key();
+            record.format = Record::FORMAT;
+        }
+    }
+    let canonical = CanonicalParams::of(&record.parts.params);
+    assert_eq!(canonical.params(), record.parts.params);
+    let _ = record.cost.share_of_peak();
+    let text = serde_json::to_vec_pretty(&record).expect("a record is JSON");
+    assert_eq!(Record::read(&text, &record.key), Ok(record.clone()));
+    assert_eq!(record.key.to_string().parse(), Ok(record.key));
+    let mut other = record.clone();
+    other.parts.version ^= 1;
+    let text = serde_json::to_vec_pretty(&other).expect("a record is JSON");
+    assert!(
+        Record::read(&text, &record.key).is_err(),
+        "a record of another key"
+    );
+    assert!(
+        Record::read(&text, &other.parts.key()).is_err(),
+        "a record that names another key"
+    );
+});
