@@ -17,7 +17,8 @@ use super::users::User;
 use super::{Digest, StoreError, filesystem};
 use crate::keys::Key;
 
-/// The version of the layout: raised when an older program would misread it.
+/// The version of the layout: raised when an older program would misread it. That goes for the formats of records and
+/// manifests as well, so what has another format in a store of this one is damaged.
 const FORMAT: u32 = 1;
 /// Says that a folder is a store, and of which format.
 const MARK: &str = "store.json";
