@@ -27,6 +27,8 @@ from machine import heading
 TASKS = ["cola", "sst2", "mrpc", "stsb", "qqp", "mnli", "qnli", "rte"]
 # Jobs → rates and seeds: P is their product.
 SHAPES = {1_000: (11, 10), 10_000: (37, 30), 100_000: (111, 100)}
+# Trivial jobs of a kind of pipe's own.
+OWN_JOBS = 1_000
 # A command that takes longer is not waited for.
 PATIENCE = 900.0
 
@@ -290,6 +292,27 @@ def main() -> None:
             ninja = no_op if name == "ninja" else ninja
             ratio = f"{no_op / ninja:.2f}" if no_op and ninja else ""
             print(f"| {jobs} | {name} | {' | '.join(cells)} | {ratio} |", flush=True)
+    if any(tool_.name == "pipe" for tool_ in chosen):
+        rates = [own_kind(pipe, arguments.folder / f"own-kind-{number}") for number in range(3)]
+        print(f"\npipe, {OWN_JOBS} jobs of a kind of its own, one process each: {min(rates):.0f} to {max(rates):.0f} a second")
+
+
+def own_kind(pipe: str, folder: Path) -> float:
+    """Returns how many trivial jobs a second pipe runs of a kind of its own, where the child process is all there is: corpora
+    of one short text, each under another lowest length."""
+    folder.mkdir(parents=True)
+    (folder / "text.txt").write_text("A line of text for a corpus. " * (OWN_JOBS // 20) + "\n")
+    (folder / "pipeline.toml").write_text("""[vars]
+least = 1
+
+[stage.corpus]
+use = "corpus"
+source = "text.txt"
+min_characters = "${least}"
+""")
+    targets = [f"stage:corpus[least={least}]" for least in range(1, OWN_JOBS + 1)]
+    seconds, _ = timed([pipe, "run", "-q", *targets], folder)
+    return OWN_JOBS / seconds
 
 
 def bench(tool_: Tool, folder: Path, rates: int, seeds: int, jobs: int, repetitions: int) -> tuple[str, list[str], float | None]:

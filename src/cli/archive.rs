@@ -77,8 +77,8 @@ pub(super) fn import(arguments: &ImportArguments) -> Result<Exit, CommandFailure
     for value in &about.set {
         text += &format!(", {value}");
     }
-    text += &format!(", written by {}\n", imported.program);
-    print(&(text + &outside_text(about)))?;
+    text += &format!(", written by {}", imported.program);
+    print(&(shown(text) + "\n" + &outside_text(about)))?;
     Ok(Exit::Ok)
 }
 
@@ -107,6 +107,12 @@ fn outside(plan: &Plan, found: &[&Found], store: &Store) -> Result<Vec<Outside>,
     Ok(outside.into_iter().collect())
 }
 
+/// Returns a text of an archive without what a terminal would obey: whoever wrote it may be anybody.
+fn shown(mut text: String) -> String {
+    text.retain(|c| !c.is_control());
+    text
+}
+
 /// Says which files are not in the archive and yet needed.
 fn outside_text(about: &About) -> String {
     if about.outside.is_empty() {
@@ -116,7 +122,7 @@ fn outside_text(about: &About) -> String {
     let files: Vec<String> = files
         .map(|file| format!("{} ({:.12})", file.name, file.digest))
         .collect();
-    let files = files.join(", ");
+    let files = shown(files.join(", "));
     format!(
         "not in it, and needed to look its results up, since their content is part of keys: {files}\n"
     )
