@@ -151,6 +151,18 @@ fn whatever_is_damaged_is_found_and_made_again() {
             project.pipe(&["verify"]).code(0);
         }
     }
+    // A record that is gone is missed by the runs that had made it.
+    let gone = project.files(".pipe/records");
+    let gone = gone
+        .iter()
+        .find(|path| !path.to_string_lossy().contains(".damaged"));
+    fs::remove_file(gone.expect("a record")).expect("removed");
+    project
+        .pipe(&["verify"])
+        .code(12)
+        .says("it is missing: a run had made");
+    project.pipe(&EVERYTHING).code(0);
+    project.pipe(&["verify"]).code(0);
     // A file that is gone is found by what it is part of.
     let gone = project.files(".pipe/objects");
     let gone = gone

@@ -9,9 +9,10 @@ use super::arguments::VerifyArguments;
 use super::failure::CommandFailure;
 use super::output::{print, print_json, tell_error};
 use super::project::Project;
+use crate::journal::Runs;
 use crate::progress::{amount, count};
 use crate::registry::Registry;
-use crate::store::Store;
+use crate::store::{Damage, Store, StoreError};
 
 /// Reads the store, and tells what is damaged.
 pub(super) fn verify(
@@ -24,7 +25,10 @@ pub(super) fn verify(
     // Another sample each time, so that several see all.
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let offset = now.map_or(0, |time| time.subsec_nanos() as usize % 100);
-    let found = store.verify(percent, offset)?;
+    // Before records that are damaged are set aside.
+    let missing = missing_records(&store)?;
+    let mut found = store.verify(percent, offset)?;
+    found.damages.extend(missing);
     if arguments.common.json {
         let damages = found
             .damages
@@ -59,4 +63,19 @@ pub(super) fn verify(
         ),
     );
     Ok(Exit::Store)
+}
+
+/// Returns the records of results that runs had made since the last sweep, and that are not there.
+fn missing_records(store: &Store) -> Result<Vec<Damage>, StoreError> {
+    let made = Runs::list(store.runs())?.made_since(store.last_sweep());
+    let records = made
+        .into_iter()
+        .map(|(key, label)| (store.record(&key), label));
+    let missing = records.filter(|(path, _)| !path.exists());
+    Ok(missing
+        .map(|(path, label)| Damage {
+            reason: format!("it is missing: a run had made `{label}`"),
+            path,
+        })
+        .collect())
 }

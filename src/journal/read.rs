@@ -1,13 +1,16 @@
 //! Reading what runs have written down.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
+use chrono::DateTime;
 use serde::Deserialize;
 
 use super::{Begun, Entry, Result, Results};
+use crate::keys::Key;
 use crate::store::{Digest, StoreError, io_error};
 
 /// The folder of results, below that of the runs.
@@ -184,6 +187,48 @@ impl Runs {
         Ok(made)
     }
 
+    /// Returns the results that runs had made which ended after `since`, each with the label that a run gave it. What cannot
+    /// be read of a run is passed over.
+    pub fn made_since(&self, since: Option<SystemTime>) -> BTreeMap<Key, String> {
+        let mut seen = BTreeSet::new();
+        let mut made = BTreeMap::new();
+        for name in &self.names {
+            let entries = self.entries(name).unwrap_or_default();
+            let is_later = since.is_none_or(|since| self.ended_after(name, &entries, since));
+            let Some(Entry::Ended {
+                results: Some(digest),
+                ..
+            }) = entries.last().filter(|_| is_later)
+            else {
+                continue;
+            };
+            // Runs that find all done have made the same as those before.
+            if seen.insert(*digest) {
+                let kept = self.kept(digest).unwrap_or_default().into_iter();
+                made.extend(kept.map(|(label, result)| (result.key, label)));
+            }
+        }
+        made
+    }
+
+    /// Whether a run has ended after some time: by the time of its file, and, for stores that were copied, by its own word.
+    fn ended_after(&self, name: &str, entries: &[Entry], since: SystemTime) -> bool {
+        // The word is in whole seconds, cut off.
+        const ROUNDED: Duration = Duration::from_secs(2);
+        let (Some(Entry::Begun(begun)), Some(Entry::Ended { seconds, .. })) =
+            (entries.first(), entries.last())
+        else {
+            return false;
+        };
+        let began = DateTime::parse_from_rfc3339(&begun.at).map(SystemTime::from);
+        let lasted = Duration::try_from_secs_f64(*seconds);
+        let (Ok(began), Ok(lasted)) = (began, lasted) else {
+            return false;
+        };
+        let written = fs::metadata(self.path(name)).and_then(|file| file.modified());
+        written.is_ok_and(|written| written > since) && began + lasted + ROUNDED > since
+    }
+
     fn kept(&self, digest: &Digest) -> std::result::Result<BTreeMap<String, Result>, StoreError> {
         let path = self.folder.join(RESULTS).join(format!("{digest}.jsonl"));
         let bytes = fs::read(&path).map_err(io_error(&path))?;
@@ -212,7 +257,7 @@ impl Runs {
 #[derive(Deserialize)]
 struct Line {
     job: String,
-    key: crate::keys::Key,
+    key: Key,
     artifact: Digest,
 }
 

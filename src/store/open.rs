@@ -311,7 +311,8 @@ impl Store {
         self.root.join("records")
     }
 
-    pub(super) fn record(&self, key: &Key) -> PathBuf {
+    /// Returns where the record of a job's result lies, if it has one.
+    pub(crate) fn record(&self, key: &Key) -> PathBuf {
         self.records().join(format!("{key}.json"))
     }
 
