@@ -288,6 +288,8 @@ fn another_result_of_the_same_key_is_not_overwritten() {
     };
     let mut world = read(find("world"));
     world["artifact"] = read(find("corpus"))["artifact"].clone();
+    // As an earlier build would have written it.
+    world.as_object_mut().expect("fields").remove("check");
     fs::write(find("world"), world.to_string()).expect("written");
     let before = fs::read(find("world")).expect("read");
     project

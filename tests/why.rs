@@ -88,6 +88,8 @@ fn damage_and_changed_code_are_told_apart_from_changes() {
     let mut record: Value = serde_json::from_str(&text).expect("JSON");
     assert_eq!(record["source"].as_str().map(str::len), Some(16), "{text}");
     record["source"] = "0123456789abcdef".into();
+    // As an earlier build would have written it.
+    record.as_object_mut().expect("fields").remove("check");
     write(&path, &record.to_string());
     let told = why(&project, &["stage:world"]);
     assert!(

@@ -94,7 +94,7 @@ fn pack(text: &[u8]) -> Vec<u8> {
             b"record" | b"unlisted" => {
                 if let Ok(mut record) = serde_json::from_slice::<Record>(&content) {
                     record.key = record.parts.key();
-                    content = serde_json::to_vec_pretty(&record).expect("a record is JSON");
+                    content = record.bytes();
                     key = record.key.to_hex();
                     if kind == b"record" {
                         results.push(json!({

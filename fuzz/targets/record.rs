@@ -9,23 +9,20 @@ fuzz_target!(|bytes: &[u8]| {
     let Ok(mut record) = serde_json::from_slice::<Record>(bytes) else {
         return;
     };
-    match Record::read(bytes, &record.key) {
-        Ok(read) => assert_eq!(read, record),
+    if Record::read(bytes, &record.key).is_err() {
         // No input has its own hash in it: give it the key that it ought to have.
-        Err(_) => {
-            record.key = record.parts.key();
-            record.format = Record::FORMAT;
-        }
+        record.key = record.parts.key();
+        record.format = Record::FORMAT;
     }
+    let record = Record::read(&record.bytes(), &record.key).expect("a record is read back");
     let canonical = CanonicalParams::of(&record.parts.params);
     assert_eq!(canonical.params(), record.parts.params);
     let _ = record.cost.share_of_peak();
-    let text = serde_json::to_vec_pretty(&record).expect("a record is JSON");
-    assert_eq!(Record::read(&text, &record.key), Ok(record.clone()));
+    assert_eq!(Record::read(&record.bytes(), &record.key), Ok(record.clone()));
     assert_eq!(record.key.to_string().parse(), Ok(record.key));
     let mut other = record.clone();
     other.parts.version ^= 1;
-    let text = serde_json::to_vec_pretty(&other).expect("a record is JSON");
+    let text = other.bytes();
     assert!(
         Record::read(&text, &record.key).is_err(),
         "a record of another key"

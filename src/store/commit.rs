@@ -70,6 +70,7 @@ impl Store {
             parts: made.parts,
             cost: made.cost,
             source: made.source,
+            check: None,
         };
         self.put_in_place(&moves, &manifest, &record)?;
         let manifest = Arc::new(manifest);
@@ -97,9 +98,7 @@ impl Store {
             written.push(self.aside(&path, &bytes)?);
         }
         let path = self.record(&record.key);
-        let text =
-            serde_json::to_vec_pretty(record).map_err(|error| io_error(&path)(error.into()))?;
-        written.push(self.aside(&path, &text)?);
+        written.push(self.aside(&path, &record.bytes())?);
         let files = objects.iter().map(|file| file.from.as_path());
         let files: Vec<&Path> = files.chain(written.iter().map(Aside::path)).collect();
         sync_all(&files)?;

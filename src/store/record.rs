@@ -7,6 +7,7 @@ use crate::keys::{Key, KeyParts};
 
 /// What is known of a finished job: the artifact it made, all that its key was made of, and what it cost.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Record {
     /// The version of this record's fields.
     pub format: u32,
@@ -23,24 +24,49 @@ pub struct Record {
     /// The fingerprint of the source code that ran ([`crate::registry::Registry::source`]). It is told, not keyed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
+    /// The digest of all of the above, in the record's file alone. Files of earlier builds have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) check: Option<Digest>,
 }
 
 impl Record {
     /// The version of the fields: raised when an older program would misread them.
     pub const FORMAT: u32 = 1;
 
+    /// Returns the bytes of the record's file.
+    ///
+    /// # Panics
+    /// Never: a record holds nothing that JSON cannot say.
+    pub fn bytes(&self) -> Vec<u8> {
+        let mut record = self.clone();
+        record.check = Some(self.digest());
+        serde_json::to_vec_pretty(&record).expect("texts and numbers are always JSON")
+    }
+
+    /// Returns the digest of all but the check.
+    fn digest(&self) -> Digest {
+        let mut record = self.clone();
+        record.check = None;
+        let bytes = serde_json::to_vec(&record).expect("texts and numbers are always JSON");
+        Digest::of(&bytes)
+    }
+
     /// Reads the record of a key that somebody has written.
     ///
     /// # Errors
     /// What is wrong with it, as a lowercase fragment.
     pub fn read(bytes: &[u8], key: &Key) -> Result<Self, String> {
-        let record: Self =
+        let mut record: Self =
             serde_json::from_slice(bytes).map_err(|error| format!("not a record: {error}"))?;
         if record.format != Self::FORMAT {
             return Err(format!("record format {} is not known", record.format));
         }
         if record.key != *key || record.parts.key() != *key {
             return Err("the record is another key's".into());
+        }
+        // In the one form in which it is written, the check included.
+        if record.check.take().is_some() && record.bytes() != bytes {
+            return Err("its content does not fit its check".into());
         }
         Ok(record)
     }

@@ -247,3 +247,24 @@ fn a_manifest_that_would_lead_elsewhere_is_damaged_whatever_names_it() {
     assert_eq!(reason, "its file `../../file` would lie outside of it");
     assert_eq!(store.listing(&artifact), None);
 }
+
+#[test]
+fn whatever_bit_of_a_record_flips_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    commit(&store, 1, 1);
+    let bytes = fs::read(store.record(&key(1))).unwrap();
+    let record = Record::read(&bytes, &key(1)).unwrap();
+    assert_eq!(record.bytes(), bytes);
+    for bit in 0..8 * bytes.len() {
+        let mut flipped = bytes.clone();
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        let read = Record::read(&flipped, &key(1));
+        assert!(read.is_err(), "{}", String::from_utf8_lossy(&flipped));
+    }
+    // A file of an earlier build has no check, and is believed.
+    let mut unchecked: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+    unchecked.as_object_mut().unwrap().remove("check");
+    let unchecked = serde_json::to_vec(&unchecked).unwrap();
+    assert_eq!(Record::read(&unchecked, &key(1)), Ok(record));
+}
