@@ -323,7 +323,7 @@ def damage(arguments: argparse.Namespace) -> None:
         run.communicate()
     count: Counter[str] = Counter()
     for number in range(arguments.number):
-        kind = chance.choice(["objects/*/*", "artifacts/*.json", "records/*.json", "work/*/checkpoints/*/*", "caches/*"])
+        kind = chance.choice(["objects/*/*", "artifacts/*.json", "records/*.json", "work/*/checkpoints/after-*/*", "caches/*"])
         source = stopped.folder if kind.startswith("work") else whole
         how = chance.choice(["flip", "cut", "zero", "swap", "delete"])
         folder = arguments.folder / f"damaged-{number}"
