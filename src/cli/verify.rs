@@ -29,6 +29,7 @@ pub(super) fn verify(
     let missing = missing_records(&store)?;
     let mut found = store.verify(percent, offset)?;
     found.damages.extend(missing);
+    found.damages.sort();
     if arguments.common.json {
         let damages = found
             .damages

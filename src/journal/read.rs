@@ -226,7 +226,9 @@ impl Runs {
             return false;
         };
         let written = fs::metadata(self.path(name)).and_then(|file| file.modified());
-        written.is_ok_and(|written| written > since) && began + lasted + ROUNDED > since
+        // A word that is beyond what the clock can tell is none.
+        let ended = began.checked_add(lasted.saturating_add(ROUNDED));
+        written.is_ok_and(|written| written > since) && ended.is_some_and(|ended| ended > since)
     }
 
     fn kept(&self, digest: &Digest) -> std::result::Result<BTreeMap<String, Result>, StoreError> {

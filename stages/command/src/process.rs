@@ -3,10 +3,11 @@
 //! **One group.** The program and whatever it starts are in one process group: that of the stage, where the stage leads one
 //! (as the coordinator starts it), else one of their own. A request to stop goes to all of the group.
 //!
-//! **Whoever dies.** The program is tied to the stage ([`lifeline`]): the kernel kills it when the stage dies. When the stage alone is killed, the coordinator kills its group. When the coordinator dies, the kernel tells the
-//! stage, which kills the group, itself included. When both are killed at once, a [`Warden`] kills the group. What is out of
-//! all reach (another session, a program's first moments) has inherited the lock of the job's folder, which keeps a second
-//! attempt from beginning beside it.
+//! **Whoever dies.** The program is tied to the stage ([`lifeline`]): the kernel kills it when the stage dies. When the stage
+//! alone is killed, the coordinator kills its group. When the coordinator dies, the kernel tells the stage, which kills the
+//! group, itself included. When both are killed at once, a [`Warden`] kills the group. What is out of all reach (another
+//! session, a program's first moments) has inherited the lock of the job's folder, which keeps a second attempt from
+//! beginning beside it.
 //!
 //! **No ticking.** One thread waits in `poll` for a signal, the end of the program among them, or for progress.
 
