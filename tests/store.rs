@@ -176,6 +176,19 @@ fn whatever_is_damaged_is_found_and_made_again() {
 }
 
 #[test]
+fn a_run_that_claims_to_have_lasted_for_ever_is_passed_over() {
+    let project = Project::new();
+    project.pipe(&PART).code(0);
+    let run = project.files(".pipe/runs").remove(0);
+    let text = fs::read_to_string(&run).expect("a run");
+    let (before, ended) = text.split_once(r#""ended","seconds":"#).expect("an end");
+    let (_, after) = ended.split_once(',').expect("more");
+    let forged = format!(r#"{before}"ended","seconds":1e19,{after}"#);
+    fs::write(&run, forged).expect("written");
+    project.pipe(&["verify"]).code(0);
+}
+
+#[test]
 fn a_store_that_was_moved_still_serves() {
     let project = Project::new();
     project.pipe(&PART).code(0);
