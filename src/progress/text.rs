@@ -61,7 +61,10 @@ pub fn whose(holder: &Holder) -> String {
 
 /// Returns how much of `total` is `done`, in whole percent.
 pub fn percent_of(done: u64, total: u64) -> u64 {
-    (done.min(total) * 100).checked_div(total).unwrap_or(100)
+    // A program of the user's may count to any number.
+    let hundredfold = u128::from(done.min(total)) * 100;
+    let percent = hundredfold.checked_div(total.into()).unwrap_or(100);
+    u64::try_from(percent).unwrap_or(100)
 }
 
 #[cfg(test)]
@@ -77,6 +80,14 @@ mod tests {
         assert_eq!(text(245.4), "4 min 05 s");
         assert_eq!(text(3599.7), "1 h 00 min");
         assert_eq!(text(7620.0), "2 h 07 min");
+    }
+
+    #[test]
+    fn percents_reach_a_hundred_whatever_is_counted() {
+        assert_eq!(percent_of(0, 0), 100);
+        assert_eq!(percent_of(1, 3), 33);
+        assert_eq!(percent_of(5, 3), 100);
+        assert_eq!(percent_of(u64::MAX / 2, u64::MAX), 49);
     }
 
     #[test]
