@@ -48,7 +48,7 @@ pub enum Command {
     Schema,
     /// Show the jobs that run now, and those that were stopped or failed.
     Status(StatusArguments),
-    /// Print the messages of a stage's job, or what a run did; without a name, list the runs.
+    /// Print the messages of a stage's job and the last rows of its training, or what a run did; without a name, list the runs.
     Log(LogArguments),
     /// Show what differs between what two runs have made, and why.
     Diff(DiffArguments),
@@ -223,9 +223,9 @@ pub struct LogArguments {
     /// Whose messages to print: stage:NAME[variable=value,…]; or a run: its name, the start of it, last, last~1.
     #[arg(value_name = "TARGET|RUN")]
     pub targets: Vec<String>,
-    /// How many runs to list.
-    #[arg(long, short = 'n', value_name = "N", default_value_t = 20)]
-    pub number: usize,
+    /// How many runs to list [default: 20], or rows of a training to show [default: 10].
+    #[arg(long, short = 'n', value_name = "N")]
+    pub number: Option<usize>,
     /// What holds for all commands.
     #[command(flatten)]
     pub common: Common,
@@ -234,7 +234,7 @@ pub struct LogArguments {
 /// `pipe diff`.
 #[derive(Args, Debug)]
 pub struct DiffArguments {
-    /// A run: its name as `pipe log` lists it, the start of it, last, last~1.
+    /// A run: its name as `pipe log` lists it, the start of it, last (the last run of tables, not of one stage), last~1.
     #[arg(value_name = "OLD", default_value = "last~1")]
     pub old: String,
     /// Another.

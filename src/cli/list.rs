@@ -1,6 +1,6 @@
 //! `pipe list`.
 
-use contract::{Default as FieldDefault, Field, FieldType, Signature};
+use contract::{Column, Content, Default as FieldDefault, Field, FieldType, OutputFile, Signature};
 use owo_colors::OwoColorize;
 use serde_json::{Value, json};
 
@@ -149,7 +149,39 @@ fn signature_text(signature: &Signature) -> String {
         signature.about,
     );
     fields_text(&mut text, signature.fields, 0);
+    files_text(&mut text, signature.files);
     text
+}
+
+/// Says which files the artifact consists of, and what their columns hold.
+fn files_text(text: &mut String, files: &[OutputFile]) {
+    if files.is_empty() {
+        return;
+    }
+    *text += &format!("\n{}\n", "writes".bold());
+    for file in files {
+        let when = file
+            .when
+            .map(|when| format!(" ({when})"))
+            .unwrap_or_default();
+        *text += &format!("  {}{when}\n      {}\n", file.path.cyan(), file.about);
+        let columns = file.columns().iter();
+        let cells: Vec<[String; 2]> = columns
+            .map(|column| {
+                let null = if column.nullable { ", or null" } else { "" };
+                [
+                    column.name.to_owned(),
+                    format!("{}{null}", column.holds.name()),
+                ]
+            })
+            .collect();
+        let width = |at: usize| cells.iter().map(|cell| cell[at].len()).max().unwrap_or(0);
+        let [name_width, type_width] = [width(0), width(1)];
+        for (column, [name, holds]) in file.columns().iter().zip(&cells) {
+            let about = column.about;
+            *text += &format!("      {name:<name_width$}  {holds:<type_width$}  {about}\n");
+        }
+    }
 }
 
 fn fields_text(text: &mut String, fields: &[Field], depth: usize) {
@@ -185,7 +217,29 @@ fn signature_json(signature: &Signature) -> Value {
         "output": signature.output.name(),
         "numeric": signature.numeric,
         "fields": fields_json(signature.fields),
+        "files": files_json(signature.files),
     })
+}
+
+fn files_json(files: &[OutputFile]) -> Value {
+    let column = |column: &Column| {
+        json!({
+            "name": column.name,
+            "type": column.holds.name(),
+            "nullable": column.nullable,
+            "about": column.about,
+        })
+    };
+    let files = files.iter().map(|file| {
+        json!({
+            "path": file.path,
+            "when": file.when,
+            "about": file.about,
+            "log": matches!(file.content, Content::Log(_)),
+            "columns": file.columns().iter().map(column).collect::<Vec<_>>(),
+        })
+    });
+    files.collect()
 }
 
 fn fields_json(fields: &[Field]) -> Value {

@@ -19,6 +19,7 @@ mod plan;
 mod project;
 mod results;
 mod run;
+mod runs;
 mod schema;
 mod show;
 mod stage;

@@ -107,6 +107,7 @@ impl Attempt<'_> {
             .worker
             .run(folder, claim.lock()?, &self.share, control)?;
         self.share.gpus.clear();
+        claim.end_log();
         let wall_seconds = start.elapsed().as_secs_f64();
         let usage = self.judge(folder, &exit, control)?;
         done();

@@ -22,8 +22,9 @@ use super::{Failure, is_ignored};
 use crate::registry::Registry;
 use crate::store::{Holder, Worked};
 
-/// Progress is reported at most this often.
+/// Progress is recorded at most this often, and less often in a long job: a file of it grows for as long as the job goes on.
 const EVERY: Duration = Duration::from_millis(100);
+const SELDOM: Duration = Duration::from_secs(10);
 /// Where an outcome is written that is no result.
 const OUTCOME: &str = "outcome.json";
 
@@ -209,6 +210,7 @@ fn remove(path: &Path) -> Result<(), StageError> {
 /// Appends events to a file, made with the first, and sums up the work done.
 struct Recorder {
     path: PathBuf,
+    began: Instant,
     file: Mutex<Recording>,
     worked: Arc<Mutex<Vec<Worked>>>,
 }
@@ -224,6 +226,7 @@ impl Recorder {
     fn new(path: PathBuf) -> Self {
         Self {
             path,
+            began: Instant::now(),
             file: Mutex::default(),
             worked: Arc::default(),
         }
@@ -245,7 +248,8 @@ impl Observer for Recorder {
         let mut recording = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         if let Event::Progress { done, total, .. } = event {
             let last = recording.last;
-            if done < total && last.is_some_and(|last| last.elapsed() < EVERY) {
+            let pause = (self.began.elapsed() / 3600).clamp(EVERY, SELDOM);
+            if done < total && last.is_some_and(|last| last.elapsed() < pause) {
                 return;
             }
             recording.last = Some(Instant::now());

@@ -1,12 +1,14 @@
 //! What runs did: one file of JSON lines each, below `runs/` of the store.
 //!
-//! `runs/ID.jsonl` holds [`Entry`] lines: how the run was called, which jobs it started and how they ended, and how it ended
+//! `runs/DAY-TIME_NUMBER.jsonl` holds [`Entry`] lines: how the run was called, which jobs it started and how they ended, and how it ended
 //! itself. The file is locked while its run goes on: a file without an end that nobody holds is of a run that was killed.
 //! `runs/results/HEX.jsonl` holds what every job of a run had made when it ended, named by the hash of that; runs that ended
 //! with the same results share it, so that a run that finds all done writes little. Nothing else depends on either: they may
 //! be deleted.
 
 mod compare;
+mod name;
+mod pair;
 mod read;
 mod write;
 
@@ -18,7 +20,8 @@ use crate::frames::Writer;
 use crate::keys::Key;
 use crate::store::Digest;
 
-pub use compare::{Comparison, Difference, compare};
+pub use compare::{Comparison, Difference, Set, compare};
+pub use pair::Setting;
 pub use read::{Ended, RunSummary, Runs};
 pub use write::Journal;
 

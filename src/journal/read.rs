@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
-use std::io::ErrorKind;
+use std::io::{BufRead, BufReader, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use chrono::DateTime;
 use serde::Deserialize;
 
+use super::name::Name;
 use super::{Begun, Entry, Result, Results};
 use crate::keys::Key;
 use crate::store::{Digest, StoreError, io_error};
@@ -75,7 +76,7 @@ impl Runs {
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => return Err(io_error(&folder)(error)),
         }
-        names.sort_by_key(|name| order(name));
+        names.sort_by_cached_key(|name| Name::read(name));
         Ok(Self { folder, names })
     }
 
@@ -87,14 +88,8 @@ impl Runs {
     /// Returns the run that `text` means: a name, the start of one that no other begins with, `last`, or `last~2` for the
     /// second before it.
     pub fn find(&self, text: &str) -> Option<&str> {
-        if let Some(back) = text.strip_prefix("last") {
-            let back: usize = match back.strip_prefix('~') {
-                None if back.is_empty() => 0,
-                None => return None,
-                Some(number) => number.parse().ok()?,
-            };
-            let at = self.names.len().checked_sub(1 + back)?;
-            return Some(&self.names[at]);
+        if let Some(back) = back(text) {
+            return self.names.iter().rev().nth(back?).map(String::as_str);
         }
         if let Some(exact) = self.names.iter().find(|name| *name == text) {
             return Some(exact);
@@ -102,6 +97,39 @@ impl Runs {
         let mut starting = self.names.iter().filter(|name| name.starts_with(text));
         let found = starting.next()?;
         starting.next().is_none().then_some(found.as_str())
+    }
+
+    /// As [`Runs::find`], but `last` is the last run of tables: runs of single stages have little to compare. Where there is no
+    /// run of tables, all count.
+    pub fn find_of_tables(&self, text: &str) -> Option<&str> {
+        let Some(back) = back(text) else {
+            return self.find(text);
+        };
+        let of_tables = |name: &&String| {
+            let begun = self.begun(name);
+            begun.is_some_and(|begun| {
+                begun
+                    .targets
+                    .iter()
+                    .any(|target| !target.starts_with("stage:"))
+            })
+        };
+        let mut runs = self.names.iter().rev().filter(of_tables).peekable();
+        match runs.peek() {
+            None => self.find(text),
+            Some(_) => runs.nth(back?).map(String::as_str),
+        }
+    }
+
+    /// Returns how a run was called, if its file says it.
+    fn begun(&self, name: &str) -> Option<Begun> {
+        let mut line = Vec::new();
+        let file = File::open(self.path(name)).ok()?;
+        BufReader::new(file).read_until(b'\n', &mut line).ok()?;
+        match serde_json::from_slice(&line).ok()? {
+            Entry::Begun(begun) => Some(begun),
+            _ => None,
+        }
     }
 
     /// Returns where a run's file lies.
@@ -263,12 +291,13 @@ struct Line {
     artifact: Digest,
 }
 
-/// Puts the second run of a second before the tenth.
-fn order(name: &str) -> (String, u32) {
-    let mut parts = name.splitn(3, '-');
-    let mut part = || parts.next().unwrap_or_default().to_owned();
-    let time = format!("{}-{}", part(), part());
-    (time, part().parse().unwrap_or(1))
+/// Reads `last` and `last~2`: how many runs to go back, or nothing where that is no number. `None` for other texts.
+fn back(text: &str) -> Option<Option<usize>> {
+    let rest = text.strip_prefix("last")?;
+    match rest.strip_prefix('~') {
+        Some(number) => Some(number.parse().ok()),
+        None => rest.is_empty().then_some(Some(0)),
+    }
 }
 
 /// Whether a run holds its file.

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use super::aside::move_file;
 use super::error::io_error;
+use super::logs::shorten;
 use super::{Holder, Store, StoreError};
 use crate::keys::Key;
 
@@ -113,6 +114,11 @@ impl Claim {
     /// Returns where the child's messages go.
     pub fn log(&self) -> PathBuf {
         self.folder.join("log.txt")
+    }
+
+    /// Shortens the log of an attempt that has ended, if it is long. One that cannot be shortened stays as it is.
+    pub fn end_log(&self) {
+        let _ = shorten(&self.log());
     }
 
     /// Returns another handle to the same lock, to be inherited by the child.

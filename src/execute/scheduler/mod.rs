@@ -407,6 +407,7 @@ impl<'scope, 'env> Run<'scope, 'env> {
             for event in running.events.read() {
                 self.progress.event(running.rank.2.index(), &event);
             }
+            self.means.store.bound_log(&running.ready.key);
             let held = running.control.look().unwrap_or(0);
             let declared = job.resources.memory.unwrap_or(u64::MAX);
             if held > declared && !running.beyond {

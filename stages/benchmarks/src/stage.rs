@@ -53,6 +53,7 @@ impl Stage for BenchmarksStage {
             ],
             output: ArtifactType::Benchmark,
             numeric: false,
+            files: artifact::FILES,
         }
     }
 

@@ -7,8 +7,8 @@ use std::path::Path;
 use std::process::ExitStatus;
 
 use contract::{
-    ArtifactType, Context, Default, Field, FieldType, Inputs, Params, Problem, Signature, Stage,
-    StageError,
+    ArtifactType, Context, Default, Field, FieldType, Inputs, OutputFile, Params, Problem,
+    Signature, Stage, StageError,
 };
 
 use crate::environment::environment;
@@ -24,6 +24,15 @@ pub struct CommandStage;
 
 /// The shell, and how it is called: it ends at the first command that fails and at a variable that nobody has set.
 const SHELL: [&str; 2] = ["sh", "-euc"];
+
+/// The files of what a program makes.
+const FILES: &[OutputFile] = &[
+    metrics::scores::DOCUMENTED.when("makes = \"scores\", or an encoder with a scores.json"),
+    OutputFile::new(
+        "*",
+        "what the program leaves in {output}: all of it, or what `outputs` names",
+    ),
+];
 
 impl Stage for CommandStage {
     fn signature(&self) -> Signature {
@@ -96,6 +105,7 @@ impl Stage for CommandStage {
             ],
             output: ArtifactType::Folder,
             numeric: false,
+            files: FILES,
         }
     }
 

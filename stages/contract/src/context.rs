@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Checkpoint, Checkpoints, StageError, io_error};
+use crate::{Checkpoint, Checkpoints, Rows, StageError, io_error};
 
 /// What a running stage tells: for progress lines and logs, never part of the result.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -160,6 +160,11 @@ impl Context {
     /// Returns the folder to write the artifact to. It exists and is empty when a stage starts.
     pub fn output(&self) -> &Path {
         &self.output
+    }
+
+    /// Begins the rows of the log `file` of the artifact (`log.parquet`) for those who look at it while the stage goes on.
+    pub fn rows(&self, file: &str) -> Rows {
+        Rows::create(&Rows::place(&self.folder, file))
     }
 
     /// Returns the newest checkpoint that is whole, to go on from. Newer ones, which are damaged, are told of.

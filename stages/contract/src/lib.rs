@@ -4,7 +4,7 @@
 //! crate holds the words that the runner and the stages share and nothing else: neither side sees the other.
 //!
 //! * [`Stage`] is the trait every stage kind implements; [`Signature`] is its declaration as data: name, behaviour
-//!   version, fields with types, ranges and defaults, typed inputs, output type.
+//!   version, fields with types, ranges and defaults, typed inputs, output type and the files that it consists of.
 //! * [`complete`] checks a stage's parameters against the declaration and fills in the defaults, so that writing a
 //!   default out changes nothing.
 //! * [`Context`] is what a running stage may do to the world: write its output folder, report progress, save and find
@@ -26,7 +26,9 @@ mod checkpoint;
 mod context;
 mod error;
 mod meter;
+mod output;
 mod params;
+mod rows;
 mod signature;
 mod stage;
 
@@ -35,6 +37,8 @@ pub use checkpoint::{Checkpoint, Checkpoints};
 pub use context::{Context, Event, Observer};
 pub use error::{Problem, StageError, io_error};
 pub use meter::Meter;
+pub use output::{Column, ColumnType, Content, OutputFile};
 pub use params::{Params, complete, text_of};
+pub use rows::Rows;
 pub use signature::{Default, Field, FieldType, Signature};
 pub use stage::{Inputs, Stage};

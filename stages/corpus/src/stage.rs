@@ -7,7 +7,7 @@ use contract::{
 use serde::Deserialize;
 
 use crate::parse::parse;
-use crate::shards::ShardWriter;
+use crate::shards::{FILES, ShardWriter};
 use crate::{files, format};
 
 /// Reads a folder of text into documents.
@@ -51,6 +51,7 @@ impl Stage for CorpusStage {
             ],
             output: ArtifactType::Corpus,
             numeric: false,
+            files: FILES,
         }
     }
 

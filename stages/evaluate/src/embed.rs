@@ -102,6 +102,7 @@ impl Stage for EmbedStage {
             ],
             output: ArtifactType::Embeddings,
             numeric: true,
+            files: embeddings::FILES,
         }
     }
 

@@ -51,6 +51,7 @@ impl Stage for StsStage {
             ],
             output: ArtifactType::Scores,
             numeric: false,
+            files: &[scores::DOCUMENTED],
         }
     }
 

@@ -4,7 +4,7 @@ use contract::{ArtifactType, Context, Inputs, Params, Problem, Signature, Stage,
 use encoder::with_deep_stack;
 
 use crate::parameters::{FIELDS, Parameters};
-use crate::train::train;
+use crate::train::{FILES, train};
 
 /// Trains an encoder on a GLUE task and scores it on the development split.
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +19,7 @@ impl Stage for FinetuneStage {
             fields: FIELDS,
             output: ArtifactType::Scores,
             numeric: true,
+            files: FILES,
         }
     }
 

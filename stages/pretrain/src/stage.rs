@@ -1,10 +1,37 @@
 //! The stage kind `pretrain`.
 
-use contract::{ArtifactType, Context, Inputs, Params, Problem, Signature, Stage, StageError};
+use contract::{
+    ArtifactType, Context, Inputs, OutputFile, Params, Problem, Signature, Stage, StageError,
+};
 use encoder::with_deep_stack;
+use metrics::scores;
 
+use crate::log::{TRAINING_FILE, VALIDATION_FILE};
 use crate::parameters::{FIELDS, Parameters};
 use crate::train::train;
+
+/// The files of an encoder that was trained here.
+const FILES: &[OutputFile] = &[
+    OutputFile::new(
+        "model.safetensors",
+        "the weights, by the names of Hugging Face",
+    ),
+    OutputFile::new("config.json", "the encoder's shape, for Hugging Face"),
+    OutputFile::new("tokenizer.json", "its tokenizer"),
+    OutputFile::new("tokenizer_config.json", "how texts are prepared for it"),
+    OutputFile::new("special_tokens_map.json", "the names of the special tokens"),
+    OutputFile::new(
+        "vocab.txt",
+        "the word pieces, a line each, in the order of their ids",
+    ),
+    scores::DOCUMENTED,
+    TRAINING_FILE,
+    VALIDATION_FILE,
+    OutputFile::new(
+        "recipe.json",
+        "all parameters, and what follows from them: updates, epochs, copies",
+    ),
+];
 
 /// Trains an encoder by masked language modelling.
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +46,7 @@ impl Stage for PretrainStage {
             fields: FIELDS,
             output: ArtifactType::Encoder,
             numeric: true,
+            files: FILES,
         }
     }
 

@@ -1,7 +1,8 @@
 //! The stage kind `tokenizer`: a vocabulary trained on a corpus, or a given one.
 
 use contract::{
-    ArtifactType, Context, Default, Field, FieldType, Inputs, Params, Signature, Stage, StageError,
+    ArtifactType, Context, Default, Field, FieldType, Inputs, OutputFile, Params, Signature, Stage,
+    StageError,
 };
 use serde::Deserialize;
 
@@ -70,6 +71,20 @@ const FIELDS: &[Field] = &[
     },
 ];
 
+/// The files of a tokenizer.
+const FILES: &[OutputFile] = &[
+    OutputFile::new(
+        "tokenizer.json",
+        "the tokenizer, for Hugging Face's tokenizers",
+    ),
+    OutputFile::new("tokenizer_config.json", "how texts are prepared for it"),
+    OutputFile::new("special_tokens_map.json", "the names of the special tokens"),
+    OutputFile::new(
+        "vocab.txt",
+        "the word pieces, a line each, in the order of their ids",
+    ),
+];
+
 impl Stage for TokenizerStage {
     fn signature(&self) -> Signature {
         Signature {
@@ -79,6 +94,7 @@ impl Stage for TokenizerStage {
             fields: FIELDS,
             output: ArtifactType::Tokenizer,
             numeric: false,
+            files: FILES,
         }
     }
 
