@@ -14,6 +14,7 @@ use rustix::process::{
 };
 
 use super::gpus::{Lease, ORDER, VISIBLE};
+use super::inside::{self, INSIDE};
 use super::memory::held;
 use crate::store::{StoreError, io_error};
 
@@ -187,6 +188,7 @@ impl Worker for ChildProcess {
             .args(["--coordinator", &std::process::id().to_string()])
             .env("RAYON_NUM_THREADS", share.threads.to_string())
             .env(VISIBLE, visible.join(","))
+            .env(INSIDE, inside::with(folder))
             .stdin(Stdio::from(lock))
             .stdout(Stdio::piped())
             .stderr(Stdio::from(log))

@@ -179,6 +179,7 @@ impl Project {
             "CUDA_VISIBLE_DEVICES",
             "PIPE_GPUS",
             "PIPE_STORE_LOCKS",
+            "PIPE_INSIDE",
         ] {
             command.env_remove(name);
         }

@@ -25,6 +25,7 @@ use super::Failure;
 use super::attempt::{Attempt, Gained};
 use super::follow::Follower;
 use super::gpus::{Lease, Pool};
+use super::inside;
 use super::memory::KillWatch;
 use super::queue::{Lane, Queue, Rank};
 use super::resolve::{Ready, Resolver};
@@ -83,6 +84,7 @@ pub fn run(
             retries: BTreeMap::new(),
             room: Room::new(total),
             kills: &kills,
+            inside: inside::jobs(),
             running: Vec::new(),
             elsewhere: Vec::new(),
             told: String::new(),
@@ -157,6 +159,8 @@ struct Run<'scope, 'env> {
     room: Room,
     pool: Pool,
     kills: &'env KillWatch,
+    /// The jobs that this run is part of.
+    inside: Vec<Key>,
     running: Vec<Running>,
     elsewhere: Vec<Elsewhere>,
     /// What was last said of a GPU that is waited for.
@@ -216,6 +220,9 @@ impl<'scope, 'env> Run<'scope, 'env> {
     fn enqueue(&mut self, index: JobIndex, ready: Ready) -> Vec<JobIndex> {
         if let Some(failure) = self.too_large(index) {
             return self.fail(index, failure);
+        }
+        if self.inside.contains(&ready.key) {
+            return self.fail(index, inside::refusal());
         }
         let job = self.graph.job(index);
         let lane = Lane::of(job.kind, &job.resources);
