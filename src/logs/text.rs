@@ -91,6 +91,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use std::fs;
+    use std::io::Write;
 
     use super::*;
 
@@ -105,6 +106,28 @@ mod tests {
             assert_eq!(messages.to_string(), text);
             let json = serde_json::to_string(&messages).unwrap();
             assert_eq!(json, format!("\"{text}\""));
+        }
+    }
+
+    #[test]
+    fn a_long_log_is_read_whole_but_for_its_hole() {
+        const AT: u64 = (4 << 20) + (64 << 10);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log.txt");
+        let lines = |from: u64, bytes: u64| -> String {
+            let lines = from..from + bytes / 8;
+            lines.map(|line| format!("{line:07}\n")).collect()
+        };
+        fs::write(&path, lines(0, 4 * AT)).unwrap();
+        let messages = Messages { path: path.clone() };
+        assert_eq!(messages.to_string(), lines(0, 4 * AT));
+        let mut file = File::create(&path).unwrap();
+        file.write_all(lines(0, AT).as_bytes()).unwrap();
+        file.seek(SeekFrom::Start(5 * AT)).unwrap();
+        file.write_all(lines(7, AT).as_bytes()).unwrap();
+        if hole(&file).unwrap().is_some() {
+            let expected = lines(0, AT) + "\n" + &left_out(4 * AT) + &lines(7, AT);
+            assert!(messages.to_string() == expected);
         }
     }
 

@@ -48,16 +48,19 @@ pub fn left_out(bytes: u64) -> String {
     )
 }
 
-/// Returns where a log that is being written has its hole: the place, and where it goes on.
+/// Returns where a log that is being written has its hole: the place, and where it goes on. The file is read from its beginning
+/// after that.
 ///
 /// # Errors
 /// When the system refuses to read.
-pub fn hole(file: &File) -> io::Result<Option<(u64, u64)>> {
+pub fn hole(mut file: &File) -> io::Result<Option<(u64, u64)>> {
     let length = file.metadata()?.len();
     if length <= MOST {
         return Ok(None);
     }
-    match rustix::fs::seek(file, rustix::fs::SeekFrom::Data(HOLE)) {
+    let data = rustix::fs::seek(file, rustix::fs::SeekFrom::Data(HOLE));
+    file.seek(SeekFrom::Start(0))?;
+    match data {
         Ok(data) if data > HOLE => Ok(Some((HOLE, data))),
         // The file system knows no holes, or there is none.
         Ok(_) | Err(rustix::io::Errno::INVAL | rustix::io::Errno::OPNOTSUPP) => Ok(None),
