@@ -28,6 +28,7 @@ mod error;
 mod meter;
 mod params;
 mod signature;
+mod sizes;
 mod stage;
 
 pub use artifact::ArtifactType;
@@ -35,6 +36,7 @@ pub use checkpoint::{Checkpoint, Checkpoints};
 pub use context::{Context, Event, Observer};
 pub use error::{Problem, StageError, io_error};
 pub use meter::Meter;
-pub use params::{Params, complete, text_of};
+pub use params::{Params, complete, hundredth, text_of};
 pub use signature::{Default, Field, FieldType, Signature};
+pub use sizes::{FileOf, Sizes};
 pub use stage::{Inputs, Stage};

@@ -11,8 +11,8 @@ use std::fs;
 use std::sync::{Mutex, PoisonError};
 
 use contract::{
-    ArtifactType, Context, Default, Event, Field, FieldType, Inputs, Params, Signature, Stage,
-    StageError, io_error,
+    ArtifactType, Context, Default, Event, Field, FieldType, Inputs, Params, Signature, Sizes,
+    Stage, StageError, io_error,
 };
 use kernels::Stream;
 use rayon::prelude::*;
@@ -73,6 +73,12 @@ impl Stage for TokenizeStage {
             output: ArtifactType::Tokens,
             numeric: false,
         }
+    }
+
+    /// Ids in a block.
+    fn size(&self, params: &Params, _: &Sizes) -> Option<f64> {
+        let parameters: Parameters = params.parse().ok()?;
+        Some(parameters.length as f64)
     }
 
     fn run(&self, params: &Params, inputs: &Inputs, context: &Context) -> Result<(), StageError> {
