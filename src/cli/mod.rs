@@ -7,10 +7,12 @@ mod arguments;
 mod cells;
 mod diff;
 mod doctor;
+mod elsewhere;
 mod exit;
 mod failure;
 mod gc;
 mod graph;
+mod init;
 mod list;
 mod log;
 mod output;
@@ -20,6 +22,7 @@ mod project;
 mod results;
 mod run;
 mod schema;
+mod settings;
 mod show;
 mod stage;
 mod status;
@@ -74,6 +77,7 @@ fn dispatch(command: Command, registry: &Registry) -> Exit {
         Command::Show(arguments) => show::show(&arguments, registry),
         Command::Diff(arguments) => diff::diff(&arguments, registry),
         Command::Graph(arguments) => graph::graph(&arguments, registry),
+        Command::Init(arguments) => init::init(&arguments, registry),
         Command::Schema => schema::schema(registry),
         Command::Status(arguments) => status::status(&arguments, registry),
         Command::Log(arguments) => log::log(&arguments, registry),
