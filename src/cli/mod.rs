@@ -7,10 +7,12 @@ mod arguments;
 mod cells;
 mod diff;
 mod doctor;
+mod elsewhere;
 mod exit;
 mod failure;
 mod gc;
 mod graph;
+mod init;
 mod list;
 mod log;
 mod output;
@@ -21,6 +23,7 @@ mod results;
 mod run;
 mod runs;
 mod schema;
+mod settings;
 mod show;
 mod stage;
 mod status;
@@ -75,6 +78,7 @@ fn dispatch(command: Command, registry: &Registry) -> Exit {
         Command::Show(arguments) => show::show(&arguments, registry),
         Command::Diff(arguments) => diff::diff(&arguments, registry),
         Command::Graph(arguments) => graph::graph(&arguments, registry),
+        Command::Init(arguments) => init::init(&arguments, registry),
         Command::Schema => schema::schema(registry),
         Command::Status(arguments) => status::status(&arguments, registry),
         Command::Log(arguments) => log::log(&arguments, registry),

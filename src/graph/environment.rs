@@ -32,6 +32,11 @@ impl Reads {
         self.0[word] |= 1 << (variable.0 % 64);
     }
 
+    pub(super) fn contains(&self, variable: VariableId) -> bool {
+        let word = self.0.get(variable.0 / 64).copied().unwrap_or_default();
+        word & (1 << (variable.0 % 64)) != 0
+    }
+
     /// Adds all of another's.
     pub(super) fn extend(&mut self, other: &Self) {
         if self.0.len() < other.0.len() {
@@ -135,6 +140,12 @@ impl<'p> Environment<'p> {
         !std::ptr::eq(self.definitions[variable.0], profile)
     }
 
+    /// Returns whether a variable is what `--set` says.
+    pub(super) fn is_set(&self, variable: VariableId) -> bool {
+        let set = self.pipeline.variable(variable).set.as_ref();
+        set.is_some_and(|set| std::ptr::eq(self.definitions[variable.0], set))
+    }
+
     /// Evaluates a variable.
     pub(super) fn variable(
         &self,
@@ -151,6 +162,25 @@ impl<'p> Environment<'p> {
         reads: &mut Reads,
     ) -> Result<Evaluated<'p>, Diagnostic> {
         self.definition(definition, reads, &mut Walk::default())
+    }
+
+    /// Finds which variables a written value reads, whether it can be evaluated or not.
+    pub(super) fn reads_of(&self, definition: &Definition, reads: &mut Reads) {
+        let variables: Vec<VariableId> = match &definition.template {
+            Template::Variable(variable) => vec![*variable],
+            Template::Text(parts) => parts
+                .iter()
+                .filter_map(|part| match part {
+                    Part::Variable(variable) => Some(*variable),
+                    Part::Literal(_) => None,
+                })
+                .collect(),
+            Template::Value(_) | Template::Broken(_) => Vec::new(),
+        };
+        for variable in variables {
+            // What it has read until it failed counts as well.
+            let _ = self.variable(variable, reads);
+        }
     }
 
     fn read(

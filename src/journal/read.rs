@@ -42,6 +42,19 @@ pub struct RunSummary {
     pub ended: Ended,
 }
 
+/// A run that was given values of variables.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Adjusted {
+    /// Its name: when it began.
+    pub name: String,
+    /// How it was called.
+    pub begun: Begun,
+    /// The results that it has made or used.
+    pub made: BTreeSet<Key>,
+    /// What the jobs that it started are called.
+    pub started: BTreeSet<String>,
+}
+
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Ended {
@@ -237,6 +250,37 @@ impl Runs {
             }
         }
         made
+    }
+
+    /// Returns the runs that were given values of variables, by `--set` or in the brackets of a stage, and went on after `since`,
+    /// the latest first. What cannot be read of a run is passed over.
+    pub fn with_settings_since(&self, since: SystemTime) -> Vec<Adjusted> {
+        let mut runs = Vec::new();
+        for name in self.names.iter().rev() {
+            let written = fs::metadata(self.path(name)).and_then(|file| file.modified());
+            if !written.is_ok_and(|written| written >= since) {
+                continue;
+            }
+            let entries = self.entries(name).unwrap_or_default();
+            let Some(Entry::Begun(begun)) = entries.first() else {
+                continue;
+            };
+            if begun.set.is_empty() && !begun.targets.iter().any(|target| target.contains('[')) {
+                continue;
+            }
+            let started = entries.iter().filter_map(|entry| match entry {
+                Entry::Started { job, .. } => Some(job.clone()),
+                _ => None,
+            });
+            let made = self.results(name).unwrap_or_default();
+            runs.push(Adjusted {
+                name: name.clone(),
+                begun: begun.clone(),
+                made: made.into_values().map(|result| result.key).collect(),
+                started: started.collect(),
+            });
+        }
+        runs
     }
 
     /// Whether a run has ended after some time: by the time of its file, and, for stores that were copied, by its own word.

@@ -294,7 +294,8 @@ impl Store {
         self.root.join("tmp")
     }
 
-    pub(super) fn object(&self, digest: &Digest) -> PathBuf {
+    /// Returns where the object of that digest lies, if it is there.
+    pub(crate) fn object(&self, digest: &Digest) -> PathBuf {
         let name = digest.to_string();
         self.root.join("objects").join(&name[..2]).join(&name)
     }

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use arrow::array::{Array, Float64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
-use contract::{Column, ColumnType, OutputFile, StageError, io_error};
+use contract::{Column, ColumnType, FileOf, OutputFile, StageError, io_error};
 use serde::{Deserialize, Serialize};
 
-use crate::columns::{batches, numbers, strings, unreadable, write_batch};
+use crate::columns::{self, batches, numbers, strings, unreadable, write_batch};
 use crate::{Example, Kind, Metric, StsPair, Task};
 
 const TRAIN: &str = "train.parquet";
@@ -130,6 +130,13 @@ pub fn read(folder: &Path) -> Result<Task, StageError> {
             None
         },
     })
+}
+
+/// Returns how many examples to train on the benchmark artifact with these files has, by the metadata alone; `None` where there
+/// is none.
+pub fn training_examples(file: FileOf<'_>) -> Option<f64> {
+    let rows = columns::rows(&file(TRAIN)?)?;
+    Some(rows as f64)
 }
 
 /// Reads the pairs of the similarity sets from a benchmark artifact, in the order of sets, subsets and files.

@@ -30,6 +30,7 @@ mod output;
 mod params;
 mod rows;
 mod signature;
+mod sizes;
 mod stage;
 
 pub use artifact::ArtifactType;
@@ -38,7 +39,8 @@ pub use context::{Context, Event, Observer};
 pub use error::{Problem, StageError, io_error};
 pub use meter::Meter;
 pub use output::{Column, ColumnType, Content, OutputFile};
-pub use params::{Params, complete, text_of};
+pub use params::{Params, complete, hundredth, text_of};
 pub use rows::Rows;
 pub use signature::{Default, Field, FieldType, Signature};
+pub use sizes::{FileOf, Sizes};
 pub use stage::{Inputs, Stage};

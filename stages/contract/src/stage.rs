@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Context, Params, Problem, Signature, StageError};
+use crate::{Context, FileOf, Params, Problem, Signature, Sizes, StageError};
 
 /// A kind of stage.
 pub trait Stage: Sync {
@@ -30,10 +30,31 @@ pub trait Stage: Sync {
         Vec::new()
     }
 
-    /// Returns how much work these parameters ask for, in any unit, as far as they alone tell: the costs of jobs of one kind
-    /// are scaled by it when a plan is priced. `None` where they tell nothing.
-    fn work(&self, params: &Params) -> Option<f64> {
-        let _ = params;
+    /// Returns how much work a job is, in any unit of the kind's own: the costs of jobs of one kind are scaled by it when a
+    /// plan is priced. `None` where parameters and inputs tell nothing.
+    fn work(&self, params: &Params, inputs: &Sizes) -> Option<f64> {
+        let _ = (params, inputs);
+        None
+    }
+
+    /// Returns how large what a job makes will be, as far as that can be told before it has run: the work of the stages that
+    /// take it grows with it. For an encoder these are the operations that a token takes, for text their number.
+    fn size(&self, params: &Params, inputs: &Sizes) -> Option<f64> {
+        let _ = (params, inputs);
+        None
+    }
+
+    /// Returns how large an input is that is there already, in the unit in which its maker foretells its
+    /// [size](Stage::size), by a look at few of its files.
+    fn measure(&self, input: &str, file: FileOf<'_>) -> Option<f64> {
+        let _ = (input, file);
+        None
+    }
+
+    /// Returns how much of what an input takes lies in a file or folder, in any unit: where somebody has a folder of data, the
+    /// place with most of it is taken. `None` where it is something else.
+    fn suits(&self, input: &str, params: &Params, path: &Path) -> Option<u64> {
+        let _ = (input, params, path);
         None
     }
 

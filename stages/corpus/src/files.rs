@@ -8,6 +8,9 @@ use contract::{StageError, io_error};
 /// Files beside a corpus that are about it rather than of it, by their names in lower case up to the first point.
 const ABOUT: [&str; 4] = ["readme", "license", "licence", "copying"];
 
+/// Files that a look at a folder of data goes through at most.
+const MOST_LOOKED_AT: usize = 10_000;
+
 /// A file of the corpus.
 pub(crate) struct TextFile {
     pub(crate) path: PathBuf,
@@ -57,6 +60,34 @@ pub(crate) fn find(source: &Path) -> Result<Vec<TextFile>, StageError> {
     Ok(files)
 }
 
+/// Returns how many bytes of text lie in a folder and below it; `None` where other files lie there too.
+pub(crate) fn text_alone(folder: &Path) -> Option<u64> {
+    let (mut bytes, mut seen) = (0, 0);
+    let mut open = vec![folder.to_path_buf()];
+    while let Some(folder) = open.pop() {
+        for entry in fs::read_dir(folder).ok()? {
+            let entry = entry.ok()?;
+            let name = entry.file_name().to_str()?.to_owned();
+            seen += 1;
+            if seen > MOST_LOOKED_AT {
+                break;
+            }
+            if name.starts_with('.') {
+                continue;
+            }
+            let metadata = fs::metadata(entry.path()).ok()?;
+            if metadata.is_dir() {
+                open.push(entry.path());
+            } else if is_text(&name) {
+                bytes += metadata.len();
+            } else if !is_about(&name) {
+                return None;
+            }
+        }
+    }
+    (bytes > 0).then_some(bytes)
+}
+
 fn walk(
     folder: &Path,
     within: &mut Vec<PathBuf>,
@@ -93,10 +124,14 @@ fn walk(
     Ok(())
 }
 
+fn is_about(name: &str) -> bool {
+    let lower = name.to_lowercase();
+    ABOUT.contains(&lower.split('.').next().unwrap_or_default())
+}
+
 fn is_text(name: &str) -> bool {
     let lower = name.to_lowercase();
-    let stem = lower.split('.').next().unwrap_or_default();
-    if ABOUT.contains(&stem) {
+    if is_about(&lower) {
         return false;
     }
     match lower.rsplit_once('.') {

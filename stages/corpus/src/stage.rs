@@ -1,5 +1,7 @@
 //! The stage.
 
+use std::path::Path;
+
 use contract::{
     ArtifactType, Context, Default, Event, Field, FieldType, Inputs, Params, Signature, Stage,
     StageError,
@@ -53,6 +55,11 @@ impl Stage for CorpusStage {
             numeric: false,
             files: FILES,
         }
+    }
+
+    /// As many bytes as the text files of a folder have that holds no others.
+    fn suits(&self, _: &str, _: &Params, path: &Path) -> Option<u64> {
+        files::text_alone(path)
     }
 
     fn run(&self, params: &Params, inputs: &Inputs, context: &Context) -> Result<(), StageError> {

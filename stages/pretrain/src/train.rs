@@ -31,14 +31,7 @@ use crate::validation::{Perplexities, Perplexity, Validation};
 pub fn train(parameters: &Parameters, tokens: &Path, context: &Context) -> Result<(), StageError> {
     let data = Data::open(parameters, tokens)?;
     let masker = data.masker(parameters);
-    let masking = &parameters.masking;
-    let plan = Plan::new(
-        masking.rates().copies(),
-        parameters.steps,
-        parameters.batch,
-        masking.batch_counts,
-        masking.updates,
-    );
+    let plan = parameters.plan();
     let specials = data.tokenizer.specials();
     let config = parameters.config(data.tokenizer.vocabulary(), specials.pad);
     let encoder = match parameters.initial {

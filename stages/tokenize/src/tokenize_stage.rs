@@ -12,7 +12,7 @@ use std::sync::{Mutex, PoisonError};
 
 use contract::{
     ArtifactType, Column, ColumnType, Context, Default, Event, Field, FieldType, Inputs,
-    OutputFile, Params, Signature, Stage, StageError, io_error,
+    OutputFile, Params, Signature, Sizes, Stage, StageError, io_error,
 };
 use kernels::Stream;
 use rayon::prelude::*;
@@ -99,6 +99,12 @@ impl Stage for TokenizeStage {
             numeric: false,
             files: FILES,
         }
+    }
+
+    /// Ids in a block.
+    fn size(&self, params: &Params, _: &Sizes) -> Option<f64> {
+        let parameters: Parameters = params.parse().ok()?;
+        Some(parameters.length as f64)
     }
 
     fn run(&self, params: &Params, inputs: &Inputs, context: &Context) -> Result<(), StageError> {

@@ -1,5 +1,8 @@
 //! The stage kind `tokenizer`: a vocabulary trained on a corpus, or a given one.
 
+use std::fs;
+use std::path::Path;
+
 use contract::{
     ArtifactType, Context, Default, Field, FieldType, Inputs, OutputFile, Params, Signature, Stage,
     StageError,
@@ -8,6 +11,7 @@ use serde::Deserialize;
 
 use crate::Tokenizer;
 use crate::documents::Documents;
+use crate::files::{TOKENIZER, VOCABULARY};
 use crate::train::{Recipe, train};
 
 /// Trains a WordPiece vocabulary, or takes a given one, and writes a Hugging Face tokenizer.
@@ -96,6 +100,18 @@ impl Stage for TokenizerStage {
             numeric: false,
             files: FILES,
         }
+    }
+
+    /// A folder or file with a vocabulary of word pieces.
+    fn suits(&self, input: &str, _: &Params, path: &Path) -> Option<u64> {
+        if input != "vocab" {
+            return None;
+        }
+        if path.join(VOCABULARY).is_file() {
+            return Some(2);
+        }
+        let text = fs::read_to_string(path.join(TOKENIZER)).ok()?;
+        text.contains("\"WordPiece\"").then_some(1)
     }
 
     fn run(&self, params: &Params, inputs: &Inputs, context: &Context) -> Result<(), StageError> {

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use contract::{
-    ArtifactType, Context, Default, Field, FieldType, Inputs, OutputFile, Params, Signature, Stage,
-    StageError,
+    ArtifactType, Context, Default, Field, FieldType, Inputs, OutputFile, Params, Signature, Sizes,
+    Stage, StageError,
 };
 use serde::Deserialize;
 
@@ -379,6 +379,12 @@ impl Stage for WorldStage {
             numeric: false,
             files: FILES,
         }
+    }
+
+    /// Training examples per task.
+    fn size(&self, params: &Params, _: &Sizes) -> Option<f64> {
+        let parameters: Parameters = params.parse().ok()?;
+        Some(parameters.size().train as f64)
     }
 
     fn run(&self, params: &Params, _: &Inputs, context: &Context) -> Result<(), StageError> {
