@@ -36,6 +36,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
 use clap::Parser;
+use contract::{STARVED, STARVED_REMEDY, panicked_starved};
 
 use crate::registry::Registry;
 
@@ -62,7 +63,14 @@ pub fn main(registry: &Registry) -> ExitCode {
     };
     // The hook has said what happened; here only the exit code is decided.
     catch_unwind(AssertUnwindSafe(|| dispatch(arguments.command, registry)))
-        .unwrap_or(Exit::Bug)
+        .unwrap_or_else(|panic| {
+            let text = panic.downcast_ref::<String>().map(String::as_str);
+            let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+            match text.is_some_and(panicked_starved) {
+                true => Exit::Failed,
+                false => Exit::Bug,
+            }
+        })
         .into()
 }
 
@@ -103,6 +111,10 @@ pub fn install_panic_hook() {
             .map(|place| format!(" at {place}"))
             .unwrap_or_default();
         let message = panic.payload_as_str().unwrap_or("no message");
+        if panicked_starved(message) {
+            output::tell_error(STARVED, Some(STARVED_REMEDY));
+            return;
+        }
         output::tell(&format!("internal error{place}: {message}"));
         output::tell(
             "hint: this is a mistake in the program; please report it with the lines above",

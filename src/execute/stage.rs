@@ -18,7 +18,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use super::memory::kibibytes;
 use super::protocol::{ErrorKind, ErrorReport, JobFile, Outcome, Usage};
-use super::{Failure, is_ignored};
+use super::{Failure, FailureKind, is_ignored};
 use crate::registry::Registry;
 use crate::store::{Holder, Worked};
 
@@ -81,9 +81,7 @@ fn prepare(
     let lock = lock(&folder)?;
     remove(&folder.join(OUTCOME))?;
     let output = folder.join("output");
-    if output.exists() {
-        fs::remove_dir_all(&output).map_err(contract::io_error(&output))?;
-    }
+    contract::remove_all(&output).map_err(contract::io_error(&output))?;
     let events = folder.join("events.jsonl");
     remove(&events)?;
     let recorder = Recorder::new(events);
@@ -123,10 +121,17 @@ impl Prepared {
             Ok(Err(error)) => Outcome::Error(ErrorReport::from(&error)),
             Err(panic) => {
                 let Failure {
-                    message, remedy, ..
+                    kind,
+                    message,
+                    remedy,
+                    ..
                 } = Failure::panicked(panic.as_ref());
+                let kind = match kind {
+                    FailureKind::Bug => ErrorKind::Panic,
+                    _ => ErrorKind::Failed,
+                };
                 Outcome::Error(ErrorReport {
-                    kind: ErrorKind::Panic,
+                    kind,
                     message,
                     remedy,
                 })

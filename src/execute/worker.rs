@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use contract::{STARVED, is_starved};
 use rustix::io::Errno;
 use rustix::process::{
     Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid,
@@ -199,7 +200,11 @@ impl Worker for ChildProcess {
         }
         let mut child = self
             .start(&mut command, &share.gpus)
-            .map_err(io_error(&self.program))?;
+            .map_err(|error| match is_starved(&error) {
+                true => io::Error::new(error.kind(), STARVED),
+                false => error,
+            })
+            .map_err(io_error(folder))?;
         // Its handles of the folder's lock and of the log are its own.
         drop(command);
         let pid = Pid::from_child(&child);

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use contract::Piece;
 use serde_json::Value;
 
 use crate::declare::{Definition, Origin, Part, Pipeline, Template, VariableId};
@@ -183,6 +184,56 @@ impl<'p> Environment<'p> {
         }
     }
 
+    /// Returns the pieces of a written text that has variables in it; `None` of all other values.
+    pub(super) fn pieces(
+        &self,
+        definition: &'p Definition,
+        reads: &mut Reads,
+    ) -> Result<Option<Vec<Piece<'p>>>, Diagnostic> {
+        let mut walk = Walk::default();
+        let mut piece = |variable: VariableId| {
+            let value = self.read(variable, reads, &mut walk)?.value;
+            let name = self.pipeline.variable(variable).name.as_str();
+            Ok(match value {
+                Cow::Borrowed(Value::String(text)) => (name, text.as_str().into(), true),
+                value => {
+                    let text = contract::text_of(&value).unwrap_or_default();
+                    (name, text.into(), value.is_string())
+                }
+            })
+        };
+        let mut pieces = Vec::new();
+        match &definition.template {
+            Template::Variable(variable) => {
+                let (name, text, is_text) = piece(*variable)?;
+                // What is no text keeps its type.
+                if !is_text {
+                    return Ok(None);
+                }
+                pieces.push(Piece::Value { name, text });
+            }
+            Template::Text(parts) => {
+                let mut length = 0;
+                for part in parts {
+                    let part = match part {
+                        Part::Literal(literal) => Piece::Written(literal),
+                        Part::Variable(variable) => {
+                            let (name, text, _) = piece(*variable)?;
+                            Piece::Value { name, text }
+                        }
+                    };
+                    length += part.text().len();
+                    if length > LONGEST {
+                        return Err(too_long(&definition.origin));
+                    }
+                    pieces.push(part);
+                }
+            }
+            Template::Value(_) | Template::Broken(_) => return Ok(None),
+        }
+        Ok(Some(pieces))
+    }
+
     fn read(
         &self,
         variable: VariableId,
@@ -244,11 +295,7 @@ impl<'p> Environment<'p> {
                 }
             }
             if text.len() > LONGEST {
-                let message = format!("this text comes to more than {LONGEST} bytes");
-                let origin = &definition.origin;
-                return Err(Diagnostic::new(message)
-                    .at(&origin.source, origin.span.clone(), "")
-                    .help("let it hold fewer variables, or shorter ones"));
+                return Err(too_long(&definition.origin));
             }
         }
         Ok(Evaluated {
@@ -273,6 +320,12 @@ impl<'p> Environment<'p> {
         }
         problem
     }
+}
+
+fn too_long(origin: &Origin) -> Diagnostic {
+    Diagnostic::new(format!("this text comes to more than {LONGEST} bytes"))
+        .at(&origin.source, origin.span.clone(), "")
+        .help("let it hold fewer variables, or shorter ones")
 }
 
 /// Turns a cycle so that it begins at its smallest member: found twice, it reads the same.

@@ -125,10 +125,7 @@ impl Store {
     fn sweep(&self) {
         for path in self.abandoned() {
             // What cannot be removed does no harm.
-            let _ = match path.is_dir() {
-                true => fs::remove_dir_all(path),
-                false => fs::remove_file(path),
-            };
+            let _ = contract::remove_all(&path);
         }
     }
 

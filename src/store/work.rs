@@ -93,7 +93,11 @@ impl Store {
             // Of an earlier result of the job, which was damaged.
             let _ = fs::remove_file(&kept);
         }
-        self.remove_folder(&folder)?;
+        match self.remove_folder(&folder) {
+            // The result is there, and what cannot be removed is out of the way: a later sweep tries again.
+            Err(_) if !folder.exists() => {}
+            removed => removed?,
+        }
         // Not before the folder is gone from its place.
         drop(lock);
         Ok(())

@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread::Scope;
+use std::thread::{self, Scope};
 use std::time::{Duration, Instant};
 
 use super::Failure;
@@ -65,7 +65,7 @@ pub fn run(
         gpus: options.gpus.len(),
     };
     let kills = KillWatch::new();
-    std::thread::scope(|scope| {
+    thread::scope(|scope| {
         let mut run = Run {
             graph,
             means,
@@ -366,13 +366,20 @@ impl<'scope, 'env> Run<'scope, 'env> {
             beyond: false,
         });
         let sender = self.sender.clone();
-        self.scope.spawn(move || {
+        let work = move || {
             // Nobody listens any more only when the whole run has panicked.
             let done = || drop(sender.send(Message::Done(index)));
             let result = catch_unwind(AssertUnwindSafe(|| attempt.run(&control, done)))
                 .unwrap_or_else(|panic| Err(Failure::panicked(panic.as_ref())));
             let _ = sender.send(Message::Ended(index, result));
-        });
+        };
+        if thread::Builder::new()
+            .spawn_scoped(self.scope, work)
+            .is_err()
+        {
+            let result = Err(Failure::starved());
+            let _ = self.sender.send(Message::Ended(index, result));
+        }
     }
 
     /// A job needs no room any more: the next may start while its output is stored, which waits for the disk above all.

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -14,6 +15,16 @@ pub trait Stage: Sync {
     fn crate_name(&self) -> &'static str {
         let name = std::any::type_name::<Self>();
         name.split("::").next().unwrap_or(name)
+    }
+
+    /// Puts a text of the parameter `key` together from what was written and the values of variables in it. Where the kind reads
+    /// more out of a text than its letters, this keeps values from being read as well: they arrive as they are.
+    ///
+    /// # Errors
+    /// When a value cannot be put in where it stands. The path of the problem is the caller's to say.
+    fn join(&self, key: &str, pieces: &[Piece<'_>]) -> Result<String, Problem> {
+        let _ = key;
+        Ok(pieces.iter().map(Piece::text).collect())
     }
 
     /// Checks what no single field can say (one value against another). Called before anything runs, with
@@ -67,6 +78,30 @@ pub trait Stage: Sync {
     /// # Errors
     /// [`StageError::Input`] for whatever the user can mend, with place, reason and remedy.
     fn run(&self, params: &Params, inputs: &Inputs, context: &Context) -> Result<(), StageError>;
+}
+
+/// A part of a text with variables in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Piece<'a> {
+    /// As it was written.
+    Written(&'a str),
+    /// The value of a variable.
+    Value {
+        /// The variable's name.
+        name: &'a str,
+        /// Its value, as text.
+        text: Cow<'a, str>,
+    },
+}
+
+impl Piece<'_> {
+    /// Returns the text of the piece by itself.
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Written(text) => text,
+            Self::Value { text, .. } => text,
+        }
+    }
 }
 
 /// The input artifacts of a job: field name → path (a folder, or a single file where the user gave one).

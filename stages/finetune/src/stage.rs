@@ -66,6 +66,6 @@ impl Stage for FinetuneStage {
         let parameters: Parameters = params.parse()?;
         let (encoder, data) = (inputs.path("encoder")?, inputs.path("data")?);
         with_deep_stack(|| train(&parameters, encoder, data, context))
-            .map_err(StageError::failed)?
+            .map_err(|error| StageError::not_started("the threads of training", &error))?
     }
 }

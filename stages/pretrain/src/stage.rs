@@ -89,6 +89,7 @@ impl Stage for PretrainStage {
     fn run(&self, params: &Params, inputs: &Inputs, context: &Context) -> Result<(), StageError> {
         let parameters: Parameters = params.parse()?;
         let tokens = inputs.path("tokens")?;
-        with_deep_stack(|| train(&parameters, tokens, context)).map_err(StageError::failed)?
+        with_deep_stack(|| train(&parameters, tokens, context))
+            .map_err(|error| StageError::not_started("the threads of training", &error))?
     }
 }
