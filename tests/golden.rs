@@ -96,7 +96,7 @@ fn a_kind_whose_results_change_has_a_new_version() {
     benchmarks/1  benchmark    b7dac326e69249de
     benchmarks/1  sts-pairs    c687474dd738361d
     command/1  joined       5c31e25a1dafa516
-    corpus/1  corpus       c0c49abffdcd3bb2
+    corpus/2  corpus       c0c49abffdcd3bb2
     embed/2  embed        bfba2467af7d316e
     finetune/2  finetune     ffaee23a900ac831
     majority/1  majority     e869fb062cc5acb8

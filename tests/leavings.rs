@@ -209,10 +209,11 @@ fn links_within_the_output_become_files_and_others_are_refused() {
 fn somebodys(project: &Project, arguments: &[&str]) -> Ended {
     let mut command = project.command(arguments);
     if rustix::process::geteuid().is_root() {
-        let owned = Command::new("chown")
+        let mut chown_all = Command::new("chown");
+        chown_all
             .args(["-R", &SOMEBODY.to_string()])
             .arg(project.path());
-        assert!({ owned }.status().expect("chown").success());
+        assert!(chown_all.status().expect("chown").success());
         chown(project.path(), Some(SOMEBODY), None).expect("given away");
         command.uid(SOMEBODY).env("HOME", project.path());
     }

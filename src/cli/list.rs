@@ -2,7 +2,9 @@
 
 mod names;
 
-use contract::{Column, Content, Default as FieldDefault, Field, FieldType, OutputFile, Signature};
+use contract::{
+    Column, Default as FieldDefault, Field, FieldType, FileForm, OutputFile, Signature,
+};
 use owo_colors::OwoColorize;
 use serde_json::{Value, json};
 
@@ -270,7 +272,7 @@ fn files_json(files: &[OutputFile]) -> Value {
             "path": file.path,
             "when": file.when,
             "about": file.about,
-            "log": matches!(file.content, Content::Log(_)),
+            "log": matches!(file.form, FileForm::Log(_)),
             "columns": file.columns().iter().map(column).collect::<Vec<_>>(),
         })
     });

@@ -1,6 +1,6 @@
 //! What jobs leave to be read besides their results: the rows that a stage records as it goes, and its messages.
 //!
-//! Which files of an artifact are logs, and what their columns are, a stage's signature says ([`contract::Content::Log`]).
+//! Which files of an artifact are logs, and what their columns are, a stage's signature says ([`contract::FileForm::Log`]).
 //! While a job goes on, or after it has failed, the rows so far lie as JSON lines in its work folder.
 
 mod table;
@@ -10,7 +10,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use contract::{Column, Content, OutputFile};
+use contract::{Column, FileForm, OutputFile};
 use metrics::log;
 use serde_json::{Map, Value};
 
@@ -105,8 +105,8 @@ impl Log {
 
 /// Returns which of the files are logs.
 fn declared(files: &[OutputFile]) -> impl Iterator<Item = (&'static str, &'static [Column])> {
-    files.iter().filter_map(|file| match file.content {
-        Content::Log(columns) => Some((file.path, columns)),
-        Content::Other | Content::Table(_) => None,
+    files.iter().filter_map(|file| match file.form {
+        FileForm::Log(columns) => Some((file.path, columns)),
+        FileForm::Other | FileForm::Table(_) => None,
     })
 }

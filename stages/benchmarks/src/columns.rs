@@ -79,9 +79,9 @@ fn column<'a, A: 'static>(
 
 /// A file of the artifact is damaged, or was made by something else.
 pub(crate) fn unreadable(path: &Path, reason: impl std::fmt::Display) -> StageError {
-    StageError::input(
-        path.display(),
-        reason.to_string(),
+    contract::unreadable(
+        path,
+        reason,
         "run the `benchmarks` stage again to make the artifact anew",
     )
 }

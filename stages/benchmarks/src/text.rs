@@ -1,10 +1,9 @@
 //! Text files, line by line, with the place of every line.
 
 use std::fmt;
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use contract::{StageError, io_error};
+use contract::{StageError, not_utf8, read_file};
 
 /// A UTF-8 text file, read whole.
 pub(crate) struct TextFile {
@@ -28,21 +27,19 @@ impl fmt::Display for Place<'_> {
 impl TextFile {
     /// Reads a file. A byte order mark at the beginning is dropped, as MRPC's files have one.
     pub(crate) fn open(path: &Path) -> Result<Self, StageError> {
-        let bytes = fs::read(path).map_err(io_error(path))?;
+        let bytes = read_file(path)?;
         let mut text = String::from_utf8(bytes).map_err(|error| {
             let valid = error.utf8_error().valid_up_to();
-            let line = 1 + error.as_bytes()[..valid]
-                .iter()
-                .filter(|byte| **byte == b'\n')
-                .count();
-            StageError::input(
-                Place { path, line },
-                format!(
-                    "the byte 0x{:02X} at offset {valid} of the file is not UTF-8",
-                    error.as_bytes()[valid]
-                ),
-                "convert the file, if it is Latin-1 with: iconv -f LATIN1 -t UTF-8 OLD > NEW",
-            )
+            let bytes = error.as_bytes();
+            let before = bytes[..valid].iter();
+            let line = 1 + before.filter(|byte| **byte == b'\n').count();
+            let start = bytes[..valid].iter().rposition(|byte| *byte == b'\n');
+            let start = start.map_or(0, |end| end + 1);
+            let rest = &bytes[valid..];
+            let end = rest.iter().position(|byte| *byte == b'\n');
+            let end = end.map_or(bytes.len(), |end| valid + end);
+            let place = Place { path, line };
+            not_utf8(place, valid as u64, &bytes[start..end], valid - start)
         })?;
         if text.starts_with('\u{feff}') {
             text.drain(..'\u{feff}'.len_utf8());

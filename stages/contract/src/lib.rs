@@ -9,6 +9,7 @@
 //!   default out changes nothing.
 //! * [`Context`] is what a running stage may do to the world: write its output folder, report progress, save and find
 //!   checkpoints, and learn that it should stop. [`Meter`] counts what an encoder does, for progress and cost.
+//! * [`Content`] tells what a file is that is not what its reader needs: a pointer of Git LFS, a web page, an archive.
 //!
 //! ```
 //! use contract::{Context, Inputs, Params, Stage, StageError};
@@ -23,6 +24,7 @@
 
 mod artifact;
 mod checkpoint;
+mod content;
 mod context;
 mod error;
 mod folder;
@@ -37,11 +39,12 @@ mod starved;
 
 pub use artifact::ArtifactType;
 pub use checkpoint::{Checkpoint, Checkpoints};
+pub use content::{Content, not_utf8, read_file, unreadable};
 pub use context::{Context, Event, Observer};
 pub use error::{Problem, StageError, io_error};
 pub use folder::{is_folder, make_folder, no_folder, open_plain, open_up, read_plain, remove_all};
 pub use meter::Meter;
-pub use output::{Column, ColumnType, Content, OutputFile};
+pub use output::{Column, ColumnType, FileForm, OutputFile};
 pub use params::{Params, complete, hundredth, text_of};
 pub use rows::Rows;
 pub use signature::{Default, Field, FieldType, Signature};

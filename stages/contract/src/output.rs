@@ -8,14 +8,14 @@ pub struct OutputFile {
     /// When it is there; `None` for always.
     pub when: Option<&'static str>,
     /// What is in it.
-    pub content: Content,
+    pub form: FileForm,
     /// One sentence for `pipe list`.
     pub about: &'static str,
 }
 
 /// What is in a file.
 #[derive(Clone, Copy, Debug)]
-pub enum Content {
+pub enum FileForm {
     /// Whatever its `about` says: weights, text, JSON.
     Other,
     /// A Parquet table of these columns.
@@ -96,7 +96,7 @@ impl OutputFile {
         Self {
             path,
             when: None,
-            content: Content::Other,
+            form: FileForm::Other,
             about,
         }
     }
@@ -108,7 +108,7 @@ impl OutputFile {
         about: &'static str,
     ) -> Self {
         Self {
-            content: Content::Table(columns),
+            form: FileForm::Table(columns),
             ..Self::new(path, about)
         }
     }
@@ -116,7 +116,7 @@ impl OutputFile {
     /// A Parquet log that is always there.
     pub const fn log(path: &'static str, columns: &'static [Column], about: &'static str) -> Self {
         Self {
-            content: Content::Log(columns),
+            form: FileForm::Log(columns),
             ..Self::new(path, about)
         }
     }
@@ -132,9 +132,9 @@ impl OutputFile {
 
     /// Returns the columns, if it is a table.
     pub fn columns(&self) -> &'static [Column] {
-        match self.content {
-            Content::Other => &[],
-            Content::Table(columns) | Content::Log(columns) => columns,
+        match self.form {
+            FileForm::Other => &[],
+            FileForm::Table(columns) | FileForm::Log(columns) => columns,
         }
     }
 

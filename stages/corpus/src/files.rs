@@ -3,26 +3,53 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use contract::{StageError, io_error};
+use contract::{Content, StageError, io_error};
+
+use crate::open::are_equal;
 
 /// Files beside a corpus that are about it rather than of it, by their names in lower case up to the first point.
 const ABOUT: [&str; 4] = ["readme", "license", "licence", "copying"];
-
+/// How many names a list of files gives.
+const NAMED: usize = 5;
 /// Files that a look at a folder of data goes through at most.
 const MOST_LOOKED_AT: usize = 10_000;
 
 /// A file of the corpus.
 pub(crate) struct TextFile {
     pub(crate) path: PathBuf,
-    /// Its length in bytes.
+    /// Its length in bytes, as it lies there.
     pub(crate) bytes: u64,
+    /// Its path without what tells that it is compressed, by which files are ordered.
+    plain: PathBuf,
+}
+
+/// The files of a folder.
+pub(crate) struct Found {
+    /// Those that are read, in their order.
+    pub(crate) files: Vec<TextFile>,
+    /// What the user should know about the others.
+    pub(crate) notes: Vec<String>,
+}
+
+/// What a file of a folder is, by its name.
+enum Named {
+    /// A text, plain or compressed.
+    Text,
+    /// Data that cannot be read as it is.
+    Unreadable(Content),
+    /// A word about the corpus rather than a part of it: nobody misses it.
+    About,
+    /// Something else.
+    Other,
 }
 
 /// Returns `source` itself where it is a file, else the text files below it, ordered by the bytes of their paths.
 ///
 /// In a folder, `*.txt`, `*.tokens`, `*.raw` (WikiText) and `wiki_*` without an extension (WikiExtractor) are text
-/// files; hidden files and folders, and files named like `README.txt` or `LICENSE.txt`, are not.
-pub(crate) fn find(source: &Path) -> Result<Vec<TextFile>, StageError> {
+/// files, and so are these with `.gz` or `.zst` behind, in the place that they would have without it; hidden files and
+/// folders, and files named like `README.txt` or `LICENSE.txt`, are not. Other archives and pointers to files that are not
+/// there are refused; of anything else the notes tell.
+pub(crate) fn find(source: &Path) -> Result<Found, StageError> {
     let metadata = fs::metadata(source).map_err(|error| {
         if error.kind() == std::io::ErrorKind::NotFound {
             StageError::input(
@@ -35,29 +62,61 @@ pub(crate) fn find(source: &Path) -> Result<Vec<TextFile>, StageError> {
         }
     })?;
     if metadata.is_file() {
-        return Ok(vec![TextFile {
+        let file = TextFile {
             path: source.to_path_buf(),
             bytes: metadata.len(),
-        }]);
+            plain: source.to_path_buf(),
+        };
+        return Ok(Found {
+            files: vec![file],
+            notes: Vec::new(),
+        });
     }
-    let mut files = Vec::new();
-    let mut within = Vec::new();
-    walk(source, &mut within, &mut files)?;
-    files.sort_by(|left, right| {
-        left.path
-            .as_os_str()
-            .as_encoded_bytes()
-            .cmp(right.path.as_os_str().as_encoded_bytes())
-    });
+    let mut walk = Walk {
+        source,
+        within: Vec::new(),
+        files: Vec::new(),
+        others: Vec::new(),
+    };
+    walk.folder(source)?;
+    let Walk {
+        mut files,
+        mut others,
+        ..
+    } = walk;
+    others.sort();
     if files.is_empty() {
+        let but = match others.len() {
+            0 => String::new(),
+            _ => format!(", only {}", list(&others)),
+        };
         return Err(StageError::input(
             source.display(),
-            "no text files in it or below it",
+            format!("no text files in it or below it{but}"),
             "give a folder of `*.txt`, of WikiText's `*.tokens` or `*.raw`, or of WikiExtractor's \
-             `wiki_00`; a file of any other name can be given by itself",
+             `wiki_00`, plain or compressed (`.gz`, `.zst`); a file of any other name can be given by itself",
         ));
     }
-    Ok(files)
+    let bytes = |path: &Path| path.as_os_str().as_encoded_bytes().to_vec();
+    files.sort_by_cached_key(|file| (bytes(&file.plain), bytes(&file.path)));
+    let mut notes = Vec::new();
+    if !others.is_empty() {
+        notes.push(format!(
+            "{} left out, not named as text (`*.txt`, `*.tokens`, `*.raw`, `wiki_*`): {}",
+            count(others.len()),
+            list(&others)
+        ));
+    }
+    let twins = drop_twins(&mut files)?;
+    if !twins.is_empty() {
+        let twins: Vec<_> = twins.iter().map(|path| below(source, path)).collect();
+        notes.push(format!(
+            "{} left out, since the same text lies beside it uncompressed: {}",
+            count(twins.len()),
+            list(&twins)
+        ));
+    }
+    Ok(Found { files, notes })
 }
 
 /// Returns how many bytes of text lie in a folder and below it; `None` where other files lie there too.
@@ -78,64 +137,152 @@ pub(crate) fn text_alone(folder: &Path) -> Option<u64> {
             let metadata = fs::metadata(entry.path()).ok()?;
             if metadata.is_dir() {
                 open.push(entry.path());
-            } else if is_text(&name) {
-                bytes += metadata.len();
-            } else if !is_about(&name) {
-                return None;
+            } else {
+                match named(&name) {
+                    Named::Text => bytes += metadata.len(),
+                    Named::About => {}
+                    Named::Unreadable(_) | Named::Other => return None,
+                }
             }
         }
     }
     (bytes > 0).then_some(bytes)
 }
 
-fn walk(
-    folder: &Path,
-    within: &mut Vec<PathBuf>,
-    files: &mut Vec<TextFile>,
-) -> Result<(), StageError> {
-    let real = fs::canonicalize(folder).map_err(io_error(folder))?;
-    if within.contains(&real) {
-        return Err(StageError::input(
-            folder.display(),
-            "this link leads back to a folder it lies in",
-            "remove the link",
-        ));
-    }
-    within.push(real);
-    for entry in fs::read_dir(folder).map_err(io_error(folder))? {
-        let entry = entry.map_err(io_error(folder))?;
-        let name = entry.file_name();
-        let name = name.to_string_lossy();
-        if name.starts_with('.') {
-            continue;
-        }
-        let path = entry.path();
-        let metadata = fs::metadata(&path).map_err(io_error(&path))?;
-        if metadata.is_dir() {
-            walk(&path, within, files)?;
-        } else if is_text(&name) {
-            files.push(TextFile {
-                path,
-                bytes: metadata.len(),
-            });
-        }
-    }
-    within.pop();
-    Ok(())
+/// The search of a folder.
+struct Walk<'a> {
+    source: &'a Path,
+    /// The folders that lead to where the search is.
+    within: Vec<PathBuf>,
+    files: Vec<TextFile>,
+    /// Files that are no text, by their paths below the source.
+    others: Vec<String>,
 }
 
-fn is_about(name: &str) -> bool {
+impl Walk<'_> {
+    fn folder(&mut self, folder: &Path) -> Result<(), StageError> {
+        let real = fs::canonicalize(folder).map_err(io_error(folder))?;
+        if self.within.contains(&real) {
+            return Err(StageError::input(
+                folder.display(),
+                "this link leads back to a folder it lies in",
+                "remove the link",
+            ));
+        }
+        self.within.push(real);
+        for entry in fs::read_dir(folder).map_err(io_error(folder))? {
+            let entry = entry.map_err(io_error(folder))?;
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            if name.starts_with('.') {
+                continue;
+            }
+            let path = entry.path();
+            let metadata = fs::metadata(&path).map_err(io_error(&path))?;
+            if metadata.is_dir() {
+                self.folder(&path)?;
+                continue;
+            }
+            match named(&name) {
+                Named::Text => self.files.push(TextFile {
+                    bytes: metadata.len(),
+                    plain: plain(&path),
+                    path,
+                }),
+                // A pointer stays beside the data that it has fetched.
+                Named::Unreadable(Content::Dvc) if path.with_extension("").exists() => {}
+                Named::Unreadable(content) => {
+                    let stays = match content {
+                        Content::Tar | Content::Zip | Content::SevenZip | Content::Rar => {
+                            ", and take the archive out of the folder"
+                        }
+                        _ => "",
+                    };
+                    let remedy = content.remedy(&path) + stays;
+                    return Err(StageError::input(path.display(), content.what(), remedy));
+                }
+                Named::About => {}
+                Named::Other => self.others.push(below(self.source, &path)),
+            }
+        }
+        self.within.pop();
+        Ok(())
+    }
+}
+
+/// Takes out of `files`, which are sorted, those that hold, compressed, what the file before them holds; returns their paths.
+fn drop_twins(files: &mut Vec<TextFile>) -> Result<Vec<PathBuf>, StageError> {
+    let mut twins = Vec::new();
+    let mut place = 1;
+    while place < files.len() {
+        let (before, file) = (&files[place - 1], &files[place]);
+        if before.plain == file.plain && are_equal(&before.path, &file.path)? {
+            twins.push(files.remove(place).path);
+        } else {
+            place += 1;
+        }
+    }
+    Ok(twins)
+}
+
+fn named(name: &str) -> Named {
     let lower = name.to_lowercase();
-    ABOUT.contains(&lower.split('.').next().unwrap_or_default())
+    let stem = lower.split('.').next().unwrap_or_default();
+    if ABOUT.contains(&stem) {
+        return Named::About;
+    }
+    let inner = lower.rsplit_once('.').map_or("", |(inner, _)| inner);
+    match Content::of_name(&lower) {
+        Some(Content::Gzip | Content::Zstd) if inner.ends_with(".tar") => {
+            Named::Unreadable(Content::Tar)
+        }
+        Some(Content::Gzip | Content::Zstd) if is_text(inner) => Named::Text,
+        Some(Content::Gzip | Content::Zstd | Content::Parquet | Content::Arrow | Content::Pdf) => {
+            Named::Other
+        }
+        Some(content) => Named::Unreadable(content),
+        None if is_text(&lower) => Named::Text,
+        None => Named::Other,
+    }
 }
 
+/// Whether a name in lower case is that of a text.
 fn is_text(name: &str) -> bool {
-    let lower = name.to_lowercase();
-    if is_about(&lower) {
-        return false;
-    }
-    match lower.rsplit_once('.') {
+    match name.rsplit_once('.') {
         Some((_, extension)) => matches!(extension, "txt" | "tokens" | "raw"),
-        None => lower.starts_with("wiki_"),
+        None => name.starts_with("wiki_"),
+    }
+}
+
+/// Returns the path of a text without what tells that it is compressed.
+fn plain(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    match Content::of_name(&name) {
+        Some(_) => path.with_extension(""),
+        None => path.to_path_buf(),
+    }
+}
+
+/// Returns a path from the source on, for people.
+fn below(source: &Path, path: &Path) -> String {
+    path.strip_prefix(source)
+        .unwrap_or(path)
+        .display()
+        .to_string()
+}
+
+fn count(files: usize) -> String {
+    match files {
+        1 => "1 file".to_owned(),
+        files => format!("{files} files"),
+    }
+}
+
+/// Returns the first few names, and how many more there are.
+fn list(names: &[String]) -> String {
+    let first = names[..names.len().min(NAMED)].join(", ");
+    match names.len().saturating_sub(NAMED) {
+        0 => first,
+        more => format!("{first} and {more} more"),
     }
 }

@@ -1,12 +1,14 @@
 //! Tells the three layouts apart.
 
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use contract::{StageError, io_error};
+use contract::{Content, StageError};
+use serde_json::{Map, Value};
 
+use crate::open::{open, unreadable};
 use crate::parse::wikitext_title;
+use crate::wikiextractor::is_header;
 
 /// How much of a file is looked at.
 const HEAD: u64 = 1 << 16;
@@ -25,7 +27,7 @@ pub(crate) enum Format {
 }
 
 /// Returns the layout of a file in the format that the user named; `auto` goes by the file's first line with
-/// something on it.
+/// something on it, and refuses what is marked up in another way.
 pub(crate) fn of_file(path: &Path, named: &str) -> Result<Format, StageError> {
     match named {
         "text" => Ok(Format::Text),
@@ -36,26 +38,44 @@ pub(crate) fn of_file(path: &Path, named: &str) -> Result<Format, StageError> {
         }),
         _ => {
             let line = first_line(path)?;
-            Ok(if line.starts_with("<doc ") {
-                Format::WikiExtractor
-            } else if line.starts_with("{\"") && line.contains("\"text\":") {
-                Format::WikiExtractorJson
+            if is_header(&line) {
+                Ok(Format::WikiExtractor)
             } else if wikitext_title(&line).is_some() {
-                Format::WikiText
+                Ok(Format::WikiText)
+            } else if line.starts_with("{\"") && line.contains("\"text\":") {
+                Ok(Format::WikiExtractorJson)
             } else {
-                Format::Text
-            })
+                marked_up(path, &line).map_or(Ok(Format::Text), Err)
+            }
         }
     }
 }
 
-/// Returns the first line that is not blank, without blank space around it, as far as it lies in the file's head.
+/// Returns why a text that begins with this line is not taken for plain text.
+fn marked_up(path: &Path, line: &str) -> Option<StageError> {
+    let what = match Content::of(line.as_bytes()) {
+        Some(Content::Html) => "a web page (HTML)",
+        Some(Content::Xml) => "an XML document",
+        _ if serde_json::from_str::<Map<String, Value>>(line).is_ok() => {
+            "JSON lines without a `text`"
+        }
+        _ => return None,
+    };
+    Some(StageError::input(
+        path.display(),
+        format!("this is {what}, not plain text"),
+        "give the text that is in it (a dump of Wikipedia: by WikiExtractor; JSON: as `text`), or set `format = \"text\"` \
+         to read it as it is",
+    ))
+}
+
+/// Returns the first line that is not blank, without blank space around it, as far as it lies in the text's head.
 fn first_line(path: &Path) -> Result<String, StageError> {
     let mut head = Vec::new();
-    let file = File::open(path).map_err(io_error(path))?;
-    file.take(HEAD)
+    open(path)?
+        .take(HEAD)
         .read_to_end(&mut head)
-        .map_err(io_error(path))?;
+        .map_err(|error| unreadable(path, error))?;
     let head = String::from_utf8_lossy(&head);
     let head = head.strip_prefix('\u{feff}').unwrap_or(&head);
     Ok(head

@@ -4,16 +4,18 @@
 //! Parquet shards with the columns `title` and `text`; [`read`] streams them back. Memory stays bounded whatever the
 //! corpus size: a line, a document and a shard's row group each have a largest size.
 //!
-//! * `files` lists a folder's text files in one order, `lines` reads them as UTF-8, `format` says which of the three
-//!   layouts one has and `parse` cuts it into documents;
+//! * `files` lists a folder's text files in one order, `open` opens one, compressed or not, `lines` reads it as UTF-8,
+//!   `format` says which of the three layouts it has, and `parse` and `wikiextractor` cut it into documents;
 //! * `shards` writes and reads the Parquet files.
 
 mod files;
 mod format;
 mod lines;
+mod open;
 mod parse;
 mod shards;
 mod stage;
+mod wikiextractor;
 
 pub use shards::{Documents, read};
 pub use stage::CorpusStage;

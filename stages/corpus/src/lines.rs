@@ -1,10 +1,11 @@
 //! Reads a file line by line as UTF-8.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, Read};
 use std::path::Path;
 
-use contract::{StageError, io_error};
+use contract::{StageError, not_utf8};
+
+use crate::open::{open, unreadable};
 
 /// The longest line that is read, in bytes: what bounds memory.
 const LONGEST: usize = 16 << 20;
@@ -12,7 +13,7 @@ const LONGEST: usize = 16 << 20;
 /// The lines of a text file, without their ends (`\n` or `\r\n`) and without a byte order mark.
 pub(crate) struct Lines<'a> {
     path: &'a Path,
-    reader: BufReader<File>,
+    reader: Box<dyn BufRead>,
     buffer: Vec<u8>,
     /// The number of the line last read, from 1.
     number: u64,
@@ -22,11 +23,9 @@ pub(crate) struct Lines<'a> {
 
 impl<'a> Lines<'a> {
     pub(crate) fn open(path: &'a Path) -> Result<Self, StageError> {
-        let file = File::open(path).map_err(io_error(path))?;
-        let reader = BufReader::with_capacity(1 << 16, file);
         Ok(Self {
             path,
-            reader,
+            reader: open(path)?,
             buffer: Vec::new(),
             number: 0,
             offset: 0,
@@ -43,7 +42,7 @@ impl<'a> Lines<'a> {
             .by_ref()
             .take(limit)
             .read_until(b'\n', &mut self.buffer);
-        if read.map_err(io_error(self.path))? == 0 {
+        if read.map_err(|error| unreadable(self.path, error))? == 0 {
             return Ok(None);
         }
         self.number += 1;
@@ -67,15 +66,8 @@ impl<'a> Lines<'a> {
             }
             Err(error) => {
                 let within = error.valid_up_to();
-                Err(StageError::input(
-                    self.place(),
-                    format!(
-                        "the byte 0x{:02X} at offset {} of the file is not UTF-8",
-                        self.buffer[within],
-                        self.offset + within as u64
-                    ),
-                    "convert the file, if it is Latin-1 with: iconv -f LATIN1 -t UTF-8 OLD > NEW",
-                ))
+                let offset = self.offset + within as u64;
+                Err(not_utf8(self.place(), offset, &self.buffer, within))
             }
         }
     }

@@ -279,9 +279,9 @@ fn documents(batch: &RecordBatch, path: &Path) -> Result<Vec<Document>, StageErr
 }
 
 fn unreadable(path: &Path, reason: impl std::fmt::Display) -> StageError {
-    StageError::input(
-        path.display(),
-        reason.to_string(),
+    contract::unreadable(
+        path,
+        reason,
         "run the `corpus` stage again to make the artifact anew",
     )
 }

@@ -25,15 +25,16 @@ impl Stage for CorpusStage {
     fn signature(&self) -> Signature {
         Signature {
             kind: "corpus",
-            version: 1,
+            // 2: compressed files are read, and WikiExtractor's entities.
+            version: 2,
             about: "Reads plain text, WikiText or WikiExtractor folders into documents",
             fields: &[
                 Field {
                     name: "source",
                     takes: FieldType::Input(ArtifactType::Folder),
                     default: Default::Required,
-                    about: "a file, or a folder whose `*.txt`, `*.tokens`, `*.raw` and `wiki_*` \
-                            are read in the order of their paths",
+                    about: "a file, or a folder whose `*.txt`, `*.tokens`, `*.raw` and `wiki_*`, plain or \
+                            compressed (`.gz`, `.zst`), are read in the order of their paths",
                 },
                 Field {
                     name: "format",
@@ -68,13 +69,16 @@ impl Stage for CorpusStage {
             min_characters,
         } = params.parse()?;
         let source = inputs.path("source")?;
-        let files = files::find(source)?;
+        let files::Found { files, notes } = files::find(source)?;
+        for note in notes {
+            context.note(note);
+        }
         let total: u64 = files.iter().map(|file| file.bytes).sum();
         let mut writer = ShardWriter::new(context.output())?;
-        let (mut kept, mut left_out, mut done) = (0_u64, 0_u64, 0);
+        let (mut kept, mut left_out, mut escaped, mut done) = (0_u64, 0_u64, 0_u64, 0);
         for file in &files {
             let layout = format::of_file(&file.path, &format)?;
-            parse(&file.path, layout, &mut |document| {
+            let entities = parse(&file.path, layout, &mut |document| {
                 context.keep_going()?;
                 if document.text.chars().nth(min_characters - 1).is_some() {
                     kept += 1;
@@ -84,6 +88,7 @@ impl Stage for CorpusStage {
                     Ok(())
                 }
             })?;
+            escaped += u64::from(entities);
             done += file.bytes;
             context.progress(done, total, "byte", format!("{kept} documents"));
         }
@@ -101,6 +106,13 @@ impl Stage for CorpusStage {
         if left_out > 0 {
             context.note(format!(
                 "{left_out} documents of fewer than {min_characters} characters left out"
+            ));
+        }
+        if escaped > 0 {
+            context.note(format!(
+                "the text of {escaped} of {} files is HTML-escaped, as WikiExtractor 3 writes it: `&amp;` was read as `&`, \
+                 `&lt;` as `<`",
+                files.len()
             ));
         }
         context.tell(&Event::Worked {

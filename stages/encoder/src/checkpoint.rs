@@ -7,6 +7,7 @@ use std::path::Path;
 
 use candle_core::safetensors::Load;
 use candle_core::{DType, Device, Tensor};
+use contract::Content;
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors, View};
 
@@ -19,6 +20,9 @@ use crate::{Config, EncoderError, Parameters, Result};
 pub(crate) const WEIGHTS: &str = "model.safetensors";
 /// The file of the configuration.
 pub(crate) const CONFIG: &str = "config.json";
+
+/// What to do about a damaged file.
+const AGAIN: &str = "fetch or write the file again";
 
 /// What goes into a safetensors file under one name.
 pub(crate) enum Stored<'a> {
@@ -95,11 +99,12 @@ pub(crate) struct TensorFile<'a> {
 impl<'a> TensorFile<'a> {
     pub(crate) fn parse(path: &'a Path, bytes: &'a [u8]) -> Result<Self> {
         let tensors = SafeTensors::deserialize(bytes).map_err(|error| {
-            EncoderError::checkpoint(
-                path,
-                format!("no whole safetensors file: {error}"),
-                "fetch or write the file again",
-            )
+            let (reason, remedy) = match Content::of(bytes) {
+                _ if bytes.is_empty() => ("the file is empty".into(), AGAIN.into()),
+                Some(content) => (content.what().into(), content.remedy(path)),
+                None => (format!("no whole safetensors file: {error}"), AGAIN.into()),
+            };
+            EncoderError::checkpoint(path, reason, remedy)
         })?;
         Ok(Self { path, tensors })
     }

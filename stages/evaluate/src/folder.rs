@@ -4,10 +4,9 @@
 //! `0_Transformer`), a pooling (`1_Pooling/config.json`, with one boolean per mode, or since version 6 the mode's
 //! name), perhaps a normalisation. A folder without that file is a plain Hugging Face encoder.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use contract::{StageError, io_error};
+use contract::{StageError, read_file};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -138,7 +137,7 @@ fn mode(path: &Path) -> Result<Mode, StageError> {
 }
 
 fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, StageError> {
-    let bytes = fs::read(path).map_err(io_error(path))?;
+    let bytes = read_file(path)?;
     serde_json::from_slice(&bytes).map_err(|error| {
         StageError::input(
             format!("{}:{}", path.display(), error.line()),
@@ -151,6 +150,8 @@ fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, StageError> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+
+    use std::fs;
 
     use super::*;
 

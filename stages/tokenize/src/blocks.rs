@@ -325,9 +325,6 @@ fn read_summary(folder: &Path) -> Result<Summary, StageError> {
 }
 
 fn damaged(path: &Path, error: &dyn std::fmt::Display) -> StageError {
-    StageError::input(
-        path.display(),
-        format!("the blocks are damaged: {error}"),
-        "run the `tokenize` stage again",
-    )
+    let reason = format!("the blocks are damaged: {error}");
+    contract::unreadable(path, reason, "run the `tokenize` stage again")
 }

@@ -25,7 +25,7 @@ pub(crate) const LONGEST_WORD: usize = 100;
 /// # Errors
 /// When the file cannot be read, is not UTF-8, or is empty.
 pub(crate) fn read_vocabulary(path: &Path) -> Result<Vec<String>, StageError> {
-    let bytes = std::fs::read(path).map_err(contract::io_error(path))?;
+    let bytes = contract::read_file(path)?;
     let text = String::from_utf8(bytes).map_err(|error| {
         let line = 1 + error.as_bytes()[..error.utf8_error().valid_up_to()]
             .iter()

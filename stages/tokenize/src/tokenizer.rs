@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use contract::{StageError, io_error};
+use contract::{StageError, io_error, read_file};
 use serde_json::Value;
 use tokenizers::{ModelWrapper, NormalizerWrapper, PreTokenizerWrapper};
 
@@ -61,7 +61,7 @@ impl Tokenizer {
             for name in [CONFIG, SPECIALS] {
                 let beside = folder.join(name);
                 if beside.is_file() {
-                    files.insert(name, fs::read(&beside).map_err(io_error(&beside))?);
+                    files.insert(name, read_file(&beside)?);
                 }
             }
         }
@@ -69,8 +69,7 @@ impl Tokenizer {
             .extension()
             .is_some_and(|extension| extension == "json")
         {
-            let bytes = fs::read(&path).map_err(io_error(&path))?;
-            files.insert(TOKENIZER, bytes);
+            files.insert(TOKENIZER, read_file(&path)?);
         } else {
             let lower_case = match (lower_case, files.get(CONFIG)) {
                 (Some(lower_case), _) => lower_case,

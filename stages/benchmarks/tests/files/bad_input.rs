@@ -75,6 +75,18 @@ fn broken_glue_files() {
             "rte",
         ),
         (
+            "a pointer of Git LFS",
+            rte(b"version https://git-lfs.github.com/spec/v1\noid sha256:01\nsize 9\n").to_vec(),
+            "rte",
+        ),
+        (
+            "a web page",
+            rte(b"<!DOCTYPE html>\n<html>").to_vec(),
+            "rte",
+        ),
+        ("UTF-16", rte(b"\xff\xfei\0n\0d\0e\0x\0").to_vec(), "rte"),
+        ("gzip", rte(b"\x1f\x8b\x08\0\0").to_vec(), "rte"),
+        (
             "no mismatched split",
             vec![
                 (

@@ -1,0 +1,90 @@
+//! Opens a text, compressed or not.
+//!
+//! What a file is, its first bytes say, not its name. gzip and Zstandard are read through, in bounded memory; whatever
+//! else is no text in UTF-8 is refused for what it is.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Cursor, Read};
+use std::path::Path;
+
+use contract::{Content, StageError, io_error};
+use flate2::bufread::MultiGzDecoder;
+
+/// Bytes that are read at once.
+const BUFFER: usize = 1 << 16;
+
+/// Opens the text at `path`, from its beginning.
+pub(crate) fn open(path: &Path) -> Result<Box<dyn BufRead>, StageError> {
+    let file = File::open(path).map_err(io_error(path))?;
+    let (head, file) = peek(file, path)?;
+    let text: Box<dyn Read> = match Content::of(&head) {
+        Some(Content::Gzip) => Box::new(MultiGzDecoder::new(file)),
+        Some(Content::Zstd) => {
+            Box::new(zstd::stream::read::Decoder::with_buffer(file).map_err(io_error(path))?)
+        }
+        Some(content) if !is_markup(content) => return Err(content.refusal(path)),
+        _ => return Ok(Box::new(file)),
+    };
+    let (head, text) = peek(text, path)?;
+    match Content::of(&head) {
+        Some(content) if !is_markup(content) => Err(StageError::input(
+            path.display(),
+            format!("what is compressed in it is {}", content.what()),
+            "unpack it, and give the text itself",
+        )),
+        _ => Ok(Box::new(text)),
+    }
+}
+
+/// Returns the error of reading on in a text that [`open`] has opened: of a compressed one, in most cases damage.
+pub(crate) fn unreadable(path: &Path, error: io::Error) -> StageError {
+    if error.raw_os_error().is_some() {
+        return io_error(path)(error);
+    }
+    let reason = match error.kind() {
+        io::ErrorKind::UnexpectedEof => "what is compressed ends in the middle".to_owned(),
+        _ => format!("what is compressed is damaged: {error}"),
+    };
+    StageError::input(
+        path.display(),
+        reason,
+        "fetch or write the file once more; `gzip -t` or `zstd -t` tests it",
+    )
+}
+
+/// Whether two texts are equal, byte by byte.
+pub(crate) fn are_equal(one: &Path, other: &Path) -> Result<bool, StageError> {
+    let (mut left, mut right) = (open(one)?, open(other)?);
+    loop {
+        let (a, b) = (
+            left.fill_buf().map_err(|error| unreadable(one, error))?,
+            right.fill_buf().map_err(|error| unreadable(other, error))?,
+        );
+        let length = a.len().min(b.len());
+        if length == 0 || a[..length] != b[..length] {
+            return Ok(a.is_empty() && b.is_empty());
+        }
+        left.consume(length);
+        right.consume(length);
+    }
+}
+
+/// Whether it is text all the same, though perhaps not the one that was meant.
+fn is_markup(content: Content) -> bool {
+    matches!(content, Content::Html | Content::Xml)
+}
+
+/// Returns the first bytes, and a reader that begins with them.
+fn peek<R: Read>(
+    mut source: R,
+    path: &Path,
+) -> Result<(Vec<u8>, BufReader<io::Chain<Cursor<Vec<u8>>, R>>), StageError> {
+    let mut head = Vec::with_capacity(Content::HEAD);
+    source
+        .by_ref()
+        .take(Content::HEAD as u64)
+        .read_to_end(&mut head)
+        .map_err(|error| unreadable(path, error))?;
+    let whole = Cursor::new(head.clone()).chain(source);
+    Ok((head, BufReader::with_capacity(BUFFER, whole)))
+}
