@@ -10,14 +10,15 @@ use serde_json::{Value, json};
 use super::Exit;
 use super::arguments::LogArguments;
 use super::failure::CommandFailure;
+use super::notes;
 use super::output::{print, print_json, tell};
 use super::project::Project;
-use crate::execute::Standing;
+use crate::execute::{Standing, noted};
 use crate::graph::JobIndex;
 use crate::journal::{Ended, Entry, RunSummary, Runs};
 use crate::progress::{count, duration};
 use crate::registry::Registry;
-use crate::store::{Store, io_error};
+use crate::store::{Notes, Store, io_error};
 
 /// Prints the messages of the jobs asked for, what runs did, or, where nothing is named, which runs there were.
 pub(super) fn log(arguments: &LogArguments, registry: &Registry) -> Result<Exit, CommandFailure> {
@@ -43,6 +44,7 @@ pub(super) fn log(arguments: &LogArguments, registry: &Registry) -> Result<Exit,
         let label = &plan.jobs.job(*index).label;
         let path = place(&store, &standings, *index);
         let text = path.as_ref().map(fs::read);
+        let notes = notes(&store, &standings, *index);
         match text {
             // A library may print what is not UTF-8.
             Some(Ok(text)) => {
@@ -50,6 +52,7 @@ pub(super) fn log(arguments: &LogArguments, registry: &Registry) -> Result<Exit,
                     label,
                     path,
                     Some(String::from_utf8_lossy(&text).into_owned()),
+                    notes,
                 ));
             }
             Some(Err(error)) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -59,29 +62,40 @@ pub(super) fn log(arguments: &LogArguments, registry: &Registry) -> Result<Exit,
             // The log of a finished job that had nothing to say is not kept.
             _ => {
                 let finished = standings[index.index()].found().is_some();
-                logs.push((label, None, finished.then(String::new)));
+                logs.push((label, None, finished.then(String::new), notes));
             }
         }
     }
     if arguments.common.json {
-        let logs = logs
-            .iter()
-            .map(|(label, path, text)| json!({ "label": label, "path": path, "text": text }));
+        let logs = logs.iter().map(|(label, path, text, notes)| {
+            json!({ "label": label, "path": path, "text": text, "notes": notes })
+        });
         print_json(&json!({ "schema_version": 1, "logs": logs.collect::<Vec<_>>() }))?;
         return Ok(Exit::Ok);
     }
-    for (label, path, text) in logs {
+    for (label, path, text, notes) in logs {
         // Where a log lies is said beside it, so that the messages alone go to standard output.
         match (path, &text) {
             (Some(path), Some(text)) if !text.is_empty() => {
                 tell(&format!("{label}: {}", path.display()));
             }
+            (_, Some(_)) if !notes.is_none() => tell(&format!("{label}:")),
             (_, Some(_)) => tell(&format!("{label}: it had nothing to say")),
             (_, None) => tell(&format!("{label}: there is no log: it has not run")),
         }
         print(&text.unwrap_or_default())?;
+        print(&notes::below(&notes, ""))?;
     }
     Ok(Exit::Ok)
+}
+
+/// Returns what a job has noted: as its record tells, or, while it has none, the events of its last attempt.
+fn notes(store: &Store, standings: &[Standing], index: JobIndex) -> Notes {
+    match &standings[index.index()] {
+        Standing::Cached(found) => found.notes.clone(),
+        Standing::Missing { key, .. } => noted(&store.events(key)),
+        Standing::Unknown | Standing::Broken(_) => Notes::default(),
+    }
 }
 
 /// Returns where the log of a job may lie.
@@ -236,13 +250,17 @@ fn event(entry: &Entry) -> String {
             job,
             made: Some(made),
             core_seconds,
-        } => (
-            at(seconds),
-            format!(
+            notes,
+        } => {
+            let mut text = format!(
                 "made     {job}, artifact {}, {core_seconds:.1} core-seconds",
                 made.artifact.short()
-            ),
-        ),
+            );
+            for note in notes.iter() {
+                text += &format!("\n{} noted    {job}: {}", " ".repeat(10), notes::text(note));
+            }
+            (at(seconds), text)
+        }
         Entry::Finished {
             seconds,
             job,

@@ -8,6 +8,8 @@ mod cells;
 mod edges;
 mod environment;
 mod expand;
+mod fingerprint;
+mod gathered;
 mod label;
 mod lacking;
 mod memo;
@@ -31,6 +33,9 @@ use crate::declare::{Pipeline, Selection, Target};
 use crate::errors::{Diagnostic, Report};
 use crate::keys::CanonicalParams;
 use crate::resources::Resources;
+
+pub use fingerprint::fingerprints;
+pub use gathered::Gathered;
 
 /// A job's place in its [`JobGraph`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -206,6 +211,8 @@ pub struct CellPlan {
     pub jobs: Vec<JobIndex>,
     /// The points to choose from, where a grid is searched and its points differ.
     pub choice: Option<Choice>,
+    /// What `over` binds for each of the jobs; nothing where a grid is searched, whose points say it.
+    pub over: Vec<Gathered>,
     /// What row and column bind, in the order of the variables' names.
     pub bindings: Vec<(Arc<str>, Value)>,
 }
@@ -216,6 +223,15 @@ impl CellPlan {
         let point = self.choice.as_ref().zip(chosen);
         let point = point.and_then(|(choice, place)| choice.points.get(place));
         point.map_or(&self.jobs, |point| &point.jobs)
+    }
+}
+
+impl CellPlan {
+    /// Returns what `over` binds for each of the jobs that [`CellPlan::shown`] returns.
+    pub fn gathered(&self, chosen: Option<usize>) -> &[Gathered] {
+        let point = self.choice.as_ref().zip(chosen);
+        let point = point.and_then(|(choice, place)| choice.points.get(place));
+        point.map_or(&self.over, |point| &point.over)
     }
 }
 
@@ -235,6 +251,8 @@ pub struct GridPoint {
     pub bindings: Vec<(String, Value)>,
     /// One job per point of `over`, each once.
     pub jobs: Vec<JobIndex>,
+    /// What `over` binds for each of them.
+    pub over: Vec<Gathered>,
 }
 
 /// Expands the targets into jobs and tables.

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::cells::{Cells, distinct};
 use super::environment::{Environment, Reads};
 use super::expand::Expander;
+use super::gathered::Over;
 use super::place::{Place, occurs};
 use super::{ColumnPlan, Plan, Reference, RowPlan, TablePlan};
 use crate::declare::{
@@ -250,7 +251,7 @@ fn table_plan<'p>(
         table,
         base,
     };
-    let points = table.over.points();
+    let over = Over::new(expander.pipeline, table.over.points());
     TablePlan {
         name: table.name.text.clone(),
         title: table.title.clone(),
@@ -271,7 +272,7 @@ fn table_plan<'p>(
             .map(|row| {
                 let columns = table.columns.iter();
                 columns
-                    .map(|column| cells.cell(expander, row, column, &points))
+                    .map(|column| cells.cell(expander, row, column, &over))
                     .collect()
             })
             .collect(),

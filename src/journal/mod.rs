@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::frames::Writer;
 use crate::keys::Key;
-use crate::store::Digest;
+use crate::store::{Digest, Notes};
 
 pub use compare::{Comparison, Difference, compare};
 pub use read::{Ended, RunSummary, Runs};
@@ -63,6 +63,9 @@ pub enum Entry {
         made: Option<Result>,
         /// Time that cores spent on it, in seconds.
         core_seconds: f64,
+        /// What the stage noted of the result.
+        #[serde(default, skip_serializing_if = "Notes::is_none")]
+        notes: Notes,
     },
     /// A job has no result.
     Failed {
