@@ -29,6 +29,7 @@ mod meter;
 mod params;
 mod signature;
 mod stage;
+mod text;
 
 pub use artifact::ArtifactType;
 pub use checkpoint::{Checkpoint, Checkpoints};
@@ -38,3 +39,4 @@ pub use meter::Meter;
 pub use params::{Params, complete, text_of};
 pub use signature::{Default, Field, FieldType, Signature};
 pub use stage::{Inputs, Stage};
+pub use text::{parse_json, read_json, read_text};

@@ -240,7 +240,7 @@ impl Config {
     /// # Errors
     /// When the file cannot be read, is no JSON, lacks a field, or describes an encoder of another kind.
     pub fn read(path: &Path) -> Result<Self> {
-        let text = fs::read_to_string(path).map_err(EncoderError::io(path))?;
+        let text = contract::read_text(path)?;
         let remedy = "give the folder of a BERT encoder: config.json with model_type \"bert\" or \
                       \"roberta-prelayernorm\"";
         let config: Self = serde_json::from_str(&text)
