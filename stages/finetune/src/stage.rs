@@ -19,7 +19,7 @@ impl Stage for FinetuneStage {
     fn signature(&self) -> Signature {
         Signature {
             kind: "finetune",
-            version: 2,
+            version: 3,
             about: "Trains an encoder on a GLUE task and scores it on the development split.",
             fields: FIELDS,
             output: ArtifactType::Scores,
