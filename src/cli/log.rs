@@ -11,8 +11,8 @@ use super::failure::CommandFailure;
 use super::output::{print, print_serialized, tell};
 use super::project::Project;
 use super::runs;
-use super::status::described;
-use crate::execute::{Standing, WatchState, Watched, watch};
+use super::status::{described, word};
+use crate::execute::{Standing, Watched, watch};
 use crate::graph::{Job, JobIndex};
 use crate::journal::Runs;
 use crate::logs::{Log, Messages, Table};
@@ -149,14 +149,6 @@ impl Look<'_> {
             rows: table.as_ref().map(Table::json),
             table,
         })
-    }
-}
-
-fn word(job: &Watched) -> &'static str {
-    match job.state {
-        WatchState::Running => "running",
-        WatchState::Stopped => "stopped",
-        WatchState::Failed(_) => "failed",
     }
 }
 
