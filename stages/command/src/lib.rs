@@ -22,6 +22,7 @@
 //!
 //! **Results** ([`outputs`], [`scores`]). What the program leaves in `{output}` is checked against `outputs` and `makes`.
 
+mod distinct;
 mod environment;
 mod inputs;
 mod lifeline;

@@ -14,7 +14,8 @@ impl Stage for FinetuneStage {
     fn signature(&self) -> Signature {
         Signature {
             kind: "finetune",
-            version: 2,
+            // 3: a correlation with a constant is undefined, not 0.
+            version: 3,
             about: "Trains an encoder on a GLUE task and scores it on the development split.",
             fields: FIELDS,
             output: ArtifactType::Scores,
