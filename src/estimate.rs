@@ -1,7 +1,10 @@
 //! What jobs will cost, by what like ones have cost.
 //!
 //! A job is like the results of its kind whose keys differ from its own in the fewest parts. Their costs are scaled by
-//! the work that both declare ([`contract::Stage::work`]); where several are alike, their spread says how sure that is.
+//! the work that both declare ([`contract::Stage::work`]), with inputs of their sizes; where several are alike, their spread
+//! says how sure that is.
+
+mod work;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -16,7 +19,10 @@ use crate::keys::KeyParts;
 use crate::registry::Registry;
 use crate::store::{Known, Store, StoreError};
 
-/// How far off an estimate from a single result, or from one of another amount of work, may be: factors.
+use work::{Scale, Works};
+
+/// How far off an estimate from a single result, or from one of another amount of work, may be: factors, taken once more for
+/// each tenfold of work, since little work and much do not go at one speed.
 const UNSURE: (f64, f64) = (0.7, 1.5);
 
 /// What a job, or several, will cost.
@@ -73,6 +79,7 @@ pub fn prices(
     threads: usize,
 ) -> Result<Prices, StoreError> {
     let known = |index: JobIndex| standings[index.index()].found();
+    let mut works = Works::new(graph, standings, registry, resolver.store());
     let mut jobs = Vec::with_capacity(graph.len());
     let mut total = Price::default();
     for (index, job) in graph.jobs() {
@@ -81,7 +88,12 @@ pub fn prices(
             Standing::Missing { .. } | Standing::Unknown
         );
         let price = match resolver.parts(job, &known) {
-            Ok(parts) if runs => price(history, registry, &job.label, &parts.key, &parts.open)?,
+            Ok(parts) if runs => {
+                let nearest = history.nearest(&job.label, &parts.key, &parts.open)?;
+                let records = nearest.iter().map(|known| &known.record);
+                let scales = works.scales(index, &parts.key, records);
+                price(history.store(), &nearest, &scales)
+            }
             _ => None,
         };
         match &price {
@@ -152,49 +164,34 @@ pub fn cells_first(plan: &Plan, standings: &[Standing], prices: &Prices) -> Vec<
     }
 }
 
-/// Estimates the price of one job.
-fn price(
-    history: &mut History<'_>,
-    registry: &Registry,
-    label: &str,
-    parts: &KeyParts,
-    open: &BTreeSet<String>,
-) -> Result<Option<Price>, StoreError> {
-    let store = history.store();
-    let nearest = history.nearest(label, parts, open)?;
-    let Some(first) = nearest.first() else {
-        return Ok(None);
-    };
-    let stage = registry.get(&parts.kind);
-    let work = |parts: &KeyParts| stage.and_then(|stage| stage.work(&parts.params));
-    let wanted = work(parts);
-    let scale = |known: &Known| match (wanted, work(&known.record.parts)) {
-        (Some(new), Some(old)) if old > 0.0 => new / old,
-        _ => 1.0,
-    };
+/// Estimates the price of one job, by the results that are nearest to it and how much more work it is than each.
+fn price(store: &Store, nearest: &[Arc<Known>], scales: &[Scale]) -> Option<Price> {
+    let (first, scale) = nearest.first().zip(scales.first())?;
     let mut times: Vec<f64> = nearest
         .iter()
-        .map(|known| known.record.cost.core_seconds * scale(known))
+        .zip(scales)
+        .map(|(known, scale)| known.record.cost.core_seconds * scale.factor)
         .collect();
     times.sort_by(f64::total_cmp);
     let (least, most) = (times[0], times[times.len() - 1]);
-    let core_seconds = times[times.len() / 2];
-    let same = (scale(first) - 1.0).abs() < 0.01;
-    let between = match nearest.len() > 1 && same {
+    let tenfolds = scale.factor.log10().abs();
+    let between = match nearest.len() > 1 && scale.is_sure && tenfolds < 0.005 {
         true => (least, most),
-        false => (least * UNSURE.0, most * UNSURE.1),
+        false => (
+            least * UNSURE.0.powf(1.0 + tenfolds),
+            most * UNSURE.1.powf(1.0 + tenfolds),
+        ),
     };
     let listing = store.listing(&first.record.artifact);
-    let memory = most_memory(&nearest).unwrap_or(0);
-    Ok(Some(Price {
-        core_seconds,
+    Some(Price {
+        core_seconds: times[times.len() / 2],
         between,
-        wall_seconds: first.record.cost.wall_seconds * scale(first),
+        wall_seconds: first.record.cost.wall_seconds * scale.factor,
         disk: listing.map_or(0, |manifest| manifest.size()),
-        memory,
+        memory: most_memory(nearest).unwrap_or(0),
         jobs: 1,
         unknown: 0,
-    }))
+    })
 }
 
 /// How many jobs of a kind are compared with results of the store, before the most that was found serves for all: a large

@@ -68,6 +68,7 @@ const fn kind(
         fields,
         output,
         numeric,
+        files: &[],
     })
 }
 

@@ -26,6 +26,7 @@ pub mod graph;
 pub mod history;
 pub mod journal;
 pub mod keys;
+pub mod logs;
 pub mod progress;
 pub mod reach;
 pub mod registry;

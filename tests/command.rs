@@ -315,7 +315,7 @@ source = "@scores"
     10 │ env = { PIPE_OUTPUT = "x" }
        ·         ───────────
        ╰────
-     help: the program finds there PIPE_OUTPUT, PIPE_CHECKPOINTS, PIPE_PROGRESS_FD
+     help: the program finds there PIPE_OUTPUT, PIPE_CHECKPOINTS, PIPE_PROGRESS_FD, PIPE_INSIDE
 
      × stages need each other in a cycle: b → c → b
        ╭─[pipeline.toml:12:8]
@@ -457,7 +457,7 @@ fn the_environment_is_what_is_declared() {
         .filter(|name| !["PWD", "OLDPWD", "SHLVL", "_"].contains(name));
     assert_eq!(
         names.collect::<Vec<_>>().join(" "),
-        "A B CUDA_VISIBLE_DEVICES HOME LANG OMP_NUM_THREADS PATH PIPE_CHECKPOINTS PIPE_OUTPUT PIPE_PROGRESS_FD PYTHONDONTWRITEBYTECODE \
+        "A B CUDA_VISIBLE_DEVICES HOME LANG OMP_NUM_THREADS PATH PIPE_CHECKPOINTS PIPE_INSIDE PIPE_OUTPUT PIPE_PROGRESS_FD PYTHONDONTWRITEBYTECODE \
          PYTHONHASHSEED RAYON_NUM_THREADS TMPDIR"
     );
     assert_eq!(read("values"), "1 b\n");

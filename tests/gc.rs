@@ -43,9 +43,28 @@ fn what_no_table_reaches_goes_and_the_rest_is_still_cached() {
         .pipe(&["run", "stage:benchmark", "--set", "world_seed=3"])
         .code(0);
 
+    // What somebody set a value for lately is no waste.
+    let report = json(&project, &["gc", "--dry-run"]);
+    assert_eq!(results(&report, false), []);
+    let kept = results(&report, true);
+    let short = kept.iter().find(|(label, _)| label == "tokens[length=16]");
+    let reason = &short.expect("kept").1;
+    assert!(
+        reason.starts_with("run 20")
+            && reason.ends_with(" (stage:tokens --profile plain --set length=16) made or used it"),
+        "{reason}"
+    );
+    let ended = project.pipe(&["gc"]).code(0);
+    assert!(
+        ended.stdout.contains("of 3 of them since runs of the last 30 d 0 h with values of their own made or used them"),
+        "{}",
+        ended.stdout
+    );
+    project.pipe(&EXTRA).code(0).says("cached");
+
     // Looking removes nothing.
     let before = project.files(".pipe");
-    let report = json(&project, &["gc", "--dry-run"]);
+    let report = json(&project, &["gc", "--recent", "0s", "--dry-run"]);
     assert_eq!(project.files(".pipe"), before);
     let gone = results(&report, false);
     let labels: Vec<&str> = gone.iter().map(|(label, _)| label.as_str()).collect();
@@ -60,13 +79,13 @@ fn what_no_table_reaches_goes_and_the_rest_is_still_cached() {
     assert_eq!(gone[1].1, "no table reaches it");
     assert_eq!(report["removed"]["record"]["count"], 3);
 
-    let ended = project.pipe(&["gc", "--dry-run"]).code(0);
+    let ended = project.pipe(&["gc", "--recent", "0s", "--dry-run"]).code(0);
     assert!(
         ended.stdout.contains("would remove 3 records"),
         "{}",
         ended.stdout
     );
-    let ended = project.pipe(&["gc"]).code(0);
+    let ended = project.pipe(&["gc", "--recent", "0s"]).code(0);
     assert!(
         ended
             .stdout
@@ -90,7 +109,9 @@ fn what_the_sweep_may_cost_is_bounded_and_said() {
     let project = Project::new();
     project.pipe(&EVERYTHING).code(0);
     project.pipe(&EXTRA).code(0);
-    let ended = project.pipe(&["gc", "--max-cost", "0s"]).code(0);
+    let ended = project
+        .pipe(&["gc", "--recent", "0s", "--max-cost", "0s"])
+        .code(0);
     assert!(
         ended
             .stdout
@@ -100,7 +121,9 @@ fn what_the_sweep_may_cost_is_bounded_and_said() {
     );
     assert!(ended.stdout.contains("--max-cost any"), "{}", ended.stdout);
     project.pipe(&EXTRA).code(0).says("cached");
-    project.pipe(&["gc", "--max-cost", "any"]).code(0);
+    project
+        .pipe(&["gc", "--recent", "0s", "--max-cost", "any"])
+        .code(0);
     assert_eq!(project.files(".pipe/records").len(), 13);
     project
         .pipe(&["gc", "--max-cost", "soon"])
@@ -183,7 +206,7 @@ fn pinned_results_stay_whatever_the_pipeline_says() {
     );
     project.edit("seed = \"${world_seed}\"", "seed = 77");
 
-    let report = json(&project, &["gc", "--max-cost", "any"]);
+    let report = json(&project, &["gc", "--recent", "0s", "--max-cost", "any"]);
     let kept = results(&report, true);
     let pinned = |label: &str| {
         kept.iter()
@@ -206,7 +229,7 @@ fn pinned_results_stay_whatever_the_pipeline_says() {
         .code(2)
         .says("there are short, table-baselines");
     project.pipe(&["unpin", "short", "table-baselines"]).code(0);
-    let report = json(&project, &["gc"]);
+    let report = json(&project, &["gc", "--recent", "0s"]);
     assert_eq!(results(&report, false)[0].0, "tokens[length=16]");
     // A pin that cannot be read is not passed over.
     project.write(".pipe/pins/half.json", "{");
@@ -234,7 +257,7 @@ fn what_may_still_hold_is_kept_until_its_inputs_are_known() {
             fs::remove_file(record).expect("removed");
         }
     }
-    let report = json(&project, &["gc", "--max-cost", "any"]);
+    let report = json(&project, &["gc", "--recent", "0s", "--max-cost", "any"]);
     assert_eq!(results(&report, false), []);
     let kept = results(&report, true);
     let why = kept
@@ -258,7 +281,7 @@ fn input_files_that_are_not_there_take_no_result_with_them() {
     project.write("texts/a.txt", &words.repeat(50));
     project.pipe(&["run", "all"]).code(0);
     fs::rename(project.join("texts"), project.join("away")).expect("moved");
-    let report = json(&project, &["gc", "--max-cost", "any"]);
+    let report = json(&project, &["gc", "--recent", "0s", "--max-cost", "any"]);
     assert_eq!(results(&report, false), []);
     fs::rename(project.join("away"), project.join("texts")).expect("moved");
     project
@@ -294,11 +317,15 @@ fn stopped_jobs_that_a_table_needs_keep_their_checkpoints() {
     child.kill().expect("killed");
     child.wait().expect("ended");
     std::thread::sleep(Duration::from_millis(100));
-    let ended = project.pipe(&["gc", "--max-cost", "any"]).code(0);
+    let ended = project
+        .pipe(&["gc", "--recent", "0s", "--max-cost", "any"])
+        .code(0);
     assert!(checkpoint(), "{}", ended.stdout);
     // Nothing wants so many steps any more.
     project.edit("steps = 4000", "steps = 3");
-    let ended = project.pipe(&["gc", "--max-cost", "any"]).code(0);
+    let ended = project
+        .pipe(&["gc", "--recent", "0s", "--max-cost", "any"])
+        .code(0);
     assert!(
         ended
             .stdout
@@ -331,7 +358,9 @@ fn sweeps_beside_runs_take_nothing_from_them() {
         let mut runs: Vec<_> = runs.into_iter().map(Some).collect();
         let mut sweeps = 0;
         while runs.iter().any(Option::is_some) {
-            let ended = project.pipe(&["gc", "--max-cost", "any", "-q"]).code(0);
+            let ended = project
+                .pipe(&["gc", "--recent", "0s", "--max-cost", "any", "-q"])
+                .code(0);
             assert!(
                 ended.stderr.is_empty() || ended.stderr.contains("no store yet"),
                 "{}",
@@ -350,7 +379,9 @@ fn sweeps_beside_runs_take_nothing_from_them() {
         assert!(sweeps > 1, "{sweeps} sweeps only, round {round}");
         assert_eq!(project.digests(), reference.digests());
         project.pipe(&["verify"]).code(0);
-        project.pipe(&["gc", "--max-cost", "any"]).code(0);
+        project
+            .pipe(&["gc", "--recent", "0s", "--max-cost", "any"])
+            .code(0);
         assert_eq!(project.files(".pipe/records").len(), 13);
     }
 }
@@ -366,7 +397,7 @@ fn a_killed_sweep_leaves_a_store_that_is_whole() {
             .pipe(&["run", "stage:benchmark", "--set", &seed])
             .code(0);
         let mut child = project
-            .command(&["gc", "--max-cost", "any"])
+            .command(&["gc", "--recent", "0s", "--max-cost", "any"])
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
@@ -378,7 +409,9 @@ fn a_killed_sweep_leaves_a_store_that_is_whole() {
         project.is_all_cached();
         assert_eq!(project.digests(), digests);
     }
-    project.pipe(&["gc", "--max-cost", "any"]).code(0);
+    project
+        .pipe(&["gc", "--recent", "0s", "--max-cost", "any"])
+        .code(0);
     let report = json(&project, &["gc"]);
     assert_eq!(report["removed"], serde_json::json!({}));
     assert_eq!(project.files(".pipe/records").len(), 13);

@@ -120,14 +120,17 @@ fn only_what_a_change_reaches_runs_again() {
 #[test]
 fn a_plan_and_a_look_write_nothing() {
     let project = Project::new();
-    let plan = project.pipe(&["plan"]).code(0);
+    let plan = project.pipe(&["plan", "-v"]).code(0);
     for line in [
         "run      world: no result of its kind is known\n",
         "unknown  majority: needs data from `benchmark`, to run first\n",
     ] {
         assert!(plan.stdout.contains(line), "{line}{}", plan.stdout);
     }
-    assert!(plan.stdout.ends_with("10 jobs: 0 cached\n"));
+    assert!(
+        plan.stdout
+            .ends_with("10 jobs: 0 cached, 1 to run, 9 not known before others have run\n")
+    );
     let show = project.pipe(&["show", "table:baselines"]).code(0);
     assert!(show.stdout.contains("not run yet"), "{}", show.stdout);
     let names: Vec<_> = fs::read_dir(project.path()).expect("read").collect();

@@ -80,10 +80,124 @@ fn a_comparison_names_what_differs_and_why() {
         .code(0)
         .json();
     assert_eq!(json["same"], 10);
-    // Part of the jobs: the others are gone.
+    // A run of one stage is no run of tables: it is compared where it is named.
     project.pipe(&["run", "stage:world"]).code(0);
-    let diff = project.pipe(&["diff"]).code(0).stdout;
+    assert_eq!(project.pipe(&["diff"]).code(0).stdout, diff);
+    let list = project.pipe(&["log", "-n", "1"]).code(0).stdout;
+    let stage = list
+        .lines()
+        .last()
+        .and_then(|line| line.split_whitespace().next());
+    let diff = project
+        .pipe(&["diff", "last", stage.expect("a name")])
+        .code(0)
+        .stdout;
     assert!(diff.contains("gone     majority\n"), "{diff}");
+    project
+        .pipe(&["diff", "last~3", "last"])
+        .code(2)
+        .says("is meant by `last~3`");
+}
+
+#[test]
+fn runs_with_other_settings_are_compared_job_by_job() {
+    let project = Project::beyond_tokens(
+        r#"
+[vars]
+lr = 1e-3
+m = 0.4
+
+[stage.pretrain]
+use = "pretrain"
+tokens = "@tokens"
+size = "nano"
+steps = 3
+batch = 4
+lr = "${lr}"
+masking = { corrupt = "${m}" }
+
+[stage.benchmark]
+use = "benchmarks"
+source = "@world/glue_data"
+task = "sst2"
+
+[stage.finetune]
+use = "finetune"
+encoder = "@pretrain"
+data = "@benchmark"
+train_examples = 16
+eval_examples = 16
+
+[table.all]
+title = "All"
+cell = "@finetune"
+rows = { label = "${m}", m = [0.2, 0.4] }
+columns = [
+    { label = "perplexity", cell = "@pretrain" },
+    { label = "accuracy" },
+]
+"#,
+    );
+    project.pipe(&["run", "--set", "lr=2e-3"]).code(0);
+    project.pipe(&["run", "--set", "lr=3e-4"]).code(0);
+    project.pipe(&["run"]).code(0);
+    let diff = project.pipe(&["diff", "last~2", "last~1"]).code(0).stdout;
+    assert!(!diff.contains("added") && !diff.contains("gone"), "{diff}");
+    for line in [
+        "changed  pretrain: lr 0.002 → 0.0003: perplexity ",
+        "changed  pretrain[m=0.2]: lr 0.002 → 0.0003: perplexity ",
+        "changed  finetune[m=0.2]: lr 0.002 → 0.0003",
+    ] {
+        assert!(diff.contains(line), "{line}\n{diff}");
+    }
+    assert!(diff.ends_with("5 jobs the same, 4 different\n"), "{diff}");
+    // Of a variable that one run has not set, what it was is told all the same.
+    let diff = project.pipe(&["diff"]).code(0).stdout;
+    for line in [
+        "changed  pretrain: lr 0.0003 → 0.001: perplexity ",
+        "changed  finetune[m=0.2]: lr 0.0003 → 0.001",
+    ] {
+        assert!(diff.contains(line), "{line}\n{diff}");
+    }
+    let json = project.pipe(&["diff", "--json"]).code(0).json();
+    let jobs = json["jobs"].as_array().expect("jobs");
+    let pretrain = jobs
+        .iter()
+        .find(|job| job["label"] == "pretrain")
+        .expect("a job");
+    assert_eq!(pretrain["difference"]["set"]["was"], "pretrain[lr=0.0003]");
+    assert_eq!(pretrain["difference"]["changes"][0]["name"], "lr");
+}
+
+#[test]
+fn the_last_run_is_the_last_whatever_the_clock_says() {
+    let project = Project::new();
+    project.pipe(&["run", "stage:world"]).code(0);
+    let runs = || {
+        project
+            .files(".pipe/runs")
+            .into_iter()
+            .filter(|path| path.parent().is_some_and(|folder| folder.ends_with("runs")))
+    };
+    // As if the clock had been ahead by far, for this program and for an earlier one, which counted nothing.
+    let first = runs().next().expect("a run");
+    let earlier = first.with_file_name("20991231-000000-2.jsonl");
+    std::fs::copy(&first, earlier).expect("copied");
+    std::fs::rename(&first, first.with_file_name("20981231-000000_1.jsonl")).expect("renamed");
+    project.pipe(&["run", "stage:corpus"]).code(0);
+    let last = project.pipe(&["log", "last"]).code(0).stdout;
+    assert!(last.contains("stage:corpus"), "{last}");
+    let list = project.pipe(&["log"]).code(0).stdout;
+    let names: Vec<&str> = list
+        .lines()
+        .filter_map(|line| line.split_whitespace().next())
+        .collect();
+    assert_eq!(
+        names[..2],
+        ["20991231-000000-2", "20981231-000000_1"],
+        "{list}"
+    );
+    assert!(names[2].ends_with("_2"), "{list}");
 }
 
 #[test]

@@ -22,7 +22,7 @@ fn each_sort_of_change_is_named() {
     );
     assert_eq!(
         why(&project, &["stage:tokenizer"]),
-        "tokenizer: unknown: needs corpus from `corpus`, to run first\n"
+        "tokenizer: unknown: needs corpus from `corpus`, to run first, which goes back to `world`: no result of its kind is known\n"
     );
     project.pipe(&["run", "stage:tokens"]).code(0);
     assert_eq!(
@@ -37,16 +37,17 @@ fn each_sort_of_change_is_named() {
     );
     assert_eq!(
         why(&project, &["stage:tokens[length=16,vocabulary=310]"]),
-        "tokens[vocabulary=310,length=16]: unknown: needs tokenizer from `tokenizer[vocabulary=310]`, to run first; \
+        "tokens[vocabulary=310,length=16]: unknown: needs tokenizer from `tokenizer[vocabulary=310]`, to run first, \
+         which goes back to `tokenizer[vocabulary=310]`: vocab_size: 300 → 310 (against `tokenizer`); \
          length: 24 → 16 (against `tokens`)\n"
     );
     // The plan says the same.
     let plan = project
-        .pipe(&["plan", "stage:tokens[length=16]"])
+        .pipe(&["plan", "stage:tokens[length=16]", "-v"])
         .code(0)
         .stdout;
     let line = "run      tokens[length=16]: length: 24 → 16 (against `tokens`)\n";
-    assert!(plan.starts_with(line), "{plan}");
+    assert!(plan.contains(line), "{plan}");
 
     // What another run made is known as well.
     project
@@ -120,4 +121,40 @@ fn records(project: &Project, stage: &str) -> Vec<std::path::PathBuf> {
         record["parts"]["kind"] == kind
     });
     found
+}
+
+#[test]
+fn what_waits_is_followed_to_the_file_and_the_parameter_where_it_begins() {
+    let project = Project::new();
+    project.edit("source = \"@world/text\"", "source = \"text\"");
+    project.write(
+        "text/a.txt",
+        &"one two three four five six seven.\n\n".repeat(80),
+    );
+    project.write(
+        "text/b.txt",
+        &"eight nine ten eleven twelve.\n\n".repeat(80),
+    );
+    project.pipe(&["run", "stage:tokens"]).code(0);
+    project.write(
+        "text/b.txt",
+        &"thirteen fourteen fifteen sixteen.\n\n".repeat(80),
+    );
+    let file = why(&project, &["stage:tokens"]);
+    assert!(
+        file.starts_with("tokens: unknown: needs corpus from `corpus` and tokenizer from `tokenizer`, to run first, which goes back to `corpus`: input source: "),
+        "{file}"
+    );
+    assert!(
+        file.ends_with("(b.txt changed) (against `corpus`)\n"),
+        "{file}"
+    );
+    // A parameter on the way is a reason as well.
+    let both = why(&project, &["stage:tokens[vocabulary=310]"]);
+    assert!(both.contains("(b.txt changed) (against `corpus`), and to `tokenizer[vocabulary=310]`: vocab_size: 300 → 310 (against `tokenizer`)\n"), "{both}");
+    let text = why(&project, &["stage:tokens", "--json"]);
+    let json: Value = serde_json::from_str(&text).expect("JSON");
+    let cause = &json["jobs"][0]["why"]["causes"][0];
+    assert_eq!(cause["label"], "corpus");
+    assert_eq!(cause["why"]["changes"][0]["files"][0]["path"], "b.txt");
 }

@@ -44,11 +44,13 @@ pub enum Command {
     Show(ShowArguments),
     /// Draw what the targets need: as DOT, Mermaid or SVG.
     Graph(GraphArguments),
+    /// Lay out a new project: a pipeline file with all that its tables need.
+    Init(InitArguments),
     /// Print the JSON Schema of pipeline.toml, for editors.
     Schema,
     /// Show the jobs that run now, and those that were stopped or failed.
     Status(StatusArguments),
-    /// Print the messages of a stage's job, or what a run did; without a name, list the runs.
+    /// Print the messages of a stage's job and the last rows of its training, or what a run did; without a name, list the runs.
     Log(LogArguments),
     /// Show what differs between what two runs have made, and why.
     Diff(DiffArguments),
@@ -81,7 +83,7 @@ pub struct Common {
     #[arg(long, short, value_name = "FILE")]
     pub file: Option<PathBuf>,
     /// The profile: a named set of values [default: the one marked as default].
-    #[arg(long, short, value_name = "NAME")]
+    #[arg(long, short, value_name = "NAME", env = "PIPE_PROFILE")]
     pub profile: Option<String>,
     /// Give a variable another value. May be repeated.
     #[arg(long, value_name = "VARIABLE=VALUE", value_parser = assignment)]
@@ -158,9 +160,10 @@ pub struct WhyArguments {
 /// `pipe list`.
 #[derive(Args, Debug)]
 pub struct ListArguments {
-    /// A stage kind whose parameters to show.
-    #[arg(value_name = "KIND")]
-    pub kind: Option<String>,
+    /// What to tell about: a stage kind (what it takes), a variable (its value, meaning and reach), a table, a group, a stage, a
+    /// profile.
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
     /// What holds for all commands.
     #[command(flatten)]
     pub common: Common,
@@ -209,6 +212,24 @@ pub enum Drawn {
     Svg,
 }
 
+/// `pipe init`.
+#[derive(Args, Debug)]
+pub struct InitArguments {
+    /// The folder, which may be there already.
+    #[arg(value_name = "FOLDER", default_value = ".")]
+    pub folder: PathBuf,
+    /// Look at this folder for what the pipeline can take (text, benchmarks, a vocabulary), and name it in a profile of your own,
+    /// which is then the default.
+    #[arg(long, value_name = "FOLDER")]
+    pub data: Option<PathBuf>,
+    /// Print JSON on standard output.
+    #[arg(long)]
+    pub json: bool,
+    /// Tell only what went wrong.
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
 /// `pipe status`.
 #[derive(Args, Debug)]
 pub struct StatusArguments {
@@ -223,9 +244,9 @@ pub struct LogArguments {
     /// Whose messages to print: stage:NAME[variable=value,…]; or a run: its name, the start of it, last, last~1.
     #[arg(value_name = "TARGET|RUN")]
     pub targets: Vec<String>,
-    /// How many runs to list.
-    #[arg(long, short = 'n', value_name = "N", default_value_t = 20)]
-    pub number: usize,
+    /// How many runs to list [default: 20], or rows of a training to show [default: 10].
+    #[arg(long, short = 'n', value_name = "N")]
+    pub number: Option<usize>,
     /// What holds for all commands.
     #[command(flatten)]
     pub common: Common,
@@ -234,7 +255,7 @@ pub struct LogArguments {
 /// `pipe diff`.
 #[derive(Args, Debug)]
 pub struct DiffArguments {
-    /// A run: its name as `pipe log` lists it, the start of it, last, last~1.
+    /// A run: its name as `pipe log` lists it, the start of it, last (the last run of tables, not of one stage), last~1.
     #[arg(value_name = "OLD", default_value = "last~1")]
     pub old: String,
     /// Another.
@@ -266,6 +287,9 @@ pub struct GcArguments {
     /// first, the rest stays.
     #[arg(long, value_name = "TIME", value_parser = core_seconds, default_value = "1h")]
     pub max_cost: f64,
+    /// Keep what runs of this time (30d, 12h, 0s) made or used that were given values by --set or in a stage's brackets.
+    #[arg(long, value_name = "TIME", value_parser = time, default_value = "30d")]
+    pub recent: Duration,
     /// What holds for all commands.
     #[command(flatten)]
     pub common: Common,
@@ -359,9 +383,9 @@ fn assignment(text: &str) -> Result<(String, String), String> {
     }
 }
 
-/// Reads a time: `2h`, `1h30m`, `45m`, `90s`.
+/// Reads a time: `3d`, `2h`, `1h30m`, `45m`, `90s`.
 fn time(text: &str) -> Result<Duration, String> {
-    let wrong = || "expected a time such as 2h, 1h30m, 45m or 90s".to_owned();
+    let wrong = || "expected a time such as 3d, 2h, 1h30m, 45m or 90s".to_owned();
     let mut seconds = 0.0;
     let mut rest = text.trim();
     if rest.is_empty() {
@@ -375,6 +399,7 @@ fn time(text: &str) -> Result<Duration, String> {
         let letters = rest[unit..].find(|c: char| !c.is_ascii_alphabetic());
         let end = letters.map_or(rest.len(), |letters| unit + letters);
         let factor = match &rest[unit..end] {
+            "d" => 86_400.0,
             "h" => 3600.0,
             "m" | "min" => 60.0,
             "s" => 1.0,
@@ -424,10 +449,11 @@ mod tests {
             ("1h 30min", 5400.0),
             ("0.5h", 1800.0),
             ("90s", 90.0),
+            ("1d12h", 129_600.0),
         ] {
             assert_eq!(time(text), Ok(Duration::from_secs_f64(seconds)), "{text}");
         }
-        for text in ["", "2", "h", "2d", "-1h", "1..5h", "1e3s"] {
+        for text in ["", "2", "h", "2y", "-1h", "1..5h", "1e3s"] {
             assert!(time(text).is_err(), "{text}");
         }
     }

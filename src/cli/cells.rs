@@ -14,6 +14,7 @@ use super::project::Project;
 use crate::declare::{Target, parse_value};
 use crate::execute::Standing;
 use crate::graph::{CellPlan, JobIndex, Plan, TablePlan};
+use crate::journal::quoted;
 use crate::progress::{amount, duration};
 use crate::report::describe;
 use crate::store::{Record, Store};
@@ -206,7 +207,8 @@ impl Cells<'_> {
             Err(_) => None,
         };
         let target = target.unwrap_or_else(|| format!("stage:{label}"));
-        format!("pipe run '{target}' --profile {profile}")
+        let options = self.project.places();
+        format!("pipe run '{target}' --profile {}{options}", quoted(profile))
     }
 
     /// Returns all that the jobs need, in the graph's order, without themselves.

@@ -6,11 +6,12 @@ use serde_json::{Value, json};
 use super::Exit;
 use super::arguments::DiffArguments;
 use super::failure::CommandFailure;
-use super::log::run_named;
 use super::output::{print, print_json};
 use super::project::Project;
-use crate::journal::{Difference, Result as Made, Runs, compare};
-use crate::progress::count;
+use super::runs;
+use crate::history::Change;
+use crate::journal::{Difference, Result as Made, Runs, Setting, compare};
+use crate::progress::{Verbosity, count};
 use crate::registry::Registry;
 use crate::report::main_score;
 use crate::store::Store;
@@ -19,12 +20,12 @@ use crate::store::Store;
 pub(super) fn diff(arguments: &DiffArguments, registry: &Registry) -> Result<Exit, CommandFailure> {
     let project = Project::load(&arguments.common, registry)?;
     let store = Store::view(&project.store)?;
-    let runs = Runs::list(store.runs())?;
+    let all = Runs::list(store.runs())?;
     let names = [
-        run_named(&runs, &arguments.old)?,
-        run_named(&runs, &arguments.new)?,
+        compared(&all, &arguments.old)?,
+        compared(&all, &arguments.new)?,
     ];
-    let [old, new] = [runs.results(names[0])?, runs.results(names[1])?];
+    let [old, new] = [all.results(names[0])?, all.results(names[1])?];
     let comparison = compare(&store, &old, &new)?;
     if arguments.common.json {
         let jobs = comparison.jobs.iter().map(|(label, difference)| {
@@ -42,12 +43,17 @@ pub(super) fn diff(arguments: &DiffArguments, registry: &Registry) -> Result<Exi
         }))?;
         return Ok(Exit::Ok);
     }
+    let verbose = arguments.common.verbosity() == Verbosity::Verbose;
     let lines = comparison.jobs.iter().map(|(label, difference)| {
+        let colon = match difference {
+            Difference::Changed { set: Some(_), .. } => ":",
+            _ => ",",
+        };
         let score = match scores(&store, difference) {
-            Some((old, new, name)) => format!(", {name} {old:.2} → {new:.2}"),
+            Some((old, new, name)) => format!("{colon} {name} {old:.2} → {new:.2}"),
             None => String::new(),
         };
-        format!("{}{score}\n", line(label, difference))
+        format!("{}{score}\n", line(label, difference, verbose))
     });
     let lines: String = lines.collect();
     let total = format!(
@@ -59,18 +65,34 @@ pub(super) fn diff(arguments: &DiffArguments, registry: &Registry) -> Result<Exi
     Ok(Exit::Ok)
 }
 
-fn line(label: &str, difference: &Difference) -> String {
+/// `verbose` names the parts of a key that differ also where what was set tells why.
+fn line(label: &str, difference: &Difference, verbose: bool) -> String {
     match difference {
         Difference::Added { .. } => format!("{}    {label}", "added".green()),
         Difference::Gone { .. } => format!("{}     {label}", "gone".red()),
-        Difference::Changed { old, new, changes } => {
-            let why = match changes {
-                Some(changes) => {
-                    let texts: Vec<String> = changes.iter().map(ToString::to_string).collect();
-                    texts.join("; ")
-                }
-                None => "a record is gone from the store".to_owned(),
+        Difference::Changed {
+            old,
+            new,
+            changes,
+            set,
+        } => {
+            let told = |change: &&Change| match (set, change) {
+                (Some(_), Change::Parameter { .. } | Change::Input { .. }) => verbose,
+                _ => true,
             };
+            let settings = set.iter().flat_map(|set| &set.settings).map(setting);
+            let why: Vec<String> = match changes {
+                Some(changes) => {
+                    let changes = changes.iter().filter(told).map(ToString::to_string);
+                    settings.chain(changes).collect()
+                }
+                None => {
+                    let gone = "a record is gone from the store".to_owned();
+                    settings.chain([gone]).collect()
+                }
+            };
+            let why = why.join("; ");
+            let label = set.as_ref().map_or(label, |set| &set.job);
             let bytes = match old.artifact == new.artifact {
                 true => " (the same bytes)",
                 false => "",
@@ -84,6 +106,19 @@ fn line(label: &str, difference: &Difference) -> String {
             new.artifact.short()
         ),
     }
+}
+
+/// Says what a variable was and is.
+fn setting(setting: &Setting) -> String {
+    let [old, new] =
+        [&setting.old, &setting.new].map(|value| value.as_deref().unwrap_or("the profile's"));
+    format!("{} {old} → {new}", setting.variable)
+}
+
+/// Returns the name of the run that `text` means, `last` being one of tables.
+fn compared<'r>(all: &'r Runs, text: &str) -> Result<&'r str, CommandFailure> {
+    all.find_of_tables(text)
+        .ok_or_else(|| runs::none(all, text))
 }
 
 /// Returns the main score before and after, and its name, where both results have one of that name.

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use contract::StageError;
+use contract::{STARVED, STARVED_REMEDY, StageError};
 
 use super::Exit;
 use super::output::{tell, tell_error};
@@ -28,6 +28,8 @@ pub(super) enum CommandFailure {
         /// What to do about it.
         remedy: String,
     },
+    /// The system gives no more threads or processes.
+    Starved,
     /// Standard output cannot be written.
     Output(io::Error),
 }
@@ -85,6 +87,10 @@ impl CommandFailure {
             Self::Usage { message, remedy } => {
                 tell_error(&message, Some(&remedy));
                 Exit::Input
+            }
+            Self::Starved => {
+                tell_error(STARVED, Some(STARVED_REMEDY));
+                Exit::Failed
             }
             // Whoever read the output has seen enough.
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Ok,

@@ -1,7 +1,7 @@
 //! `pipe gc`.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use owo_colors::OwoColorize;
 use serde_json::{Value, json};
@@ -13,6 +13,7 @@ use super::output::{print, print_json, tell};
 use super::project::Project;
 use crate::declare::{self, Pipeline};
 use crate::execute::{Machine, Resolver};
+use crate::journal::Runs;
 use crate::progress::{Verbosity, amount, count, duration};
 use crate::reach::{Decided, Fate, Gone, Half, Kept, Wanted, decide};
 use crate::registry::Registry;
@@ -90,6 +91,12 @@ fn wanted(
         add(&project.pipeline, " with --set")??;
     } else if profiles.is_empty() {
         add(&project.pipeline, "")??;
+    }
+    // What is further back than the clock can tell is all there is.
+    let since = SystemTime::now().checked_sub(arguments.recent);
+    let runs = Runs::list(store.runs())?;
+    if !arguments.recent.is_zero() {
+        wanted.add_runs(&runs.with_settings_since(since.unwrap_or(SystemTime::UNIX_EPOCH)));
     }
     Ok(wanted)
 }
@@ -192,6 +199,14 @@ fn summary(arguments: &GcArguments, held: &[Held], decided: &Decided, swept: &Sw
     if perhaps > 0 {
         text += &format!(
             "of {perhaps} of them that cannot be told yet: `pipe run` makes what they rest on, and then it can\n"
+        );
+    }
+    let recent = |fate: &&Fate| matches!(fate, Fate::Kept(Kept::Recent(_)));
+    let recent = decided.results.iter().filter(recent).count();
+    if recent > 0 {
+        text += &format!(
+            "of {recent} of them since runs of the last {} with values of their own made or used them (--recent 0s lets them go)\n",
+            time(arguments.recent.as_secs_f64()),
         );
     }
     if dear.0 > 0 {

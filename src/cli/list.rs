@@ -1,6 +1,10 @@
 //! `pipe list`.
 
-use contract::{Default as FieldDefault, Field, FieldType, Signature};
+mod names;
+
+use contract::{
+    Column, Default as FieldDefault, Field, FieldType, FileForm, OutputFile, Signature,
+};
 use owo_colors::OwoColorize;
 use serde_json::{Value, json};
 
@@ -9,25 +13,13 @@ use super::arguments::ListArguments;
 use super::failure::CommandFailure;
 use super::output::{print, print_json};
 use super::project::Project;
+use crate::errors::nearest;
 use crate::registry::Registry;
 
 /// Shows what the pipeline declares, or what a stage kind takes.
 pub(super) fn list(arguments: &ListArguments, registry: &Registry) -> Result<Exit, CommandFailure> {
-    if let Some(kind) = &arguments.kind {
-        let stage = registry.get(kind).ok_or_else(|| CommandFailure::Usage {
-            message: format!("there is no stage kind `{kind}`"),
-            remedy: format!(
-                "there are {}",
-                registry.kinds().collect::<Vec<_>>().join(", ")
-            ),
-        })?;
-        let signature = stage.signature();
-        if arguments.common.json {
-            print_json(&signature_json(&signature))?;
-        } else {
-            print(&signature_text(&signature))?;
-        }
-        return Ok(Exit::Ok);
+    if let Some(name) = &arguments.name {
+        return named(name, arguments, registry);
     }
     let project = Project::load(&arguments.common, registry)?;
     let pipeline = &project.pipeline;
@@ -90,7 +82,7 @@ pub(super) fn list(arguments: &ListArguments, registry: &Registry) -> Result<Exi
     let variables: Vec<&str> = pipeline.variables().collect();
     text += &format!(
         "{}\n  {}\n\n",
-        "Variables (--set NAME=VALUE)".bold(),
+        "Variables (--set NAME=VALUE; pipe list NAME tells one's value, meaning and reach)".bold(),
         variables.join(", ")
     );
     let profiles: Vec<String> = pipeline
@@ -114,6 +106,51 @@ pub(super) fn list(arguments: &ListArguments, registry: &Registry) -> Result<Exi
         }),
     );
     print(text.trim_end()).and_then(|()| print("\n"))?;
+    Ok(Exit::Ok)
+}
+
+/// Shows what bears a name: a stage kind, and what the pipeline calls so.
+fn named(
+    name: &str,
+    arguments: &ListArguments,
+    registry: &Registry,
+) -> Result<Exit, CommandFailure> {
+    let signature = registry.get(name).map(|stage| stage.signature());
+    // What a kind takes is told without a pipeline as well.
+    let project = match Project::load(&arguments.common, registry) {
+        Ok(project) => Some(project),
+        Err(_) if signature.is_some() => None,
+        Err(failure) => return Err(failure),
+    };
+    if arguments.common.json {
+        let mut value = signature.as_ref().map_or_else(|| json!({}), signature_json);
+        if let (Some(object), Some(project)) = (value.as_object_mut(), &project) {
+            object.extend(names::json(project, name));
+        }
+        if value.as_object().is_some_and(|object| !object.is_empty()) {
+            print_json(&value)?;
+            return Ok(Exit::Ok);
+        }
+    }
+    let mut texts = Vec::new();
+    texts.extend(project.as_ref().map(|project| names::text(project, name)));
+    texts.extend(signature.as_ref().map(signature_text));
+    texts.retain(|text| !text.is_empty());
+    if texts.is_empty() {
+        let pipeline = project.as_ref().map(|project| &project.pipeline);
+        let mut known: Vec<&str> = registry.kinds().collect();
+        known.extend(pipeline.map(names::all).unwrap_or_default());
+        return Err(CommandFailure::Usage {
+            message: format!(
+                "there is no stage kind `{name}`, and no table, group, stage, variable or profile of that name"
+            ),
+            remedy: match nearest(name, known) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "`pipe list` shows what there is".into(),
+            },
+        });
+    }
+    print(&texts.join("\n"))?;
     Ok(Exit::Ok)
 }
 
@@ -149,7 +186,39 @@ fn signature_text(signature: &Signature) -> String {
         signature.about,
     );
     fields_text(&mut text, signature.fields, 0);
+    files_text(&mut text, signature.files);
     text
+}
+
+/// Says which files the artifact consists of, and what their columns hold.
+fn files_text(text: &mut String, files: &[OutputFile]) {
+    if files.is_empty() {
+        return;
+    }
+    *text += &format!("\n{}\n", "writes".bold());
+    for file in files {
+        let when = file
+            .when
+            .map(|when| format!(" ({when})"))
+            .unwrap_or_default();
+        *text += &format!("  {}{when}\n      {}\n", file.path.cyan(), file.about);
+        let columns = file.columns().iter();
+        let cells: Vec<[String; 2]> = columns
+            .map(|column| {
+                let null = if column.nullable { ", or null" } else { "" };
+                [
+                    column.name.to_owned(),
+                    format!("{}{null}", column.holds.name()),
+                ]
+            })
+            .collect();
+        let width = |at: usize| cells.iter().map(|cell| cell[at].len()).max().unwrap_or(0);
+        let [name_width, type_width] = [width(0), width(1)];
+        for (column, [name, holds]) in file.columns().iter().zip(&cells) {
+            let about = column.about;
+            *text += &format!("      {name:<name_width$}  {holds:<type_width$}  {about}\n");
+        }
+    }
 }
 
 fn fields_text(text: &mut String, fields: &[Field], depth: usize) {
@@ -185,7 +254,29 @@ fn signature_json(signature: &Signature) -> Value {
         "output": signature.output.name(),
         "numeric": signature.numeric,
         "fields": fields_json(signature.fields),
+        "files": files_json(signature.files),
     })
+}
+
+fn files_json(files: &[OutputFile]) -> Value {
+    let column = |column: &Column| {
+        json!({
+            "name": column.name,
+            "type": column.holds.name(),
+            "nullable": column.nullable,
+            "about": column.about,
+        })
+    };
+    let files = files.iter().map(|file| {
+        json!({
+            "path": file.path,
+            "when": file.when,
+            "about": file.about,
+            "log": matches!(file.form, FileForm::Log(_)),
+            "columns": file.columns().iter().map(column).collect::<Vec<_>>(),
+        })
+    });
+    files.collect()
 }
 
 fn fields_json(fields: &[Field]) -> Value {

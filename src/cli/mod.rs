@@ -7,10 +7,12 @@ mod arguments;
 mod cells;
 mod diff;
 mod doctor;
+mod elsewhere;
 mod exit;
 mod failure;
 mod gc;
 mod graph;
+mod init;
 mod list;
 mod log;
 mod output;
@@ -19,7 +21,9 @@ mod plan;
 mod project;
 mod results;
 mod run;
+mod runs;
 mod schema;
+mod settings;
 mod show;
 mod stage;
 mod status;
@@ -32,6 +36,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
 use clap::Parser;
+use contract::{STARVED, STARVED_REMEDY, panicked_starved};
 
 use crate::registry::Registry;
 
@@ -58,7 +63,14 @@ pub fn main(registry: &Registry) -> ExitCode {
     };
     // The hook has said what happened; here only the exit code is decided.
     catch_unwind(AssertUnwindSafe(|| dispatch(arguments.command, registry)))
-        .unwrap_or(Exit::Bug)
+        .unwrap_or_else(|panic| {
+            let text = panic.downcast_ref::<String>().map(String::as_str);
+            let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+            match text.is_some_and(panicked_starved) {
+                true => Exit::Failed,
+                false => Exit::Bug,
+            }
+        })
         .into()
 }
 
@@ -74,6 +86,7 @@ fn dispatch(command: Command, registry: &Registry) -> Exit {
         Command::Show(arguments) => show::show(&arguments, registry),
         Command::Diff(arguments) => diff::diff(&arguments, registry),
         Command::Graph(arguments) => graph::graph(&arguments, registry),
+        Command::Init(arguments) => init::init(&arguments, registry),
         Command::Schema => schema::schema(registry),
         Command::Status(arguments) => status::status(&arguments, registry),
         Command::Log(arguments) => log::log(&arguments, registry),
@@ -98,6 +111,10 @@ pub fn install_panic_hook() {
             .map(|place| format!(" at {place}"))
             .unwrap_or_default();
         let message = panic.payload_as_str().unwrap_or("no message");
+        if panicked_starved(message) {
+            output::tell_error(STARVED, Some(STARVED_REMEDY));
+            return;
+        }
         output::tell(&format!("internal error{place}: {message}"));
         output::tell(
             "hint: this is a mistake in the program; please report it with the lines above",

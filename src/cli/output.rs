@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use owo_colors::OwoColorize;
 use rustix::termios::tcgetwinsize;
+use serde::Serialize;
 use serde_json::Value;
 
 /// Writes a line to standard error. Colours are dropped where they are not wanted.
@@ -36,6 +37,17 @@ pub(super) fn print(text: &str) -> io::Result<()> {
 /// As [`print`].
 pub(super) fn print_json(value: &Value) -> io::Result<()> {
     print(&format!("{value:#}\n"))
+}
+
+/// Writes anything as JSON to standard output, indented, without holding it whole.
+///
+/// # Errors
+/// As [`print`].
+pub(super) fn print_serialized(value: &impl Serialize) -> io::Result<()> {
+    let mut stdout = io::BufWriter::new(anstream::stdout().lock());
+    serde_json::to_writer_pretty(&mut stdout, value)?;
+    stdout.write_all(b"\n")?;
+    stdout.flush()
 }
 
 /// Returns the width to print tables in: the terminal's, and all there is elsewhere.

@@ -1,6 +1,8 @@
 //! `pipe plan`.
 
-use std::collections::BTreeMap;
+mod reasons;
+mod summary;
+
 use std::time::Duration;
 
 use owo_colors::OwoColorize;
@@ -11,12 +13,12 @@ use super::arguments::PlanArguments;
 use super::failure::CommandFailure;
 use super::output::{print, print_json, tell};
 use super::project::{Expanded, Project};
-use crate::estimate::{Price, Prices, prices};
+use crate::estimate::{Prices, prices};
 use crate::execute::{Machine, Resolver, Standing, survey_from};
 use crate::explain::{Explainer, Why};
 use crate::graph::JobGraph;
 use crate::history::History;
-use crate::progress::{Verbosity, amount, count, duration};
+use crate::progress::{Verbosity, duration};
 use crate::registry::Registry;
 use crate::store::{Store, StoreError};
 
@@ -29,6 +31,7 @@ pub(super) fn plan(arguments: &PlanArguments, registry: &Registry) -> Result<Exi
     let machine = Machine::here();
     let mut resolver = Resolver::new(&store, &machine);
     let standings = survey_from(&plan.jobs, &mut resolver, Some(ahead))?;
+    project.tell_elsewhere(&arguments.targets, &plan, &standings, &store)?;
     let mut history = History::new(&store);
     let mut explainer = Explainer::new(
         &plan.jobs,
@@ -55,17 +58,28 @@ pub(super) fn plan(arguments: &PlanArguments, registry: &Registry) -> Result<Exi
         &mut history,
         threads,
     )?;
+    let tallies = summary::tallies(&plan.jobs, &standings, &prices);
+    let reasons = reasons::reasons(&plan.jobs, &standings, &whys);
     if arguments.common.json {
         print_json(&json!({
             "schema_version": 1,
             "profile": project.pipeline.profile(),
+            "stages": tallies,
+            "reasons": reasons,
             "jobs": jobs(&plan.jobs, &standings, &whys, &prices, &store)?,
             "price": prices.total,
         }))?;
     } else {
-        let verbosity = arguments.common.verbosity();
-        let text = text(&plan.jobs, &standings, &whys, &prices, verbosity);
-        print(&(text + &price_text(&prices.total, threads)))?;
+        let lists = arguments.common.verbosity() >= Verbosity::Verbose;
+        let mut text = format!("{}\n\n", project.heading(&arguments.targets));
+        text += &summary::stages(&tallies);
+        text += &summary::changed(&reasons);
+        if lists {
+            text += &format!("\n{}", list(&plan.jobs, &standings, &whys));
+        }
+        text += &summary::price(&prices.total, threads);
+        text += &format!("\n{}", summary::total(&tallies));
+        print(&text)?;
     }
     let broken = standings.iter().filter_map(|standing| match standing {
         Standing::Broken(failure) => Some(&**failure),
@@ -90,107 +104,38 @@ pub(super) fn tell_damaged(standings: &[Standing]) {
     }
 }
 
-fn text(
-    graph: &JobGraph,
-    standings: &[Standing],
-    whys: &[Option<Why>],
-    prices: &Prices,
-    verbosity: Verbosity,
-) -> String {
-    let said = |why: &Option<Why>| why.as_ref().map(ToString::to_string).unwrap_or_default();
+/// Lists all jobs: a line each.
+fn list(graph: &JobGraph, standings: &[Standing], whys: &[Option<Why>]) -> String {
     let mut text = String::new();
-    // By stage, in the graph's order: cached, missing, unknown, broken.
-    let mut order: Vec<&str> = Vec::new();
-    let mut counts: BTreeMap<&str, [usize; 4]> = BTreeMap::new();
-    let mut seconds: BTreeMap<&str, f64> = BTreeMap::new();
-    let all = graph.jobs().zip(standings).zip(whys).zip(&prices.jobs);
-    for ((((_, job), standing), why), price) in all {
-        let stage = &*job.stage;
-        if !counts.contains_key(stage) {
-            order.push(stage);
-        }
-        counts.entry(stage).or_default()[column(standing)] += 1;
-        if let Some(price) = price {
-            *seconds.entry(stage).or_default() += price.core_seconds;
-        }
-        let line = match standing {
-            Standing::Cached(found) if verbosity >= Verbosity::Verbose => {
+    for (((_, job), standing), why) in graph.jobs().zip(standings).zip(whys) {
+        let why = why.as_ref().map(ToString::to_string).unwrap_or_default();
+        let label = &job.label;
+        text += &match standing {
+            Standing::Cached(found) => {
                 format!(
-                    "{}   {}  {}",
+                    "{}   {label}  {}\n",
                     "cached".green(),
-                    job.label,
                     found.artifact.short()
                 )
             }
-            Standing::Cached(_) => continue,
-            Standing::Missing { .. } => {
-                format!("{}      {}: {}", "run".yellow(), job.label, said(why))
-            }
-            Standing::Unknown => format!("{}  {}: {}", "unknown".dimmed(), job.label, said(why)),
-            Standing::Broken(_) => format!("{}   {}: {}", "broken".red(), job.label, said(why)),
+            Standing::Missing { .. } => format!("{}      {label}: {why}\n", "run".yellow()),
+            Standing::Unknown => format!("{}  {label}: {why}\n", "unknown".dimmed()),
+            Standing::Broken(_) => format!("{}   {label}: {why}\n", "broken".red()),
         };
-        text += &format!("{line}\n");
-    }
-    if !text.is_empty() {
-        text.push('\n');
-    }
-    let width = order.iter().map(|stage| stage.len()).max().unwrap_or(0);
-    for stage in order {
-        let [cached, missing, unknown, broken] = counts[stage];
-        let parts: Vec<String> = [
-            (cached, "cached"),
-            (missing, "to run"),
-            (unknown, "unknown until their inputs are made"),
-            (broken, "broken"),
-        ]
-        .into_iter()
-        .filter(|(number, _)| *number > 0)
-        .map(|(number, word)| format!("{number} {word}"))
-        .collect();
-        let time = seconds.get(stage).map(|seconds| {
-            let time = Duration::try_from_secs_f64(*seconds).unwrap_or(Duration::MAX);
-            format!("; about {} on one core", duration(time))
-        });
-        let parts = parts.join(", ");
-        text += &format!("{stage:<width$}  {parts}{}\n", time.unwrap_or_default());
-    }
-    let cached = standings
-        .iter()
-        .filter(|standing| matches!(standing, Standing::Cached(_)))
-        .count();
-    text + &format!("{}: {cached} cached\n", count(standings.len(), "job"))
-}
-
-/// Says what all that will run costs together; nothing where nothing runs.
-fn price_text(price: &Price, threads: usize) -> String {
-    if price.jobs == 0 {
-        return String::new();
-    }
-    let time =
-        |seconds: f64| duration(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX));
-    let mut text = format!(
-        "about {} on {}: {} of work on one core ({} to {}), {}B of disk, {}B of memory for one job at most\n",
-        duration(price.wall()),
-        count(threads, "core"),
-        time(price.core_seconds),
-        time(price.between.0),
-        time(price.between.1),
-        amount(price.disk as f64),
-        amount(price.memory as f64),
-    );
-    if price.unknown > 0 {
-        let jobs = count(price.unknown, "job");
-        text += &format!("{jobs} not in it: nothing like them has run yet\n");
     }
     text
 }
 
-fn column(standing: &Standing) -> usize {
-    match standing {
-        Standing::Cached(_) => 0,
-        Standing::Missing { .. } => 1,
-        Standing::Unknown => 2,
-        Standing::Broken(_) => 3,
+/// Writes so many seconds as people do.
+fn time(seconds: f64) -> String {
+    duration(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
+}
+
+/// Cuts a text to so many characters.
+fn cut(text: &str, most: usize) -> String {
+    match text.chars().count() > most {
+        true => text.chars().take(most - 1).chain(['…']).collect(),
+        false => text.to_owned(),
     }
 }
 

@@ -4,14 +4,20 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use owo_colors::OwoColorize;
+
 use super::arguments::Common;
+use super::elsewhere;
 use super::failure::CommandFailure;
+use super::output::tell;
+use super::settings;
 use crate::declare::{self, Pipeline, Target};
 use crate::execute::{Machine, Resolver, Standing, survey, survey_from};
 use crate::graph::{self, Plan};
+use crate::journal::quoted;
 use crate::progress::{Verbosity, count};
 use crate::registry::Registry;
-use crate::store::{Found, LookAhead, Store};
+use crate::store::{Found, LookAhead, Store, StoreError};
 
 /// The file that is looked for.
 const FILE: &str = "pipeline.toml";
@@ -24,6 +30,8 @@ const RESULTS: &str = "results";
 pub(super) struct Project {
     pub(super) pipeline: Pipeline,
     pub(super) store: PathBuf,
+    /// What the command line says for all commands.
+    common: Common,
 }
 
 /// What targets come to.
@@ -45,7 +53,11 @@ impl Project {
             Some(store) => store.clone(),
             None => pipeline.root().join(STORE),
         };
-        Ok(Self { pipeline, store })
+        Ok(Self {
+            pipeline,
+            store,
+            common: common.clone(),
+        })
     }
 
     /// Returns the pipeline file that the options name.
@@ -66,6 +78,10 @@ impl Project {
     pub(super) fn plan(&self, targets: &[String]) -> Result<(Vec<Target>, Plan), CommandFailure> {
         let targets = self.pipeline.targets(targets)?;
         let plan = graph::expand(&self.pipeline, &targets)?;
+        let notes = settings::check(&plan.settings, &self.common.set)?;
+        for note in notes.iter().filter(|_| self.tells()) {
+            tell(&format!("{} {note}", "note:".cyan()));
+        }
         Ok((targets, plan))
     }
 
@@ -96,6 +112,7 @@ impl Project {
             &mut Resolver::new(&store, &machine),
             Some(ahead),
         )?;
+        self.tell_elsewhere(targets, &plan, &standings, &store)?;
         Ok((plan, store, standings))
     }
 
@@ -117,10 +134,70 @@ impl Project {
             let jobs = count(standings.len(), "job");
             return Err(CommandFailure::Usage {
                 message: format!("no result yet: {lacking} of {jobs}"),
-                remedy: format!("make them first: pipe run {}", targets.join(" ")),
+                remedy: format!("make them first: {}", self.command("run", targets)),
             });
         }
         Ok((plan, found))
+    }
+
+    /// Whether more is told than what went wrong.
+    fn tells(&self) -> bool {
+        self.common.verbosity() > Verbosity::Quiet
+    }
+
+    /// Returns a command for hints, with the options in force: `pipe run all --profile tiny --set m=0.3`.
+    pub(super) fn command(&self, command: &str, targets: &[String]) -> String {
+        let mut text = format!("pipe {command}");
+        for target in targets {
+            text += &format!(" {}", quoted(target));
+        }
+        text + &self.common.options()
+    }
+
+    /// Returns the options in force that say where things are.
+    pub(super) fn places(&self) -> String {
+        let common = Common {
+            profile: None,
+            set: Vec::new(),
+            ..self.common.clone()
+        };
+        common.options()
+    }
+
+    /// Tells under which options results are, where little of what is asked for is known under those in force.
+    pub(super) fn tell_elsewhere(
+        &self,
+        targets: &[String],
+        plan: &Plan,
+        standings: &[Standing],
+        store: &Store,
+    ) -> Result<(), StoreError> {
+        let options = elsewhere::options(
+            &self.pipeline,
+            &self.common,
+            targets,
+            plan,
+            standings,
+            store,
+        )?;
+        if let Some(options) = options.filter(|_| self.tells()) {
+            tell(&format!(
+                "{} little of this is known under profile {}; the last run that made it was given{options}",
+                "hint:".cyan(),
+                self.pipeline.profile(),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Says what is asked for, and under which profile and settings: `all · profile laptop · m = 0.5`.
+    pub(super) fn heading(&self, targets: &[String]) -> String {
+        let profile = self.pipeline.profile();
+        let mut text = format!("{} · profile {profile}", targets.join(" "));
+        for (name, value) in &self.common.set {
+            text += &format!(" · {name} = {value}");
+        }
+        text
     }
 
     /// Returns where this profile's results go.
@@ -131,6 +208,24 @@ impl Project {
 }
 
 impl Common {
+    /// Returns the options that say what a command is about, as they are to be given again: ` --profile tiny --set m=0.3`.
+    pub(super) fn options(&self) -> String {
+        let path = |path: &PathBuf| quoted(&path.display().to_string());
+        let file = self
+            .file
+            .iter()
+            .map(|file| format!(" --file {}", path(file)));
+        let profile = self.profile.iter();
+        let profile = profile.map(|profile| format!(" --profile {}", quoted(profile)));
+        let set = self.set.iter();
+        let set = set.map(|(name, value)| format!(" --set {}", quoted(&format!("{name}={value}"))));
+        let store = self
+            .store
+            .iter()
+            .map(|store| format!(" --store {}", path(store)));
+        file.chain(profile).chain(set).chain(store).collect()
+    }
+
     /// Returns how much to tell.
     pub(super) fn verbosity(&self) -> Verbosity {
         match (self.quiet, self.verbose) {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Instant;
 
+use contract::is_starved;
 use serde_json::json;
 
 use super::Exit;
@@ -81,7 +82,10 @@ pub(super) fn run(arguments: &RunArguments, registry: &Registry) -> Result<Exit,
     let mut journal = Journal::begin(store.runs(), begun, shown.as_mut());
     let states = {
         let worker = ChildProcess::default();
-        let stops = stops()?;
+        let stops = stops().map_err(|error| match is_starved(&error) {
+            true => CommandFailure::Starved,
+            false => error.into(),
+        })?;
         let foresight = RefCell::new(PeakMemory::new(&store));
         let means = Means {
             store: &store,

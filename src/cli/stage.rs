@@ -36,6 +36,7 @@ pub(super) fn stage(
         let error = process::Command::new("/proc/self/exe")
             .args(env::args_os().skip(1))
             .env(THREADS, threads.to_string())
+            .env(execute::INSIDE, execute::inside(&arguments.folder))
             .exec();
         tell_error(
             &format!("cannot start again with {THREADS} set: {error}"),

@@ -64,19 +64,23 @@ fn line(job: &Watched) -> String {
         WatchState::Stopped => "stopped".yellow().to_string(),
         WatchState::Failed(_) => "failed".red().to_string() + " ",
     };
-    let mut text = format!("{word}  {}", job.label);
-    if let WatchState::Failed(report) = &job.state {
-        text += &format!(": {}", report.message);
-    } else {
-        text += &format!(": {}", far(job));
-    }
+    let mut text = format!("{word}  {}: {}", job.label, described(job));
     if let (WatchState::Running, Some(holder)) = (&job.state, &job.holder) {
         text += &format!(" ({})", whose(holder));
     }
     text + "\n"
 }
 
-/// Says how far a job is.
+/// Says how it goes with a job: how far it is, or why it failed.
+pub(super) fn described(job: &Watched) -> String {
+    match (&job.state, &job.progress) {
+        (WatchState::Failed(report), Some(_)) => format!("{} ({})", report.message, far(job)),
+        (WatchState::Failed(report), None) => report.message.clone(),
+        (WatchState::Running | WatchState::Stopped, _) => far(job),
+    }
+}
+
+/// Says how far a job is, and in its own words how it goes.
 pub(super) fn far(job: &Watched) -> String {
     let mut text = match &job.progress {
         Some(advance) => {
@@ -88,6 +92,11 @@ pub(super) fn far(job: &Watched) -> String {
     };
     if let Some(remaining) = job.remaining() {
         text += &format!(", about {} left", duration(remaining));
+    }
+    if let Some(note) = job.progress.as_ref().map(|advance| &advance.note) {
+        if !note.is_empty() {
+            text += &format!(", {note}");
+        }
     }
     text
 }

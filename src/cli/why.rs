@@ -22,6 +22,7 @@ pub(super) fn why(arguments: &WhyArguments, registry: &Registry) -> Result<Exit,
     let machine = Machine::here();
     let mut resolver = Resolver::new(&store, &machine);
     let standings = survey_from(&plan.jobs, &mut resolver, Some(ahead))?;
+    project.tell_elsewhere(&arguments.targets, &plan, &standings, &store)?;
     let mut history = History::new(&store);
     let mut explainer = Explainer::new(
         &plan.jobs,

@@ -144,6 +144,7 @@ impl Builder<'_> {
                 let profile = self.binding(node);
                 built.push(Variable {
                     name: name.text.clone(),
+                    declared: node.span.clone(),
                     profile,
                     set: None,
                 });

@@ -117,6 +117,8 @@ pub(crate) struct Definition {
 #[derive(Debug)]
 pub(crate) struct Variable {
     pub(crate) name: String,
+    /// Where its value stands in `[vars]`.
+    pub(crate) declared: Range<usize>,
     /// What `[vars]` and the profile say.
     pub(crate) profile: Definition,
     /// What `--set` says.

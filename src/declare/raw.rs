@@ -143,14 +143,30 @@ pub(super) fn read(source: &Arc<Source>, problems: &mut Vec<Diagnostic>) -> RawF
             let span = error.span().unwrap_or(end..end);
             let message = error.message().trim_end().replace('\n', ", ");
             let message = format!("this is not TOML: {message}");
-            reader
-                .problems
-                .push(Diagnostic::new(message).at(source, span, ""));
+            let help = percentage(&source.text, span.start);
+            let problem = Diagnostic::new(message).at(source, span, "");
+            reader.problems.push(problem.maybe_help(help));
         }
         // What recovery makes of a broken file misleads: what it says of the rest is not worth a report.
         return RawFile::default();
     }
     reader.file(document.get_ref())
+}
+
+/// Guesses what was meant by a percentage on the line of a byte: `m = 40%`.
+fn percentage(text: &str, at: usize) -> Option<String> {
+    let start = text.get(..at)?.rfind('\n').map_or(0, |newline| newline + 1);
+    let line = text[start..].lines().next()?;
+    let (_, value) = line.split_once('=')?;
+    let value = value.split('#').next()?.trim();
+    let number = value.strip_suffix('%')?.trim_end();
+    let is_number = number
+        .parse::<f64>()
+        .is_ok_and(|number| (0.0..=100.0).contains(&number));
+    is_number
+        .then(|| contract::hundredth(number))
+        .flatten()
+        .map(|share| format!("did you mean {share}?"))
 }
 
 struct Reader<'a> {

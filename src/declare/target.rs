@@ -109,10 +109,10 @@ impl Pipeline {
         let tables = || self.tables().map(|(name, _)| name);
         let groups = || self.groups.iter().map(|group| group.name.as_str());
         if let Some(name) = text.strip_prefix("table:") {
-            return named(source, name, "table", tables()).map(Target::Table);
+            return named(source, name, "table", tables(), self.elsewhere(name)).map(Target::Table);
         }
         if let Some(name) = text.strip_prefix("group:") {
-            return named(source, name, "group", groups()).map(Target::Group);
+            return named(source, name, "group", groups(), self.elsewhere(name)).map(Target::Group);
         }
         let Some(rest) = text.strip_prefix("stage:") else {
             return Err(vec![self.no_prefix(source)]);
@@ -134,10 +134,13 @@ impl Pipeline {
         let mut problems = Vec::new();
         if !self.stage_ids.contains_key(name) {
             let known = self.stage_ids.keys().map(String::as_str);
+            let help = self
+                .elsewhere(name)
+                .unwrap_or_else(|| did_you_mean(name, known, "stages"));
             problems.push(
                 Diagnostic::new(format!("unknown stage `{name}`"))
                     .at(source, start..start + name.len(), "")
-                    .help(did_you_mean(name, known, "stages")),
+                    .help(help),
             );
         }
         let mut bindings = Vec::new();
@@ -173,6 +176,20 @@ impl Pipeline {
         }
     }
 
+    /// Says what bears a name that was looked for among others: a stage that was taken for a table.
+    fn elsewhere(&self, name: &str) -> Option<String> {
+        let is_table = self.tables().any(|(table, _)| table == name);
+        let is_group = self.groups.iter().any(|group| group.name == name);
+        let is_stage = self.stage_ids.contains_key(name);
+        let kinds = [
+            ("table", is_table),
+            ("group", is_group),
+            ("stage", is_stage),
+        ];
+        let (kind, _) = kinds.into_iter().find(|(_, is)| *is)?;
+        Some(format!("did you mean `{kind}:{name}`?"))
+    }
+
     /// Explains a target that is neither `all` nor has a prefix.
     fn no_prefix(&self, source: &Arc<Source>) -> Diagnostic {
         let mut known = vec!["all".to_owned()];
@@ -184,19 +201,31 @@ impl Pipeline {
         );
         known.extend(self.stages().map(|(name, _)| format!("stage:{name}")));
         let text = source.text.as_str();
-        let name = text.split_once(':').map_or(text, |(_, name)| name);
-        let exact = known
-            .iter()
-            .find(|known| known.split_once(':').is_some_and(|k| k.1 == name));
-        let help = match exact {
-            Some(exact) => format!("did you mean `{exact}`?"),
-            None => match crate::errors::nearest(text, known.iter().map(String::as_str)) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => {
-                    "a target is all, table:NAME, group:NAME or stage:NAME; `pipe list` shows them"
-                        .into()
-                }
-            },
+        let (plain, bindings) = match text.find('[') {
+            Some(at) => text.split_at(at),
+            None => (text, ""),
+        };
+        let name = plain.split_once(':').map_or(plain, |(_, name)| name);
+        let names = known.iter().filter_map(|known| known.split_once(':'));
+        let near = crate::errors::nearest(plain, known.iter().map(String::as_str))
+            .or_else(|| crate::errors::nearest(name, names.map(|(_, name)| name)));
+        let exact = |name: &str| {
+            known
+                .iter()
+                .find(|known| known.split_once(':').is_some_and(|k| k.1 == name) || *known == name)
+        };
+        let meant = exact(name).or_else(|| exact(near?));
+        let help = match meant {
+            Some(meant) => {
+                let bindings = if meant.starts_with("stage:") {
+                    bindings
+                } else {
+                    ""
+                };
+                format!("did you mean `{meant}{bindings}`?")
+            }
+            None => "a target is all, table:NAME, group:NAME or stage:NAME; `pipe list` shows them"
+                .into(),
         };
         Diagnostic::new(format!("unknown target `{text}`"))
             .at(source, 0..text.len(), "")
@@ -210,6 +239,7 @@ fn named<'k>(
     name: &str,
     what: &str,
     known: impl Iterator<Item = &'k str>,
+    elsewhere: Option<String>,
 ) -> Result<String, Vec<Diagnostic>> {
     let known: Vec<_> = known.collect();
     if known.contains(&name) {
@@ -219,7 +249,7 @@ fn named<'k>(
     Err(vec![
         Diagnostic::new(format!("unknown {what} `{name}`"))
             .at(source, start..source.text.len(), "")
-            .help(did_you_mean(name, known, &format!("{what}s"))),
+            .help(elsewhere.unwrap_or_else(|| did_you_mean(name, known, &format!("{what}s")))),
     ])
 }
 
@@ -294,5 +324,20 @@ mod tests {
             report.diagnostics()[0].help.as_deref(),
             Some("did you mean `table:rates`?")
         );
+        let help = |target: &str| {
+            let report = pipeline.targets(&[target]).unwrap_err();
+            report.diagnostics()[0].help.clone().unwrap()
+        };
+        for (target, meant) in [
+            ("train[m=0.3]", "did you mean `stage:train[m=0.3]`?"),
+            ("tran[m=0.3]", "did you mean `stage:train[m=0.3]`?"),
+            ("stages:train", "did you mean `stage:train`?"),
+            ("stage:rates", "did you mean `table:rates`?"),
+            ("table:train", "did you mean `stage:train`?"),
+            ("table:rtaes", "did you mean `rates`?"),
+            ("al", "did you mean `all`?"),
+        ] {
+            assert_eq!(help(target), meant, "{target}");
+        }
     }
 }

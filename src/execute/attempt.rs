@@ -107,6 +107,7 @@ impl Attempt<'_> {
             .worker
             .run(folder, claim.lock()?, &self.share, control)?;
         self.share.gpus.clear();
+        claim.end_log();
         let wall_seconds = start.elapsed().as_secs_f64();
         let usage = self.judge(folder, &exit, control)?;
         done();
@@ -139,9 +140,7 @@ impl Attempt<'_> {
     /// Makes the inputs appear in the work folder and returns where.
     fn serve(&self, folder: &Path) -> Result<Inputs, StoreError> {
         let inputs = folder.join("inputs");
-        if inputs.exists() {
-            fs::remove_dir_all(&inputs).map_err(io_error(&inputs))?;
-        }
+        contract::remove_all(&inputs).map_err(io_error(&inputs))?;
         let mut paths = Inputs::default();
         for (name, input) in &self.ready.inputs {
             let path = match input {

@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::path::PathBuf;
 
-use contract::StageError;
+use contract::{STARVED, STARVED_REMEDY, StageError, panicked_starved};
 use serde::Serialize;
 
 use crate::store::StoreError;
@@ -64,9 +64,19 @@ impl Failure {
         let text = text
             .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
             .unwrap_or("no message");
+        if panicked_starved(text) {
+            return Self::starved();
+        }
         let mut failure = Self::new(FailureKind::Bug, format!("internal error: {text}"));
         failure.remedy =
             Some("a mistake in the program: please report it with what stands above".into());
+        failure
+    }
+
+    /// There is no thread or process for the job.
+    pub(super) fn starved() -> Self {
+        let mut failure = Self::new(FailureKind::Failed, STARVED);
+        failure.remedy = Some(STARVED_REMEDY.into());
         failure
     }
 
@@ -80,6 +90,7 @@ impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         let kind = match &error {
             _ if error.is_full() => FailureKind::Full,
+            _ if error.is_starved() => FailureKind::Failed,
             StoreError::Output { .. } => FailureKind::Failed,
             StoreError::Damaged { .. } => FailureKind::Damaged,
             StoreError::Io { .. }

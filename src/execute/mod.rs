@@ -12,6 +12,7 @@ mod attempt;
 mod failure;
 mod follow;
 mod gpus;
+mod inside;
 mod killed;
 mod machine;
 mod memory;
@@ -27,6 +28,7 @@ mod worker;
 
 pub use failure::{Failure, FailureKind};
 pub use gpus::{Gpu, Lease, gpus};
+pub(crate) use inside::{INSIDE, with as inside};
 pub use machine::Machine;
 pub use memory::Memory;
 pub use protocol::{ErrorKind, ErrorReport, JobFile, Outcome, Usage};

@@ -18,12 +18,13 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use super::memory::kibibytes;
 use super::protocol::{ErrorKind, ErrorReport, JobFile, Outcome, Usage};
-use super::{Failure, is_ignored};
+use super::{Failure, FailureKind, is_ignored};
 use crate::registry::Registry;
 use crate::store::{Holder, Worked};
 
-/// Progress is reported at most this often.
+/// Progress is recorded at most this often, and less often in a long job: a file of it grows for as long as the job goes on.
 const EVERY: Duration = Duration::from_millis(100);
+const SELDOM: Duration = Duration::from_secs(10);
 /// Where an outcome is written that is no result.
 const OUTCOME: &str = "outcome.json";
 
@@ -80,9 +81,7 @@ fn prepare(
     let lock = lock(&folder)?;
     remove(&folder.join(OUTCOME))?;
     let output = folder.join("output");
-    if output.exists() {
-        fs::remove_dir_all(&output).map_err(contract::io_error(&output))?;
-    }
+    contract::remove_all(&output).map_err(contract::io_error(&output))?;
     let events = folder.join("events.jsonl");
     remove(&events)?;
     let recorder = Recorder::new(events);
@@ -122,10 +121,17 @@ impl Prepared {
             Ok(Err(error)) => Outcome::Error(ErrorReport::from(&error)),
             Err(panic) => {
                 let Failure {
-                    message, remedy, ..
+                    kind,
+                    message,
+                    remedy,
+                    ..
                 } = Failure::panicked(panic.as_ref());
+                let kind = match kind {
+                    FailureKind::Bug => ErrorKind::Panic,
+                    _ => ErrorKind::Failed,
+                };
                 Outcome::Error(ErrorReport {
-                    kind: ErrorKind::Panic,
+                    kind,
                     message,
                     remedy,
                 })
@@ -209,6 +215,7 @@ fn remove(path: &Path) -> Result<(), StageError> {
 /// Appends events to a file, made with the first, and sums up the work done.
 struct Recorder {
     path: PathBuf,
+    began: Instant,
     file: Mutex<Recording>,
     worked: Arc<Mutex<Vec<Worked>>>,
 }
@@ -224,6 +231,7 @@ impl Recorder {
     fn new(path: PathBuf) -> Self {
         Self {
             path,
+            began: Instant::now(),
             file: Mutex::default(),
             worked: Arc::default(),
         }
@@ -245,7 +253,8 @@ impl Observer for Recorder {
         let mut recording = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         if let Event::Progress { done, total, .. } = event {
             let last = recording.last;
-            if done < total && last.is_some_and(|last| last.elapsed() < EVERY) {
+            let pause = (self.began.elapsed() / 3600).clamp(EVERY, SELDOM);
+            if done < total && last.is_some_and(|last| last.elapsed() < pause) {
                 return;
             }
             recording.last = Some(Instant::now());

@@ -8,12 +8,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use contract::{STARVED, is_starved};
 use rustix::io::Errno;
 use rustix::process::{
     Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid,
 };
 
 use super::gpus::{Lease, ORDER, VISIBLE};
+use super::inside::{self, INSIDE};
 use super::memory::held;
 use crate::store::{StoreError, io_error};
 
@@ -187,6 +189,7 @@ impl Worker for ChildProcess {
             .args(["--coordinator", &std::process::id().to_string()])
             .env("RAYON_NUM_THREADS", share.threads.to_string())
             .env(VISIBLE, visible.join(","))
+            .env(INSIDE, inside::with(folder))
             .stdin(Stdio::from(lock))
             .stdout(Stdio::piped())
             .stderr(Stdio::from(log))
@@ -197,7 +200,11 @@ impl Worker for ChildProcess {
         }
         let mut child = self
             .start(&mut command, &share.gpus)
-            .map_err(io_error(&self.program))?;
+            .map_err(|error| match is_starved(&error) {
+                true => io::Error::new(error.kind(), STARVED),
+                false => error,
+            })
+            .map_err(io_error(folder))?;
         // Its handles of the folder's lock and of the log are its own.
         drop(command);
         let pid = Pid::from_child(&child);

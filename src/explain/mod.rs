@@ -1,9 +1,13 @@
 //! Why a job will run, or need not.
 //!
 //! A record keeps the named parts of its key. Of a job that will run, the parts are compared with those of the nearest
-//! earlier result of the same kind: the one that differs in the fewest parts. What differs is the reason.
+//! earlier result of the same kind: the one that differs in the fewest parts. What differs is the reason. Of a job whose inputs
+//! have to be made first, the chain is followed to the jobs in which it begins.
 
 mod words;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use serde::Serialize;
 
@@ -46,12 +50,23 @@ pub enum Why {
         nearest: Option<(String, Vec<Change>)>,
         /// The inputs that are not known yet: name, and the job that makes it.
         inputs: Vec<(String, String)>,
+        /// Why they are not: the jobs behind them that have a reason of their own to run.
+        causes: Vec<Cause>,
     },
     /// It cannot run.
     Broken {
         /// What is wrong.
         failure: Failure,
     },
+}
+
+/// A job that others wait for.
+#[derive(Clone, Debug, Serialize)]
+pub struct Cause {
+    /// What it is called.
+    pub label: String,
+    /// Why it will run, or cannot.
+    pub why: Box<Why>,
 }
 
 /// Says of the jobs of a graph why they stand as they do.
@@ -61,6 +76,10 @@ pub struct Explainer<'a, 'store> {
     resolver: &'a mut Resolver<'store>,
     registry: &'a Registry,
     history: &'a mut History<'store>,
+    /// By job that others wait for: why it stands as it does by itself.
+    own: BTreeMap<JobIndex, Why>,
+    /// By job that others wait for: in which jobs that begins.
+    causes: BTreeMap<JobIndex, Rc<BTreeSet<JobIndex>>>,
 }
 
 impl<'a, 'store> Explainer<'a, 'store> {
@@ -78,6 +97,8 @@ impl<'a, 'store> Explainer<'a, 'store> {
             resolver,
             registry,
             history,
+            own: BTreeMap::new(),
+            causes: BTreeMap::new(),
         }
     }
 
@@ -86,6 +107,65 @@ impl<'a, 'store> Explainer<'a, 'store> {
     /// # Errors
     /// When the store cannot be read.
     pub fn why(&mut self, index: JobIndex) -> Result<Why, StoreError> {
+        let mut why = match self.own.get(&index) {
+            Some(known) => known.clone(),
+            None => self.alone(index)?,
+        };
+        if let Why::Waits { causes, .. } = &mut why {
+            let mut all = BTreeSet::new();
+            for input in self.graph.inputs(index).collect::<Vec<_>>() {
+                all.extend(self.causes(input)?.iter().copied());
+            }
+            for cause in all {
+                causes.push(Cause {
+                    label: self.graph.job(cause).label.to_string(),
+                    why: Box::new(self.own(cause)?.clone()),
+                });
+            }
+        }
+        Ok(why)
+    }
+
+    /// Says it of a job that others wait for, by itself.
+    fn own(&mut self, index: JobIndex) -> Result<&Why, StoreError> {
+        if !self.own.contains_key(&index) {
+            let why = self.alone(index)?;
+            self.own.insert(index, why);
+        }
+        Ok(&self.own[&index])
+    }
+
+    /// Returns the jobs with a reason of their own for which a job has no result: itself, or some that it rests on.
+    fn causes(&mut self, index: JobIndex) -> Result<Rc<BTreeSet<JobIndex>>, StoreError> {
+        if let Some(known) = self.causes.get(&index) {
+            return Ok(Rc::clone(known));
+        }
+        let mut causes = BTreeSet::new();
+        match &self.standings[index.index()] {
+            Standing::Cached(_) => {}
+            Standing::Missing { .. } | Standing::Broken(_) => drop(causes.insert(index)),
+            Standing::Unknown => {
+                for input in self.graph.inputs(index).collect::<Vec<_>>() {
+                    causes.extend(self.causes(input)?.iter().copied());
+                }
+                // Other parameters are a reason as well, whatever the inputs turn out to be.
+                if let Why::Waits {
+                    nearest: Some((_, changes)),
+                    ..
+                } = self.own(index)?
+                    && !changes.is_empty()
+                {
+                    causes.insert(index);
+                }
+            }
+        }
+        let causes = Rc::new(causes);
+        self.causes.insert(index, Rc::clone(&causes));
+        Ok(causes)
+    }
+
+    /// Says it of one job, without those that it waits for.
+    fn alone(&mut self, index: JobIndex) -> Result<Why, StoreError> {
         let (graph, standings) = (self.graph, self.standings);
         let job = graph.job(index);
         match &standings[index.index()] {
@@ -144,6 +224,7 @@ impl<'a, 'store> Explainer<'a, 'store> {
         Ok(Why::Waits {
             nearest,
             inputs: inputs.collect(),
+            causes: Vec::new(),
         })
     }
 }

@@ -4,11 +4,13 @@ use std::fmt;
 
 use serde_json::Value;
 
-use super::Why;
+use super::{Cause, Why};
 use crate::history::{Change, How};
 
 /// Files named at most of one input.
 const FILES: usize = 4;
+/// Jobs named at most that others wait for.
+const CAUSES: usize = 3;
 
 impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -37,12 +39,17 @@ impl fmt::Display for Why {
                 write!(f, " (against `{nearest}`)")
             }
             Self::Damaged { reason } => write!(f, "its result is damaged in the store: {reason}"),
-            Self::Waits { nearest, inputs } => {
+            Self::Waits {
+                nearest,
+                inputs,
+                causes,
+            } => {
                 let inputs: Vec<String> = inputs
                     .iter()
                     .map(|(name, job)| format!("{name} from `{job}`"))
                     .collect();
                 write!(f, "needs {}, to run first", inputs.join(" and "))?;
+                write_causes(f, causes)?;
                 match nearest {
                     Some((nearest, changes)) if !changes.is_empty() => {
                         write!(f, "; {} (against `{nearest}`)", joined(changes))
@@ -52,6 +59,31 @@ impl fmt::Display for Why {
             }
             Self::Broken { failure } => f.write_str(&failure.message),
         }
+    }
+}
+
+/// Says where what is waited for begins.
+fn write_causes(f: &mut fmt::Formatter<'_>, causes: &[Cause]) -> fmt::Result {
+    for (at, Cause { label, why }) in causes.iter().take(CAUSES).enumerate() {
+        let and = if at == 0 {
+            ", which goes back to"
+        } else {
+            ", and to"
+        };
+        write!(f, "{and} `{label}`: ")?;
+        match &**why {
+            // That it waits as well is said already.
+            Why::Waits {
+                nearest: Some((nearest, changes)),
+                ..
+            } => write!(f, "{} (against `{nearest}`)", joined(changes))?,
+            Why::Broken { failure } => write!(f, "it cannot run: {}", failure.message)?,
+            why => write!(f, "{why}")?,
+        }
+    }
+    match causes.len().saturating_sub(CAUSES) {
+        0 => Ok(()),
+        more => write!(f, ", and to {more} more"),
     }
 }
 
@@ -176,6 +208,28 @@ mod tests {
             Why::Waits {
                 nearest: Some((nearest.clone(), changes[2..3].to_vec())),
                 inputs: vec![("tokens".into(), "tokens".into())],
+                causes: Vec::new(),
+            },
+            Why::Waits {
+                nearest: None,
+                inputs: vec![("tokens".into(), "tokens".into())],
+                causes: vec![
+                    Cause {
+                        label: "corpus".into(),
+                        why: Box::new(Why::Changed {
+                            nearest: "corpus".into(),
+                            changes: changes[4..].to_vec(),
+                        }),
+                    },
+                    Cause {
+                        label: "tokenizer".into(),
+                        why: Box::new(Why::Waits {
+                            nearest: Some(("tokenizer".into(), changes[3..4].to_vec())),
+                            inputs: vec![("corpus".into(), "corpus".into())],
+                            causes: Vec::new(),
+                        }),
+                    },
+                ],
             },
             Why::Changed { nearest, changes },
         ];
@@ -185,6 +239,7 @@ mod tests {
         all that its key holds is as it was when `pretrain[m=0.4]` ran; its code has not changed since
         no result of its kind is known
         needs tokens from `tokens`, to run first; masking.corrupt: 0.4 → 0.3 (against `pretrain[m=0.4]`)
+        needs tokens from `tokens`, to run first, which goes back to `corpus`: input text: 0123456789ab → not given (a changed, b changed, c changed, d changed, and 2 more) (against `corpus`), and to `tokenizer`: vocab: not given → a.txt (against `tokenizer`)
         behaviour version: 1 → 2, its code gives other bytes; numerics class: none → cpu-f32/2; masking.corrupt: 0.4 → 0.3; vocab: not given → a.txt; input text: 0123456789ab → not given (a changed, b changed, c changed, d changed, and 2 more) (against `pretrain[m=0.4]`)
         "##);
     }

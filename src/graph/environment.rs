@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use contract::Piece;
 use serde_json::Value;
 
 use crate::declare::{Definition, Origin, Part, Pipeline, Template, VariableId};
@@ -30,6 +31,11 @@ impl Reads {
             self.0.resize(word + 1, 0);
         }
         self.0[word] |= 1 << (variable.0 % 64);
+    }
+
+    pub(super) fn contains(&self, variable: VariableId) -> bool {
+        let word = self.0.get(variable.0 / 64).copied().unwrap_or_default();
+        word & (1 << (variable.0 % 64)) != 0
     }
 
     /// Adds all of another's.
@@ -135,6 +141,12 @@ impl<'p> Environment<'p> {
         !std::ptr::eq(self.definitions[variable.0], profile)
     }
 
+    /// Returns whether a variable is what `--set` says.
+    pub(super) fn is_set(&self, variable: VariableId) -> bool {
+        let set = self.pipeline.variable(variable).set.as_ref();
+        set.is_some_and(|set| std::ptr::eq(self.definitions[variable.0], set))
+    }
+
     /// Evaluates a variable.
     pub(super) fn variable(
         &self,
@@ -151,6 +163,75 @@ impl<'p> Environment<'p> {
         reads: &mut Reads,
     ) -> Result<Evaluated<'p>, Diagnostic> {
         self.definition(definition, reads, &mut Walk::default())
+    }
+
+    /// Finds which variables a written value reads, whether it can be evaluated or not.
+    pub(super) fn reads_of(&self, definition: &Definition, reads: &mut Reads) {
+        let variables: Vec<VariableId> = match &definition.template {
+            Template::Variable(variable) => vec![*variable],
+            Template::Text(parts) => parts
+                .iter()
+                .filter_map(|part| match part {
+                    Part::Variable(variable) => Some(*variable),
+                    Part::Literal(_) => None,
+                })
+                .collect(),
+            Template::Value(_) | Template::Broken(_) => Vec::new(),
+        };
+        for variable in variables {
+            // What it has read until it failed counts as well.
+            let _ = self.variable(variable, reads);
+        }
+    }
+
+    /// Returns the pieces of a written text that has variables in it; `None` of all other values.
+    pub(super) fn pieces(
+        &self,
+        definition: &'p Definition,
+        reads: &mut Reads,
+    ) -> Result<Option<Vec<Piece<'p>>>, Diagnostic> {
+        let mut walk = Walk::default();
+        let mut piece = |variable: VariableId| {
+            let value = self.read(variable, reads, &mut walk)?.value;
+            let name = self.pipeline.variable(variable).name.as_str();
+            Ok(match value {
+                Cow::Borrowed(Value::String(text)) => (name, text.as_str().into(), true),
+                value => {
+                    let text = contract::text_of(&value).unwrap_or_default();
+                    (name, text.into(), value.is_string())
+                }
+            })
+        };
+        let mut pieces = Vec::new();
+        match &definition.template {
+            Template::Variable(variable) => {
+                let (name, text, is_text) = piece(*variable)?;
+                // What is no text keeps its type.
+                if !is_text {
+                    return Ok(None);
+                }
+                pieces.push(Piece::Value { name, text });
+            }
+            Template::Text(parts) => {
+                let mut length = 0;
+                for part in parts {
+                    let part = match part {
+                        Part::Literal(literal) => Piece::Written(literal),
+                        Part::Variable(variable) => {
+                            let (name, text, _) = piece(*variable)?;
+                            Piece::Value { name, text }
+                        }
+                    };
+                    length += part.text().len();
+                    if length > LONGEST {
+                        return Err(too_long(&definition.origin));
+                    }
+                    pieces.push(part);
+                }
+            }
+            Template::Value(_) | Template::Broken(_) => return Ok(None),
+        }
+        Ok(Some(pieces))
     }
 
     fn read(
@@ -214,11 +295,7 @@ impl<'p> Environment<'p> {
                 }
             }
             if text.len() > LONGEST {
-                let message = format!("this text comes to more than {LONGEST} bytes");
-                let origin = &definition.origin;
-                return Err(Diagnostic::new(message)
-                    .at(&origin.source, origin.span.clone(), "")
-                    .help("let it hold fewer variables, or shorter ones"));
+                return Err(too_long(&definition.origin));
             }
         }
         Ok(Evaluated {
@@ -243,6 +320,12 @@ impl<'p> Environment<'p> {
         }
         problem
     }
+}
+
+fn too_long(origin: &Origin) -> Diagnostic {
+    Diagnostic::new(format!("this text comes to more than {LONGEST} bytes"))
+        .at(&origin.source, origin.span.clone(), "")
+        .help("let it hold fewer variables, or shorter ones")
 }
 
 /// Turns a cycle so that it begins at its smallest member: found twice, it reads the same.

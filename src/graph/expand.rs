@@ -10,6 +10,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use contract::Params;
 use petgraph::graph::DiGraph;
 
 use super::edges::{Edge, Edges};
@@ -17,6 +18,7 @@ use super::environment::{Environment, Reads, from_smallest};
 use super::memo::Memo;
 use super::parameters::parameters;
 use super::resources::resources;
+use super::settings::{Setting, Watch};
 use super::{InputName, InputSource, Job, JobGraph, JobIndex, label};
 use crate::declare::{Pipeline, StageId};
 use crate::errors::Diagnostic;
@@ -52,6 +54,8 @@ pub(super) struct Expander<'p> {
     /// Per job: where its label comes from.
     traces: Vec<label::Trace<'p>>,
     labels: label::Labels<'p>,
+    /// What is read of the variables that `--set` gives.
+    pub(super) watch: Watch<'p>,
     /// How many bytes there is room for yet; `None` once there was none.
     room: Option<usize>,
     pub(super) problems: Vec<Diagnostic>,
@@ -99,19 +103,45 @@ impl<'p> Expander<'p> {
             resources: vec![Arc::default(); pipeline.stages.len()],
             traces: Vec::new(),
             labels: label::Labels::new(pipeline),
+            watch: Watch::new(pipeline),
             room: Some(ROOM),
             problems: Vec::new(),
         }
     }
 
-    /// Returns the jobs made, each under a label of its own.
-    pub(super) fn finish(mut self) -> JobGraph {
+    /// Returns the jobs made, each under a label of its own, and what became of the variables that `--set` gives.
+    pub(super) fn finish(mut self) -> (JobGraph, Vec<Setting>) {
         label::distinguish(&mut self.graph, &self.traces, &self.labels);
-        JobGraph { graph: self.graph }
+        (JobGraph { graph: self.graph }, self.watch.finish())
     }
 
     /// Returns the job that `stage` is under `environment`, made with all that it needs if it is new.
     pub(super) fn job(
+        &mut self,
+        stage: StageId,
+        environment: &Rc<Environment<'p>>,
+    ) -> Result<JobIndex, Broken> {
+        let outcome = self.resolve(stage, environment);
+        if !self.watch.is_idle()
+            && let Some((_, reads)) = self.known[stage.0].get(environment)
+        {
+            self.watch.note(environment, &reads);
+        }
+        outcome
+    }
+
+    /// Returns the parameters of a job.
+    pub(super) fn params_of(&self, job: JobIndex) -> Params {
+        self.graph[job.0].params.params()
+    }
+
+    /// Returns what was read for the job that `stage` is under `environment`, once it was asked for.
+    pub(super) fn reads(&self, stage: StageId, environment: &Environment<'p>) -> Option<Rc<Reads>> {
+        let (_, reads) = self.known[stage.0].get(environment)?;
+        Some(reads)
+    }
+
+    fn resolve(
         &mut self,
         stage: StageId,
         environment: &Rc<Environment<'p>>,

@@ -8,15 +8,18 @@ mod cells;
 mod edges;
 mod environment;
 mod expand;
+mod inputs;
 mod label;
 mod lacking;
 mod memo;
 mod parameters;
 mod place;
 mod resources;
+mod settings;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod variables;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -31,6 +34,10 @@ use crate::declare::{Pipeline, Selection, Target};
 use crate::errors::{Diagnostic, Report};
 use crate::keys::CanonicalParams;
 use crate::resources::Resources;
+
+pub use inputs::{InputVariable, input_variables};
+pub use settings::{Overridden, Setting, What};
+pub use variables::{VariableReport, variable};
 
 /// A job's place in its [`JobGraph`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -148,6 +155,8 @@ pub struct Plan {
     pub tables: Vec<TablePlan>,
     /// The stages asked for themselves, in the order asked.
     pub stages: Vec<JobIndex>,
+    /// What became of the variables that `--set` gives, in order of declaration.
+    pub settings: Vec<Setting>,
 }
 
 /// A table: rows × columns of cells.

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use contract::{FieldType, Params, Problem};
+use contract::{FieldType, Params, Piece, Problem};
 use serde_json::{Map, Value};
 
 use super::environment::{Environment, Reads};
@@ -23,6 +23,7 @@ pub(super) fn parameters<'p>(
 ) -> Option<Params> {
     let mut failed = Vec::new();
     let mut walk = Walk {
+        stage,
         environment,
         reads,
         path: Vec::new(),
@@ -62,6 +63,7 @@ fn owned(path: &[Cow<'_, str>]) -> Vec<String> {
 
 /// An evaluation of keys and values.
 struct Walk<'a, 'p> {
+    stage: &'p StageDeclaration,
     environment: &'a Environment<'p>,
     reads: &'a mut Reads,
     /// The keys that led here.
@@ -112,7 +114,10 @@ impl<'p> Walk<'_, 'p> {
     }
 
     fn value(&mut self, definition: &'p Definition) -> Result<Value, Diagnostic> {
-        let value = self.environment.evaluate(definition, self.reads)?.value;
+        let value = match self.environment.pieces(definition, self.reads)? {
+            Some(pieces) => Cow::Owned(Value::from(self.join(definition, &pieces)?)),
+            None => self.environment.evaluate(definition, self.reads)?.value,
+        };
         let size = value.as_str().map_or(0, str::len);
         match self.room.checked_sub(size) {
             Some(left) => self.room = left,
@@ -126,6 +131,24 @@ impl<'p> Walk<'_, 'p> {
             }
         }
         Ok(value.into_owned())
+    }
+}
+
+impl Walk<'_, '_> {
+    /// Has the stage put a text together.
+    fn join(&self, definition: &Definition, pieces: &[Piece<'_>]) -> Result<String, Diagnostic> {
+        let key = self.path.first().map_or("", |key| &**key);
+        self.stage.stage.join(key, pieces).map_err(|problem| {
+            let origin = &definition.origin;
+            let what = format!(
+                "`{}` of stage `{}`",
+                self.path.join("."),
+                self.stage.name.text
+            );
+            Diagnostic::new(problem.message)
+                .at(&origin.source, origin.span.clone(), what)
+                .maybe_help(problem.help)
+        })
     }
 }
 

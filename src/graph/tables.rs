@@ -186,10 +186,12 @@ pub(super) fn expand(
     if !problems.is_empty() {
         return Err(problems);
     }
+    let (graph, settings) = expander.finish();
     Ok(Plan {
-        jobs: expander.finish(),
+        jobs: graph,
         tables: plans,
         stages: distinct(jobs),
+        settings,
     })
 }
 
@@ -251,6 +253,22 @@ fn table_plan<'p>(
         base,
     };
     let points = table.over.points();
+    // What was read before is others'.
+    expander.watch.take();
+    let mut reads = Vec::new();
+    let mut lines = Vec::with_capacity(table.rows.len());
+    for (at, row) in table.rows.iter().enumerate() {
+        let mut line = Vec::with_capacity(table.columns.len());
+        for (column_at, column) in table.columns.iter().enumerate() {
+            let cell = cells.cell(expander, row, column, &points);
+            if cell.is_some() && !expander.watch.is_idle() {
+                reads.push((at, column_at, expander.watch.take()));
+            }
+            line.push(cell);
+        }
+        lines.push(line);
+    }
+    expander.watch.table(table, base, &reads);
     TablePlan {
         name: table.name.text.clone(),
         title: table.title.clone(),
@@ -265,16 +283,7 @@ fn table_plan<'p>(
             .collect(),
         rows: table.rows.iter().map(row_plan).collect(),
         columns: table.columns.iter().map(column_plan).collect(),
-        cells: table
-            .rows
-            .iter()
-            .map(|row| {
-                let columns = table.columns.iter();
-                columns
-                    .map(|column| cells.cell(expander, row, column, &points))
-                    .collect()
-            })
-            .collect(),
+        cells: lines,
     }
 }
 

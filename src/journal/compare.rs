@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::Result;
+use super::pair::{Pair, Setting, pairs};
 use crate::history::{Change, changes};
+use crate::keys::Key;
 use crate::store::{Digest, Store, StoreError};
 
 /// What differs between two runs.
@@ -13,7 +15,7 @@ use crate::store::{Digest, Store, StoreError};
 pub struct Comparison {
     /// Jobs of both with the same key and the same artifact.
     pub same: usize,
-    /// Of the other jobs, by label, how they differ.
+    /// Of the other jobs, by label, how they differ; by that of the second run for jobs of both.
     pub jobs: BTreeMap<String, Difference>,
 }
 
@@ -39,6 +41,8 @@ pub enum Difference {
         new: Result,
         /// Which parts of the key differ; none where a record is gone.
         changes: Option<Vec<Change>>,
+        /// What was set otherwise, where its label tells.
+        set: Option<Set>,
     },
     /// Its key is the same and what it made is not: it is no function of what its key holds.
     Unstable {
@@ -49,7 +53,18 @@ pub enum Difference {
     },
 }
 
-/// Compares what two runs have made, by label.
+/// A job that other settings give another label.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Set {
+    /// What it was called.
+    pub was: String,
+    /// What it is called without what was set.
+    pub job: String,
+    /// What was set.
+    pub settings: Vec<Setting>,
+}
+
+/// Compares what two runs have made, by label; jobs whose labels differ in what was set are one.
 ///
 /// # Errors
 /// When a record cannot be read.
@@ -58,30 +73,130 @@ pub fn compare(
     old: &BTreeMap<String, Result>,
     new: &BTreeMap<String, Result>,
 ) -> std::result::Result<Comparison, StoreError> {
-    let labels: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
     let mut comparison = Comparison {
         same: 0,
         jobs: BTreeMap::new(),
     };
-    for label in labels {
-        let difference = match (old.get(label), new.get(label)) {
-            (Some(old), Some(new)) if old == new => {
-                comparison.same += 1;
-                continue;
-            }
-            (Some(&old), Some(&new)) if old.key == new.key => Difference::Unstable { old, new },
-            (Some(&old), Some(&new)) => Difference::Changed {
+    let mut gone: BTreeMap<&str, Result> = BTreeMap::new();
+    for (label, &old) in old {
+        match new.get(label) {
+            Some(&new) => comparison.add(store, label, old, new, None)?,
+            None => drop(gone.insert(label, old)),
+        }
+    }
+    let mut added: BTreeMap<&str, Result> = BTreeMap::new();
+    for (label, made) in new {
+        if !old.contains_key(label) {
+            added.insert(label, *made);
+        }
+    }
+    // The very same job may be called otherwise.
+    let mut by_key: BTreeMap<Key, &str> = gone
+        .iter()
+        .map(|(label, made)| (made.key, *label))
+        .collect();
+    for label in added.keys().copied().collect::<Vec<_>>() {
+        if let Some(was) = by_key.remove(&added[label].key)
+            && let (Some(old), Some(new)) = (gone.remove(was), added.remove(label))
+        {
+            comparison.add(store, label, old, new, None)?;
+        }
+    }
+    let only_old: Vec<&str> = gone.keys().copied().collect();
+    let only_new: Vec<&str> = added.keys().copied().collect();
+    for pair in pairs(&only_old, &only_new) {
+        if let (Some(old), Some(new)) = (gone.remove(pair.old), added.remove(pair.new)) {
+            comparison.add(store, pair.new, old, new, Some(&pair))?;
+        }
+    }
+    let gone = gone
+        .into_iter()
+        .map(|(label, old)| (label, Difference::Gone { old }));
+    let added = added
+        .into_iter()
+        .map(|(label, new)| (label, Difference::Added { new }));
+    for (label, difference) in gone.chain(added) {
+        comparison.jobs.insert(label.to_owned(), difference);
+    }
+    comparison.fill_in();
+    Ok(comparison)
+}
+
+impl Comparison {
+    /// Adds a job that both runs have.
+    fn add(
+        &mut self,
+        store: &Store,
+        label: &str,
+        old: Result,
+        new: Result,
+        pair: Option<&Pair<'_>>,
+    ) -> std::result::Result<(), StoreError> {
+        let difference = if old == new {
+            self.same += 1;
+            return Ok(());
+        } else if old.key == new.key {
+            Difference::Unstable { old, new }
+        } else {
+            Difference::Changed {
                 old,
                 new,
                 changes: between(store, &old, &new)?,
-            },
-            (None, Some(&new)) => Difference::Added { new },
-            (Some(&old), None) => Difference::Gone { old },
-            (None, None) => continue,
+                set: pair.map(|pair| Set {
+                    was: pair.old.to_owned(),
+                    job: pair.common.clone(),
+                    settings: pair.settings.clone(),
+                }),
+            }
         };
-        comparison.jobs.insert(label.clone(), difference);
+        self.jobs.insert(label.to_owned(), difference);
+        Ok(())
     }
-    Ok(comparison)
+
+    /// Fills in what the profile says of variables that only one run has set, as far as a job of the two shows it: one that
+    /// differs in that variable and in one parameter.
+    fn fill_in(&mut self) {
+        let mut known: BTreeMap<String, (String, String)> = BTreeMap::new();
+        for difference in self.jobs.values() {
+            if let Difference::Changed {
+                changes: Some(changes),
+                set: Some(set),
+                ..
+            } = difference
+                && let [setting] = &set.settings[..]
+                && let [
+                    Change::Parameter {
+                        old: Some(old),
+                        new: Some(new),
+                        ..
+                    },
+                ] = &changes[..]
+            {
+                // A variable that is rather part of what the parameter is tells nothing of the other side.
+                let told = setting.old.as_ref().or(setting.new.as_ref());
+                let is = if setting.old.is_some() { old } else { new };
+                if told.is_some_and(|told| crate::declare::parse_value(told) == *is) {
+                    let values = [old, new].map(|value| match value.as_str() {
+                        Some(text) => text.to_owned(),
+                        None => value.to_string(),
+                    });
+                    let [old, new] = values;
+                    known.insert(setting.variable.clone(), (old, new));
+                }
+            }
+        }
+        for difference in self.jobs.values_mut() {
+            let Difference::Changed { set: Some(set), .. } = difference else {
+                continue;
+            };
+            for setting in &mut set.settings {
+                if let Some((old, new)) = known.get(&setting.variable) {
+                    setting.old.get_or_insert_with(|| old.clone());
+                    setting.new.get_or_insert_with(|| new.clone());
+                }
+            }
+        }
+    }
 }
 
 fn between(

@@ -1,12 +1,14 @@
 //! What runs did: one file of JSON lines each, below `runs/` of the store.
 //!
-//! `runs/ID.jsonl` holds [`Entry`] lines: how the run was called, which jobs it started and how they ended, and how it ended
+//! `runs/DAY-TIME_NUMBER.jsonl` holds [`Entry`] lines: how the run was called, which jobs it started and how they ended, and how it ended
 //! itself. The file is locked while its run goes on: a file without an end that nobody holds is of a run that was killed.
 //! `runs/results/HEX.jsonl` holds what every job of a run had made when it ended, named by the hash of that; runs that ended
 //! with the same results share it, so that a run that finds all done writes little. Nothing else depends on either: they may
 //! be deleted.
 
 mod compare;
+mod name;
+mod pair;
 mod read;
 mod write;
 
@@ -18,8 +20,9 @@ use crate::frames::Writer;
 use crate::keys::Key;
 use crate::store::Digest;
 
-pub use compare::{Comparison, Difference, compare};
-pub use read::{Ended, RunSummary, Runs};
+pub use compare::{Comparison, Difference, Set, compare};
+pub use pair::Setting;
+pub use read::{Adjusted, Ended, RunSummary, Runs};
 pub use write::Journal;
 
 /// A line of a run's file.
@@ -112,6 +115,26 @@ pub struct Begun {
     pub targets: Vec<String>,
 }
 
+impl Begun {
+    /// Returns the options that give the run's jobs again: ` --profile tiny --set m=0.3`.
+    pub fn options(&self) -> String {
+        let mut text = format!(" --profile {}", quoted(&self.profile));
+        for (variable, value) in &self.set {
+            text += &format!(" --set {}", quoted(&format!("{variable}={value}")));
+        }
+        text
+    }
+}
+
+/// Writes a word so that a shell reads it back.
+pub fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-./=:,+%@".contains(c);
+    match !word.is_empty() && word.chars().all(is_plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', "'\\''")),
+    }
+}
+
 /// What a job made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Result {
@@ -141,5 +164,19 @@ impl Results<'_> {
             bytes.bytes(result.artifact.as_bytes());
         }
         Digest::of(&bytes.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quoted;
+
+    #[test]
+    fn words_are_written_so_that_a_shell_reads_them_back() {
+        assert_eq!(quoted("stage:tokens"), "stage:tokens");
+        assert_eq!(quoted("lr=1e-3"), "lr=1e-3");
+        assert_eq!(quoted("stage:a[m=0.4]"), "'stage:a[m=0.4]'");
+        assert_eq!(quoted("it's $HOME"), "'it'\\''s $HOME'");
+        assert_eq!(quoted(""), "''");
     }
 }

@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
-use std::io::ErrorKind;
+use std::io::{BufRead, BufReader, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use chrono::DateTime;
 use serde::Deserialize;
 
+use super::name::Name;
 use super::{Begun, Entry, Result, Results};
 use crate::keys::Key;
 use crate::store::{Digest, StoreError, io_error};
@@ -39,6 +40,19 @@ pub struct RunSummary {
     pub failed: usize,
     /// How it ended.
     pub ended: Ended,
+}
+
+/// A run that was given values of variables.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Adjusted {
+    /// Its name: when it began.
+    pub name: String,
+    /// How it was called.
+    pub begun: Begun,
+    /// The results that it has made or used.
+    pub made: BTreeSet<Key>,
+    /// What the jobs that it started are called.
+    pub started: BTreeSet<String>,
 }
 
 /// How a run ended.
@@ -75,7 +89,7 @@ impl Runs {
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => return Err(io_error(&folder)(error)),
         }
-        names.sort_by_key(|name| order(name));
+        names.sort_by_cached_key(|name| Name::read(name));
         Ok(Self { folder, names })
     }
 
@@ -87,14 +101,8 @@ impl Runs {
     /// Returns the run that `text` means: a name, the start of one that no other begins with, `last`, or `last~2` for the
     /// second before it.
     pub fn find(&self, text: &str) -> Option<&str> {
-        if let Some(back) = text.strip_prefix("last") {
-            let back: usize = match back.strip_prefix('~') {
-                None if back.is_empty() => 0,
-                None => return None,
-                Some(number) => number.parse().ok()?,
-            };
-            let at = self.names.len().checked_sub(1 + back)?;
-            return Some(&self.names[at]);
+        if let Some(back) = back(text) {
+            return self.names.iter().rev().nth(back?).map(String::as_str);
         }
         if let Some(exact) = self.names.iter().find(|name| *name == text) {
             return Some(exact);
@@ -102,6 +110,39 @@ impl Runs {
         let mut starting = self.names.iter().filter(|name| name.starts_with(text));
         let found = starting.next()?;
         starting.next().is_none().then_some(found.as_str())
+    }
+
+    /// As [`Runs::find`], but `last` is the last run of tables: runs of single stages have little to compare. Where there is no
+    /// run of tables, all count.
+    pub fn find_of_tables(&self, text: &str) -> Option<&str> {
+        let Some(back) = back(text) else {
+            return self.find(text);
+        };
+        let of_tables = |name: &&String| {
+            let begun = self.begun(name);
+            begun.is_some_and(|begun| {
+                begun
+                    .targets
+                    .iter()
+                    .any(|target| !target.starts_with("stage:"))
+            })
+        };
+        let mut runs = self.names.iter().rev().filter(of_tables).peekable();
+        match runs.peek() {
+            None => self.find(text),
+            Some(_) => runs.nth(back?).map(String::as_str),
+        }
+    }
+
+    /// Returns how a run was called, if its file says it.
+    fn begun(&self, name: &str) -> Option<Begun> {
+        let mut line = Vec::new();
+        let file = File::open(self.path(name)).ok()?;
+        BufReader::new(file).read_until(b'\n', &mut line).ok()?;
+        match serde_json::from_slice(&line).ok()? {
+            Entry::Begun(begun) => Some(begun),
+            _ => None,
+        }
     }
 
     /// Returns where a run's file lies.
@@ -211,6 +252,37 @@ impl Runs {
         made
     }
 
+    /// Returns the runs that were given values of variables, by `--set` or in the brackets of a stage, and went on after `since`,
+    /// the latest first. What cannot be read of a run is passed over.
+    pub fn with_settings_since(&self, since: SystemTime) -> Vec<Adjusted> {
+        let mut runs = Vec::new();
+        for name in self.names.iter().rev() {
+            let written = fs::metadata(self.path(name)).and_then(|file| file.modified());
+            if !written.is_ok_and(|written| written >= since) {
+                continue;
+            }
+            let entries = self.entries(name).unwrap_or_default();
+            let Some(Entry::Begun(begun)) = entries.first() else {
+                continue;
+            };
+            if begun.set.is_empty() && !begun.targets.iter().any(|target| target.contains('[')) {
+                continue;
+            }
+            let started = entries.iter().filter_map(|entry| match entry {
+                Entry::Started { job, .. } => Some(job.clone()),
+                _ => None,
+            });
+            let made = self.results(name).unwrap_or_default();
+            runs.push(Adjusted {
+                name: name.clone(),
+                begun: begun.clone(),
+                made: made.into_values().map(|result| result.key).collect(),
+                started: started.collect(),
+            });
+        }
+        runs
+    }
+
     /// Whether a run has ended after some time: by the time of its file, and, for stores that were copied, by its own word.
     fn ended_after(&self, name: &str, entries: &[Entry], since: SystemTime) -> bool {
         // The word is in whole seconds, cut off.
@@ -263,12 +335,13 @@ struct Line {
     artifact: Digest,
 }
 
-/// Puts the second run of a second before the tenth.
-fn order(name: &str) -> (String, u32) {
-    let mut parts = name.splitn(3, '-');
-    let mut part = || parts.next().unwrap_or_default().to_owned();
-    let time = format!("{}-{}", part(), part());
-    (time, part().parse().unwrap_or(1))
+/// Reads `last` and `last~2`: how many runs to go back, or nothing where that is no number. `None` for other texts.
+fn back(text: &str) -> Option<Option<usize>> {
+    let rest = text.strip_prefix("last")?;
+    match rest.strip_prefix('~') {
+        Some(number) => Some(number.parse().ok()),
+        None => rest.is_empty().then_some(Some(0)),
+    }
 }
 
 /// Whether a run holds its file.

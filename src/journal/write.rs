@@ -10,11 +10,15 @@ use chrono::{DateTime, Utc};
 use contract::Event;
 use serde::Serialize;
 
+use super::name::Name;
 use super::read::RESULTS;
 use super::{Begun, Entry, Result, Results};
 use crate::execute::Failure;
 use crate::progress::{Progress, whose};
 use crate::store::{Digest, Holder, Record};
+
+/// How often a name is looked for that no run has that begins at the same time.
+const ATTEMPTS: usize = 1000;
 
 /// Writes down what a run does, and passes it on to what shows it. What cannot be written is not worth a failure: nothing
 /// depends on it.
@@ -91,26 +95,23 @@ struct Line<'a> {
     result: &'a Result,
 }
 
-/// Makes the file of a run, locked for as long as it lives: `20261124-093000.jsonl`, with a number where two runs begin in one
-/// second.
+/// Makes the file of a run, locked for as long as it lives.
 fn create(folder: &Path, begun: &Begun) -> io::Result<File> {
     fs::create_dir_all(folder)?;
-    let time: String = begun.at.chars().filter(char::is_ascii_digit).collect();
-    let (day, time) = time.split_at(time.len().min(8));
-    let mut number = 1;
-    loop {
-        let name = match number {
-            1 => format!("{day}-{time}.jsonl"),
-            _ => format!("{day}-{time}-{number}.jsonl"),
-        };
+    for _ in 0..ATTEMPTS {
+        let entries = fs::read_dir(folder)?;
+        let others = entries.filter_map(|entry| {
+            let name = entry.ok()?.file_name();
+            Some(Name::read(name.to_str()?.strip_suffix(".jsonl")?))
+        });
+        let name = Name::after(others, &begun.at).into_text();
         let opened = OpenOptions::new()
             .append(true)
             .create_new(true)
-            .open(folder.join(name));
+            .open(folder.join(format!("{name}.jsonl")));
         match opened {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && number < 1000 => {
-                number += 1;
-            }
+            // Another run has begun just now.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(error),
             Ok(file) => {
                 file.lock()?;
@@ -118,6 +119,7 @@ fn create(folder: &Path, begun: &Begun) -> io::Result<File> {
             }
         }
     }
+    Err(io::ErrorKind::AlreadyExists.into())
 }
 
 impl Begun {

@@ -127,7 +127,12 @@ impl Progress for Bars {
         self.lines.remove(&line);
         if let Some(record) = made {
             let time = duration(Duration::from_secs_f64(record.cost.wall_seconds));
-            self.print(&format!("{} {label} {}", "✓".green(), time.dimmed()));
+            let note = match (line.length(), line.message()) {
+                (Some(1..), note) if !note.is_empty() => format!(" · {note}"),
+                _ => String::new(),
+            };
+            let told = format!("{time}{note}");
+            self.print(&format!("{} {label} {}", "✓".green(), told.dimmed()));
         }
     }
 

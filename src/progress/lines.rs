@@ -27,6 +27,8 @@ struct Job {
     label: String,
     start: Instant,
     told: Instant,
+    /// What it last said of how it goes.
+    note: String,
 }
 
 impl<W: Write> Lines<W> {
@@ -70,6 +72,7 @@ impl<W: Write> Progress for Lines<W> {
                 label: label.to_owned(),
                 start: now,
                 told: now,
+                note: String::new(),
             },
         );
         let counter = self.counter();
@@ -103,6 +106,7 @@ impl<W: Write> Progress for Lines<W> {
                 unit,
                 note,
             } => {
+                running.note.clone_from(note);
                 if running.told.elapsed() < EVERY {
                     return;
                 }
@@ -143,9 +147,14 @@ impl<W: Write> Progress for Lines<W> {
             Some(_) => "done    ",
             None => "cached  ",
         };
+        // What a training came to is worth a word also where it took no time to tell of.
+        let note = match running.note.is_empty() {
+            true => String::new(),
+            false => format!(": {}", running.note),
+        };
         self.line(
             Verbosity::Normal,
-            &format!("{counter} {word}{label} ({time})"),
+            &format!("{counter} {word}{label} ({time}){note}"),
         );
         if let Some(record) = made {
             let cost = &record.cost;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::store::Holder;
 
-/// Writes a time with two or three figures: `0.03 s`, `12.3 s`, `4 min 05 s`, `2 h 07 min`.
+/// Writes a time with two or three figures: `0.03 s`, `12.3 s`, `4 min 05 s`, `2 h 07 min`, `3 d 4 h`, `90.7 years`.
 pub fn duration(time: Duration) -> String {
     let seconds = time.as_secs_f64();
     let whole = seconds.round() as u64;
@@ -14,9 +14,18 @@ pub fn duration(time: Duration) -> String {
         format!("{seconds:.1} s")
     } else if whole < 3600 {
         format!("{} min {:02} s", whole / 60, whole % 60)
-    } else {
+    } else if seconds < 86_370.0 {
         let minutes = (seconds / 60.0).round() as u64;
         format!("{} h {:02} min", minutes / 60, minutes % 60)
+    } else if seconds < 1000.0 * 86_400.0 {
+        let hours = (seconds / 3600.0).round() as u64;
+        format!("{} d {} h", hours / 24, hours % 24)
+    } else {
+        let years = seconds / (365.25 * 86_400.0);
+        match years < 99.95 {
+            true => format!("{years:.1} years"),
+            false => format!("{years:.0} years"),
+        }
     }
 }
 
@@ -80,6 +89,10 @@ mod tests {
         assert_eq!(text(245.4), "4 min 05 s");
         assert_eq!(text(3599.7), "1 h 00 min");
         assert_eq!(text(7620.0), "2 h 07 min");
+        assert_eq!(text(86_369.0), "23 h 59 min");
+        assert_eq!(text(86_370.0), "1 d 0 h");
+        assert_eq!(text(3.2 * 86_400.0), "3 d 5 h");
+        assert_eq!(text(794_287.0 * 3600.0), "90.6 years");
     }
 
     #[test]

@@ -41,6 +41,8 @@ pub enum Kept {
     Perhaps(String),
     /// That process counts on it.
     Used(String),
+    /// A run of late that was given values of variables made or used it.
+    Recent(String),
     /// Something that stays rests on it.
     Rests,
     /// Nothing needs it, but to make it again would cost more than may be lost.
@@ -67,6 +69,7 @@ impl fmt::Display for Kept {
             Self::Wanted(by) => write!(f, "{by} needs it"),
             Self::Perhaps(by) => write!(f, "{by} may need it, once its inputs are made again"),
             Self::Used(who) => write!(f, "{who} uses it"),
+            Self::Recent(run) => write!(f, "{run} made or used it"),
             Self::Rests => f.write_str("another that stays rests on it"),
             Self::Dear => f.write_str("no table reaches it, but it cost too much"),
         }
@@ -134,6 +137,11 @@ pub fn decide(
             .or_else(|| wanted.key(&record.key).map(|by| Kept::Wanted(by.into())))
             .or_else(|| used.get(&record.key).map(|who| Kept::Used((*who).into())))
             .or_else(|| wanted.perhaps(record).map(|by| Kept::Perhaps(by.into())))
+            .or_else(|| {
+                wanted
+                    .recent(&record.key)
+                    .map(|run| Kept::Recent(run.into()))
+            })
     };
     let makers = Makers::of(store, held);
     let mut kept: Vec<Option<Kept>> = held.iter().map(root).collect();
@@ -146,7 +154,12 @@ pub fn decide(
             .key(&half.key)
             .or_else(|| wanted.begun(shape.as_ref()?))
             .map(|by| Kept::Wanted(by.into()))
-            .or_else(|| used.get(&half.key).map(|who| Kept::Used((*who).into()))),
+            .or_else(|| used.get(&half.key).map(|who| Kept::Used((*who).into())))
+            .or_else(|| {
+                wanted
+                    .begun_lately(&half.label)
+                    .map(|run| Kept::Recent(run.into()))
+            }),
     };
     let mut kept_halves: Vec<Option<Kept>> = halves.iter().map(stays).collect();
 

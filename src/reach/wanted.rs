@@ -7,6 +7,7 @@ use crate::declare::{Pipeline, Target};
 use crate::errors::Report;
 use crate::execute::{Resolver, Standing, survey};
 use crate::graph::{self, JobIndex, Plan};
+use crate::journal::Adjusted;
 use crate::keys::{self, CanonicalParams, Key};
 use crate::store::{Record, StoreError};
 
@@ -17,6 +18,10 @@ pub struct Wanted {
     keys: BTreeMap<Key, String>,
     /// The jobs whose keys are open, by what can be told of them.
     open: BTreeMap<Shape, Vec<Open>>,
+    /// What runs of late made or used that were given values of variables, and which run.
+    recent: BTreeMap<Key, String>,
+    /// The names of the jobs that they started, and which run.
+    begun: BTreeMap<String, String>,
     /// Of all jobs what can be told without their inputs, and what they are called.
     shapes: BTreeSet<(Shape, String)>,
 }
@@ -74,6 +79,28 @@ impl Wanted {
         Ok(Ok(()))
     }
 
+    /// Adds what runs were given by the way: nothing of it stands in a pipeline, and yet it is no waste.
+    pub fn add_runs(&mut self, runs: &[Adjusted]) {
+        for run in runs {
+            let Adjusted {
+                name,
+                begun,
+                made,
+                started,
+            } = run;
+            let targets = begun.targets.join(" ");
+            let who = format!("run {name} ({targets}{})", begun.options());
+            for key in made {
+                self.recent.entry(*key).or_insert_with(|| who.clone());
+            }
+            for label in started {
+                self.begun
+                    .entry(label.clone())
+                    .or_insert_with(|| who.clone());
+            }
+        }
+    }
+
     fn plan(
         &mut self,
         plan: &Plan,
@@ -113,6 +140,16 @@ impl Wanted {
     /// Returns who wants the result with that key.
     pub(super) fn key(&self, key: &Key) -> Option<&str> {
         self.keys.get(key).map(String::as_str)
+    }
+
+    /// Returns the run of late that made or used the result with that key.
+    pub(super) fn recent(&self, key: &Key) -> Option<&str> {
+        self.recent.get(key).map(String::as_str)
+    }
+
+    /// Returns the run of late that started a job of that name.
+    pub(super) fn begun_lately(&self, label: &str) -> Option<&str> {
+        self.begun.get(label).map(String::as_str)
     }
 
     /// Returns who may want a result: a job whose key is open.

@@ -5,7 +5,9 @@ use std::io::{ErrorKind, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
 
+use contract::{open_up, remove_all};
 use tempfile::TempPath;
 
 use super::error::io_error;
@@ -63,6 +65,7 @@ impl Store {
     pub(super) fn remove_folder(&self, folder: &Path) -> Result<(), StoreError> {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let mut home = self.tmp();
+        let mut is_open = false;
         let place = loop {
             let number = NUMBER.fetch_add(1, Ordering::Relaxed);
             let name = format!("{REMOVED}{}-{number}", std::process::id());
@@ -78,11 +81,16 @@ impl Store {
                 Err(error) if error.kind() == ErrorKind::CrossesDevices => {
                     home = folder.parent().unwrap_or(folder).to_path_buf();
                 }
+                // What moves to another place must be open to writing itself.
+                Err(error) if error.kind() == ErrorKind::PermissionDenied && !is_open => {
+                    is_open = true;
+                    open_up(folder).map_err(|_| io_error(folder)(error))?;
+                }
                 Err(error) => return Err(io_error(folder)(error)),
             }
         };
         for _ in 0..REMOVALS {
-            match fs::remove_dir_all(&place) {
+            match remove_all(&place) {
                 Err(error)
                     if matches!(
                         error.kind(),
@@ -152,17 +160,23 @@ pub(super) fn sync_all(paths: &[&Path]) -> Result<(), StoreError> {
     if let [path] = paths {
         return sync(path);
     }
-    std::thread::scope(|scope| {
+    thread::scope(|scope| {
         let share = paths.len().div_ceil(SYNCS_AT_ONCE).max(1);
         let threads: Vec<_> = paths
             .chunks(share)
-            .map(|paths| scope.spawn(|| paths.iter().try_for_each(|path| sync(path))))
+            .map(|paths| {
+                let work = move || paths.iter().try_for_each(|path| sync(path));
+                // Where the system gives no thread, it is done here.
+                let thread = thread::Builder::new().spawn_scoped(scope, work);
+                thread.map_err(|_| work())
+            })
             .collect();
         // The first error in order, so that a failure reads the same each time.
-        threads.into_iter().try_for_each(|thread| {
-            thread
+        threads.into_iter().try_for_each(|thread| match thread {
+            Ok(thread) => thread
                 .join()
-                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+            Err(done) => done,
         })
     })
 }

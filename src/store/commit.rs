@@ -2,12 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, Permissions};
-use std::io::{self, ErrorKind};
-use std::os::unix::fs::PermissionsExt;
+use std::io::{self, ErrorKind, Seek};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread;
 
-use contract::ArtifactType;
+use contract::{ArtifactType, no_folder, open_plain};
+use tempfile::TempPath;
 
 use super::aside::{Aside, move_file, sync_all};
 use super::error::io_error;
@@ -38,8 +40,8 @@ impl Store {
     /// Moves the files below `folder`, which must lie within the store, into an artifact and records it.
     ///
     /// # Errors
-    /// When the folder holds no file or something that is no plain file, and when the system refuses to write. Until
-    /// the last step is done, the result counts as not there.
+    /// When there is no folder but a link to one, when the folder holds no file or something that is no plain file, and when
+    /// the system refuses to write. Until the last step is done, the result counts as not there.
     pub fn commit(&self, folder: &Path, made: Made) -> Result<(Found, Record), StoreError> {
         // From before the first object that is there already is counted on, to the record: see `users`.
         let _lock = self.shared()?;
@@ -99,7 +101,7 @@ impl Store {
         }
         let path = self.record(&record.key);
         written.push(self.aside(&path, &record.bytes())?);
-        let files = objects.iter().map(|file| file.from.as_path());
+        let files = objects.iter().map(|file| file.from.path());
         let files: Vec<&Path> = files.chain(written.iter().map(Aside::path)).collect();
         sync_all(&files)?;
         let mut folders = self.place(objects)?;
@@ -110,22 +112,44 @@ impl Store {
         sync_folders(&folders)
     }
 
-    /// Hashes a file and adds it to `moves` unless the object is there already, and whole.
+    /// Hashes a file and adds it to `moves` unless the object is there already, and whole. Of a file that has another name, and
+    /// so is somebody else's as well, a copy becomes the object.
     fn examine(&self, path: &Path, moves: &mut Vec<Move>) -> Result<(Digest, u64), StoreError> {
-        let file = File::open(path).map_err(io_error(path))?;
-        let (digest, size) = hash_and_sync(&file).map_err(io_error(path))?;
+        let file = open_plain(path).map_err(io_error(path))?;
+        let is_shared = file.metadata().map_err(io_error(path))?.nlink() > 1;
+        let (mut digest, mut size) = hash_and_sync(&file).map_err(io_error(path))?;
         // The job may be running again just because this object was damaged.
         if self.has_whole(&digest)? {
             return Ok((digest, size));
         }
-        let place = self.object(&digest);
-        file.set_permissions(Permissions::from_mode(0o444))
-            .map_err(io_error(path))?;
-        moves.push(Move {
-            from: path.to_path_buf(),
-            to: place,
-        });
+        let mut from = Source::Output(path.to_path_buf());
+        let mut taken = file;
+        if is_shared {
+            let (copy, path) = self.copy_aside(taken, path)?;
+            // Whoever shares it may have written to it meanwhile.
+            (digest, size) = hash_and_sync(&copy).map_err(io_error(&path))?;
+            (from, taken) = (Source::Copy(path), copy);
+        }
+        taken
+            .set_permissions(Permissions::from_mode(0o444))
+            .map_err(io_error(from.path()))?;
+        let to = self.object(&digest);
+        moves.push(Move { from, to });
         Ok((digest, size))
+    }
+
+    /// Copies an open file, whose place is `path`, aside. The file system shares the bytes of both where it can.
+    fn copy_aside(&self, mut file: File, path: &Path) -> Result<(File, TempPath), StoreError> {
+        let tmp = self.tmp();
+        let aside = tempfile::Builder::new()
+            .tempfile_in(&tmp)
+            .map_err(io_error(&tmp))?;
+        let (mut copy, aside) = aside.into_parts();
+        file.rewind()
+            .and_then(|()| io::copy(&mut file, &mut copy))
+            .and_then(|_| copy.rewind())
+            .map_err(io_error(path))?;
+        Ok((copy, aside))
     }
 
     /// Whether an object is there and whole. A damaged one is set aside.
@@ -143,7 +167,7 @@ impl Store {
 
     /// Makes files objects: synced, moved into place, their folders synced.
     pub(super) fn keep(&self, moves: &[Move]) -> Result<(), StoreError> {
-        let files: Vec<&Path> = moves.iter().map(|file| file.from.as_path()).collect();
+        let files: Vec<&Path> = moves.iter().map(|file| file.from.path()).collect();
         sync_all(&files)?;
         sync_folders(&self.place(moves)?)
     }
@@ -157,7 +181,7 @@ impl Store {
                 fs::create_dir_all(folder).map_err(io_error(folder))?;
                 touched.insert(self.root().join("objects"));
             }
-            move_file(from, to)?;
+            move_file(from.path(), to)?;
         }
         Ok(touched)
     }
@@ -174,25 +198,53 @@ fn hash_and_sync(file: &File) -> io::Result<(Digest, u64)> {
     if file.metadata()?.len() < LARGE {
         return hash(file);
     }
-    std::thread::scope(|scope| {
-        let synced = scope.spawn(|| file.sync_data());
+    thread::scope(|scope| {
+        let synced = thread::Builder::new().spawn_scoped(scope, || file.sync_data());
         let hashed = hash(file);
         // The system tells of a failed write once: the sync of all files need not hear of it.
-        synced
-            .join()
-            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        match synced {
+            Ok(synced) => synced
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))?,
+            // The system gives no thread.
+            Err(_) => file.sync_data()?,
+        }
         hashed
     })
 }
 
 /// A file to be made an object.
 pub(super) struct Move {
-    pub(super) from: PathBuf,
+    pub(super) from: Source,
     pub(super) to: PathBuf,
+}
+
+/// Where a file is that is to be made an object.
+pub(super) enum Source {
+    /// Where it was written.
+    Output(PathBuf),
+    /// A copy, which goes if it is not moved.
+    Copy(TempPath),
+}
+
+impl Source {
+    fn path(&self) -> &Path {
+        match self {
+            Self::Output(path) => path,
+            Self::Copy(path) => path,
+        }
+    }
 }
 
 /// Returns all files below `folder` with their names relative to it, sorted by name.
 fn files_below(folder: &Path) -> Result<Vec<(PathBuf, String)>, StoreError> {
+    if let Some(found) = no_folder(folder).map_err(io_error(folder))? {
+        // What a link leads to is not the stage's, and must not be taken from there.
+        return Err(StoreError::Output {
+            path: folder.into(),
+            reason: format!("the folder for the stage's output was replaced by {found}"),
+        });
+    }
     let mut files = Vec::new();
     let mut folders = vec![(folder.to_path_buf(), String::new())];
     while let Some((folder, prefix)) = folders.pop() {

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use contract::{STARVED_REMEDY, is_starved};
+
 /// What to do when there is no room left to write.
 pub(crate) const ROOM: &str = "free some space and run again: finished work is kept";
 
@@ -70,10 +72,16 @@ impl StoreError {
         matches!(self, Self::Io { source, .. } if is_full(source))
     }
 
+    /// Whether a thread or a process could not be started because there are too many.
+    pub fn is_starved(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if is_starved(source))
+    }
+
     /// Returns what to do about it, if that is known.
     pub fn remedy(&self) -> Option<String> {
         match self {
             Self::Io { source, .. } if is_full(source) => Some(ROOM.into()),
+            Self::Io { source, .. } if is_starved(source) => Some(STARVED_REMEDY.into()),
             Self::Io { .. } => {
                 Some("choose another store with --store PATH, or make this one writable".into())
             }

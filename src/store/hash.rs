@@ -4,10 +4,12 @@
 //! killing the program; and what is hashed as soon as it is read is in the processor's cache still.
 
 use std::cell::RefCell;
+use std::error::Error;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use blake3::Hasher;
 use blake3::hazmat::{
@@ -37,7 +39,7 @@ pub(super) fn hash(mut file: &File) -> io::Result<(Digest, u64)> {
         return Ok((hasher.finalize().into(), hasher.count()));
     }
     let left = left_subtree_len(size);
-    let (left, right) = rayon::join(
+    let (left, right) = both(
         || subtree(file, 0, left),
         || subtree(file, left, size - left),
     );
@@ -45,6 +47,20 @@ pub(super) fn hash(mut file: &File) -> io::Result<(Digest, u64)> {
         merge_subtrees_root(&left?, &right?, Mode::Hash).into(),
         size,
     ))
+}
+
+/// Does two things at once, or one after the other where the system gives no threads: rayon itself would panic.
+fn both<T: Send>(first: impl FnOnce() -> T + Send, second: impl FnOnce() -> T + Send) -> (T, T) {
+    static THREADS: OnceLock<bool> = OnceLock::new();
+    let are_there = || match rayon::ThreadPoolBuilder::new().build_global() {
+        Ok(()) => true,
+        // That they are there already has no cause.
+        Err(error) => error.source().is_none(),
+    };
+    match THREADS.get_or_init(are_there) {
+        true => rayon::join(first, second),
+        false => (first(), second()),
+    }
 }
 
 /// Returns the value of the part of the hash's tree that stands for these bytes of the file.
@@ -63,7 +79,7 @@ fn subtree(file: &File, from: u64, length: u64) -> io::Result<ChainingValue> {
         });
     }
     let left = left_subtree_len(length);
-    let (left, right) = rayon::join(
+    let (left, right) = both(
         || subtree(file, from, left),
         || subtree(file, from + left, length - left),
     );

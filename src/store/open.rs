@@ -125,10 +125,7 @@ impl Store {
     fn sweep(&self) {
         for path in self.abandoned() {
             // What cannot be removed does no harm.
-            let _ = match path.is_dir() {
-                true => fs::remove_dir_all(path),
-                false => fs::remove_file(path),
-            };
+            let _ = contract::remove_all(&path);
         }
     }
 
@@ -294,7 +291,8 @@ impl Store {
         self.root.join("tmp")
     }
 
-    pub(super) fn object(&self, digest: &Digest) -> PathBuf {
+    /// Returns where the object of that digest lies, if it is there.
+    pub(crate) fn object(&self, digest: &Digest) -> PathBuf {
         let name = digest.to_string();
         self.root.join("objects").join(&name[..2]).join(&name)
     }

@@ -12,6 +12,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use contract::{is_folder, remove_all};
+
 use super::aside::{REMOVED, sync};
 use super::error::io_error;
 use super::folders::DIGITS;
@@ -238,10 +240,9 @@ impl Sweep<'_> {
             let bytes = size_below(&path);
             self.take(Kind::Unfinished, bytes);
             // What cannot be removed does no harm.
-            let _ = match path.is_dir() {
-                _ if !self.removes => Ok(()),
-                true => fs::remove_dir_all(path),
-                false => fs::remove_file(path),
+            let _ = match self.removes {
+                true => remove_all(&path),
+                false => Ok(()),
             };
         }
         Ok(())
@@ -305,7 +306,7 @@ impl Sweep<'_> {
                 if !name.contains(".damaged") || !is_old(&path) {
                     continue;
                 }
-                if path.is_dir() {
+                if is_folder(&path).is_ok_and(|is_folder| is_folder) {
                     let bytes = size_below(&path);
                     self.folder(Kind::Evidence, &path, bytes)?;
                 } else {

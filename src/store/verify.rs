@@ -162,19 +162,22 @@ fn check(objects: &[PathBuf]) -> Vec<Checked> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let next = AtomicUsize::new(0);
     let results = Mutex::new(Vec::with_capacity(objects.len()));
-    std::thread::scope(|scope| {
-        for _ in 0..threads.min(objects.len()) {
-            scope.spawn(|| {
-                while let Some((at, path)) = {
-                    let at = next.fetch_add(1, Ordering::Relaxed);
-                    objects.get(at).map(|path| (at, path))
-                } {
-                    let checked = check_one(path);
-                    let mut results = results.lock().unwrap_or_else(PoisonError::into_inner);
-                    results.push((at, checked));
-                }
-            });
+    let work = || {
+        while let Some((at, path)) = {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            objects.get(at).map(|path| (at, path))
+        } {
+            let checked = check_one(path);
+            let mut results = results.lock().unwrap_or_else(PoisonError::into_inner);
+            results.push((at, checked));
         }
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..threads.min(objects.len()) {
+            // Where the system gives no thread, there are fewer.
+            let _ = std::thread::Builder::new().spawn_scoped(scope, work);
+        }
+        work();
     });
     let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
     results.sort_by_key(|(at, _)| *at);

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use super::aside::move_file;
 use super::error::io_error;
+use super::logs::shorten;
 use super::{Holder, Store, StoreError};
 use crate::keys::Key;
 
@@ -92,7 +93,11 @@ impl Store {
             // Of an earlier result of the job, which was damaged.
             let _ = fs::remove_file(&kept);
         }
-        self.remove_folder(&folder)?;
+        match self.remove_folder(&folder) {
+            // The result is there, and what cannot be removed is out of the way: a later sweep tries again.
+            Err(_) if !folder.exists() => {}
+            removed => removed?,
+        }
         // Not before the folder is gone from its place.
         drop(lock);
         Ok(())
@@ -113,6 +118,11 @@ impl Claim {
     /// Returns where the child's messages go.
     pub fn log(&self) -> PathBuf {
         self.folder.join("log.txt")
+    }
+
+    /// Shortens the log of an attempt that has ended, if it is long. One that cannot be shortened stays as it is.
+    pub fn end_log(&self) {
+        let _ = shorten(&self.log());
     }
 
     /// Returns another handle to the same lock, to be inherited by the child.

@@ -172,6 +172,7 @@ impl Project {
         command.current_dir(self.path()).args(arguments);
         for name in [
             "PIPE_STORE",
+            "PIPE_PROFILE",
             "NO_COLOR",
             "CLICOLOR_FORCE",
             "RAYON_NUM_THREADS",
@@ -179,6 +180,7 @@ impl Project {
             "CUDA_VISIBLE_DEVICES",
             "PIPE_GPUS",
             "PIPE_STORE_LOCKS",
+            "PIPE_INSIDE",
         ] {
             command.env_remove(name);
         }

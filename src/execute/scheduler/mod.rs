@@ -18,13 +18,14 @@ use std::collections::{BTreeMap, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread::Scope;
+use std::thread::{self, Scope};
 use std::time::{Duration, Instant};
 
 use super::Failure;
 use super::attempt::{Attempt, Gained};
 use super::follow::Follower;
 use super::gpus::{Lease, Pool};
+use super::inside;
 use super::memory::KillWatch;
 use super::queue::{Lane, Queue, Rank};
 use super::resolve::{Ready, Resolver};
@@ -64,7 +65,7 @@ pub fn run(
         gpus: options.gpus.len(),
     };
     let kills = KillWatch::new();
-    std::thread::scope(|scope| {
+    thread::scope(|scope| {
         let mut run = Run {
             graph,
             means,
@@ -83,6 +84,7 @@ pub fn run(
             retries: BTreeMap::new(),
             room: Room::new(total),
             kills: &kills,
+            inside: inside::jobs(),
             running: Vec::new(),
             elsewhere: Vec::new(),
             told: String::new(),
@@ -157,6 +159,8 @@ struct Run<'scope, 'env> {
     room: Room,
     pool: Pool,
     kills: &'env KillWatch,
+    /// The jobs that this run is part of.
+    inside: Vec<Key>,
     running: Vec<Running>,
     elsewhere: Vec<Elsewhere>,
     /// What was last said of a GPU that is waited for.
@@ -216,6 +220,9 @@ impl<'scope, 'env> Run<'scope, 'env> {
     fn enqueue(&mut self, index: JobIndex, ready: Ready) -> Vec<JobIndex> {
         if let Some(failure) = self.too_large(index) {
             return self.fail(index, failure);
+        }
+        if self.inside.contains(&ready.key) {
+            return self.fail(index, inside::refusal());
         }
         let job = self.graph.job(index);
         let lane = Lane::of(job.kind, &job.resources);
@@ -359,13 +366,20 @@ impl<'scope, 'env> Run<'scope, 'env> {
             beyond: false,
         });
         let sender = self.sender.clone();
-        self.scope.spawn(move || {
+        let work = move || {
             // Nobody listens any more only when the whole run has panicked.
             let done = || drop(sender.send(Message::Done(index)));
             let result = catch_unwind(AssertUnwindSafe(|| attempt.run(&control, done)))
                 .unwrap_or_else(|panic| Err(Failure::panicked(panic.as_ref())));
             let _ = sender.send(Message::Ended(index, result));
-        });
+        };
+        if thread::Builder::new()
+            .spawn_scoped(self.scope, work)
+            .is_err()
+        {
+            let result = Err(Failure::starved());
+            let _ = self.sender.send(Message::Ended(index, result));
+        }
     }
 
     /// A job needs no room any more: the next may start while its output is stored, which waits for the disk above all.
@@ -407,6 +421,7 @@ impl<'scope, 'env> Run<'scope, 'env> {
             for event in running.events.read() {
                 self.progress.event(running.rank.2.index(), &event);
             }
+            self.means.store.bound_log(&running.ready.key);
             let held = running.control.look().unwrap_or(0);
             let declared = job.resources.memory.unwrap_or(u64::MAX);
             if held > declared && !running.beyond {

@@ -11,7 +11,7 @@ use tempfile::TempPath;
 
 use super::{ArchiveError, BLOCK, Imported, Index, Place, header, index_name, padding};
 use crate::keys::{self, Key};
-use crate::store::commit::Move;
+use crate::store::commit::{Move, Source};
 use crate::store::error::io_error;
 use crate::store::{Digest, Entry, Lookup, Manifest, Record, Store, StoreError};
 
@@ -171,7 +171,7 @@ impl Store {
 
     fn keep_objects(&self, waiting: &mut Vec<(TempPath, Digest)>) -> Result<(), StoreError> {
         let moves = waiting.iter().map(|(path, digest)| Move {
-            from: path.to_path_buf(),
+            from: Source::Output(path.to_path_buf()),
             to: self.object(digest),
         });
         self.keep(&moves.collect::<Vec<_>>())?;

@@ -5,6 +5,7 @@ use contract::{
     ArtifactType, Context, Default, Event, Field, FieldType, Inputs, Params, Signature, Stage,
     StageError,
 };
+use metrics::scores;
 
 use crate::{bag_of_words_scores, majority_scores};
 
@@ -31,12 +32,13 @@ impl Stage for MajorityStage {
             fields: FIELDS,
             output: ArtifactType::Scores,
             numeric: false,
+            files: &[scores::DOCUMENTED],
         }
     }
 
     fn run(&self, _: &Params, inputs: &Inputs, context: &Context) -> Result<(), StageError> {
         let task = benchmarks::read(inputs.path("data")?)?;
-        metrics::scores::write(context.output(), &majority_scores(&task)?)
+        scores::write(context.output(), &majority_scores(&task)?)
     }
 }
 
@@ -50,12 +52,13 @@ impl Stage for BagOfWordsStage {
             fields: FIELDS,
             output: ArtifactType::Scores,
             numeric: false,
+            files: &[scores::DOCUMENTED],
         }
     }
 
     fn run(&self, _: &Params, inputs: &Inputs, context: &Context) -> Result<(), StageError> {
         let task: Task = benchmarks::read(inputs.path("data")?)?;
-        metrics::scores::write(context.output(), &bag_of_words_scores(&task)?)?;
+        scores::write(context.output(), &bag_of_words_scores(&task)?)?;
         let examples = task.train.len() as f64;
         context.tell(&Event::Worked {
             amount: examples,

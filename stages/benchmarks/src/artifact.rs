@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use arrow::array::{Array, Float64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
-use contract::{StageError, io_error};
+use contract::{Column, ColumnType, FileOf, OutputFile, StageError, io_error};
 use serde::{Deserialize, Serialize};
 
-use crate::columns::{batches, numbers, strings, unreadable, write_batch};
+use crate::columns::{self, batches, numbers, strings, unreadable, write_batch};
 use crate::{Example, Kind, Metric, StsPair, Task};
 
 const TRAIN: &str = "train.parquet";
@@ -19,6 +19,54 @@ const PAIRS: &str = "pairs.parquet";
 const DESCRIPTION: &str = "task.json";
 /// The name of the similarity sets in `task.json`.
 pub(crate) const STS: &str = "sts";
+
+const EXAMPLES: &[Column] = &[
+    Column::new(
+        "sentence1",
+        ColumnType::Text,
+        "the sentence, or the first of two",
+    ),
+    Column::new(
+        "sentence2",
+        ColumnType::Text,
+        "the second, in tasks on pairs",
+    )
+    .nullable(),
+    Column::new(
+        "label",
+        ColumnType::Number,
+        "the class as its place among the labels of task.json, or the score",
+    ),
+];
+const GLUE_ALONE: &str = "tasks of GLUE";
+
+/// The files of a benchmark.
+pub(crate) const FILES: &[OutputFile] = &[
+    OutputFile::new(
+        DESCRIPTION,
+        "the task, its labels and metrics; of `sts`, its sets and their subsets",
+    ),
+    OutputFile::table(TRAIN, EXAMPLES, "the examples to train on, a row each").when(GLUE_ALONE),
+    OutputFile::table(VALIDATION, EXAMPLES, "the development split").when(GLUE_ALONE),
+    OutputFile::table(
+        MISMATCHED,
+        EXAMPLES,
+        "the development split of other genres",
+    )
+    .when("mnli"),
+    OutputFile::table(
+        PAIRS,
+        &[
+            Column::new("set", ColumnType::Text, "sts12 to sts16, stsb, sickr"),
+            Column::new("subset", ColumnType::Text, "the part of the set"),
+            Column::new("sentence1", ColumnType::Text, "the first sentence"),
+            Column::new("sentence2", ColumnType::Text, "the second"),
+            Column::new("score", ColumnType::Number, "how alike people found them"),
+        ],
+        "the pairs of all sets",
+    )
+    .when("sts"),
+];
 
 /// What `task.json` says of a GLUE task.
 #[derive(Serialize, Deserialize)]
@@ -82,6 +130,13 @@ pub fn read(folder: &Path) -> Result<Task, StageError> {
             None
         },
     })
+}
+
+/// Returns how many examples to train on the benchmark artifact with these files has, by the metadata alone; `None` where there
+/// is none.
+pub fn training_examples(file: FileOf<'_>) -> Option<f64> {
+    let rows = columns::rows(&file(TRAIN)?)?;
+    Some(rows as f64)
 }
 
 /// Reads the pairs of the similarity sets from a benchmark artifact, in the order of sets, subsets and files.

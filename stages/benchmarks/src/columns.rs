@@ -9,6 +9,7 @@ use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
+use parquet::file::reader::{FileReader, SerializedFileReader};
 
 /// Writes a Parquet file.
 pub(crate) fn write_batch(path: &Path, batch: &RecordBatch) -> Result<(), StageError> {
@@ -25,6 +26,12 @@ pub(crate) fn write_batch(path: &Path, batch: &RecordBatch) -> Result<(), StageE
     written
         .map(|_| ())
         .map_err(|error| StageError::from_write(path, error))
+}
+
+/// Returns how many rows a Parquet file has, if it is one.
+pub(crate) fn rows(path: &Path) -> Option<i64> {
+    let reader = SerializedFileReader::new(File::open(path).ok()?).ok()?;
+    Some(reader.metadata().file_metadata().num_rows())
 }
 
 /// Returns the batches of a Parquet file.

@@ -21,6 +21,6 @@ mod table;
 mod task;
 mod text;
 
-pub use artifact::{read, read_pairs};
+pub use artifact::{read, read_pairs, training_examples};
 pub use stage::BenchmarksStage;
 pub use task::{Example, Kind, Metric, StsPair, Task};

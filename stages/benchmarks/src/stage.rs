@@ -1,12 +1,14 @@
 //! The stage.
 
+use std::path::Path;
+
 use contract::{
-    ArtifactType, Context, Default, Event, Field, FieldType, Inputs, Params, Signature, Stage,
-    StageError,
+    ArtifactType, Context, Default, Event, Field, FieldType, Inputs, Params, Signature, Sizes,
+    Stage, StageError,
 };
 use serde::Deserialize;
 
-use crate::layout::LAYOUTS;
+use crate::layout::{LAYOUTS, Layout};
 use crate::{artifact, glue, sts};
 
 /// Reads one benchmark's official files.
@@ -53,7 +55,28 @@ impl Stage for BenchmarksStage {
             ],
             output: ArtifactType::Benchmark,
             numeric: false,
+            files: artifact::FILES,
         }
+    }
+
+    /// As many tasks, or sets of similarity, as lie in a folder.
+    fn suits(&self, _: &str, params: &Params, path: &Path) -> Option<u64> {
+        let Parameters { task } = params.parse().ok()?;
+        let tasks = match task == artifact::STS {
+            true => sts::sets_in(path),
+            false => {
+                let is_there =
+                    |layout: &&Layout| path.join(layout.folder).join(layout.validation).is_file();
+                LAYOUTS.iter().filter(is_there).count()
+            }
+        };
+        Some(tasks as u64)
+    }
+
+    /// Examples of a task to train on: as many as its source has of each.
+    fn size(&self, params: &Params, inputs: &Sizes) -> Option<f64> {
+        let Parameters { task } = params.parse().ok()?;
+        inputs.get("source").filter(|_| task != artifact::STS)
     }
 
     fn run(&self, params: &Params, inputs: &Inputs, context: &Context) -> Result<(), StageError> {

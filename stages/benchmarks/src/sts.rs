@@ -120,6 +120,24 @@ pub(crate) fn read(source: &Path) -> Result<Reading, StageError> {
 const REMEDY: &str = "give SentEval's `data/downstream`, which holds `STS/STS12-en-test`, …, \
                       `STS/STSBenchmark` and `SICK`";
 
+/// Returns how many of the sets lie in a folder, in SentEval's layout or in that of the years alone.
+pub(crate) fn sets_in(folder: &Path) -> usize {
+    let years = match folder.join("STS") {
+        years if years.is_dir() => years,
+        _ => folder.to_path_buf(),
+    };
+    let is_there = |year: &&Year| years.join(year.folder).is_dir();
+    let found = YEARS.iter().filter(is_there).count();
+    // The rest alone may be any folder of files.
+    match found {
+        0 => 0,
+        found => {
+            let more = [years.join("STSBenchmark"), folder.join("SICK")];
+            found + more.iter().filter(|set| set.is_dir()).count()
+        }
+    }
+}
+
 /// Returns the folders of the years and of SICK. Nothing outside `source` is looked at: it alone is part of the key.
 fn find_folders(source: &Path) -> (PathBuf, PathBuf) {
     let above = [

@@ -10,6 +10,7 @@
 //! | `PYTHONHASHSEED` | 0: sets are walked through in one order |
 //! | `PYTHONDONTWRITEBYTECODE` | 1: importing a module writes nothing beside it |
 //! | `PIPE_OUTPUT`, `PIPE_CHECKPOINTS` | `{output}`, `{checkpoints}` |
+//! | `PIPE_INSIDE` | the keys of the jobs that the program is part of: a run that it starts does not wait for them |
 //! | `PIPE_PROGRESS_FD` | the number of the descriptor that takes progress ([`crate::progress`]) |
 
 use std::collections::BTreeMap;
@@ -21,16 +22,17 @@ use crate::places::{self, Text};
 /// What the names of the runner's own variables begin with.
 pub(crate) const PREFIX: &str = "PIPE_";
 const PROGRESS: &str = "PIPE_PROGRESS_FD";
+const INSIDE: &str = "PIPE_INSIDE";
 /// The runner's own variables, and the places that they repeat.
 const PLACES: [(&str, &str); 2] = [
     ("PIPE_OUTPUT", places::OUTPUT),
     ("PIPE_CHECKPOINTS", places::CHECKPOINTS),
 ];
 /// All of the runner's own variables.
-pub(crate) const OWN: [&str; 3] = [PLACES[0].0, PLACES[1].0, PROGRESS];
+pub(crate) const OWN: [&str; 4] = [PLACES[0].0, PLACES[1].0, PROGRESS, INSIDE];
 
 /// Taken over from outside for every program.
-const PASSED: [&str; 3] = ["PATH", "HOME", "CUDA_VISIBLE_DEVICES"];
+const PASSED: [&str; 4] = ["PATH", "HOME", "CUDA_VISIBLE_DEVICES", INSIDE];
 
 /// Returns the whole environment. `asked` and `passed` are what the stage says, `progress` is the descriptor's number.
 pub(crate) fn environment(

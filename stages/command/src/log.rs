@@ -37,13 +37,13 @@ impl Log {
         Ok((File::open("/proc/self/fd/2")?, metadata.len()))
     }
 
-    /// Returns the last lines that were written since, in one: `a | b | c`. Empty if there are none.
-    pub(crate) fn last_lines(&self) -> String {
-        self.file
+    /// Returns the end of what was written since. Empty if there is nothing.
+    pub(crate) fn end(&self) -> Vec<u8> {
+        let end = self
+            .file
             .as_ref()
-            .and_then(|file| read_end(file, self.from).ok())
-            .map(|end| last_lines(&end))
-            .unwrap_or_default()
+            .and_then(|file| read_end(file, self.from).ok());
+        end.unwrap_or_default()
     }
 }
 
@@ -69,7 +69,8 @@ fn read_end(mut file: &File, from: u64) -> io::Result<Vec<u8>> {
     Ok(end)
 }
 
-fn last_lines(end: &[u8]) -> String {
+/// Returns the last lines of what was said, in one: `a | b | c`. Empty if there are none.
+pub(crate) fn last_lines(end: &[u8]) -> String {
     let text = String::from_utf8_lossy(end);
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     let mut last: Vec<String> = lines

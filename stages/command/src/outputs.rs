@@ -1,19 +1,75 @@
 //! What the program has left in its output folder: whether it is what the stage declares.
 
-use std::fs;
+use std::fs::{self, FileType, Permissions};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use contract::{ArtifactType, Context, StageError, io_error};
+use contract::{ArtifactType, Context, StageError, io_error, no_folder, open_up, read_plain};
 use serde_json::{Map, Value};
 
+use crate::links::Links;
 use crate::log::tell;
+use crate::places;
 
 /// How many files that are left out are named.
 const NAMED: usize = 5;
+/// The largest file of JSON that is read of what a program has written, in bytes.
+pub(crate) const LARGEST: u64 = 16 << 20;
 
-/// Checks that all of `outputs` are there, and removes whatever is none of them. Without any, all that is there is kept.
+/// Checks that the folders which the program was given are folders still. What a link in the place of one leads to is not the
+/// job's: nothing may be taken from there, and nothing removed.
+pub(crate) fn check_places(context: &Context) -> Result<(), StageError> {
+    let [output, checkpoints, scratch] = [places::OUTPUT, places::CHECKPOINTS, places::SCRATCH];
+    let checkpoint_folders = context.checkpoints().folders();
+    let all = [(output, context.output())].into_iter().chain(
+        checkpoint_folders
+            .iter()
+            .map(|path| (checkpoints, path.as_path())),
+    );
+    let scratch_folder = context.scratch_folder();
+    for (name, path) in all.chain([(scratch, scratch_folder.as_path())]) {
+        let Some(found) = no_folder(path).map_err(io_error(path))? else {
+            continue;
+        };
+        return Err(StageError::Program {
+            reason: format!(
+                "the program has replaced the folder {{{name}}} by {found}; nothing was taken or removed there"
+            ),
+            remedy: format!(
+                "have it write into {{{name}}} itself, and leave the folder where it is"
+            ),
+        });
+    }
+    let there = contract::is_folder(context.output()).map_err(io_error(context.output()))?;
+    match there {
+        true => Ok(()),
+        false => Err(StageError::Program {
+            reason: format!("the program has removed the folder {{{output}}}"),
+            remedy: format!("have it write its result to {{{output}}}"),
+        }),
+    }
+}
+
+/// Checks that all of `outputs` are there, and removes whatever is none of them. Without any, all that is there is kept. What is
+/// kept are plain files, which may be read and moved.
 pub(crate) fn keep(outputs: &[String], context: &Context) -> Result<(), StageError> {
     let folder = context.output();
+    open_up(folder).map_err(io_error(folder))?;
+    let below = |name: &str, above: &str| {
+        name.strip_prefix(above.trim_end_matches('/'))
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    let is_kept =
+        |name: &str| outputs.is_empty() || outputs.iter().any(|output| below(name, output));
+    let links = Links::within(folder)?;
+    for Item { path, name, kind } in items(folder)? {
+        // On the way to what is kept as well.
+        if kind.is_symlink()
+            && (is_kept(&name) || outputs.iter().any(|output| below(output, &name)))
+        {
+            links.replace(&path)?;
+        }
+    }
     let missing: Vec<_> = outputs
         .iter()
         .filter(|output| !holds_file(&folder.join(output)))
@@ -33,25 +89,32 @@ pub(crate) fn keep(outputs: &[String], context: &Context) -> Result<(), StageErr
             remedy: format!("{found}: have it write there, or correct `outputs`"),
         });
     }
-    if outputs.is_empty() {
-        if holds_file(folder) {
-            return Ok(());
-        }
+    if outputs.is_empty() && !holds_file(folder) {
         return Err(StageError::Program {
             reason: "the program has ended well but written no file".into(),
             remedy: "have it write its result to {output}".into(),
         });
     }
     let mut left_out = Vec::new();
-    for (path, name) in files(folder)? {
-        let wanted = |output: &String| {
-            let output = output.trim_end_matches('/');
-            name.strip_prefix(output)
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        };
-        if !outputs.iter().any(wanted) {
+    for Item { path, name, kind } in items(folder)? {
+        if !is_kept(&name) {
             fs::remove_file(&path).map_err(io_error(&path))?;
             left_out.push(name);
+        } else if kind.is_file() {
+            let metadata = fs::symlink_metadata(&path).map_err(io_error(&path))?;
+            // A file that has another name is somebody else's as well.
+            if metadata.mode() & 0o400 == 0 && metadata.nlink() == 1 {
+                let mode = Permissions::from_mode(metadata.mode() & 0o7777 | 0o400);
+                fs::set_permissions(&path, mode).map_err(io_error(&path))?;
+            }
+        } else {
+            return Err(StageError::Program {
+                reason: format!(
+                    "the program has written something to {{output}} that is no file and no folder: {name}"
+                ),
+                remedy: "have it put pipes and sockets into {scratch}, or name in `outputs` what is to be kept"
+                    .into(),
+            });
         }
     }
     if !left_out.is_empty() {
@@ -99,7 +162,7 @@ pub(crate) fn check_type(makes: ArtifactType, folder: &Path) -> Result<(), Stage
                 );
             }
             let config = folder.join("config.json");
-            let text = fs::read(&config).map_err(io_error(&config))?;
+            let text = read_plain(&config, LARGEST).map_err(io_error(&config))?;
             match serde_json::from_slice::<Map<String, Value>>(&text) {
                 Ok(_) => Ok(()),
                 Err(error) => wrong(format!("config.json: {error}"), "save it as JSON"),
@@ -122,9 +185,9 @@ pub(crate) fn check_type(makes: ArtifactType, folder: &Path) -> Result<(), Stage
         | ArtifactType::Tokens
         | ArtifactType::Benchmark
         | ArtifactType::Embeddings => {
-            if files(folder)?
+            if items(folder)?
                 .iter()
-                .any(|(_, name)| name.ends_with(".parquet"))
+                .any(|item| item.name.ends_with(".parquet"))
             {
                 return Ok(());
             }
@@ -150,27 +213,36 @@ fn holds_file(path: &Path) -> bool {
     fs::read_dir(path).is_ok_and(|entries| entries.flatten().any(|entry| holds_file(&entry.path())))
 }
 
-/// Returns everything below `folder` that is no folder, with its name relative to it, sorted by name.
-fn files(folder: &Path) -> Result<Vec<(PathBuf, String)>, StageError> {
-    let mut files = Vec::new();
+/// Something in a folder that is no folder itself.
+struct Item {
+    path: PathBuf,
+    /// The name, relative to the folder.
+    name: String,
+    kind: FileType,
+}
+
+/// Returns everything below `folder` that is no folder, sorted by name. No link is followed.
+fn items(folder: &Path) -> Result<Vec<Item>, StageError> {
+    let mut items = Vec::new();
     let mut open = vec![(folder.to_path_buf(), String::new())];
     while let Some((folder, prefix)) = open.pop() {
         for entry in fs::read_dir(&folder).map_err(io_error(&folder))? {
             let entry = entry.map_err(io_error(&folder))?;
             let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
-            if entry.file_type().map_err(io_error(&folder))?.is_dir() {
-                open.push((entry.path(), format!("{name}/")));
+            let (path, kind) = (entry.path(), entry.file_type().map_err(io_error(&folder))?);
+            if kind.is_dir() {
+                open.push((path, format!("{name}/")));
             } else {
-                files.push((entry.path(), name));
+                items.push(Item { path, name, kind });
             }
         }
     }
-    files.sort_unstable_by(|a, b| a.1.cmp(&b.1));
-    Ok(files)
+    items.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+    Ok(items)
 }
 
 fn names(folder: &Path) -> Result<Vec<String>, StageError> {
-    Ok(files(folder)?.into_iter().map(|(_, name)| name).collect())
+    Ok(items(folder)?.into_iter().map(|item| item.name).collect())
 }
 
 /// Returns the first names, and how many more there are.

@@ -40,6 +40,10 @@ impl Parameters {
             (None, Some(shell)) if shell.trim().is_empty() => {
                 Err(vec![Problem::value("shell", "there is nothing to run")])
             }
+            (None, Some(shell)) if shell.contains('\0') => Err(vec![Problem::value(
+                "shell",
+                "a text for the shell cannot hold a zero byte",
+            )]),
             (None, Some(shell)) => Text::parse(shell, &self.inputs)
                 .map(Command::Shell)
                 .map_err(|mistake| vec![mistake.at(&["shell"])]),
@@ -110,6 +114,14 @@ impl Parameters {
         let mut texts = BTreeMap::new();
         let mut problems = Vec::new();
         for (name, text) in &self.env {
+            if text.contains('\0') {
+                problems.push(Problem {
+                    path: vec!["env".into(), name.clone()],
+                    message: "a variable of the environment cannot hold a zero byte".into(),
+                    help: None,
+                    at_key: false,
+                });
+            }
             match Text::parse(text, &self.inputs) {
                 Ok(text) => drop(texts.insert(name.as_str(), text)),
                 Err(mistake) => problems.push(mistake.at(&["env", name])),

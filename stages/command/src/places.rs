@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use contract::Problem;
+use contract::{Piece, Problem};
 
 /// Where the program writes its result.
 pub(crate) const OUTPUT: &str = "output";
@@ -122,6 +122,35 @@ impl Text {
     }
 }
 
+/// Puts a text with places together, in which values of variables arrive as they are.
+///
+/// # Errors
+/// When the end of a value and the beginning of a place would be read as something of the shell's.
+pub(crate) fn join(pieces: &[Piece<'_>]) -> Result<String, Problem> {
+    let mut text = String::new();
+    for (at, piece) in pieces.iter().enumerate() {
+        match piece {
+            Piece::Written(written) => text.push_str(written),
+            Piece::Value { name, text: value } => {
+                let next = pieces.get(at + 1).map_or("", Piece::text);
+                if value.ends_with('$') && next.starts_with('{') && !next.starts_with("{{") {
+                    let message = format!("the value of `{name}` ends in `$`, and a place follows");
+                    return Err(Problem::value("", message).with_help(
+                        "write something between the two, or hand it over in a text of its own",
+                    ));
+                }
+                text.push_str(&braces_doubled(value));
+            }
+        }
+    }
+    Ok(text)
+}
+
+/// Returns a text in which no place will be found.
+pub(crate) fn braces_doubled(text: &str) -> String {
+    text.replace('{', "{{").replace('}', "}}")
+}
+
 /// Quotes a text for the shell: always, so that whoever quotes it once more learns of it at the first run and not at the
 /// first path with a space.
 pub(crate) fn shell_quoted(text: &str) -> String {
@@ -203,6 +232,24 @@ mod tests {
         assert_eq!(
             told("a { b"),
             "`{` without `}`: write {{ and }} for plain braces"
+        );
+    }
+
+    #[test]
+    fn a_value_arrives_as_it_is() {
+        let value = |text: &'static str| Piece::Value {
+            name: "x",
+            text: text.into(),
+        };
+        for text in ["{output}", "{{", "}}}", "${HOME}", "a } b {", "$", ""] {
+            let pieces = [value(text), Piece::Written(" {output}"), value(text)];
+            let joined = join(&pieces).unwrap();
+            assert_eq!(filled(&joined), format!("{text} /o{text}"));
+        }
+        assert!(join(&[value("5$"), Piece::Written("{output}")]).is_err());
+        assert_eq!(
+            join(&[value("0.4"), Piece::Written("/a")]).unwrap(),
+            "0.4/a"
         );
     }
 

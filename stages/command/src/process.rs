@@ -24,7 +24,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use contract::{Context, StageError};
+use contract::{Context, StageError, is_starved};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{OFlags, fcntl_setfl};
 use rustix::io::{Errno, FdFlags, fcntl_setfd};
@@ -154,7 +154,16 @@ fn start(
         command.process_group(0);
     }
     lifeline::tie(&mut command);
-    command.spawn().map_err(|error| StageError::Program {
+    let name = || format!("`{}`", program.path.display());
+    command.spawn().map_err(|error| match is_starved(&error) {
+        true => StageError::not_started(&name(), &error),
+        false => not_started(program, &error),
+    })
+}
+
+/// The program is there and cannot be started.
+fn not_started(program: &Program<'_>, error: &io::Error) -> StageError {
+    StageError::Program {
         reason: format!("{} cannot be started: {error}", program.path.display()),
         remedy: match error.kind() {
             ErrorKind::PermissionDenied => {
@@ -164,7 +173,7 @@ fn start(
             _ => "check that it is there, and that the interpreter which its first line names is",
         }
         .into(),
-    })
+    }
 }
 
 /// Reads what there is; returns whether more may come.

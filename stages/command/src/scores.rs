@@ -16,15 +16,16 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::path::Path;
 
-use contract::{StageError, io_error};
+use contract::{StageError, io_error, read_plain};
 use metrics::scores::{self, Score};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::distinct::Distinct;
+use crate::outputs::LARGEST;
 
 const FILE: &str = "scores.json";
 const MAIN: &str = "main";
@@ -50,23 +51,39 @@ struct Full {
 /// When there is something that is no scores file.
 pub(crate) fn convert(folder: &Path) -> Result<bool, StageError> {
     let path = folder.join(FILE);
-    let text = match fs::read_to_string(&path) {
-        Ok(text) => text,
+    let table = folder.join(scores::FILE);
+    let bytes = match read_plain(&path, LARGEST) {
+        Ok(bytes) => bytes,
         Err(error) if error.kind() == ErrorKind::NotFound => {
             // A program that knows of Parquet may write the other form itself.
-            return match folder.join(scores::FILE).exists() {
-                true => scores::read(folder).map(|_| true),
-                false => Ok(false),
+            return match read_plain(&table, LARGEST) {
+                Ok(_) => scores::read(folder).map(|_| true),
+                Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+                Err(error) => Err(refused(scores::FILE, &table, error)),
             };
         }
-        Err(error) if error.kind() == ErrorKind::InvalidData => {
-            return Err(wrong("it is not UTF-8"));
-        }
-        Err(error) => return Err(io_error(&path)(error)),
+        Err(error) => return Err(refused(FILE, &path, error)),
     };
+    let text = String::from_utf8(bytes).map_err(|_| wrong("it is not UTF-8"))?;
     let scores = parse(&text).map_err(|reason| wrong(&reason))?;
+    // Written anew and not over what the program has put there: that may be a link, or have another name elsewhere.
+    match fs::remove_file(&table) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(io_error(&table)(error)),
+        _ => {}
+    }
     scores::write(folder, &scores)?;
     Ok(true)
+}
+
+/// A file that is not to be read, or cannot be.
+fn refused(name: &str, path: &Path, error: io::Error) -> StageError {
+    match error.kind() {
+        ErrorKind::InvalidInput => StageError::Program {
+            reason: format!("{name}: {error}"),
+            remedy: format!("have the program write a plain file {{output}}/{name}"),
+        },
+        _ => io_error(path)(error),
+    }
 }
 
 /// The program was to write scores and has not.

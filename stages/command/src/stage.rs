@@ -1,29 +1,41 @@
 //! The stage.
 
 use std::collections::BTreeMap;
+use std::env;
 use std::ffi::OsStr;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::ExitStatus;
 
 use contract::{
-    ArtifactType, Context, Default, Field, FieldType, Inputs, Params, Problem, Signature, Stage,
-    StageError,
+    ArtifactType, Context, Default, Field, FieldType, Inputs, OutputFile, Params, Piece, Problem,
+    Signature, Stage, StageError,
 };
 
 use crate::environment::environment;
 use crate::inputs::Untouched;
-use crate::log::Log;
+use crate::log::{Log, last_lines};
 use crate::parameters::{Command, Parameters};
 use crate::places::{self, Text, shell_quoted};
 use crate::process::{self, Program, ProgressPipe};
-use crate::{outputs, programs, scores};
+use crate::{hints, outputs, programs, scores, shell};
 
 /// Runs a program of the user's.
 pub struct CommandStage;
 
+/// What to do where nothing more can be told.
+const MEND: &str = "mend what its log tells, and run again";
 /// The shell, and how it is called: it ends at the first command that fails and at a variable that nobody has set.
 const SHELL: [&str; 2] = ["sh", "-euc"];
+
+/// The files of what a program makes.
+const FILES: &[OutputFile] = &[
+    metrics::scores::DOCUMENTED.when("makes = \"scores\", or an encoder with a scores.json"),
+    OutputFile::new(
+        "*",
+        "what the program leaves in {output}: all of it, or what `outputs` names",
+    ),
+];
 
 impl Stage for CommandStage {
     fn signature(&self) -> Signature {
@@ -43,7 +55,7 @@ impl Stage for CommandStage {
                     name: "shell",
                     takes: FieldType::Text,
                     default: Default::Absent,
-                    about: "in the place of `argv`, a text for `sh -eu`; what is replaced is quoted already",
+                    about: "in the place of `argv`, a text for `sh -eu`; places and values of variables are quoted already",
                 },
                 Field {
                     name: "inputs",
@@ -96,6 +108,15 @@ impl Stage for CommandStage {
             ],
             output: ArtifactType::Folder,
             numeric: false,
+            files: FILES,
+        }
+    }
+
+    fn join(&self, key: &str, pieces: &[Piece<'_>]) -> Result<String, Problem> {
+        match key {
+            "argv" | "env" => places::join(pieces),
+            "shell" => shell::join(pieces),
+            _ => Ok(pieces.iter().map(Piece::text).collect()),
         }
     }
 
@@ -160,9 +181,10 @@ impl Stage for CommandStage {
         let log = Log::here();
         let status = process::run(&program, &environment, progress, context)?;
         if !status.success() {
-            return Err(failed(&name, &argv, status, &log, folder));
+            return Err(failed(&name, &program, status, &log));
         }
         untouched.check()?;
+        outputs::check_places(context)?;
         outputs::keep(&parameters.outputs, context)?;
         outputs::check_type(parameters.makes, context.output())?;
         // A trained encoder may carry the scores of its training.
@@ -220,13 +242,7 @@ fn refused(problems: Vec<Problem>) -> StageError {
 }
 
 /// The program has not ended well.
-fn failed(
-    name: &str,
-    arguments: &[String],
-    status: ExitStatus,
-    log: &Log,
-    folder: &Path,
-) -> StageError {
+fn failed(name: &str, started: &Program<'_>, status: ExitStatus, log: &Log) -> StageError {
     let program = Path::new(name)
         .file_name()
         .unwrap_or(OsStr::new(name))
@@ -238,23 +254,24 @@ fn failed(
         (Some(signal), _) => format!("`{program}` was ended by signal {signal}"),
         (None, code) => format!("`{program}` ended with code {}", code.unwrap_or_default()),
     };
-    let last = log.last_lines();
+    let end = log.end();
+    let last = last_lines(&end);
     if !last.is_empty() {
         reason += &format!(", and last said: {last}");
     }
-    let undeclared = arguments.iter().find(|argument| {
-        let path = Path::new(argument);
-        path.is_relative() && path.extension().is_some() && !folder.join(path).exists()
-    });
-    let remedy = match (undeclared, status.signal()) {
-        (Some(file), None) => format!(
-            "it starts in an empty folder: if `{file}` is a file of yours, declare it as an input, \
-             inputs = {{ script = \"{file}\" }}, and write {{script}}"
-        ),
-        (_, Some(9)) => {
+    let hint = hints::Failed {
+        program: started.path,
+        arguments: started.arguments,
+        said: &String::from_utf8_lossy(&end),
+        folder: started.folder,
+        here: &env::current_dir().unwrap_or_default(),
+    };
+    let remedy = match status.signal() {
+        Some(9) => {
             "give it less to hold at once, or more memory; the same command tries again".into()
         }
-        _ => "mend what its log tells, and run again".into(),
+        Some(_) => MEND.into(),
+        None => hint.remedy().unwrap_or_else(|| MEND.into()),
     };
     StageError::Program { reason, remedy }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{StageError, io_error};
+use crate::{StageError, io_error, is_folder, no_folder, remove_all};
 
 /// How many checkpoints are kept: the newest, and the one before in case the newest is damaged.
 const KEPT: usize = 2;
@@ -70,15 +70,14 @@ impl Checkpoints {
     /// Checkpoints below `folder`, made when the first is saved.
     ///
     /// # Errors
-    /// When remains of an unfinished save cannot be cleared.
+    /// When there is something else than a folder, such as a link to one, or remains of an unfinished save cannot be cleared.
     pub fn in_folder(folder: &Path) -> Result<Self, StageError> {
         let this = Self {
             folder: folder.to_path_buf(),
         };
+        refuse_others(folder)?;
         let aside = this.aside();
-        if aside.exists() {
-            fs::remove_dir_all(&aside).map_err(io_error(&aside))?;
-        }
+        remove_all(&aside).map_err(io_error(&aside))?;
         Ok(this)
     }
 
@@ -92,9 +91,7 @@ impl Checkpoints {
         write: impl FnOnce(&Path) -> Result<(), StageError>,
     ) -> Result<(), StageError> {
         let aside = self.aside();
-        if aside.exists() {
-            fs::remove_dir_all(&aside).map_err(io_error(&aside))?;
-        }
+        remove_all(&aside).map_err(io_error(&aside))?;
         fs::create_dir_all(&aside).map_err(io_error(&aside))?;
         write(&aside)?;
         let mut files = BTreeMap::new();
@@ -115,14 +112,12 @@ impl Checkpoints {
         sync(&seal)?;
         sync(&aside)?;
         let place = self.folder.join(format!("after-{done:010}"));
-        if place.exists() {
-            fs::remove_dir_all(&place).map_err(io_error(&place))?;
-        }
+        remove_all(&place).map_err(io_error(&place))?;
         fs::rename(&aside, &place).map_err(io_error(&place))?;
         sync(&self.folder)?;
         let all = self.all()?;
         for old in &all[..all.len().saturating_sub(KEPT)] {
-            fs::remove_dir_all(&old.path).map_err(io_error(&old.path))?;
+            remove_all(&old.path).map_err(io_error(&old.path))?;
         }
         Ok(())
     }
@@ -156,11 +151,17 @@ impl Checkpoints {
     /// program left it, and not checked.
     ///
     /// # Errors
-    /// When the folder cannot be made.
+    /// When there is something else, such as a link, or the folder cannot be made.
     pub fn own(&self) -> Result<PathBuf, StageError> {
         let own = self.folder.join(OWN);
+        refuse_others(&own)?;
         fs::create_dir_all(&own).map_err(io_error(&own))?;
         Ok(own)
+    }
+
+    /// Returns the folders that a program which keeps checkpoints of its own has to do with, outermost first.
+    pub fn folders(&self) -> [PathBuf; 2] {
+        [self.folder.clone(), self.folder.join(OWN)]
     }
 
     /// Returns the checkpoints below `folder` that are damaged. Nothing is changed.
@@ -176,17 +177,18 @@ impl Checkpoints {
     }
 
     fn all(&self) -> Result<Vec<Checkpoint>, StageError> {
-        if !self.folder.exists() {
+        if !is_folder(&self.folder).map_err(io_error(&self.folder))? {
             return Ok(Vec::new());
         }
         let mut all = Vec::new();
         for entry in fs::read_dir(&self.folder).map_err(io_error(&self.folder))? {
-            let path = entry.map_err(io_error(&self.folder))?.path();
-            let name = path
-                .file_name()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into_owned();
+            let entry = entry.map_err(io_error(&self.folder))?;
+            let path = entry.path();
+            // A link would lead to what is not the job's.
+            if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                continue;
+            }
+            let name = entry.file_name().to_string_lossy().into_owned();
             if let Some(done) = name
                 .strip_prefix("after-")
                 .and_then(|digits| digits.parse().ok())
@@ -200,6 +202,18 @@ impl Checkpoints {
 
     fn aside(&self) -> PathBuf {
         self.folder.join("unfinished")
+    }
+}
+
+/// Refuses what lies in the place of a folder: what a link leads to is not the job's.
+fn refuse_others(folder: &Path) -> Result<(), StageError> {
+    match no_folder(folder).map_err(io_error(folder))? {
+        None => Ok(()),
+        Some(found) => Err(StageError::input(
+            folder.display(),
+            format!("it is {found}, and no folder"),
+            "remove it (what a link leads to stays as it is), and run again",
+        )),
     }
 }
 

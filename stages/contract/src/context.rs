@@ -1,5 +1,4 @@
 use std::fs;
-use std::io::ErrorKind;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -7,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Checkpoint, Checkpoints, StageError, io_error};
+use crate::{Checkpoint, Checkpoints, Rows, StageError, io_error, make_folder, remove_all};
 
 /// What a running stage tells: for progress lines and logs, never part of the result.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -89,7 +88,7 @@ impl Context {
     /// When the folders cannot be made.
     pub fn in_folder(folder: &Path) -> Result<Self, StageError> {
         let output = folder.join("output");
-        fs::create_dir_all(&output).map_err(io_error(&output))?;
+        make_folder(&output).map_err(io_error(&output))?;
         Ok(Self {
             folder: folder.to_path_buf(),
             output,
@@ -146,20 +145,25 @@ impl Context {
     /// # Errors
     /// When the folder cannot be made.
     pub fn scratch(&self) -> Result<PathBuf, StageError> {
-        let scratch = self.folder.join("scratch");
-        match fs::remove_dir_all(&scratch) {
-            Err(error) if error.kind() != ErrorKind::NotFound => {
-                return Err(io_error(&scratch)(error));
-            }
-            _ => {}
-        }
+        let scratch = self.scratch_folder();
+        remove_all(&scratch).map_err(io_error(&scratch))?;
         fs::create_dir(&scratch).map_err(io_error(&scratch))?;
         Ok(scratch)
+    }
+
+    /// Returns where that folder lies, or would.
+    pub fn scratch_folder(&self) -> PathBuf {
+        self.folder.join("scratch")
     }
 
     /// Returns the folder to write the artifact to. It exists and is empty when a stage starts.
     pub fn output(&self) -> &Path {
         &self.output
+    }
+
+    /// Begins the rows of the log `file` of the artifact (`log.parquet`) for those who look at it while the stage goes on.
+    pub fn rows(&self, file: &str) -> Rows {
+        Rows::create(&Rows::place(&self.folder, file))
     }
 
     /// Returns the newest checkpoint that is whole, to go on from. Newer ones, which are damaged, are told of.

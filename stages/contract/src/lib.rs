@@ -4,7 +4,7 @@
 //! crate holds the words that the runner and the stages share and nothing else: neither side sees the other.
 //!
 //! * [`Stage`] is the trait every stage kind implements; [`Signature`] is its declaration as data: name, behaviour
-//!   version, fields with types, ranges and defaults, typed inputs, output type.
+//!   version, fields with types, ranges and defaults, typed inputs, output type and the files that it consists of.
 //! * [`complete`] checks a stage's parameters against the declaration and fills in the defaults, so that writing a
 //!   default out changes nothing.
 //! * [`Context`] is what a running stage may do to the world: write its output folder, report progress, save and find
@@ -27,17 +27,27 @@ mod checkpoint;
 mod content;
 mod context;
 mod error;
+mod folder;
 mod meter;
+mod output;
 mod params;
+mod rows;
 mod signature;
+mod sizes;
 mod stage;
+mod starved;
 
 pub use artifact::ArtifactType;
 pub use checkpoint::{Checkpoint, Checkpoints};
 pub use content::{Content, not_utf8, read_file, unreadable};
 pub use context::{Context, Event, Observer};
 pub use error::{Problem, StageError, io_error};
+pub use folder::{is_folder, make_folder, no_folder, open_plain, open_up, read_plain, remove_all};
 pub use meter::Meter;
-pub use params::{Params, complete, text_of};
+pub use output::{Column, ColumnType, FileForm, OutputFile};
+pub use params::{Params, complete, hundredth, text_of};
+pub use rows::Rows;
 pub use signature::{Default, Field, FieldType, Signature};
-pub use stage::{Inputs, Stage};
+pub use sizes::{FileOf, Sizes};
+pub use stage::{Inputs, Piece, Stage};
+pub use starved::{STARVED, STARVED_REMEDY, is_starved, panicked_starved};

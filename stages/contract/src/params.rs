@@ -116,7 +116,7 @@ fn complete_table(
                 (Some(value), takes, _) => match fit(takes, value) {
                     Ok(value) => Some(value),
                     Err(message) => {
-                        let help = nearest_choice(takes, value);
+                        let help = meant(takes, value);
                         problems.push(Problem {
                             path: owned(path),
                             message,
@@ -260,10 +260,14 @@ fn describe(value: &Value) -> String {
     }
 }
 
-fn nearest_choice(takes: FieldType, value: &Value) -> Option<String> {
+/// Returns what was probably meant by a value that does not fit.
+fn meant(takes: FieldType, value: &Value) -> Option<String> {
     let words = match takes {
         FieldType::Choice(words) => words.to_vec(),
         FieldType::Output(types) => types.iter().map(|kind| kind.name()).collect(),
+        FieldType::Bool | FieldType::Integer { .. } | FieldType::Number { .. } => {
+            return likely(takes, value).map(|text| format!("did you mean {text}?"));
+        }
         _ => return None,
     };
     let given = value.as_str()?;
@@ -275,6 +279,67 @@ fn nearest_choice(takes: FieldType, value: &Value) -> Option<String> {
                 || word.replace(['-', '_'], "") == lower.replace(['-', '_'], "")
         })
         .map(|word| format!("did you mean \"{word}\"?"))
+}
+
+/// Returns the number or truth value that was written as people write it elsewhere: `40%`, `0,4`, `"0.4"`, `10k`, `yes`.
+fn likely(takes: FieldType, value: &Value) -> Option<String> {
+    let fits = |text: &String| {
+        let number = serde_json::from_str(text);
+        number.is_ok_and(|number: Value| fit(takes, &number).is_ok())
+    };
+    let Value::String(text) = value else {
+        // A share as a percentage, or a whole number with a point.
+        let number = value.as_f64()?;
+        let whole = format!("{number:.0}");
+        let is_whole = number.fract() == 0.0 && number.abs() < 1e15;
+        return match takes {
+            FieldType::Number { max, .. } if max <= 1.0 && is_whole => {
+                hundredth(&whole).filter(fits)
+            }
+            FieldType::Integer { .. } if is_whole => Some(whole).filter(fits),
+            _ => None,
+        };
+    };
+    let text = text.trim();
+    if matches!(takes, FieldType::Bool) {
+        return match text.to_lowercase().as_str() {
+            "true" | "yes" | "on" | "1" => Some("true".to_owned()),
+            "false" | "no" | "off" | "0" => Some("false".to_owned()),
+            _ => None,
+        };
+    }
+    let decimal = |text: &str| match text.contains('.') {
+        true => text.to_owned(),
+        false => text.replace(',', "."),
+    };
+    let candidates = [
+        text.strip_suffix('%')
+            .and_then(|share| hundredth(&decimal(share.trim_end()))),
+        Some(decimal(text)),
+        Some(text.replace([',', '_', ' '], "")),
+        text.strip_suffix(['k', 'K'])
+            .map(|text| format!("{}000", text.trim_end())),
+        text.strip_suffix('M')
+            .map(|text| format!("{}000000", text.trim_end())),
+        text.parse::<f64>()
+            .ok()
+            .filter(|number| number.fract() == 0.0 && number.abs() < 1e15)
+            .map(|number| format!("{number:.0}")),
+    ];
+    candidates.into_iter().flatten().find(fits)
+}
+
+/// Returns a hundredth of a decimal number, figure by figure: `0.40` of `40`.
+pub fn hundredth(number: &str) -> Option<String> {
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    let is_number =
+        !whole.is_empty() && (whole.bytes().chain(fraction.bytes())).all(|b| b.is_ascii_digit());
+    if !is_number {
+        return None;
+    }
+    let padded = format!("{whole:0>3}");
+    let (before, after) = padded.split_at(padded.len() - 2);
+    Some(format!("{before}.{after}{fraction}"))
 }
 
 #[cfg(test)]
@@ -316,6 +381,48 @@ mod tests {
         match value {
             Value::Object(table) => table,
             _ => Map::new(),
+        }
+    }
+
+    #[test]
+    fn numbers_as_people_write_them_elsewhere_are_guessed() {
+        let help = |value: Value| {
+            let given = given(json!({"steps": 5, "masking": {"corrupt": value}}));
+            complete(FIELDS, &given)
+                .err()
+                .and_then(|problems| problems[0].help.clone())
+        };
+        for (value, meant) in [
+            (json!("40%"), Some("did you mean 0.40?")),
+            (json!("12.5 %"), Some("did you mean 0.125?")),
+            (json!("12,5%"), Some("did you mean 0.125?")),
+            (json!("5%"), Some("did you mean 0.05?")),
+            (json!("100%"), Some("did you mean 1.00?")),
+            (json!(40), Some("did you mean 0.40?")),
+            (json!("0.4"), Some("did you mean 0.4?")),
+            (json!("0,4"), Some("did you mean 0.4?")),
+            (json!("140%"), None),
+            (json!("-5%"), None),
+            (json!("a lot"), None),
+            (json!(1.5), None),
+        ] {
+            assert_eq!(help(value.clone()).as_deref(), meant, "{value}");
+        }
+        let help = |value: Value| {
+            let given = given(json!({ "steps": value }));
+            complete(FIELDS, &given)
+                .err()
+                .and_then(|problems| problems[0].help.clone())
+        };
+        for (value, meant) in [
+            (json!("10k"), Some("did you mean 10000?")),
+            (json!("7,000"), Some("did you mean 7000?")),
+            (json!("1e3"), Some("did you mean 1000?")),
+            (json!(20.0), Some("did you mean 20?")),
+            (json!(20.5), None),
+            (json!(-1), None),
+        ] {
+            assert_eq!(help(value.clone()).as_deref(), meant, "{value}");
         }
     }
 

@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use crate::ArtifactType;
+use crate::{ArtifactType, OutputFile};
 
 /// A stage kind, declared as data.
 #[derive(Clone, Copy, Debug)]
@@ -18,6 +18,8 @@ pub struct Signature {
     pub output: ArtifactType,
     /// Whether floating-point arithmetic of the encoder decides the result, so that the numerics class is keyed.
     pub numeric: bool,
+    /// The files of the artifact, in the order in which the documentation shows them.
+    pub files: &'static [OutputFile],
 }
 
 impl Signature {

@@ -1,9 +1,10 @@
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Context, Params, Problem, Signature, StageError};
+use crate::{Context, FileOf, Params, Problem, Signature, Sizes, StageError};
 
 /// A kind of stage.
 pub trait Stage: Sync {
@@ -14,6 +15,16 @@ pub trait Stage: Sync {
     fn crate_name(&self) -> &'static str {
         let name = std::any::type_name::<Self>();
         name.split("::").next().unwrap_or(name)
+    }
+
+    /// Puts a text of the parameter `key` together from what was written and the values of variables in it. Where the kind reads
+    /// more out of a text than its letters, this keeps values from being read as well: they arrive as they are.
+    ///
+    /// # Errors
+    /// When a value cannot be put in where it stands. The path of the problem is the caller's to say.
+    fn join(&self, key: &str, pieces: &[Piece<'_>]) -> Result<String, Problem> {
+        let _ = key;
+        Ok(pieces.iter().map(Piece::text).collect())
     }
 
     /// Checks what no single field can say (one value against another). Called before anything runs, with
@@ -30,10 +41,31 @@ pub trait Stage: Sync {
         Vec::new()
     }
 
-    /// Returns how much work these parameters ask for, in any unit, as far as they alone tell: the costs of jobs of one kind
-    /// are scaled by it when a plan is priced. `None` where they tell nothing.
-    fn work(&self, params: &Params) -> Option<f64> {
-        let _ = params;
+    /// Returns how much work a job is, in any unit of the kind's own: the costs of jobs of one kind are scaled by it when a
+    /// plan is priced. `None` where parameters and inputs tell nothing.
+    fn work(&self, params: &Params, inputs: &Sizes) -> Option<f64> {
+        let _ = (params, inputs);
+        None
+    }
+
+    /// Returns how large what a job makes will be, as far as that can be told before it has run: the work of the stages that
+    /// take it grows with it. For an encoder these are the operations that a token takes, for text their number.
+    fn size(&self, params: &Params, inputs: &Sizes) -> Option<f64> {
+        let _ = (params, inputs);
+        None
+    }
+
+    /// Returns how large an input is that is there already, in the unit in which its maker foretells its
+    /// [size](Stage::size), by a look at few of its files.
+    fn measure(&self, input: &str, file: FileOf<'_>) -> Option<f64> {
+        let _ = (input, file);
+        None
+    }
+
+    /// Returns how much of what an input takes lies in a file or folder, in any unit: where somebody has a folder of data, the
+    /// place with most of it is taken. `None` where it is something else.
+    fn suits(&self, input: &str, params: &Params, path: &Path) -> Option<u64> {
+        let _ = (input, params, path);
         None
     }
 
@@ -46,6 +78,30 @@ pub trait Stage: Sync {
     /// # Errors
     /// [`StageError::Input`] for whatever the user can mend, with place, reason and remedy.
     fn run(&self, params: &Params, inputs: &Inputs, context: &Context) -> Result<(), StageError>;
+}
+
+/// A part of a text with variables in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Piece<'a> {
+    /// As it was written.
+    Written(&'a str),
+    /// The value of a variable.
+    Value {
+        /// The variable's name.
+        name: &'a str,
+        /// Its value, as text.
+        text: Cow<'a, str>,
+    },
+}
+
+impl Piece<'_> {
+    /// Returns the text of the piece by itself.
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Written(text) => text,
+            Self::Value { text, .. } => text,
+        }
+    }
 }
 
 /// The input artifacts of a job: field name → path (a folder, or a single file where the user gave one).

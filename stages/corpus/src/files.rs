@@ -11,6 +11,8 @@ use crate::open::are_equal;
 const ABOUT: [&str; 4] = ["readme", "license", "licence", "copying"];
 /// How many names a list of files gives.
 const NAMED: usize = 5;
+/// Files that a look at a folder of data goes through at most.
+const MOST_LOOKED_AT: usize = 10_000;
 
 /// A file of the corpus.
 pub(crate) struct TextFile {
@@ -35,6 +37,8 @@ enum Named {
     Text,
     /// Data that cannot be read as it is.
     Unreadable(Content),
+    /// A word about the corpus rather than a part of it: nobody misses it.
+    About,
     /// Something else.
     Other,
 }
@@ -115,6 +119,36 @@ pub(crate) fn find(source: &Path) -> Result<Found, StageError> {
     Ok(Found { files, notes })
 }
 
+/// Returns how many bytes of text lie in a folder and below it; `None` where other files lie there too.
+pub(crate) fn text_alone(folder: &Path) -> Option<u64> {
+    let (mut bytes, mut seen) = (0, 0);
+    let mut open = vec![folder.to_path_buf()];
+    while let Some(folder) = open.pop() {
+        for entry in fs::read_dir(folder).ok()? {
+            let entry = entry.ok()?;
+            let name = entry.file_name().to_str()?.to_owned();
+            seen += 1;
+            if seen > MOST_LOOKED_AT {
+                break;
+            }
+            if name.starts_with('.') {
+                continue;
+            }
+            let metadata = fs::metadata(entry.path()).ok()?;
+            if metadata.is_dir() {
+                open.push(entry.path());
+            } else {
+                match named(&name) {
+                    Named::Text => bytes += metadata.len(),
+                    Named::About => {}
+                    Named::Unreadable(_) | Named::Other => return None,
+                }
+            }
+        }
+    }
+    (bytes > 0).then_some(bytes)
+}
+
 /// The search of a folder.
 struct Walk<'a> {
     source: &'a Path,
@@ -167,6 +201,7 @@ impl Walk<'_> {
                     let remedy = content.remedy(&path) + stays;
                     return Err(StageError::input(path.display(), content.what(), remedy));
                 }
+                Named::About => {}
                 Named::Other => self.others.push(below(self.source, &path)),
             }
         }
@@ -194,7 +229,7 @@ fn named(name: &str) -> Named {
     let lower = name.to_lowercase();
     let stem = lower.split('.').next().unwrap_or_default();
     if ABOUT.contains(&stem) {
-        return Named::Other;
+        return Named::About;
     }
     let inner = lower.rsplit_once('.').map_or("", |(inner, _)| inner);
     match Content::of_name(&lower) {

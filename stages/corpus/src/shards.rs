@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use contract::{StageError, io_error};
+use contract::{Column, ColumnType, OutputFile, StageError, io_error};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader,
@@ -23,6 +23,25 @@ const GROUP: usize = 8 << 20;
 const SHARD: usize = 64 << 20;
 /// The most documents in a batch that is read.
 const BATCH: usize = 4096;
+
+/// The files of a corpus.
+pub(crate) const FILES: &[OutputFile] = &[OutputFile::table(
+    "documents-*.parquet",
+    &[
+        Column::new(
+            "title",
+            ColumnType::Text,
+            "the heading, where the layout has one",
+        )
+        .nullable(),
+        Column::new(
+            "text",
+            ColumnType::Text,
+            "the document, without its heading",
+        ),
+    ],
+    "the documents, a row each, in the order of their files",
+)];
 
 /// Writes documents into shards.
 pub(crate) struct ShardWriter<'a> {

@@ -1,5 +1,7 @@
 //! The stage.
 
+use std::path::Path;
+
 use contract::{
     ArtifactType, Context, Default, Event, Field, FieldType, Inputs, Params, Signature, Stage,
     StageError,
@@ -7,7 +9,7 @@ use contract::{
 use serde::Deserialize;
 
 use crate::parse::parse;
-use crate::shards::ShardWriter;
+use crate::shards::{FILES, ShardWriter};
 use crate::{files, format};
 
 /// Reads a folder of text into documents.
@@ -52,7 +54,13 @@ impl Stage for CorpusStage {
             ],
             output: ArtifactType::Corpus,
             numeric: false,
+            files: FILES,
         }
+    }
+
+    /// As many bytes as the text files of a folder have that holds no others.
+    fn suits(&self, _: &str, _: &Params, path: &Path) -> Option<u64> {
+        files::text_alone(path)
     }
 
     fn run(&self, params: &Params, inputs: &Inputs, context: &Context) -> Result<(), StageError> {

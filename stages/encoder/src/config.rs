@@ -79,6 +79,21 @@ impl Size {
     }
 }
 
+impl Size {
+    /// Returns the floating-point operations of matrix products that a token takes on its way forward through the layers,
+    /// without those between tokens.
+    pub fn token_operations(self) -> f64 {
+        let (layers, hidden, _, inner) = self.shape();
+        token_operations(layers, hidden, inner)
+    }
+}
+
+/// A weight takes a multiplication and an addition for each token.
+fn token_operations(layers: usize, hidden: usize, inner: usize) -> f64 {
+    let [layers, hidden, inner] = [layers, hidden, inner].map(|size| size as f64);
+    2.0 * layers * (4.0 * hidden * hidden + 2.0 * hidden * inner)
+}
+
 impl fmt::Display for Size {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(self.name())
@@ -281,13 +296,23 @@ impl Config {
         predicted: usize,
     ) -> f64 {
         let (hidden, layers) = (self.hidden_size as f64, self.num_hidden_layers as f64);
-        let weights = 4.0 * hidden * hidden + 2.0 * hidden * self.intermediate_size as f64;
+        let token = self.token_operations();
         let sequences = lengths.into_iter().map(|length| {
             let length = length as f64;
-            length * layers * (2.0 * weights + 4.0 * length * hidden)
+            length * (token + 4.0 * length * hidden * layers)
         });
         let head = 2.0 * hidden * (hidden + self.vocab_size as f64);
         sequences.sum::<f64>() + predicted as f64 * head
+    }
+
+    /// Returns the floating-point operations of matrix products that a token takes on its way forward through the layers,
+    /// without those between tokens.
+    pub fn token_operations(&self) -> f64 {
+        token_operations(
+            self.num_hidden_layers,
+            self.hidden_size,
+            self.intermediate_size,
+        )
     }
 
     /// Returns the longest sequence that has positions.

@@ -5,6 +5,7 @@
 //! rayon's pool hands its work over and sleeps until it is done, which for a narrow encoder costs as much as the work:
 //! so the training loop itself is a job of the pool.
 
+use std::error::Error;
 use std::io;
 
 /// Address space for each stack; pages are taken only when touched.
@@ -23,6 +24,15 @@ pub fn with_deep_stack<T: Send>(work: impl FnOnce() -> T + Send) -> io::Result<T
         .thread_name(|number| format!("compute {number}"))
         .stack_size(STACK_BYTES)
         .build()
-        .map_err(io::Error::other)?;
+        .map_err(|error| {
+            let system = error
+                .source()
+                .and_then(|cause| cause.downcast_ref::<io::Error>());
+            // What the system has said decides what is told.
+            match system.and_then(io::Error::raw_os_error) {
+                Some(code) => io::Error::from_raw_os_error(code),
+                None => io::Error::other(error),
+            }
+        })?;
     Ok(pool.install(work))
 }

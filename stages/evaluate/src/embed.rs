@@ -5,10 +5,10 @@ use std::path::Path;
 
 use benchmarks::StsPair;
 use contract::{
-    ArtifactType, Context, Default, Field, FieldType, Inputs, Params, Problem, Signature, Stage,
-    StageError,
+    ArtifactType, Context, Default, Field, FieldType, FileOf, Inputs, Params, Problem, Signature,
+    Sizes, Stage, StageError,
 };
-use encoder::{DeclaredPrecision, Encoder};
+use encoder::{Config, DeclaredPrecision, Encoder};
 use serde::Deserialize;
 use tokenize::Tokenizer;
 
@@ -102,6 +102,7 @@ impl Stage for EmbedStage {
             ],
             output: ArtifactType::Embeddings,
             numeric: true,
+            files: embeddings::FILES,
         }
     }
 
@@ -115,6 +116,22 @@ impl Stage for EmbedStage {
                     .with_help(format!("give 0, or at least {SHORTEST}")),
             ],
             _ => Vec::new(),
+        }
+    }
+
+    /// As much as a token takes: the sentences are the benchmark's.
+    fn work(&self, _: &Params, inputs: &Sizes) -> Option<f64> {
+        inputs.get("encoder")
+    }
+
+    /// Operations that a token takes.
+    fn measure(&self, input: &str, file: FileOf<'_>) -> Option<f64> {
+        match input {
+            "encoder" => {
+                let config = Config::read(&file("config.json")?).ok()?;
+                Some(config.token_operations())
+            }
+            _ => None,
         }
     }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, Float32Builder, ListBuilder, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Float32Type, Schema};
-use contract::{StageError, io_error};
+use contract::{Column, ColumnType, OutputFile, StageError, io_error};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::{Compression, ZstdLevel};
@@ -21,6 +21,22 @@ const VECTORS: &str = "embeddings.parquet";
 const DESCRIPTION: &str = "embeddings.json";
 /// Rows written at once.
 const ROWS: usize = 4096;
+
+/// The files of embeddings.
+pub(crate) const FILES: &[OutputFile] = &[
+    OutputFile::table(
+        VECTORS,
+        &[
+            Column::new("sentence", ColumnType::Text, "the sentence"),
+            Column::new("vector", ColumnType::Numbers, "its vector"),
+        ],
+        "the vectors, a row for each distinct sentence",
+    ),
+    OutputFile::new(
+        DESCRIPTION,
+        "pooling, whether vectors have length 1, their dimension, how many there are, and how many sentences were cut",
+    ),
+];
 
 /// How vectors were made: `embeddings.json`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

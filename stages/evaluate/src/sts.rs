@@ -52,6 +52,7 @@ impl Stage for StsStage {
             ],
             output: ArtifactType::Scores,
             numeric: false,
+            files: &[scores::DOCUMENTED],
         }
     }
 

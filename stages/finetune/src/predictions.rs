@@ -6,17 +6,43 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
 use benchmarks::Example;
-use contract::{StageError, io_error};
+use contract::{Column, ColumnType, OutputFile, StageError, io_error};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 
-/// Writes `predictions.parquet` with columns `split`, `example` (from 0), `label` and `prediction`.
+const FILE: &str = "predictions.parquet";
+
+/// The file, for the signature.
+pub(crate) const DOCUMENTED: OutputFile = OutputFile::table(
+    FILE,
+    &[
+        Column::new(
+            "split",
+            ColumnType::Text,
+            "validation, validation_mismatched or held_out",
+        ),
+        Column::new(
+            "example",
+            ColumnType::Integer,
+            "its place in the split, from 0",
+        ),
+        Column::new(
+            "label",
+            ColumnType::Number,
+            "what is right: the class, or the score",
+        ),
+        Column::new("prediction", ColumnType::Number, "what the encoder says"),
+    ],
+    "what was predicted, a row for each example",
+);
+
+/// Writes the file.
 pub(crate) fn write(
     folder: &Path,
     splits: &[(&str, &[Example], &[f64])],
 ) -> Result<(), StageError> {
-    let path = folder.join("predictions.parquet");
+    let path = folder.join(FILE);
     let failed =
         |error: &dyn std::fmt::Display| StageError::failed(format!("{}: {error}", path.display()));
     let (mut names, mut numbers, mut labels, mut found) = (vec![], vec![], vec![], vec![]);

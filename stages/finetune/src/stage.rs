@@ -1,10 +1,15 @@
 //! The stage kind `finetune`.
 
-use contract::{ArtifactType, Context, Inputs, Params, Problem, Signature, Stage, StageError};
-use encoder::with_deep_stack;
+use contract::{
+    ArtifactType, Context, FileOf, Inputs, Params, Problem, Signature, Sizes, Stage, StageError,
+};
+use encoder::{Config, with_deep_stack};
 
 use crate::parameters::{FIELDS, Parameters};
-use crate::train::train;
+use crate::train::{FILES, train};
+
+/// How many examples a task has to train on and to be scored by, where nobody says: as many as GLUE's in the middle.
+const USUAL: (f64, f64) = (10_000.0, 1000.0);
 
 /// Trains an encoder on a GLUE task and scores it on the development split.
 #[derive(Clone, Copy, Debug)]
@@ -20,6 +25,7 @@ impl Stage for FinetuneStage {
             fields: FIELDS,
             output: ArtifactType::Scores,
             numeric: true,
+            files: FILES,
         }
     }
 
@@ -27,20 +33,40 @@ impl Stage for FinetuneStage {
         params.check(Parameters::check)
     }
 
-    /// Passes times examples, where their number is bounded.
-    fn work(&self, params: &Params) -> Option<f64> {
+    /// Passes of examples, those that score among them, times the operations of one: a training pass goes back as well, which
+    /// takes two thirds.
+    fn work(&self, params: &Params, inputs: &Sizes) -> Option<f64> {
         let parameters: Parameters = params.parse().ok()?;
-        let examples = match parameters.train_examples {
-            0 => return None,
-            examples => examples as f64,
+        let examples = inputs.get("data");
+        let train = match (parameters.train_examples, examples) {
+            (0, None) => USUAL.0,
+            (0, Some(examples)) => examples,
+            (most, examples) => examples.map_or(most as f64, |examples| examples.min(most as f64)),
         };
-        Some(f64::from(parameters.epochs) * examples)
+        let score = match parameters.eval_examples {
+            0 => USUAL.1,
+            most => most as f64,
+        };
+        let passes = 3.0 * f64::from(parameters.epochs) * train + score;
+        Some(passes * inputs.factor("encoder"))
+    }
+
+    /// Operations that a token takes, and examples to train on.
+    fn measure(&self, input: &str, file: FileOf<'_>) -> Option<f64> {
+        match input {
+            "encoder" => {
+                let config = Config::read(&file("config.json")?).ok()?;
+                Some(config.token_operations())
+            }
+            "data" => benchmarks::training_examples(file),
+            _ => None,
+        }
     }
 
     fn run(&self, params: &Params, inputs: &Inputs, context: &Context) -> Result<(), StageError> {
         let parameters: Parameters = params.parse()?;
         let (encoder, data) = (inputs.path("encoder")?, inputs.path("data")?);
         with_deep_stack(|| train(&parameters, encoder, data, context))
-            .map_err(StageError::failed)?
+            .map_err(|error| StageError::not_started("the threads of training", &error))?
     }
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use benchmarks::Task;
-use contract::{Context, Meter, StageError};
+use contract::{Column, ColumnType, Context, Meter, OutputFile, StageError};
 use encoder::{
     AdamW, Encoder, Gradients, Mode, Schedule, audit, restore_checkpoint, save_checkpoint,
 };
@@ -23,6 +23,34 @@ type TrainingLog = Log<3>;
 
 /// The file of these.
 const LOG: &str = "log.parquet";
+
+/// The files of what fine-tuning makes.
+pub(crate) const FILES: &[OutputFile] = &[
+    scores::DOCUMENTED,
+    OutputFile::log(
+        LOG,
+        &[
+            Column::new("step", ColumnType::Integer, "the update, counted from 1"),
+            Column::new(
+                "loss",
+                ColumnType::Number,
+                "mean over the batch: cross-entropy in nats, or squared error",
+            ),
+            Column::new(
+                "learning_rate",
+                ColumnType::Number,
+                "the rate that the update was made with",
+            ),
+            Column::new(
+                "gradient_norm",
+                ColumnType::Number,
+                "Euclidean norm of the gradient, before clipping",
+            ),
+        ],
+        "the training, a row for each update",
+    ),
+    predictions::DOCUMENTED,
+];
 
 /// Trains the encoder in the folder `encoder` on the benchmark artifact `data` and writes scores, predictions and the
 /// log to the context's output folder.
@@ -63,7 +91,7 @@ pub(crate) fn train(
         order: Order::new(parameters.seed, train.len(), parameters.batch),
         optimizer: AdamW::new(model.parameters(), parameters.optimizer())?,
         gradients: Gradients::zeros(model.parameters()),
-        log: Log::new(["loss", "learning_rate", "gradient_norm"]),
+        log: Log::new(["loss", "learning_rate", "gradient_norm"]).shown(context.rows(LOG)),
         examples: &train,
         model: &model,
     }

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, BooleanArray, Float64Array, Int64Array, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
 use arrow::record_batch::RecordBatch;
-use contract::{StageError, io_error};
+use contract::{Column, ColumnType, OutputFile, StageError, io_error};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::{Compression, ZstdLevel};
@@ -30,6 +30,39 @@ use parquet::file::properties::WriterProperties;
 const UNDEFINED: &str = "undefined";
 /// The file's name in its artifact.
 pub const FILE: &str = "scores.parquet";
+/// The file, for the signature of a stage that writes it.
+pub const DOCUMENTED: OutputFile = OutputFile::table(
+    FILE,
+    &[
+        Column::new(
+            "name",
+            ColumnType::Text,
+            "what the number is: accuracy, spearman, sts12.wmean",
+        ),
+        Column::new(
+            "value",
+            ColumnType::Number,
+            "the number, in the unit that papers print; NaN where it is undefined, and then a column `undefined` says why",
+        ),
+        Column::new(
+            "unit",
+            ColumnType::Text,
+            "%, x 100, perplexity, or a word of the stage's own",
+        ),
+        Column::new("split", ColumnType::Text, "the split that was scored"),
+        Column::new(
+            "examples",
+            ColumnType::Integer,
+            "how many examples it was scored on",
+        ),
+        Column::new(
+            "main",
+            ColumnType::Bool,
+            "whether it is the number that stands for the file",
+        ),
+    ],
+    "the scores, a row each",
+);
 /// The unit of accuracy and F1: a share times 100.
 pub const PERCENT: &str = "%";
 /// The unit of correlations: the coefficient times 100.

@@ -22,6 +22,7 @@ pub mod masking;
 pub mod parameters;
 pub mod plan;
 mod recipe;
+mod shown;
 mod stage;
 mod train;
 pub mod validation;

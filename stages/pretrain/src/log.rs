@@ -8,19 +8,64 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, Float64Array, Int64Array, RecordBatch};
 use arrow::datatypes::{Float64Type, Int64Type};
-use contract::{StageError, io_error};
+use contract::{Column, ColumnType, OutputFile, StageError, io_error};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
+use serde::Serialize;
 
 /// The file of training rows.
 pub const TRAINING: &str = "log.parquet";
 /// The file of validation rows.
 pub const VALIDATION: &str = "validation.parquet";
 
+/// The file of training rows, for the signature.
+pub(crate) const TRAINING_FILE: OutputFile = OutputFile::log(
+    TRAINING,
+    &[
+        Column::new("step", ColumnType::Integer, "the update, counted from 1"),
+        Column::new(
+            "loss",
+            ColumnType::Number,
+            "mean cross-entropy in nats over the predicted tokens",
+        ),
+        Column::new(
+            "learning_rate",
+            ColumnType::Number,
+            "the rate that the update was made with",
+        ),
+        Column::new(
+            "gradient_norm",
+            ColumnType::Number,
+            "Euclidean norm of the gradient, before clipping",
+        ),
+        Column::new("predicted_tokens", ColumnType::Integer, "tokens predicted"),
+        Column::new("tokens", ColumnType::Integer, "tokens read"),
+    ],
+    "the training, a row for each update",
+);
+/// The file of validation rows, for the signature.
+pub(crate) const VALIDATION_FILE: OutputFile = OutputFile::log(
+    VALIDATION,
+    &[
+        Column::new("step", ColumnType::Integer, "updates made before"),
+        Column::new(
+            "perplexity",
+            ColumnType::Number,
+            "on held-out blocks, corrupted as in training",
+        ),
+        Column::new(
+            "perplexity_15",
+            ColumnType::Number,
+            "the same at a rate of 15 %, which compares runs of different rates",
+        ),
+    ],
+    "measurements on held-out blocks: one at the end, others as `validate_every` says",
+);
+
 /// One update.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct TrainingRow {
     /// The update, counted from 1.
     pub step: i64,
@@ -37,7 +82,7 @@ pub struct TrainingRow {
 }
 
 /// One measurement.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct ValidationRow {
     /// Updates made before.
     pub step: i64,

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::copies::Rates;
 use crate::masking::{Replacement, Strategy};
-use crate::plan::{BatchCounts, Updates};
+use crate::plan::{BatchCounts, Plan, Updates};
 
 pub(crate) use fields::FIELDS;
 
@@ -146,6 +146,18 @@ impl Parameters {
                 padding,
             )
         }
+    }
+
+    /// Returns the extent of the run.
+    pub fn plan(&self) -> Plan {
+        let masking = &self.masking;
+        Plan::new(
+            masking.rates().copies(),
+            self.steps,
+            self.batch,
+            masking.batch_counts,
+            masking.updates,
+        )
     }
 
     /// Returns the optimiser's settings.

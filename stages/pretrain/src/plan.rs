@@ -58,8 +58,8 @@ impl Plan {
     ) -> Self {
         let factor = copies as u32;
         let (sequences, scaled) = match batch_counts {
-            BatchCounts::Copies => (batch, steps * factor),
-            BatchCounts::Originals => (batch * copies, steps),
+            BatchCounts::Copies => (batch, steps.saturating_mul(factor)),
+            BatchCounts::Originals => (batch.saturating_mul(copies), steps),
         };
         let updates = match updates {
             Updates::Fixed => steps,

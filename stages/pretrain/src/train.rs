@@ -17,6 +17,7 @@ use crate::masking::{Masker, Vocabulary};
 use crate::parameters::{Initial, Parameters};
 use crate::plan::Plan;
 use crate::recipe::Recipe;
+use crate::shown::Shown;
 use crate::validation::{Perplexities, Perplexity, Validation};
 
 /// Trains an encoder on the tokens artifact `tokens` and writes it, with its log, scores and recipe, to the context's
@@ -30,14 +31,7 @@ use crate::validation::{Perplexities, Perplexity, Validation};
 pub fn train(parameters: &Parameters, tokens: &Path, context: &Context) -> Result<(), StageError> {
     let data = Data::open(parameters, tokens)?;
     let masker = data.masker(parameters);
-    let masking = &parameters.masking;
-    let plan = Plan::new(
-        masking.rates().copies(),
-        parameters.steps,
-        parameters.batch,
-        masking.batch_counts,
-        masking.updates,
-    );
+    let plan = parameters.plan();
     let specials = data.tokenizer.specials();
     let config = parameters.config(data.tokenizer.vocabulary(), specials.pad);
     let encoder = match parameters.initial {
@@ -173,16 +167,16 @@ impl Run<'_> {
             self.log = Log::read(folder)?;
             Ok(())
         })?;
+        let mut shown = Shown::begin(&self.log, self.context);
         let mut meter = Meter::start(self.context);
         for step in start..total {
             let row = self.update(step, schedule.rate(step), step == start, &mut meter)?;
-            let note = format!("loss {:.2} · {}", row.loss, meter.speed());
-            self.context
-                .progress(u64::from(step) + 1, u64::from(total), "step", note);
             self.log.training.push(row);
+            shown.update(&row);
             let done = step + 1;
+            self.tell(done, &meter);
             if done < total && is_due(done, self.parameters.validate_every) {
-                self.validate(done)?;
+                self.validate(done, &mut shown)?;
             }
             let stop = self.context.should_stop();
             if stop || (done < total && is_due(done, self.parameters.checkpoint_every)) {
@@ -195,8 +189,22 @@ impl Run<'_> {
                 return Err(StageError::Interrupted);
             }
         }
-        drop(meter);
-        self.validate(total)
+        let found = self.validate(total, &mut shown)?;
+        self.tell(total, &meter);
+        Ok(found)
+    }
+
+    /// Tells how it goes after `done` updates.
+    fn tell(&self, done: u32, meter: &Meter<'_>) {
+        let loss = self.log.training.last();
+        let loss = loss.map(|row| format!("loss {:.2}", row.loss));
+        let measured = self.log.validation.last();
+        let measured = measured.map(|row| format!("perplexity {:.1}", row.perplexity));
+        let parts = [loss, measured, Some(meter.speed())];
+        let note: Vec<String> = parts.into_iter().flatten().collect();
+        let total = u64::from(self.plan.updates);
+        self.context
+            .progress(u64::from(done), total, "step", note.join(" · "));
     }
 
     /// Makes the update `step` (from 0) and returns its row of the log. With `audited`, refuses to if a parameter
@@ -262,13 +270,15 @@ impl Run<'_> {
     }
 
     /// Measures both perplexities after `done` updates and logs them.
-    fn validate(&mut self, done: u32) -> Result<Perplexities, StageError> {
+    fn validate(&mut self, done: u32, shown: &mut Shown) -> Result<Perplexities, StageError> {
         let found = self.validation.measure(&self.encoder)?;
-        self.log.validation.push(ValidationRow {
+        let row = ValidationRow {
             step: i64::from(done),
             perplexity: found.own.value,
             perplexity_15: found.yardstick.value,
-        });
+        };
+        self.log.validation.push(row);
+        shown.measurement(&row);
         Ok(found)
     }
 }

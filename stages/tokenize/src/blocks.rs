@@ -55,6 +55,20 @@ pub struct Summary {
     pub validation_documents: u64,
 }
 
+impl Summary {
+    /// The name of its file in a tokens artifact.
+    pub const FILE: &str = SUMMARY;
+
+    /// Reads its file.
+    ///
+    /// # Errors
+    /// When there is none, or it is damaged.
+    pub fn read(path: &Path) -> Result<Self, StageError> {
+        let text = fs::read(path).map_err(io_error(path))?;
+        serde_json::from_slice(&text).map_err(|error| damaged(path, &error))
+    }
+}
+
 /// The blocks of one split of a tokens artifact. Opening reads the files' metadata alone.
 pub struct Blocks {
     shards: Vec<Shard>,

@@ -11,14 +11,14 @@ use std::fs;
 use std::sync::{Mutex, PoisonError};
 
 use contract::{
-    ArtifactType, Context, Default, Event, Field, FieldType, Inputs, Params, Signature, Stage,
-    StageError, io_error,
+    ArtifactType, Column, ColumnType, Context, Default, Event, Field, FieldType, Inputs,
+    OutputFile, Params, Signature, Sizes, Stage, StageError, io_error,
 };
 use kernels::Stream;
 use rayon::prelude::*;
 use serde::Deserialize;
 
-use crate::blocks::SUMMARY;
+use crate::blocks::{COLUMN, SUMMARY};
 use crate::documents::{Batch, Documents};
 use crate::pack::{LEAST_IDS, Packer};
 use crate::words::WordEncoder;
@@ -63,6 +63,31 @@ const FIELDS: &[Field] = &[
     },
 ];
 
+const BLOCKS: &[Column] = &[Column::new(
+    COLUMN,
+    ColumnType::Integers,
+    "the ids of a block, [CLS] first",
+)];
+
+/// The files of a tokens artifact.
+const FILES: &[OutputFile] = &[
+    OutputFile::table(
+        "train-*.parquet",
+        BLOCKS,
+        "the blocks to train on, a row each",
+    ),
+    OutputFile::table(
+        "validation-*.parquet",
+        BLOCKS,
+        "the blocks to measure the loss on, a row each",
+    ),
+    OutputFile::new(
+        SUMMARY,
+        "how many documents, blocks and ids there are, and how long blocks are",
+    ),
+    OutputFile::new("tokenizer/*", "the tokenizer that made them"),
+];
+
 impl Stage for TokenizeStage {
     fn signature(&self) -> Signature {
         Signature {
@@ -72,7 +97,14 @@ impl Stage for TokenizeStage {
             fields: FIELDS,
             output: ArtifactType::Tokens,
             numeric: false,
+            files: FILES,
         }
+    }
+
+    /// Ids in a block.
+    fn size(&self, params: &Params, _: &Sizes) -> Option<f64> {
+        let parameters: Parameters = params.parse().ok()?;
+        Some(parameters.length as f64)
     }
 
     fn run(&self, params: &Params, inputs: &Inputs, context: &Context) -> Result<(), StageError> {

@@ -1,12 +1,17 @@
 //! The stage kind `tokenizer`: a vocabulary trained on a corpus, or a given one.
 
+use std::fs;
+use std::path::Path;
+
 use contract::{
-    ArtifactType, Context, Default, Field, FieldType, Inputs, Params, Signature, Stage, StageError,
+    ArtifactType, Context, Default, Field, FieldType, Inputs, OutputFile, Params, Signature, Stage,
+    StageError,
 };
 use serde::Deserialize;
 
 use crate::Tokenizer;
 use crate::documents::Documents;
+use crate::files::{TOKENIZER, VOCABULARY};
 use crate::train::{Recipe, train};
 
 /// Trains a WordPiece vocabulary, or takes a given one, and writes a Hugging Face tokenizer.
@@ -70,6 +75,20 @@ const FIELDS: &[Field] = &[
     },
 ];
 
+/// The files of a tokenizer.
+const FILES: &[OutputFile] = &[
+    OutputFile::new(
+        "tokenizer.json",
+        "the tokenizer, for Hugging Face's tokenizers",
+    ),
+    OutputFile::new("tokenizer_config.json", "how texts are prepared for it"),
+    OutputFile::new("special_tokens_map.json", "the names of the special tokens"),
+    OutputFile::new(
+        "vocab.txt",
+        "the word pieces, a line each, in the order of their ids",
+    ),
+];
+
 impl Stage for TokenizerStage {
     fn signature(&self) -> Signature {
         Signature {
@@ -79,7 +98,20 @@ impl Stage for TokenizerStage {
             fields: FIELDS,
             output: ArtifactType::Tokenizer,
             numeric: false,
+            files: FILES,
         }
+    }
+
+    /// A folder or file with a vocabulary of word pieces.
+    fn suits(&self, input: &str, _: &Params, path: &Path) -> Option<u64> {
+        if input != "vocab" {
+            return None;
+        }
+        if path.join(VOCABULARY).is_file() {
+            return Some(2);
+        }
+        let text = fs::read_to_string(path.join(TOKENIZER)).ok()?;
+        text.contains("\"WordPiece\"").then_some(1)
     }
 
     fn run(&self, params: &Params, inputs: &Inputs, context: &Context) -> Result<(), StageError> {

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use contract::{
-    ArtifactType, Context, Default, Field, FieldType, Inputs, Params, Signature, Stage, StageError,
+    ArtifactType, Context, Default, Field, FieldType, Inputs, OutputFile, Params, Signature, Sizes,
+    Stage, StageError,
 };
 use serde::Deserialize;
 
@@ -352,6 +353,21 @@ const FIELDS: &[Field] = &[
     },
 ];
 
+/// The files of a world.
+const FILES: &[OutputFile] = &[
+    OutputFile::new("text/*", "running text, as WikiExtractor leaves it"),
+    OutputFile::new("glue_data/*", "the tasks of GLUE, in the official layout"),
+    OutputFile::new(
+        "SentEval/*",
+        "the sets of sentence similarity, in SentEval's layout",
+    ),
+    OutputFile::new(
+        "card.md",
+        "what each task holds, and how much of it can be had without an encoder",
+    ),
+    OutputFile::new("card.json", "the same, for programs"),
+];
+
 impl Stage for WorldStage {
     fn signature(&self) -> Signature {
         Signature {
@@ -362,7 +378,14 @@ impl Stage for WorldStage {
             fields: FIELDS,
             output: ArtifactType::Folder,
             numeric: false,
+            files: FILES,
         }
+    }
+
+    /// Training examples per task.
+    fn size(&self, params: &Params, _: &Sizes) -> Option<f64> {
+        let parameters: Parameters = params.parse().ok()?;
+        Some(parameters.size().train as f64)
     }
 
     fn run(&self, params: &Params, _: &Inputs, context: &Context) -> Result<(), StageError> {

@@ -1,0 +1,244 @@
+//! `pipe init`.
+
+mod survey;
+
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use super::Exit;
+use super::arguments::InitArguments;
+use super::failure::CommandFailure;
+use super::output::{print, print_json, tell};
+use crate::declare::{self, Pipeline};
+use crate::graph;
+use crate::journal::quoted;
+use crate::registry::Registry;
+use crate::schema;
+use survey::{Finding, survey};
+
+const PIPELINE: &str = "pipeline.toml";
+const IGNORE: &str = ".gitignore";
+const README: &str = "README.md";
+/// The profile of the user's own.
+const OWN: &str = "own";
+/// How a profile says that it is the default.
+const DEFAULT: &str = "default = true\n";
+
+/// The shipped pipeline, and the files that its tables name.
+const SHIPPED: &str = include_str!("../../pipeline.toml");
+const REFERENCES: [(&str, &str); 4] = [
+    (
+        "data/reference/README.md",
+        include_str!("../../data/reference/README.md"),
+    ),
+    (
+        "data/reference/corruption-vs-prediction.toml",
+        include_str!("../../data/reference/corruption-vs-prediction.toml"),
+    ),
+    (
+        "data/reference/masking-rate.toml",
+        include_str!("../../data/reference/masking-rate.toml"),
+    ),
+    (
+        "data/reference/simcse-sts.toml",
+        include_str!("../../data/reference/simcse-sts.toml"),
+    ),
+];
+/// What the profile of the user's own suggests.
+const SUGGESTED: &str = include_str!("../../data/init/own.toml");
+
+/// Lays out a new project. What is there already is left as it is, and the pipeline file is not written over.
+pub(super) fn init(arguments: &InitArguments, registry: &Registry) -> Result<Exit, CommandFailure> {
+    let folder = std::path::absolute(&arguments.folder)?;
+    let found = match &arguments.data {
+        Some(data) => look(data, registry)?,
+        None => Vec::new(),
+    };
+    let pipeline = with_own(SHIPPED, &found, &folder)?;
+    let mut files: Vec<(&str, String)> = vec![(PIPELINE, pipeline)];
+    files.extend(REFERENCES.map(|(name, text)| (name, text.to_owned())));
+    files.push((
+        "pipeline.schema.json",
+        format!("{:#}\n", schema::of(registry)),
+    ));
+    let taken: Vec<&str> = files
+        .iter()
+        .map(|(name, _)| *name)
+        .filter(|name| folder.join(name).symlink_metadata().is_ok())
+        .collect();
+    if !taken.is_empty() {
+        return Err(CommandFailure::Usage {
+            message: format!("{} holds {} already", folder.display(), taken.join(", ")),
+            remedy: "name another folder: pipe init FOLDER; nothing was written".into(),
+        });
+    }
+    // These a folder may well have: they are the user's.
+    let mut kept = Vec::new();
+    for (name, text) in [
+        (IGNORE, ".pipe/\n"),
+        (README, include_str!("../../data/init/README.md")),
+    ] {
+        match folder.join(name).symlink_metadata() {
+            Ok(_) => kept.push(name),
+            Err(_) => files.push((name, text.to_owned())),
+        }
+    }
+    write(&folder, &files)?;
+    // The program that writes a pipeline reads it as well.
+    let path = folder.join(PIPELINE);
+    let pipeline = declare::load(&path, None, &[], registry)?;
+    let names: Vec<&str> = files.iter().map(|(name, _)| *name).collect();
+    if arguments.json {
+        let found = found
+            .iter()
+            .map(|found| json!({ "variable": found.variable, "path": found.path }));
+        print_json(&json!({
+            "schema_version": 1,
+            "folder": folder,
+            "profile": pipeline.profile(),
+            "files": names,
+            "found": found.collect::<Vec<_>>(),
+        }))?;
+    } else {
+        print(&format!("{}: {}\n", folder.display(), names.join(", ")))?;
+    }
+    if !arguments.quiet {
+        tell_next(&folder, &pipeline, &found, &kept);
+    }
+    Ok(Exit::Ok)
+}
+
+/// Finds what the shipped pipeline can take of a folder.
+fn look(data: &Path, registry: &Registry) -> Result<Vec<Finding>, CommandFailure> {
+    let data = std::path::absolute(data)?;
+    if !data.is_dir() {
+        return Err(CommandFailure::Usage {
+            message: format!("--data {}: there is no such folder", data.display()),
+            remedy: "name the folder that holds your data".into(),
+        });
+    }
+    // The pipeline is read from a place of its own: where the project will be, there may be nothing yet.
+    let place = tempfile::tempdir()?;
+    let files: Vec<(&str, String)> = [(PIPELINE, SHIPPED)]
+        .into_iter()
+        .chain(REFERENCES)
+        .map(|(name, text)| (name, text.to_owned()))
+        .collect();
+    write(place.path(), &files)?;
+    let pipeline = declare::load(&place.path().join(PIPELINE), None, &[], registry)?;
+    let variables = graph::input_variables(&pipeline);
+    let found = survey(&data, &variables);
+    if found.is_empty() {
+        let takes = variables.iter().filter_map(|variable| {
+            let field = variable.stage.signature().field(&variable.input)?;
+            Some(format!(
+                "{}: {}",
+                variable.name,
+                field.about.trim_end_matches('.')
+            ))
+        });
+        return Err(CommandFailure::Usage {
+            message: format!("--data {}: nothing in it is known", data.display()),
+            remedy: format!(
+                "what is looked for\n{}",
+                takes.collect::<Vec<_>>().join("\n")
+            ),
+        });
+    }
+    Ok(found)
+}
+
+/// Returns a pipeline with a profile of the user's own on top of the default one. Where something was found for it, it is the
+/// default.
+fn with_own(pipeline: &str, found: &[Finding], folder: &Path) -> Result<String, CommandFailure> {
+    let base = pipeline.split("[profile.").skip(1).find_map(|profile| {
+        let (name, rest) = profile.split_once(']')?;
+        rest.contains(DEFAULT).then_some(name)
+    });
+    let mut text = pipeline.to_owned();
+    let mut own = format!("\n[profile.{OWN}]{:30}# your own data and sizes\n", "");
+    if let Some(base) = base {
+        own += &format!("extends = \"{base}\"\n");
+    }
+    if !found.is_empty() {
+        text = text.replacen(DEFAULT, "", 1);
+        own += DEFAULT;
+    }
+    own += &format!("\n[profile.{OWN}.vars]\n");
+    for found in found {
+        // What lies in the project is named from its folder, so that both can be moved together.
+        let path = found.path.strip_prefix(folder).unwrap_or(&found.path);
+        let path = path.to_str().ok_or_else(|| CommandFailure::Usage {
+            message: format!("{} is not UTF-8", path.display()),
+            remedy: "rename it: a pipeline file is UTF-8".into(),
+        })?;
+        own += &format!("{} = {}\n", found.variable, toml::Value::from(path));
+    }
+    // What was found needs no suggestion.
+    let is_open = |line: &&str| {
+        let is_of = |found: &Finding| line.starts_with(&format!("# {} =", found.variable));
+        !found.iter().any(is_of)
+    };
+    let suggested: Vec<&str> = SUGGESTED.lines().filter(is_open).collect();
+    Ok(format!("{text}{own}{}\n", suggested.join("\n")))
+}
+
+/// Writes files that are not there yet. Where one cannot be written, those before go again.
+fn write(folder: &Path, files: &[(&str, String)]) -> Result<(), CommandFailure> {
+    let mut made: Vec<PathBuf> = Vec::new();
+    for (name, text) in files {
+        let path = folder.join(name);
+        let parent = path.parent().unwrap_or(folder);
+        let written = fs::create_dir_all(parent).and_then(|()| {
+            let mut file = OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .open(&path)?;
+            made.push(path.clone());
+            file.write_all(text.as_bytes())
+        });
+        if let Err(error) = written {
+            for path in &made {
+                let _ = fs::remove_file(path);
+            }
+            return Err(CommandFailure::Usage {
+                message: format!("cannot write {}: {error}", path.display()),
+                remedy: "name another folder: pipe init FOLDER".into(),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Says what was found, what was left, and how to go on.
+fn tell_next(folder: &Path, pipeline: &Pipeline, found: &[Finding], kept: &[&str]) {
+    for Finding {
+        variable,
+        path,
+        others,
+    } in found
+    {
+        tell(&format!("{variable}: {}", path.display()));
+        for other in others.iter().take(3) {
+            tell(&format!("    not {}", other.display()));
+        }
+    }
+    for name in kept {
+        let more = match *name {
+            IGNORE => ": `.pipe/` belongs into it",
+            _ => "",
+        };
+        tell(&format!("{name} was there and stays as it is{more}"));
+    }
+    let mut next = String::new();
+    if std::env::current_dir().is_ok_and(|here| here != folder) {
+        next = format!("cd {}; ", quoted(&folder.display().to_string()));
+    }
+    tell(&format!(
+        "next: {next}`pipe plan` says what a run of profile {} takes, `pipe run all` makes its tables",
+        pipeline.profile()
+    ));
+}

@@ -1,0 +1,174 @@
+//! `pipe list NAME`: what bears a name in the pipeline.
+
+use owo_colors::OwoColorize;
+use serde_json::{Map, Value, json};
+
+use crate::cli::project::Project;
+use crate::declare::Pipeline;
+use crate::graph::{self, VariableReport};
+
+/// The widest line of a list of names.
+const WIDTH: usize = 100;
+
+/// Says of each thing of that name what it is: a variable, a table, a group, a stage, a profile. Empty where there is none.
+pub(super) fn text(project: &Project, name: &str) -> String {
+    let pipeline = &project.pipeline;
+    let mut parts = Vec::new();
+    if let Some(report) = graph::variable(pipeline, name) {
+        parts.push(variable_text(pipeline, name, &report));
+    }
+    let bold = name.bold();
+    if let Some((_, title)) = pipeline.tables().find(|(table, _)| *table == name) {
+        let command = project.command("run", &[format!("table:{name}")]);
+        parts.push(format!("table {bold}: {title}\n  make it: {command}\n"));
+    }
+    if let Some(group) = pipeline.groups().iter().find(|group| group.name == name) {
+        let title = group
+            .title
+            .as_deref()
+            .unwrap_or("tables that are asked for together");
+        let command = project.command("run", &[format!("group:{name}")]);
+        let tables = group.tables.join(", ");
+        parts.push(format!(
+            "group {bold}: {title}\n  tables: {tables}\n  make them: {command}\n"
+        ));
+    }
+    if let Some((_, signature)) = pipeline.stages().find(|(stage, _)| *stage == name) {
+        let command = project.command("run", &[format!("stage:{name}")]);
+        parts.push(format!(
+            "stage {bold}: of kind {}, makes {}\n  run it: {command}\n",
+            signature.kind, signature.output
+        ));
+    }
+    if pipeline.profiles().any(|profile| profile == name) {
+        let force = match pipeline.profile() == name {
+            true => "in force".to_owned(),
+            false => format!("choose it with --profile {name} or PIPE_PROFILE={name}"),
+        };
+        parts.push(format!("profile {bold}: {force}\n"));
+    }
+    parts.join("\n")
+}
+
+fn variable_text(pipeline: &Pipeline, name: &str, report: &VariableReport) -> String {
+    let mut text = format!("variable {}", name.bold());
+    if let Some(meaning) = &report.meaning {
+        text += &format!(": {meaning}");
+    }
+    let value = match &report.value {
+        Some(Value::String(text)) => format!("\"{text}\""),
+        Some(value) => value.to_string(),
+        None => "none".to_owned(),
+    };
+    let written = report.written.as_ref();
+    let written = written
+        .map(|written| format!(", as {written}"))
+        .unwrap_or_default();
+    text += &format!(
+        "\n  value: {value}{written} ({}, profile {})\n",
+        report.place,
+        pipeline.profile()
+    );
+    if !report.made_of.is_empty() {
+        text += &format!("  made of: {}\n", report.made_of.join(", "));
+    }
+    if report.read_by.is_empty() {
+        text += "  read by no stage\n";
+    } else {
+        text += "  read by:\n";
+        for (key, about) in &report.read_by {
+            let about = about.map(|about| format!("  {}", about.trim_end_matches('.')));
+            text += &format!("    {}{}\n", key.cyan(), about.unwrap_or_default());
+        }
+        text += &wrapped("  another value runs anew: ", &report.stages);
+    }
+    let tables: Vec<String> = report
+        .set_by
+        .iter()
+        .map(|(table, place)| format!("{table} ({place})"))
+        .collect();
+    if !tables.is_empty() {
+        text += &wrapped("  set otherwise by tables: ", &tables);
+    }
+    text
+}
+
+/// Lists names over as many lines as it takes.
+fn wrapped(head: &str, names: &[String]) -> String {
+    let mut lines = vec![head.to_owned()];
+    for (place, name) in names.iter().enumerate() {
+        let comma = if place + 1 < names.len() { ", " } else { "" };
+        let longer = lines.last().map_or(0, |line| line.chars().count()) + name.chars().count();
+        if longer > WIDTH && place > 0 {
+            lines.push("    ".to_owned());
+        }
+        if let Some(line) = lines.last_mut() {
+            *line += name;
+            *line += comma;
+        }
+    }
+    let lines: Vec<&str> = lines.iter().map(|line| line.trim_end()).collect();
+    lines.join("\n") + "\n"
+}
+
+/// Returns what bears a name, by what it is.
+pub(super) fn json(project: &Project, name: &str) -> Map<String, Value> {
+    let pipeline = &project.pipeline;
+    let mut found = Map::new();
+    if let Some(report) = graph::variable(pipeline, name) {
+        let read_by = report.read_by.iter();
+        let read_by = read_by.map(|(key, about)| json!({ "key": key, "about": about }));
+        let set_by = report.set_by.iter();
+        let set_by = set_by.map(|(table, place)| json!({ "table": table, "place": place }));
+        found.insert(
+            "variable".into(),
+            json!({
+                "name": name,
+                "value": report.value,
+                "place": report.place,
+                "written": report.written,
+                "meaning": report.meaning,
+                "made_of": report.made_of,
+                "read_by": read_by.collect::<Vec<_>>(),
+                "stages": report.stages,
+                "set_by": set_by.collect::<Vec<_>>(),
+            }),
+        );
+    }
+    if let Some((_, title)) = pipeline.tables().find(|(table, _)| *table == name) {
+        found.insert("table".into(), json!({ "name": name, "title": title }));
+    }
+    if let Some(group) = pipeline.groups().iter().find(|group| group.name == name) {
+        found.insert(
+            "group".into(),
+            json!({ "name": name, "title": group.title, "tables": group.tables }),
+        );
+    }
+    if let Some((_, signature)) = pipeline.stages().find(|(stage, _)| *stage == name) {
+        let output = signature.output.name();
+        found.insert(
+            "stage".into(),
+            json!({ "name": name, "kind": signature.kind, "output": output }),
+        );
+    }
+    if pipeline.profiles().any(|profile| profile == name) {
+        let is_in_force = pipeline.profile() == name;
+        found.insert(
+            "profile".into(),
+            json!({ "name": name, "in_force": is_in_force }),
+        );
+    }
+    found
+}
+
+/// Returns all names that there are in a pipeline.
+pub(super) fn all(pipeline: &Pipeline) -> Vec<&str> {
+    let tables = pipeline.tables().map(|(name, _)| name);
+    let groups = pipeline.groups().iter().map(|group| group.name.as_str());
+    let stages = pipeline.stages().map(|(name, _)| name);
+    let names = tables.chain(groups).chain(stages);
+    names
+        .chain(pipeline.variables())
+        .chain(pipeline.profiles())
+        .collect()
+}

@@ -1,0 +1,209 @@
+//! What changed, said once for all jobs that will run for the same reason.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::execute::Standing;
+use crate::explain::Why;
+use crate::graph::{JobGraph, JobIndex};
+use crate::history::Change;
+use crate::progress::count;
+
+/// New values of a parameter told at most.
+const VALUES: usize = 4;
+/// The most characters of a value that are told.
+const VALUE: usize = 32;
+/// Parts of keys that are told of one reason; jobs that differ in more are told together.
+const PARTS: usize = 3;
+/// The name of the parts where they are many.
+const MANY: &str = "many";
+
+/// A reason, and the jobs that it is the reason of.
+#[derive(Debug, Serialize)]
+pub(super) struct Reason {
+    /// In words.
+    pub(super) text: String,
+    /// The stage whose jobs will run, or cannot, for it.
+    pub(super) stage: String,
+    /// How many these are.
+    pub(super) jobs: usize,
+    /// How many more rest on them.
+    pub(super) rest: usize,
+}
+
+/// What jobs have in common that are told together: their stage, and which parts of their keys differ, whatever their values.
+type Group = (usize, String, Vec<String>);
+
+/// Returns why jobs will run or cannot run, those of earlier stages first. Jobs that only wait for others have no reason of
+/// their own.
+pub(super) fn reasons(
+    graph: &JobGraph,
+    standings: &[Standing],
+    whys: &[Option<Why>],
+) -> Vec<Reason> {
+    let mut stages: Vec<&str> = Vec::new();
+    let mut groups = BTreeMap::<Group, Vec<JobIndex>>::new();
+    for ((index, job), why) in graph.jobs().zip(whys) {
+        let (word, parts) = match why {
+            Some(Why::First) => ("no result of its kind is known".to_owned(), Vec::new()),
+            Some(Why::Damaged { .. }) => ("damaged in the store".to_owned(), Vec::new()),
+            Some(Why::Broken { failure }) => {
+                (format!("cannot run: {}", failure.message), Vec::new())
+            }
+            Some(why) => match changes(why) {
+                [] => continue,
+                changes if changes.len() > PARTS => (String::new(), vec![MANY.to_owned()]),
+                changes => (String::new(), changes.iter().map(part).collect()),
+            },
+            None => continue,
+        };
+        let stage = stages.iter().position(|stage| *stage == &*job.stage);
+        let stage = stage.unwrap_or_else(|| {
+            stages.push(&job.stage);
+            stages.len() - 1
+        });
+        groups.entry((stage, word, parts)).or_default().push(index);
+    }
+    groups
+        .into_iter()
+        .map(|((stage, word, parts), jobs)| Reason {
+            text: match parts.is_empty() {
+                true => word,
+                false => told(&jobs, whys),
+            },
+            stage: stages[stage].to_owned(),
+            jobs: jobs.len(),
+            rest: resting(graph, standings, &jobs),
+        })
+        .collect()
+}
+
+/// Returns what differs between a job that will run and the nearest result.
+fn changes(why: &Why) -> &[Change] {
+    match why {
+        Why::Changed { changes, .. } => changes,
+        Why::Waits {
+            nearest: Some((_, changes)),
+            ..
+        } => changes,
+        _ => &[],
+    }
+}
+
+/// Names the part of a key that differs.
+fn part(change: &Change) -> String {
+    match change {
+        Change::Parameter { name, .. } => name.clone(),
+        Change::Input { name, .. } => format!("input {name}"),
+        Change::Version { .. } => "behaviour version".to_owned(),
+        Change::Numerics { .. } => "numerics class".to_owned(),
+    }
+}
+
+/// Says how the parts of keys differ, each once for all jobs.
+fn told(jobs: &[JobIndex], whys: &[Option<Why>]) -> String {
+    // Each part with what differs of it and for how many jobs, in the order in which they are met.
+    let mut parts: Vec<(String, Vec<&Change>, usize)> = Vec::new();
+    for change in jobs
+        .iter()
+        .filter_map(|job| whys.get(job.index())?.as_ref())
+        .flat_map(changes)
+    {
+        let name = part(change);
+        let at = parts.iter().position(|(known, ..)| *known == name);
+        let at = at.unwrap_or_else(|| {
+            parts.push((name, Vec::new(), 0));
+            parts.len() - 1
+        });
+        let (_, distinct, jobs) = &mut parts[at];
+        if !distinct.contains(&change) {
+            distinct.push(change);
+        }
+        *jobs += 1;
+    }
+    // What all have in common comes first.
+    parts.sort_by_key(|(.., of)| *of < jobs.len());
+    let texts = parts.iter().take(PARTS).map(|(name, distinct, of)| {
+        let mut text = match distinct.as_slice() {
+            [Change::Parameter { old, new, .. }] => {
+                format!("{name} {} → {}", value(old.as_ref()), value(new.as_ref()))
+            }
+            [one] => one.to_string(),
+            several if matches!(several[0], Change::Parameter { .. }) => {
+                format!("{name} {}", values(several))
+            }
+            several => format!("{name}: {} others", several.len()),
+        };
+        if *of < jobs.len() {
+            text += &format!(" (in {of})");
+        }
+        text
+    });
+    let mut text = texts.collect::<Vec<_>>().join("; ");
+    if parts.len() > PARTS {
+        text += &format!("; and {} more that differ", parts.len() - PARTS);
+    }
+    text
+}
+
+/// Tells the values of a parameter that has several.
+fn values(changes: &[&Change]) -> String {
+    let (mut olds, mut news) = (Vec::new(), Vec::new());
+    for change in changes {
+        if let Change::Parameter { old, new, .. } = change {
+            for (all, one) in [(&mut olds, old), (&mut news, new)] {
+                let text = value(one.as_ref());
+                if !all.contains(&text) {
+                    all.push(text);
+                }
+            }
+        }
+    }
+    let [olds, news] = [olds, news].map(|all| {
+        let mut text = all[..all.len().min(VALUES)].join(", ");
+        if all.len() > VALUES {
+            text += &format!(" and {} more", all.len() - VALUES);
+        }
+        text
+    });
+    format!("{olds} → {news}")
+}
+
+fn value(value: Option<&Value>) -> String {
+    let text = match value {
+        None => return "not given".into(),
+        Some(Value::String(text)) => text.clone(),
+        Some(value) => value.to_string(),
+    };
+    super::cut(&text, VALUE)
+}
+
+/// Counts the jobs that need one of these and are none of them.
+fn resting(graph: &JobGraph, standings: &[Standing], jobs: &[JobIndex]) -> usize {
+    let mut seen: BTreeSet<JobIndex> = jobs.iter().copied().collect();
+    let mut open: Vec<JobIndex> = jobs.to_vec();
+    while let Some(index) = open.pop() {
+        let users = graph.users(index);
+        open.extend(
+            users.filter(|user| standings[user.index()].found().is_none() && seen.insert(*user)),
+        );
+    }
+    seen.len() - jobs.len()
+}
+
+impl Reason {
+    /// Says whose reason it is: `14 jobs of pretrain, and 120 that rest on them`.
+    pub(super) fn whose(&self) -> String {
+        let mut text = format!("{} of {}", count(self.jobs, "job"), self.stage);
+        if self.rest > 0 {
+            let them = if self.jobs == 1 { "it" } else { "them" };
+            text += &match self.rest {
+                1 => format!(", and 1 that rests on {them}"),
+                rest => format!(", and {rest} that rest on {them}"),
+            };
+        }
+        text
+    }
+}

@@ -1,0 +1,182 @@
+//! The files that a stage writes, as data.
+
+/// A file that a stage writes, or several of one form.
+#[derive(Clone, Copy, Debug)]
+pub struct OutputFile {
+    /// Where it lies in the artifact: `log.parquet`. A `*` stands for any part of a path.
+    pub path: &'static str,
+    /// When it is there; `None` for always.
+    pub when: Option<&'static str>,
+    /// What is in it.
+    pub form: FileForm,
+    /// One sentence for `pipe list`.
+    pub about: &'static str,
+}
+
+/// What is in a file.
+#[derive(Clone, Copy, Debug)]
+pub enum FileForm {
+    /// Whatever its `about` says: weights, text, JSON.
+    Other,
+    /// A Parquet table of these columns.
+    Table(&'static [Column]),
+    /// A Parquet table of numbers that a stage adds to as it goes, by the first column, which counts. While the stage goes on,
+    /// [`Context::rows`](crate::Context::rows) shows what there is so far.
+    Log(&'static [Column]),
+}
+
+/// A column of a Parquet table.
+#[derive(Clone, Copy, Debug)]
+pub struct Column {
+    /// Its name.
+    pub name: &'static str,
+    /// What it holds.
+    pub holds: ColumnType,
+    /// Whether a row may have nothing in it.
+    pub nullable: bool,
+    /// One sentence, with the unit.
+    pub about: &'static str,
+}
+
+/// What a column holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ColumnType {
+    /// Text in UTF-8.
+    Text,
+    /// Whole numbers of 64 bits.
+    Integer,
+    /// Floating-point numbers of 64 bits.
+    Number,
+    /// `true` or `false`.
+    Bool,
+    /// Lists of whole numbers of 32 bits.
+    Integers,
+    /// Lists of floating-point numbers of 32 bits.
+    Numbers,
+}
+
+impl Column {
+    /// A column in which every row has something.
+    pub const fn new(name: &'static str, holds: ColumnType, about: &'static str) -> Self {
+        Self {
+            name,
+            holds,
+            nullable: false,
+            about,
+        }
+    }
+
+    /// A column in which a row may have nothing.
+    #[must_use]
+    pub const fn nullable(self) -> Self {
+        Self {
+            nullable: true,
+            ..self
+        }
+    }
+}
+
+impl ColumnType {
+    /// Returns the type as Arrow and its kin name it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Text => "utf8",
+            Self::Integer => "int64",
+            Self::Number => "double",
+            Self::Bool => "bool",
+            Self::Integers => "list<int32>",
+            Self::Numbers => "list<float>",
+        }
+    }
+}
+
+impl OutputFile {
+    /// A file that is always there, described in words alone.
+    pub const fn new(path: &'static str, about: &'static str) -> Self {
+        Self {
+            path,
+            when: None,
+            form: FileForm::Other,
+            about,
+        }
+    }
+
+    /// A Parquet table that is always there.
+    pub const fn table(
+        path: &'static str,
+        columns: &'static [Column],
+        about: &'static str,
+    ) -> Self {
+        Self {
+            form: FileForm::Table(columns),
+            ..Self::new(path, about)
+        }
+    }
+
+    /// A Parquet log that is always there.
+    pub const fn log(path: &'static str, columns: &'static [Column], about: &'static str) -> Self {
+        Self {
+            form: FileForm::Log(columns),
+            ..Self::new(path, about)
+        }
+    }
+
+    /// A file that is there at times alone.
+    #[must_use]
+    pub const fn when(self, when: &'static str) -> Self {
+        Self {
+            when: Some(when),
+            ..self
+        }
+    }
+
+    /// Returns the columns, if it is a table.
+    pub fn columns(&self) -> &'static [Column] {
+        match self.form {
+            FileForm::Other => &[],
+            FileForm::Table(columns) | FileForm::Log(columns) => columns,
+        }
+    }
+
+    /// Whether the file at `path` of an artifact is meant.
+    pub fn is_at(&self, path: &str) -> bool {
+        let mut parts = self.path.split('*');
+        let first = parts.next().unwrap_or_default();
+        let Some(mut rest) = path.strip_prefix(first) else {
+            return false;
+        };
+        let mut parts = parts.peekable();
+        if parts.peek().is_none() {
+            return rest.is_empty();
+        }
+        while let Some(part) = parts.next() {
+            if parts.peek().is_none() {
+                return rest.ends_with(part);
+            }
+            match rest.find(part) {
+                Some(at) => rest = &rest[at + part.len()..],
+                None => return false,
+            }
+        }
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_star_stands_for_any_part_of_a_path() {
+        let is_at = |pattern, path| OutputFile::new(pattern, "").is_at(path);
+        assert!(is_at("log.parquet", "log.parquet"));
+        assert!(!is_at("log.parquet", "log.parquet.part"));
+        assert!(is_at("train-*.parquet", "train-00000.parquet"));
+        assert!(!is_at("train-*.parquet", "validation-00000.parquet"));
+        assert!(is_at("text/*", "text/a/b"));
+        assert!(is_at("*", "any/thing"));
+        assert!(is_at("a*b*c", "a-b-b-c"));
+        assert!(!is_at("a*b*c", "a-c"));
+        assert!(!is_at("ab*b", "ab"));
+    }
+}

@@ -1,0 +1,90 @@
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+/// The folder of these files, below that of the job.
+const FOLDER: &str = "log";
+/// What was written is seen by others at most this long after.
+const SEEN: Duration = Duration::from_secs(1);
+
+/// The rows of a log while the stage goes on: a file of JSON lines in the job's folder, for whoever looks at it meanwhile. No
+/// part of the result; what cannot be written is not worth a failure.
+#[derive(Debug)]
+pub struct Rows {
+    file: Option<BufWriter<File>>,
+    shown: Option<Instant>,
+}
+
+impl Rows {
+    /// Returns where the rows of the log `file` of an artifact (`log.parquet`) lie in the folder of the job that makes it:
+    /// `log/log.jsonl`.
+    pub fn place(folder: &Path, file: &str) -> PathBuf {
+        folder.join(FOLDER).join(file).with_extension("jsonl")
+    }
+
+    /// Begins the file afresh.
+    pub(crate) fn create(path: &Path) -> Self {
+        let folder = path.parent().map(std::fs::create_dir_all);
+        let made = folder.is_none_or(|made| made.is_ok());
+        Self {
+            file: made
+                .then(|| File::create(path).ok().map(BufWriter::new))
+                .flatten(),
+            shown: None,
+        }
+    }
+
+    /// Adds a row: what serialises to an object of column names and numbers.
+    pub fn push(&mut self, row: &impl Serialize) {
+        let Some(file) = &mut self.file else { return };
+        let Ok(mut line) = serde_json::to_vec(row) else {
+            return;
+        };
+        line.push(b'\n');
+        let mut written = file.write_all(&line);
+        if self.shown.is_none_or(|shown| shown.elapsed() >= SEEN) {
+            written = written.and_then(|()| file.flush());
+            self.shown = Some(Instant::now());
+        }
+        if written.is_err() {
+            self.file = None;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::fs;
+
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn rows_are_seen_soon_and_a_new_attempt_begins_afresh() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log/log.jsonl");
+        let mut rows = Rows::create(&path);
+        rows.push(&json!({"step": 1, "loss": 2.5}));
+        let first = "{\"loss\":2.5,\"step\":1}\n";
+        assert_eq!(fs::read_to_string(&path).unwrap(), first);
+        rows.push(&json!({"step": 2}));
+        drop(rows);
+        let both = format!("{first}{{\"step\":2}}\n");
+        assert_eq!(fs::read_to_string(&path).unwrap(), both);
+        drop(Rows::create(&path));
+        assert_eq!(fs::read_to_string(&path).unwrap(), "");
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_no_failure() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("log"), "a file").unwrap();
+        Rows::create(&folder.path().join("log/log.jsonl")).push(&json!({}));
+    }
+}

@@ -1,0 +1,122 @@
+//! `--set` beside tables that set variables themselves: never ignored in silence.
+
+mod support;
+
+use support::Project;
+
+/// A variable that rows set, one made of it, one that is gathered over, and one that only some rows set.
+const TABLES: &str = r#"
+[vars]
+length = 24
+share = "${length}"
+task = "sst2"
+seed = 0
+idle = 1
+
+[stage.world]
+use = "world"
+seed = "${seed}"
+size = "tiny"
+train = "${share}"
+
+[stage.benchmark]
+use = "benchmarks"
+source = "@world/glue_data"
+task = "${task}"
+
+[stage.majority]
+use = "majority"
+data = "@benchmark"
+
+[table.all]
+title = "Every row sets it"
+cell = "@majority"
+rows = { label = "${length} long", length = [20, 30] }
+columns = [{ label = "SST-2" }]
+
+[table.made]
+title = "Every row sets what is made of it"
+cell = "@majority"
+rows = [{ label = "short", share = 20 }, { label = "long", share = 30 }]
+columns = [{ label = "SST-2" }]
+
+[table.some]
+title = "Some rows set it"
+cell = "@majority"
+rows = [{ label = "as it is" }, { label = "short", length = 20 }]
+columns = [{ label = "SST-2", task = "sst2" }, { label = "QNLI", task = "qnli" }]
+
+[table.seeds]
+title = "Gathered over"
+cell = "@majority"
+over = { seed = [0, 1] }
+rows = [{ label = "all" }]
+columns = [{ label = "SST-2" }]
+
+[profile.plain]
+default = true
+"#;
+
+#[test]
+fn a_value_that_every_cell_overrides_is_refused_with_the_rows_that_do() {
+    let project = Project::with(TABLES);
+    for command in ["run", "plan", "show", "why"] {
+        project
+            .pipe(&[command, "table:all", "--set", "length=40"])
+            .code(2)
+            .says("error: --set length=40 would change nothing: in table `all` rows `20 long`, `30 long` set `length`\n")
+            .says("stage:NAME[length=…]");
+    }
+    assert!(project.files_if_any(".pipe").is_empty());
+    project
+        .pipe(&["plan", "table:made", "--set", "length=40"])
+        .code(2)
+        .says("rows `short`, `long` set `share`, which would follow from `length`\n");
+    project
+        .pipe(&["plan", "table:some", "--set", "task=mnli"])
+        .code(2)
+        .says("columns `SST-2`, `QNLI` set `task`\n");
+    project
+        .pipe(&["plan", "table:seeds", "--set", "seed=4"])
+        .code(2)
+        .says("in table `seeds` `over` sets `seed`\n");
+}
+
+#[test]
+fn a_value_that_reaches_some_cells_is_told_of() {
+    let project = Project::with(TABLES);
+    let plan = |arguments: &[&str]| {
+        project
+            .pipe(&[&["plan"], arguments].concat())
+            .code(0)
+            .stderr
+    };
+    assert_eq!(
+        plan(&["table:some", "--set", "length=40"]),
+        "note: --set length=40 reaches 2 of 4 cells: in table `some` row `short` sets `length`\n"
+    );
+    // One of two tables, and a stage besides.
+    let told = plan(&["table:all", "table:seeds", "--set", "length=40"]);
+    assert_eq!(
+        told,
+        "note: --set length=40 reaches 0 of 2 cells: in table `all` rows `20 long`, `30 long` set `length`\n"
+    );
+    // What has to do with nothing of it.
+    assert_eq!(
+        plan(&["table:all", "--set", "idle=2"]),
+        "note: --set idle=2: nothing that is asked for reads `idle`\n"
+    );
+    assert_eq!(
+        plan(&["stage:majority[task=qnli]", "--set", "task=mnli"]),
+        "note: --set task=mnli: nothing that is asked for reads `task`\n"
+    );
+    // Nothing to tell of, or nobody to tell.
+    assert_eq!(plan(&["table:seeds", "--set", "length=40"]), "");
+    assert_eq!(plan(&["stage:majority", "--set", "task=mnli"]), "");
+    assert_eq!(plan(&["table:some", "--set", "length=40", "-q"]), "");
+    // A row that happens to set the same value does not count as the setting.
+    assert_eq!(
+        plan(&["table:some", "--set", "length=20"]),
+        "note: --set length=20 reaches 2 of 4 cells: in table `some` row `short` sets `length`\n"
+    );
+}
