@@ -142,7 +142,11 @@ impl Cells<'_> {
         if let Some(point) = &chosen.cell.chosen {
             text += &format!("  {}: {}\n", point.name().bold(), point.rule());
             for candidate in &point.points {
-                text += &format!("    {}: {:.2}\n", candidate.name(), candidate.score);
+                let score = match candidate.score {
+                    score if score.is_nan() => "undefined".to_owned(),
+                    score => format!("{score:.2}"),
+                };
+                text += &format!("    {}: {score}\n", candidate.name());
             }
         }
         let jobs = chosen.jobs();

@@ -24,6 +24,7 @@ impl<'a> Builder<'a> {
         let mut means = Vec::with_capacity(choice.points.len());
         let mut decided: Option<Score> = None;
         let mut splits = BTreeSet::new();
+        let mut undefined = BTreeSet::new();
         for point in &choice.points {
             let mut values = Vec::with_capacity(point.jobs.len());
             for job in &point.jobs {
@@ -43,7 +44,9 @@ impl<'a> Builder<'a> {
                 }
                 match self.score(found, metric, select.split.as_deref())? {
                     Ok(score) => {
+                        // Undefined for one seed, and the point has no mean: that of the others would flatter it.
                         values.push(score.value);
+                        undefined.extend(score.undefined.clone());
                         decided.get_or_insert_with(|| score.clone());
                     }
                     // The other points would say the same again.
@@ -56,6 +59,14 @@ impl<'a> Builder<'a> {
             return Ok(Err(reasons));
         };
         let direction = select.direction.unwrap_or_else(|| Direction::of(&score));
+        let Some(place) = direction.best(&means) else {
+            let why = undefined.into_iter().collect::<Vec<_>>().join(", ");
+            let points = choice.points.len();
+            return Ok(Err(vec![format!(
+                "none of {points} points of the grid can be chosen: `{}` is undefined, {why}",
+                score.name
+            )]));
+        };
         let points = choice
             .points
             .iter()
@@ -65,7 +76,7 @@ impl<'a> Builder<'a> {
                 score: *score,
             });
         Ok(Ok(Chosen {
-            place: direction.best(&means).unwrap_or(0),
+            place,
             points: points.collect(),
             metric: score.name,
             lowest: direction == Direction::Lower,

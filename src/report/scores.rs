@@ -9,7 +9,7 @@ use crate::frames::{Reader, Writer};
 use crate::store::{Digest, Manifest, Store};
 
 /// The version of the notes: one of another is read as none.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// Reads scores.
 pub(super) struct Scores<'a> {
@@ -74,6 +74,8 @@ fn encode(scores: &[Score]) -> Vec<u8> {
         bytes.text(&score.split);
         bytes.bytes(&score.examples.to_le_bytes());
         bytes.bytes(&[u8::from(score.main)]);
+        // No score is undefined for no reason.
+        bytes.text(score.undefined.as_deref().unwrap_or_default());
     }
     bytes.0
 }
@@ -92,6 +94,9 @@ fn decode(note: &[u8]) -> Option<Vec<Score>> {
             split: bytes.text()?.to_owned(),
             examples: u64::from_le_bytes(bytes.chunk()?),
             main: bytes.chunk()? == [1],
+            undefined: Some(bytes.text()?)
+                .filter(|reason| !reason.is_empty())
+                .map(str::to_owned),
         });
     }
     Some(scores)
@@ -110,6 +115,7 @@ mod tests {
             split: "validation".into(),
             examples: 872,
             main,
+            undefined: (!main).then(|| "constant predictions".into()),
         };
         let scores = vec![score("accuracy", true), score("f1", false)];
         let note = encode(&scores);

@@ -183,11 +183,13 @@ impl<'a> Builder<'a> {
             match self.choose(choice, plan.metric.as_deref(), known)? {
                 Ok(chosen) => cell.chosen = Some(chosen),
                 Err(reasons) => {
+                    cell.lacking = 1;
                     cell.reasons = reasons;
                     return Ok(cell);
                 }
             }
         }
+        let mut undefined: Vec<String> = Vec::new();
         for job in plan.shown(cell.chosen.as_ref().map(|chosen| chosen.place)) {
             let score = match known(*job) {
                 Ok(found) => self.score(found, plan.metric.as_deref(), None)?,
@@ -196,11 +198,18 @@ impl<'a> Builder<'a> {
             match score {
                 Ok(score) => {
                     heading.add(&score);
-                    cell.values.push(score.value);
+                    match score.undefined {
+                        Some(reason) => undefined.push(reason),
+                        None => cell.values.push(score.value),
+                    }
                 }
-                Err(reason) => add(&mut cell.reasons, reason),
+                Err(reason) => {
+                    cell.lacking += 1;
+                    add(&mut cell.reasons, reason);
+                }
             }
         }
+        cell.add_undefined(&undefined);
         Ok(cell)
     }
 
@@ -305,9 +314,5 @@ fn keys(row: &RowPlan) -> Vec<(&str, Key)> {
 
 /// Whether no score is lacking.
 pub fn is_complete(table: &Table) -> bool {
-    table
-        .cells
-        .iter()
-        .flatten()
-        .all(|cell| cell.reasons.is_empty())
+    table.cells.iter().flatten().all(|cell| cell.lacking == 0)
 }

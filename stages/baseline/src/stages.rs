@@ -26,7 +26,8 @@ impl Stage for MajorityStage {
     fn signature(&self) -> Signature {
         Signature {
             kind: "majority",
-            version: 1,
+            // 2: a correlation with a constant is undefined, not 0.
+            version: 2,
             about: "Scores the most frequent class of a task, or the mean of its scores",
             fields: FIELDS,
             output: ArtifactType::Scores,
@@ -45,7 +46,8 @@ impl Stage for BagOfWordsStage {
     fn signature(&self) -> Signature {
         Signature {
             kind: "bag-of-words",
-            version: 1,
+            // 2: a correlation with a constant is undefined, not 0.
+            version: 2,
             about: "Scores a logistic regression over the words of the sentences",
             fields: FIELDS,
             output: ArtifactType::Scores,

@@ -82,7 +82,8 @@ fn constants_have_no_correlation() {
         &[Metric::Spearman, Metric::Pearson],
         train,
     );
-    assert_eq!(majority_scores(&similarity).unwrap()[0].value, 0.0);
+    let undefined = &majority_scores(&similarity).unwrap()[0].undefined;
+    assert_eq!(undefined.as_deref(), Some("constant predictions"));
 }
 
 #[test]

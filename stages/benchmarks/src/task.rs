@@ -115,7 +115,8 @@ impl Task {
 
     /// Scores predictions of the validation split, and of the mismatched one where the task has it, with every metric
     /// of the task. A prediction is a class index or, for regression, a number; there is one per example, in order.
-    /// The first score is the main one; names of scores of the mismatched split end in `_mm`.
+    /// The first score is the main one; names of scores of the mismatched split end in `_mm`. A correlation with a constant is
+    /// undefined, and says so.
     ///
     /// # Errors
     /// When the numbers of predictions and examples differ, `mismatched` is given for a task without that split or the
@@ -140,13 +141,19 @@ impl Task {
         let mut scores = Vec::new();
         for (split, suffix, examples, predictions) in splits {
             for metric in &self.metrics {
+                let (value, undefined) = match score(*metric, examples, predictions) {
+                    Ok(value) => (value, None),
+                    Err(MetricError::Undefined(why)) => (f64::NAN, Some(why.to_string())),
+                    Err(error) => return Err(error.into()),
+                };
                 scores.push(Score {
                     name: format!("{}{suffix}", metric.name()),
-                    value: score(*metric, examples, predictions)?,
+                    value,
                     unit: metric.unit().to_owned(),
                     split: split.to_owned(),
                     examples: examples.len() as u64,
                     main: scores.is_empty(),
+                    undefined,
                 });
             }
         }

@@ -23,6 +23,7 @@
 //! **Results** ([`outputs`], [`links`], [`scores`]). What the program leaves in `{output}` is checked against `outputs` and
 //! `makes`. It may have left anything there: nothing outside is read, written or removed through it.
 
+mod distinct;
 mod environment;
 mod hints;
 mod inputs;

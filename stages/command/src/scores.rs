@@ -14,6 +14,7 @@
 //!
 //! The file stays in the artifact, and `scores.parquet` is made of it.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::Path;
@@ -23,6 +24,7 @@ use metrics::scores::{self, Score};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use crate::distinct::Distinct;
 use crate::outputs::LARGEST;
 
 const FILE: &str = "scores.json";
@@ -102,7 +104,10 @@ fn wrong(reason: &str) -> StageError {
 }
 
 fn parse(text: &str) -> Result<Vec<Score>, String> {
-    let value: Value = serde_json::from_str(text).map_err(|error| {
+    let Distinct(value) = serde_json::from_str(text).map_err(|error| {
+        if error.is_data() {
+            return error.to_string();
+        }
         // What Python and others write for what is no number.
         let words = ["NaN", "Infinity", "nan", "inf"];
         match words.iter().find(|word| text.contains(**word)) {
@@ -117,6 +122,10 @@ fn parse(text: &str) -> Result<Vec<Score>, String> {
     };
     if let [score] = scores.as_mut_slice() {
         score.main = true;
+    }
+    let mut names = BTreeSet::new();
+    if let Some(twice) = scores.iter().find(|score| !names.insert(&score.name)) {
+        return Err(format!("two scores are named `{}`", twice.name));
     }
     match scores.iter().filter(|score| score.main).count() {
         _ if scores.is_empty() => Err("it holds no score".into()),
@@ -155,6 +164,7 @@ fn of_table(table: &Map<String, Value>) -> Result<Vec<Score>, String> {
                 split: String::new(),
                 examples: 0,
                 main: main == Some(name),
+                undefined: None,
             })
         })
         .collect()
@@ -171,6 +181,7 @@ fn of_item(item: Value) -> Result<Score, String> {
         split: full.split,
         examples: full.examples.into(),
         main: full.main,
+        undefined: None,
     })
 }
 
@@ -223,6 +234,10 @@ mod tests {
             r#"{"a": 1, "main": 1}"#,
             "{}",
             "3",
+            r#"{"a": 1, "b": 3, "a": 2, "main": "a"}"#,
+            r#"{"a": 1, "main": "a", "main": "a"}"#,
+            r#"[{"name": "a", "value": 1, "value": 2}]"#,
+            r#"[{"name": "a", "value": 1, "main": true}, {"name": "a", "value": 2}]"#,
             r#"[{"name": "a"}]"#,
             r#"[{"name": "a", "value": 1, "mian": true}]"#,
             r#"[{"name": "a", "value": 1, "main": true}, {"name": "b", "value": 1, "main": true}]"#,
@@ -240,6 +255,10 @@ mod tests {
         `main` is to name a score
         it holds no score
         it holds neither a table nor a list
+        `a` is there twice at line 1 column 20
+        `main` is there twice at line 1 column 28
+        `value` is there twice at line 1 column 34
+        two scores are named `a`
         missing field `value`, in {"name":"a"}
         unknown field `mian`, expected one of `name`, `value`, `unit`, `split`, `examples`, `main`, in {"mian":true,"name":"a","value":1}
         2 scores are marked as the main one

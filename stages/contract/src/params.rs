@@ -89,6 +89,12 @@ fn complete_table(
         let value =
             match (given.get(field.name), field.takes, field.default) {
                 (Some(Value::Null), _, Default::Absent) => Some(Value::Null),
+                // A variable cannot be left out: it is empty instead, as an input is.
+                (Some(Value::String(text)), takes, Default::Absent)
+                    if text.is_empty() && !matches!(takes, FieldType::Text) =>
+                {
+                    Some(Value::Null)
+                }
                 (Some(Value::Object(table)), FieldType::Table(inner), _) => {
                     Some(Value::Object(complete_table(inner, table, path, problems)))
                 }
@@ -534,6 +540,30 @@ mod tests {
             problems[3].help.as_deref(),
             Some("did you mean \"scores\"?")
         );
+    }
+
+    #[test]
+    fn an_empty_text_is_as_if_left_out_where_that_may_be() {
+        const FIELDS: &[Field] = &[
+            Field {
+                name: "lower_case",
+                takes: FieldType::Bool,
+                default: Default::Absent,
+                about: "whether",
+            },
+            Field {
+                name: "steps",
+                takes: FieldType::Integer { min: 1, max: 9 },
+                default: Default::Integer(1),
+                about: "how many",
+            },
+        ];
+        let left_out = complete(FIELDS, &Map::new());
+        assert_eq!(
+            complete(FIELDS, &given(json!({"lower_case": ""}))),
+            left_out
+        );
+        assert!(complete(FIELDS, &given(json!({"steps": ""}))).is_err());
     }
 
     #[test]

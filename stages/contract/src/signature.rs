@@ -86,7 +86,7 @@ pub enum FieldType {
 pub enum Default {
     /// Leaving it out is an error.
     Required,
-    /// The stage sees no value (JSON `null`; no input).
+    /// The stage sees no value (JSON `null`; no input). An empty text is no value either, unless the field takes any text.
     Absent,
     /// A truth value.
     Bool(bool),

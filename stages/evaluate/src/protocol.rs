@@ -10,14 +10,15 @@
 //!
 //! The same vectors differ by up to 18 points between them, so all three are written, under names that say which:
 //! `sts12`, `sts12.mean`, `sts12.wmean`. The average over the sets is the plain mean of the values *as printed*, with
-//! two decimals, as in SimCSE's `evaluation.py`.
+//! two decimals, as in SimCSE's `evaluation.py`. Where similarities are constant a correlation is undefined, as in SciPy,
+//! and so is every mean that it is part of.
 
 use std::collections::BTreeMap;
 
 use benchmarks::StsPair;
 use contract::StageError;
 use metrics::scores::{HUNDREDFOLD, Score};
-use metrics::spearman;
+use metrics::{MetricError, spearman};
 use serde::Deserialize;
 
 /// How a set's subsets become one number.
@@ -52,6 +53,9 @@ struct Subset {
     judgements: Vec<f64>,
 }
 
+/// A score, or why it is undefined.
+type Value = Result<f64, String>;
+
 /// Scores `similarities`, one per pair: three scores per set, in the order in which the sets first appear, and the
 /// three averages over the sets, of which `main` names the main one.
 ///
@@ -83,13 +87,14 @@ pub fn score(
         subset.judgements.push(pair.score);
     }
 
-    let new = |name: String, value: f64, examples: usize, main: bool| Score {
+    let new = |name: String, value: &Value, examples: usize, main: bool| Score {
         name,
-        value,
+        value: value.as_ref().copied().unwrap_or(f64::NAN),
         unit: HUNDREDFOLD.to_owned(),
         split: "test".to_owned(),
         examples: examples as u64,
         main,
+        undefined: value.as_ref().err().cloned(),
     };
     let mut scores = Vec::new();
     let mut printed = [const { Vec::new() }; Aggregate::EACH.len()];
@@ -97,21 +102,27 @@ pub fn score(
         let subsets: Vec<&Subset> = sets[name].values().collect();
         let examples = subsets.iter().map(|subset| subset.judgements.len()).sum();
         for (aggregate, printed) in Aggregate::EACH.into_iter().zip(&mut printed) {
-            let value = 100.0 * correlate(&subsets, aggregate)?;
-            printed.push(as_printed(value));
+            let value = correlate(&subsets, aggregate)?.map(|value| 100.0 * value);
+            printed.push(
+                value
+                    .clone()
+                    .map(as_printed)
+                    .map_err(|why| format!("{why} in {name}")),
+            );
             scores.push(new(
                 format!("{name}{}", aggregate.suffix()),
-                value,
+                &value,
                 examples,
                 false,
             ));
         }
     }
-    for (aggregate, printed) in Aggregate::EACH.into_iter().zip(&printed) {
+    for (aggregate, printed) in Aggregate::EACH.into_iter().zip(printed) {
         let name = format!("avg{}", aggregate.suffix());
+        let printed: Result<Vec<f64>, String> = printed.into_iter().collect();
         scores.push(new(
             name,
-            metrics::mean(printed),
+            &printed.map(|values| metrics::mean(&values)),
             pairs.len(),
             aggregate == main,
         ));
@@ -119,7 +130,7 @@ pub fn score(
     Ok(scores)
 }
 
-fn correlate(subsets: &[&Subset], aggregate: Aggregate) -> Result<f64, StageError> {
+fn correlate(subsets: &[&Subset], aggregate: Aggregate) -> Result<Value, StageError> {
     if aggregate == Aggregate::All {
         let join = |get: fn(&Subset) -> &Vec<f64>| -> Vec<f64> {
             subsets
@@ -128,10 +139,10 @@ fn correlate(subsets: &[&Subset], aggregate: Aggregate) -> Result<f64, StageErro
                 .copied()
                 .collect()
         };
-        return Ok(spearman(
+        return value(spearman(
             &join(|it| &it.similarities),
             &join(|it| &it.judgements),
-        )?);
+        ));
     }
     let (mut sum, mut weights) = (0.0, 0.0);
     for subset in subsets {
@@ -139,10 +150,21 @@ fn correlate(subsets: &[&Subset], aggregate: Aggregate) -> Result<f64, StageErro
             Aggregate::Wmean => subset.judgements.len() as f64,
             _ => 1.0,
         };
-        sum += weight * spearman(&subset.similarities, &subset.judgements)?;
+        match value(spearman(&subset.similarities, &subset.judgements))? {
+            Ok(correlation) => sum += weight * correlation,
+            Err(why) => return Ok(Err(why)),
+        }
         weights += weight;
     }
-    Ok(sum / weights)
+    Ok(Ok(sum / weights))
+}
+
+fn value(correlation: Result<f64, MetricError>) -> Result<Value, StageError> {
+    match correlation {
+        Ok(correlation) => Ok(Ok(correlation)),
+        Err(MetricError::Undefined(why)) => Ok(Err(why.to_string())),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Rounds to two decimals as printing does: to even where two are equally near.
@@ -206,6 +228,24 @@ mod tests {
             .map(|score| &score.name)
             .collect();
         assert_eq!(mains, ["avg.wmean"]);
+    }
+
+    #[test]
+    fn constant_similarities_have_no_score() {
+        let mut pairs: Vec<StsPair> = (0..3)
+            .map(|score| pair("sts12", "a", f64::from(score)))
+            .collect();
+        pairs.extend((0..3).map(|score| pair("sickr", "test", f64::from(score))));
+        let scores = score(&pairs, &[0.5, 0.5, 0.5, 0.1, 0.2, 0.3], Aggregate::All).unwrap();
+        let told = |name: &str| {
+            let score = scores.iter().find(|score| score.name == name).unwrap();
+            assert_eq!(score.value.is_nan(), score.undefined.is_some());
+            score.undefined.clone()
+        };
+        assert_eq!(told("sts12"), Some("constant predictions".into()));
+        assert_eq!(told("sts12.wmean"), Some("constant predictions".into()));
+        assert_eq!(told("sickr"), None);
+        assert_eq!(told("avg"), Some("constant predictions in sts12".into()));
     }
 
     #[test]

@@ -26,7 +26,8 @@ impl Stage for StsStage {
     fn signature(&self) -> Signature {
         Signature {
             kind: "sts",
-            version: 1,
+            // 2: a correlation with a constant is undefined, not 0.
+            version: 2,
             about: "Scores sentence vectors on the sets of semantic textual similarity by SentEval's protocol",
             fields: &[
                 Field {

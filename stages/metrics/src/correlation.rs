@@ -1,37 +1,40 @@
 //! Correlations over numbers.
 
-use crate::MetricError;
 use crate::error::{check_finite, check_lengths};
+use crate::{MetricError, Undefined};
 
-/// Returns Pearson's correlation coefficient, from -1 to 1; 0 when either list is constant.
+/// Returns Pearson's correlation coefficient of predictions and labels, from -1 to 1.
 ///
 /// # Errors
-/// When there are no examples, the lists differ in length, or a value is not finite.
-pub fn pearson(left: &[f64], right: &[f64]) -> Result<f64, MetricError> {
-    check_lengths(left, right)?;
-    check_finite(left)?;
-    check_finite(right)?;
-    let (Some(left), Some(right)) = (standardise(left), standardise(right)) else {
-        return Ok(0.0);
-    };
+/// When there are no examples, the lists differ in length, or a value is not finite; [`MetricError::Undefined`] when either
+/// list is constant.
+pub fn pearson(predictions: &[f64], labels: &[f64]) -> Result<f64, MetricError> {
+    check_lengths(predictions, labels)?;
+    check_finite(predictions)?;
+    check_finite(labels)?;
+    check_varied(predictions, labels)?;
+    let constant = |why| MetricError::Undefined(why);
+    let left = standardise(predictions).ok_or(constant(Undefined::ConstantPredictions))?;
+    let right = standardise(labels).ok_or(constant(Undefined::ConstantLabels))?;
     let product: f64 = left.iter().zip(&right).map(|(a, b)| a * b).sum();
     Ok(product.clamp(-1.0, 1.0))
 }
 
-/// Returns Spearman's rank correlation coefficient, from -1 to 1: Pearson's coefficient of the ranks, where equal
-/// values share the average of the ranks that they take up; 0 when either list is constant.
+/// Returns Spearman's rank correlation coefficient of predictions and labels, from -1 to 1: Pearson's coefficient of the
+/// ranks, where equal values share the average of the ranks that they take up.
 ///
 /// Twice a rank is a whole number, so all sums are exact integers and just the last division rounds: the result
 /// depends neither on the order of the examples nor on the scale of the values.
 ///
 /// # Errors
-/// When there are no examples, the lists differ in length, or a value is not finite.
-pub fn spearman(left: &[f64], right: &[f64]) -> Result<f64, MetricError> {
-    check_lengths(left, right)?;
-    check_finite(left)?;
-    check_finite(right)?;
-    let left = doubled_ranks(left);
-    let right = doubled_ranks(right);
+/// Those of [`pearson`].
+pub fn spearman(predictions: &[f64], labels: &[f64]) -> Result<f64, MetricError> {
+    check_lengths(predictions, labels)?;
+    check_finite(predictions)?;
+    check_finite(labels)?;
+    check_varied(predictions, labels)?;
+    let left = doubled_ranks(predictions);
+    let right = doubled_ranks(labels);
     let all = left.len() as i128;
     // The ranks of a list sum to n (n + 1) / 2 whatever the ties, and so does each list of doubled ranks to n (n + 1).
     let total = all * (all + 1);
@@ -41,21 +44,29 @@ pub fn spearman(left: &[f64], right: &[f64]) -> Result<f64, MetricError> {
     };
     let left_variance = moment(&left, &left);
     let right_variance = moment(&right, &right);
-    if left_variance == 0 || right_variance == 0 {
-        return Ok(0.0);
-    }
     let covariance = moment(&left, &right) as f64;
     let coefficient = covariance / (left_variance as f64 * right_variance as f64).sqrt();
     Ok(coefficient.clamp(-1.0, 1.0))
 }
 
-/// Returns the values less their mean, over the norm of that; `None` for a constant list, told by its values, since
-/// the mean of equal values need not equal them once rounded.
+/// Checks that neither list is constant, told by its values, since the mean of equal values need not equal them once
+/// rounded.
+fn check_varied(predictions: &[f64], labels: &[f64]) -> Result<(), MetricError> {
+    let is_constant = |values: &[f64]| values.iter().all(|value| *value == values[0]);
+    let why = if predictions.len() == 1 {
+        Undefined::OneExample
+    } else if is_constant(predictions) {
+        Undefined::ConstantPredictions
+    } else if is_constant(labels) {
+        Undefined::ConstantLabels
+    } else {
+        return Ok(());
+    };
+    Err(MetricError::Undefined(why))
+}
+
+/// Returns the values less their mean, over the norm of that; `None` where they differ by less than arithmetic can tell.
 fn standardise(values: &[f64]) -> Option<Vec<f64>> {
-    let first = *values.first()?;
-    if values.iter().all(|&value| value == first) {
-        return None;
-    }
     // Scaled by the largest magnitude before and after centring, so that no square leaves the range of f64.
     let largest = values
         .iter()
@@ -113,14 +124,27 @@ mod tests {
     }
 
     #[test]
-    fn a_constant_correlates_with_nothing() {
+    fn a_correlation_with_a_constant_is_undefined() {
+        let undefined = |why| Err(MetricError::Undefined(why));
         for correlation in [pearson, spearman] {
             // 0.1 ten times: the rounded mean is not 0.1.
+            let (constant, varied) = ([0.1; 10], [1., 2., 3., 4., 5., 6., 7., 8., 9., 10.]);
             assert_eq!(
-                correlation(&[0.1; 10], &[1., 2., 3., 4., 5., 6., 7., 8., 9., 10.]),
-                Ok(0.0)
+                correlation(&constant, &varied),
+                undefined(Undefined::ConstantPredictions)
             );
-            assert_eq!(correlation(&[5.0], &[7.0]), Ok(0.0));
+            assert_eq!(
+                correlation(&varied, &constant),
+                undefined(Undefined::ConstantLabels)
+            );
+            assert_eq!(
+                correlation(&[0.0, -0.0], &[1.0, 2.0]),
+                undefined(Undefined::ConstantPredictions)
+            );
+            assert_eq!(
+                correlation(&[5.0], &[7.0]),
+                undefined(Undefined::OneExample)
+            );
         }
     }
 
@@ -161,6 +185,10 @@ mod tests {
         })
     }
 
+    fn are_varied(left: &[f64], right: &[f64]) -> bool {
+        check_varied(left, right).is_ok()
+    }
+
     proptest! {
         #[test]
         fn ranks_average_to_the_middle(values in prop::collection::vec(-9i32..9, 1..50)) {
@@ -171,6 +199,7 @@ mod tests {
 
         #[test]
         fn spearman_sees_only_the_order((left, right) in pairs()) {
+            prop_assume!(are_varied(&left, &right));
             let expected = spearman(&left, &right).unwrap();
             let stretched: Vec<f64> = left.iter().map(|value| value.exp() + value * 3.0).collect();
             prop_assert_eq!(spearman(&stretched, &right), Ok(expected));
@@ -186,6 +215,7 @@ mod tests {
             turned_left.rotate_left(turn);
             turned_right.rotate_left(turn);
             prop_assert_eq!(spearman(&left, &right), spearman(&turned_left, &turned_right));
+            prop_assume!(are_varied(&left, &right));
             let difference = pearson(&left, &right).unwrap()
                 - pearson(&turned_left, &turned_right).unwrap();
             prop_assert!(difference.abs() < 1e-13);
@@ -193,12 +223,11 @@ mod tests {
 
         #[test]
         fn pearson_sees_neither_shift_nor_scale((left, right) in pairs()) {
+            prop_assume!(are_varied(&left, &right));
             let moved: Vec<f64> = left.iter().map(|value| value * 4.0 + 16.0).collect();
             let difference = pearson(&left, &right).unwrap() - pearson(&moved, &right).unwrap();
             prop_assert!(difference.abs() < 1e-12);
-            if left.iter().any(|&value| value != left[0]) {
-                prop_assert!((pearson(&left, &left).unwrap() - 1.0).abs() < 1e-14);
-            }
+            prop_assert!((pearson(&left, &left).unwrap() - 1.0).abs() < 1e-14);
         }
     }
 }

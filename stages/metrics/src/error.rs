@@ -1,3 +1,5 @@
+use std::fmt;
+
 use contract::StageError;
 
 /// Why a metric has no value.
@@ -20,6 +22,30 @@ pub enum MetricError {
         /// Its index, from 0.
         example: usize,
     },
+    /// The metric has no value for these numbers, though nothing is wrong with them.
+    #[error("undefined: {0}")]
+    Undefined(Undefined),
+}
+
+/// Why a correlation has no value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Undefined {
+    /// All predictions are equal.
+    ConstantPredictions,
+    /// All labels are equal.
+    ConstantLabels,
+    /// There is nothing to compare it with.
+    OneExample,
+}
+
+impl fmt::Display for Undefined {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ConstantPredictions => "constant predictions",
+            Self::ConstantLabels => "constant labels",
+            Self::OneExample => "a single example",
+        })
+    }
 }
 
 impl From<MetricError> for StageError {

@@ -1,10 +1,10 @@
 //! The metrics of GLUE and STS, and the scores file that every evaluating stage writes.
 //!
 //! The definitions are those of the benchmarks' own scorers, which are scikit-learn's and SciPy's; goldens made with
-//! them hold this crate to 1e-12. Where those return NaN, or warn and return 0, this crate returns 0, as the GLUE and
-//! SentEval scripts do in the end: an F1 without positives, a Matthews correlation with an empty margin, a correlation
-//! with a constant. NaN and infinities among the *inputs* are errors instead: they mean that a model has diverged,
-//! and a number made from them would hide it.
+//! them hold this crate to 1e-12. Where scikit-learn has a convention, this crate has it: an F1 without positives and a
+//! Matthews correlation with an empty margin are 0. Where SciPy returns NaN, since a correlation with a constant has no
+//! value, the answer is [`MetricError::Undefined`] with the reason, and a table shows none: 0 would claim that nothing
+//! was found. NaN and infinities among the *inputs* are errors: they mean that a model has diverged.
 //!
 //! | metric | of | range | tasks |
 //! | --- | --- | --- | --- |
@@ -26,6 +26,6 @@ mod summary;
 
 pub use classification::{accuracy, f1, matthews};
 pub use correlation::{pearson, spearman};
-pub use error::MetricError;
+pub use error::{MetricError, Undefined};
 pub use selection::{Direction, find};
 pub use summary::{mean, standard_deviation};

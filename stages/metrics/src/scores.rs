@@ -9,7 +9,8 @@
 //! | `examples` | int64 | how many examples it was scored on |
 //! | `main` | bool | whether it is the one number that stands for the file: exactly one is |
 //!
-//! Values are finite: a metric without a value is an error of the stage that computed it.
+//! Values are finite, but for a metric that is undefined for what it was given: that is NaN, and the column `undefined` (utf8),
+//! which is there for that alone, says why: `constant predictions`.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -25,6 +26,8 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 
+/// The column that says why a value is NaN.
+const UNDEFINED: &str = "undefined";
 /// The file's name in its artifact.
 pub const FILE: &str = "scores.parquet";
 /// The file, for the signature of a stage that writes it.
@@ -39,7 +42,7 @@ pub const DOCUMENTED: OutputFile = OutputFile::table(
         Column::new(
             "value",
             ColumnType::Number,
-            "the number, in the unit that papers print",
+            "the number, in the unit that papers print; NaN where it is undefined, and then a column `undefined` says why",
         ),
         Column::new(
             "unit",
@@ -82,12 +85,14 @@ pub struct Score {
     pub examples: u64,
     /// Whether this is the number that stands for the file.
     pub main: bool,
+    /// Why there is no number, where `value` is NaN: `constant predictions`.
+    pub undefined: Option<String>,
 }
 
 /// Writes `scores.parquet` into the folder.
 ///
 /// # Errors
-/// When a value is not finite, two scores share a name, not exactly one is the main one, or the file cannot be
+/// When a value is not finite and not said to be undefined, two scores share a name, not exactly one is the main one, or the file cannot be
 /// written.
 pub fn write(folder: &Path, scores: &[Score]) -> Result<(), StageError> {
     check(scores).map_err(|reason| StageError::failed(format!("scores: {reason}")))?;
@@ -104,7 +109,7 @@ pub fn write(folder: &Path, scores: &[Score]) -> Result<(), StageError> {
         .iter()
         .map(|score| i64::try_from(score.examples).map_err(StageError::failed))
         .collect::<Result<Vec<_>, _>>()?;
-    let columns: Vec<ArrayRef> = vec![
+    let mut columns: Vec<ArrayRef> = vec![
         text(|score| &score.name),
         Arc::new(
             scores
@@ -119,7 +124,14 @@ pub fn write(folder: &Path, scores: &[Score]) -> Result<(), StageError> {
             scores.iter().map(|score| Some(score.main)),
         )),
     ];
-    let schema = Arc::new(schema());
+    let mut fields = fields();
+    // Files without it are those of before there was the column, to the byte.
+    if scores.iter().any(|score| score.undefined.is_some()) {
+        fields.push(Field::new(UNDEFINED, DataType::Utf8, true));
+        let reasons = scores.iter().map(|score| score.undefined.as_deref());
+        columns.push(Arc::new(reasons.collect::<StringArray>()));
+    }
+    let schema = Arc::new(Schema::new(fields));
     let failed =
         |error: &dyn std::fmt::Display| StageError::failed(format!("{}: {error}", path.display()));
     let batch =
@@ -147,11 +159,7 @@ pub fn read(path: &Path) -> Result<Vec<Score>, StageError> {
         path.to_path_buf()
     };
     let wrong = |reason: String| {
-        StageError::input(
-            path.display(),
-            reason,
-            "give a scores file that `pipe` has written",
-        )
+        contract::unreadable(&path, reason, "give a scores file that `pipe` has written")
     };
     let file = File::open(&path).map_err(io_error(&path))?;
     let reader = ParquetRecordBatchReaderBuilder::try_new(file)
@@ -166,6 +174,9 @@ pub fn read(path: &Path) -> Result<Vec<Score>, StageError> {
         let splits = column::<StringArray>(&batch, "split").map_err(&wrong)?;
         let examples = column::<Int64Array>(&batch, "examples").map_err(&wrong)?;
         let mains = column::<BooleanArray>(&batch, "main").map_err(&wrong)?;
+        let undefined = batch
+            .column_by_name(UNDEFINED)
+            .and_then(|column| column.as_any().downcast_ref::<StringArray>());
         for row in 0..batch.num_rows() {
             scores.push(Score {
                 name: names.value(row).to_owned(),
@@ -175,6 +186,9 @@ pub fn read(path: &Path) -> Result<Vec<Score>, StageError> {
                 examples: u64::try_from(examples.value(row))
                     .map_err(|_| wrong("a count of examples is negative".to_owned()))?,
                 main: mains.value(row),
+                undefined: undefined
+                    .filter(|reasons| reasons.is_valid(row))
+                    .map(|reasons| reasons.value(row).to_owned()),
             });
         }
     }
@@ -182,22 +196,26 @@ pub fn read(path: &Path) -> Result<Vec<Score>, StageError> {
     Ok(scores)
 }
 
-fn schema() -> Schema {
-    Schema::new(vec![
+fn fields() -> Vec<Field> {
+    vec![
         Field::new("name", DataType::Utf8, false),
         Field::new("value", DataType::Float64, false),
         Field::new("unit", DataType::Utf8, false),
         Field::new("split", DataType::Utf8, false),
         Field::new("examples", DataType::Int64, false),
         Field::new("main", DataType::Boolean, false),
-    ])
+    ]
 }
 
 /// Checks the rules that the schema cannot hold.
 fn check(scores: &[Score]) -> Result<(), String> {
     let mut names = BTreeSet::new();
     for score in scores {
-        if !score.value.is_finite() {
+        let is_right = match score.undefined {
+            Some(_) => score.value.is_nan(),
+            None => score.value.is_finite(),
+        };
+        if !is_right {
             return Err(format!("`{}` is {}", score.name, score.value));
         }
         if !names.insert(&score.name) {
@@ -245,6 +263,7 @@ mod tests {
             split: "validation".to_owned(),
             examples: 872,
             main,
+            undefined: None,
         }
     }
 
@@ -261,6 +280,25 @@ mod tests {
         let bytes = fs::read(folder.path().join(FILE)).unwrap();
         write(folder.path(), &scores).unwrap();
         assert_eq!(fs::read(folder.path().join(FILE)).unwrap(), bytes);
+    }
+
+    #[test]
+    fn what_is_undefined_says_why() {
+        let folder = tempfile::tempdir().unwrap();
+        let undefined = |value| Score {
+            undefined: Some("constant predictions".to_owned()),
+            ..score("pearson", value, false)
+        };
+        write(
+            folder.path(),
+            &[score("accuracy", 84.25, true), undefined(f64::NAN)],
+        )
+        .unwrap();
+        let back = read(folder.path()).unwrap();
+        assert_eq!(back[0], score("accuracy", 84.25, true));
+        assert!(back[1].value.is_nan());
+        assert_eq!(back[1].undefined.as_deref(), Some("constant predictions"));
+        assert!(write(folder.path(), &[score("a", 1.0, true), undefined(0.0)]).is_err());
     }
 
     #[test]

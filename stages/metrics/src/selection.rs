@@ -24,9 +24,10 @@ impl Direction {
         }
     }
 
-    /// Returns the place of the best value, the first of equals; `None` where there is none.
+    /// Returns the place of the best value, the first of equals; `None` where there is none. What is no number is never best.
     pub fn best(self, values: &[f64]) -> Option<usize> {
-        (0..values.len()).reduce(|best, place| {
+        let numbers = (0..values.len()).filter(|place| !values[*place].is_nan());
+        numbers.reduce(|best, place| {
             let better = match self {
                 Self::Higher => values[place] > values[best],
                 Self::Lower => values[place] < values[best],
@@ -75,6 +76,7 @@ mod tests {
             split: split.to_owned(),
             examples: 10,
             main,
+            undefined: None,
         }
     }
 
@@ -105,6 +107,11 @@ mod tests {
         assert_eq!(Direction::Higher.best(&[1.0, 3.0, 3.0, 2.0]), Some(1));
         assert_eq!(Direction::Lower.best(&[2.0, 1.0, 3.0, 1.0]), Some(1));
         assert_eq!(Direction::Lower.best(&[]), None);
+        assert_eq!(
+            Direction::Higher.best(&[f64::NAN, 1.0, f64::NAN, 2.0]),
+            Some(3)
+        );
+        assert_eq!(Direction::Lower.best(&[f64::NAN]), None);
         let direction = |name, unit| Direction::of(&score(name, unit, "validation", true));
         assert_eq!(direction("accuracy", "%"), Direction::Higher);
         assert_eq!(direction("gloss", "%"), Direction::Higher);

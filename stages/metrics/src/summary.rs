@@ -1,26 +1,45 @@
 //! What a table says of one score over several seeds.
 
-/// Returns the arithmetic mean; 0 for no values.
+/// Returns the arithmetic mean; 0 for no values. That of finite values is finite.
 pub fn mean(values: &[f64]) -> f64 {
     if values.is_empty() {
-        0.0
-    } else {
-        values.iter().sum::<f64>() / values.len() as f64
+        return 0.0;
     }
+    let count = values.len() as f64;
+    let sum: f64 = values.iter().sum();
+    if sum.is_finite() {
+        return sum / count;
+    }
+    // The sum leaves the range of f64; that of their shares does not.
+    let shares: f64 = values.iter().map(|value| value / count).sum();
+    shares.clamp(f64::MIN, f64::MAX)
 }
 
 /// Returns the sample standard deviation (divisor n - 1); `None` for fewer than two values, of which no spread can be
-/// told.
+/// told. That of finite values is finite: at most the largest number there is.
 pub fn standard_deviation(values: &[f64]) -> Option<f64> {
     if values.len() < 2 {
         return None;
     }
     let mean = mean(values);
-    let squares: f64 = values
+    let divisor = (values.len() - 1) as f64;
+    let of_scale = |scale: f64| {
+        let centred = values.iter().map(|value| value / scale - mean / scale);
+        let squares: f64 = centred.map(|value| value * value).sum();
+        (squares / divisor).sqrt()
+    };
+    let plain = of_scale(1.0);
+    if plain.is_normal() {
+        return Some(plain);
+    }
+    // Squares may leave the range of f64 where the values do not.
+    let largest = values
         .iter()
-        .map(|value| (value - mean) * (value - mean))
-        .sum();
-    Some((squares / (values.len() - 1) as f64).sqrt())
+        .fold(0.0f64, |most, value| most.max(value.abs()));
+    if largest == 0.0 || !largest.is_finite() {
+        return Some(plain);
+    }
+    Some((of_scale(largest) * largest).min(f64::MAX))
 }
 
 #[cfg(test)]
@@ -38,5 +57,30 @@ mod tests {
         assert_eq!(mean(&[]), 0.0);
         assert_eq!(standard_deviation(&[4.2]), None);
         assert_eq!(standard_deviation(&[4.2, 4.2]), Some(0.0));
+        assert_eq!(standard_deviation(&[0.0, 0.0]), Some(0.0));
+    }
+
+    #[test]
+    fn what_is_finite_stays_finite() {
+        assert_eq!(mean(&[1e308, 1e308]), 1e308);
+        assert_eq!(standard_deviation(&[1e308, 1e308]), Some(0.0));
+        let close = |found: f64, expected: f64| (found / expected - 1.0).abs() < 1e-12;
+        assert!(close(mean(&[1.7e308, 1.3e308]), 1.5e308));
+        assert!(close(
+            standard_deviation(&[1e308, -1e308]).unwrap_or(0.0),
+            2f64.sqrt() * 1e308
+        ));
+        assert!(close(
+            standard_deviation(&[1e-200, 3e-200]).unwrap_or(0.0),
+            2f64.sqrt() * 1e-200
+        ));
+        assert!(close(
+            standard_deviation(&[1e200, 3e200]).unwrap_or(0.0),
+            2f64.sqrt() * 1e200
+        ));
+        let largest = [f64::MAX, f64::MIN];
+        assert_eq!(mean(&largest), 0.0);
+        assert_eq!(standard_deviation(&largest), Some(f64::MAX));
+        assert!(close(mean(&[f64::MAX; 3]), f64::MAX));
     }
 }

@@ -78,6 +78,7 @@ fn score(name: &str, perplexity: Perplexity, main: bool) -> Score {
         split: Split::Validation.name().into(),
         examples: perplexity.predicted,
         main,
+        undefined: None,
     }
 }
 

@@ -138,9 +138,9 @@ fn text(cell: &Cell, decimals: usize, expected: usize, marks: &[usize]) -> Text 
     let mut own = match cell.summary() {
         None => MISSING.to_owned(),
         Some(summary) => {
-            let mut own = format!("{:.decimals$}", summary.mean);
+            let mut own = number(summary.mean, decimals);
             if let Some(spread) = summary.standard_deviation {
-                own += &format!(" ± {spread:.decimals$}");
+                own += &format!(" ± {}", number(spread, decimals));
             }
             // A single score without ± speaks for itself, unless others were to be there.
             if summary.n != expected && (summary.n > 1 || !cell.reasons.is_empty()) {
@@ -158,6 +158,16 @@ fn text(cell: &Cell, decimals: usize, expected: usize, marks: &[usize]) -> Text 
             format!("({:.decimals$}{doubt})", published.value)
         });
     Text { own, published }
+}
+
+/// Returns a number as a table shows it: with these decimals, or with an exponent where a float has no digit after the
+/// point any more.
+fn number(value: f64, decimals: usize) -> String {
+    if value.abs() < 1e15 {
+        format!("{value:.decimals$}")
+    } else {
+        format!("{value:.2e}")
+    }
 }
 
 fn legend(

@@ -17,6 +17,7 @@
 //! | `52.3 (84.2?)` | the paper's value is from memory, nobody has checked it |
 //! | `52.3 ± 0.8 n=2 [1]` | fewer seeds than the other cells have; note 1 below the table says why |
 //! | `— [1]` | no value; note 1 says why |
+//! | `52.3 ± 0.8 n=2 [1]`, `— [1]` | note 1 may say that scores are undefined: `undefined for 1 of 3: constant predictions` |
 //! | `—` | the score does not apply to the row |
 //! | `MNLI [2]`, `40 % [2]` | note 2 concerns the column, the row: what a stage noted, or where published values were read |
 //!

@@ -35,8 +35,8 @@ struct Entry {
     dev: usize,
     /// Share of the development examples in each class; empty for scores.
     classes: Vec<f64>,
-    majority: f64,
-    bag_of_words: f64,
+    majority: Option<f64>,
+    bag_of_words: Option<f64>,
     ceiling: f64,
 }
 
@@ -88,8 +88,8 @@ impl Card {
             train: train.len(),
             dev: dev.len(),
             classes: shares,
-            majority: majority_scores(&task_data)?[0].value,
-            bag_of_words: bag_of_words_scores(&task_data)?[0].value,
+            majority: defined(majority_scores(&task_data)?[0].value),
+            bag_of_words: defined(bag_of_words_scores(&task_data)?[0].value),
             ceiling: CEILING,
         });
         Ok(())
@@ -124,13 +124,13 @@ impl Card {
             // Writing to a string cannot fail.
             let _ = writeln!(
                 text,
-                "| {} | {} | {} | {} | {classes} | {:.1} | {:.1} | {:.1} |",
+                "| {} | {} | {} | {} | {classes} | {} | {} | {:.1} |",
                 entry.task,
                 entry.metric,
                 entry.train,
                 entry.dev,
-                entry.majority,
-                entry.bag_of_words,
+                shown(entry.majority),
+                shown(entry.bag_of_words),
                 entry.ceiling
             );
         }
@@ -147,6 +147,15 @@ impl Card {
         );
         text
     }
+}
+
+/// Returns the value of a score, if it has one: a correlation with a constant has none.
+fn defined(value: f64) -> Option<f64> {
+    (!value.is_nan()).then_some(value)
+}
+
+fn shown(value: Option<f64>) -> String {
+    value.map_or_else(|| "—".to_owned(), |value| format!("{value:.1}"))
 }
 
 fn plain(example: &Example) -> baseline::Example {

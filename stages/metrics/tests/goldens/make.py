@@ -3,7 +3,7 @@
     pip install numpy==2.4.6 scikit-learn==1.9.1 scipy==1.17.1
     python make.py > metrics.json
 
-Where SciPy gives NaN (a constant list), the benchmarks' scripts take 0, and so does the file.
+Where SciPy gives NaN (a constant list), the file has null.
 """
 
 import json
@@ -18,8 +18,8 @@ warnings.simplefilter("ignore")
 generator = numpy.random.default_rng(20220216)
 
 
-def or_zero(value):
-    return 0.0 if math.isnan(value) else float(value)
+def or_none(value):
+    return None if math.isnan(value) else float(value)
 
 
 def classes(count, kinds, agreement):
@@ -65,8 +65,8 @@ for left, right in cases:
     correlation.append({
         "left": left,
         "right": right,
-        "pearson": or_zero(stats.pearsonr(left, right)[0]),
-        "spearman": or_zero(stats.spearmanr(left, right)[0]),
+        "pearson": or_none(stats.pearsonr(left, right)[0]),
+        "spearman": or_none(stats.spearmanr(left, right)[0]),
     })
 
 spread = []
