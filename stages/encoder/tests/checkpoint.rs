@@ -241,6 +241,61 @@ fn broken_folders_are_explained() {
     );
 }
 
+/// Before anything of a claimed size is made: these would take more memory than there is, or for ever.
+#[test]
+fn sizes_that_the_tensors_belie_are_refused() {
+    for (key, real, claimed) in [
+        ("num_hidden_layers", 2, 1_000_000_000),
+        ("vocab_size", 50, 4_000_000_000_u64),
+        ("hidden_size", 16, 4_000_000_000),
+        ("intermediate_size", 24, 4_000_000_000),
+        ("max_position_embeddings", 14, 1 << 60),
+        ("type_vocab_size", 2, 4_000_000_000),
+    ] {
+        let from = format!("\"{key}\": {real}");
+        let to = format!("\"{key}\": {claimed}");
+        let claims = folder(
+            |tensors| tensors,
+            |config| {
+                assert!(config.contains(&from), "{config}");
+                config.replace(&from, &to)
+            },
+        );
+        let (text, remedy) = error(claims.path());
+        assert!(text.contains(&claimed.to_string()), "{key}: {text}");
+        assert!(remedy.contains("belong together"), "{remedy}");
+    }
+}
+
+#[test]
+fn a_header_that_the_file_belies_is_refused() {
+    let damaged = folder(|tensors| tensors, |config| config);
+    let weights = damaged.path().join("model.safetensors");
+    let bytes = fs::read(&weights).unwrap();
+    for length in [1 << 40, 1 << 26, u64::MAX] {
+        let mut bytes = bytes.clone();
+        bytes[..8].copy_from_slice(&u64::to_le_bytes(length));
+        fs::write(&weights, bytes).unwrap();
+        let (text, _) = error(damaged.path());
+        assert!(text.contains("no whole safetensors file"), "{text}");
+    }
+    // More than the header says: a terabyte that is not there.
+    fs::write(&weights, &bytes).unwrap();
+    let file = fs::OpenOptions::new().write(true).open(&weights).unwrap();
+    file.set_len(1 << 40).unwrap();
+    let (text, _) = error(damaged.path());
+    assert!(
+        text.contains("1099511627776 bytes where its header says"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_configuration_may_begin_with_a_byte_order_mark() {
+    let marked = folder(|tensors| tensors, |config| format!("\u{feff}{config}"));
+    assert!(Encoder::load(marked.path()).is_ok());
+}
+
 #[test]
 fn moments_of_another_model_are_refused() {
     use encoder::{AdamW, AdamWOptions};

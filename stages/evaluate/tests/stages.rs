@@ -200,6 +200,158 @@ fn long_sentences_are_cut_and_counted() {
     assert_eq!(EmbedStage.check(&short).len(), 1);
 }
 
+/// The golden encoder with other files beside it.
+fn encoder_with(files: &[(&str, &str)]) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("1_Pooling")).unwrap();
+    for file in [
+        "config.json",
+        "model.safetensors",
+        "modules.json",
+        "tokenizer_config.json",
+        "vocab.txt",
+        "1_Pooling/config.json",
+    ] {
+        fs::copy(encoder().join(file), folder.path().join(file)).unwrap();
+    }
+    for (name, text) in files {
+        fs::write(folder.path().join(name), text).unwrap();
+    }
+    folder
+}
+
+const SETTINGS: &str = "sentence_bert_config.json";
+const MODEL: &str = "config_sentence_transformers.json";
+const CASED: (&str, &str) = (
+    "tokenizer_config.json",
+    r#"{"do_lower_case": false, "strip_accents": true}"#,
+);
+
+/// Text belongs to the encoder: its settings hold for every pooling, and what is asked for goes before them.
+#[test]
+fn what_the_folder_says_of_sentences_holds_for_every_pooling() {
+    let goldens = vectors();
+    let sentences: Vec<String> = goldens
+        .sentences
+        .iter()
+        .map(|it| it.to_uppercase())
+        .collect();
+    let data = benchmark(&sentences);
+    let embed = |folder: &TempDir, given: &Value| {
+        let inputs = [("encoder", folder.path()), ("data", &*data.output())];
+        let done = run(&EmbedStage, given, &inputs).unwrap();
+        Embeddings::read(&done.output()).unwrap()
+    };
+    let never = json!({"pooling": "mean", "normalise": "never"});
+    let lower = encoder_with(&[CASED, (SETTINGS, r#"{"do_lower_case": true}"#)]);
+    let found = embed(&lower, &never);
+    for (sentence, expected) in sentences.iter().zip(&goldens.vectors["mean"]) {
+        assert_close(found.vector(sentence).unwrap(), expected, 1e-5);
+    }
+    let cut = encoder_with(&[
+        CASED,
+        (SETTINGS, r#"{"do_lower_case": true, "max_seq_length": 5}"#),
+    ]);
+    for pooling in ["mean", "auto"] {
+        let found = embed(&cut, &json!({"pooling": pooling, "normalise": "never"}));
+        let vector = found.vector(&sentences[0]).unwrap();
+        assert_close(vector, &goldens.first_sentence_cut_to_5_tokens, 1e-5);
+        assert_eq!(found.description.max_length, 5);
+    }
+    for (files, given, length) in [
+        (
+            vec![("tokenizer_config.json", r#"{"model_max_length": 7}"#)],
+            json!({}),
+            7,
+        ),
+        (
+            vec![
+                ("tokenizer_config.json", r#"{"model_max_length": 7}"#),
+                (SETTINGS, r#"{"max_seq_length": 9}"#),
+            ],
+            json!({}),
+            9,
+        ),
+        (
+            vec![(SETTINGS, r#"{"max_seq_length": 9}"#)],
+            json!({"max_length": 11}),
+            11,
+        ),
+        (
+            vec![(SETTINGS, r#"{"max_seq_length": 512}"#)],
+            json!({}),
+            24,
+        ),
+    ] {
+        let found = embed(&encoder_with(&files), &given);
+        assert_eq!(found.description.max_length, length, "{files:?}");
+    }
+    let short = encoder_with(&[(SETTINGS, r#"{"max_seq_length": 2}"#)]);
+    let inputs = [("encoder", short.path()), ("data", &*data.output())];
+    let error = run(&EmbedStage, &json!({}), &inputs)
+        .err()
+        .unwrap()
+        .to_string();
+    assert!(
+        error.contains("no token of a sentence would be seen"),
+        "{error}"
+    );
+}
+
+/// A sentence with the prompt before it, and without: the same tokens, of which the prompt's are pooled or not.
+#[test]
+fn a_prompt_goes_before_every_sentence() {
+    let goldens = vectors();
+    let (first, rest) = goldens.sentences[0].split_once(' ').unwrap();
+    let data = benchmark(&[rest.to_owned(), goldens.sentences[0].clone()]);
+    let model = json!({"prompts": {"p": format!("{first} ")}, "default_prompt_name": "p"});
+    let embed = |files: &[(&str, &str)], pooling: &str| {
+        let folder = encoder_with(files);
+        let inputs = [("encoder", folder.path()), ("data", &*data.output())];
+        let given = json!({"pooling": pooling, "normalise": "never"});
+        let done = run(&EmbedStage, &given, &inputs).unwrap();
+        let notes = done.notes.0.lock().unwrap().clone();
+        (Embeddings::read(&done.output()).unwrap(), notes)
+    };
+    let model = model.to_string();
+    let (plain, _) = embed(&[], "mean");
+    let whole = plain.vector(&goldens.sentences[0]).unwrap();
+    for pooling in ["mean", "auto"] {
+        let (found, notes) = embed(&[(MODEL, &model)], pooling);
+        assert_eq!(found.vector(rest).unwrap(), whole);
+        let note = format!("as the folder says, sentences begin with `{first} `");
+        assert!(notes.contains(&note), "{notes:?}");
+    }
+    let without = r#"{"pooling_mode_mean_tokens": true, "include_prompt": false}"#;
+    let files = [(MODEL, model.as_str()), ("1_Pooling/config.json", without)];
+    assert_ne!(embed(&files, "auto").0.vector(rest).unwrap(), whole);
+    assert_eq!(embed(&files, "mean").0.vector(rest).unwrap(), whole);
+}
+
+#[test]
+fn vectors_are_compared_as_the_folder_says() {
+    let goldens = vectors();
+    let data = benchmark(&goldens.sentences);
+    let folder = encoder_with(&[(MODEL, r#"{"similarity_fn_name": "dot"}"#)]);
+    let scored = |pooling: &str, normalise: &str| {
+        let inputs = [("encoder", folder.path()), ("data", &*data.output())];
+        let given = json!({"pooling": pooling, "normalise": normalise});
+        let embedded = run(&EmbedStage, &given, &inputs).unwrap().folder;
+        let output = embedded.path().join("output");
+        let description = fs::read_to_string(output.join("embeddings.json")).unwrap();
+        let inputs = [("embeddings", &*output), ("data", &*data.output())];
+        let done = run(&StsStage, &json!({}), &inputs).unwrap();
+        let scores = format!("{:?}", scores::read(&done.output()).unwrap());
+        (description.contains("\"dot\""), scores)
+    };
+    let (dot, by_dot) = scored("auto", "never");
+    let (is_cosine, by_cosine) = scored("mean", "never");
+    assert!(dot && !is_cosine);
+    assert_ne!(by_dot, by_cosine);
+    // Of vectors of length 1 the product is the cosine.
+    assert_eq!(scored("auto", "always").1, scored("mean", "always").1);
+}
+
 /// Sentences of many lengths for several batches, some of them alike to the encoder.
 fn many() -> Vec<String> {
     let words = [

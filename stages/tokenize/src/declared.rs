@@ -7,6 +7,7 @@ use contract::StageError;
 use serde_json::{Map, Value};
 
 use crate::files::{ADDED, CONFIG, SPECIALS};
+use crate::keys::{Keys, MEND, parse_token};
 use crate::sources::{Given, Sources};
 use crate::specification::{Added, Class, Named, Normalizer};
 
@@ -33,8 +34,6 @@ const SPECIAL_KEYS: [&str; 7] = [
     "cls_token",
     "mask_token",
 ];
-/// What to do about a value of the wrong type.
-const MEND: &str = "mend the file, or remove it";
 
 /// What is declared beside a vocabulary.
 pub(crate) struct Declared {
@@ -280,88 +279,4 @@ fn refuse(config: &Keys<'_>, specials: &[Added]) -> Result<(), StageError> {
         ));
     }
     Ok(())
-}
-
-/// The keys of a file.
-struct Keys<'a> {
-    map: &'a Map<String, Value>,
-    place: String,
-}
-
-impl Keys<'_> {
-    fn refusal(&self, key: &str, reason: &str, remedy: &str) -> StageError {
-        StageError::input(&self.place, format!("`{key}` {reason}"), remedy)
-    }
-
-    fn flag(&self, key: &str) -> Result<Option<bool>, StageError> {
-        match self.map.get(key) {
-            None | Some(Value::Null) => Ok(None),
-            Some(Value::Bool(flag)) => Ok(Some(*flag)),
-            Some(other) => {
-                let reason = format!("is {other}, neither true nor false");
-                Err(self.refusal(key, &reason, MEND))
-            }
-        }
-    }
-
-    /// A length in tokens. Hugging Face writes 10^30 for one that is not known.
-    fn length(&self, key: &str) -> Result<Option<usize>, StageError> {
-        match self.map.get(key) {
-            None | Some(Value::Null) => Ok(None),
-            Some(Value::Number(number)) if number.as_f64().is_some_and(|it| it >= 1.0) => {
-                Ok(number.as_f64().filter(|it| *it < 1e9).map(|it| it as usize))
-            }
-            Some(other) => Err(self.refusal(key, &format!("is {other}, no length"), MEND)),
-        }
-    }
-
-    /// A special token: its text, or an object with its properties.
-    fn token(&self, key: &str) -> Result<Option<Added>, StageError> {
-        match self.map.get(key) {
-            None | Some(Value::Null) => Ok(None),
-            Some(value) => match parse_token(value, true) {
-                Some(token) => Ok(Some(token)),
-                None => Err(self.refusal(key, &format!("is {value}, no token"), MEND)),
-            },
-        }
-    }
-
-    /// Several special tokens: a list, or a table by name.
-    fn tokens(&self, key: &str) -> Result<Vec<Added>, StageError> {
-        let values: Vec<&Value> = match self.map.get(key) {
-            None | Some(Value::Null) => Vec::new(),
-            Some(Value::Array(values)) => values.iter().collect(),
-            Some(Value::Object(values)) => values.values().collect(),
-            Some(other) => {
-                return Err(self.refusal(key, &format!("is {other}, no list of tokens"), MEND));
-            }
-        };
-        let parse = |value: &Value| match parse_token(value, true) {
-            Some(token) => Ok(token),
-            None => Err(self.refusal(key, &format!("has {value}, no token"), MEND)),
-        };
-        values.into_iter().map(parse).collect()
-    }
-}
-
-/// Returns the token that is written as its text or as an object; the id is left to be found.
-fn parse_token(value: &Value, special: bool) -> Option<Added> {
-    if let Value::String(content) = value {
-        return Some(Added::new(content.as_str(), 0, special));
-    }
-    let content = value.get("content")?.as_str()?;
-    let flag = |key: &str| match value.get(key) {
-        None | Some(Value::Null) => Some(None),
-        Some(Value::Bool(flag)) => Some(Some(*flag)),
-        Some(_) => None,
-    };
-    let special = special || flag("special")?.unwrap_or(false);
-    Some(Added {
-        single_word: flag("single_word")?.unwrap_or(false),
-        lstrip: flag("lstrip")?.unwrap_or(false),
-        rstrip: flag("rstrip")?.unwrap_or(false),
-        normalized: flag("normalized")?.unwrap_or(!special),
-        special,
-        ..Added::new(content, 0, special)
-    })
 }

@@ -8,11 +8,13 @@
 //! * [`WordEncoder`] gives the same ids for text after text, several times faster.
 //! * [`Blocks`] reads what `tokenize` wrote.
 
+mod added;
 mod blocks;
 mod declared;
 mod documents;
 mod files;
 mod json;
+mod keys;
 mod pack;
 mod resolve;
 mod sources;

@@ -10,13 +10,12 @@ use contract::StageError;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::added::{added, lacks};
 use crate::declared::Declared;
-use crate::files::{ADDED, CONFIG, TOKENIZER};
+use crate::files::CONFIG;
 use crate::json::{self, BERT_PROCESSING};
 use crate::sources::{Given, Sources};
-use crate::specification::{
-    Added, Class, Normalizer, Pieces, SPECIAL_TOKENS, Specification, by_id, ids,
-};
+use crate::specification::{Added, Class, Normalizer, Pieces, Specification, by_id};
 
 /// What to do about a tokenizer.json that is another than `BertTokenizer` makes of it.
 const BY_ITSELF: &str = "set tokenizer_class to PreTrainedTokenizerFast in tokenizer_config.json, if the tokenizer.json \
@@ -51,7 +50,8 @@ pub(crate) fn resolve(
     if let Some(lower_case) = lower_case {
         normalizer.lowercase = lower_case;
     }
-    let added = added(sources, &declared, file.as_ref(), &vocabulary)?;
+    let in_file = file.as_ref().map_or(&[][..], |file| &file.added_tokens);
+    let added = added(sources, &declared, in_file, &vocabulary)?;
     let specification = Specification {
         vocabulary,
         added,
@@ -246,116 +246,6 @@ fn normalizer(
     }
 }
 
-/// Returns the added tokens, by id, as Hugging Face comes to them.
-fn added(
-    sources: &Sources,
-    declared: &Declared,
-    file: Option<&File>,
-    vocabulary: &[(String, u32)],
-) -> Result<Vec<Added>, StageError> {
-    let in_file = file.map_or(&[][..], |file| &file.added_tokens);
-    let mut list = Adding {
-        ids: ids(vocabulary),
-        next: vocabulary.len() as u32,
-        tokens: BTreeMap::new(),
-    };
-    for token in in_file {
-        list.add(token.clone(), Some(&sources.place.display().to_string()))?;
-    }
-    let decoder = match &declared.decoder {
-        Some(decoder) => {
-            let known = |token: &&Added| {
-                let same = |it: &Added| it.content == token.content;
-                decoder.iter().any(same) || declared.is_special(&token.content)
-            };
-            if declared.class == Class::Bert
-                && let Some(token) = in_file.iter().find(|token| !known(token))
-            {
-                let reason = format!(
-                    "adds the token `{}`, which added_tokens_decoder in {CONFIG} lacks: versions of transformers differ \
-                     on whether it is one",
-                    token.content
-                );
-                let remedy = format!("add it in {CONFIG}, or remove it in {TOKENIZER}");
-                return Err(StageError::input(sources.place.display(), reason, remedy));
-            }
-            decoder.clone()
-        }
-        // The older form; what tokenizer.json says of the same id goes before it.
-        None => {
-            let mut by_id = BTreeMap::new();
-            for (content, &id) in &sources.added {
-                let special = declared.is_special(content);
-                by_id.insert(id, Added::new(content.as_str(), id, special));
-            }
-            by_id.extend(in_file.iter().map(|token| (token.id, token.clone())));
-            by_id.into_values().collect()
-        }
-    };
-    let decoder_place = sources.beside(if declared.decoder.is_some() {
-        CONFIG
-    } else {
-        ADDED
-    });
-    for mut token in decoder {
-        token.special |= declared.is_special(&token.content);
-        list.add(token, Some(&decoder_place))?;
-    }
-    for token in &declared.specials {
-        if list.tokens.contains_key(&token.content) {
-            continue;
-        }
-        let content = token.content.as_str();
-        if declared.named.all().contains(&content) && !list.ids.contains_key(content) {
-            // Hugging Face gives it a new id, for which no encoder has a row.
-            return Err(lacks(sources, content));
-        }
-        list.add(token.clone(), None)?;
-    }
-    let mut added: Vec<Added> = list.tokens.into_values().collect();
-    added.sort_unstable_by_key(|token| token.id);
-    Ok(added)
-}
-
-/// A vocabulary to which tokens are added.
-struct Adding<'a> {
-    ids: BTreeMap<&'a str, u32>,
-    /// The id of the next token that is new.
-    next: u32,
-    tokens: BTreeMap<String, Added>,
-}
-
-impl Adding<'_> {
-    /// Adds a token; of one that is there already the properties change. `said` is the file that says its id.
-    fn add(&mut self, token: Added, said: Option<&str>) -> Result<(), StageError> {
-        if token.content.is_empty() {
-            return Ok(());
-        }
-        let known = self.tokens.get(&token.content).map(|known| known.id);
-        let id = match known.or_else(|| self.ids.get(token.content.as_str()).copied()) {
-            Some(id) => id,
-            None => {
-                self.next += 1;
-                self.next - 1
-            }
-        };
-        if let Some(place) = said.filter(|_| token.id != id) {
-            let reason = format!(
-                "the added token `{}` has the id {} there, and {id} by the vocabulary",
-                token.content, token.id
-            );
-            return Err(StageError::input(
-                place,
-                reason,
-                "use files that belong together",
-            ));
-        }
-        self.tokens
-            .insert(token.content.clone(), Added { id, ..token });
-        Ok(())
-    }
-}
-
 /// Checks that the special tokens that BERT needs are there, and that ids are about as many as tokens: tables have a row
 /// for each id.
 fn check_ids(sources: &Sources, read: &Specification) -> Result<(), StageError> {
@@ -389,20 +279,6 @@ fn check_ids(sources: &Sources, read: &Specification) -> Result<(), StageError> 
             Err(StageError::input(place, reason, remedy))
         }
     }
-}
-
-fn lacks(sources: &Sources, token: &str) -> StageError {
-    let names = SPECIAL_TOKENS.join(" ");
-    let remedy = if SPECIAL_TOKENS.contains(&token) {
-        format!("use a BERT vocabulary with the tokens {names}")
-    } else {
-        format!("use a vocabulary with that token, or correct {CONFIG}")
-    };
-    StageError::input(
-        sources.place.display(),
-        format!("the vocabulary has no {token}"),
-        remedy,
-    )
 }
 
 fn not_bert(sources: &Sources, reason: String) -> StageError {

@@ -117,26 +117,24 @@ fn document(path: &Path) -> Result<Document, StageError> {
 /// Reads a `vocab.txt`: the token of id i on line i + 1.
 fn read_vocabulary(path: &Path) -> Result<Vec<String>, StageError> {
     let text = read_text(path)?;
-    let tokens: Vec<String> = text
-        .strip_suffix('\n')
-        .unwrap_or(&text)
-        .split('\n')
-        .map(|line| line.strip_suffix('\r').unwrap_or(line).to_owned())
-        .collect();
-    if tokens.iter().all(String::is_empty) {
+    let lines = || {
+        let lines = text.strip_suffix('\n').unwrap_or(&text).split('\n');
+        lines.map(|line| line.strip_suffix('\r').unwrap_or(line))
+    };
+    if lines().all(str::is_empty) {
         return Err(StageError::input(
             path.display(),
             "the vocabulary is empty",
             "give a vocab.txt with one token a line",
         ));
     }
-    if let Some(line) = tokens.iter().position(|token| token.len() > LONGEST_LINE) {
-        let bytes = tokens[line].len();
+    if let Some((line, token)) = (1..).zip(lines()).find(|(_, it)| it.len() > LONGEST_LINE) {
+        let bytes = token.len();
         return Err(StageError::input(
-            format!("{}:{}", path.display(), line + 1),
+            format!("{}:{line}", path.display()),
             format!("a line of {bytes} bytes is no token: {LONGEST_LINE} are allowed"),
             "give a vocab.txt with one token a line",
         ));
     }
-    Ok(tokens)
+    Ok(lines().map(str::to_owned).collect())
 }
