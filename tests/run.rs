@@ -55,6 +55,8 @@ fn a_run_prints_the_table_and_the_second_run_starts_nothing() {
     assert_eq!(
         names,
         [
+            "baselines.costs.json",
+            "baselines.csv",
             "baselines.md",
             "baselines.parquet",
             "baselines.provenance.json",
@@ -81,8 +83,10 @@ fn threads_jobs_and_place_reach_no_byte() {
     let read = |project: &Project, name: &str| fs::read(project.join(name)).expect("read");
     for name in [
         "results/plain/digests.json",
+        "results/plain/baselines.csv",
         "results/plain/baselines.md",
         "results/plain/baselines.parquet",
+        "results/plain/baselines.provenance.json",
     ] {
         assert_eq!(read(&one, name), read(&two, name), "{name}");
     }
@@ -211,6 +215,9 @@ fn provenance_leads_from_each_cell_to_the_world() {
     let text = fs::read(project.join("results/plain/baselines.provenance.json")).expect("read");
     let provenance: Value = serde_json::from_slice(&text).expect("JSON");
     assert_eq!(provenance["profile"], "plain");
+    let text = fs::read(project.join("results/plain/baselines.costs.json")).expect("read");
+    let costs: Value = serde_json::from_slice(&text).expect("JSON");
+    assert!(costs["core_seconds"].as_f64().expect("a number") > 0.0);
     let cell = &provenance["rows"][1]["cells"][2];
     assert_eq!(cell["column"], "MNLI");
     let mut label = cell["jobs"][0].as_str().expect("a job").to_owned();
@@ -218,7 +225,10 @@ fn provenance_leads_from_each_cell_to_the_world() {
     loop {
         let job = &provenance["jobs"][&label];
         assert_eq!(job["key"].as_str().expect("a key").len(), 64);
-        assert!(job["cost"]["core_seconds"].as_f64().expect("a number") > 0.0);
+        let cost = &costs["jobs"][&label]["cost"];
+        assert!(cost["core_seconds"].as_f64().expect("a number") > 0.0);
+        // What is of this machine, or of this day, stands nowhere else.
+        assert!(job.get("cost").is_none(), "{job}");
         chain.push(job["kind"].as_str().expect("a kind").to_owned());
         let inputs = job["inputs"].as_object().expect("inputs");
         match inputs.values().next() {

@@ -8,6 +8,7 @@ use super::output::tell;
 use crate::execute::JobState;
 use crate::graph::{JobIndex, Plan};
 use crate::progress::count;
+use crate::report::Names;
 use crate::store::{Note, Notes};
 
 /// How many notes are told at most.
@@ -41,7 +42,7 @@ fn lines(plan: &Plan, states: &[JobState]) -> Vec<(String, String)> {
             open.extend(plan.jobs.inputs(job));
         }
     }
-    let mut told: Vec<(&str, &str, Vec<JobIndex>)> = Vec::new();
+    let mut told: Vec<(&str, Vec<JobIndex>)> = Vec::new();
     let mut places: HashMap<(&str, &str), usize> = HashMap::new();
     for (index, job) in plan.jobs.jobs() {
         let found = match &states[index.index()] {
@@ -51,20 +52,17 @@ fn lines(plan: &Plan, states: &[JobState]) -> Vec<(String, String)> {
         };
         for message in found.notes.messages() {
             let place = *places.entry((&job.stage, message)).or_insert_with(|| {
-                told.push((&job.stage, message, Vec::new()));
+                told.push((message, Vec::new()));
                 told.len() - 1
             });
-            told[place].2.push(index);
+            told[place].1.push(index);
         }
     }
-    let lines = told.into_iter().map(|(stage, message, jobs)| {
-        let who = match jobs.as_slice() {
-            [job] => plan.jobs.job(*job).label.to_string(),
-            jobs => format!("{stage} ({} jobs)", jobs.len()),
-        };
-        (who, message.to_owned())
-    });
-    lines.collect()
+    let mut names = Names::new(&plan.jobs);
+    let lines = told.into_iter();
+    lines
+        .map(|(message, jobs)| (names.of(jobs.into_iter()), message.to_owned()))
+        .collect()
 }
 
 /// Returns the notes of one result as lines below what is told of it.

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use tabulate::Footnote;
 
-use super::Jobs;
+use super::{Jobs, Names};
 use crate::graph::JobIndex;
 
 /// Places of notes; none, as of most jobs, takes no room.
@@ -92,6 +92,7 @@ impl<'a, 'k> Footnotes<'a, 'k> {
             order.insert((jobs.first().copied(), place), place);
         }
         let mut places = vec![0; self.told.len()];
+        let mut names = Names::new(self.jobs.graph);
         let footnotes = order.into_values().enumerate().map(|(now, before)| {
             places[before] = now;
             let ((stage, message), jobs) = &self.told[before];
@@ -99,6 +100,7 @@ impl<'a, 'k> Footnotes<'a, 'k> {
                 .iter()
                 .map(|job| self.jobs.graph.job(*job).label.to_string());
             Footnote {
+                who: names.of(jobs.iter().copied()),
                 stage: (*stage).to_owned(),
                 jobs: labels.collect(),
                 message: (*message).to_owned(),

@@ -33,21 +33,15 @@ pub struct Footnote {
     pub stage: String,
     /// The jobs that noted it, each once.
     pub jobs: Vec<String>,
+    /// What these are called together, in short.
+    pub who: String,
     /// What.
     pub message: String,
 }
 
 impl fmt::Display for Footnote {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            stage,
-            jobs,
-            message,
-        } = self;
-        match jobs.as_slice() {
-            [job] => write!(f, "{job}: {message}"),
-            jobs => write!(f, "{stage} ({} jobs): {message}", jobs.len()),
-        }
+        write!(f, "{}: {}", self.who, self.message)
     }
 }
 

@@ -155,6 +155,10 @@ fn noted() -> Table {
     let note = |stage: &str, jobs: &[&str], message: &str| Footnote {
         stage: stage.to_owned(),
         jobs: jobs.iter().map(|job| (*job).to_owned()).collect(),
+        who: match jobs {
+            [job] => (*job).to_owned(),
+            jobs => format!("{stage} ({} jobs)", jobs.len()),
+        },
         message: message.to_owned(),
     };
     table.footnotes = vec![

@@ -1,0 +1,57 @@
+//! What jobs are called below a table: no longer than tells them apart.
+
+use std::collections::{BTreeSet, HashMap};
+
+use crate::graph::{JobGraph, JobIndex};
+
+/// Calls jobs by their labels without what all jobs of the stage have in common, such as where the user's files lie.
+pub struct Names<'a> {
+    graph: &'a JobGraph,
+    /// By stage: the pairs that all of its labels have.
+    common: HashMap<&'a str, BTreeSet<&'a str>>,
+}
+
+impl<'a> Names<'a> {
+    /// For the jobs of a graph.
+    pub fn new(graph: &'a JobGraph) -> Self {
+        let common = HashMap::new();
+        Self { graph, common }
+    }
+
+    /// Returns what jobs of one stage are called together.
+    pub fn of(&mut self, jobs: impl ExactSizeIterator<Item = JobIndex>) -> String {
+        let number = jobs.len();
+        let Some(first) = jobs.last() else {
+            return String::new();
+        };
+        let job = self.graph.job(first);
+        if number > 1 {
+            return format!("{} ({number} jobs)", job.stage);
+        }
+        let graph = self.graph;
+        let common = self.common.entry(&*job.stage).or_insert_with(|| {
+            let alike = graph.jobs().filter(|(_, other)| other.stage == job.stage);
+            let mut pairs = alike.map(|(_, other)| pairs(&other.label));
+            let first = pairs.next().unwrap_or_default();
+            let common = pairs.fold(first, |common, pairs| {
+                let both = common.into_iter().filter(|pair| pairs.contains(pair));
+                both.collect()
+            });
+            common.into_iter().collect()
+        });
+        let own = pairs(&job.label).into_iter();
+        let own: Vec<&str> = own.filter(|pair| !common.contains(pair)).collect();
+        match own.is_empty() {
+            true => job.stage.to_string(),
+            false => format!("{}[{}]", job.stage, own.join(",")),
+        }
+    }
+}
+
+/// Returns what stands between the brackets of a label, cut at commas.
+fn pairs(label: &str) -> Vec<&str> {
+    let inner = label
+        .split_once('[')
+        .and_then(|(_, rest)| rest.strip_suffix(']'));
+    inner.map_or_else(Vec::new, |inner| inner.split(',').collect())
+}
