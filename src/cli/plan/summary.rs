@@ -154,7 +154,11 @@ pub(super) fn changed(reasons: &[Reason]) -> String {
 pub(super) fn price(price: &Price, threads: usize) -> String {
     let mut text = String::new();
     if price.jobs > 0 {
-        let about = if price.unknown > 0 { "at least" } else { "about" };
+        let about = if price.unknown > 0 {
+            "at least"
+        } else {
+            "about"
+        };
         text += &format!(
             "\n{about} {} here, on {}: {} of core time ({} to {}),\n{}B of disk, {}B of memory for one job at most\n",
             time(price.wall_seconds),
