@@ -129,7 +129,7 @@ fn a_plan_and_a_look_write_nothing() {
     let plan = project.pipe(&["plan", "-v"]).code(0);
     for line in [
         "run      world: no result of its kind is known\n",
-        "unknown  majority: needs data from `benchmark`, to run first\n",
+        "unknown  majority: needs data from `benchmark`, to run first, which goes back to `world`: no result of its kind is known\n",
     ] {
         assert!(plan.stdout.contains(line), "{line}{}", plan.stdout);
     }

@@ -20,6 +20,9 @@ pub struct Setting {
     pub new: Option<String>,
 }
 
+/// The value of a variable in the old run and in the new one; `None` for what the profile says.
+type Values<'l> = (Option<&'l str>, Option<&'l str>);
+
 /// Two jobs that are one, but for settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Pair<'l> {
@@ -122,7 +125,7 @@ fn of_stage<'l>(old: &[(&'l str, Parts<'l>)], new: &[(&'l str, Parts<'l>)]) -> V
     let variables: BTreeSet<&str> = all
         .flat_map(|(_, parts)| parts.bindings.keys().copied())
         .collect();
-    let mut settings = BTreeMap::new();
+    let mut settings: BTreeMap<&str, Values<'l>> = BTreeMap::new();
     for variable in variables {
         let values = |jobs: &[(&'l str, Parts<'l>)]| -> BTreeSet<Option<&'l str>> {
             let values = jobs
@@ -139,8 +142,7 @@ fn of_stage<'l>(old: &[(&'l str, Parts<'l>)], new: &[(&'l str, Parts<'l>)]) -> V
         }
     }
     // Each label with the value that was set in the place of which stands that one was set.
-    let key = |parts: &Parts<'l>,
-               side: fn(&(Option<&'l str>, Option<&'l str>)) -> Option<&'l str>| {
+    let key = |parts: &Parts<'l>, side: fn(&Values<'l>) -> Option<&'l str>| {
         let set = settings.iter();
         let set = set
             .filter(|(variable, values)| parts.bindings.get(**variable).copied() == side(values));
