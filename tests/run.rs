@@ -2,11 +2,13 @@
 
 mod support;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use serde_json::{Value, json};
 use support::{Ended, Project};
 
 #[test]
@@ -393,20 +395,74 @@ fn a_run_of_a_part_keeps_the_digests_of_what_is_still_declared() {
 }
 
 #[test]
-fn values_given_for_once_leave_the_results_alone_and_say_so() {
+fn results_of_other_values_go_to_folders_of_their_own_and_say_so() {
     let project = Project::new();
-    let note = "results are not written with --set; name a folder with --results";
-    let set = ["run", "--set", "world_seed=1"];
-    project.pipe(&set).code(0).says(note);
-    assert!(!project.join("results").exists());
-    let named = project.pipe(&[&set[..], &["--results", "mine"]].concat());
-    assert!(!named.code(0).stderr.contains(note));
-    assert!(project.join("mine/plain/baselines.md").exists());
-    // Without a table there would be no results either way.
-    let stage = ["run", "stage:world", "--set", "world_seed=1"];
-    assert!(!project.pipe(&stage).code(0).stderr.contains(note));
-    let quiet = project.pipe(&[&set[..], &["--quiet"]].concat()).code(0);
-    assert_eq!(quiet.stderr, "");
+    let read = |path: &str| fs::read_to_string(project.join(path)).expect(path);
+    let columns = |path: &str| read(path).lines().next().expect("a line").to_owned();
+    let run = |set: &[&str]| {
+        let mut arguments = vec!["run"];
+        for pair in set {
+            arguments.extend(["--set", pair]);
+        }
+        project.pipe(&arguments).code(0).stdout
+    };
+    let plain = run(&[]);
+    assert!(plain.ends_with("Profile `plain`.\n"), "{plain}");
+    let before = read("results/plain/baselines.md");
+    assert!(!columns("results/plain/baselines.csv").contains("world_seed"));
+
+    let one = run(&["world_seed=1"]);
+    assert!(
+        one.ends_with("Profile `plain` with world_seed=1.\n"),
+        "{one}"
+    );
+    run(&["world_seed=2"]);
+    assert_eq!(read("results/plain/baselines.md"), before);
+    let folder = "results/plain/with-world_seed=1";
+    let made = read(&format!("{folder}/baselines.md"));
+    assert!(
+        made.ends_with("- Profile \\`plain\\` with world\\_seed=1.\n"),
+        "{made}"
+    );
+    assert!(columns(&format!("{folder}/baselines.csv")).contains(",world_seed,"));
+    let provenance = read(&format!("{folder}/baselines.provenance.json"));
+    let provenance: Value = serde_json::from_str(&provenance).expect("JSON");
+    assert_eq!(provenance["set"], json!({ "world_seed": 1 }));
+    assert!(
+        project
+            .join("results/plain/with-world_seed=2/digests.json")
+            .exists()
+    );
+    let shown = project.pipe(&["show", "--set", "world_seed=1"]).code(0);
+    assert_eq!(shown.stdout, one);
+
+    // What the table does not come to, or is so anyway, is none of its settings.
+    for set in [&["length=12"][..], &["world_seed=0", "length=12"]] {
+        assert_eq!(run(set), plain);
+    }
+    assert_eq!(read("results/plain/baselines.md"), before);
+    run(&["length=12", "world_seed=1"]);
+    let all: BTreeSet<String> = fs::read_dir(project.join("results/plain"))
+        .expect("a folder")
+        .map(|entry| {
+            entry
+                .expect("an entry")
+                .file_name()
+                .into_string()
+                .expect("UTF-8")
+        })
+        .filter(|name| !name.starts_with("baselines"))
+        .collect();
+    let wanted = ["digests.json", "with-world_seed=1", "with-world_seed=2"];
+    assert_eq!(all.into_iter().collect::<Vec<_>>(), wanted);
+    project
+        .pipe(&["run", "--set", "world_seed=1", "--results", "mine"])
+        .code(0);
+    assert!(
+        project
+            .join("mine/plain/with-world_seed=1/baselines.md")
+            .exists()
+    );
 }
 
 #[test]

@@ -111,7 +111,7 @@ pub struct RunArguments {
     /// What holds for all commands.
     #[command(flatten)]
     pub common: Common,
-    /// Where to write tables, in a folder per profile [default: results beside the pipeline file; nowhere with --set].
+    /// Where to write tables, in a folder per profile, and below it one for each choice of --set [default: results beside the pipeline file].
     #[arg(long, value_name = "FOLDER")]
     pub results: Option<PathBuf>,
     /// How many jobs may run at once [default: the number of cores].

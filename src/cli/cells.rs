@@ -9,6 +9,7 @@ use tabulate::{Cell, Chosen, Table};
 
 use super::Exit;
 use super::failure::CommandFailure;
+use super::notes;
 use super::output::{print, print_json};
 use super::project::Project;
 use crate::declare::{Target, parse_value};
@@ -135,7 +136,7 @@ impl Cells<'_> {
             };
             text += &format!(
                 "  published: {} ({}{doubt})\n",
-                published.value, published.source
+                published.value, published.citation
             );
         }
         if let Some(point) = &chosen.cell.chosen {
@@ -174,7 +175,7 @@ impl Cells<'_> {
             &record.key.to_hex()[..12]
         );
         if !whole {
-            return text;
+            return text + &notes::below(&record.notes, "    ");
         }
         let cost = &record.cost;
         let time = std::time::Duration::try_from_secs_f64(cost.core_seconds).unwrap_or_default();
@@ -192,6 +193,7 @@ impl Cells<'_> {
             .map(|(name, value)| format!("{name} = {}", plain(value)))
             .collect();
         text += &format!("    {}\n", params.join(", "));
+        text += &notes::below(&record.notes, "    ");
         if let Some(log) = self.log(&record) {
             text += &format!("    log: {}\n", log.display());
         }
@@ -242,6 +244,7 @@ impl Cells<'_> {
             let record = self.record(index)?;
             let mut value = describe(job, graph, &record);
             value["label"] = json!(job.label);
+            value["cost"] = json!(record.cost);
             value["log"] = json!(self.log(&record));
             value["command"] = json!(self.command(index));
             Some(value)

@@ -8,17 +8,18 @@ use serde_json::{Value, json};
 use super::Exit;
 use super::arguments::LogArguments;
 use super::failure::CommandFailure;
+use super::notes;
 use super::output::{print, print_serialized, tell};
 use super::project::Project;
 use super::runs;
 use super::status::described;
-use crate::execute::{Standing, WatchState, Watched, watch};
+use crate::execute::{Standing, WatchState, Watched, noted, watch};
 use crate::graph::{Job, JobIndex};
 use crate::journal::Runs;
 use crate::logs::{Log, Messages, Table};
 use crate::progress::count;
 use crate::registry::Registry;
-use crate::store::Store;
+use crate::store::{Notes, Store};
 
 /// How many rows of a training are shown unless told otherwise.
 const ROWS: usize = 10;
@@ -89,6 +90,7 @@ struct Told<'a> {
     /// The files of its rows.
     files: Vec<Value>,
     rows: Option<Value>,
+    notes: Notes,
     #[serde(skip)]
     table: Option<Table>,
 }
@@ -135,6 +137,11 @@ impl Look<'_> {
             None if finished || watched.is_some() => Text::Empty(""),
             None => Text::None(()),
         };
+        let notes = match &self.standings[index.index()] {
+            Standing::Cached(found) => found.notes.clone(),
+            Standing::Missing { key, .. } => noted(&self.store.events(key)),
+            Standing::Unknown | Standing::Broken(_) => Notes::default(),
+        };
         let table = Table::of(&logs, self.rows);
         let files = logs
             .iter()
@@ -147,6 +154,7 @@ impl Look<'_> {
             text,
             files: files.collect(),
             rows: table.as_ref().map(Table::json),
+            notes,
             table,
         })
     }
@@ -172,6 +180,9 @@ impl Told<'_> {
                 tell(&format!("{label}: {}", messages.path.display()));
                 messages.pieces(&mut |text| print(text))?;
             }
+            Text::Empty(_) if self.table.is_none() && !self.notes.is_none() => {
+                tell(&format!("{label}:"));
+            }
             Text::Empty(_) if self.table.is_none() => {
                 tell(&format!("{label}: it had nothing to say"));
             }
@@ -187,6 +198,7 @@ impl Told<'_> {
         if let Some(table) = &self.table {
             print(&table.text())?;
         }
+        print(&notes::below(&self.notes, ""))?;
         Ok(())
     }
 }

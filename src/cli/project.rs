@@ -10,7 +10,7 @@ use super::arguments::Common;
 use super::elsewhere;
 use super::failure::CommandFailure;
 use super::output::tell;
-use super::settings;
+use super::overridden;
 use crate::declare::{self, Pipeline, Target};
 use crate::execute::{Machine, Resolver, Standing, survey, survey_from};
 use crate::graph::{self, Plan};
@@ -78,7 +78,7 @@ impl Project {
     pub(super) fn plan(&self, targets: &[String]) -> Result<(Vec<Target>, Plan), CommandFailure> {
         let targets = self.pipeline.targets(targets)?;
         let plan = graph::expand(&self.pipeline, &targets)?;
-        let notes = settings::check(&plan.settings, &self.common.set)?;
+        let notes = overridden::check(&plan.settings, &self.common.set)?;
         for note in notes.iter().filter(|_| self.tells()) {
             tell(&format!("{} {note}", "note:".cyan()));
         }

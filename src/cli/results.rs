@@ -5,16 +5,16 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use tabulate::Bindings;
+
 use super::arguments::RunArguments;
 use super::failure::CommandFailure;
-use super::output::tell;
 use super::project::Project;
-use super::summary;
+use super::{settings, summary};
 use crate::declare::Target;
 use crate::execute::{JobState, Machine};
 use crate::frames::Writer;
 use crate::graph::{self, JobIndex, Plan};
-use crate::progress::Verbosity;
 use crate::report::{Entry, Files, Provenance, is_complete, update_digests};
 use crate::store::{Digest, Store};
 
@@ -27,32 +27,54 @@ pub(super) struct Writing<'a> {
     pub(super) plan: &'a Plan,
     pub(super) states: &'a [JobState],
     pub(super) tables: &'a [tabulate::Table],
+    /// For each table the values of `--set` that reach it.
+    pub(super) settings: &'a [Bindings],
     pub(super) machine: &'a Machine,
+}
+
+/// The tables that go to one folder.
+struct Group<'a> {
+    files: Files,
+    /// Their places in the plan.
+    tables: Vec<usize>,
+    settings: &'a Bindings,
 }
 
 impl Writing<'_> {
     /// Writes the complete tables; nothing if they were written of the same results, `made`, and lie there as they were.
     pub(super) fn write(&self, made: &Digest) -> Result<(), CommandFailure> {
-        if self.plan.tables.is_empty() {
-            return Ok(());
-        }
-        let common = &self.arguments.common;
-        if self.arguments.results.is_none() && !common.set.is_empty() {
-            // The profile's results are those of its own values.
-            if common.verbosity() > Verbosity::Quiet {
-                tell("results are not written with --set; name a folder with --results");
+        for group in self.groups() {
+            let files = &group.files;
+            let name = self.name(files.folder());
+            let note =
+                |folder: &Path| Digest::of(&[self.state(&group, made), stamps(folder)].concat());
+            if self.store.note(&name).as_deref() == Some(note(files.folder()).as_bytes()) {
+                continue;
             }
-            return Ok(());
+            self.write_all(&group)?;
+            self.store.keep_note(&name, note(files.folder()).as_bytes());
         }
-        let files = Files::new(self.project.results(self.arguments.results.as_deref()));
-        let name = self.name(files.folder());
-        let note = |folder: &Path| Digest::of(&[self.state(made), stamps(folder)].concat());
-        if self.store.note(&name).as_deref() == Some(note(files.folder()).as_bytes()) {
-            return Ok(());
-        }
-        self.write_all(&files)?;
-        self.store.keep_note(&name, note(files.folder()).as_bytes());
         Ok(())
+    }
+
+    /// Returns the tables by where they go: those that `--set` reaches, to a folder for its values.
+    fn groups(&self) -> Vec<Group<'_>> {
+        let folder = self.project.results(self.arguments.results.as_deref());
+        let mut groups: BTreeMap<Option<String>, Group<'_>> = BTreeMap::new();
+        for (place, settings) in self.settings.iter().enumerate() {
+            let name = settings::folder(settings);
+            let files = match &name {
+                Some(name) => Files::new(folder.join(name)),
+                None => Files::new(folder.clone()),
+            };
+            let group = groups.entry(name).or_insert_with(|| Group {
+                files,
+                tables: Vec::new(),
+                settings,
+            });
+            group.tables.push(place);
+        }
+        groups.into_values().collect()
     }
 
     /// Returns what tells these results from those of other folders and targets.
@@ -68,23 +90,24 @@ impl Writing<'_> {
     }
 
     /// Returns all that decides what is written.
-    fn state(&self, made: &Digest) -> Vec<u8> {
+    fn state(&self, group: &Group<'_>, made: &Digest) -> Vec<u8> {
         let mut bytes = Writer::default();
         bytes.text(env!("CARGO_PKG_VERSION"));
         bytes.text(&self.machine.class);
         // Entries of what is declared no more go.
         bytes.text(&self.project.pipeline.source.text);
         bytes.bytes(made.as_bytes());
-        for table in self.tables {
-            bytes.text(&table.markdown());
+        for place in &group.tables {
+            bytes.text(&self.tables[*place].markdown());
         }
         bytes.0
     }
 
-    fn write_all(&self, files: &Files) -> Result<(), CommandFailure> {
+    fn write_all(&self, group: &Group<'_>) -> Result<(), CommandFailure> {
         let mut digests = BTreeMap::new();
         let mut complete = true;
-        for (planned, table) in self.plan.tables.iter().zip(self.tables) {
+        for place in &group.tables {
+            let table = &self.tables[*place];
             if !is_complete(table) {
                 complete = false;
                 continue;
@@ -95,22 +118,29 @@ impl Writing<'_> {
                     .ok()?
             };
             let provenance = Provenance {
-                plan: planned,
+                plan: &self.plan.tables[*place],
                 table,
                 graph: &self.plan.jobs,
                 profile: self.project.pipeline.profile(),
+                settings: group.settings,
                 known: &known,
             };
-            for (name, bytes) in files.table(table, &provenance)? {
+            for (name, bytes) in group.files.table(&provenance)? {
                 digests.insert(name, Digest::of(&bytes));
             }
         }
-        let everything = complete && self.targets.contains(&Target::All);
-        let made = summary::digests(&self.plan.jobs, self.states);
-        let declared = Declared::by(self.project);
+        let all = group.tables.len() == self.tables.len();
+        let made = match all {
+            true => summary::digests(&self.plan.jobs, self.states),
+            // Of a run whose `--set` reaches other tables, what these rest on.
+            false => summary::digests_of(&self.plan.jobs, self.states, &self.behind(group)),
+        };
+        // What is declared of tables that `--set` does not reach is not seen under it.
+        let own = self.arguments.common.set.is_empty() || !group.settings.is_empty();
+        let declared = own.then(|| Declared::by(self.project)).flatten();
         update_digests(
-            files,
-            everything,
+            &group.files,
+            complete && all && own && self.targets.contains(&Target::All),
             &self.machine.class,
             &|entry| {
                 declared
@@ -121,6 +151,20 @@ impl Writing<'_> {
             &digests,
         )?;
         Ok(())
+    }
+
+    /// Returns the jobs that the tables of a group rest on.
+    fn behind(&self, group: &Group<'_>) -> BTreeSet<JobIndex> {
+        let cells = group.tables.iter();
+        let cells = cells.flat_map(|place| self.plan.tables[*place].cells.iter().flatten());
+        let mut open: Vec<JobIndex> = cells.flatten().flat_map(|cell| cell.jobs.clone()).collect();
+        let mut behind = BTreeSet::new();
+        while let Some(job) = open.pop() {
+            if behind.insert(job) {
+                open.extend(self.plan.jobs.inputs(job));
+            }
+        }
+        behind
     }
 }
 

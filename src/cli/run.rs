@@ -11,12 +11,13 @@ use serde_json::json;
 use super::Exit;
 use super::arguments::RunArguments;
 use super::failure::CommandFailure;
+use super::notes::tell_notes;
 use super::output::{print, print_json, tell, tell_error, width};
 use super::plan::tell_damaged;
 use super::project::{Expanded, Project};
 use super::results::Writing;
 use super::stops::stops;
-use super::{show, summary};
+use super::{settings, show, summary};
 use crate::declare::Target;
 use crate::estimate::{PeakMemory, cells_first, prices};
 use crate::execute::{
@@ -28,7 +29,7 @@ use crate::history::History;
 use crate::journal::{Begun, Journal};
 use crate::progress::{Verbosity, count, to_stderr};
 use crate::registry::Registry;
-use crate::report::{Builder, Lack};
+use crate::report::{Builder, Jobs, Lack};
 use crate::store::{Store, StoreError};
 
 /// Runs what the targets need, prints their tables and writes the results.
@@ -104,16 +105,16 @@ pub(super) fn run(arguments: &RunArguments, registry: &Registry) -> Result<Exit,
     } else {
         "out of budget"
     };
+    let settings = settings::reaching(common, &project, registry, &targets, &plan);
     let mut builder = Builder::new(&store);
     let mut tables = Vec::new();
-    for table in &plan.tables {
-        tables.push(builder.table(table, vec![show::note(&project)], &|job| {
-            let lacking = || summary::reason(&plan.jobs, &states, job, stopped).unwrap_or_default();
-            states[job.index()]
-                .found()
-                .map(AsRef::as_ref)
-                .ok_or_else(lacking)
-        })?);
+    for (table, settings) in plan.tables.iter().zip(&settings) {
+        let jobs = Jobs {
+            graph: &plan.jobs,
+            found: &|job| states[job.index()].found().map(AsRef::as_ref),
+            reason: &|job| summary::reason(&plan.jobs, &states, job, stopped).unwrap_or_default(),
+        };
+        tables.push(builder.table(table, vec![settings::note(&project, settings)], jobs)?);
     }
     let folders = lay_out(&store, &plan, &states);
     let places = folders.as_ref().ok();
@@ -139,6 +140,7 @@ pub(super) fn run(arguments: &RunArguments, registry: &Registry) -> Result<Exit,
         plan: &plan,
         states: &states,
         tables: &tables,
+        settings: &settings,
         machine: &machine,
     }
     .write(&made.digest());
@@ -168,6 +170,7 @@ pub(super) fn run(arguments: &RunArguments, registry: &Registry) -> Result<Exit,
     };
     journal.end(exit as u8, &made);
     if common.verbosity() > Verbosity::Quiet {
+        tell_notes(&plan, &states);
         tell(&summary::line(tables.len(), &states, start.elapsed()));
         if exit == Exit::Interrupted {
             tell("interrupted: the same command goes on where it stopped");

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::Exit;
 use super::arguments::LogArguments;
 use super::failure::CommandFailure;
+use super::notes;
 use super::output::{print, print_json, tell};
 use crate::journal::{Ended, Entry, RunSummary, Runs};
 use crate::progress::{count, duration};
@@ -161,13 +162,17 @@ fn event(entry: &Entry) -> String {
             job,
             made: Some(made),
             core_seconds,
-        } => (
-            at(seconds),
-            format!(
+            notes,
+        } => {
+            let mut text = format!(
                 "made     {job}, artifact {}, {core_seconds:.1} core-seconds",
                 made.artifact.short()
-            ),
-        ),
+            );
+            for note in notes.iter() {
+                text += &format!("\n{} noted    {job}: {}", " ".repeat(10), notes::text(note));
+            }
+            (at(seconds), text)
+        }
         Entry::Finished {
             seconds,
             job,

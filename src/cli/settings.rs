@@ -1,84 +1,175 @@
-//! Settings that what is asked for overrides: `--set` must not be ignored in silence.
+//! What `--set` comes to: which of it reaches a table, how that is told, and where such results go.
 
-use super::failure::CommandFailure;
-use crate::graph::{Overridden, Setting, What};
+use std::collections::{BTreeMap, BTreeSet};
 
-/// Labels told at most.
-const LABELS: usize = 6;
+use serde_json::Value;
+use tabulate::Bindings;
 
-/// Returns what there is to say of settings that reach some of what is asked for, or nothing of it.
-///
-/// # Errors
-/// When a setting reaches nothing, since the tables asked for set the variable themselves: the results would be those without it.
-pub(super) fn check(
-    settings: &[Setting],
-    set: &[(String, String)],
-) -> Result<Vec<String>, CommandFailure> {
-    let mut notes = Vec::new();
-    for setting in settings {
-        let name = &setting.variable;
-        let value = set.iter().rfind(|(set, _)| set == name);
-        let written = format!("--set {name}={}", value.map_or("", |(_, value)| value));
-        match setting.overridden.as_slice() {
-            [] if setting.is_read => {}
-            [] => notes.push(format!(
-                "{written}: nothing that is asked for reads `{name}`"
-            )),
-            [first, ..] if !setting.is_read => {
-                return Err(CommandFailure::Usage {
-                    message: format!("{written} would change nothing: {}", whose(name, first)),
-                    remedy: format!(
-                        "give other values there in the pipeline file, or ask for a stage with it: \
-                         stage:NAME[{name}=…]"
-                    ),
-                });
-            }
-            overridden => notes.extend(overridden.iter().map(|table| {
-                let (reached, cells) = (table.reached, table.cells);
-                format!(
-                    "{written} reaches {reached} of {cells} cells: {}",
-                    whose(name, table)
-                )
-            })),
-        }
+use super::arguments::Common;
+use super::project::Project;
+use crate::declare::{self, Target, parse_value};
+use crate::graph::{Plan, expand_without_files, fingerprints};
+use crate::registry::Registry;
+use crate::store::Digest;
+
+/// How long the name of a folder may be, in letters.
+const LONGEST: usize = 80;
+
+/// What decides each table, by name; nothing where that cannot be told.
+type Fingerprints = Option<BTreeMap<String, Digest>>;
+
+/// Returns for each table of the plan the variables that `--set` has given other values, as far as the table would be
+/// another without.
+pub(super) fn reaching(
+    common: &Common,
+    project: &Project,
+    registry: &Registry,
+    targets: &[Target],
+    plan: &Plan,
+) -> Vec<Bindings> {
+    // Of two values of one variable the later holds, as everywhere.
+    let set: BTreeMap<&str, &str> = pairs(&common.set).collect();
+    if set.is_empty() {
+        return vec![Bindings::new(); plan.tables.len()];
     }
-    Ok(notes)
+    let own = owned(plan);
+    let mut known: BTreeMap<BTreeSet<String>, Fingerprints> = BTreeMap::new();
+    let mut same = |table: &str, names: &BTreeSet<String>| {
+        let found = known.entry(names.clone()).or_insert_with(|| {
+            let set: Vec<(String, String)> = set
+                .iter()
+                .filter(|(name, _)| names.contains(**name))
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect();
+            let file = Project::file(common).ok()?;
+            let profile = Some(project.pipeline.profile());
+            let pipeline = declare::load(&file, profile, &set, registry).ok()?;
+            let plan = expand_without_files(&pipeline, targets).ok()?;
+            Some(owned(&plan))
+        });
+        let found = found.as_ref().and_then(|found| found.get(table));
+        found.is_some() && found == own.get(table)
+    };
+    let tables = plan.tables.iter().map(|table| {
+        let mut names: BTreeSet<String> = set.keys().map(ToString::to_string).collect();
+        // One after the other, since two may each be enough alone.
+        for name in set.keys() {
+            let mut fewer = names.clone();
+            fewer.remove(*name);
+            if same(&table.name, &fewer) {
+                names = fewer;
+            }
+        }
+        let names = names.into_iter();
+        names
+            .filter_map(|name| {
+                let value = parse_value(set.get(name.as_str())?);
+                Some((name, value))
+            })
+            .collect()
+    });
+    tables.collect()
 }
 
-/// Says what sets a variable: `in table `rates` the rows `15 %` and `40 %` set `m``.
-fn whose(name: &str, overridden: &Overridden) -> String {
-    let labels = |wanted: What, word: &str| -> Option<String> {
-        let of_sort = overridden.by.iter().filter(|(what, _)| *what == wanted);
-        let labels: Vec<String> = of_sort.map(|(_, label)| format!("`{label}`")).collect();
-        if labels.is_empty() {
-            return None;
+fn pairs(set: &[(String, String)]) -> impl Iterator<Item = (&str, &str)> {
+    set.iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+}
+
+fn owned(plan: &Plan) -> BTreeMap<String, Digest> {
+    let all = fingerprints(plan).into_iter();
+    all.map(|(name, digest)| (name.to_owned(), digest))
+        .collect()
+}
+
+/// Returns the line below a table that says under which profile, and with which other values, it was made.
+pub(super) fn note(project: &Project, settings: &Bindings) -> String {
+    let profile = project.pipeline.profile();
+    if settings.is_empty() {
+        return format!("Profile `{profile}`.");
+    }
+    let pairs = settings
+        .iter()
+        .map(|(name, value)| format!("{name}={}", plain(value)));
+    let pairs = pairs.collect::<Vec<_>>().join(", ");
+    format!("Profile `{profile}` with {pairs}.")
+}
+
+/// Returns the folder for results with those values, below that of the profile; `None` where there are none. The same values
+/// have the same name, others another one.
+pub(super) fn folder(settings: &Bindings) -> Option<String> {
+    if settings.is_empty() {
+        return None;
+    }
+    let written = |(name, value): &(String, Value)| format!("{name}={}", plain(value));
+    let text = settings.iter().map(written).collect::<Vec<_>>().join(",");
+    let safe = |letter: char| letter.is_ascii_alphanumeric() || "=,._+-".contains(letter);
+    let mut name: String = text
+        .chars()
+        .map(|letter| if safe(letter) { letter } else { '_' })
+        .take(LONGEST)
+        .collect();
+    // What does not say all that there is to say gets a name that nothing else has.
+    let clear = settings
+        .iter()
+        .all(|(_, value)| parse_value(&plain(value)) == *value && !plain(value).contains(','));
+    if name != text || !clear {
+        let exact = serde_json::to_string(settings).unwrap_or_default();
+        name = format!("{name}-{}", Digest::of(exact.as_bytes()).short());
+    }
+    Some(format!("with-{name}"))
+}
+
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        value => value.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn name(pairs: &[(&str, &str)]) -> String {
+        let pairs = pairs.iter();
+        let bindings = pairs.map(|(name, value)| ((*name).to_owned(), parse_value(value)));
+        folder(&bindings.collect()).unwrap()
+    }
+
+    #[test]
+    fn one_name_for_the_same_values_and_another_for_others() {
+        assert_eq!(name(&[("lr", "3e-4")]), "with-lr=0.0003");
+        assert_eq!(name(&[("lr", "0.0003")]), "with-lr=0.0003");
+        assert_eq!(
+            name(&[("lr", "3e-4"), ("size", "tiny")]),
+            "with-lr=0.0003,size=tiny"
+        );
+        assert_eq!(folder(&Bindings::new()), None);
+        let long = "x".repeat(300);
+        let other = format!("{}y", "x".repeat(299));
+        let odd = [
+            name(&[("text", "/data/a b")]),
+            name(&[("text", "/data/a_b")]),
+            name(&[("text", "../..")]),
+            name(&[("text", &long)]),
+            name(&[("text", &other)]),
+            name(&[("text", "a,b=c")]),
+            name(&[("text", "a"), ("b", "c")]),
+            name(&[("text", "'1'")]),
+            name(&[("text", "1")]),
+            name(&[("text", "schön")]),
+            name(&[("text", "")]),
+        ];
+        assert_eq!(
+            odd.iter().collect::<BTreeSet<_>>().len(),
+            odd.len(),
+            "{odd:?}"
+        );
+        for name in odd {
+            assert!(name.len() < 120, "{name}");
+            assert!(name.starts_with("with-") && !name.contains('/'), "{name}");
         }
-        let shown = labels[..labels.len().min(LABELS)].join(", ");
-        let more = match labels.len().saturating_sub(LABELS) {
-            0 => String::new(),
-            more => format!(" and {more} more"),
-        };
-        let s = if labels.len() == 1 { "" } else { "s" };
-        Some(format!("{word}{s} {shown}{more}"))
-    };
-    let has = |wanted: What| overridden.by.iter().any(|(what, _)| *what == wanted);
-    let mut setters: Vec<String> = Vec::new();
-    setters.extend(labels(What::Row, "row"));
-    setters.extend(labels(What::Column, "column"));
-    setters.extend(has(What::Over).then(|| "`over`".to_owned()));
-    setters.extend(has(What::Best).then(|| "`best`".to_owned()));
-    let what = match overridden.made_of_it.as_slice() {
-        [] => format!("`{name}`"),
-        made => {
-            let made: Vec<String> = made.iter().map(|name| format!("`{name}`")).collect();
-            format!("{}, which would follow from `{name}`", made.join(" and "))
-        }
-    };
-    let are_many = overridden.by.len() > 1;
-    let verb = if are_many { "set" } else { "sets" };
-    format!(
-        "in table `{}` {} {verb} {what}",
-        overridden.table,
-        setters.join(", ")
-    )
+    }
 }

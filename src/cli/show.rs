@@ -11,18 +11,21 @@ use super::cells::Cells;
 use super::failure::CommandFailure;
 use super::output::{print, print_json, width};
 use super::project::Project;
+use super::settings;
 use super::status::far;
 use crate::execute::{Standing, WatchState, Watched, watch};
 use crate::graph::{JobGraph, JobIndex};
 use crate::keys::Key;
 use crate::registry::Registry;
-use crate::report::Builder;
+use crate::report::{Builder, Jobs};
 use crate::store::{Store, StoreError};
 
 /// Prints tables of what is known.
 pub(super) fn show(arguments: &ShowArguments, registry: &Registry) -> Result<Exit, CommandFailure> {
     let project = Project::load(&arguments.common, registry)?;
     let (plan, store, standings) = project.look(&arguments.targets)?;
+    let targets = project.pipeline.targets(&arguments.targets)?;
+    let settings = settings::reaching(&arguments.common, &project, registry, &targets, &plan);
     if plan.tables.is_empty() {
         return Err(CommandFailure::Usage {
             message: "only tables can be shown".into(),
@@ -32,14 +35,20 @@ pub(super) fn show(arguments: &ShowArguments, registry: &Registry) -> Result<Exi
     let missing = Missing::new(&plan.jobs, &standings, &store)?;
     let mut builder = Builder::new(&store);
     let mut tables = Vec::new();
-    for table in &plan.tables {
+    for (table, settings) in plan.tables.iter().zip(&settings) {
         tables.push(builder.table(
             table,
-            vec![note(&project)],
-            &|job| match &standings[job.index()] {
-                Standing::Cached(found) => Ok(found.as_ref()),
-                Standing::Missing { .. } | Standing::Unknown => Err(missing.reason(job)),
-                Standing::Broken(failure) => Err(failure.message.clone()),
+            vec![settings::note(&project, settings)],
+            Jobs {
+                graph: &plan.jobs,
+                found: &|job| match &standings[job.index()] {
+                    Standing::Cached(found) => Some(found.as_ref()),
+                    _ => None,
+                },
+                reason: &|job| match &standings[job.index()] {
+                    Standing::Broken(failure) => failure.message.clone(),
+                    _ => missing.reason(job),
+                },
             },
         )?);
     }
@@ -138,11 +147,6 @@ impl<'a> Missing<'a> {
     }
 }
 
-/// Returns the line below a table that says which profile made it.
-pub(super) fn note(project: &Project) -> String {
-    format!("Profile `{}`.", project.pipeline.profile())
-}
-
 /// Returns a table as JSON.
 pub(super) fn table_json(table: &Table) -> Value {
     let rows: Vec<Value> = table
@@ -164,11 +168,12 @@ pub(super) fn table_json(table: &Table) -> Value {
                         "mean": summary.map(|summary| summary.mean),
                         "standard_deviation": summary.and_then(|summary| summary.standard_deviation),
                         "missing": cell.reasons,
+                        "noted_by_stages": cell.footnotes,
                         "chosen": cell.chosen.as_ref().map(Chosen::to_json),
                         "published": cell.published.as_ref().map(|published| json!({
                             "value": published.value,
                             "verified": published.verified,
-                            "source": published.source,
+                            "source": published.citation.to_string(),
                         })),
                     })
                 })
@@ -176,5 +181,16 @@ pub(super) fn table_json(table: &Table) -> Value {
             json!({ "row": row.labels, "cells": cells })
         })
         .collect();
-    json!({ "name": table.name, "title": table.title, "notes": table.notes, "rows": rows })
+    let noted: Vec<Value> = table
+        .footnotes
+        .iter()
+        .map(|note| json!({ "stage": note.stage, "jobs": note.jobs, "message": note.message }))
+        .collect();
+    json!({
+        "name": table.name,
+        "title": table.title,
+        "notes": table.notes,
+        "noted_by_stages": noted,
+        "rows": rows,
+    })
 }

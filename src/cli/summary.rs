@@ -1,6 +1,6 @@
 //! What became of a run, in a few lines and as JSON.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -128,6 +128,9 @@ pub(super) fn jobs(
                 value["key"] = json!(found.key);
                 value["artifact"] = json!(found.artifact);
                 let record = store.recorded(&found.key)?;
+                if !found.notes.is_none() {
+                    value["notes"] = json!(found.notes);
+                }
                 value["cost"] = json!(record.map(|record| record.cost));
                 if let Some(place) = places.and_then(|places| places.get(&index)) {
                     value["path"] = json!(place);
@@ -153,6 +156,19 @@ pub(super) fn results<'g>(graph: &'g JobGraph, states: &[JobState]) -> Results<'
             Some((&*job.label, Made { key, artifact }))
         })
         .collect()
+}
+
+/// Returns what each of some jobs made, by label.
+pub(super) fn digests_of(
+    graph: &JobGraph,
+    states: &[JobState],
+    jobs: &BTreeSet<JobIndex>,
+) -> BTreeMap<String, crate::store::Digest> {
+    let made = jobs.iter().filter_map(|job| {
+        let artifact = states[job.index()].found()?.artifact;
+        Some((graph.job(*job).label.to_string(), artifact))
+    });
+    made.collect()
 }
 
 /// Returns what each job made, by label.

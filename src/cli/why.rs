@@ -6,6 +6,7 @@ use serde_json::json;
 use super::Exit;
 use super::arguments::WhyArguments;
 use super::failure::CommandFailure;
+use super::notes;
 use super::output::{print, print_json};
 use super::project::{Expanded, Project};
 use crate::execute::{Machine, Resolver, survey_from};
@@ -38,12 +39,17 @@ pub(super) fn why(arguments: &WhyArguments, registry: &Registry) -> Result<Exit,
     };
     let whys = indices
         .iter()
-        .map(|index| Ok((plan.jobs.job(*index), explainer.why(*index)?)))
+        .map(|index| {
+            let found = standings[index.index()].found();
+            let notes = found.map(|found| found.notes.clone()).unwrap_or_default();
+            Ok((plan.jobs.job(*index), explainer.why(*index)?, notes))
+        })
         .collect::<Result<Vec<_>, CommandFailure>>()?;
     if arguments.common.json {
-        let jobs = whys.iter().map(|(job, why)| {
+        let jobs = whys.iter().map(|(job, why, notes)| {
             let (label, stage) = (&job.label, &*job.stage);
-            json!({ "label": label, "stage": stage, "why": why, "text": why.to_string() })
+            let text = why.to_string();
+            json!({ "label": label, "stage": stage, "why": why, "text": text, "notes": notes })
         });
         print_json(&json!({
             "schema_version": 1,
@@ -51,7 +57,7 @@ pub(super) fn why(arguments: &WhyArguments, registry: &Registry) -> Result<Exit,
             "jobs": jobs.collect::<Vec<_>>(),
         }))?;
     } else {
-        let lines = whys.iter().map(|(job, why)| {
+        let lines = whys.iter().map(|(job, why, notes)| {
             let word = match why {
                 Why::Cached { .. } => "cached".green().to_string(),
                 Why::Waits { .. } => "unknown".dimmed().to_string(),
@@ -60,11 +66,12 @@ pub(super) fn why(arguments: &WhyArguments, registry: &Registry) -> Result<Exit,
                     "run".yellow().to_string()
                 }
             };
-            format!("{}: {word}: {why}\n", job.label)
+            let notes = notes::below(notes, "  ");
+            format!("{}: {word}: {why}\n{notes}", job.label)
         });
         print(&lines.collect::<String>())?;
     }
-    let broken = whys.iter().filter_map(|(_, why)| match why {
+    let broken = whys.iter().filter_map(|(_, why, _)| match why {
         Why::Broken { failure } => Some(failure),
         _ => None,
     });

@@ -131,6 +131,7 @@ impl Attempt<'_> {
             },
             output: self.output,
             source: usage.source,
+            notes: usage.notes,
         };
         let made = self.store.commit(&claim.output(), made)?;
         self.store.release(claim)?;

@@ -3,7 +3,7 @@
 use contract::{Inputs, Params, StageError};
 use serde::{Deserialize, Serialize};
 
-use crate::store::Worked;
+use crate::store::{Notes, Worked};
 
 /// `job.json`: what to run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -45,6 +45,9 @@ pub struct Usage {
     /// The fingerprint of the stage's source code ([`crate::registry::Registry::source`]).
     #[serde(default)]
     pub source: Option<String>,
+    /// What the stage noted of the result.
+    #[serde(default)]
+    pub notes: Notes,
 }
 
 /// Why a child gave up.

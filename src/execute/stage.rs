@@ -17,6 +17,7 @@ use rustix::time::{ClockId, clock_gettime};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use super::memory::kibibytes;
+use super::noting::NoteTaker;
 use super::protocol::{ErrorKind, ErrorReport, JobFile, Outcome, Usage};
 use super::{Failure, FailureKind, is_ignored};
 use crate::registry::Registry;
@@ -46,6 +47,7 @@ struct Prepared {
     stage: &'static dyn Stage,
     context: Context,
     worked: Arc<Mutex<Vec<Worked>>>,
+    noted: Arc<Mutex<NoteTaker>>,
     source: Option<&'static str>,
     /// Held until the process ends.
     _lock: File,
@@ -84,8 +86,9 @@ fn prepare(
     contract::remove_all(&output).map_err(contract::io_error(&output))?;
     let events = folder.join("events.jsonl");
     remove(&events)?;
-    let recorder = Recorder::new(events);
+    let recorder = Recorder::new(events, NoteTaker::new(&job.inputs));
     let worked = Arc::clone(&recorder.worked);
+    let noted = Arc::clone(&recorder.noted);
     let context = Context::in_folder(&folder)?
         .with_observer(Box::new(recorder))
         .with_stop(stop)
@@ -98,6 +101,7 @@ fn prepare(
         stage,
         context,
         worked,
+        noted,
         _lock: lock,
     })
 }
@@ -111,11 +115,13 @@ impl Prepared {
         let outcome = match result {
             Ok(Ok(())) => {
                 let mut worked = self.worked.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
                 Outcome::Ok(Usage {
                     core_seconds: core_seconds() + children_core_seconds(),
                     peak_memory: peak_memory(),
                     worked: std::mem::take(&mut *worked),
                     source: self.source.map(str::to_owned),
+                    notes: noted.finish(),
                 })
             }
             Ok(Err(error)) => Outcome::Error(ErrorReport::from(&error)),
@@ -212,12 +218,13 @@ fn remove(path: &Path) -> Result<(), StageError> {
     }
 }
 
-/// Appends events to a file, made with the first, and sums up the work done.
+/// Appends events to a file, made with the first, sums up the work done, and gathers what is noted of the result.
 struct Recorder {
     path: PathBuf,
     began: Instant,
     file: Mutex<Recording>,
     worked: Arc<Mutex<Vec<Worked>>>,
+    noted: Arc<Mutex<NoteTaker>>,
 }
 
 #[derive(Default)]
@@ -228,12 +235,13 @@ struct Recording {
 }
 
 impl Recorder {
-    fn new(path: PathBuf) -> Self {
+    fn new(path: PathBuf, notes: NoteTaker) -> Self {
         Self {
             path,
             began: Instant::now(),
             file: Mutex::default(),
             worked: Arc::default(),
+            noted: Arc::new(Mutex::new(notes)),
         }
     }
 }
@@ -249,6 +257,10 @@ impl Observer for Recorder {
                     unit: unit.clone(),
                 }),
             }
+        }
+        if let Event::Note { message } = event {
+            let mut noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
+            noted.add(message);
         }
         let mut recording = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         if let Event::Progress { done, total, .. } = event {

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::environment::{Environment, Reads};
 use super::expand::{Broken, Expander};
+use super::gathered::Over;
 use super::place::Place;
 use super::{CellPlan, Choice, GridPoint, JobIndex};
 use crate::declare::{Grid, Line, Pipeline, Point, TableDeclaration, VariableId};
@@ -26,7 +27,7 @@ impl<'p> Cells<'_, 'p> {
         expander: &mut Expander<'p>,
         row: &'p Line,
         column: &'p Line,
-        points: &[Point<'p>],
+        over: &Over<'p>,
     ) -> Option<CellPlan> {
         let metric = self.table.metric(row, column)?.map(str::to_owned);
         self.table.cell(row, column)?;
@@ -37,8 +38,8 @@ impl<'p> Cells<'_, 'p> {
         let mut searched: Vec<GridPoint> = Vec::new();
         let mut seen = HashSet::new();
         for chosen in grid.map_or_else(|| vec![Vec::new()], Grid::points) {
-            let mut jobs = Vec::with_capacity(points.len());
-            for point in points {
+            let mut found = Vec::with_capacity(over.points.len());
+            for (at, point) in over.points.iter().enumerate() {
                 let point: Point<'p> = point.iter().chain(&chosen).copied().collect();
                 let place = Place {
                     row,
@@ -49,12 +50,25 @@ impl<'p> Cells<'_, 'p> {
                     continue;
                 }
                 // After the first failure the others would say the same again.
-                jobs.push(self.point(expander, place)?.ok()?);
+                found.push((self.point(expander, place)?.ok()?, at));
             }
-            let jobs = distinct(jobs);
+            let jobs = distinct(found.iter().map(|(job, _)| *job).collect());
             // What the grid does not reach is the same at several of its points.
             if !jobs.is_empty() && (grid.is_none() || seen.insert(jobs.clone())) {
+                let narrowed = self.narrows(row, column);
+                let gathered = over.of(&jobs, &found, narrowed, &|point| {
+                    let gathered = point.iter().map(|(variable, _)| *variable);
+                    let gathered: BTreeSet<VariableId> = gathered.collect();
+                    let point: Point<'p> = point.iter().chain(&chosen).copied().collect();
+                    let place = Place {
+                        row,
+                        column,
+                        point: &point,
+                    };
+                    self.bound_by_point(place, &|variable| gathered.contains(&variable))
+                });
                 searched.push(GridPoint {
+                    over: gathered,
                     bindings: self.searched(Place {
                         row,
                         column,
@@ -73,6 +87,10 @@ impl<'p> Cells<'_, 'p> {
         (!jobs.is_empty()).then(|| CellPlan {
             metric,
             jobs,
+            over: match searched.as_slice() {
+                [only] => only.over.clone(),
+                _ => Vec::new(),
+            },
             choice: (searched.len() > 1).then(|| Choice {
                 select: self.table.select(row, column),
                 points: searched,
@@ -89,12 +107,28 @@ impl<'p> Cells<'_, 'p> {
 
     /// Returns what the point binds, as far as row and column leave it to the point.
     fn searched(&self, place: Place<'_, 'p>) -> Vec<(String, Value)> {
+        self.bound_by_point(place, &|_| true)
+    }
+
+    /// Whether row or column bind what the table gathers over, so that its points do not.
+    fn narrows(&self, row: &Line, column: &Line) -> bool {
+        let mut bound = row.bindings.iter().chain(&column.bindings);
+        bound.any(|(variable, _)| self.table.over.binds(*variable))
+    }
+
+    /// Returns what the point binds of those variables, as far as row and column leave it to the point.
+    fn bound_by_point(
+        &self,
+        place: Place<'_, 'p>,
+        wanted: &dyn Fn(VariableId) -> bool,
+    ) -> Vec<(String, Value)> {
         let environment = place.environment(self.base);
         let open = place.point.iter().filter(|(variable, definition)| {
             place
                 .bound(*variable)
                 .is_some_and(|bound| std::ptr::eq(bound, *definition))
         });
+        let open = open.filter(|(variable, _)| wanted(*variable));
         open.filter_map(|(variable, _)| self.value(*variable, &environment))
             .collect()
     }

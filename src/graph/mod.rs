@@ -8,6 +8,8 @@ mod cells;
 mod edges;
 mod environment;
 mod expand;
+mod fingerprint;
+mod gathered;
 mod inputs;
 mod label;
 mod lacking;
@@ -35,6 +37,8 @@ use crate::errors::{Diagnostic, Report};
 use crate::keys::CanonicalParams;
 use crate::resources::Resources;
 
+pub use fingerprint::fingerprints;
+pub use gathered::Gathered;
 pub use inputs::{InputVariable, input_variables};
 pub use settings::{Overridden, Setting, What};
 pub use variables::{VariableReport, variable};
@@ -215,6 +219,8 @@ pub struct CellPlan {
     pub jobs: Vec<JobIndex>,
     /// The points to choose from, where a grid is searched and its points differ.
     pub choice: Option<Choice>,
+    /// What `over` binds for each of the jobs; nothing where a grid is searched, whose points say it.
+    pub over: Vec<Gathered>,
     /// What row and column bind, in the order of the variables' names.
     pub bindings: Vec<(Arc<str>, Value)>,
 }
@@ -225,6 +231,15 @@ impl CellPlan {
         let point = self.choice.as_ref().zip(chosen);
         let point = point.and_then(|(choice, place)| choice.points.get(place));
         point.map_or(&self.jobs, |point| &point.jobs)
+    }
+}
+
+impl CellPlan {
+    /// Returns what `over` binds for each of the jobs that [`CellPlan::shown`] returns.
+    pub fn gathered(&self, chosen: Option<usize>) -> &[Gathered] {
+        let point = self.choice.as_ref().zip(chosen);
+        let point = point.and_then(|(choice, place)| choice.points.get(place));
+        point.map_or(&self.over, |point| &point.over)
     }
 }
 
@@ -244,6 +259,8 @@ pub struct GridPoint {
     pub bindings: Vec<(String, Value)>,
     /// One job per point of `over`, each once.
     pub jobs: Vec<JobIndex>,
+    /// What `over` binds for each of them.
+    pub over: Vec<Gathered>,
 }
 
 /// Expands the targets into jobs and tables.

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::cells::{Cells, distinct};
 use super::environment::{Environment, Reads};
 use super::expand::Expander;
+use super::gathered::Over;
 use super::place::{Place, occurs};
 use super::{ColumnPlan, Plan, Reference, RowPlan, TablePlan};
 use crate::declare::{
@@ -252,7 +253,7 @@ fn table_plan<'p>(
         table,
         base,
     };
-    let points = table.over.points();
+    let over = Over::new(expander.pipeline, table.over.points());
     // What was read before is others'.
     expander.watch.take();
     let mut reads = Vec::new();
@@ -260,7 +261,7 @@ fn table_plan<'p>(
     for (at, row) in table.rows.iter().enumerate() {
         let mut line = Vec::with_capacity(table.columns.len());
         for (column_at, column) in table.columns.iter().enumerate() {
-            let cell = cells.cell(expander, row, column, &points);
+            let cell = cells.cell(expander, row, column, &over);
             if cell.is_some() && !expander.watch.is_idle() {
                 reads.push((at, column_at, expander.watch.take()));
             }

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::frames::Writer;
 use crate::keys::Key;
-use crate::store::Digest;
+use crate::store::{Digest, Notes};
 
 pub use compare::{Comparison, Difference, Set, compare};
 pub use pair::Setting;
@@ -66,6 +66,9 @@ pub enum Entry {
         made: Option<Result>,
         /// Time that cores spent on it, in seconds.
         core_seconds: f64,
+        /// What the stage noted of the result.
+        #[serde(default, skip_serializing_if = "Notes::is_none")]
+        notes: Notes,
     },
     /// A job has no result.
     Failed {

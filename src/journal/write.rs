@@ -169,6 +169,7 @@ impl Progress for Journal<'_> {
                 artifact: record.artifact,
             }),
             core_seconds: made.map_or(0.0, |record| record.cost.core_seconds),
+            notes: made.map(|record| record.notes.clone()).unwrap_or_default(),
         });
         self.labels.remove(&job);
         self.shown.finished(job, label, made);

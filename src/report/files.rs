@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use contract::StageError;
 use serde::Serialize;
 use serde_json::Value;
-use tabulate::Table;
 
+use super::variables::variables;
+use super::{Costs, Provenance};
 use crate::store::{StoreError, is_full};
 
 /// Results that could not be written.
@@ -62,28 +63,32 @@ impl Files {
         &self.folder
     }
 
-    /// Writes a table and where it comes from. Returns the names of the table's own files, which hold nothing but
+    /// Writes a table, where it comes from and what it cost. Returns the names of the table's own files, which hold nothing but
     /// results, with their bytes.
     ///
     /// # Errors
     /// When the table is out of shape, or the system refuses.
     pub fn table(
         &self,
-        table: &Table,
-        provenance: &impl Serialize,
+        provenance: &Provenance<'_>,
     ) -> Result<Vec<(String, Vec<u8>)>, ReportError> {
-        let aside = tempfile::tempdir().map_err(|source| self.error("", source))?;
-        let path = aside.path().join("table.parquet");
-        table.parquet(&path)?;
-        let parquet = fs::read(&path).map_err(|source| ReportError::Io { path, source })?;
+        let Provenance {
+            plan,
+            table,
+            settings,
+            ..
+        } = provenance;
+        let export = table.export(&variables(plan, table, settings))?;
         let files = vec![
             (format!("{}.md", table.name), table.markdown().into_bytes()),
-            (format!("{}.parquet", table.name), parquet),
+            (format!("{}.parquet", table.name), export.parquet()?),
+            (format!("{}.csv", table.name), export.csv().into_bytes()),
         ];
         for (name, bytes) in &files {
             self.write(name, bytes)?;
         }
         self.json(&format!("{}.provenance.json", table.name), provenance)?;
+        self.json(&format!("{}.costs.json", table.name), &Costs(provenance))?;
         Ok(files)
     }
 

@@ -5,21 +5,28 @@
 //! | file | holds |
 //! | --- | --- |
 //! | `TABLE.md` | the table, as printed |
-//! | `TABLE.parquet` | its numbers unrounded, a row per cell |
-//! | `TABLE.provenance.json` | for each cell the jobs behind it, and for each of those key, parameters, inputs, cost |
+//! | `TABLE.parquet`, `TABLE.csv` | its scores unrounded, a row for each, with a column for each variable |
+//! | `TABLE.provenance.json` | for each cell the jobs behind it, and for each of those key, parameters, inputs, notes |
+//! | `TABLE.costs.json` | what those jobs cost, and on which machine: all else follows from the declaration |
 //! | `digests.json` | what every job made, by label: two runs with the same results give the same bytes |
+//!
+//! What `--set` has changed goes to a folder of its own, `results/PROFILE/with-NAME=VALUE/`.
 //!
 //! A table is written only when it is complete, so that a failed run leaves an earlier result in place.
 
 mod choose;
+mod costs;
 mod digests;
 mod files;
+mod footnotes;
 mod provenance;
 mod scores;
 mod tables;
+mod variables;
 
+pub use costs::Costs;
 pub use digests::{Entry, update as update_digests};
 pub use files::{Files, ReportError};
 pub use provenance::{Provenance, describe};
 pub use scores::main_score;
-pub use tables::{Builder, Known, Lack, is_complete};
+pub use tables::{Builder, Jobs, Lack, is_complete};

@@ -1,21 +1,21 @@
 //! Where each number of a table comes from.
 
-use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::ser::{Serialize, SerializeMap, SerializeStruct, Serializer};
-use serde_json::{Value, json};
-use tabulate::Table;
+use serde_json::{Map, Value, json};
+use tabulate::{Bindings, Table};
 
 use crate::graph::{CellPlan, InputSource, Job, JobGraph, JobIndex, TablePlan};
 use crate::store::Record;
 
 /// The version of the file's fields.
-const SCHEMA_VERSION: u32 = 1;
+const SCHEMA_VERSION: u32 = 2;
 
 /// For each cell of a table the jobs that it was gathered from, and for each of those, and all that they needed: key,
-/// artifact, parameters, inputs, behaviour version, numerics class and cost. Of a large table this is long: it is read as it
-/// is written, one job after the other.
+/// artifact, parameters, inputs, behaviour version, numerics class and notes. All of it follows from the declaration; what is
+/// of one machine stands in [`super::Costs`]. Of a large table this is long: it is read as it is written, one job after the
+/// other.
 pub struct Provenance<'a> {
     /// The table as it was planned.
     pub plan: &'a TablePlan,
@@ -25,24 +25,23 @@ pub struct Provenance<'a> {
     pub graph: &'a JobGraph,
     /// The profile that they were bound by.
     pub profile: &'a str,
+    /// The variables that the command line has given other values, as far as they reach the table.
+    pub settings: &'a Bindings,
     /// Returns what is recorded of a job.
     pub known: &'a dyn Fn(JobIndex) -> Option<Record>,
 }
 
 impl Serialize for Provenance<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let jobs = Jobs {
-            of: self,
-            core_seconds: Cell::default(),
-        };
+        let settings: Map<String, Value> = self.settings.iter().cloned().collect();
         let mut fields = serializer.serialize_struct("Provenance", 7)?;
         fields.serialize_field("schema_version", &SCHEMA_VERSION)?;
         fields.serialize_field("table", &self.plan.name)?;
         fields.serialize_field("profile", self.profile)?;
+        fields.serialize_field("set", &settings)?;
         fields.serialize_field("program", concat!("pipe ", env!("CARGO_PKG_VERSION")))?;
         fields.serialize_field("rows", &self.rows())?;
-        fields.serialize_field("jobs", &jobs)?;
-        fields.serialize_field("core_seconds", &jobs.core_seconds.get())?;
+        fields.serialize_field("jobs", &Jobs(self))?;
         fields.end()
     }
 }
@@ -66,7 +65,7 @@ impl Provenance<'_> {
     }
 
     /// Returns the jobs that the cells show and all that they needed, by label.
-    fn needed(&self) -> BTreeMap<&str, JobIndex> {
+    pub(super) fn needed(&self) -> BTreeMap<&str, JobIndex> {
         let mut needed = BTreeSet::new();
         let cells = self.plan.cells.iter().flatten().flatten();
         let mut open: Vec<JobIndex> = cells.flat_map(|cell| cell.jobs.iter().copied()).collect();
@@ -82,20 +81,15 @@ impl Provenance<'_> {
     }
 }
 
-/// The jobs of a table, by label; what they took together is known when they are written.
-struct Jobs<'a> {
-    of: &'a Provenance<'a>,
-    core_seconds: Cell<f64>,
-}
+/// The jobs of a table, by label.
+struct Jobs<'a>(&'a Provenance<'a>);
 
 impl Serialize for Jobs<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Provenance { graph, known, .. } = self.of;
+        let Provenance { graph, known, .. } = self.0;
         let mut jobs = serializer.serialize_map(None)?;
-        for (label, index) in self.of.needed() {
+        for (label, index) in self.0.needed() {
             if let Some(record) = known(index) {
-                let core_seconds = self.core_seconds.get() + record.cost.core_seconds;
-                self.core_seconds.set(core_seconds);
                 jobs.serialize_entry(label, &describe(graph.job(index), graph, &record))?;
             }
         }
@@ -121,7 +115,7 @@ fn cell_json(plan: &CellPlan, cell: &tabulate::Cell, graph: &JobGraph) -> Value 
     value
 }
 
-/// Returns what is known of a job's result: key, artifact, parameters, inputs and cost.
+/// Returns what is known of a job's result: key, artifact, parameters, inputs, and what the stage noted.
 pub fn describe(job: &Job, graph: &JobGraph, record: &Record) -> Value {
     let inputs: BTreeMap<&str, Value> = job
         .inputs
@@ -139,7 +133,7 @@ pub fn describe(job: &Job, graph: &JobGraph, record: &Record) -> Value {
             (&**name, value)
         })
         .collect();
-    json!({
+    let mut value = json!({
         "stage": &*job.stage,
         "kind": record.parts.kind,
         "version": record.parts.version,
@@ -148,6 +142,9 @@ pub fn describe(job: &Job, graph: &JobGraph, record: &Record) -> Value {
         "artifact": record.artifact,
         "params": record.parts.params,
         "inputs": inputs,
-        "cost": record.cost,
-    })
+    });
+    if !record.notes.is_none() {
+        value["notes"] = json!(record.notes);
+    }
+    value
 }

@@ -10,15 +10,27 @@ use tabulate::reference::{self, Key, Reference};
 use tabulate::{Cell, Column, Row, Table};
 
 use super::ReportError;
+use super::footnotes::Footnotes;
 use super::scores::Scores;
-use crate::graph::{CellPlan, JobIndex, RowPlan, TablePlan};
+use crate::graph::{CellPlan, JobGraph, JobIndex, RowPlan, TablePlan};
 use crate::store::{Found, Store};
 
 /// Said of an artifact of which a table wants a score.
 const NO_SCORES: &str = "what this stage makes has no scores";
 
 /// What is known of a job: its result, or why there is none.
-pub type Known<'a> = Result<&'a Found, String>;
+pub(super) type Known<'a> = Result<&'a Found, String>;
+
+/// The jobs that tables are made of.
+#[derive(Clone, Copy)]
+pub struct Jobs<'j, 'a> {
+    /// All of them.
+    pub graph: &'j JobGraph,
+    /// Returns the result of one, if it has one.
+    pub found: &'j dyn Fn(JobIndex) -> Option<&'a Found>,
+    /// Says why one has none.
+    pub reason: &'j dyn Fn(JobIndex) -> String,
+}
 
 /// What tables ask of a result and it does not have.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,8 +96,9 @@ impl<'a> Builder<'a> {
         })
     }
 
-    /// Makes a table of what is `known` of its jobs; `notes` are printed below it. A score that a result lacks is a
-    /// reason in its cell like any other, and one of [`Builder::lacks`].
+    /// Makes a table of what is known of its jobs; `notes` are printed below it, beside those that the stages made of what
+    /// its cells rest on. A score that a result lacks is a reason in its cell like any other, and one of
+    /// [`Builder::lacks`].
     ///
     /// # Errors
     /// When scores or published values cannot be read.
@@ -93,20 +106,31 @@ impl<'a> Builder<'a> {
         &mut self,
         plan: &TablePlan,
         notes: Vec<String>,
-        known: &dyn Fn(JobIndex) -> Known<'a>,
+        jobs: Jobs<'_, 'a>,
     ) -> Result<Table, ReportError> {
+        let known = |job: JobIndex| (jobs.found)(job).ok_or_else(|| (jobs.reason)(job));
         let mut references = Vec::new();
         for reference in &plan.reference {
             references.push(self.reference(&reference.file, &reference.id)?);
         }
         // By column: name and unit of its scores, as long as all agree.
         let mut headings: Vec<Heading> = vec![Heading::Open; plan.columns.len()];
-        let mut cells = Vec::with_capacity(plan.rows.len());
+        let mut cells: Vec<Vec<Cell>> = Vec::with_capacity(plan.rows.len());
+        let mut footnotes = Footnotes::new(jobs);
         for (row, planned) in plan.rows.iter().zip(&plan.cells) {
-            let mut line = Vec::with_capacity(planned.len());
+            let mut line: Vec<Cell> = Vec::with_capacity(planned.len());
             for ((column, cell), heading) in plan.columns.iter().zip(planned).zip(&mut headings) {
                 let mut built = match cell {
-                    Some(cell) => self.cell(cell, heading, known)?,
+                    Some(plan) => {
+                        let mut cell = self.cell(plan, heading, &known)?;
+                        let place = cell.chosen.as_ref().map(|chosen| chosen.place);
+                        let mut notes = BTreeSet::new();
+                        for job in plan.shown(place) {
+                            notes.extend(footnotes.of(*job).iter().flat_map(|of| of.iter()));
+                        }
+                        cell.footnotes = notes.into_iter().collect();
+                        cell
+                    }
                     None => Cell::default(),
                 };
                 if let (Some(key), Some(_)) = (&column.reference, cell) {
@@ -115,6 +139,13 @@ impl<'a> Builder<'a> {
                 line.push(built);
             }
             cells.push(line);
+        }
+        let (footnotes, places) = footnotes.finish();
+        for cell in cells.iter_mut().flatten() {
+            for note in &mut cell.footnotes {
+                *note = places[*note];
+            }
+            cell.footnotes.sort_unstable();
         }
         let columns = plan.columns.iter().zip(headings).map(|(column, heading)| {
             let (metric, unit) = match heading {
@@ -135,6 +166,7 @@ impl<'a> Builder<'a> {
             columns: columns.collect(),
             cells,
             notes: plan.caption.iter().cloned().chain(notes).collect(),
+            footnotes,
         };
         table.check()?;
         Ok(table)

@@ -15,7 +15,7 @@ use super::aside::{Aside, move_file, sync_all};
 use super::error::io_error;
 use super::hash::{hash, hash_at};
 use super::lookup::read;
-use super::{Content, Cost, Digest, Entry, Found, Manifest, Record, Store, StoreError};
+use super::{Content, Cost, Digest, Entry, Found, Manifest, Notes, Record, Store, StoreError};
 use crate::keys::KeyParts;
 
 /// From this size on a file is synced while it is hashed, in bytes.
@@ -34,6 +34,8 @@ pub struct Made {
     pub output: ArtifactType,
     /// The fingerprint of the source code that ran.
     pub source: Option<String>,
+    /// What the stage noted of the result.
+    pub notes: Notes,
 }
 
 impl Store {
@@ -72,6 +74,7 @@ impl Store {
             parts: made.parts,
             cost: made.cost,
             source: made.source,
+            notes: made.notes,
             check: None,
         };
         self.put_in_place(&moves, &manifest, &record)?;
@@ -81,6 +84,7 @@ impl Store {
             key,
             artifact,
             manifest,
+            notes: record.notes.clone(),
         };
         Ok((found, record))
     }

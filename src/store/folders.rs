@@ -141,6 +141,7 @@ mod tests {
             cost: Cost::default(),
             output: ArtifactType::Encoder,
             source: None,
+            notes: crate::store::Notes::default(),
         };
         let found = store.commit(&claim.output(), made).unwrap();
         store.release(claim).unwrap();

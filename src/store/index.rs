@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 
 use rustix::fs::{AtFlags, FileType, statat};
 
-use super::{Content, Digest, Entry, Found, Manifest, Record, Store};
+use super::{Content, Digest, Entry, Found, Manifest, Notes, Record, Store};
 use crate::frames::{Reader, Writer};
 use crate::keys::Key;
 
@@ -65,7 +65,12 @@ impl Indexed {
         write(&mut bytes, self.manifest);
         bytes.text(&self.kind);
         bytes.text(&self.label);
-        let content = serde_json::to_string(&self.found.manifest.content).unwrap_or_default();
+        let mut content = serde_json::to_string(&self.found.manifest.content).unwrap_or_default();
+        // On a line of their own: entries of programs that knew no notes are read as having none.
+        if !self.found.notes.is_none() {
+            content.push('\n');
+            content += &serde_json::to_string(&self.found.notes).unwrap_or_default();
+        }
         bytes.text(&content);
         for (file, stamp) in self.objects() {
             bytes.text(&file.path);
@@ -89,7 +94,12 @@ impl Indexed {
         let manifest = read(&mut bytes)?;
         let kind = bytes.text()?.to_owned();
         let label = bytes.text()?.to_owned();
-        let content: Content = serde_json::from_str(bytes.text()?).ok()?;
+        let content = bytes.text()?;
+        let (content, notes) = match content.split_once('\n') {
+            Some((content, notes)) => (content, serde_json::from_str(notes).ok()?),
+            None => (content, Notes::default()),
+        };
+        let content: Content = serde_json::from_str(content).ok()?;
         let (mut files, mut objects) = (Vec::new(), Vec::new());
         while !bytes.is_at_end() {
             let path = bytes.text()?.to_owned();
@@ -104,6 +114,7 @@ impl Indexed {
                 key,
                 artifact,
                 manifest: Manifest::new(content, files).into(),
+                notes,
             },
             kind,
             label,
@@ -136,6 +147,7 @@ impl Store {
                     key: record.key,
                     artifact: record.artifact,
                     manifest: Arc::clone(manifest),
+                    notes: record.notes.clone(),
                 },
             })
         };
@@ -194,7 +206,7 @@ mod tests {
 
     use super::*;
     use crate::keys::KeyParts;
-    use crate::store::{Cost, Lookup, Made, StoreError};
+    use crate::store::{Cost, Lookup, Made, Note, StoreError};
 
     /// A store with one result of two files, opened anew so that its index is read from the file.
     fn store() -> (tempfile::TempDir, Store, Found) {
@@ -217,6 +229,11 @@ mod tests {
             cost: Cost::default(),
             output: ArtifactType::Folder,
             source: None,
+            notes: vec![Note {
+                message: "2 rows left out".into(),
+                times: 1,
+            }]
+            .into(),
         };
         let (found, _) = store.commit(&claim.output(), made).unwrap();
         store.release(claim).unwrap();
@@ -231,6 +248,7 @@ mod tests {
         let entry = store.indexed(&found.key).unwrap();
         assert_eq!(entry.found, found);
         assert_eq!(entry.label, "writer[m=1]");
+        assert_eq!(entry.found.notes[0].message, "2 rows left out");
         assert_eq!(
             Indexed::decode(found.key, &entry.encode()),
             Some(entry.clone())

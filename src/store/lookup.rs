@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::error::io_error;
 use super::hash::hash_at;
 use super::index::{Indexed, Stamp};
-use super::{Digest, Manifest, Record, Store, StoreError};
+use super::{Digest, Manifest, Notes, Record, Store, StoreError};
 use crate::keys::Key;
 
 /// A known result. What it cost and what its key was made of says its record, [`Store::recorded`].
@@ -20,6 +20,8 @@ pub struct Found {
     pub artifact: Digest,
     /// What that consists of.
     pub manifest: Arc<Manifest>,
+    /// What the stage noted of it.
+    pub notes: Notes,
 }
 
 /// What the store knows of a key.
@@ -97,6 +99,7 @@ impl Store {
                 key: *key,
                 artifact: record.artifact,
                 manifest: manifest.into(),
+                notes: record.notes,
             },
             kind: record.parts.kind,
             label: record.label,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Digest;
+use super::{Digest, Notes};
 use crate::keys::{Key, KeyParts};
 
 /// What is known of a finished job: the artifact it made, all that its key was made of, and what it cost.
@@ -24,6 +24,9 @@ pub struct Record {
     /// The fingerprint of the source code that ran ([`crate::registry::Registry::source`]). It is told, not keyed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
+    /// What the stage noted of the result. It is told, not keyed.
+    #[serde(default, skip_serializing_if = "Notes::is_none")]
+    pub notes: Notes,
     /// The digest of all of the above, in the record's file alone. Files of earlier builds have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) check: Option<Digest>,

@@ -10,7 +10,7 @@ use contract::{ArtifactType, Params};
 use proptest::prelude::*;
 use serde_json::json;
 
-use super::{Cost, Digest, Lookup, Made, Record, Store};
+use super::{Cost, Digest, Lookup, Made, Notes, Record, Store};
 use crate::keys::{Key, KeyParts};
 
 /// What may happen to a store.
@@ -75,6 +75,7 @@ pub(super) fn commit(store: &Store, job: u8, number: u8) {
         cost: Cost::default(),
         output: ArtifactType::Folder,
         source: None,
+        notes: Notes::default(),
     };
     store.commit(&output, made).unwrap();
     store.release(claim).unwrap();
@@ -213,6 +214,7 @@ fn what_is_no_plain_file_is_not_stored() {
         cost: Cost::default(),
         output: ArtifactType::Folder,
         source: None,
+        notes: Notes::default(),
     };
     let error = store.commit(&claim.output(), made).unwrap_err();
     assert!(

@@ -169,8 +169,8 @@ fn read_year(folder: &Path, year: &Year, reading: &mut Reading) -> Result<(), St
     }
     if !missing.is_empty() {
         reading.notes.push(format!(
-            "{}: {} of {} parts are there, without {}; the set's scores are not the official ones",
-            folder.display(),
+            "{} has {} of its {} parts, without {}: its score is not the official one",
+            year.set.to_uppercase(),
             found.len(),
             year.subsets.len(),
             missing.join(", ")

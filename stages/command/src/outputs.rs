@@ -118,12 +118,11 @@ pub(crate) fn keep(outputs: &[String], context: &Context) -> Result<(), StageErr
         }
     }
     if !left_out.is_empty() {
-        let message = format!(
-            "left out, since `outputs` does not name it: {}",
+        // As the stage declares: a word for the log, not a note on the result.
+        tell(&format!(
+            "note: left out, since `outputs` does not name it: {}",
             some(&left_out)
-        );
-        tell(&format!("note: {message}"));
-        context.note(message);
+        ));
     }
     Ok(())
 }

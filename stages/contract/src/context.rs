@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Checkpoint, Checkpoints, Rows, StageError, io_error, make_folder, remove_all};
 
-/// What a running stage tells: for progress lines and logs, never part of the result.
+/// What a running stage tells: for progress lines and logs; notes alone are kept with the result.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
@@ -38,7 +38,7 @@ pub enum Event {
         /// Units done before.
         done: u64,
     },
-    /// Something the user should know.
+    /// Something the user should know of the result: see [`Context::note`].
     Note {
         /// A sentence.
         message: String,
@@ -190,7 +190,12 @@ impl Context {
         });
     }
 
-    /// Reports something the user should know.
+    /// Notes what whoever reads the result should know of it: rows left out, sentences cut, parts that are missing. Unlike
+    /// other events this is part of the result: the runner keeps it with it, and tells it wherever the result is shown. So it
+    /// must follow from parameters and inputs alone, and be noted again by an attempt that goes on from a checkpoint. What
+    /// is always so need not be noted; how the work goes belongs to [`Context::progress`].
+    ///
+    /// Files of an input are named by their whole path here; the runner names them from the input.
     pub fn note(&self, message: impl Into<String>) {
         self.tell(&Event::Note {
             message: message.into(),

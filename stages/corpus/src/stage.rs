@@ -103,9 +103,11 @@ impl Stage for CorpusStage {
                 "give a corpus with text in it, or lower `min_characters`",
             ));
         }
-        if left_out > 0 {
+        // Without text there is nothing to leave out.
+        if left_out > 0 && min_characters > 1 {
             context.note(format!(
-                "{left_out} documents of fewer than {min_characters} characters left out"
+                "{left_out} document{} of fewer than {min_characters} characters left out",
+                if left_out == 1 { "" } else { "s" }
             ));
         }
         if escaped > 0 {

@@ -1,7 +1,7 @@
 //! A task's examples as token ids.
 
 use benchmarks::{Example, Task};
-use contract::StageError;
+use contract::{Context, StageError};
 use encoder::{Config, Sequence};
 use kernels::Stream;
 use rayon::prelude::*;
@@ -14,6 +14,8 @@ pub(crate) struct Encoded {
     /// Empty where the encoder has a single token type.
     pub(crate) token_types: Vec<u32>,
     pub(crate) label: f64,
+    /// Whether it was longer than allowed and lost an end.
+    pub(crate) cut: bool,
 }
 
 impl Encoded {
@@ -82,10 +84,16 @@ impl<'a> Reader<'a> {
     }
 
     fn encode(&self, example: &Example) -> Encoded {
-        let limit = Some(self.max_length);
-        let (ids, token_types) = match &example.sentence2 {
+        let read = |limit: Option<usize>| match &example.sentence2 {
             None => (self.tokenizer.single(&example.sentence1, limit), Vec::new()),
             Some(second) => self.tokenizer.pair(&example.sentence1, second, limit),
+        };
+        let whole = read(None);
+        let cut = whole.0.len() > self.max_length;
+        let (ids, token_types) = if cut {
+            read(Some(self.max_length))
+        } else {
+            whole
         };
         Encoded {
             ids,
@@ -95,6 +103,27 @@ impl<'a> Reader<'a> {
                 Vec::new()
             },
             label: example.label,
+            cut,
+        }
+    }
+
+    /// Says how many examples of a split lost an end, if any did.
+    pub(crate) fn note_cut<'e>(
+        &self,
+        split: &str,
+        examples: impl IntoIterator<Item = &'e Encoded>,
+        context: &Context,
+    ) {
+        let (mut cut, mut all) = (0_usize, 0_usize);
+        for example in examples {
+            cut += usize::from(example.cut);
+            all += 1;
+        }
+        if cut > 0 {
+            let length = self.max_length;
+            context.note(format!(
+                "{cut} of {all} {split} examples were cut to {length} tokens"
+            ));
         }
     }
 }

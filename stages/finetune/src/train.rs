@@ -83,6 +83,7 @@ pub(crate) fn train(
         )?;
     let reader = Reader::new(&tokenizer, encoder.config(), parameters.max_length)?;
     let train = reader.read(&task.train);
+    reader.note_cut("training", &train, context);
     let model = Model::new(encoder, &task, parameters.pooling.into(), parameters.seed)?;
 
     let log = Run {
@@ -109,9 +110,14 @@ fn score(
     reader: &Reader<'_>,
     context: &Context,
 ) -> Result<(), StageError> {
-    let validation = model.predict(&reader.read(&task.validation))?;
-    let mismatched = match &task.validation_mismatched {
-        Some(examples) => Some(model.predict(&reader.read(examples))?),
+    let validation = reader.read(&task.validation);
+    let mismatched = task.validation_mismatched.as_ref();
+    let mismatched = mismatched.map(|examples| reader.read(examples));
+    let scored = validation.iter().chain(mismatched.iter().flatten());
+    reader.note_cut("development", scored, context);
+    let validation = model.predict(&validation)?;
+    let mismatched = match mismatched {
+        Some(examples) => Some(model.predict(&examples)?),
         None => None,
     };
     let mut splits = vec![("validation", &task.validation[..], &validation[..])];

@@ -1,6 +1,6 @@
 use metrics::{mean, standard_deviation};
 
-use crate::Chosen;
+use crate::{Chosen, Citation};
 
 /// One cell of a table: a score gathered over seeds, beside the published value.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -16,6 +16,8 @@ pub struct Cell {
     pub published: Option<Published>,
     /// Which point of a grid the scores are of, where one was searched.
     pub chosen: Option<Chosen>,
+    /// The notes of stages that concern it: places in the table's `footnotes`.
+    pub footnotes: Vec<usize>,
 }
 
 /// A value that a paper prints.
@@ -25,8 +27,8 @@ pub struct Published {
     pub value: f64,
     /// How many decimals the paper prints in that column.
     pub decimals: usize,
-    /// Where it was read, in words that can be cited.
-    pub source: String,
+    /// Where it was read.
+    pub citation: Citation,
     /// Whether it was read in a source, rather than remembered.
     pub verified: bool,
 }

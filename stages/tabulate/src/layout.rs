@@ -1,11 +1,13 @@
 //! What every rendering has in common: the text of each cell, and the lines below the table.
 
-use std::collections::BTreeSet;
-
+use crate::citation::Citations;
+use crate::marks::{Marks, numbered};
 use crate::{Cell, Table, chosen};
 
 /// What stands for a score that is not there.
 const MISSING: &str = "—";
+/// How many notes of stages are printed at most.
+const MOST_FOOTNOTES: usize = 20;
 
 /// A table turned to text, not yet laid out.
 pub(crate) struct Layout {
@@ -49,38 +51,70 @@ impl Text {
 
 impl Layout {
     pub(crate) fn of(table: &Table) -> Self {
-        let keys = table.keys.len().max(1);
-        let mut headings = table.keys.clone();
-        headings.resize(keys, String::new());
-        headings.extend(table.columns.iter().map(|column| column.label.clone()));
-
         let expected = cells(table)
             .map(|cell| cell.values.len())
             .max()
             .unwrap_or(0);
-        let mut reasons = Vec::new();
+        let citations =
+            Citations::of(cells(table).filter_map(|cell| Some(&cell.published.as_ref()?.citation)));
+        let reasons = reasons(table);
+        let mut marks = Marks::of(table);
+        // Sources are numbered first, then what is missing, then what stages noted.
+        marks.place(&|row, column| {
+            let published = table.cells[row][column].published.as_ref()?;
+            citations.number(&published.citation)
+        });
+        let after_sources = citations.numbers();
+        let shown = table.footnotes.len().min(MOST_FOOTNOTES);
+        let after_reasons = after_sources + reasons.len();
+        for place in 0..shown {
+            marks.note(after_reasons + place + 1, &|cell| {
+                cell.footnotes.contains(&place)
+            });
+        }
+
+        let keys = table.keys.len().max(1);
+        let mut headings = table.keys.clone();
+        headings.resize(keys, String::new());
+        let columns = table.columns.iter().zip(&marks.columns);
+        headings.extend(columns.map(|(column, marks)| column.label.clone() + &numbered(marks)));
         let rows = table
             .rows
             .iter()
             .zip(&table.cells)
-            .map(|(row, cells)| {
-                let mut labels = row.labels.clone();
+            .enumerate()
+            .map(|(row, (labels, cells))| {
+                let mut labels = labels.labels.clone();
                 labels.resize(keys, String::new());
+                labels[keys - 1] += &numbered(&marks.rows[row]);
                 let stub = labels.into_iter().map(|own| Text {
                     own,
                     published: String::new(),
                 });
                 let body = cells.iter().enumerate().map(|(column, cell)| {
-                    text(cell, table.decimals(column), expected, &mut reasons)
+                    let lacking = cell.reasons.iter().filter_map(|reason| {
+                        let place = reasons.iter().position(|known| known == reason)?;
+                        Some(after_sources + place + 1)
+                    });
+                    let noted = marks.cells[row][column].iter().copied();
+                    let marks: Vec<usize> = lacking.chain(noted).collect();
+                    text(cell, table.decimals(column), expected, &marks)
                 });
                 stub.chain(body).collect()
             })
             .collect();
+        // A citation that holds for neither a column nor a row stands beside each value.
+        let mut rows: Vec<Vec<Text>> = rows;
+        for (row, texts) in rows.iter_mut().enumerate() {
+            for (column, text) in texts[keys..].iter_mut().enumerate() {
+                text.published += &numbered(&marks.published[row][column]);
+            }
+        }
         Self {
             headings,
             keys,
             rows,
-            legend: legend(table, expected, &reasons),
+            legend: legend(table, expected, &citations, &reasons),
         }
     }
 }
@@ -89,7 +123,18 @@ fn cells(table: &Table) -> impl Iterator<Item = &Cell> {
     table.cells.iter().flatten()
 }
 
-fn text(cell: &Cell, decimals: usize, expected: usize, reasons: &mut Vec<String>) -> Text {
+/// Returns why scores are lacking, each reason once, in reading order.
+fn reasons(table: &Table) -> Vec<&str> {
+    let mut reasons: Vec<&str> = Vec::new();
+    for reason in cells(table).flat_map(|cell| &cell.reasons) {
+        if !reasons.contains(&reason.as_str()) {
+            reasons.push(reason);
+        }
+    }
+    reasons
+}
+
+fn text(cell: &Cell, decimals: usize, expected: usize, marks: &[usize]) -> Text {
     let mut own = match cell.summary() {
         None => MISSING.to_owned(),
         Some(summary) => {
@@ -104,19 +149,7 @@ fn text(cell: &Cell, decimals: usize, expected: usize, reasons: &mut Vec<String>
             own
         }
     };
-    for reason in &cell.reasons {
-        let number = reasons
-            .iter()
-            .position(|known| known == reason)
-            .unwrap_or_else(|| {
-                reasons.push(reason.clone());
-                reasons.len() - 1
-            });
-        let mark = format!(" [{}]", number + 1);
-        if !own.ends_with(&mark) {
-            own += &mark;
-        }
-    }
+    own += &numbered(marks);
     let published = cell
         .published
         .as_ref()
@@ -137,7 +170,12 @@ fn number(value: f64, decimals: usize) -> String {
     }
 }
 
-fn legend(table: &Table, expected: usize, reasons: &[String]) -> Vec<String> {
+fn legend(
+    table: &Table,
+    expected: usize,
+    citations: &Citations<'_>,
+    reasons: &[&str],
+) -> Vec<String> {
     let mut lines = Vec::new();
     if expected > 1 {
         lines.push(format!(
@@ -147,23 +185,32 @@ fn legend(table: &Table, expected: usize, reasons: &[String]) -> Vec<String> {
     let published: Vec<_> = cells(table)
         .filter_map(|cell| cell.published.as_ref())
         .collect();
-    let mut seen = BTreeSet::new();
-    let sources: Vec<_> = published
-        .iter()
-        .map(|published| published.source.as_str())
-        .filter(|source| seen.insert(*source))
-        .collect();
-    if !sources.is_empty() {
-        lines.push(format!("(…) published: {}", sources.join("; ")));
-    }
-    if published.iter().any(|published| !published.verified) {
-        lines.push("? from memory, not verified".to_owned());
-    }
-    for (number, reason) in reasons.iter().enumerate() {
-        lines.push(format!("[{}] {reason}", number + 1));
+    if !published.is_empty() {
+        let mut line = format!("(…) published: {}", citations.words());
+        if published.iter().any(|published| !published.verified) {
+            line += "; ? from memory, not verified";
+        }
+        lines.push(line);
     }
     if cells(table).any(|cell| cell.values.is_empty() && cell.reasons.is_empty()) {
         lines.push(format!("{MISSING} does not apply"));
+    }
+    let mut number = citations.numbers();
+    let mut add = |lines: &mut Vec<String>, text: &str| {
+        number += 1;
+        lines.push(format!("[{number}] {text}"));
+    };
+    for reason in reasons {
+        add(&mut lines, reason);
+    }
+    for footnote in table.footnotes.iter().take(MOST_FOOTNOTES) {
+        add(&mut lines, &footnote.to_string());
+    }
+    let more = table.footnotes.len().saturating_sub(MOST_FOOTNOTES);
+    if more > 0 {
+        lines.push(format!(
+            "{more} more notes of stages stand in the table's provenance"
+        ));
     }
     lines.extend(chosen::lines(table));
     lines.extend(table.notes.iter().cloned());

@@ -5,7 +5,7 @@
 //!
 //! * [`Table::terminal`]: text that fits a given width: `52.3 ± 0.8 (84.2)`;
 //! * [`Table::markdown`]: the same cells as a GitHub table;
-//! * [`Table::parquet`]: the numbers unrounded, one row per cell, for DuckDB, Polars or pandas.
+//! * [`Table::export`]: the numbers unrounded, one row per score, as Parquet or CSV, for DuckDB, Polars or pandas.
 //!
 //! How a cell reads:
 //!
@@ -19,18 +19,24 @@
 //! | `— [1]` | no value; note 1 says why |
 //! | `52.3 ± 0.8 n=2 [1]`, `— [1]` | note 1 may say that scores are undefined: `undefined for 1 of 3: constant predictions` |
 //! | `—` | the score does not apply to the row |
+//! | `MNLI [2]`, `40 % [2]` | note 2 concerns the column, the row: what a stage noted, or where published values were read |
 //!
 //! [`reference`](mod@reference) reads the published values.
 
 mod cell;
 mod chosen;
+mod citation;
+mod csv;
+mod export;
 mod layout;
 mod markdown;
-mod parquet;
+mod marks;
 pub mod reference;
 mod table;
 mod terminal;
 
 pub use cell::{Cell, Published, Summary};
 pub use chosen::{Candidate, Chosen};
-pub use table::{Column, Row, Table};
+pub use citation::Citation;
+pub use export::{Bindings, Export, Variables};
+pub use table::{Column, Footnote, Row, Table};

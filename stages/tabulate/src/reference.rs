@@ -31,7 +31,7 @@ use std::path::Path;
 use contract::{StageError, io_error};
 use toml::Table;
 
-use crate::Published;
+use crate::{Citation, Published};
 use file::{Definition, Kind};
 use key::number;
 
@@ -127,20 +127,24 @@ impl Reference {
         Ok(Some(Published {
             value,
             decimals: self.definition.decimals(&metric.key),
-            source: self.source(),
+            citation: self.citation(),
             verified: self.definition.confidence(found) != Confidence::Memory,
         }))
     }
 
     /// Returns the citation: paper, table number, and where the values were read.
-    pub fn source(&self) -> String {
+    pub fn citation(&self) -> Citation {
         let Definition {
             paper,
             number,
             source,
             ..
         } = &self.definition;
-        format!("{paper}, {number}; {source}")
+        Citation {
+            paper: paper.clone(),
+            number: number.clone(),
+            source: source.clone(),
+        }
     }
 
     /// Returns the table's title.

@@ -1,3 +1,5 @@
+use std::fmt;
+
 use contract::StageError;
 use metrics::scores::{PERCENT, PERPLEXITY};
 
@@ -20,6 +22,33 @@ pub struct Table {
     pub cells: Vec<Vec<Cell>>,
     /// Sentences to print below the table: profile, caveats.
     pub notes: Vec<String>,
+    /// What the stages noted of the results that the cells rest on, each note once.
+    pub footnotes: Vec<Footnote>,
+}
+
+/// Something that stages noted of results.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Footnote {
+    /// The stage.
+    pub stage: String,
+    /// The jobs that noted it, each once.
+    pub jobs: Vec<String>,
+    /// What.
+    pub message: String,
+}
+
+impl fmt::Display for Footnote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            stage,
+            jobs,
+            message,
+        } = self;
+        match jobs.as_slice() {
+            [job] => write!(f, "{job}: {message}"),
+            jobs => write!(f, "{stage} ({} jobs): {message}", jobs.len()),
+        }
+    }
 }
 
 /// A row's name.

@@ -65,7 +65,10 @@ fn a_value_is_found_by_row_and_column() {
         (found.value, found.decimals, found.verified),
         (87.25, 2, true)
     );
-    assert_eq!(found.source, "A Paper (2023), table 1; the paper");
+    assert_eq!(
+        found.citation.to_string(),
+        "A Paper (2023), table 1; the paper"
+    );
     let span = [
         ("m", number(40.0)),
         ("strategy", Key::Text("span".to_owned())),

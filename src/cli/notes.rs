@@ -1,0 +1,84 @@
+//! What stages noted of results, told at the end of a run.
+
+use std::collections::{BTreeSet, HashMap};
+
+use owo_colors::OwoColorize;
+
+use super::output::tell;
+use crate::execute::JobState;
+use crate::graph::{JobIndex, Plan};
+use crate::progress::count;
+use crate::store::{Note, Notes};
+
+/// How many notes are told at most.
+const MOST: usize = 20;
+
+/// Tells what was noted of the results that this run has made, and of those that the stages asked for rest on. The same note
+/// of several jobs of a stage is told once.
+pub(super) fn tell_notes(plan: &Plan, states: &[JobState]) {
+    let lines = lines(plan, states);
+    if lines.is_empty() {
+        return;
+    }
+    tell(&format!("{}", "noted:".yellow()));
+    for (who, message) in lines.iter().take(MOST) {
+        tell(&format!("  {}: {message}", who.cyan()));
+    }
+    if lines.len() > MOST {
+        let more = count(lines.len() - MOST, "more note");
+        tell(&format!(
+            "  and {more}: pipe log stage:NAME tells those of one"
+        ));
+    }
+}
+
+/// Returns who noted what, in the graph's order.
+fn lines(plan: &Plan, states: &[JobState]) -> Vec<(String, String)> {
+    let mut asked = BTreeSet::new();
+    let mut open = plan.stages.clone();
+    while let Some(job) = open.pop() {
+        if asked.insert(job) {
+            open.extend(plan.jobs.inputs(job));
+        }
+    }
+    let mut told: Vec<(&str, &str, Vec<JobIndex>)> = Vec::new();
+    let mut places: HashMap<(&str, &str), usize> = HashMap::new();
+    for (index, job) in plan.jobs.jobs() {
+        let found = match &states[index.index()] {
+            JobState::Made(found) => found,
+            JobState::Cached(found) if asked.contains(&index) => found,
+            _ => continue,
+        };
+        for message in found.notes.messages() {
+            let place = *places.entry((&job.stage, message)).or_insert_with(|| {
+                told.push((&job.stage, message, Vec::new()));
+                told.len() - 1
+            });
+            told[place].2.push(index);
+        }
+    }
+    let lines = told.into_iter().map(|(stage, message, jobs)| {
+        let who = match jobs.as_slice() {
+            [job] => plan.jobs.job(*job).label.to_string(),
+            jobs => format!("{stage} ({} jobs)", jobs.len()),
+        };
+        (who, message.to_owned())
+    });
+    lines.collect()
+}
+
+/// Returns the notes of one result as lines below what is told of it.
+pub(super) fn below(notes: &Notes, indent: &str) -> String {
+    let lines = notes
+        .iter()
+        .map(|note| format!("{indent}noted: {}\n", text(note)));
+    lines.collect()
+}
+
+/// Returns a note, and how often it was made.
+pub(super) fn text(note: &Note) -> String {
+    match note.times {
+        1 => note.message.clone(),
+        times => format!("{} ({times} times)", note.message),
+    }
+}

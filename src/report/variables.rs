@@ -1,0 +1,52 @@
+//! The variables behind the scores of a table, for its files that other programs read.
+
+use tabulate::{Bindings, Table, Variables};
+
+use crate::graph::{CellPlan, TablePlan};
+
+/// Returns the variables of each cell: what the command line, a chosen point, row and column bind, and what each score was
+/// gathered over.
+pub(super) fn variables(
+    plan: &TablePlan,
+    table: &Table,
+    settings: &Bindings,
+) -> Vec<Vec<Variables>> {
+    let rows = plan.cells.iter().zip(&table.cells);
+    let rows = rows.map(|(plans, cells)| {
+        let cells = plans.iter().zip(cells);
+        let cells = cells.map(|(plan, cell)| match plan {
+            Some(plan) => of_cell(plan, cell, settings),
+            None => Variables::default(),
+        });
+        cells.collect()
+    });
+    rows.collect()
+}
+
+fn of_cell(plan: &CellPlan, cell: &tabulate::Cell, settings: &Bindings) -> Variables {
+    let place = cell.chosen.as_ref().map(|chosen| chosen.place);
+    let chosen = cell.chosen.as_ref();
+    let chosen = chosen.and_then(|chosen| chosen.points.get(chosen.place));
+    let chosen = chosen.into_iter().flat_map(|point| point.bindings.clone());
+    let plain = |(name, value): &(std::sync::Arc<str>, serde_json::Value)| {
+        (name.to_string(), value.clone())
+    };
+    let bound = plan.bindings.iter().map(plain);
+    let gathered = plan.gathered(place);
+    Variables {
+        cell: settings
+            .iter()
+            .cloned()
+            .chain(chosen)
+            .chain(bound)
+            .collect(),
+        // Where a score is lacking, which one it would have been cannot be told.
+        scores: match gathered.len() == cell.values.len() {
+            true => gathered
+                .iter()
+                .map(|over| over.iter().map(plain).collect())
+                .collect(),
+            false => Vec::new(),
+        },
+    }
+}

@@ -1,0 +1,224 @@
+//! Tables for other programs: one row per score, with a column for each variable.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, StringArray};
+use arrow::datatypes::{DataType, Field, Schema};
+use arrow::record_batch::RecordBatch;
+use contract::StageError;
+use parquet::arrow::ArrowWriter;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::file::properties::WriterProperties;
+use serde_json::Value;
+
+use crate::{Cell, Column, Row, Table, csv};
+
+/// Values of variables, by name. Of two of one name the later holds.
+pub type Bindings = Vec<(String, Value)>;
+
+/// The variables of a cell.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Variables {
+    /// Those of all its scores: what row, column and the command line bind.
+    pub cell: Bindings,
+    /// Those of each score: what it was gathered over.
+    pub scores: Vec<Bindings>,
+}
+
+/// The fixed columns, before and after those of variables.
+const BEFORE: [&str; 3] = ["table", "row", "column"];
+const AFTER: [&str; 12] = [
+    "metric",
+    "unit",
+    "value",
+    "n",
+    "mean",
+    "standard_deviation",
+    "published",
+    "published_verified",
+    "published_source",
+    "notes",
+    "missing",
+    "chosen",
+];
+
+/// A table, a row per score from the top left; a cell without scores has one row, without a value.
+///
+/// Columns: `table`, `row` (labels joined by `, `), `column`: utf8; one for each variable, by name, of the type that fits all
+/// its values (int64, double, bool, else utf8), null where nothing binds it; `metric`, `unit`: utf8; `value`: double; `n`,
+/// `mean`, `standard_deviation` of the cell: int64 and double; `published`: double; `published_verified`: bool;
+/// `published_source`: utf8; `notes`: utf8, what stages noted of what the cell rests on, joined by `; `; `missing`: utf8, why
+/// scores are lacking; `chosen`: utf8, how the point was chosen where a grid was searched. A variable that is called like one
+/// of the others has `variable_` before its name.
+pub struct Export(RecordBatch);
+
+/// A row.
+struct Line<'a> {
+    row: &'a Row,
+    column: &'a Column,
+    cell: &'a Cell,
+    value: Option<f64>,
+    variables: BTreeMap<&'a str, &'a Value>,
+}
+
+impl Table {
+    /// Returns the table for other programs; `variables[row][column]` are those of its cells.
+    ///
+    /// # Errors
+    /// When the table is out of shape ([`Table::check`]).
+    pub fn export(&self, variables: &[Vec<Variables>]) -> Result<Export, StageError> {
+        self.check()?;
+        let none = Variables::default();
+        let mut lines = Vec::new();
+        for (at, (row, cells)) in self.rows.iter().zip(&self.cells).enumerate() {
+            for (place, (column, cell)) in self.columns.iter().zip(cells).enumerate() {
+                let of_cell = variables.get(at).and_then(|row| row.get(place));
+                let of_cell = of_cell.unwrap_or(&none);
+                for score in 0..cell.values.len().max(1) {
+                    let of_score = of_cell.scores.get(score).into_iter().flatten();
+                    let all = of_cell.cell.iter().chain(of_score);
+                    lines.push(Line {
+                        row,
+                        column,
+                        cell,
+                        value: cell.values.get(score).copied(),
+                        variables: all.map(|(name, value)| (name.as_str(), value)).collect(),
+                    });
+                }
+            }
+        }
+        self.batch(&lines).map(Export)
+    }
+
+    fn batch(&self, lines: &[Line<'_>]) -> Result<RecordBatch, StageError> {
+        let text = |get: &dyn Fn(&Line<'_>) -> Option<String>| -> ArrayRef {
+            Arc::new(lines.iter().map(get).collect::<StringArray>())
+        };
+        let number = |get: &dyn Fn(&Line<'_>) -> Option<f64>| -> ArrayRef {
+            Arc::new(lines.iter().map(get).collect::<Float64Array>())
+        };
+        let joined = |parts: Vec<String>| (!parts.is_empty()).then(|| parts.join("; "));
+        let mut columns: Vec<(String, ArrayRef)> = vec![
+            ("table".into(), text(&|_| Some(self.name.clone()))),
+            ("row".into(), text(&|line| Some(line.row.labels.join(", ")))),
+            (
+                "column".into(),
+                text(&|line| Some(line.column.label.clone())),
+            ),
+        ];
+        columns.extend(variables(lines));
+        let published = |line: &Line<'_>| line.cell.published.clone();
+        let counts = lines.iter().map(|line| line.cell.values.len() as i64);
+        let verified = lines.iter().map(|line| Some(published(line)?.verified));
+        let after: [ArrayRef; AFTER.len()] = [
+            text(&|line| Some(line.column.metric.clone())),
+            text(&|line| Some(line.column.unit.clone())),
+            number(&|line| line.value),
+            Arc::new(counts.collect::<Int64Array>()),
+            number(&|line| Some(line.cell.summary()?.mean)),
+            number(&|line| line.cell.summary()?.standard_deviation),
+            number(&|line| Some(published(line)?.value)),
+            Arc::new(verified.collect::<BooleanArray>()),
+            text(&|line| Some(published(line)?.citation.to_string())),
+            text(&|line| {
+                let notes = line.cell.footnotes.iter();
+                let notes = notes.filter_map(|place| Some(self.footnotes.get(*place)?.to_string()));
+                joined(notes.collect())
+            }),
+            text(&|line| joined(line.cell.reasons.clone())),
+            text(&|line| Some(line.cell.chosen.as_ref()?.rule())),
+        ];
+        columns.extend(AFTER.into_iter().map(str::to_owned).zip(after));
+        let fields = columns
+            .iter()
+            .map(|(name, values)| Field::new(name, values.data_type().clone(), true));
+        let schema = Schema::new(fields.collect::<Vec<_>>());
+        let arrays = columns.into_iter().map(|(_, values)| values);
+        RecordBatch::try_new(Arc::new(schema), arrays.collect())
+            .map_err(|error| StageError::failed(format!("table {}: {error}", self.name)))
+    }
+}
+
+/// Returns the columns of variables, by name.
+fn variables(lines: &[Line<'_>]) -> Vec<(String, ArrayRef)> {
+    let mut values: BTreeMap<&str, Vec<Option<&Value>>> = BTreeMap::new();
+    for line in lines {
+        for name in line.variables.keys() {
+            values.entry(name).or_default();
+        }
+    }
+    for (name, values) in &mut values {
+        let of_line = lines.iter().map(|line| line.variables.get(name).copied());
+        values.extend(of_line);
+    }
+    let columns = values.into_iter().map(|(name, values)| {
+        let taken = BEFORE.contains(&name) || AFTER.contains(&name);
+        let name = if taken {
+            format!("variable_{name}")
+        } else {
+            name.to_owned()
+        };
+        (name, array(&values))
+    });
+    columns.collect()
+}
+
+/// Returns values as the narrowest type that holds all of them.
+fn array(values: &[Option<&Value>]) -> ArrayRef {
+    let all = |is: fn(&Value) -> bool| values.iter().flatten().all(|value| is(value));
+    let values = values.iter().copied();
+    if all(Value::is_i64) {
+        Arc::new(values.map(|value| value?.as_i64()).collect::<Int64Array>())
+    } else if all(Value::is_number) {
+        Arc::new(
+            values
+                .map(|value| value?.as_f64())
+                .collect::<Float64Array>(),
+        )
+    } else if all(Value::is_boolean) {
+        Arc::new(
+            values
+                .map(|value| value?.as_bool())
+                .collect::<BooleanArray>(),
+        )
+    } else {
+        let text = |value: &Value| match value {
+            Value::String(text) => text.clone(),
+            value => value.to_string(),
+        };
+        Arc::new(values.map(|value| value.map(text)).collect::<StringArray>())
+    }
+}
+
+impl Export {
+    /// Returns it as a Parquet file.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn parquet(&self) -> Result<Vec<u8>, StageError> {
+        let level = ZstdLevel::try_new(1).map_err(StageError::failed)?;
+        let properties = WriterProperties::builder()
+            .set_compression(Compression::ZSTD(level))
+            .build();
+        let mut bytes = Vec::new();
+        let mut writer = ArrowWriter::try_new(&mut bytes, self.0.schema(), Some(properties))
+            .map_err(StageError::failed)?;
+        writer.write(&self.0).map_err(StageError::failed)?;
+        writer.close().map_err(StageError::failed)?;
+        Ok(bytes)
+    }
+
+    /// Returns it as comma-separated values, the names of the columns first; what is null is empty.
+    pub fn csv(&self) -> String {
+        csv::write(&self.0)
+    }
+
+    /// Returns names and types of its columns.
+    pub fn columns(&self) -> Vec<(String, DataType)> {
+        let schema = self.0.schema();
+        let fields = schema.fields().iter();
+        let columns = fields.map(|field| (field.name().clone(), field.data_type().clone()));
+        columns.collect()
+    }
+}
