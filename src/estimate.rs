@@ -25,6 +25,9 @@ use work::{Scale, Works};
 /// each tenfold of work, since little work and much do not go at one speed.
 const UNSURE: (f64, f64) = (0.7, 1.5);
 
+/// Results that the price of a job is told from at most, those of the most similar labels first, then the latest.
+const ALIKE: usize = 8;
+
 /// What a job, or several, will cost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Price {
@@ -90,9 +93,10 @@ pub fn prices(
         let price = match resolver.parts(job, &known) {
             Ok(parts) if runs => {
                 let nearest = history.nearest(&job.label, &parts.key, &parts.open)?;
+                let nearest = &nearest[..nearest.len().min(ALIKE)];
                 let records = nearest.iter().map(|known| &known.record);
                 let scales = works.scales(index, &parts.key, records);
-                price(history.store(), &nearest, &scales)
+                price(history.store(), nearest, &scales)
             }
             _ => None,
         };

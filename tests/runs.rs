@@ -125,6 +125,9 @@ task = "sst2"
 use = "finetune"
 encoder = "@pretrain"
 data = "@benchmark"
+batch = 8
+epochs = 1
+lr = 1e-3
 train_examples = 16
 eval_examples = 16
 
@@ -225,5 +228,11 @@ fn a_killed_run_is_told_from_one_that_goes_on() {
     assert!(list.trim_end().ends_with("killed"), "{list}");
     // What it had made is known all the same.
     project.pipe(&["run", "stage:world"]).code(0);
-    project.pipe(&["diff"]).code(0);
+    let json = project.pipe(&["log", "--json"]).code(0).json();
+    let stage = json["runs"][1]["run"].as_str().expect("a name");
+    project.pipe(&["diff", "last", stage]).code(0);
+    project
+        .pipe(&["diff"])
+        .code(2)
+        .says("no run is meant by `last~1`, which counts runs of tables alone");
 }

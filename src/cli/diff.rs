@@ -117,8 +117,15 @@ fn setting(setting: &Setting) -> String {
 
 /// Returns the name of the run that `text` means, `last` being one of tables.
 fn compared<'r>(all: &'r Runs, text: &str) -> Result<&'r str, CommandFailure> {
-    all.find_of_tables(text)
-        .ok_or_else(|| runs::none(all, text))
+    all.find_of_tables(text).ok_or_else(|| {
+        match text.starts_with("last~") && !all.names().is_empty() {
+            true => CommandFailure::Usage {
+                message: format!("no run is meant by `{text}`, which counts runs of tables alone"),
+                remedy: "name a run as `pipe log` lists it, or the start of its name".into(),
+            },
+            false => runs::none(all, text),
+        }
+    })
 }
 
 /// Returns the main score before and after, and its name, where both results have one of that name.

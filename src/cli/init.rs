@@ -120,15 +120,7 @@ fn look(data: &Path, registry: &Registry) -> Result<Vec<Finding>, CommandFailure
             remedy: "name the folder that holds your data".into(),
         });
     }
-    // The pipeline is read from a place of its own: where the project will be, there may be nothing yet.
-    let place = tempfile::tempdir()?;
-    let files: Vec<(&str, String)> = [(PIPELINE, SHIPPED)]
-        .into_iter()
-        .chain(REFERENCES)
-        .map(|(name, text)| (name, text.to_owned()))
-        .collect();
-    write(place.path(), &files)?;
-    let pipeline = declare::load(&place.path().join(PIPELINE), None, &[], registry)?;
+    let pipeline = declare::load_text(SHIPPED, registry)?;
     let variables = graph::input_variables(&pipeline);
     let found = survey(&data, &variables);
     if found.is_empty() {

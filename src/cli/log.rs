@@ -12,8 +12,8 @@ use super::notes;
 use super::output::{print, print_serialized, tell};
 use super::project::Project;
 use super::runs;
-use super::status::described;
-use crate::execute::{Standing, WatchState, Watched, noted, watch};
+use super::status::{described, word};
+use crate::execute::{Standing, Watched, noted, watch};
 use crate::graph::{Job, JobIndex};
 use crate::journal::Runs;
 use crate::logs::{Log, Messages, Table};
@@ -157,14 +157,6 @@ impl Look<'_> {
             notes,
             table,
         })
-    }
-}
-
-fn word(job: &Watched) -> &'static str {
-    match job.state {
-        WatchState::Running => "running",
-        WatchState::Stopped => "stopped",
-        WatchState::Failed(_) => "failed",
     }
 }
 

@@ -50,7 +50,8 @@ pub(super) fn status(
     Ok(Exit::Ok)
 }
 
-fn word(job: &Watched) -> &'static str {
+/// Says in a word how a job stands.
+pub(super) fn word(job: &Watched) -> &'static str {
     match job.state {
         WatchState::Running => "running",
         WatchState::Stopped => "stopped",
@@ -90,13 +91,13 @@ pub(super) fn far(job: &Watched) -> String {
         }
         None => "begun".to_owned(),
     };
+    if let Some(advance) = &job.progress
+        && !advance.note.is_empty()
+    {
+        text += &format!(", {}", advance.note);
+    }
     if let Some(remaining) = job.remaining() {
         text += &format!(", about {} left", duration(remaining));
-    }
-    if let Some(note) = job.progress.as_ref().map(|advance| &advance.note) {
-        if !note.is_empty() {
-            text += &format!(", {note}");
-        }
     }
     text
 }

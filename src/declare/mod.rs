@@ -108,25 +108,53 @@ pub fn load(
         name: file.display().to_string(),
         text,
     });
-    let mut problems = Vec::new();
-    let raw = raw::read(&source, &mut problems);
-    if raw.is_empty() {
-        Report::unless_empty(std::mem::take(&mut problems))?;
-    }
     let file = std::path::absolute(file).unwrap_or_else(|_| file.to_path_buf());
+    let root = file.parent().unwrap_or(Path::new("")).to_path_buf();
+    let mut problems = Vec::new();
+    let pipeline = build(&source, root, profile, set, registry, &mut problems)?;
+    reference::check(&source, &pipeline.tables, &mut problems);
+    problems.extend(graph::check(&pipeline));
+    Report::unless_empty(problems)?;
+    Ok(pipeline)
+}
+
+/// Reads and checks a pipeline that lies in no file yet, under its default profile. Files that it names are not looked for.
+///
+/// # Errors
+/// As [`load`], but for missing files.
+pub fn load_text(text: &str, registry: &Registry) -> Result<Pipeline, Report> {
+    let source = Arc::new(Source {
+        name: "pipeline.toml".into(),
+        text: text.to_owned(),
+    });
+    let mut problems = Vec::new();
+    let pipeline = build(&source, PathBuf::new(), None, &[], registry, &mut problems)?;
+    problems.extend(graph::check(&pipeline));
+    Report::unless_empty(problems)?;
+    Ok(pipeline)
+}
+
+fn build(
+    source: &Arc<Source>,
+    root: PathBuf,
+    profile: Option<&str>,
+    set: &[(String, String)],
+    registry: &Registry,
+    problems: &mut Vec<Diagnostic>,
+) -> Result<Pipeline, Report> {
+    let raw = raw::read(source, problems);
+    if raw.is_empty() {
+        Report::unless_empty(std::mem::take(problems))?;
+    }
     let settings = build::Settings {
-        root: file.parent().unwrap_or(Path::new("")).to_path_buf(),
+        root,
         // Relative paths mean the same with and without the current folder in front.
         current: std::env::current_dir().unwrap_or_else(|_| PathBuf::new()),
         profile,
         set,
         registry,
     };
-    let pipeline = build::build(&source, raw, settings, &mut problems);
-    reference::check(&source, &pipeline.tables, &mut problems);
-    problems.extend(graph::check(&pipeline));
-    Report::unless_empty(problems)?;
-    Ok(pipeline)
+    Ok(build::build(source, raw, settings, problems))
 }
 
 fn read(file: &Path) -> Result<String, Report> {

@@ -224,7 +224,7 @@ mod tests {
                     }
                 }
             };
-            std::thread::scope(|scope| {
+            thread::scope(|scope| {
                 scope.spawn(make);
                 let removed = store.remove_folder(&path);
                 ended.store(true, Ordering::Relaxed);

@@ -1,6 +1,6 @@
 //! What changed, said once for all jobs that will run for the same reason.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use serde::Serialize;
 use serde_json::Value;
@@ -17,6 +17,10 @@ const VALUES: usize = 4;
 const VALUE: usize = 32;
 /// Parts of keys that are told of one reason; jobs that differ in more are told together.
 const PARTS: usize = 3;
+/// Reasons of which the jobs that rest on theirs are counted: of a large sweep that would take long.
+const COUNTED: usize = 64;
+/// What is said of jobs that cannot run.
+const BROKEN: &str = "cannot run";
 /// The name of the parts where they are many.
 const MANY: &str = "many";
 
@@ -29,8 +33,8 @@ pub(super) struct Reason {
     pub(super) stage: String,
     /// How many these are.
     pub(super) jobs: usize,
-    /// How many more rest on them.
-    pub(super) rest: usize,
+    /// How many more rest on them, if they were counted.
+    pub(super) rest: Option<usize>,
 }
 
 /// What jobs have in common that are told together: their stage, and which parts of their keys differ, whatever their values.
@@ -44,14 +48,13 @@ pub(super) fn reasons(
     whys: &[Option<Why>],
 ) -> Vec<Reason> {
     let mut stages: Vec<&str> = Vec::new();
+    let mut places: HashMap<&str, usize> = HashMap::new();
     let mut groups = BTreeMap::<Group, Vec<JobIndex>>::new();
     for ((index, job), why) in graph.jobs().zip(whys) {
         let (word, parts) = match why {
             Some(Why::First) => ("no result of its kind is known".to_owned(), Vec::new()),
             Some(Why::Damaged { .. }) => ("damaged in the store".to_owned(), Vec::new()),
-            Some(Why::Broken { failure }) => {
-                (format!("cannot run: {}", failure.message), Vec::new())
-            }
+            Some(Why::Broken { .. }) => (BROKEN.to_owned(), Vec::new()),
             Some(why) => match changes(why) {
                 [] => continue,
                 changes if changes.len() > PARTS => (String::new(), vec![MANY.to_owned()]),
@@ -59,25 +62,40 @@ pub(super) fn reasons(
             },
             None => continue,
         };
-        let stage = stages.iter().position(|stage| *stage == &*job.stage);
-        let stage = stage.unwrap_or_else(|| {
+        let stage = *places.entry(&job.stage).or_insert_with(|| {
             stages.push(&job.stage);
             stages.len() - 1
         });
         groups.entry((stage, word, parts)).or_default().push(index);
     }
+    let groups = groups.into_iter().enumerate();
     groups
-        .into_iter()
-        .map(|((stage, word, parts), jobs)| Reason {
+        .map(|(place, ((stage, word, parts), jobs))| Reason {
             text: match parts.is_empty() {
+                true if word == BROKEN => broken(&jobs, whys),
                 true => word,
                 false => told(&jobs, whys),
             },
             stage: stages[stage].to_owned(),
             jobs: jobs.len(),
-            rest: resting(graph, standings, &jobs),
+            rest: (place < COUNTED).then(|| resting(graph, standings, &jobs)),
         })
         .collect()
+}
+
+/// Says why jobs cannot run: the first reason, and how many others there are.
+fn broken(jobs: &[JobIndex], whys: &[Option<Why>]) -> String {
+    let messages = jobs.iter().filter_map(|job| match whys.get(job.index()) {
+        Some(Some(Why::Broken { failure })) => Some(failure.message.as_str()),
+        _ => None,
+    });
+    let messages: Vec<&str> = messages.collect();
+    let distinct: HashSet<&str> = messages.iter().copied().collect();
+    let first = messages.first().copied().unwrap_or_default();
+    match distinct.len() {
+        0 | 1 => format!("{BROKEN}: {first}"),
+        many => format!("{BROKEN}: {first}, and {} others", many - 1),
+    }
 }
 
 /// Returns what differs between a job that will run and the nearest result.
@@ -106,6 +124,7 @@ fn part(change: &Change) -> String {
 fn told(jobs: &[JobIndex], whys: &[Option<Why>]) -> String {
     // Each part with what differs of it and for how many jobs, in the order in which they are met.
     let mut parts: Vec<(String, Vec<&Change>, usize)> = Vec::new();
+    let mut seen: HashSet<String> = HashSet::new();
     for change in jobs
         .iter()
         .filter_map(|job| whys.get(job.index())?.as_ref())
@@ -118,7 +137,7 @@ fn told(jobs: &[JobIndex], whys: &[Option<Why>]) -> String {
             parts.len() - 1
         });
         let (_, distinct, jobs) = &mut parts[at];
-        if !distinct.contains(&change) {
+        if seen.insert(change.to_string()) {
             distinct.push(change);
         }
         *jobs += 1;
@@ -150,18 +169,18 @@ fn told(jobs: &[JobIndex], whys: &[Option<Why>]) -> String {
 
 /// Tells the values of a parameter that has several.
 fn values(changes: &[&Change]) -> String {
-    let (mut olds, mut news) = (Vec::new(), Vec::new());
-    for change in changes {
-        if let Change::Parameter { old, new, .. } = change {
-            for (all, one) in [(&mut olds, old), (&mut news, new)] {
-                let text = value(one.as_ref());
-                if !all.contains(&text) {
-                    all.push(text);
-                }
-            }
-        }
-    }
-    let [olds, news] = [olds, news].map(|all| {
+    let distinct = |is_new: bool| {
+        let mut seen = HashSet::new();
+        let values = changes.iter().filter_map(|change| match change {
+            Change::Parameter { old, new, .. } => Some(if is_new { new } else { old }),
+            _ => None,
+        });
+        let mut all: Vec<String> = values.map(|one| value(one.as_ref())).collect();
+        all.retain(|text| seen.insert(text.clone()));
+        all
+    };
+    let [olds, news] = [false, true].map(|is_new| {
+        let all = distinct(is_new);
         let mut text = all[..all.len().min(VALUES)].join(", ");
         if all.len() > VALUES {
             text += &format!(" and {} more", all.len() - VALUES);
@@ -197,9 +216,9 @@ impl Reason {
     /// Says whose reason it is: `14 jobs of pretrain, and 120 that rest on them`.
     pub(super) fn whose(&self) -> String {
         let mut text = format!("{} of {}", count(self.jobs, "job"), self.stage);
-        if self.rest > 0 {
+        if let Some(rest) = self.rest.filter(|rest| *rest > 0) {
             let them = if self.jobs == 1 { "it" } else { "them" };
-            text += &match self.rest {
+            text += &match rest {
                 1 => format!(", and 1 that rests on {them}"),
                 rest => format!(", and {rest} that rest on {them}"),
             };

@@ -1,5 +1,7 @@
 //! A plan in a few lines: per stage, what changed, and the price.
 
+use std::collections::HashMap;
+
 use owo_colors::OwoColorize;
 use serde::Serialize;
 
@@ -45,23 +47,16 @@ pub(super) fn tallies(
     prices: &Prices,
 ) -> Vec<StageTally> {
     let mut tallies: Vec<StageTally> = Vec::new();
-    let mut last = 0;
+    let mut places: HashMap<&str, usize> = HashMap::new();
     for (((_, job), standing), price) in graph.jobs().zip(standings).zip(&prices.jobs) {
-        // Mostly the stage is that of the job before.
-        if tallies
-            .get(last)
-            .is_none_or(|tally| tally.stage != *job.stage)
-        {
-            let found = tallies.iter().position(|tally| tally.stage == *job.stage);
-            last = found.unwrap_or_else(|| {
-                tallies.push(StageTally {
-                    stage: job.stage.to_string(),
-                    ..StageTally::default()
-                });
-                tallies.len() - 1
+        let place = *places.entry(&job.stage).or_insert_with(|| {
+            tallies.push(StageTally {
+                stage: job.stage.to_string(),
+                ..StageTally::default()
             });
-        }
-        let tally = &mut tallies[last];
+            tallies.len() - 1
+        });
+        let tally = &mut tallies[place];
         *match standing {
             Standing::Cached(_) => &mut tally.cached,
             Standing::Missing { .. } => &mut tally.run,
@@ -159,8 +154,13 @@ pub(super) fn changed(reasons: &[Reason]) -> String {
 pub(super) fn price(price: &Price, threads: usize) -> String {
     let mut text = String::new();
     if price.jobs > 0 {
+        let about = if price.unknown > 0 {
+            "at least"
+        } else {
+            "about"
+        };
         text += &format!(
-            "\nabout {} here, on {}: {} of core time ({} to {}),\n{}B of disk, {}B of memory for one job at most\n",
+            "\n{about} {} here, on {}: {} of core time ({} to {}),\n{}B of disk, {}B of memory for one job at most\n",
             time(price.wall_seconds),
             count(threads, "core"),
             time(price.core_seconds),

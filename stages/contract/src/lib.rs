@@ -36,6 +36,7 @@ mod signature;
 mod sizes;
 mod stage;
 mod starved;
+mod text;
 
 pub use artifact::ArtifactType;
 pub use checkpoint::{Checkpoint, Checkpoints};
@@ -51,3 +52,4 @@ pub use signature::{Default, Field, FieldType, Signature};
 pub use sizes::{FileOf, Sizes};
 pub use stage::{Inputs, Piece, Stage};
 pub use starved::{STARVED, STARVED_REMEDY, is_starved, panicked_starved};
+pub use text::{parse_json, read_json, read_text};

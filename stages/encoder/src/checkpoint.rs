@@ -11,9 +11,11 @@ use contract::Content;
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors, View};
 
+use crate::claims;
 use crate::names::Names;
 use crate::specification::{self, Place, Specification};
 use crate::values::with_values;
+use crate::weights::WeightsFile;
 use crate::{Config, EncoderError, Parameters, Result};
 
 /// The file of weights in a Hugging Face folder.
@@ -146,20 +148,6 @@ impl<'a> TensorFile<'a> {
             )
         })
     }
-
-    /// Returns the name that a parameter has in this file: with or without the encoder's prefix, and `gamma` and `beta`
-    /// for layer normalisations of the first BERT checkpoints.
-    fn find(&self, name: &str, prefix: &str) -> Option<String> {
-        let old = |name: &str| {
-            name.replace("LayerNorm.weight", "LayerNorm.gamma")
-                .replace("LayerNorm.bias", "LayerNorm.beta")
-        };
-        let bare = name.strip_prefix(prefix).unwrap_or(name);
-        let candidates = [name.to_owned(), old(name), bare.to_owned(), old(bare)];
-        candidates
-            .into_iter()
-            .find(|candidate| self.tensors.tensor(candidate).is_ok())
-    }
 }
 
 /// What a Hugging Face folder holds.
@@ -170,8 +158,11 @@ pub(crate) struct Loaded {
     pub(crate) missing_head: Vec<String>,
 }
 
-/// Loads the folder of a BERT encoder.
-pub(crate) fn load(folder: &Path) -> Result<Loaded> {
+/// Loads the folder of a BERT encoder; `keep_going` is asked before each tensor.
+pub(crate) fn load(
+    folder: &Path,
+    keep_going: impl Fn() -> Result<()> + Send + Sync,
+) -> Result<Loaded> {
     let config_path = folder.join(CONFIG);
     if !config_path.is_file() {
         return Err(EncoderError::checkpoint(
@@ -185,8 +176,8 @@ pub(crate) fn load(folder: &Path) -> Result<Loaded> {
     if !path.is_file() {
         return Err(missing_weights(folder, &path));
     }
-    let bytes = fs::read(&path).map_err(EncoderError::io(&path))?;
-    let file = TensorFile::parse(&path, &bytes)?;
+    let file = WeightsFile::open(&path)?;
+    claims::check(&config, &path, &file)?;
     let prefix = Names::of(config.architecture).prefix;
     let mut specifications = specification::of_encoder(&config);
     let missing = |specifications: &[Specification]| -> Vec<String> {
@@ -213,11 +204,14 @@ pub(crate) fn load(folder: &Path) -> Result<Loaded> {
     if !missing_head.is_empty() {
         specifications.truncate(Place::Head.index(&config));
     }
+    let stored = |name: &str| file.find(name, prefix).unwrap_or_else(|| name.to_owned());
+    for entry in specifications.iter().flat_map(Specification::entries) {
+        file.check(&stored(entry.name()), entry.shape())?;
+    }
     let blocks = specification::blocks(specifications, |block| {
         block.block(|entry, values| {
-            let name = entry.name();
-            let stored = file.find(name, prefix);
-            let tensor = file.tensor(stored.as_deref().unwrap_or(name), entry.shape())?;
+            keep_going()?;
+            let tensor = file.tensor(&stored(entry.name()), entry.shape())?;
             Ok(with_values(&tensor, |stored| {
                 values.copy_from_slice(stored);
             })?)

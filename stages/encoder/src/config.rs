@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::{fmt, fs};
 
-use contract::Content;
 use serde::{Deserialize, Serialize};
 
 use crate::{EncoderError, Result};
@@ -256,14 +255,10 @@ impl Config {
     /// # Errors
     /// When the file cannot be read, is no JSON, lacks a field, or describes an encoder of another kind.
     pub fn read(path: &Path) -> Result<Self> {
-        let text = fs::read(path).map_err(EncoderError::io(path))?;
-        if let Some(content) = Content::of(&text) {
-            let (what, remedy) = (content.what(), content.remedy(path));
-            return Err(EncoderError::checkpoint(path, what, remedy));
-        }
+        let text = contract::read_text(path)?;
         let remedy = "give the folder of a BERT encoder: config.json with model_type \"bert\" or \
                       \"roberta-prelayernorm\"";
-        let config: Self = serde_json::from_slice(&text)
+        let config: Self = serde_json::from_str(&text)
             .map_err(|error| EncoderError::checkpoint(path, error.to_string(), remedy))?;
         config.check().map_err(|error| match error {
             EncoderError::Invalid { place, reason, .. } => {

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use candle_core::{Device, Tensor};
+use contract::Context;
 use kernels::Precision;
 
 use crate::block::Block;
@@ -71,7 +72,15 @@ impl Encoder {
     /// When a file is missing, damaged, or of another kind of model; when a tensor is missing or has another shape than
     /// `config.json` says.
     pub fn load(folder: &Path) -> Result<Self> {
-        checkpoint::load(folder).map(Self::of)
+        checkpoint::load(folder, || Ok(())).map(Self::of)
+    }
+
+    /// Loads as [`Encoder::load`], unless the stage is asked to stop meanwhile.
+    ///
+    /// # Errors
+    /// Those of [`Encoder::load`], and [`StageError::Interrupted`](contract::StageError::Interrupted).
+    pub fn load_unless_stopped(folder: &Path, context: &Context) -> Result<Self> {
+        checkpoint::load(folder, || Ok(context.keep_going()?)).map(Self::of)
     }
 
     fn of(

@@ -52,6 +52,9 @@ pub enum EncoderError {
     /// A tensor operation failed.
     #[error(transparent)]
     Tensor(#[from] candle_core::Error),
+    /// What any stage meets: a text that cannot be read, or the wish to stop.
+    #[error(transparent)]
+    Stage(#[from] StageError),
 }
 
 impl EncoderError {
@@ -106,6 +109,7 @@ impl From<EncoderError> for StageError {
                 error.to_string(),
                 "give a checkpoint of a masked language model, such as `BertForMaskedLM`",
             ),
+            EncoderError::Stage(error) => error,
             EncoderError::Audit { .. } | EncoderError::Tensor(_) => Self::failed(error),
         }
     }

@@ -35,6 +35,7 @@
 mod batch;
 mod block;
 mod checkpoint;
+mod claims;
 mod composed;
 mod config;
 mod deep;
@@ -57,6 +58,7 @@ mod schedule;
 mod sink;
 mod specification;
 mod values;
+mod weights;
 
 pub use batch::{Batch, Sequence};
 pub use block::{Block, Entry};

@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use contract::Context;
 use encoder::{Encoder, Precision, with_deep_stack};
-use evaluate::{Folder, Pooling, encode};
+use evaluate::{Folder, Manner, Pooling, encode};
 use tokenize::Tokenizer;
 
 #[global_allocator]
@@ -70,9 +70,13 @@ fn measure(
     let scratch = tempfile::tempdir()?;
     let context = Context::in_folder(scratch.path())?;
     let pass = || {
-        encode(
-            &encoder, &tokenizer, sentences, max_length, pooling, &context,
-        )
+        let manner = Manner {
+            texts: &folder.texts,
+            max_length,
+            pooling,
+            skip: 0,
+        };
+        encode(&encoder, &tokenizer, sentences, manner, &context)
     };
     pass()?;
     let start = Instant::now();

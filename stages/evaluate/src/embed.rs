@@ -12,8 +12,9 @@ use encoder::{Config, DeclaredPrecision, Encoder};
 use serde::Deserialize;
 use tokenize::Tokenizer;
 
+use crate::Similarity;
 use crate::embeddings::{self, Description};
-use crate::encode::encode;
+use crate::encode::{Manner, encode};
 use crate::folder::Folder;
 use crate::pooling::{Pooling, normalise};
 
@@ -53,7 +54,7 @@ impl Stage for EmbedStage {
     fn signature(&self) -> Signature {
         Signature {
             kind: "embed",
-            version: 2,
+            version: 3,
             about: "Gives each distinct sentence of a benchmark its vector",
             fields: &[
                 Field {
@@ -95,8 +96,8 @@ impl Stage for EmbedStage {
                         max: 1 << 20,
                     },
                     default: Default::Integer(0),
-                    about: "The most tokens of a sentence that are seen, [CLS] and [SEP] included; 0: all that the \
-                            encoder has positions for, as in SentEval.",
+                    about: "The most tokens of a sentence that are seen, [CLS] and [SEP] included; 0: as many as the \
+                            folder says (max_seq_length, model_max_length), else all that the encoder has positions for.",
                 },
                 DeclaredPrecision::FIELD,
             ],
@@ -144,20 +145,36 @@ impl Stage for EmbedStage {
             DeclaredNormalise::Always => true,
             DeclaredNormalise::Never => false,
         };
-        let encoder =
-            Encoder::load(&folder.transformer)?.with_precision(parameters.precision.resolve()?);
+        let encoder = Encoder::load_unless_stopped(&folder.transformer, context)?
+            .with_precision(parameters.precision.resolve()?);
         let tokenizer = Tokenizer::load(&folder.transformer)?;
         check_vocabulary(&folder.transformer, &tokenizer, &encoder)?;
-        let positions = encoder.config().max_length();
-        let max_length = match parameters.max_length {
-            0 => positions,
-            asked => asked.min(positions),
+        let max_length = longest(parameters.max_length, &folder, &tokenizer, &encoder)?;
+        let auto = match parameters.pooling {
+            DeclaredPooling::Auto => folder.head.as_ref(),
+            _ => None,
         };
+        let skip = match auto {
+            Some(head) if !head.include_prompt && !folder.texts.prompt.is_empty() => {
+                let prompt = folder.texts.apply("");
+                tokenizer.single(&prompt, Some(max_length)).len() - 1
+            }
+            _ => 0,
+        };
+        folder
+            .texts
+            .note()
+            .into_iter()
+            .for_each(|note| context.note(note));
 
         let sentences = distinct(&benchmarks::read_pairs(inputs.path("data")?)?);
-        let mut encoded = encode(
-            &encoder, &tokenizer, &sentences, max_length, pooling, context,
-        )?;
+        let manner = Manner {
+            texts: &folder.texts,
+            max_length,
+            pooling,
+            skip,
+        };
+        let mut encoded = encode(&encoder, &tokenizer, &sentences, manner, context)?;
         if encoded.truncated > 0 {
             let (cut, all) = (encoded.truncated, sentences.len());
             context.note(format!(
@@ -177,6 +194,7 @@ impl Stage for EmbedStage {
             sentences: sentences.len(),
             max_length,
             truncated: encoded.truncated,
+            similarity: auto.map_or_else(Similarity::default, |head| head.similarity),
         };
         embeddings::write(context.output(), &description, &sentences, &encoded.vectors)
     }
@@ -192,6 +210,29 @@ impl DeclaredPooling {
             (Self::EmbeddingLast, _) => Ok(Pooling::EmbeddingLast),
         }
     }
+}
+
+/// Returns the most tokens of a sentence that are seen: `asked`, else what the folder says, else all positions.
+fn longest(
+    asked: usize,
+    folder: &Folder,
+    tokenizer: &Tokenizer,
+    encoder: &Encoder,
+) -> Result<usize, StageError> {
+    let positions = encoder.config().max_length();
+    let said = folder.texts.max_length.or(tokenizer.max_length());
+    let longest = match asked {
+        0 => said.unwrap_or(positions),
+        asked => asked,
+    };
+    if longest >= SHORTEST {
+        return Ok(longest.min(positions));
+    }
+    Err(StageError::input(
+        folder.transformer.display(),
+        format!("by its longest sequence, {longest}, no token of a sentence would be seen"),
+        "correct max_seq_length or model_max_length there, or set `max_length`",
+    ))
 }
 
 /// Returns the sentences in the order in which they first appear.

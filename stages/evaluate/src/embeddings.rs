@@ -15,7 +15,7 @@ use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 use serde::{Deserialize, Serialize};
 
-use crate::Pooling;
+use crate::{Pooling, Similarity};
 
 const VECTORS: &str = "embeddings.parquet";
 const DESCRIPTION: &str = "embeddings.json";
@@ -53,6 +53,9 @@ pub struct Description {
     pub max_length: usize,
     /// How many sentences were longer, and lost their end.
     pub truncated: usize,
+    /// How vectors are to be compared.
+    #[serde(default, skip_serializing_if = "Similarity::is_cosine")]
+    pub similarity: Similarity,
 }
 
 /// Vectors by sentence.
@@ -197,6 +200,7 @@ mod tests {
             sentences,
             max_length: 512,
             truncated: 0,
+            similarity: Similarity::Cosine,
         }
     }
 

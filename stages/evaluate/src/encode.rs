@@ -11,7 +11,7 @@ use encoder::{Batch, Encoder, Sequence};
 use rayon::prelude::*;
 use tokenize::Tokenizer;
 
-use crate::Pooling;
+use crate::{Pooling, Texts};
 
 /// The most tokens in a batch, unless one sentence alone has more. Bounds memory.
 const BATCH_TOKENS: usize = 2048;
@@ -26,7 +26,20 @@ pub struct Encoded {
     pub truncated: usize,
 }
 
-/// Encodes `sentences`, each cut to `max_length` tokens, `[CLS]` and `[SEP]` included.
+/// How sentences become vectors.
+#[derive(Clone, Copy)]
+pub struct Manner<'a> {
+    /// What is done to a sentence before.
+    pub texts: &'a Texts,
+    /// The most tokens that are seen, `[CLS]` and `[SEP]` included.
+    pub max_length: usize,
+    /// How hidden states become one vector.
+    pub pooling: Pooling,
+    /// How many of a sequence's first tokens are left out of averages.
+    pub skip: usize,
+}
+
+/// Encodes `sentences`, each in that manner.
 ///
 /// # Errors
 /// When the tokenizer has ids that the encoder does not, a vector is not finite, or the run asks to stop.
@@ -34,13 +47,13 @@ pub fn encode(
     encoder: &Encoder,
     tokenizer: &Tokenizer,
     sentences: &[String],
-    max_length: usize,
-    pooling: Pooling,
+    manner: Manner<'_>,
     context: &Context,
 ) -> Result<Encoded, StageError> {
+    let max_length = manner.max_length;
     let tokens: Vec<Vec<u32>> = sentences
         .par_iter()
-        .map(|sentence| tokenizer.single(sentence, None))
+        .map(|sentence| tokenizer.single(&manner.texts.apply(sentence), None))
         .collect();
     let truncated = tokens.iter().filter(|ids| ids.len() > max_length).count();
     let sep = tokenizer.specials().sep;
@@ -63,7 +76,7 @@ pub fn encode(
         context.keep_going()?;
         let vectors = wave
             .par_iter()
-            .map(|batch| encode_batch(encoder, batch, pooling))
+            .map(|batch| encode_batch(encoder, batch, manner))
             .collect::<Result<Vec<_>, _>>()?;
         encoded.extend(vectors.into_iter().flatten());
         let lengths = wave
@@ -121,16 +134,16 @@ fn cut<'a>(sequences: &'a [&'a [u32]]) -> Vec<&'a [&'a [u32]]> {
 fn encode_batch(
     encoder: &Encoder,
     ids: &[&[u32]],
-    pooling: Pooling,
+    manner: Manner<'_>,
 ) -> Result<Vec<Vec<f32>>, StageError> {
     let sequences: Vec<Sequence> = ids
         .iter()
         .map(|ids| Sequence::new(ids.to_vec(), 0))
         .collect();
     let batch = Batch::pack(&sequences, encoder.config())?;
-    let layers = pooling.layers(encoder.config().num_hidden_layers);
+    let layers = manner.pooling.layers(encoder.config().num_hidden_layers);
     let states = encoder.hidden_states(&batch, &layers)?;
-    pooling.pool(&states, &batch)
+    manner.pooling.pool(&states, &batch, manner.skip)
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What a sentence-transformers folder says of pooling and normalisation.
+//! What a sentence-transformers folder says of its encoder, pooling, normalisation and similarity.
 //!
 //! `modules.json` lists the modules that a sentence passes: a transformer (its files in the folder itself, or in
 //! `0_Transformer`), a pooling (`1_Pooling/config.json`, with one boolean per mode, or since version 6 the mode's
@@ -6,14 +6,18 @@
 
 use std::path::{Path, PathBuf};
 
-use contract::{StageError, read_file};
+use contract::{StageError, read_json};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use crate::Pooling;
+use crate::texts::Texts;
+use crate::{Pooling, Similarity};
 
 const MODULES: &str = "modules.json";
+/// The file of what concerns all modules.
+const MODEL: &str = "config_sentence_transformers.json";
+/// What to do about a file that is not of its form.
+pub(crate) const REMEDY: &str = "give a folder as sentence-transformers saves it";
 /// The prefix of the booleans that name a mode.
 const MODE: &str = "pooling_mode_";
 
@@ -22,6 +26,8 @@ const MODE: &str = "pooling_mode_";
 pub struct Folder {
     /// Where the transformer's own files are.
     pub transformer: PathBuf,
+    /// What is done to sentences before, however hidden states are pooled.
+    pub texts: Texts,
     /// What is done with its hidden states; nothing is said by a plain encoder.
     pub head: Option<Head>,
 }
@@ -32,7 +38,11 @@ pub struct Head {
     pooling: Mode,
     /// Whether vectors are scaled to length 1.
     pub normalise: bool,
-    /// Modules that are neither pooling nor normalisation, by class.
+    /// Whether the tokens of a prompt are pooled.
+    pub include_prompt: bool,
+    /// How vectors are compared.
+    pub similarity: Similarity,
+    /// Modules that are neither pooling nor normalisation or out of place, by class.
     others: Vec<String>,
     place: PathBuf,
 }
@@ -62,27 +72,45 @@ impl Folder {
         if !place.is_file() {
             return Ok(Self {
                 transformer: folder.to_path_buf(),
+                texts: Texts::read(folder, folder)?,
                 head: None,
             });
         }
-        let modules: Vec<Module> = read_json(&place)?;
-        let mut transformer = folder.to_path_buf();
-        let mut pooling = None;
-        let (mut normalise, mut others) = (false, Vec::new());
+        let modules: Vec<Module> = read_json(&place, REMEDY)?;
+        let (mut transformer, mut pooling) = (None, None);
+        let (mut include_prompt, mut normalise, mut others) = (true, false, Vec::new());
         for module in modules {
             match module.class.rsplit('.').next().unwrap_or_default() {
-                "Transformer" => transformer = folder.join(&module.path),
-                "Pooling" => pooling = Some(mode(&folder.join(&module.path).join("config.json"))?),
-                "Normalize" => normalise = true,
+                "Transformer" if transformer.is_none() => {
+                    transformer = Some(folder.join(&module.path));
+                }
+                "Pooling" if pooling.is_none() && transformer.is_some() => {
+                    let path = folder.join(&module.path).join("config.json");
+                    let config: Map<String, Value> = read_json(&path, REMEDY)?;
+                    include_prompt = config.get("include_prompt") != Some(&Value::Bool(false));
+                    pooling = Some(mode(&config));
+                }
+                "Normalize" if pooling.is_some() => normalise = true,
                 _ => others.push(module.class),
             }
         }
+        let Some(transformer) = transformer else {
+            let reason = format!(
+                "there is no Transformer among its modules: {}",
+                others.join(", ")
+            );
+            let remedy = "give the folder of a BERT encoder";
+            return Err(StageError::input(place.display(), reason, remedy));
+        };
         let pooling = pooling.unwrap_or_else(|| Mode::Other("none".to_owned()));
         Ok(Self {
+            texts: Texts::read(folder, &transformer)?,
             transformer,
             head: Some(Head {
                 pooling,
                 normalise,
+                include_prompt,
+                similarity: similarity(&folder.join(MODEL))?,
                 others,
                 place,
             }),
@@ -111,9 +139,23 @@ impl Head {
     }
 }
 
-/// Reads a pooling module's configuration.
-fn mode(path: &Path) -> Result<Mode, StageError> {
-    let config: Map<String, Value> = read_json(path)?;
+/// Reads how vectors are compared.
+fn similarity(path: &Path) -> Result<Similarity, StageError> {
+    if !path.is_file() {
+        return Ok(Similarity::Cosine);
+    }
+    let config: Map<String, Value> = read_json(path, REMEDY)?;
+    match config.get("similarity_fn_name") {
+        None | Some(Value::Null) => Ok(Similarity::Cosine),
+        Some(name) => Similarity::deserialize(name).map_err(|error| {
+            let reason = format!("`similarity_fn_name`: {error}");
+            StageError::input(path.display(), reason, REMEDY)
+        }),
+    }
+}
+
+/// Returns what a pooling module's configuration says.
+fn mode(config: &Map<String, Value>) -> Mode {
     let names: Vec<String> = match config.get("pooling_mode") {
         Some(Value::String(name)) => vec![name.clone()],
         Some(Value::Array(names)) => names
@@ -128,23 +170,12 @@ fn mode(path: &Path) -> Result<Mode, StageError> {
             .collect(),
     };
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    Ok(match names[..] {
+    match names[..] {
         ["cls" | "cls_token"] => Mode::Known(Pooling::Cls),
         ["mean" | "mean_tokens"] => Mode::Known(Pooling::Mean),
         [] => Mode::Other("none".to_owned()),
         _ => Mode::Other(names.join(" + ")),
-    })
-}
-
-fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, StageError> {
-    let bytes = read_file(path)?;
-    serde_json::from_slice(&bytes).map_err(|error| {
-        StageError::input(
-            format!("{}:{}", path.display(), error.line()),
-            error.to_string(),
-            "give a folder as sentence-transformers saves it",
-        )
-    })
+    }
 }
 
 #[cfg(test)]
@@ -232,6 +263,48 @@ mod tests {
             refusal(&dense, r#"{"pooling_mode": "mean"}"#),
             "the module sentence_transformers.models.Dense is not supported"
         );
+    }
+
+    #[test]
+    fn modules_out_of_place_are_refused() {
+        let swapped = NEW
+            .replace("Transformer", "X")
+            .replace("Pooling", "Transformer");
+        let folder = folder(&swapped, "{}");
+        let head = Folder::read(folder.path()).unwrap().head.unwrap();
+        let error = head.pooling().unwrap_err().to_string();
+        assert!(
+            error.ends_with("the module sentence_transformers.base.modules.X is not supported")
+        );
+        fs::write(
+            folder.path().join(MODULES),
+            NEW.replace("Transformer", "StaticEmbedding"),
+        )
+        .unwrap();
+        let error = Folder::read(folder.path()).unwrap_err().to_string();
+        assert!(
+            error.contains("no Transformer among its modules: "),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn the_folder_says_how_vectors_are_compared() {
+        let folder = folder(NEW, r#"{"pooling_mode": "mean", "include_prompt": false}"#);
+        let read = |model: &str| {
+            fs::write(folder.path().join(MODEL), model).unwrap();
+            Folder::read(folder.path()).map(|folder| folder.head.unwrap())
+        };
+        let head = read(r#"{"similarity_fn_name": "dot"}"#).unwrap();
+        assert_eq!(
+            (head.similarity, head.include_prompt),
+            (Similarity::Dot, false)
+        );
+        assert_eq!(read("{}").unwrap().similarity, Similarity::Cosine);
+        let error = read(r#"{"similarity_fn_name": "maxsim"}"#)
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("unknown variant `maxsim`"), "{error}");
     }
 
     #[test]

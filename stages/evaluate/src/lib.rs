@@ -1,8 +1,8 @@
 //! Sentence embeddings, and how well their cosines agree with people's judgements of similarity.
 //!
 //! * The stage kind `embed` ([`EmbedStage`]) gives each distinct sentence of a benchmark its vector, by an encoder
-//!   trained here or by any Hugging Face or sentence-transformers folder (`folder` reads the latter's pooling and
-//!   normalisation, `pooling` computes the poolings, `encode` runs the encoder in batches, `embeddings` is the file).
+//!   trained here or by any Hugging Face or sentence-transformers folder (`folder` reads the latter's modules, `texts` what
+//!   it says of sentences, `pooling` computes the poolings, `encode` runs the encoder in batches, `embeddings` is the file).
 //! * The stage kind `sts` ([`StsStage`]) scores vectors on the sets of semantic textual similarity by SentEval's
 //!   protocol (`protocol`; Conneau and Kiela, *SentEval*, LREC 2018, `senteval/sts.py`).
 //!
@@ -14,12 +14,16 @@ mod encode;
 mod folder;
 mod pooling;
 mod protocol;
+mod similarity;
 mod sts;
+mod texts;
 
 pub use embed::EmbedStage;
 pub use embeddings::{Description, Embeddings};
-pub use encode::{Encoded, encode};
+pub use encode::{Encoded, Manner, encode};
 pub use folder::{Folder, Head};
 pub use pooling::Pooling;
 pub use protocol::{Aggregate, cosine, score};
+pub use similarity::Similarity;
 pub use sts::StsStage;
+pub use texts::Texts;

@@ -34,7 +34,7 @@ impl Pooling {
     }
 
     /// Returns one vector per sequence of the batch, in the caller's order, from the hidden states of
-    /// [`Pooling::layers`], each `[tokens, hidden]`.
+    /// [`Pooling::layers`], each `[tokens, hidden]`. Averages leave out the first `skip` tokens of each.
     ///
     /// # Errors
     /// When a hidden state cannot be read.
@@ -42,14 +42,15 @@ impl Pooling {
         self,
         states: &[Tensor],
         batch: &Batch,
+        skip: usize,
     ) -> Result<Vec<Vec<f32>>, StageError> {
         let layers = states.iter().map(rows).collect::<Result<Vec<_>, _>>()?;
         let vectors = (0..batch.sequences()).map(|sequence| {
             let positions = match self {
-                Self::Cls => 1,
-                _ => batch.length(sequence),
+                Self::Cls => 0..1,
+                _ => skip..batch.length(sequence),
             };
-            let tokens: Vec<usize> = (0..positions)
+            let tokens: Vec<usize> = positions
                 .map(|position| batch.row(sequence, position) as usize)
                 .collect();
             average(&layers, &tokens)
@@ -85,7 +86,8 @@ fn average(layers: &[Rows], tokens: &[usize]) -> Vec<f32> {
             }
         }
     }
-    let count = (layers.len() * tokens.len()) as f64;
+    // As in sentence-transformers, the average of no tokens is zero.
+    let count = (layers.len() * tokens.len().max(1)) as f64;
     sums.into_iter().map(|sum| (sum / count) as f32).collect()
 }
 

@@ -9,7 +9,7 @@ use metrics::scores;
 use serde::Deserialize;
 
 use crate::Embeddings;
-use crate::protocol::{Aggregate, cosine, score};
+use crate::protocol::{Aggregate, score};
 
 /// The sets over which papers average.
 const SETS: usize = 7;
@@ -64,7 +64,10 @@ impl Stage for StsStage {
             .iter()
             .map(|pair| {
                 let left = embeddings.vector(&pair.sentence1)?;
-                Ok(cosine(left, embeddings.vector(&pair.sentence2)?))
+                Ok(embeddings
+                    .description
+                    .similarity
+                    .of(left, embeddings.vector(&pair.sentence2)?))
             })
             .collect::<Result<Vec<_>, StageError>>()?;
         let sets: BTreeSet<&str> = pairs.iter().map(|pair| pair.set.as_str()).collect();

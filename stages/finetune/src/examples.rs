@@ -37,7 +37,8 @@ pub(crate) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// Reads for an encoder of that configuration, cutting examples at `max_length` tokens (0: where positions end).
+    /// Reads for an encoder of that configuration, cutting examples at `max_length` tokens (0: where the tokenizer's files
+    /// say, or positions end).
     ///
     /// # Errors
     /// When the encoder has fewer positions than that, or fewer tokens than the tokenizer.
@@ -67,10 +68,9 @@ impl<'a> Reader<'a> {
         }
         Ok(Self {
             tokenizer,
-            max_length: if max_length == 0 {
-                positions
-            } else {
-                max_length
+            max_length: match max_length {
+                0 => tokenizer.max_length().unwrap_or(positions).min(positions),
+                max_length => max_length,
             },
             has_types: config.type_vocab_size >= 2,
         })

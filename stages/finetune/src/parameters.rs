@@ -43,7 +43,8 @@ pub struct Parameters {
     pub precision: DeclaredPrecision,
     /// What the head sees of a sequence.
     pub pooling: Pooling,
-    /// Tokens at which examples are cut; 0 stands for all that the encoder has positions for.
+    /// Tokens at which examples are cut; 0 stands for what the tokenizer says (`model_max_length`), and no more than the
+    /// encoder has positions for.
     pub max_length: usize,
     /// Training examples to use, the same for every seed; 0 stands for all.
     pub train_examples: usize,
@@ -277,7 +278,8 @@ pub(crate) const FIELDS: &[Field] = &[
         "max_length",
         at_least(0),
         Default::Integer(0),
-        "Tokens at which examples are cut; 0 stands for all that the encoder has positions for.",
+        "Tokens at which examples are cut; 0 stands for what the tokenizer says (model_max_length), and no more than the \
+         encoder has positions for.",
     ),
     field(
         "train_examples",

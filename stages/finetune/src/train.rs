@@ -74,7 +74,7 @@ pub(crate) fn train(
     );
     let held_out = held_out::set_aside(&mut task, parameters.held_out)?;
     let tokenizer = Tokenizer::load(encoder)?;
-    let encoder = Encoder::load(encoder)?
+    let encoder = Encoder::load_unless_stopped(encoder, context)?
         .with_precision(parameters.precision.resolve()?)
         .with_dropout(
             parameters.dropout,

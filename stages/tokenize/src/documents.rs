@@ -81,13 +81,13 @@ impl Batch {
         self.documents.len()
     }
 
-    /// Returns all texts in pieces of bounded length, each with the place of its document in the batch: units of
-    /// parallel work. Words stay whole.
-    pub(crate) fn pieces(&self) -> Vec<(usize, &str)> {
+    /// Returns all texts in pieces, each with the place of its document in the batch: units of parallel work. Words stay
+    /// whole, and documents too unless `by_word`, which bounds the length of a piece.
+    pub(crate) fn pieces(&self, by_word: bool) -> Vec<(usize, &str)> {
         let mut pieces = Vec::new();
         for (place, document) in self.documents.iter().enumerate() {
             let mut rest = document.text.as_str();
-            while rest.len() > PIECE_BYTES {
+            while by_word && rest.len() > PIECE_BYTES {
                 // Separators are single bytes, which no other character's encoding contains.
                 let cut = rest.as_bytes()[PIECE_BYTES..]
                     .iter()

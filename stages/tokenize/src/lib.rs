@@ -9,9 +9,14 @@
 //! * [`Blocks`] reads what `tokenize` wrote.
 
 mod blocks;
+mod declared;
 mod documents;
 mod files;
+mod json;
 mod pack;
+mod resolve;
+mod sources;
+mod specification;
 mod tokenize_stage;
 mod tokenizer;
 mod tokenizer_stage;

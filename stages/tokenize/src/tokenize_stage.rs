@@ -92,7 +92,7 @@ impl Stage for TokenizeStage {
     fn signature(&self) -> Signature {
         Signature {
             kind: "tokenize",
-            version: 1,
+            version: 2,
             about: "Turns documents into blocks of token ids, and sets some aside for validation.",
             fields: FIELDS,
             output: ArtifactType::Tokens,
@@ -174,7 +174,10 @@ impl Job<'_> {
         let draws = Stream::new(0, "validation documents");
         self.documents.for_each(|batch| {
             self.context.keep_going()?;
-            for (place, mut ids) in encode(batch, &encoders).into_iter().enumerate() {
+            for (place, mut ids) in encode(batch, self.tokenizer.is_by_word(), &encoders)
+                .into_iter()
+                .enumerate()
+            {
                 if ids.is_empty() {
                     continue;
                 }
@@ -232,8 +235,8 @@ fn blocks_before_validation(ids: u64, length: usize, share: f64) -> u64 {
 }
 
 /// Returns the ids of each document. Texts are encoded in parallel, each into its place.
-fn encode(batch: &Batch, encoders: &[Mutex<WordEncoder<'_>>]) -> Vec<Vec<u32>> {
-    let pieces = batch.pieces();
+fn encode(batch: &Batch, by_word: bool, encoders: &[Mutex<WordEncoder<'_>>]) -> Vec<Vec<u32>> {
+    let pieces = batch.pieces(by_word);
     let encoded: Vec<Vec<u32>> = pieces
         .par_iter()
         .map(|(_, text)| {

@@ -1,14 +1,14 @@
 //! The tokenizer every stage uses: Hugging Face's `BertTokenizer`, ids and truncation included.
 
-use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use contract::{StageError, io_error, read_file};
-use serde_json::Value;
-use tokenizers::{ModelWrapper, NormalizerWrapper, PreTokenizerWrapper};
+use contract::{StageError, io_error};
 
-use crate::files::{self, CONFIG, SPECIALS, TOKENIZER, VOCABULARY};
+use crate::files::{self, Files, TOKENIZER};
+use crate::resolve::resolve;
+use crate::sources::Sources;
+use crate::specification::Specification;
 
 /// The ids of the special tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,63 +29,35 @@ pub struct Specials {
 /// Face.
 pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
+    specification: Specification,
     specials: Specials,
-    vocabulary: usize,
-    files: BTreeMap<&'static str, Vec<u8>>,
+    files: Files,
 }
 
 impl Tokenizer {
-    /// Loads a tokenizer from a `tokenizer.json`, a `vocab.txt`, or a folder that holds either (the former wins). A
-    /// `vocab.txt` is lower-cased as `do_lower_case` in the `tokenizer_config.json` beside it says; by default it is.
+    /// Loads a tokenizer from a `tokenizer.json`, a `vocab.txt`, or a folder that holds either (the former wins). What else
+    /// the folder says of texts holds as in Hugging Face (`tokenizer_config.json`, `special_tokens_map.json`,
+    /// `added_tokens.json`), or is refused by name. A file by itself is all that counts.
     ///
     /// # Errors
-    /// When there is no such file, it cannot be understood, or a special token is missing.
+    /// When there is no such file, it cannot be understood, a special token is missing, or ids would depend on what is not
+    /// done here. Of a single file, when what lies beside it would change ids.
     pub fn load(folder_or_file: &Path) -> Result<Self, StageError> {
         Self::load_as(folder_or_file, None)
     }
 
-    /// Loads as [`Tokenizer::load`]; `lower_case` overrules what holds for a `vocab.txt`. A `tokenizer.json` says
-    /// itself whether it lower-cases.
+    /// Loads as [`Tokenizer::load`]; `lower_case` overrules what the files say of that.
     ///
     /// # Errors
     /// Those of [`Tokenizer::load`].
     pub fn load_as(folder_or_file: &Path, lower_case: Option<bool>) -> Result<Self, StageError> {
-        let path = find(folder_or_file)?;
-        let folder = path.parent().unwrap_or(Path::new(""));
-        let mut files = BTreeMap::new();
-        if lower_case.is_none()
-            || path
-                .extension()
-                .is_some_and(|extension| extension == "json")
-        {
-            for name in [CONFIG, SPECIALS] {
-                let beside = folder.join(name);
-                if beside.is_file() {
-                    files.insert(name, read_file(&beside)?);
-                }
-            }
+        let sources = Sources::read(folder_or_file)?;
+        let specification = resolve(&sources, lower_case)?;
+        if folder_or_file.is_file() {
+            check_neighbours(folder_or_file, &specification, lower_case)?;
         }
-        if path
-            .extension()
-            .is_some_and(|extension| extension == "json")
-        {
-            files.insert(TOKENIZER, read_file(&path)?);
-        } else {
-            let lower_case = match (lower_case, files.get(CONFIG)) {
-                (Some(lower_case), _) => lower_case,
-                (None, Some(config)) => read_lower_case(config, &folder.join(CONFIG))?,
-                (None, None) => true,
-            };
-            let tokens = files::read_vocabulary(&path)?;
-            files.insert(
-                TOKENIZER,
-                files::tokenizer_json(&tokens, lower_case)?.into_bytes(),
-            );
-            files
-                .entry(CONFIG)
-                .or_insert(files::config_json(lower_case)?.into_bytes());
-        }
-        Self::from_files(files, &path)
+        let files = files::kept(&specification, &sources, lower_case)?;
+        Self::of(specification, files, &sources.place)
     }
 
     /// Makes a WordPiece tokenizer of tokens by id. `place` is named in errors.
@@ -97,21 +69,12 @@ impl Tokenizer {
         lower_case: bool,
         place: &Path,
     ) -> Result<Self, StageError> {
-        let files = BTreeMap::from([
-            (
-                TOKENIZER,
-                files::tokenizer_json(tokens, lower_case)?.into_bytes(),
-            ),
-            (CONFIG, files::config_json(lower_case)?.into_bytes()),
-        ]);
-        Self::from_files(files, place)
+        let specification = Specification::of_tokens(tokens, lower_case);
+        let files = files::derived(&specification)?;
+        Self::of(specification, files, place)
     }
 
-    /// Builds the tokenizer of `files`, which hold at least `tokenizer.json`, and adds the files that are missing.
-    fn from_files(
-        mut files: BTreeMap<&'static str, Vec<u8>>,
-        place: &Path,
-    ) -> Result<Self, StageError> {
+    fn of(specification: Specification, files: Files, place: &Path) -> Result<Self, StageError> {
         let unreadable = |error: tokenizers::Error| {
             StageError::input(
                 place.display(),
@@ -120,63 +83,28 @@ impl Tokenizer {
             )
         };
         let mut inner = tokenizers::Tokenizer::from_bytes(&files[TOKENIZER]).map_err(unreadable)?;
-        inner.with_truncation(None).map_err(unreadable)?;
-        inner.with_padding(None);
+        inner.set_encode_special_tokens(specification.split_special_tokens);
         let id = |token: &str| {
-            inner.token_to_id(token).ok_or_else(|| {
+            specification.id(token).ok_or_else(|| {
                 StageError::input(
                     place.display(),
                     format!("the vocabulary has no {token}"),
-                    format!(
-                        "use a BERT vocabulary with the tokens {}",
-                        files::SPECIAL_TOKENS.join(" ")
-                    ),
+                    "use a BERT vocabulary with its special tokens",
                 )
             })
         };
+        let named = &specification.named;
         let specials = Specials {
-            pad: id("[PAD]")?,
-            unk: id("[UNK]")?,
-            cls: id("[CLS]")?,
-            sep: id("[SEP]")?,
-            mask: id("[MASK]")?,
+            pad: id(&named.pad)?,
+            unk: id(&named.unk)?,
+            cls: id(&named.cls)?,
+            sep: id(&named.sep)?,
+            mask: id(&named.mask)?,
         };
-        let lower_case = check_pipeline(&inner).map_err(|reason| {
-            StageError::input(
-                place.display(),
-                format!("not a BERT tokenizer: {reason}"),
-                "give a WordPiece tokenizer with BertNormalizer and BertPreTokenizer, or a vocab.txt",
-            )
-        })?;
-        let ids: BTreeMap<u32, String> = inner
-            .get_vocab(true)
-            .into_iter()
-            .map(|(token, id)| (id, token))
-            .collect();
-        let vocabulary = ids.last_key_value().map_or(0, |(&id, _)| id as usize + 1);
-        if !files.contains_key(VOCABULARY) {
-            let mut tokens = vec![String::new(); vocabulary];
-            for (id, token) in ids {
-                tokens[id as usize] = token;
-            }
-            files.insert(VOCABULARY, files::vocabulary_text(&tokens).into_bytes());
-        }
-        match files.get(CONFIG) {
-            // Now, and not when an encoder that was trained for hours is to be saved beside it.
-            Some(config) => {
-                files::read_config(config, &place.with_file_name(CONFIG))?;
-            }
-            None => {
-                files.insert(CONFIG, files::config_json(lower_case)?.into_bytes());
-            }
-        }
-        if !files.contains_key(SPECIALS) {
-            files.insert(SPECIALS, files::specials_json()?.into_bytes());
-        }
         Ok(Self {
             inner,
+            specification,
             specials,
-            vocabulary,
             files,
         })
     }
@@ -202,7 +130,8 @@ impl Tokenizer {
         ids
     }
 
-    /// Returns the ids of `[CLS] first [SEP] second [SEP]` and their token types (0 up to the first `[SEP]`, then 1).
+    /// Returns the ids of `[CLS] first [SEP] second [SEP]` and their token types (0 up to the first `[SEP]`, then 1,
+    /// or 0 for a tokenizer that makes no types).
     /// Beyond `max_length` in all, texts are cut on the right as Hugging Face's `longest_first` does in its Rust
     /// tokenizers: the longer one until it would be shorter than the other, then both to one length.
     pub fn pair(
@@ -224,7 +153,8 @@ impl Tokenizer {
         let mut types = vec![0; ids.len()];
         ids.extend(second);
         ids.push(self.specials.sep);
-        types.resize(ids.len(), 1);
+        let second = u32::from(self.specification.token_types);
+        types.resize(ids.len(), second);
         (ids, types)
     }
 
@@ -235,11 +165,26 @@ impl Tokenizer {
 
     /// Returns the number of ids: the rows an embedding needs.
     pub fn vocabulary(&self) -> usize {
-        self.vocabulary
+        self.specification.size()
     }
 
-    /// Writes `tokenizer.json`, `tokenizer_config.json`, `vocab.txt` and `special_tokens_map.json` into the folder
-    /// `to`, made if need be: those it was loaded from as they were, the others derived.
+    /// Returns the longest sequence that an encoder is to see, `[CLS]` and `[SEP]` included, if the files say it
+    /// (`model_max_length`).
+    pub fn max_length(&self) -> Option<usize> {
+        self.specification.max_length
+    }
+
+    /// Returns whether the words of a text can be encoded one by one: no added token contains white space.
+    pub(crate) fn is_by_word(&self) -> bool {
+        let added = &self.specification.added;
+        !added
+            .iter()
+            .any(|token| token.content.contains(char::is_whitespace))
+    }
+
+    /// Writes `tokenizer.json`, `tokenizer_config.json`, `vocab.txt`, `special_tokens_map.json` and, if there are tokens
+    /// beyond the vocabulary, `added_tokens.json` into the folder `to`, made if need be. All of them describe this
+    /// tokenizer; what was given and does is kept as it was.
     ///
     /// # Errors
     /// When a file cannot be written.
@@ -253,14 +198,33 @@ impl Tokenizer {
     /// # Errors
     /// When a file cannot be written.
     pub fn copy_files_for(&self, max_length: usize, to: &Path) -> Result<(), StageError> {
-        let mut files = self.files.clone();
-        let config = files::with_max_length(&files[CONFIG], max_length)?;
-        files.insert(CONFIG, config.into_bytes());
+        let files = files::beside_encoder(&self.specification, &self.files, max_length)?;
         write_files(&files, to)
     }
 }
 
-fn write_files(files: &BTreeMap<&'static str, Vec<u8>>, to: &Path) -> Result<(), StageError> {
+/// Checks that `file`, which is given by itself, is the same tokenizer as with the files beside it: nobody would know when
+/// those change.
+fn check_neighbours(
+    file: &Path,
+    alone: &Specification,
+    lower_case: Option<bool>,
+) -> Result<(), StageError> {
+    let beside = Sources::with_neighbours(file)?;
+    let mut whole = resolve(&beside, lower_case)?;
+    whole.max_length = alone.max_length;
+    whole.class = alone.class;
+    if whole == *alone {
+        return Ok(());
+    }
+    Err(StageError::input(
+        file.display(),
+        "the files beside it say otherwise of how texts are read, and do not count when a file is given alone",
+        "give the folder, or a copy of the file without them",
+    ))
+}
+
+fn write_files(files: &Files, to: &Path) -> Result<(), StageError> {
     fs::create_dir_all(to).map_err(io_error(to))?;
     for (name, bytes) in files {
         let path = to.join(name);
@@ -285,60 +249,5 @@ fn longest_first(first: usize, second: usize, budget: usize) -> (usize, usize) {
         (long, short)
     } else {
         (short, long)
-    }
-}
-
-/// Returns the file to load: `path` itself, or `tokenizer.json` or `vocab.txt` in it.
-fn find(path: &Path) -> Result<PathBuf, StageError> {
-    if path.is_file() {
-        return Ok(path.to_path_buf());
-    }
-    [TOKENIZER, VOCABULARY]
-        .iter()
-        .map(|name| path.join(name))
-        .find(|file| file.is_file())
-        .ok_or_else(|| {
-            StageError::input(
-                path.display(),
-                format!("there is neither a {TOKENIZER} nor a {VOCABULARY}"),
-                "give the path of a vocab.txt, of a tokenizer.json, or of a folder that holds one",
-            )
-        })
-}
-
-fn read_lower_case(config: &[u8], path: &Path) -> Result<bool, StageError> {
-    let config = files::read_config(config, path)?;
-    match config.get("do_lower_case") {
-        None | Some(Value::Null) => Ok(true),
-        Some(Value::Bool(lower_case)) => Ok(*lower_case),
-        Some(other) => Err(StageError::input(
-            path.display(),
-            format!("`do_lower_case` is {other}, neither true nor false"),
-            "mend the file, or remove it",
-        )),
-    }
-}
-
-/// Checks that the tokenizer is BERT's: white space separates tokens, no added token contains or swallows any, and
-/// every word has an id. Returns whether it lower-cases.
-fn check_pipeline(inner: &tokenizers::Tokenizer) -> Result<bool, String> {
-    match inner.get_model() {
-        ModelWrapper::WordPiece(model) if inner.token_to_id(&model.unk_token).is_some() => {}
-        ModelWrapper::WordPiece(model) => {
-            return Err(format!("the vocabulary has no {}", model.unk_token));
-        }
-        _ => return Err("its model is not WordPiece".into()),
-    }
-    for token in inner.get_added_tokens_decoder().values() {
-        if token.lstrip || token.rstrip || token.content.contains(char::is_whitespace) {
-            return Err("an added token has to do with white space".into());
-        }
-    }
-    match (inner.get_normalizer(), inner.get_pre_tokenizer()) {
-        (
-            Some(NormalizerWrapper::BertNormalizer(normalizer)),
-            Some(PreTokenizerWrapper::BertPreTokenizer(_)),
-        ) => Ok(normalizer.lowercase),
-        _ => Err("it does not normalise and separate words as BERT does".into()),
     }
 }

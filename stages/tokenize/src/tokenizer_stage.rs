@@ -51,8 +51,8 @@ const FIELDS: &[Field] = &[
         name: "lower_case",
         takes: FieldType::Bool,
         default: Default::Absent,
-        about: "whether text is lower-cased and stripped of accents; true if left out, unless a given vocabulary's own \
-                files say otherwise (a tokenizer.json always decides itself)",
+        about: "whether text is lower-cased, and stripped of accents unless a given vocabulary's files say otherwise; if \
+                left out, as those files say, else true",
     },
     Field {
         name: "min_frequency",
@@ -93,7 +93,7 @@ impl Stage for TokenizerStage {
     fn signature(&self) -> Signature {
         Signature {
             kind: "tokenizer",
-            version: 1,
+            version: 2,
             about: "Trains a WordPiece vocabulary on a corpus, or takes a given one.",
             fields: FIELDS,
             output: ArtifactType::Tokenizer,

@@ -21,7 +21,7 @@ use tokenizers::{
 };
 
 use crate::documents::Documents;
-use crate::files::{CONTINUING, LONGEST_WORD, SPECIAL_TOKENS};
+use crate::specification::{CONTINUING, LONGEST_WORD, SPECIAL_TOKENS};
 use crate::words::words;
 
 /// The most different words that are counted; beyond it, the rarest are forgotten.
@@ -53,7 +53,7 @@ pub(crate) fn train(
     let normalizer = BertNormalizer::new(true, true, None, recipe.lower_case);
     documents.for_each(|batch| {
         context.keep_going()?;
-        counts.add(&count(&batch.pieces(), &normalizer)?);
+        counts.add(&count(&batch.pieces(true), &normalizer)?);
         let done = batch.first + batch.len() as u64;
         context.progress(done, documents.total(), "document", "");
         Ok(())

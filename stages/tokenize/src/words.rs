@@ -15,6 +15,8 @@ const CAPACITY: usize = 1 << 18;
 pub struct WordEncoder<'a> {
     tokenizer: &'a Tokenizer,
     known: HashMap<Box<str>, Box<[u32]>>,
+    /// Whether words can be encoded one by one.
+    by_word: bool,
 }
 
 impl<'a> WordEncoder<'a> {
@@ -23,11 +25,15 @@ impl<'a> WordEncoder<'a> {
         Self {
             tokenizer,
             known: HashMap::new(),
+            by_word: tokenizer.is_by_word(),
         }
     }
 
     /// Returns the ids of `text`, without special tokens around it: those of [`Tokenizer::encode`].
     pub fn encode(&mut self, text: &str) -> Vec<u32> {
+        if !self.by_word {
+            return self.tokenizer.encode(text);
+        }
         let mut ids = Vec::with_capacity(text.len() / 4);
         for word in words(text) {
             if let Some(known) = self.known.get(word) {
@@ -59,7 +65,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::files::SPECIAL_TOKENS;
+    use crate::specification::SPECIAL_TOKENS;
 
     fn tokenizer(lower_case: bool) -> Tokenizer {
         let rest = [

@@ -1,0 +1,39 @@
+//! What a configuration claims of its weights, held against the file before anything of a claimed size is made.
+
+use std::path::Path;
+
+use crate::names::{self, Module, Names};
+use crate::weights::WeightsFile;
+use crate::{Config, EncoderError, Result};
+
+/// Checks that there may be as many layers as claimed, and that vocabulary, positions, token types and widths are those of the
+/// tensors. What follows from these numbers is then of the size of the file.
+///
+/// # Errors
+/// When the file says otherwise.
+pub(crate) fn check(config: &Config, path: &Path, file: &WeightsFile) -> Result<()> {
+    let names = Names::of(config.architecture);
+    let (layers, tensors) = (config.num_hidden_layers, file.len());
+    if layers > tensors {
+        return Err(EncoderError::checkpoint(
+            path,
+            format!("config.json says {layers} layers, the file has {tensors} tensors"),
+            "use weights and config.json that belong together",
+        ));
+    }
+    let hidden = config.hidden_size;
+    let mut claims = vec![
+        (names.body(names::WORDS), config.vocab_size),
+        (names.body(names::POSITIONS), config.max_position_embeddings),
+        (names.body(names::TOKEN_TYPES), config.type_vocab_size),
+    ];
+    if layers > 0 {
+        let name = names.layer(0, Module::FeedForwardInput);
+        claims.push((format!("{name}.weight"), config.intermediate_size));
+    }
+    for (name, rows) in claims {
+        let stored = file.find(&name, names.prefix);
+        file.check(stored.as_deref().unwrap_or(&name), &[rows, hidden])?;
+    }
+    Ok(())
+}

@@ -1,0 +1,147 @@
+//! A safetensors file of somebody else's, read tensor by tensor: nothing is taken on trust that its size belies, and no more
+//! of it is held than the tensor that is being read.
+
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use candle_core::safetensors::Load;
+use candle_core::{DType, Device, Tensor};
+use contract::Content;
+use safetensors::tensor::{Metadata, TensorView};
+
+use crate::{EncoderError, Result};
+
+/// What to do about a damaged file.
+const AGAIN: &str = "fetch or write the file again";
+/// The longest header, as in the safetensors library.
+const MOST_HEADER: u64 = 100_000_000;
+/// The bytes of the header's length, with which a file begins.
+const LENGTH: u64 = 8;
+
+/// An open safetensors file.
+pub(crate) struct WeightsFile {
+    path: PathBuf,
+    file: File,
+    metadata: Metadata,
+    /// Where the tensors begin.
+    start: u64,
+}
+
+impl WeightsFile {
+    /// Opens a file and reads its header.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is not as long as its header says.
+    pub(crate) fn open(path: &Path) -> Result<Self> {
+        let io = EncoderError::io;
+        let broken = |reason: String| {
+            // What stands in its place tells more than what its first bytes would claim.
+            match Content::of_file(path) {
+                Ok(Some(content)) => {
+                    EncoderError::checkpoint(path, content.what(), content.remedy(path))
+                }
+                _ => EncoderError::checkpoint(
+                    path,
+                    format!("no whole safetensors file: {reason}"),
+                    AGAIN,
+                ),
+            }
+        };
+        let mut file = File::open(path).map_err(io(path))?;
+        let size = file.metadata().map_err(io(path))?.len();
+        if size == 0 {
+            return Err(EncoderError::checkpoint(path, "the file is empty", AGAIN));
+        }
+        if size < LENGTH {
+            return Err(broken("header too small".into()));
+        }
+        let mut length = [0; LENGTH as usize];
+        file.read_exact(&mut length).map_err(io(path))?;
+        let length = u64::from_le_bytes(length);
+        if length > MOST_HEADER {
+            return Err(broken("header too large".into()));
+        }
+        if length > size - LENGTH {
+            return Err(broken("invalid header length".into()));
+        }
+        let mut header = vec![0; length as usize];
+        file.read_exact(&mut header).map_err(io(path))?;
+        let metadata: Metadata = serde_json::from_slice(&header)
+            .map_err(|error| broken(format!("invalid header: {error}")))?;
+        let start = LENGTH + length;
+        let end = start + metadata.data_len() as u64;
+        if end != size {
+            return Err(broken(format!("{size} bytes where its header says {end}")));
+        }
+        Ok(Self {
+            path: path.to_path_buf(),
+            file,
+            metadata,
+            start,
+        })
+    }
+
+    /// Returns how many tensors there are.
+    pub(crate) fn len(&self) -> usize {
+        self.metadata.offset_keys().len()
+    }
+
+    /// Returns the shape of the tensor of that name, if there is one.
+    pub(crate) fn shape(&self, name: &str) -> Option<&[usize]> {
+        self.metadata.info(name).map(|info| info.shape.as_slice())
+    }
+
+    /// Checks that the tensor of that name, which is there, has that shape.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub(crate) fn check(&self, name: &str, shape: &[usize]) -> Result<()> {
+        match self.shape(name) {
+            Some(found) if found == shape => Ok(()),
+            Some(found) => Err(EncoderError::checkpoint(
+                &self.path,
+                format!("tensor `{name}` has shape {found:?}, expected {shape:?}"),
+                "use weights and config.json that belong together",
+            )),
+            None => Err(EncoderError::checkpoint(
+                &self.path,
+                format!("tensor `{name}` is missing"),
+                "use weights and config.json that belong together",
+            )),
+        }
+    }
+
+    /// Reads the tensor of that name and shape as 32-bit floats.
+    ///
+    /// # Errors
+    /// When there is none, or it cannot be read.
+    pub(crate) fn tensor(&self, name: &str, shape: &[usize]) -> Result<Tensor> {
+        self.check(name, shape)?;
+        let info = self.metadata.info(name).expect("checked to be there");
+        let (first, last) = info.data_offsets;
+        let mut bytes = vec![0; last - first];
+        self.file
+            .read_exact_at(&mut bytes, self.start + first as u64)
+            .map_err(EncoderError::io(&self.path))?;
+        let view = TensorView::new(info.dtype, info.shape.clone(), &bytes).map_err(|error| {
+            EncoderError::checkpoint(&self.path, format!("tensor `{name}`: {error}"), AGAIN)
+        })?;
+        Ok(view.load(&Device::Cpu)?.to_dtype(DType::F32)?)
+    }
+
+    /// Returns the name that a parameter has in this file: with or without the encoder's prefix, and `gamma` and `beta`
+    /// for layer normalisations of the first BERT checkpoints.
+    pub(crate) fn find(&self, name: &str, prefix: &str) -> Option<String> {
+        let old = |name: &str| {
+            name.replace("LayerNorm.weight", "LayerNorm.gamma")
+                .replace("LayerNorm.bias", "LayerNorm.beta")
+        };
+        let bare = name.strip_prefix(prefix).unwrap_or(name);
+        let candidates = [name.to_owned(), old(name), bare.to_owned(), old(bare)];
+        candidates
+            .into_iter()
+            .find(|candidate| self.shape(candidate).is_some())
+    }
+}

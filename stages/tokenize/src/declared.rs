@@ -1,0 +1,367 @@
+//! What `tokenizer_config.json` and `special_tokens_map.json` declare, with Hugging Face's defaults.
+//!
+//! Of keys on which Hugging Face's classes or versions differ, or that ask for what is not done here, those values are
+//! refused that would change ids; the others of the same keys change nothing.
+
+use contract::StageError;
+use serde_json::{Map, Value};
+
+use crate::files::{ADDED, CONFIG, SPECIALS};
+use crate::sources::{Given, Sources};
+use crate::specification::{Added, Class, Named, Normalizer};
+
+/// Hugging Face's tokenizers that read a folder as `BertTokenizer` does, without the `Fast` at the end.
+const LIKE_BERT: [&str; 8] = [
+    "BertTokenizer",
+    "ConvBertTokenizer",
+    "DistilBertTokenizer",
+    "ElectraTokenizer",
+    "LxmertTokenizer",
+    "MobileBertTokenizer",
+    "RetriBertTokenizer",
+    "SqueezeBertTokenizer",
+];
+/// Those that do as `tokenizer.json` says.
+const BY_FILE: [&str; 2] = ["PreTrainedTokenizer", "TokenizersBackend"];
+/// Keys of special tokens, in the order in which Hugging Face adds them to a vocabulary.
+const SPECIAL_KEYS: [&str; 7] = [
+    "bos_token",
+    "eos_token",
+    "unk_token",
+    "sep_token",
+    "pad_token",
+    "cls_token",
+    "mask_token",
+];
+/// What to do about a value of the wrong type.
+const MEND: &str = "mend the file, or remove it";
+
+/// What is declared beside a vocabulary.
+pub(crate) struct Declared {
+    pub(crate) class: Class,
+    /// What is done to a text, where the class goes by it.
+    pub(crate) normalizer: Normalizer,
+    pub(crate) named: Named,
+    /// Tokens that Hugging Face adds as special ones, in that order: those with a role, then the others.
+    pub(crate) specials: Vec<Added>,
+    pub(crate) extra: Vec<String>,
+    /// `added_tokens_decoder`, by id.
+    pub(crate) decoder: Option<Vec<Added>>,
+    pub(crate) split_special_tokens: bool,
+    pub(crate) token_types: bool,
+    pub(crate) max_length: Option<usize>,
+}
+
+impl Declared {
+    /// Reads what is declared.
+    ///
+    /// # Errors
+    /// When a value is of the wrong type, or would change ids in a way that is not known here.
+    pub(crate) fn of(sources: &Sources) -> Result<Self, StageError> {
+        let empty = Map::new();
+        let config = Keys {
+            map: sources.config.as_ref().map_or(&empty, |it| &it.map),
+            place: sources.beside(CONFIG),
+        };
+        let (class, name) = class(sources, &config)?;
+        let decoder = decoder(&config)?;
+        // Hugging Face reads the older files only where the newer key is missing.
+        let map = Keys {
+            map: match (&decoder, &sources.specials) {
+                (None, Some(given)) => &given.map,
+                _ => &empty,
+            },
+            place: sources.beside(SPECIALS),
+        };
+        let mut named = Named::default();
+        for (key, value) in named.by_key() {
+            if let Some(token) = map.token(key)?.or(config.token(key)?) {
+                *value = token.content;
+            } else if map.map.get(key).or(config.map.get(key)) == Some(&Value::Null) {
+                return Err(config.refusal(key, "is null", "name the token, which BERT needs"));
+            }
+        }
+        let mut specials = Vec::new();
+        for key in SPECIAL_KEYS {
+            let default = || {
+                let mut named = named.clone();
+                let [pad, unk, cls, sep, mask] = named.by_key();
+                let token = [unk, sep, pad, cls, mask]
+                    .into_iter()
+                    .find(|it| it.0 == key);
+                token.map(|(_, content)| Added::new(content.as_str(), 0, true))
+            };
+            let said = map.token(key)?.or(config.token(key)?);
+            let token = match class {
+                Class::Bert => said.or_else(default),
+                Class::File => said,
+            };
+            specials.extend(token);
+        }
+        let mut extra = Vec::new();
+        for keys in [&config, &map] {
+            for key in ["additional_special_tokens", "extra_special_tokens"] {
+                for token in keys.tokens(key)? {
+                    if !extra.contains(&token.content) {
+                        extra.push(token.content.clone());
+                        specials.push(token);
+                    }
+                }
+            }
+        }
+        refuse(&config, &specials)?;
+        let default_types = name.as_deref() != Some("DistilBertTokenizer");
+        Ok(Self {
+            class,
+            normalizer: Normalizer {
+                clean_text: true,
+                handle_chinese_chars: config.flag("tokenize_chinese_chars")?.unwrap_or(true),
+                strip_accents: config.flag("strip_accents")?,
+                lowercase: config.flag("do_lower_case")?.unwrap_or(true),
+            },
+            named,
+            specials,
+            extra,
+            decoder,
+            split_special_tokens: config.flag("split_special_tokens")?.unwrap_or(false),
+            token_types: match config.map.get("model_input_names") {
+                Some(Value::Array(names)) => names.iter().any(|name| name == "token_type_ids"),
+                _ => default_types,
+            },
+            max_length: match config.length("model_max_length")? {
+                None => config.length("max_len")?,
+                length => length,
+            },
+        })
+    }
+
+    /// Returns whether a token is one of the special ones.
+    pub(crate) fn is_special(&self, content: &str) -> bool {
+        self.specials.iter().any(|token| token.content == content)
+    }
+}
+
+/// Returns the tokenizer's class, and its name without the `Fast` at the end, if it is said.
+fn class(sources: &Sources, config: &Keys<'_>) -> Result<(Class, Option<String>), StageError> {
+    let of = |map: &Map<String, Value>| {
+        let name = map.get("tokenizer_class")?.as_str()?;
+        Some(name.strip_suffix("Fast").unwrap_or(name).to_owned())
+    };
+    let in_model = || of(sources.model.as_ref()?);
+    let name = of(config.map).or_else(in_model);
+    let is_json = matches!(sources.vocabulary, Given::Tokenizer(..));
+    let class = match name.as_deref() {
+        Some(name) if LIKE_BERT.contains(&name) => Class::Bert,
+        Some(name) if BY_FILE.contains(&name) && is_json => Class::File,
+        // A tokenizer.json by itself: nothing else says what to do.
+        None if is_json && sources.config.is_none() => Class::File,
+        None => Class::Bert,
+        Some(name) => {
+            let (reason, remedy) = if BY_FILE.contains(&name) {
+                (
+                    format!("is {name}, which needs a tokenizer.json, and there is none"),
+                    "save the tokenizer with its tokenizer.json",
+                )
+            } else {
+                (
+                    format!("is {name}, whose texts become other ids than BertTokenizer's"),
+                    "give a BERT tokenizer; if a tokenizer.json beside it gives the right ids by itself, set \
+                     tokenizer_class to PreTrainedTokenizerFast",
+                )
+            };
+            return Err(config.refusal("tokenizer_class", &reason, remedy));
+        }
+    };
+    Ok((class, name))
+}
+
+/// Returns `added_tokens_decoder`, by id.
+fn decoder(config: &Keys<'_>) -> Result<Option<Vec<Added>>, StageError> {
+    let key = "added_tokens_decoder";
+    let tokens = match config.map.get(key) {
+        None => return Ok(None),
+        Some(Value::Object(tokens)) => tokens,
+        Some(_) => return Err(config.refusal(key, "is no table of tokens by id", MEND)),
+    };
+    let mut decoder = Vec::new();
+    for (id, value) in tokens {
+        let token = id
+            .parse()
+            .ok()
+            .zip(parse_token(value, false))
+            .filter(|_| value.is_object());
+        let Some((id, token)) = token else {
+            return Err(config.refusal(key, &format!("has `{id}`: {value}, no token"), MEND));
+        };
+        decoder.push(Added { id, ..token });
+    }
+    decoder.sort_by_key(|token| token.id);
+    Ok(Some(decoder))
+}
+
+/// Refuses what would change ids in a way that is not known here.
+fn refuse(config: &Keys<'_>, specials: &[Added]) -> Result<(), StageError> {
+    let splits = |token: &&Value| {
+        !specials
+            .iter()
+            .any(|special| token.as_str() == Some(&special.content))
+    };
+    if let Some(Value::Array(tokens)) = config.map.get("never_split")
+        && let Some(token) = tokens.iter().find(splits)
+    {
+        let reason =
+            format!("has {token}, and Hugging Face's tokenizers differ on whether it is split");
+        let remedy =
+            format!("remove it (BertTokenizerFast does not look at it), or add the token: {ADDED}");
+        return Err(config.refusal("never_split", &reason, &remedy));
+    }
+    if config.flag("do_basic_tokenize")? == Some(false) {
+        let reason = "is false, and Hugging Face's tokenizers differ on what that does";
+        let remedy = "set it to true, which BertTokenizerFast takes it for";
+        return Err(config.refusal("do_basic_tokenize", reason, remedy));
+    }
+    for (key, fine, remedy) in [
+        (
+            "truncation_side",
+            &["right"][..],
+            "set it to right: texts are cut at their ends",
+        ),
+        (
+            "word_tokenizer_type",
+            &["basic"],
+            "give a tokenizer that needs no other program",
+        ),
+        (
+            "subword_tokenizer_type",
+            &["wordpiece"],
+            "give a WordPiece tokenizer",
+        ),
+    ] {
+        match config.map.get(key) {
+            None | Some(Value::Null) => {}
+            Some(Value::String(value)) if fine.contains(&value.as_str()) => {}
+            Some(value) => return Err(config.refusal(key, &format!("is {value}"), remedy)),
+        }
+    }
+    let code = config
+        .map
+        .get("auto_map")
+        .is_some_and(|value| !value.is_null());
+    if code {
+        let reason = "names a program in Python, which is not run";
+        return Err(config.refusal("auto_map", reason, "give a tokenizer of Hugging Face's own"));
+    }
+    if let Some(Value::Array(files)) = config.map.get("fast_tokenizer_files")
+        && let Some(file) = files.iter().find(|file| *file != "tokenizer.json")
+    {
+        let reason = format!(
+            "names {file}, which some versions of transformers read in the place of tokenizer.json"
+        );
+        return Err(config.refusal(
+            "fast_tokenizer_files",
+            &reason,
+            "keep the right one as tokenizer.json",
+        ));
+    }
+    let unknown = |(key, value): &(&String, &Value)| {
+        let known = SPECIAL_KEYS.contains(&key.as_str());
+        let token = value.as_str().or_else(|| value.get("content")?.as_str());
+        let splits = token.is_some_and(|token| specials.iter().all(|it| it.content != token));
+        key.ends_with("_token") && !known && splits
+    };
+    if let Some((key, value)) = config.map.iter().find(unknown) {
+        let reason = format!(
+            "is {value}: versions of transformers differ on whether that is a special token"
+        );
+        return Err(config.refusal(
+            key,
+            &reason,
+            "name it in additional_special_tokens, or remove the key",
+        ));
+    }
+    Ok(())
+}
+
+/// The keys of a file.
+struct Keys<'a> {
+    map: &'a Map<String, Value>,
+    place: String,
+}
+
+impl Keys<'_> {
+    fn refusal(&self, key: &str, reason: &str, remedy: &str) -> StageError {
+        StageError::input(&self.place, format!("`{key}` {reason}"), remedy)
+    }
+
+    fn flag(&self, key: &str) -> Result<Option<bool>, StageError> {
+        match self.map.get(key) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::Bool(flag)) => Ok(Some(*flag)),
+            Some(other) => {
+                let reason = format!("is {other}, neither true nor false");
+                Err(self.refusal(key, &reason, MEND))
+            }
+        }
+    }
+
+    /// A length in tokens. Hugging Face writes 10^30 for one that is not known.
+    fn length(&self, key: &str) -> Result<Option<usize>, StageError> {
+        match self.map.get(key) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::Number(number)) if number.as_f64().is_some_and(|it| it >= 1.0) => {
+                Ok(number.as_f64().filter(|it| *it < 1e9).map(|it| it as usize))
+            }
+            Some(other) => Err(self.refusal(key, &format!("is {other}, no length"), MEND)),
+        }
+    }
+
+    /// A special token: its text, or an object with its properties.
+    fn token(&self, key: &str) -> Result<Option<Added>, StageError> {
+        match self.map.get(key) {
+            None | Some(Value::Null) => Ok(None),
+            Some(value) => match parse_token(value, true) {
+                Some(token) => Ok(Some(token)),
+                None => Err(self.refusal(key, &format!("is {value}, no token"), MEND)),
+            },
+        }
+    }
+
+    /// Several special tokens: a list, or a table by name.
+    fn tokens(&self, key: &str) -> Result<Vec<Added>, StageError> {
+        let values: Vec<&Value> = match self.map.get(key) {
+            None | Some(Value::Null) => Vec::new(),
+            Some(Value::Array(values)) => values.iter().collect(),
+            Some(Value::Object(values)) => values.values().collect(),
+            Some(other) => {
+                return Err(self.refusal(key, &format!("is {other}, no list of tokens"), MEND));
+            }
+        };
+        let parse = |value: &Value| match parse_token(value, true) {
+            Some(token) => Ok(token),
+            None => Err(self.refusal(key, &format!("has {value}, no token"), MEND)),
+        };
+        values.into_iter().map(parse).collect()
+    }
+}
+
+/// Returns the token that is written as its text or as an object; the id is left to be found.
+fn parse_token(value: &Value, special: bool) -> Option<Added> {
+    if let Value::String(content) = value {
+        return Some(Added::new(content.as_str(), 0, special));
+    }
+    let content = value.get("content")?.as_str()?;
+    let flag = |key: &str| match value.get(key) {
+        None | Some(Value::Null) => Some(None),
+        Some(Value::Bool(flag)) => Some(Some(*flag)),
+        Some(_) => None,
+    };
+    let special = special || flag("special")?.unwrap_or(false);
+    Some(Added {
+        single_word: flag("single_word")?.unwrap_or(false),
+        lstrip: flag("lstrip")?.unwrap_or(false),
+        rstrip: flag("rstrip")?.unwrap_or(false),
+        normalized: flag("normalized")?.unwrap_or(!special),
+        special,
+        ..Added::new(content, 0, special)
+    })
+}

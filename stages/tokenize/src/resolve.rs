@@ -1,0 +1,415 @@
+//! From the files of a folder to the tokenizer that Hugging Face makes of them.
+//!
+//! `BertTokenizer` (transformers 4.57 and 5.24) takes from a `tokenizer.json` the vocabulary and the added tokens, and does
+//! to texts what `tokenizer_config.json` says or, where that is silent, what is usual. What the two versions would read in
+//! two ways is refused.
+
+use std::collections::BTreeMap;
+
+use contract::StageError;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::declared::Declared;
+use crate::files::{ADDED, CONFIG, TOKENIZER};
+use crate::json::{self, BERT_PROCESSING};
+use crate::sources::{Given, Sources};
+use crate::specification::{
+    Added, Class, Normalizer, Pieces, SPECIAL_TOKENS, Specification, by_id, ids,
+};
+
+/// What to do about a tokenizer.json that is another than `BertTokenizer` makes of it.
+const BY_ITSELF: &str = "set tokenizer_class to PreTrainedTokenizerFast in tokenizer_config.json, if the tokenizer.json \
+                         is right by itself";
+
+/// Returns the tokenizer that the files describe; `lower_case` overrules what they say of that.
+///
+/// # Errors
+/// When they describe no BERT tokenizer, contradict each other, or ask for what is not done here.
+pub(crate) fn resolve(
+    sources: &Sources,
+    lower_case: Option<bool>,
+) -> Result<Specification, StageError> {
+    let declared = Declared::of(sources)?;
+    let file = match &sources.vocabulary {
+        Given::Tokens(_) => None,
+        Given::Tokenizer(_, value) => {
+            Some(File::of(value).map_err(|reason| not_bert(sources, reason))?)
+        }
+    };
+    let (vocabulary, mut normalizer, pieces) = match (&sources.vocabulary, &file) {
+        (Given::Tokens(tokens), _) => {
+            let ids = tokens.iter().map(String::as_str).zip(0..);
+            (by_id(ids), declared.normalizer, Pieces::default())
+        }
+        (_, Some(file)) => {
+            let normalizer = normalizer(sources, &declared, file)?;
+            (file.vocabulary(sources)?, normalizer, file.pieces())
+        }
+        (Given::Tokenizer(..), None) => return Err(not_bert(sources, "it is none".into())),
+    };
+    if let Some(lower_case) = lower_case {
+        normalizer.lowercase = lower_case;
+    }
+    let added = added(sources, &declared, file.as_ref(), &vocabulary)?;
+    let specification = Specification {
+        vocabulary,
+        added,
+        normalizer,
+        pieces,
+        named: declared.named,
+        extra: declared.extra,
+        split_special_tokens: declared.split_special_tokens,
+        token_types: declared.token_types,
+        max_length: declared.max_length,
+        class: declared.class,
+    };
+    check_ids(sources, &specification)?;
+    if let Some(file) = &file {
+        file.check_processing(sources, &specification)?;
+    }
+    Ok(specification)
+}
+
+/// What a `tokenizer.json` says, as far as it decides ids.
+#[derive(Deserialize)]
+struct File {
+    #[serde(default)]
+    truncation: Option<Truncation>,
+    #[serde(default)]
+    added_tokens: Vec<Added>,
+    normalizer: Normalizer,
+    #[serde(default)]
+    post_processor: Value,
+    model: Model,
+}
+
+#[derive(Deserialize)]
+struct Truncation {
+    #[serde(default)]
+    direction: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Model {
+    unk_token: String,
+    continuing_subword_prefix: String,
+    max_input_chars_per_word: usize,
+    vocab: BTreeMap<String, u32>,
+}
+
+impl File {
+    /// Reads it; the error says in what it is no BERT tokenizer.
+    fn of(value: &Value) -> Result<Self, String> {
+        let kind = |part: &str| value[part]["type"].as_str();
+        let is_word_piece = match kind("model") {
+            None => value["model"].get("continuing_subword_prefix").is_some(),
+            kind => kind == Some("WordPiece"),
+        };
+        if !value["model"].is_object() {
+            return Err("not a tokenizer: it has no `model`".into());
+        }
+        if !is_word_piece {
+            return Err("not a BERT tokenizer: its model is not WordPiece".into());
+        }
+        if kind("normalizer") != Some("BertNormalizer")
+            || kind("pre_tokenizer") != Some("BertPreTokenizer")
+        {
+            let reason = "it does not normalise and separate words as BERT does";
+            return Err(format!("not a BERT tokenizer: {reason}"));
+        }
+        Self::deserialize(value).map_err(|error| format!("not a tokenizer: {error}"))
+    }
+
+    fn vocabulary(&self, sources: &Sources) -> Result<Vec<(String, u32)>, StageError> {
+        let ids = self
+            .model
+            .vocab
+            .iter()
+            .map(|(token, id)| (token.as_str(), *id));
+        let tokens = by_id(ids);
+        match tokens.windows(2).find(|pair| pair[0].1 == pair[1].1) {
+            None => Ok(tokens),
+            Some(pair) => {
+                let [(one, id), (other, _)] = [&pair[0], &pair[1]];
+                let reason = format!("`{one}` and `{other}` have one id, {id}");
+                Err(StageError::input(
+                    sources.place.display(),
+                    reason,
+                    "give each token an id of its own",
+                ))
+            }
+        }
+    }
+
+    fn pieces(&self) -> Pieces {
+        Pieces {
+            prefix: self.model.continuing_subword_prefix.clone(),
+            longest_word: self.model.max_input_chars_per_word,
+        }
+    }
+
+    /// Checks that the tokens around a text are BERT's, the token for unknown words has its role, and texts are cut at
+    /// their ends.
+    fn check_processing(&self, sources: &Sources, read: &Specification) -> Result<(), StageError> {
+        let place = sources.place.display();
+        if self.model.unk_token != read.named.unk {
+            let reason = format!(
+                "the model's unk_token is {}, that of {CONFIG} {}",
+                self.model.unk_token, read.named.unk
+            );
+            return Err(StageError::input(
+                place,
+                reason,
+                format!("have unk_token in {CONFIG} name the model's"),
+            ));
+        }
+        let direction = self
+            .truncation
+            .as_ref()
+            .and_then(|it| it.direction.as_deref());
+        let overruled = || sources.config.as_ref()?.map.get("truncation_side");
+        if direction.is_some_and(|it| it != "Right") && overruled().is_none() {
+            let reason = "`truncation` cuts texts at their beginnings";
+            return Err(StageError::input(
+                place,
+                reason,
+                "set its direction to Right",
+            ));
+        }
+        let usual = json::processors(read);
+        let given = &self.post_processor;
+        let is_bert = match given["type"].as_str() {
+            Some(BERT_PROCESSING) => *given == usual.old,
+            _ => *given == usual.template,
+        };
+        if given.is_null() || is_bert {
+            return Ok(());
+        }
+        let kind = given["type"].as_str().unwrap_or("of no type");
+        let reason = format!(
+            "`post_processor` ({kind}) does not put a text between one [CLS] and one [SEP] as BERT does"
+        );
+        Err(StageError::input(
+            place,
+            reason,
+            "give it BERT's template, or leave it out",
+        ))
+    }
+}
+
+/// Returns what is done to a text: as the configuration says, or the file where that decides.
+fn normalizer(
+    sources: &Sources,
+    declared: &Declared,
+    file: &File,
+) -> Result<Normalizer, StageError> {
+    let place = sources.place.display();
+    if declared.class == Class::File {
+        if sources.config.is_none()
+            && sources.model.is_some()
+            && file.normalizer != Normalizer::new(true)
+        {
+            let reason = format!(
+                "does not lower-case and strip texts as Hugging Face will do in a folder without a {CONFIG}"
+            );
+            let remedy = format!(
+                "write a {CONFIG} with do_lower_case, strip_accents and tokenize_chinese_chars"
+            );
+            return Err(StageError::input(place, reason, remedy));
+        }
+        return Ok(file.normalizer);
+    }
+    // Here 4.57 goes by tokenizer.json, and 5.24 by what is usual.
+    let usual = Pieces::default();
+    let found = file.pieces();
+    let other = if !file.normalizer.clean_text {
+        Some("clean_text is false".to_owned())
+    } else if found.prefix != usual.prefix {
+        Some(format!("continuing_subword_prefix is {:?}", found.prefix))
+    } else if found.longest_word != usual.longest_word {
+        Some(format!(
+            "max_input_chars_per_word is {}",
+            found.longest_word
+        ))
+    } else {
+        None
+    };
+    match other {
+        None => Ok(declared.normalizer),
+        Some(reason) => {
+            let reason = format!(
+                "{reason}: versions of transformers differ on whether BertTokenizer heeds it"
+            );
+            Err(StageError::input(place, reason, BY_ITSELF))
+        }
+    }
+}
+
+/// Returns the added tokens, by id, as Hugging Face comes to them.
+fn added(
+    sources: &Sources,
+    declared: &Declared,
+    file: Option<&File>,
+    vocabulary: &[(String, u32)],
+) -> Result<Vec<Added>, StageError> {
+    let in_file = file.map_or(&[][..], |file| &file.added_tokens);
+    let mut list = Adding {
+        ids: ids(vocabulary),
+        next: vocabulary.len() as u32,
+        tokens: BTreeMap::new(),
+    };
+    for token in in_file {
+        list.add(token.clone(), Some(&sources.place.display().to_string()))?;
+    }
+    let decoder = match &declared.decoder {
+        Some(decoder) => {
+            let known = |token: &&Added| {
+                let same = |it: &Added| it.content == token.content;
+                decoder.iter().any(same) || declared.is_special(&token.content)
+            };
+            if declared.class == Class::Bert
+                && let Some(token) = in_file.iter().find(|token| !known(token))
+            {
+                let reason = format!(
+                    "adds the token `{}`, which added_tokens_decoder in {CONFIG} lacks: versions of transformers differ \
+                     on whether it is one",
+                    token.content
+                );
+                let remedy = format!("add it in {CONFIG}, or remove it in {TOKENIZER}");
+                return Err(StageError::input(sources.place.display(), reason, remedy));
+            }
+            decoder.clone()
+        }
+        // The older form; what tokenizer.json says of the same id goes before it.
+        None => {
+            let mut by_id = BTreeMap::new();
+            for (content, &id) in &sources.added {
+                let special = declared.is_special(content);
+                by_id.insert(id, Added::new(content.as_str(), id, special));
+            }
+            by_id.extend(in_file.iter().map(|token| (token.id, token.clone())));
+            by_id.into_values().collect()
+        }
+    };
+    let decoder_place = sources.beside(if declared.decoder.is_some() {
+        CONFIG
+    } else {
+        ADDED
+    });
+    for mut token in decoder {
+        token.special |= declared.is_special(&token.content);
+        list.add(token, Some(&decoder_place))?;
+    }
+    for token in &declared.specials {
+        if list.tokens.contains_key(&token.content) {
+            continue;
+        }
+        let content = token.content.as_str();
+        if declared.named.all().contains(&content) && !list.ids.contains_key(content) {
+            // Hugging Face gives it a new id, for which no encoder has a row.
+            return Err(lacks(sources, content));
+        }
+        list.add(token.clone(), None)?;
+    }
+    let mut added: Vec<Added> = list.tokens.into_values().collect();
+    added.sort_unstable_by_key(|token| token.id);
+    Ok(added)
+}
+
+/// A vocabulary to which tokens are added.
+struct Adding<'a> {
+    ids: BTreeMap<&'a str, u32>,
+    /// The id of the next token that is new.
+    next: u32,
+    tokens: BTreeMap<String, Added>,
+}
+
+impl Adding<'_> {
+    /// Adds a token; of one that is there already the properties change. `said` is the file that says its id.
+    fn add(&mut self, token: Added, said: Option<&str>) -> Result<(), StageError> {
+        if token.content.is_empty() {
+            return Ok(());
+        }
+        let known = self.tokens.get(&token.content).map(|known| known.id);
+        let id = match known.or_else(|| self.ids.get(token.content.as_str()).copied()) {
+            Some(id) => id,
+            None => {
+                self.next += 1;
+                self.next - 1
+            }
+        };
+        if let Some(place) = said.filter(|_| token.id != id) {
+            let reason = format!(
+                "the added token `{}` has the id {} there, and {id} by the vocabulary",
+                token.content, token.id
+            );
+            return Err(StageError::input(
+                place,
+                reason,
+                "use files that belong together",
+            ));
+        }
+        self.tokens
+            .insert(token.content.clone(), Added { id, ..token });
+        Ok(())
+    }
+}
+
+/// Checks that the special tokens that BERT needs are there, and that ids are about as many as tokens: tables have a row
+/// for each id.
+fn check_ids(sources: &Sources, read: &Specification) -> Result<(), StageError> {
+    let place = sources.place.display();
+    for token in read.named.all() {
+        if read.id(token).is_none() {
+            return Err(lacks(sources, token));
+        }
+    }
+    let tokens = read.vocabulary.len() + read.added.len();
+    if read.size() > 2 * tokens + 1000 {
+        let last = read.vocabulary.last().map_or("", |(token, _)| token);
+        let reason = format!(
+            "`{last}` has the id {} among {tokens} tokens",
+            read.size() - 1
+        );
+        let remedy = "give tokens ids from 0 on without large gaps";
+        return Err(StageError::input(place, reason, remedy));
+    }
+    let clashes = |token: &&Added| {
+        let at = read
+            .vocabulary
+            .binary_search_by_key(&token.id, |(_, id)| *id);
+        at.is_ok_and(|at| read.vocabulary[at].0 != token.content)
+    };
+    match read.added.iter().find(clashes) {
+        None => Ok(()),
+        Some(Added { content, id, .. }) => {
+            let reason = format!("the added token `{content}` gets the id {id} of another");
+            let remedy = "give each token of the vocabulary once, without gaps in their ids";
+            Err(StageError::input(place, reason, remedy))
+        }
+    }
+}
+
+fn lacks(sources: &Sources, token: &str) -> StageError {
+    let names = SPECIAL_TOKENS.join(" ");
+    let remedy = if SPECIAL_TOKENS.contains(&token) {
+        format!("use a BERT vocabulary with the tokens {names}")
+    } else {
+        format!("use a vocabulary with that token, or correct {CONFIG}")
+    };
+    StageError::input(
+        sources.place.display(),
+        format!("the vocabulary has no {token}"),
+        remedy,
+    )
+}
+
+fn not_bert(sources: &Sources, reason: String) -> StageError {
+    StageError::input(
+        sources.place.display(),
+        reason,
+        "give a WordPiece tokenizer with BertNormalizer and BertPreTokenizer as Hugging Face's tokenizers write it, or a \
+         vocab.txt",
+    )
+}

@@ -1,0 +1,142 @@
+//! The files in which a Hugging Face folder speaks of its tokenizer.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use contract::{StageError, parse_json, read_json, read_text};
+use serde_json::{Map, Value};
+
+use crate::files::{ADDED, CONFIG, SPECIALS, TOKENIZER, VOCABULARY};
+
+/// The configuration of a model, which may name the tokenizer's class.
+const MODEL: &str = "config.json";
+/// What to do about a file that is no JSON.
+const MEND: &str = "mend the file, or remove it";
+/// The longest line of a vocabulary, in bytes. Words of more than a hundred characters are never looked up.
+const LONGEST_LINE: usize = 1 << 16;
+
+/// What a folder's files say, as they say it.
+pub(crate) struct Sources {
+    /// The file of the vocabulary, which errors name.
+    pub(crate) place: PathBuf,
+    pub(crate) vocabulary: Given,
+    /// `tokenizer_config.json`.
+    pub(crate) config: Option<Document>,
+    /// `special_tokens_map.json`.
+    pub(crate) specials: Option<Document>,
+    /// `added_tokens.json`.
+    pub(crate) added: BTreeMap<String, u32>,
+    /// `config.json`, if the tokenizer lies beside a model.
+    pub(crate) model: Option<Map<String, Value>>,
+}
+
+/// A JSON file with a table.
+pub(crate) struct Document {
+    /// The file as it is, without a byte order mark.
+    pub(crate) text: String,
+    pub(crate) map: Map<String, Value>,
+}
+
+/// The file of the vocabulary.
+pub(crate) enum Given {
+    /// A `tokenizer.json`: its text, without a byte order mark, and what that says.
+    Tokenizer(String, Value),
+    /// A `vocab.txt`: tokens by id.
+    Tokens(Vec<String>),
+}
+
+impl Sources {
+    /// Reads `path`: a folder with a `tokenizer.json` or, in second place, a `vocab.txt`, and with what lies beside
+    /// it; or such a file, by itself.
+    ///
+    /// # Errors
+    /// When there is no such file, or one cannot be read.
+    pub(crate) fn read(path: &Path) -> Result<Self, StageError> {
+        if path.is_file() {
+            return Self::of(path.to_path_buf(), None);
+        }
+        let file = [TOKENIZER, VOCABULARY]
+            .iter()
+            .map(|name| path.join(name))
+            .find(|file| file.is_file());
+        match file {
+            Some(file) => Self::of(file, Some(path)),
+            None => Err(StageError::input(
+                path.display(),
+                format!("there is neither a {TOKENIZER} nor a {VOCABULARY}"),
+                "give the path of a vocab.txt, of a tokenizer.json, or of a folder that holds one",
+            )),
+        }
+    }
+
+    /// Reads the file of a vocabulary together with what lies beside it.
+    ///
+    /// # Errors
+    /// Those of [`Sources::read`].
+    pub(crate) fn with_neighbours(file: &Path) -> Result<Self, StageError> {
+        Self::of(file.to_path_buf(), file.parent())
+    }
+
+    fn of(place: PathBuf, beside: Option<&Path>) -> Result<Self, StageError> {
+        let vocabulary = if place.extension().is_some_and(|it| it == "json") {
+            let remedy =
+                "give a tokenizer.json as Hugging Face's tokenizers write it, or a vocab.txt";
+            let text = read_text(&place)?;
+            let value = parse_json(&text, &place, remedy)?;
+            Given::Tokenizer(text, value)
+        } else {
+            Given::Tokens(read_vocabulary(&place)?)
+        };
+        let neighbour = |name: &str| Some(beside?.join(name)).filter(|file| file.is_file());
+        let map = |name: &str| neighbour(name).map(|file| document(&file)).transpose();
+        let added = neighbour(ADDED)
+            .map(|file| read_json(&file, MEND))
+            .transpose()?;
+        Ok(Self {
+            vocabulary,
+            config: map(CONFIG)?,
+            specials: map(SPECIALS)?,
+            added: added.unwrap_or_default(),
+            model: map(MODEL)?.map(|document| document.map),
+            place,
+        })
+    }
+
+    /// Returns the place of a file beside the vocabulary, for errors.
+    pub(crate) fn beside(&self, name: &str) -> String {
+        self.place.with_file_name(name).display().to_string()
+    }
+}
+
+fn document(path: &Path) -> Result<Document, StageError> {
+    let text = read_text(path)?;
+    let map = parse_json(&text, path, MEND)?;
+    Ok(Document { text, map })
+}
+
+/// Reads a `vocab.txt`: the token of id i on line i + 1.
+fn read_vocabulary(path: &Path) -> Result<Vec<String>, StageError> {
+    let text = read_text(path)?;
+    let tokens: Vec<String> = text
+        .strip_suffix('\n')
+        .unwrap_or(&text)
+        .split('\n')
+        .map(|line| line.strip_suffix('\r').unwrap_or(line).to_owned())
+        .collect();
+    if tokens.iter().all(String::is_empty) {
+        return Err(StageError::input(
+            path.display(),
+            "the vocabulary is empty",
+            "give a vocab.txt with one token a line",
+        ));
+    }
+    if let Some(line) = tokens.iter().position(|token| token.len() > LONGEST_LINE) {
+        let bytes = tokens[line].len();
+        return Err(StageError::input(
+            format!("{}:{}", path.display(), line + 1),
+            format!("a line of {bytes} bytes is no token: {LONGEST_LINE} are allowed"),
+            "give a vocab.txt with one token a line",
+        ));
+    }
+    Ok(tokens)
+}

@@ -1,0 +1,221 @@
+//! What decides the ids that a tokenizer gives, whichever files said it.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// The special tokens of BERT in the order of their ids in a trained vocabulary.
+pub(crate) const SPECIAL_TOKENS: [&str; 5] = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
+/// What a token starts with if it continues a word.
+pub(crate) const CONTINUING: &str = "##";
+/// Words of more characters than this become `[UNK]`.
+pub(crate) const LONGEST_WORD: usize = 100;
+
+/// A BERT tokenizer, as its files say.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Specification {
+    /// The vocabulary of the model: tokens and ids, by id.
+    pub(crate) vocabulary: Vec<(String, u32)>,
+    /// Tokens that are found in a text before words are told apart, by id.
+    pub(crate) added: Vec<Added>,
+    pub(crate) normalizer: Normalizer,
+    pub(crate) pieces: Pieces,
+    pub(crate) named: Named,
+    /// Special tokens without a role.
+    pub(crate) extra: Vec<String>,
+    /// Whether a text that spells a special token is taken for its letters.
+    pub(crate) split_special_tokens: bool,
+    /// Whether the second text of a pair has a token type of its own.
+    pub(crate) token_types: bool,
+    /// The longest sequence that the encoder is to see.
+    pub(crate) max_length: Option<usize>,
+    pub(crate) class: Class,
+}
+
+/// The classes of Hugging Face that read a folder in one way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Class {
+    /// `BertTokenizer` and its kin: `tokenizer_config.json` decides, whatever `tokenizer.json` says.
+    Bert,
+    /// `PreTrainedTokenizerFast`: `tokenizer.json` decides.
+    File,
+}
+
+/// What is done to a text before its words are told apart: `BertNormalizer`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Normalizer {
+    /// Whether control characters are dropped, and other white space becomes spaces.
+    pub(crate) clean_text: bool,
+    /// Whether every Chinese character is a word.
+    pub(crate) handle_chinese_chars: bool,
+    /// Whether accents are dropped; as `lowercase`, if it is not said.
+    pub(crate) strip_accents: Option<bool>,
+    pub(crate) lowercase: bool,
+}
+
+impl Normalizer {
+    pub(crate) const fn new(lowercase: bool) -> Self {
+        Self {
+            clean_text: true,
+            handle_chinese_chars: true,
+            strip_accents: None,
+            lowercase,
+        }
+    }
+}
+
+/// How words become pieces.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Pieces {
+    pub(crate) prefix: String,
+    pub(crate) longest_word: usize,
+}
+
+impl Default for Pieces {
+    fn default() -> Self {
+        Self {
+            prefix: CONTINUING.to_owned(),
+            longest_word: LONGEST_WORD,
+        }
+    }
+}
+
+/// The special tokens that have a role.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Named {
+    pub(crate) pad: String,
+    pub(crate) unk: String,
+    pub(crate) cls: String,
+    pub(crate) sep: String,
+    pub(crate) mask: String,
+}
+
+impl Default for Named {
+    fn default() -> Self {
+        let [pad, unk, cls, sep, mask] = SPECIAL_TOKENS.map(str::to_owned);
+        Self {
+            pad,
+            unk,
+            cls,
+            sep,
+            mask,
+        }
+    }
+}
+
+impl Named {
+    /// Returns the tokens in the order of [`SPECIAL_TOKENS`].
+    pub(crate) fn all(&self) -> [&str; 5] {
+        [&self.pad, &self.unk, &self.cls, &self.sep, &self.mask]
+    }
+
+    /// Returns the tokens by the keys of `tokenizer_config.json`.
+    pub(crate) fn by_key(&mut self) -> [(&'static str, &mut String); 5] {
+        [
+            ("pad_token", &mut self.pad),
+            ("unk_token", &mut self.unk),
+            ("cls_token", &mut self.cls),
+            ("sep_token", &mut self.sep),
+            ("mask_token", &mut self.mask),
+        ]
+    }
+}
+
+/// A token that is found in the text itself, as in Hugging Face's `AddedToken`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Added {
+    pub(crate) id: u32,
+    pub(crate) content: String,
+    #[serde(default)]
+    pub(crate) single_word: bool,
+    #[serde(default)]
+    pub(crate) lstrip: bool,
+    #[serde(default)]
+    pub(crate) rstrip: bool,
+    #[serde(default)]
+    pub(crate) normalized: bool,
+    #[serde(default)]
+    pub(crate) special: bool,
+}
+
+impl Added {
+    /// A token of those properties that Hugging Face gives one of which it knows the text alone.
+    pub(crate) fn new(content: impl Into<String>, id: u32, special: bool) -> Self {
+        Self {
+            id,
+            content: content.into(),
+            single_word: false,
+            lstrip: false,
+            rstrip: false,
+            normalized: !special,
+            special,
+        }
+    }
+}
+
+impl Specification {
+    /// A tokenizer of tokens by id, with BERT's special tokens as far as they are among them.
+    pub(crate) fn of_tokens(tokens: &[String], lower_case: bool) -> Self {
+        let vocabulary = by_id(tokens.iter().map(String::as_str).zip(0..));
+        let ids = ids(&vocabulary);
+        let mut added: Vec<Added> = SPECIAL_TOKENS
+            .iter()
+            .filter_map(|token| Some(Added::new(*token, *ids.get(token)?, true)))
+            .collect();
+        added.sort_unstable_by_key(|token| token.id);
+        Self {
+            added,
+            vocabulary,
+            normalizer: Normalizer::new(lower_case),
+            pieces: Pieces::default(),
+            named: Named::default(),
+            extra: Vec::new(),
+            split_special_tokens: false,
+            token_types: true,
+            max_length: None,
+            class: Class::Bert,
+        }
+    }
+
+    /// Returns the number of ids: one more than the largest.
+    pub(crate) fn size(&self) -> usize {
+        let model = self.vocabulary.last().map(|(_, id)| *id);
+        let added = self.added.last().map(|token| token.id);
+        model.max(added).map_or(0, |id| id as usize + 1)
+    }
+
+    /// Returns the id of a token.
+    pub(crate) fn id(&self, content: &str) -> Option<u32> {
+        let added = self.added.iter().find(|token| token.content == content);
+        let in_model = || self.vocabulary.iter().find(|(token, _)| token == content);
+        added
+            .map(|token| token.id)
+            .or_else(|| in_model().map(|(_, id)| *id))
+    }
+
+    /// Returns the added tokens that the model's vocabulary does not have.
+    pub(crate) fn beyond_vocabulary(&self) -> Vec<&Added> {
+        let ids = ids(&self.vocabulary);
+        let beyond = |token: &&Added| !ids.contains_key(token.content.as_str());
+        self.added.iter().filter(beyond).collect()
+    }
+}
+
+/// Returns the ids of tokens.
+pub(crate) fn ids(vocabulary: &[(String, u32)]) -> BTreeMap<&str, u32> {
+    vocabulary
+        .iter()
+        .map(|(token, id)| (token.as_str(), *id))
+        .collect()
+}
+
+/// Returns tokens with their ids, by id; of a token that is there twice the last id counts, as in Hugging Face.
+pub(crate) fn by_id<'a>(tokens: impl Iterator<Item = (&'a str, u32)>) -> Vec<(String, u32)> {
+    let ids: BTreeMap<&str, u32> = tokens.collect();
+    let mut by_id: Vec<(String, u32)> = ids
+        .into_iter()
+        .map(|(token, id)| (token.to_owned(), id))
+        .collect();
+    by_id.sort_unstable_by_key(|(_, id)| *id);
+    by_id
+}
