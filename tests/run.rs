@@ -209,7 +209,7 @@ fn provenance_leads_from_each_cell_to_the_world() {
     let project = Project::new();
     project.pipe(&["run"]).code(0);
     let text = fs::read(project.join("results/plain/baselines.provenance.json")).expect("read");
-    let provenance: serde_json::Value = serde_json::from_slice(&text).expect("JSON");
+    let provenance: Value = serde_json::from_slice(&text).expect("JSON");
     assert_eq!(provenance["profile"], "plain");
     let cell = &provenance["rows"][1]["cells"][2];
     assert_eq!(cell["column"], "MNLI");

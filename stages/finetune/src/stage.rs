@@ -19,7 +19,7 @@ impl Stage for FinetuneStage {
     fn signature(&self) -> Signature {
         Signature {
             kind: "finetune",
-            // 3: texts are read as the encoder's folder says; a correlation with a constant is undefined, not 0.
+            // 3: a correlation with a constant is undefined, not 0.
             version: 3,
             about: "Trains an encoder on a GLUE task and scores it on the development split.",
             fields: FIELDS,
