@@ -97,13 +97,13 @@ fn a_kind_whose_results_change_has_a_new_version() {
     benchmarks/1  sts-pairs    c687474dd738361d
     command/1  joined       5c31e25a1dafa516
     corpus/2  corpus       c0c49abffdcd3bb2
-    embed/2  embed        bfba2467af7d316e
+    embed/3  embed        bfba2467af7d316e
     finetune/3  finetune     ffaee23a900ac831
     majority/2  majority     e869fb062cc5acb8
     pretrain/2  pretrain     0fbf7c565e9e1a4c
     sts/2  sts          620a29249f424d9f
-    tokenize/1  tokens       afc6f26a3865f214
-    tokenizer/1  tokenizer    c3af02b073d036da
+    tokenize/2  tokens       afc6f26a3865f214
+    tokenizer/2  tokenizer    c3af02b073d036da
     world/2  world        185ef1f41d61c519
     ");
 }

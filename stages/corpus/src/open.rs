@@ -74,11 +74,11 @@ fn is_markup(content: Content) -> bool {
     matches!(content, Content::Html | Content::Xml)
 }
 
+/// A reader of which the first bytes were looked at.
+type Peeked<R> = BufReader<io::Chain<Cursor<Vec<u8>>, R>>;
+
 /// Returns the first bytes, and a reader that begins with them.
-fn peek<R: Read>(
-    mut source: R,
-    path: &Path,
-) -> Result<(Vec<u8>, BufReader<io::Chain<Cursor<Vec<u8>>, R>>), StageError> {
+fn peek<R: Read>(mut source: R, path: &Path) -> Result<(Vec<u8>, Peeked<R>), StageError> {
     let mut head = Vec::with_capacity(Content::HEAD);
     source
         .by_ref()

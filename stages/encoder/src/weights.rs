@@ -51,6 +51,9 @@ impl WeightsFile {
         };
         let mut file = File::open(path).map_err(io(path))?;
         let size = file.metadata().map_err(io(path))?.len();
+        if size == 0 {
+            return Err(EncoderError::checkpoint(path, "the file is empty", AGAIN));
+        }
         if size < LENGTH {
             return Err(broken("header too small".into()));
         }
