@@ -72,7 +72,10 @@ impl Files {
         table: &Table,
         provenance: &impl Serialize,
     ) -> Result<Vec<(String, Vec<u8>)>, ReportError> {
-        let aside = tempfile::tempdir().map_err(|source| self.error("", source))?;
+        // Beside what it becomes: another place may be missing, or full.
+        let error = |source| self.error("", source);
+        fs::create_dir_all(&self.folder).map_err(error)?;
+        let aside = tempfile::tempdir_in(&self.folder).map_err(error)?;
         let path = aside.path().join("table.parquet");
         table.parquet(&path)?;
         let parquet = fs::read(&path).map_err(|source| ReportError::Io { path, source })?;
