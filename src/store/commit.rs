@@ -13,6 +13,7 @@ use super::aside::{Aside, move_file, sync_all};
 use super::error::io_error;
 use super::hash::{hash, hash_at};
 use super::lookup::read;
+use super::owner::settle;
 use super::{Content, Cost, Digest, Entry, Found, Manifest, Record, Store, StoreError};
 use crate::keys::KeyParts;
 
@@ -121,6 +122,7 @@ impl Store {
         let place = self.object(&digest);
         file.set_permissions(Permissions::from_mode(0o444))
             .map_err(io_error(path))?;
+        settle(&file, self.root());
         moves.push(Move {
             from: path.to_path_buf(),
             to: place,

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::owner;
+
 /// What to do when there is no room left to write.
 pub(crate) const ROOM: &str = "free some space and run again: finished work is kept";
 
@@ -74,9 +76,9 @@ impl StoreError {
     pub fn remedy(&self) -> Option<String> {
         match self {
             Self::Io { source, .. } if is_full(source) => Some(ROOM.into()),
-            Self::Io { .. } => {
-                Some("choose another store with --store PATH, or make this one writable".into())
-            }
+            Self::Io { path, source } => Some(owner::remedy(path, source).unwrap_or_else(|| {
+                "choose another store with --store PATH, or make this one writable".into()
+            })),
             Self::NotAStore { .. } => Some(
                 "choose another folder with --store PATH: a new or an empty one will do".into(),
             ),
