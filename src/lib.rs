@@ -33,3 +33,4 @@ pub mod report;
 pub mod resources;
 pub mod schema;
 pub mod store;
+pub mod terminal;

@@ -1,7 +1,6 @@
 //! `pipe list`.
 
 use contract::{Default as FieldDefault, Field, FieldType, Signature};
-use owo_colors::OwoColorize;
 use serde_json::{Value, json};
 
 use super::Exit;
@@ -10,6 +9,7 @@ use super::failure::CommandFailure;
 use super::output::{print, print_json};
 use super::project::Project;
 use crate::registry::Registry;
+use crate::terminal::Paint;
 
 /// Shows what the pipeline declares, or what a stage kind takes.
 pub(super) fn list(arguments: &ListArguments, registry: &Registry) -> Result<Exit, CommandFailure> {

@@ -4,13 +4,12 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use owo_colors::OwoColorize;
 use serde_json::{Value, json};
 
 use super::Exit;
 use super::arguments::LogArguments;
 use super::failure::CommandFailure;
-use super::output::{print, print_json, tell};
+use super::output::{path_json, print, print_data, print_json, tell};
 use super::project::Project;
 use crate::execute::Standing;
 use crate::graph::JobIndex;
@@ -18,6 +17,7 @@ use crate::journal::{Ended, Entry, RunSummary, Runs};
 use crate::progress::{count, duration};
 use crate::registry::Registry;
 use crate::store::{Store, io_error};
+use crate::terminal::Paint;
 
 /// Prints the messages of the jobs asked for, what runs did, or, where nothing is named, which runs there were.
 pub(super) fn log(arguments: &LogArguments, registry: &Registry) -> Result<Exit, CommandFailure> {
@@ -66,7 +66,7 @@ pub(super) fn log(arguments: &LogArguments, registry: &Registry) -> Result<Exit,
     if arguments.common.json {
         let logs = logs
             .iter()
-            .map(|(label, path, text)| json!({ "label": label, "path": path, "text": text }));
+            .map(|(label, path, text)| json!({ "label": label, "path": path.as_deref().map(path_json), "text": text }));
         print_json(&json!({ "schema_version": 1, "logs": logs.collect::<Vec<_>>() }))?;
         return Ok(Exit::Ok);
     }
@@ -79,7 +79,7 @@ pub(super) fn log(arguments: &LogArguments, registry: &Registry) -> Result<Exit,
             (_, Some(_)) => tell(&format!("{label}: it had nothing to say")),
             (_, None) => tell(&format!("{label}: there is no log: it has not run")),
         }
-        print(&text.unwrap_or_default())?;
+        print_data(text.unwrap_or_default().as_bytes())?;
     }
     Ok(Exit::Ok)
 }

@@ -28,12 +28,14 @@ mod summary;
 mod verify;
 mod why;
 
+use std::ffi::OsStr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
 use clap::Parser;
 
 use crate::registry::Registry;
+use crate::terminal::shown;
 
 pub use arguments::Arguments;
 pub use exit::Exit;
@@ -51,8 +53,12 @@ pub fn main(registry: &Registry) -> ExitCode {
             } else {
                 Exit::Ok
             };
-            // Nobody is left to hear of it if the output is closed.
-            let _ = error.print();
+            // It repeats what was written, which may be anything.
+            match error.use_stderr() && std::env::args_os().any(|text| is_odd(&text)) {
+                true => output::tell(error.render().to_string().trim_end()),
+                // Nobody is left to hear of it if the output is closed.
+                false => drop(error.print()),
+            }
             return exit.into();
         }
     };
@@ -60,6 +66,13 @@ pub fn main(registry: &Registry) -> ExitCode {
     catch_unwind(AssertUnwindSafe(|| dispatch(arguments.command, registry)))
         .unwrap_or(Exit::Bug)
         .into()
+}
+
+/// Whether an argument holds what a terminal would obey.
+fn is_odd(argument: &OsStr) -> bool {
+    argument
+        .to_str()
+        .is_none_or(|text| shown(text, false) != text)
 }
 
 fn dispatch(command: Command, registry: &Registry) -> Exit {

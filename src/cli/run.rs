@@ -10,7 +10,7 @@ use serde_json::json;
 use super::Exit;
 use super::arguments::RunArguments;
 use super::failure::CommandFailure;
-use super::output::{print, print_json, tell, tell_error, width};
+use super::output::{print, print_data, print_json, tell, tell_error, width};
 use super::plan::tell_damaged;
 use super::project::{Expanded, Project};
 use super::results::Writing;
@@ -253,7 +253,7 @@ fn print_stages(plan: &Plan, places: Option<&BTreeMap<JobIndex, PathBuf>>) -> st
             text += &format!("{}  {}\n", place.display(), plan.jobs.job(*job).label);
         }
     }
-    print(&text)
+    print_data(text.as_bytes())
 }
 
 fn exit(plan: &Plan, states: &[JobState]) -> Exit {
