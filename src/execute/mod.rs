@@ -15,6 +15,7 @@ mod gpus;
 mod killed;
 mod machine;
 mod memory;
+mod paths;
 mod protocol;
 mod queue;
 mod resolve;
