@@ -1,6 +1,5 @@
 //! `pipe why`.
 
-use owo_colors::OwoColorize;
 use serde_json::json;
 
 use super::Exit;
@@ -12,6 +11,7 @@ use crate::execute::{Machine, Resolver, survey_from};
 use crate::explain::{Explainer, Why};
 use crate::history::History;
 use crate::registry::Registry;
+use crate::terminal::Paint;
 
 /// Says of each job that the targets need why it will run, or need not.
 pub(super) fn why(arguments: &WhyArguments, registry: &Registry) -> Result<Exit, CommandFailure> {
@@ -37,12 +37,20 @@ pub(super) fn why(arguments: &WhyArguments, registry: &Registry) -> Result<Exit,
     };
     let whys = indices
         .iter()
-        .map(|index| Ok((plan.jobs.job(*index), explainer.why(*index)?)))
+        .map(|index| {
+            let record = match standings[index.index()].found() {
+                Some(found) => store.recorded(&found.key)?,
+                None => None,
+            };
+            let origin = record.map(|record| record.origin).unwrap_or_default();
+            Ok((plan.jobs.job(*index), explainer.why(*index)?, origin))
+        })
         .collect::<Result<Vec<_>, CommandFailure>>()?;
     if arguments.common.json {
-        let jobs = whys.iter().map(|(job, why)| {
+        let jobs = whys.iter().map(|(job, why, origin)| {
             let (label, stage) = (&job.label, &*job.stage);
-            json!({ "label": label, "stage": stage, "why": why, "text": why.to_string() })
+            let text = why.to_string();
+            json!({ "label": label, "stage": stage, "why": why, "text": text, "origin": origin })
         });
         print_json(&json!({
             "schema_version": 1,
@@ -50,7 +58,7 @@ pub(super) fn why(arguments: &WhyArguments, registry: &Registry) -> Result<Exit,
             "jobs": jobs.collect::<Vec<_>>(),
         }))?;
     } else {
-        let lines = whys.iter().map(|(job, why)| {
+        let lines = whys.iter().map(|(job, why, origin)| {
             let word = match why {
                 Why::Cached { .. } => "cached".green().to_string(),
                 Why::Waits { .. } => "unknown".dimmed().to_string(),
@@ -59,11 +67,13 @@ pub(super) fn why(arguments: &WhyArguments, registry: &Registry) -> Result<Exit,
                     "run".yellow().to_string()
                 }
             };
-            format!("{}: {word}: {why}\n", job.label)
+            let origin = origin.iter().map(|origin| format!("  {origin}\n"));
+            let origin: String = origin.collect();
+            format!("{}: {word}: {why}\n{origin}", job.label)
         });
         print(&lines.collect::<String>())?;
     }
-    let broken = whys.iter().filter_map(|(_, why)| match why {
+    let broken = whys.iter().filter_map(|(_, why, _)| match why {
         Why::Broken { failure } => Some(failure),
         _ => None,
     });

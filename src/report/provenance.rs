@@ -139,7 +139,7 @@ pub fn describe(job: &Job, graph: &JobGraph, record: &Record) -> Value {
             (&**name, value)
         })
         .collect();
-    json!({
+    let mut value = json!({
         "stage": &*job.stage,
         "kind": record.parts.kind,
         "version": record.parts.version,
@@ -149,5 +149,9 @@ pub fn describe(job: &Job, graph: &JobGraph, record: &Record) -> Value {
         "params": record.parts.params,
         "inputs": inputs,
         "cost": record.cost,
-    })
+    });
+    if !record.origin.is_empty() {
+        value["origin"] = json!(record.origin);
+    }
+    value
 }

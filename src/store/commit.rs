@@ -71,6 +71,7 @@ impl Store {
             parts: made.parts,
             cost: made.cost,
             source: made.source,
+            origin: Vec::new(),
             check: None,
         };
         self.put_in_place(&moves, &manifest, &record)?;

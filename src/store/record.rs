@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Digest;
+use super::{Digest, Origin};
 use crate::keys::{Key, KeyParts};
 
 /// What is known of a finished job: the artifact it made, all that its key was made of, and what it cost.
@@ -24,6 +24,9 @@ pub struct Record {
     /// The fingerprint of the source code that ran ([`crate::registry::Registry::source`]). It is told, not keyed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
+    /// The archives that it was taken from, the last one last; none if it was made here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub origin: Vec<Origin>,
     /// The digest of all of the above, in the record's file alone. Files of earlier builds have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) check: Option<Digest>,
