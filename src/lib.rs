@@ -34,3 +34,4 @@ pub mod report;
 pub mod resources;
 pub mod schema;
 pub mod store;
+pub mod terminal;

@@ -55,6 +55,37 @@ fn an_exported_table_is_had_elsewhere_without_running_anything() {
         .says("all 10 jobs cached");
     assert_eq!(ended.stdout, table);
     other.pipe(&["verify"]).code(0);
+    // Where they come from is told wherever they are shown, and stays with them.
+    let from = "imported from all.tar (index ";
+    for pipe in [&other, &project] {
+        let is_foreign = std::ptr::eq(pipe, &other);
+        let why = pipe.pipe(&["why", "stage:majority"]).code(0).stdout;
+        assert_eq!(why.contains(from), is_foreign, "{why}");
+        let cell = ["show", "--cell", "majority", "table:baselines"];
+        let cell = pipe.pipe(&cell).code(0).stdout;
+        assert_eq!(cell.contains(from), is_foreign, "{cell}");
+    }
+    let provenance = fs::read_to_string(other.join("results/plain/baselines.provenance.json"));
+    assert!(
+        provenance
+            .expect("read")
+            .contains("\"archive\": \"all.tar\"")
+    );
+    let mine = fs::read_to_string(project.join("results/plain/baselines.provenance.json"));
+    assert!(!mine.expect("read").contains("archive"));
+    other
+        .pipe(&["export", "table:baselines", "-o", "more.tar"])
+        .code(0);
+    let third = Project::new();
+    let more = other.join("more.tar");
+    third
+        .pipe(&["import", more.to_str().expect("UTF-8")])
+        .code(0);
+    let why = third.pipe(&["why", "stage:majority"]).code(0).stdout;
+    assert!(
+        why.contains(from) && why.contains("imported from more.tar"),
+        "{why}"
+    );
     for object in other.files(".pipe/objects") {
         assert_eq!(
             fs::metadata(object).expect("metadata").permissions().mode() & 0o777,

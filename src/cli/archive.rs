@@ -7,7 +7,7 @@ use serde_json::json;
 use super::Exit;
 use super::arguments::{ExportArguments, ImportArguments};
 use super::failure::CommandFailure;
-use super::output::{print, print_json};
+use super::output::{path_json, print, print_json};
 use super::project::Project;
 use crate::graph::{InputSource, Plan};
 use crate::progress::{amount, count};
@@ -35,7 +35,7 @@ pub(super) fn export(
     if arguments.common.json {
         print_json(&json!({
             "schema_version": 1,
-            "path": path,
+            "path": path_json(path),
             "bytes": bytes,
             "results": index.results,
             "outside": index.about.outside,
@@ -78,7 +78,11 @@ pub(super) fn import(arguments: &ImportArguments) -> Result<Exit, CommandFailure
         text += &format!(", {value}");
     }
     text += &format!(", written by {}", imported.program);
-    print(&(shown(text) + "\n" + &outside_text(about)))?;
+    if imported.taken > 0 {
+        text +=
+            "\nwhat was taken in is whole; that it is what its jobs would make is taken on trust";
+    }
+    print(&(text + "\n" + &outside_text(about)))?;
     Ok(Exit::Ok)
 }
 
@@ -107,12 +111,6 @@ fn outside(plan: &Plan, found: &[&Found], store: &Store) -> Result<Vec<Outside>,
     Ok(outside.into_iter().collect())
 }
 
-/// Returns a text of an archive without what a terminal would obey: whoever wrote it may be anybody.
-fn shown(mut text: String) -> String {
-    text.retain(|c| !c.is_control());
-    text
-}
-
 /// Says which files are not in the archive and yet needed.
 fn outside_text(about: &About) -> String {
     if about.outside.is_empty() {
@@ -122,7 +120,7 @@ fn outside_text(about: &About) -> String {
     let files: Vec<String> = files
         .map(|file| format!("{} ({:.12})", file.name, file.digest))
         .collect();
-    let files = shown(files.join(", "));
+    let files = files.join(", ");
     format!(
         "not in it, and needed to look its results up, since their content is part of keys: {files}\n"
     )

@@ -64,7 +64,8 @@ pub enum Command {
     Unpin(UnpinArguments),
     /// Write results, with all that they rest on, to one file that verifies itself.
     Export(ExportArguments),
-    /// Take in what `pipe export` wrote.
+    /// Take in what `pipe export` wrote. That the file is whole is checked; that its results are what the jobs would make is
+    /// taken on trust, and told wherever they are shown.
     Import(ImportArguments),
     /// Show what this machine offers, and whether pipeline and store are in order.
     Doctor(DoctorArguments),

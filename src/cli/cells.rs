@@ -3,14 +3,13 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use owo_colors::OwoColorize;
 use serde_json::{Map, Value, json};
 use tabulate::{Cell, Chosen, Table};
 
 use super::Exit;
 use super::failure::CommandFailure;
 use super::notes;
-use super::output::{print, print_json};
+use super::output::{path_json, print, print_json};
 use super::project::Project;
 use crate::declare::{Target, parse_value};
 use crate::execute::Standing;
@@ -19,6 +18,7 @@ use crate::journal::quoted;
 use crate::progress::{amount, duration};
 use crate::report::describe;
 use crate::store::{Record, Store};
+use crate::terminal::Paint;
 
 /// The cells of tables, and what is known of the jobs behind them.
 pub(super) struct Cells<'a> {
@@ -174,6 +174,9 @@ impl Cells<'_> {
             record.artifact.short(),
             &record.key.to_hex()[..12]
         );
+        for origin in &record.origin {
+            text += &format!("    {origin}\n");
+        }
         if !whole {
             return text + &notes::below(&record.notes, "    ");
         }
@@ -245,7 +248,7 @@ impl Cells<'_> {
             let mut value = describe(job, graph, &record);
             value["label"] = json!(job.label);
             value["cost"] = json!(record.cost);
-            value["log"] = json!(self.log(&record));
+            value["log"] = json!(self.log(&record).as_deref().map(path_json));
             value["command"] = json!(self.command(index));
             Some(value)
         };

@@ -1,6 +1,5 @@
 //! `pipe diff`.
 
-use owo_colors::OwoColorize;
 use serde_json::{Value, json};
 
 use super::Exit;
@@ -15,6 +14,7 @@ use crate::progress::{Verbosity, count};
 use crate::registry::Registry;
 use crate::report::main_score;
 use crate::store::Store;
+use crate::terminal::Paint;
 
 /// Shows what differs between what two runs have made.
 pub(super) fn diff(arguments: &DiffArguments, registry: &Registry) -> Result<Exit, CommandFailure> {

@@ -8,7 +8,7 @@ use super::Exit;
 use super::output::{tell, tell_error};
 use crate::errors::Report;
 use crate::report::ReportError;
-use crate::store::{ArchiveError, StoreError, is_full};
+use crate::store::{ArchiveError, StoreError, is_full, owner_remedy};
 
 /// What ends a command early.
 #[derive(Debug)]
@@ -70,7 +70,10 @@ impl CommandFailure {
             Self::Results(error) => {
                 let remedy = match &error {
                     ReportError::Content(error) => error.remedy(),
-                    ReportError::Io { .. } => Some("choose another folder with --results".into()),
+                    ReportError::Io { path, source } => {
+                        let remedy = owner_remedy(path, source);
+                        remedy.or_else(|| Some("choose another folder with --results".into()))
+                    }
                     ReportError::Store(error) => error.remedy(),
                 };
                 tell_error(

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-use owo_colors::OwoColorize;
 use serde_json::{Value, json};
 
 use super::Exit;
@@ -18,6 +17,7 @@ use crate::progress::{Verbosity, amount, count, duration};
 use crate::reach::{Decided, Fate, Gone, Half, Kept, Wanted, decide};
 use crate::registry::Registry;
 use crate::store::{Held, Keep, Store, Swept};
+use crate::terminal::Paint;
 
 /// Removes what nothing needs from the store.
 pub(super) fn gc(arguments: &GcArguments, registry: &Registry) -> Result<Exit, CommandFailure> {

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::Exit;
 use super::arguments::{Drawn, GraphArguments};
 use super::failure::CommandFailure;
-use super::output::{print, print_json};
+use super::output::{print_data, print_json};
 use super::project::Project;
 use crate::draw::{Drawing, dot, mermaid, svg};
 use crate::registry::Registry;
@@ -32,10 +32,11 @@ pub(super) fn graph(
         }))?;
         return Ok(Exit::Ok);
     }
-    print(&match arguments.format {
+    let text = match arguments.format {
         Drawn::Dot => dot(&drawing),
         Drawn::Mermaid => mermaid(&drawing),
         Drawn::Svg => svg(&drawing),
-    })?;
+    };
+    print_data(text.as_bytes())?;
     Ok(Exit::Ok)
 }

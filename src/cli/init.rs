@@ -11,7 +11,7 @@ use serde_json::json;
 use super::Exit;
 use super::arguments::InitArguments;
 use super::failure::CommandFailure;
-use super::output::{print, print_json, tell};
+use super::output::{path_json, print, print_json, tell};
 use crate::declare::{self, Pipeline};
 use crate::graph;
 use crate::journal::quoted;
@@ -94,7 +94,7 @@ pub(super) fn init(arguments: &InitArguments, registry: &Registry) -> Result<Exi
     if arguments.json {
         let found = found
             .iter()
-            .map(|found| json!({ "variable": found.variable, "path": found.path }));
+            .map(|found| json!({ "variable": found.variable, "path": path_json(&found.path) }));
         print_json(&json!({
             "schema_version": 1,
             "folder": folder,

@@ -1,11 +1,9 @@
 //! `pipe list`.
 
 mod names;
-
 use contract::{
     Column, Default as FieldDefault, Field, FieldType, FileForm, OutputFile, Signature,
 };
-use owo_colors::OwoColorize;
 use serde_json::{Value, json};
 
 use super::Exit;
@@ -15,6 +13,7 @@ use super::output::{print, print_json};
 use super::project::Project;
 use crate::errors::nearest;
 use crate::registry::Registry;
+use crate::terminal::Paint;
 
 /// Shows what the pipeline declares, or what a stage kind takes.
 pub(super) fn list(arguments: &ListArguments, registry: &Registry) -> Result<Exit, CommandFailure> {

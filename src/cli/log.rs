@@ -1,7 +1,5 @@
 //! `pipe log`.
 
-use std::path::PathBuf;
-
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -9,7 +7,7 @@ use super::Exit;
 use super::arguments::LogArguments;
 use super::failure::CommandFailure;
 use super::notes;
-use super::output::{print, print_serialized, tell};
+use super::output::{path_json, print, print_data, print_serialized, tell};
 use super::project::Project;
 use super::runs;
 use super::status::{described, word};
@@ -85,7 +83,7 @@ struct Told<'a> {
     /// How far it is, if it goes on or was left.
     state: Option<String>,
     /// Where its messages lie, if there are any.
-    path: Option<PathBuf>,
+    path: Option<String>,
     text: Text,
     /// The files of its rows.
     files: Vec<Value>,
@@ -143,14 +141,13 @@ impl Look<'_> {
             Standing::Unknown | Standing::Broken(_) => Notes::default(),
         };
         let table = Table::of(&logs, self.rows);
-        let files = logs
-            .iter()
-            .filter(|log| !log.is_empty())
-            .map(|log| json!({ "file": log.file, "path": log.path, "rows": log.len() }));
+        let files = logs.iter().filter(|log| !log.is_empty()).map(
+            |log| json!({ "file": log.file, "path": path_json(&log.path), "rows": log.len() }),
+        );
         Ok(Told {
             label: &job.label,
             state: watched.map(|job| format!("{}: {}", word(job), described(job))),
-            path,
+            path: path.map(|path| path.to_string_lossy().into_owned()),
             text,
             files: files.collect(),
             rows: table.as_ref().map(Table::json),
@@ -170,7 +167,7 @@ impl Told<'_> {
         match &self.text {
             Text::There(messages) => {
                 tell(&format!("{label}: {}", messages.path.display()));
-                messages.pieces(&mut |text| print(text))?;
+                messages.pieces(&mut |text| print_data(text.as_bytes()))?;
             }
             Text::Empty(_) if self.table.is_none() && !self.notes.is_none() => {
                 tell(&format!("{label}:"));

@@ -34,6 +34,7 @@ mod summary;
 mod verify;
 mod why;
 
+use std::ffi::OsStr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
@@ -41,6 +42,7 @@ use clap::Parser;
 use contract::{STARVED, STARVED_REMEDY, panicked_starved};
 
 use crate::registry::Registry;
+use crate::terminal::shown;
 
 pub use arguments::Arguments;
 pub use exit::Exit;
@@ -58,8 +60,12 @@ pub fn main(registry: &Registry) -> ExitCode {
             } else {
                 Exit::Ok
             };
-            // Nobody is left to hear of it if the output is closed.
-            let _ = error.print();
+            // It repeats what was written, which may be anything.
+            match error.use_stderr() && std::env::args_os().any(|text| is_odd(&text)) {
+                true => output::tell(error.render().to_string().trim_end()),
+                // Nobody is left to hear of it if the output is closed.
+                false => drop(error.print()),
+            }
             return exit.into();
         }
     };
@@ -74,6 +80,13 @@ pub fn main(registry: &Registry) -> ExitCode {
             }
         })
         .into()
+}
+
+/// Whether an argument holds what a terminal would obey.
+fn is_odd(argument: &OsStr) -> bool {
+    argument
+        .to_str()
+        .is_none_or(|text| shown(text, false) != text)
 }
 
 fn dispatch(command: Command, registry: &Registry) -> Exit {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use owo_colors::OwoColorize;
+use crate::terminal::Paint;
 
 use super::output::tell;
 use crate::execute::JobState;

@@ -1,16 +1,21 @@
 //! Writing to the two standard streams.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 
-use owo_colors::OwoColorize;
+use anstream::ColorChoice;
 use rustix::termios::tcgetwinsize;
 use serde::Serialize;
 use serde_json::Value;
 
-/// Writes a line to standard error. Colours are dropped where they are not wanted.
+use crate::terminal::{self, Paint, shown};
+
+/// Writes a line to standard error. Colours are dropped where they are not wanted, and what a terminal would obey is written
+/// out.
 pub(super) fn tell(text: &str) {
+    let colours = anstream::stderr().current_choice() != ColorChoice::Never;
     // Nobody is left to hear of it if standard error is closed.
-    let _ = writeln!(anstream::stderr().lock(), "{text}");
+    let _ = writeln!(io::stderr().lock(), "{}", shown(text, colours));
 }
 
 /// Writes an error, and what to do about it.
@@ -21,14 +26,35 @@ pub(super) fn tell_error(message: &str, remedy: Option<&str>) {
     }
 }
 
-/// Writes text to standard output.
+/// Writes text for people to standard output, as [`tell`] does.
 ///
 /// # Errors
 /// When nobody reads it any more, or the file it goes to cannot be written.
 pub(super) fn print(text: &str) -> io::Result<()> {
-    let mut stdout = anstream::stdout().lock();
-    stdout.write_all(text.as_bytes())?;
+    let colours = anstream::stdout().current_choice() != ColorChoice::Never;
+    write(shown(text, colours).as_bytes())
+}
+
+/// Writes what others have written to standard output: as it is, unless that is a terminal.
+///
+/// # Errors
+/// As [`print`].
+pub(super) fn print_data(text: &[u8]) -> io::Result<()> {
+    match io::stdout().is_terminal() {
+        true => write(terminal::messages(&String::from_utf8_lossy(text)).as_bytes()),
+        false => write(text),
+    }
+}
+
+fn write(bytes: &[u8]) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(bytes)?;
     stdout.flush()
+}
+
+/// Returns a path in JSON, which holds texts alone: what is no UTF-8 is replaced.
+pub(super) fn path_json(path: &Path) -> Value {
+    path.to_string_lossy().into()
 }
 
 /// Writes a JSON value to standard output, indented.
@@ -36,18 +62,30 @@ pub(super) fn print(text: &str) -> io::Result<()> {
 /// # Errors
 /// As [`print`].
 pub(super) fn print_json(value: &Value) -> io::Result<()> {
-    print(&format!("{value:#}\n"))
+    let text = format!("{value:#}\n");
+    write(terminal::json(&text).as_bytes())
 }
 
-/// Writes anything as JSON to standard output, indented, without holding it whole.
-///
-/// # Errors
-/// As [`print`].
+/// Prints a value as JSON on one line, without holding all of its text.
 pub(super) fn print_serialized(value: &impl Serialize) -> io::Result<()> {
-    let mut stdout = io::BufWriter::new(anstream::stdout().lock());
-    serde_json::to_writer_pretty(&mut stdout, value)?;
+    let mut stdout = io::BufWriter::new(io::stdout().lock());
+    let mut serializer = serde_json::Serializer::with_formatter(&mut stdout, Shown);
+    value.serialize(&mut serializer)?;
     stdout.write_all(b"\n")?;
     stdout.flush()
+}
+
+/// Writes texts so that a terminal obeys nothing in them.
+struct Shown;
+
+impl serde_json::ser::Formatter for Shown {
+    fn write_string_fragment<W: ?Sized + Write>(
+        &mut self,
+        writer: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
+        writer.write_all(terminal::json(fragment).as_bytes())
+    }
 }
 
 /// Returns the width to print tables in: the terminal's, and all there is elsewhere.

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use owo_colors::OwoColorize;
 use serde_json::json;
 
 use super::Exit;
@@ -13,6 +12,7 @@ use super::project::Project;
 use crate::progress::{amount, count};
 use crate::registry::Registry;
 use crate::store::{Digest, Held, Pin, Pinned, Store};
+use crate::terminal::Paint;
 
 /// Pins the results of targets, or shows the pins.
 pub(super) fn pin(arguments: &PinArguments, registry: &Registry) -> Result<Exit, CommandFailure> {

@@ -5,7 +5,6 @@ mod summary;
 
 use std::time::Duration;
 
-use owo_colors::OwoColorize;
 use serde_json::{Value, json};
 
 use super::Exit;
@@ -21,6 +20,7 @@ use crate::history::History;
 use crate::progress::{Verbosity, duration};
 use crate::registry::Registry;
 use crate::store::{Store, StoreError};
+use crate::terminal::Paint;
 
 /// Shows what is cached and what would run.
 pub(super) fn plan(arguments: &PlanArguments, registry: &Registry) -> Result<Exit, CommandFailure> {

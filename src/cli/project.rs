@@ -4,7 +4,7 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use owo_colors::OwoColorize;
+use crate::terminal::Paint;
 
 use super::arguments::Common;
 use super::elsewhere;

@@ -82,7 +82,8 @@ impl Writing<'_> {
         let mut bytes = Writer::default();
         bytes.text("results");
         let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_path_buf());
-        bytes.text(&folder.to_string_lossy());
+        // In this form no two of them are one, whatever they are called.
+        bytes.text(&format!("{folder:?}"));
         for target in self.targets {
             bytes.text(&target.to_string());
         }

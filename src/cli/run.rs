@@ -12,7 +12,7 @@ use super::Exit;
 use super::arguments::RunArguments;
 use super::failure::CommandFailure;
 use super::notes::tell_notes;
-use super::output::{print, print_json, tell, tell_error, width};
+use super::output::{print, print_data, print_json, tell, tell_error, width};
 use super::plan::tell_damaged;
 use super::project::{Expanded, Project};
 use super::results::Writing;
@@ -260,7 +260,7 @@ fn print_stages(plan: &Plan, places: Option<&BTreeMap<JobIndex, PathBuf>>) -> st
             text += &format!("{}  {}\n", place.display(), plan.jobs.job(*job).label);
         }
     }
-    print(&text)
+    print_data(text.as_bytes())
 }
 
 fn exit(plan: &Plan, states: &[JobState]) -> Exit {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use owo_colors::OwoColorize;
+use crate::terminal::Paint;
 use serde_json::{Value, json};
 
 use super::Exit;

@@ -11,6 +11,7 @@ use super::output::{print, tell, tell_error};
 use crate::execute::{self, ErrorKind, Outcome};
 use crate::registry::Registry;
 use crate::store::is_locked_by_another;
+use crate::terminal::json;
 
 /// Says whether another process has a lock.
 pub(super) fn try_lock(arguments: &TryLockArguments) -> Result<Exit, CommandFailure> {
@@ -60,7 +61,7 @@ pub(super) fn stage(
         }
     };
     match serde_json::to_string(&outcome) {
-        Ok(text) => print(&format!("{text}\n"))?,
+        Ok(text) => print(&format!("{}\n", json(&text)))?,
         Err(error) => tell(&error.to_string()),
     }
     Ok(exit)

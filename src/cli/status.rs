@@ -2,7 +2,6 @@
 
 use std::time::SystemTime;
 
-use owo_colors::OwoColorize;
 use serde_json::{Value, json};
 
 use super::Exit;
@@ -14,6 +13,7 @@ use crate::execute::{WatchState, Watched, watch};
 use crate::progress::{count, duration, percent_of, whose};
 use crate::registry::Registry;
 use crate::store::Store;
+use crate::terminal::Paint;
 
 /// Shows the jobs that run now, in whatever run, and those that were stopped or failed.
 pub(super) fn status(

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::output::path_json;
 use crate::execute::{Failure, FailureKind, JobState};
 use crate::graph::{JobGraph, JobIndex};
 use crate::journal::{Result as Made, Results};
@@ -133,7 +134,7 @@ pub(super) fn jobs(
                 }
                 value["cost"] = json!(record.map(|record| record.cost));
                 if let Some(place) = places.and_then(|places| places.get(&index)) {
-                    value["path"] = json!(place);
+                    value["path"] = path_json(place);
                 }
             }
             JobState::Failed(failure) => value["failure"] = json!(failure),

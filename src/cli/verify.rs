@@ -7,7 +7,7 @@ use serde_json::json;
 use super::Exit;
 use super::arguments::VerifyArguments;
 use super::failure::CommandFailure;
-use super::output::{print, print_json, tell_error};
+use super::output::{path_json, print, print_json, tell_error};
 use super::project::Project;
 use crate::journal::Runs;
 use crate::progress::{amount, count};
@@ -34,7 +34,7 @@ pub(super) fn verify(
         let damages = found
             .damages
             .iter()
-            .map(|damage| json!({ "path": damage.path, "reason": damage.reason }));
+            .map(|damage| json!({ "path": path_json(&damage.path), "reason": damage.reason }));
         print_json(&json!({
             "schema_version": 1,
             "read": found.read,

@@ -1,6 +1,5 @@
 //! `pipe why`.
 
-use owo_colors::OwoColorize;
 use serde_json::json;
 
 use super::Exit;
@@ -13,6 +12,7 @@ use crate::execute::{Machine, Resolver, survey_from};
 use crate::explain::{Explainer, Why};
 use crate::history::History;
 use crate::registry::Registry;
+use crate::terminal::Paint;
 
 /// Says of each job that the targets need why it will run, or need not.
 pub(super) fn why(arguments: &WhyArguments, registry: &Registry) -> Result<Exit, CommandFailure> {
@@ -41,15 +41,23 @@ pub(super) fn why(arguments: &WhyArguments, registry: &Registry) -> Result<Exit,
         .iter()
         .map(|index| {
             let found = standings[index.index()].found();
+            let record = match &found {
+                Some(found) => store.recorded(&found.key)?,
+                None => None,
+            };
+            let origin = record.map(|record| record.origin).unwrap_or_default();
             let notes = found.map(|found| found.notes.clone()).unwrap_or_default();
-            Ok((plan.jobs.job(*index), explainer.why(*index)?, notes))
+            let job = plan.jobs.job(*index);
+            Ok((job, explainer.why(*index)?, notes, origin))
         })
         .collect::<Result<Vec<_>, CommandFailure>>()?;
     if arguments.common.json {
-        let jobs = whys.iter().map(|(job, why, notes)| {
+        let jobs = whys.iter().map(|(job, why, notes, origin)| {
             let (label, stage) = (&job.label, &*job.stage);
             let text = why.to_string();
-            json!({ "label": label, "stage": stage, "why": why, "text": text, "notes": notes })
+            json!({
+                "label": label, "stage": stage, "why": why, "text": text, "notes": notes, "origin": origin,
+            })
         });
         print_json(&json!({
             "schema_version": 1,
@@ -57,7 +65,7 @@ pub(super) fn why(arguments: &WhyArguments, registry: &Registry) -> Result<Exit,
             "jobs": jobs.collect::<Vec<_>>(),
         }))?;
     } else {
-        let lines = whys.iter().map(|(job, why, notes)| {
+        let lines = whys.iter().map(|(job, why, notes, origin)| {
             let word = match why {
                 Why::Cached { .. } => "cached".green().to_string(),
                 Why::Waits { .. } => "unknown".dimmed().to_string(),
@@ -67,11 +75,13 @@ pub(super) fn why(arguments: &WhyArguments, registry: &Registry) -> Result<Exit,
                 }
             };
             let notes = notes::below(notes, "  ");
-            format!("{}: {word}: {why}\n{notes}", job.label)
+            let origin = origin.iter().map(|origin| format!("  {origin}\n"));
+            let origin: String = origin.collect();
+            format!("{}: {word}: {why}\n{notes}{origin}", job.label)
         });
         print(&lines.collect::<String>())?;
     }
-    let broken = whys.iter().filter_map(|(_, why, _)| match why {
+    let broken = whys.iter().filter_map(|(_, why, _, _)| match why {
         Why::Broken { failure } => Some(failure),
         _ => None,
     });

@@ -1,5 +1,6 @@
 //! Draws diagnostics with miette.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -8,7 +9,8 @@ use miette::{
     SourceCode, SourceSpan, SpanContents, ThemeCharacters, ThemeStyles,
 };
 
-use super::{Diagnostic, Source};
+use super::{Diagnostic, Label, Source};
+use crate::terminal::{drawn, in_place, line, shown};
 
 /// Columns to wrap at: fixed, so that a report reads the same wherever it is made.
 const WIDTH: usize = 100;
@@ -29,7 +31,8 @@ pub(super) fn render(diagnostics: &[Diagnostic], styled: bool) -> String {
         .without_syntax_highlighting();
     let mut text = String::new();
     for diagnostic in diagnostics {
-        let drawn = Drawn {
+        let diagnostic = &safe(diagnostic);
+        let one = Drawn {
             diagnostic,
             source: diagnostic
                 .source
@@ -37,13 +40,49 @@ pub(super) fn render(diagnostics: &[Diagnostic], styled: bool) -> String {
                 .map(|source| Named(Arc::clone(source))),
         };
         let before = text.len();
-        if handler.render_report(&mut text, &drawn).is_err() {
+        if handler.render_report(&mut text, &one).is_err() {
             text.truncate(before);
             text.push_str(&format!("  × {}\n", diagnostic.message));
         }
         text.push('\n');
     }
-    text
+    // No text of others' holds an escape character any more: these are miette's colours.
+    match styled {
+        true => drawn(&text),
+        false => text,
+    }
+}
+
+/// Returns a diagnostic in which nothing is left that a terminal would obey.
+fn safe(diagnostic: &Diagnostic) -> Diagnostic {
+    let Diagnostic {
+        message,
+        source,
+        labels,
+        help,
+    } = diagnostic;
+    let plain = |text: &str| shown(text, false).into_owned();
+    Diagnostic {
+        message: plain(message),
+        // Shared, since it may be long and is almost always plain.
+        source: source.as_ref().map(
+            |source| match (line(&source.name), in_place(&source.text)) {
+                (Cow::Borrowed(_), Cow::Borrowed(_)) => Arc::clone(source),
+                (name, text) => Arc::new(Source {
+                    name: name.into_owned(),
+                    text: text.into_owned(),
+                }),
+            },
+        ),
+        labels: labels
+            .iter()
+            .map(|label| Label {
+                span: label.span,
+                text: plain(&label.text),
+            })
+            .collect(),
+        help: help.as_deref().map(plain),
+    }
 }
 
 /// A diagnostic as miette wants it.

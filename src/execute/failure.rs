@@ -4,7 +4,7 @@ use std::any::Any;
 use std::path::PathBuf;
 
 use contract::{STARVED, STARVED_REMEDY, StageError, panicked_starved};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::store::StoreError;
 
@@ -18,6 +18,7 @@ pub struct Failure {
     /// What to do about it, if that is known.
     pub remedy: Option<String>,
     /// Where the stage's messages are.
+    #[serde(serialize_with = "shown")]
     pub log: Option<PathBuf>,
 }
 
@@ -39,6 +40,13 @@ pub enum FailureKind {
     Store,
     /// There is no room left to write.
     Full,
+}
+
+/// A name that is no UTF-8 is no JSON either: what is not is replaced.
+fn shown<S: Serializer>(path: &Option<PathBuf>, to: S) -> Result<S::Ok, S::Error> {
+    path.as_ref()
+        .map(|path| path.to_string_lossy())
+        .serialize(to)
 }
 
 impl Failure {

@@ -17,6 +17,7 @@ mod killed;
 mod machine;
 mod memory;
 mod noting;
+mod paths;
 mod protocol;
 mod queue;
 mod resolve;

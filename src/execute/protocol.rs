@@ -15,6 +15,7 @@ pub struct JobFile {
     /// The complete parameters.
     pub params: Params,
     /// Where the inputs lie.
+    #[serde(with = "super::paths")]
     pub inputs: Inputs,
     /// How many threads to use.
     pub threads: usize,

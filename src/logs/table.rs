@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::terminal::Paint;
 use contract::ColumnType;
-use owo_colors::OwoColorize;
 use serde_json::{Value, json};
 
 use super::Log;

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use contract::Event;
 use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
-use owo_colors::OwoColorize;
 
 use super::text::{amount, duration, whose};
 use super::{Progress, Verbosity};
 use crate::execute::{Failure, FailureKind};
 use crate::store::{Holder, Record};
+use crate::terminal::{self, Paint, shown};
 
 /// A line per running job, and one for the run.
 pub(super) struct Bars {
@@ -36,13 +36,9 @@ impl Bars {
     }
 
     fn print(&self, text: &str) {
-        // indicatif writes as it is told: colours are dropped here where the user does not want them.
-        let text = match anstream::stderr().current_choice() {
-            anstream::ColorChoice::Never => anstream::adapter::strip_str(text).to_string(),
-            _ => text.to_owned(),
-        };
+        let colours = anstream::stderr().current_choice() != anstream::ColorChoice::Never;
         // Nobody is left to hear of it if standard error is closed.
-        let _ = self.lines.println(text);
+        let _ = self.lines.println(shown(text, colours));
     }
 }
 
@@ -60,7 +56,7 @@ impl Progress for Bars {
         let line =
             ProgressBar::new(0).with_style(style("  {prefix:.cyan} {spinner} {wide_msg:.dim}"));
         let line = self.lines.insert_before(&self.run, line);
-        line.set_prefix(label.to_owned());
+        line.set_prefix(terminal::line(label).into_owned());
         line.enable_steady_tick(Duration::from_millis(200));
         // One that waited for another run starts once more.
         if let Some(waited) = self.running.insert(job, line) {
@@ -72,7 +68,8 @@ impl Progress for Bars {
     fn waits(&mut self, job: usize, holder: Option<&Holder>) {
         if let Some(line) = self.running.get(&job) {
             let whose = holder.map_or_else(String::new, |holder| format!(": {}", whose(holder)));
-            line.set_message(format!("another run works on it{whose}"));
+            let message = format!("another run works on it{whose}");
+            line.set_message(terminal::line(&message).into_owned());
         }
     }
 
@@ -92,12 +89,14 @@ impl Progress for Bars {
                     // What a resumed job did before says nothing of its rate.
                     line.set_position(*done);
                     line.reset_eta();
+                    // A program of the user's may call its units anything.
+                    let unit = terminal::line(unit).replace('{', "{{").replace('}', "}}");
                     line.set_style(style(&format!(
                         "  {{prefix:.cyan}} {{bar:16.cyan/dim}} {{pos}}/{{len}} {unit}s · {{rate}} · {{eta}} left · {{wide_msg:.dim}}"
                     )));
                 }
                 line.set_position(*done);
-                line.set_message(note.clone());
+                line.set_message(terminal::line(note).into_owned());
             }
             Event::PassedOver { done } if self.verbosity > Verbosity::Quiet => {
                 self.print(&format!(

@@ -10,6 +10,7 @@ use super::text::{amount, count, duration, percent_of, whose};
 use super::{Progress, Verbosity};
 use crate::execute::{Failure, FailureKind};
 use crate::store::{Holder, Record};
+use crate::terminal::shown;
 
 /// A running job tells how far it is at most this often.
 const EVERY: Duration = Duration::from_secs(10);
@@ -45,7 +46,7 @@ impl<W: Write> Lines<W> {
     fn line(&mut self, at_least: Verbosity, text: &str) {
         if self.verbosity >= at_least {
             // Nobody is left to hear of it if standard error is closed.
-            let _ = writeln!(self.to, "{text}");
+            let _ = writeln!(self.to, "{}", shown(text, false));
         }
     }
 

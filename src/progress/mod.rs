@@ -53,6 +53,6 @@ pub fn to_stderr(verbosity: Verbosity) -> Box<dyn Progress> {
     if verbosity > Verbosity::Quiet && stderr().is_terminal() && !dumb {
         Box::new(bars::Bars::new(verbosity))
     } else {
-        Box::new(lines::Lines::new(anstream::stderr(), verbosity))
+        Box::new(lines::Lines::new(stderr(), verbosity))
     }
 }

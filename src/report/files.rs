@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::variables::variables;
 use super::{Costs, Provenance};
-use crate::store::{StoreError, is_full};
+use crate::store::{StoreError, is_full, make_folder, settle};
 
 /// Results that could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -120,11 +120,12 @@ impl Files {
     ) -> Result<(), ReportError> {
         let path = self.folder.join(name);
         let error = |source| self.error(name, source);
-        fs::create_dir_all(&self.folder).map_err(error)?;
+        make_folder(&self.folder).map_err(error)?;
         let mut aside = tempfile::Builder::new()
             .permissions(Permissions::from_mode(0o644))
             .tempfile_in(&self.folder)
             .map_err(error)?;
+        settle(aside.as_file(), &self.folder);
         let mut file = BufWriter::new(aside.as_file_mut());
         write(&mut file)
             .and_then(|()| file.flush())

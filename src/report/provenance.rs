@@ -146,5 +146,8 @@ pub fn describe(job: &Job, graph: &JobGraph, record: &Record) -> Value {
     if !record.notes.is_none() {
         value["notes"] = json!(record.notes);
     }
+    if !record.origin.is_empty() {
+        value["origin"] = json!(record.origin);
+    }
     value
 }

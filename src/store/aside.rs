@@ -11,6 +11,7 @@ use contract::{open_up, remove_all};
 use tempfile::TempPath;
 
 use super::error::io_error;
+use super::owner::settle;
 use super::{Store, StoreError};
 
 /// How names begin of what is nothing yet, or nothing any more.
@@ -36,6 +37,7 @@ impl Store {
             .permissions(Permissions::from_mode(0o644))
             .tempfile_in(self.tmp())
             .map_err(io_error(&self.tmp()))?;
+        settle(file.as_file(), self.root());
         file.write_all(bytes).map_err(io_error(target))?;
         Ok(Aside {
             file: file.into_temp_path(),

@@ -12,11 +12,13 @@
 //! | … | the value |
 
 use std::collections::HashMap;
-use std::fs::{File, OpenOptions};
-use std::io::{Read, Write};
-use std::os::unix::fs::FileExt;
-use std::path::PathBuf;
+use std::fs::{File, OpenOptions, Permissions};
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::fs::{FileExt, PermissionsExt};
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+
+use super::owner::settle;
 
 /// The bytes before an entry's value.
 const HEAD: usize = 4 + 8 + 32;
@@ -151,7 +153,16 @@ impl Cache {
             .append(true)
             .create(true)
             .open(&self.path);
-        let _ = file.and_then(|mut file| file.write_all(&pending));
+        let _ = match file {
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+                // Of another user's: one of our own takes its place, with what could be read of it.
+                self.renew(self.loaded(), &pending, &|_| true)
+            }
+            file => file.and_then(|mut file| {
+                settle(&file, self.folder());
+                file.write_all(&pending)
+            }),
+        };
     }
 
     /// Removes the entries of all names but those, from the file alone: what was seen of it stays.
@@ -176,8 +187,10 @@ impl Cache {
         pending: &[u8],
         stays: &dyn Fn(&[u8; 32]) -> bool,
     ) -> std::io::Result<()> {
-        let folder = self.path.parent().unwrap_or(&self.path);
-        let mut new = tempfile::NamedTempFile::new_in(folder)?;
+        let mut new = tempfile::Builder::new()
+            .permissions(Permissions::from_mode(0o644))
+            .tempfile_in(self.folder())?;
+        settle(new.as_file(), self.folder());
         let mut file = std::io::BufWriter::with_capacity(STREAM as usize, new.as_file_mut());
         let mut window = Window::of_blocks(STREAM);
         for place in loaded.in_order() {
@@ -195,6 +208,10 @@ impl Cache {
         drop(file);
         new.persist(&self.path)?;
         Ok(())
+    }
+
+    fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or(&self.path)
     }
 
     fn loaded(&self) -> &Loaded {

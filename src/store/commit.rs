@@ -15,6 +15,7 @@ use super::aside::{Aside, move_file, sync_all};
 use super::error::io_error;
 use super::hash::{hash, hash_at};
 use super::lookup::read;
+use super::owner::settle;
 use super::{Content, Cost, Digest, Entry, Found, Manifest, Notes, Record, Store, StoreError};
 use crate::keys::KeyParts;
 
@@ -75,6 +76,7 @@ impl Store {
             cost: made.cost,
             source: made.source,
             notes: made.notes,
+            origin: Vec::new(),
             check: None,
         };
         self.put_in_place(&moves, &manifest, &record)?;
@@ -137,6 +139,7 @@ impl Store {
         taken
             .set_permissions(Permissions::from_mode(0o444))
             .map_err(io_error(from.path()))?;
+        settle(&taken, self.root());
         let to = self.object(&digest);
         moves.push(Move { from, to });
         Ok((digest, size))

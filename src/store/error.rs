@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::owner;
 use contract::{STARVED_REMEDY, is_starved};
 
 /// What to do when there is no room left to write.
@@ -82,9 +83,9 @@ impl StoreError {
         match self {
             Self::Io { source, .. } if is_full(source) => Some(ROOM.into()),
             Self::Io { source, .. } if is_starved(source) => Some(STARVED_REMEDY.into()),
-            Self::Io { .. } => {
-                Some("choose another store with --store PATH, or make this one writable".into())
-            }
+            Self::Io { path, source } => Some(owner::remedy(path, source).unwrap_or_else(|| {
+                "choose another store with --store PATH, or make this one writable".into()
+            })),
             Self::NotAStore { .. } => Some(
                 "choose another folder with --store PATH: a new or an empty one will do".into(),
             ),

@@ -1,6 +1,6 @@
 //! Artifacts as folders for other programs: `folders/HEX/`, with the names that the stage gave its files.
 
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -9,6 +9,7 @@ use super::aside::REMOVED;
 use super::error::io_error;
 use super::hash::hash_at;
 use super::inputs::entrance;
+use super::users::lock_file;
 use super::{Entry, Manifest, Store, StoreError, external};
 
 /// How many digits of an artifact's digest name its folder: enough for a store, short enough for a command line.
@@ -26,12 +27,7 @@ impl Store {
     pub fn lay_out(&self, manifest: &Manifest) -> Result<PathBuf, StoreError> {
         let folders = self.root().join("folders");
         let path = folders.join("lock");
-        let lock = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)
-            .map_err(io_error(&path))?;
+        let lock = lock_file(&path)?;
         // One run at a time: what another has just put in place must not be taken for damaged and set aside.
         lock.lock().map_err(io_error(&path))?;
 

@@ -8,6 +8,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
+use super::owner::name_of;
+
 /// A process that works, and whose it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
@@ -82,15 +84,12 @@ fn host() -> String {
 /// Returns the user's name, as the system knows it.
 fn user() -> String {
     let id = rustix::process::getuid().as_raw();
-    let all = fs::read_to_string("/etc/passwd").unwrap_or_default();
-    let known = all.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        let name = fields.next()?;
-        (fields.nth(1)?.parse() == Ok(id)).then(|| name.to_owned())
-    });
-    known
-        .or_else(|| std::env::var("USER").ok())
-        .unwrap_or_else(|| format!("user {id}"))
+    match name_of(id) {
+        name if name.parse() == Ok(id) => {
+            std::env::var("USER").unwrap_or_else(|_| format!("user {id}"))
+        }
+        name => name,
+    }
 }
 
 #[cfg(test)]

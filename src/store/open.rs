@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::cache::Cache;
 use super::error::io_error;
 use super::index::Stamp;
+use super::owner::{Owner, make_folder};
 use super::users::User;
 use super::{Digest, StoreError, filesystem};
 use crate::keys::Key;
@@ -21,7 +22,7 @@ use crate::keys::Key;
 /// manifests as well, so what has another format in a store of this one is damaged.
 const FORMAT: u32 = 1;
 /// Says that a folder is a store, and of which format.
-const MARK: &str = "store.json";
+pub(super) const MARK: &str = "store.json";
 /// Tells backup programs that the folder can be made again (<https://bford.info/cachedir/>).
 const CACHE_TAG: &str = "CACHEDIR.TAG";
 const CACHE_TAG_TEXT: &str = "Signature: 8a477f597d28d172789f06886806bc55\n\
@@ -80,7 +81,7 @@ impl Store {
     /// When the folder holds something else, was made by a later program, cannot be written, or lies where locks cannot be
     /// relied on.
     pub fn open(root: &Path) -> Result<Self, StoreError> {
-        fs::create_dir_all(root).map_err(io_error(root))?;
+        make_folder(root).map_err(io_error(root))?;
         let root = fs::canonicalize(root).map_err(io_error(root))?;
         Self::at(root).opened()
     }
@@ -117,6 +118,9 @@ impl Store {
             let mark = serde_json::json!(Mark { format: FORMAT }).to_string();
             store.write_aside(&store.root.join(CACHE_TAG), CACHE_TAG_TEXT.as_bytes())?;
             store.write_aside(&store.root.join(MARK), mark.as_bytes())?;
+        }
+        if let Some(owner) = Owner::of(&store.root) {
+            owner.give(&store.root);
         }
         store.with_user()
     }

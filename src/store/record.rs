@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Digest, Notes};
+use super::{Digest, Notes, Origin};
 use crate::keys::{Key, KeyParts};
 
 /// What is known of a finished job: the artifact it made, all that its key was made of, and what it cost.
@@ -27,6 +27,9 @@ pub struct Record {
     /// What the stage noted of the result. It is told, not keyed.
     #[serde(default, skip_serializing_if = "Notes::is_none")]
     pub notes: Notes,
+    /// The archives that it was taken from, the last one last; none if it was made here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub origin: Vec<Origin>,
     /// The digest of all of the above, in the record's file alone. Files of earlier builds have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) check: Option<Digest>,

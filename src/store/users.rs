@@ -25,15 +25,18 @@
 //!
 //! A process that cannot write its file, for want of room say, empties it, which takes no room: then a sweep waits for it.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
 
 use super::error::io_error;
+use super::owner::{Owner, settle};
 use super::sweep::list;
 use super::{Store, StoreError};
 use crate::keys::Key;
@@ -47,6 +50,8 @@ const KEYS: &str = "keys";
 #[derive(Debug)]
 pub(super) struct User {
     path: PathBuf,
+    /// The store's folder.
+    root: PathBuf,
     state: Mutex<State>,
 }
 
@@ -108,14 +113,20 @@ impl Store {
         let process = std::process::id();
         let file = tempfile::Builder::new()
             .prefix(&format!("{process}-"))
+            .permissions(Permissions::from_mode(0o644))
             .tempfile_in(&folder)
             .map_err(io_error(&folder))?;
         let (mut file, path) = file
             .keep()
             .map_err(|error| io_error(&folder)(error.error))?;
+        settle(&file, &folder);
         file.lock().map_err(io_error(&path))?;
         drop(section);
-        let command = std::env::args().skip(1).collect::<Vec<_>>().join(" ");
+        let command = std::env::args_os()
+            .skip(1)
+            .map(|text| text.to_string_lossy().into_owned())
+            .collect::<Vec<_>>()
+            .join(" ");
         let who = serde_json::json!(Who { process, command });
         // Without room there is no name, and all the same a lock.
         let _ = file.write_all(format!("{who}\n").as_bytes());
@@ -125,6 +136,7 @@ impl Store {
         };
         self.user = Some(Arc::new(User {
             path,
+            root: self.root().to_path_buf(),
             state: Mutex::new(state),
         }));
         Ok(self)
@@ -279,6 +291,9 @@ impl Drop for User {
     fn drop(&mut self) {
         // Without its lock the file means nothing.
         let _ = fs::remove_file(&self.path);
+        if let Some(owner) = Owner::of(&self.root) {
+            owner.give(&self.root);
+        }
     }
 }
 
@@ -302,13 +317,24 @@ fn parse(text: &str) -> InUse {
     InUse { who, keys }
 }
 
-fn lock_file(path: &Path) -> Result<File, StoreError> {
-    OpenOptions::new()
+/// Opens a file to be locked, made if need be. One of another user's that can only be read can be locked all the same.
+pub(super) fn lock_file(path: &Path) -> Result<File, StoreError> {
+    let opened = OpenOptions::new()
         .write(true)
         .create(true)
         .truncate(false)
-        .open(path)
-        .map_err(io_error(path))
+        .custom_flags(OFlags::NOFOLLOW.bits().cast_signed())
+        .open(path);
+    match opened {
+        Ok(file) => {
+            settle(&file, path.parent().unwrap_or(path));
+            Ok(file)
+        }
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+            File::open(path).map_err(|_| io_error(path)(error))
+        }
+        Err(error) => Err(io_error(path)(error)),
+    }
 }
 
 /// Waits for a lock, also over signals.

@@ -5,13 +5,12 @@ mod checks;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use owo_colors::OwoColorize;
 use serde_json::{Value, json};
 
 use super::Exit;
 use super::arguments::DoctorArguments;
 use super::failure::CommandFailure;
-use super::output::{print, print_json};
+use super::output::{path_json, print, print_json};
 use super::project::Project;
 use crate::declare::Target;
 use crate::execute::{self, Gpu, Machine, Memory};
@@ -19,6 +18,7 @@ use crate::graph::{self, InputSource};
 use crate::progress::count;
 use crate::registry::Registry;
 use crate::store::{FileSystem, Peaks, Store};
+use crate::terminal::Paint;
 
 /// One thing that was looked at.
 struct Check {
@@ -183,7 +183,7 @@ fn json(
         "free_memory_bytes": memory.map(|memory| memory.free),
         "memory_limit_bytes": memory.and_then(|memory| memory.limit),
         "gpus": gpus.iter().map(|gpu| json!({ "name": gpu.name, "id": gpu.id })).collect::<Vec<_>>(),
-        "store": store.map(Store::root),
+        "store": store.map(|store| path_json(store.root())),
         "free_disk_bytes": store.and_then(|store| checks::free(&checks::existing(store.root()))),
         "peak": peaks,
     })

@@ -1,6 +1,6 @@
 //! `pipe list NAME`: what bears a name in the pipeline.
 
-use owo_colors::OwoColorize;
+use crate::terminal::Paint;
 use serde_json::{Map, Value, json};
 
 use crate::cli::project::Project;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use owo_colors::OwoColorize;
+use crate::terminal::Paint;
 use serde::Serialize;
 
 use super::reasons::Reason;

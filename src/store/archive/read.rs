@@ -13,7 +13,7 @@ use super::{ArchiveError, BLOCK, Imported, Index, Place, header, index_name, pad
 use crate::keys::{self, Key};
 use crate::store::commit::{Move, Source};
 use crate::store::error::io_error;
-use crate::store::{Digest, Entry, Lookup, Manifest, Record, Store, StoreError};
+use crate::store::{Digest, Entry, Lookup, Manifest, Origin, Record, Store, StoreError};
 
 /// The largest index that is read, in bytes: a million files take a quarter of it.
 const LARGEST_INDEX: u64 = 1 << 30;
@@ -50,7 +50,7 @@ impl Archive {
             });
         }
         let mut reader = Reader::new(path, &file);
-        let index = reader.index()?;
+        let (index, _) = reader.index()?;
         let mut contents = Contents::default();
         for at in 0..index.members.len() {
             contents.check(&index, at, &mut reader)?;
@@ -87,9 +87,16 @@ impl Store {
         let mut file = &archive.file;
         file.rewind().map_err(failed)?;
         let mut reader = Reader::new(&archive.path, file);
-        if reader.index()? != archive.index {
+        let (index, digest) = reader.index()?;
+        if index != archive.index {
             return Err(reader.refuse("it was changed while it was read"));
         }
+        let name = archive.path.file_name().unwrap_or_default();
+        let origin = Origin {
+            archive: name.to_string_lossy().into_owned(),
+            digest,
+            program: index.program,
+        };
         // Objects that wait for their manifest, to be synced together.
         let mut waiting: Vec<(TempPath, Digest)> = Vec::new();
         for member in &archive.index.members {
@@ -122,6 +129,12 @@ impl Store {
                         Place::Record(key) => known.contains(&key),
                         Place::Log(_) => target.exists(),
                         _ => std::fs::read(&target).is_ok_and(|there| there == bytes),
+                    };
+                    let bytes = match place {
+                        Place::Record(key) => {
+                            from(&bytes, &key, &origin).map_err(|reason| reader.refuse(&reason))?
+                        }
+                        _ => bytes,
                     };
                     if !is_there {
                         self.write_aside(&target, &bytes)?;
@@ -251,6 +264,13 @@ impl Contents {
     }
 }
 
+/// Returns a record as it is kept of a result that comes from an archive.
+fn from(bytes: &[u8], key: &Key, origin: &Origin) -> Result<Vec<u8>, String> {
+    let mut record = Record::read(bytes, key)?;
+    record.origin.push(origin.clone());
+    Ok(record.bytes())
+}
+
 /// Says what is wrong with the list of an artifact's or input's files. Those of an artifact must have been seen.
 fn manifest_fault(text: &[u8], seen: Option<&BTreeMap<Digest, u64>>) -> Result<(), String> {
     let manifest = Manifest::read(text)?;
@@ -306,8 +326,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reads the index, which comes first and is named by its digest.
-    fn index(&mut self) -> Result<Index, ArchiveError> {
+    /// Reads the index, which comes first and is named by its digest, and returns that with it.
+    fn index(&mut self) -> Result<(Index, Digest), ArchiveError> {
         let not_one = || ArchiveError::Refused {
             path: self.path.to_path_buf(),
             reason: "not an archive that `pipe export` wrote".into(),
@@ -365,8 +385,9 @@ impl<'a> Reader<'a> {
                 remedy: "import it with the program that wrote it, or one of its age".into(),
             });
         }
-        serde_json::from_slice(&text)
-            .map_err(|error| self.refuse(&format!("not an index: {error}")))
+        let index = serde_json::from_slice(&text)
+            .map_err(|error| self.refuse(&format!("not an index: {error}")))?;
+        Ok((index, digest))
     }
 
     /// Reads the header of a member, which must be the one that follows from its name and size.

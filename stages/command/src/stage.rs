@@ -212,8 +212,8 @@ fn fill_places(inputs: &Inputs, context: &Context) -> Result<BTreeMap<String, St
         path.to_str().map(str::to_owned).ok_or_else(|| {
             StageError::input(
                 path.display(),
-                "the path is not UTF-8",
-                "choose another folder",
+                "the path is not UTF-8, and a program gets paths within texts that are",
+                "choose a folder whose name is UTF-8: for what is in the store with --store PATH",
             )
         })
     };
