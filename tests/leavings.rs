@@ -5,7 +5,7 @@
 mod support;
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::Command;
@@ -205,16 +205,18 @@ fn links_within_the_output_become_files_and_others_are_refused() {
     ));
 }
 
+/// Gives the project to somebody who is not root.
+fn give(project: &Project, to: u32) {
+    let mut all = Command::new("chown");
+    all.args(["-R", &to.to_string()]).arg(project.path());
+    assert!(all.status().expect("chown").success());
+}
+
 /// The program, run by somebody who is not root, whose is the project.
 fn somebodys(project: &Project, arguments: &[&str]) -> Ended {
     let mut command = project.command(arguments);
     if rustix::process::geteuid().is_root() {
-        let mut chown_all = Command::new("chown");
-        chown_all
-            .args(["-R", &SOMEBODY.to_string()])
-            .arg(project.path());
-        assert!(chown_all.status().expect("chown").success());
-        chown(project.path(), Some(SOMEBODY), None).expect("given away");
+        give(project, SOMEBODY);
         command.uid(SOMEBODY).env("HOME", project.path());
     }
     Ended::from(command.output().expect("started"))
@@ -281,11 +283,11 @@ argv = ["sh", "-c", "printf %s \"$1\" > {output}/x", "sh", "${name}"]
 use = "command"
 env = { NAME = "${name}" }
 argv = ["sh", "-c", "printf %s \"$NAME\" > {output}/x"]
-[stage.quoted]
-use = "command"
-shell = "printf %s \"${name}\" > {output}/x"
 "#;
     let project = Project::with(pipeline);
+    let quoted = Project::with(
+        "[vars]\nname = \"a\"\n[stage.it]\nuse = \"command\"\nshell = 'printf %s \"${name}\" > {output}/x'\n",
+    );
     for value in [
         "a; touch injected",
         "$(touch injected)",
@@ -303,11 +305,12 @@ shell = "printf %s \"${name}\" > {output}/x"
             let read = fs::read_to_string(PathBuf::from(folder).join("x")).expect("a file");
             assert_eq!(read, value, "{stage}");
         }
-        let ended = project.pipe(&["run", "stage:quoted", "--set", &set]);
+        let ended = quoted.pipe(&["run", "stage:it", "--set", &set]);
         if ["two words", "0.4"].contains(&value) {
             ended.code(0);
         } else {
-            ended.code(2).says("env = { NAME = \"${name}\" }");
+            let told = ended.code(2).says("env = { NAME = \"${name}\" }").stderr;
+            assert_eq!(told.matches('×').count(), 1, "{told}");
         }
     }
     assert!(
@@ -340,29 +343,24 @@ fn a_limit_of_processes_is_told_and_no_mistake_of_the_programs() {
         eprintln!("skipped: the limit is that of a user who does nothing else");
         return;
     }
+    if Command::new("prlimit").arg("--version").output().is_err() {
+        eprintln!("skipped: there is no prlimit");
+        return;
+    }
     let project = Project::beyond_tokens("");
     project.write("big", &"a line of text\n".repeat(200_000));
     project.edit(
         "[stage.world]",
         "[stage.it]\nuse = \"command\"\nshell = \"cat {big} > {output}/x\"\ninputs = { big = \"big\" }\n[stage.world]",
     );
-    chown(project.path(), Some(SOMEBODY + 1), None).expect("given away");
-    let owned = Command::new("chown")
-        .args(["-R", &(SOMEBODY + 1).to_string()])
-        .arg(project.path())
-        .status();
-    assert!(owned.expect("chown").success());
+    give(&project, SOMEBODY + 1);
     let mut codes = Vec::new();
     for target in ["stage:it", "stage:tokens"] {
         for limit in 1..12 {
             let command = project.command(&["run", target, "--threads", "4"]);
-            let mut limited = Command::new("sh");
+            let mut limited = Command::new("prlimit");
             limited
-                .args([
-                    "-c",
-                    &format!("ulimit -u {limit}; exec \"$@\"; exit 99"),
-                    "sh",
-                ])
+                .arg(format!("--nproc={limit}"))
                 .arg(command.get_program())
                 .args(command.get_args())
                 .current_dir(project.path())

@@ -87,7 +87,11 @@ impl<'p> Walk<'_, 'p> {
                     Ok(value) => {
                         values.insert(item.key.text.clone(), value);
                     }
-                    Err(problem) => fail(owned(&self.path), problem),
+                    Err(problem) => {
+                        fail(owned(&self.path), problem);
+                        // Stands in for what has been told, so that it is not missed as well.
+                        values.insert(item.key.text.clone(), Value::from(""));
+                    }
                 },
                 ItemValue::List(definitions) => {
                     let mut list = Vec::with_capacity(definitions.len());
