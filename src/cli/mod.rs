@@ -17,6 +17,7 @@ mod output;
 mod pin;
 mod plan;
 mod project;
+mod reread;
 mod results;
 mod run;
 mod schema;

@@ -35,6 +35,8 @@ pub enum FailureKind {
     Bug,
     /// What the job reads was found damaged in the store, more often than it was made anew.
     Damaged,
+    /// What the job read was changed in the store while it ran, and again when it was made anew.
+    Changed,
     /// The store cannot be read or written.
     Store,
     /// There is no room left to write.
@@ -82,6 +84,7 @@ impl From<StoreError> for Failure {
             _ if error.is_full() => FailureKind::Full,
             StoreError::Output { .. } => FailureKind::Failed,
             StoreError::Damaged { .. } => FailureKind::Damaged,
+            StoreError::Changed { .. } => FailureKind::Changed,
             StoreError::Io { .. }
             | StoreError::NotAStore { .. }
             | StoreError::Locks { .. }

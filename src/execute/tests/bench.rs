@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -33,6 +34,8 @@ pub(super) struct Writer {
     pub(super) stop: Option<Mutex<Sender<Stop>>>,
     /// Whether jobs go on until they are killed.
     pub(super) stubborn: bool,
+    /// Whether jobs write to what they read.
+    pub(super) spoils: bool,
     /// The signal that jobs die of when they are asked to stop.
     pub(super) dies_of: Option<i32>,
 }
@@ -87,6 +90,10 @@ impl Worker for Writer {
             let places = [path.join("sub/text"), path.join("text"), path.clone()];
             let place = places.iter().find(|place| place.is_file()).unwrap();
             content += &fs::read_to_string(place).unwrap();
+            if self.spoils {
+                fs::set_permissions(place, fs::Permissions::from_mode(0o644)).unwrap();
+                fs::write(place, "spoilt").unwrap();
+            }
         }
         // Some stages forget what they are given.
         if text == "constant" {
@@ -184,6 +191,7 @@ pub(super) fn graph(jobs: &[(&str, &str, &[&str])]) -> JobGraph {
             version: 1,
             numeric: false,
             resources: Default::default(),
+            selections: Default::default(),
         });
         for input in *inputs {
             let source = places[input.split('/').next().unwrap()];

@@ -23,7 +23,6 @@
 //! **Results** ([`outputs`], [`scores`]). What the program leaves in `{output}` is checked against `outputs` and `makes`.
 
 mod environment;
-mod inputs;
 mod lifeline;
 mod log;
 mod outputs;

@@ -7,6 +7,7 @@
 //!   version, fields with types, ranges and defaults, typed inputs, output type.
 //! * [`complete`] checks a stage's parameters against the declaration and fills in the defaults, so that writing a
 //!   default out changes nothing.
+//! * [`Reads`] says what belongs to an input of the user's, [`Patterns`] are how files of it are named.
 //! * [`Context`] is what a running stage may do to the world: write its output folder, report progress, save and find
 //!   checkpoints, and learn that it should stop. [`Meter`] counts what an encoder does, for progress and cost.
 //!
@@ -27,6 +28,8 @@ mod context;
 mod error;
 mod meter;
 mod params;
+mod patterns;
+mod reads;
 mod signature;
 mod stage;
 
@@ -36,5 +39,7 @@ pub use context::{Context, Event, Observer};
 pub use error::{Problem, StageError, io_error};
 pub use meter::Meter;
 pub use params::{Params, complete, text_of};
+pub use patterns::{NotAPattern, Patterns};
+pub use reads::Reads;
 pub use signature::{Default, Field, FieldType, Signature};
 pub use stage::{Inputs, Stage};

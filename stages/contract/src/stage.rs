@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Context, Params, Problem, Signature, StageError};
+use crate::{Context, Params, Problem, Reads, Signature, StageError};
 
 /// A kind of stage.
 pub trait Stage: Sync {
@@ -28,6 +28,13 @@ pub trait Stage: Sync {
     fn lacking(&self, params: &Params) -> Vec<Problem> {
         let _ = params;
         Vec::new()
+    }
+
+    /// Returns what the stage reads of the input of that name where the user gives files for it. Inputs under names of the
+    /// user's, [`FieldType::Inputs`](crate::FieldType::Inputs), are read whole.
+    fn reads(&self, input: &str) -> Reads {
+        let _ = input;
+        Reads::default()
     }
 
     /// Returns how much work these parameters ask for, in any unit, as far as they alone tell: the costs of jobs of one kind

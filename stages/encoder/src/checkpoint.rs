@@ -7,6 +7,7 @@ use std::path::Path;
 
 use candle_core::safetensors::Load;
 use candle_core::{DType, Device, Tensor};
+use contract::Reads;
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors, View};
 
@@ -19,6 +20,19 @@ use crate::{Config, EncoderError, Parameters, Result};
 pub(crate) const WEIGHTS: &str = "model.safetensors";
 /// The file of the configuration.
 pub(crate) const CONFIG: &str = "config.json";
+
+/// What is read of an encoder's folder: configurations, tokenizers and weights as Hugging Face and sentence-transformers name
+/// them, the latter's modules in folders of their own (`1_Pooling`). Weights in other forms, exports for other programs and
+/// descriptions are not.
+pub const READS: Reads = Reads::only(&[
+    "/*.json",
+    "/*.txt",
+    "/model*.safetensors",
+    "*/*.json",
+    "*/*.txt",
+    "*/model*.safetensors",
+    "/[0-9]_*/**",
+]);
 
 /// What goes into a safetensors file under one name.
 pub(crate) enum Stored<'a> {
@@ -242,7 +256,8 @@ fn missing_weights(folder: &Path, path: &Path) -> EncoderError {
     } else {
         (
             "no such file",
-            "give a folder with the weights beside config.json",
+            "give a folder with the weights beside config.json; those of a pytorch_model.bin can be converted with Python: \
+             `AutoModelForMaskedLM.from_pretrained(FOLDER).save_pretrained(FOLDER)`",
         )
     };
     EncoderError::checkpoint(path, reason, remedy)

@@ -60,6 +60,7 @@ mod values;
 
 pub use batch::{Batch, Sequence};
 pub use block::{Block, Entry};
+pub use checkpoint::READS;
 pub use config::{Activation, Architecture, Config, Size};
 pub use deep::with_deep_stack;
 pub use dropout::Mode;

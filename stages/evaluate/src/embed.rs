@@ -5,8 +5,8 @@ use std::path::Path;
 
 use benchmarks::StsPair;
 use contract::{
-    ArtifactType, Context, Default, Field, FieldType, Inputs, Params, Problem, Signature, Stage,
-    StageError,
+    ArtifactType, Context, Default, Field, FieldType, Inputs, Params, Problem, Reads, Signature,
+    Stage, StageError,
 };
 use encoder::{DeclaredPrecision, Encoder};
 use serde::Deserialize;
@@ -115,6 +115,13 @@ impl Stage for EmbedStage {
                     .with_help(format!("give 0, or at least {SHORTEST}")),
             ],
             _ => Vec::new(),
+        }
+    }
+
+    fn reads(&self, input: &str) -> Reads {
+        match input {
+            "encoder" => encoder::READS,
+            _ => Reads::default(),
         }
     }
 

@@ -1,6 +1,8 @@
 //! The stage kind `finetune`.
 
-use contract::{ArtifactType, Context, Inputs, Params, Problem, Signature, Stage, StageError};
+use contract::{
+    ArtifactType, Context, Inputs, Params, Problem, Reads, Signature, Stage, StageError,
+};
 use encoder::with_deep_stack;
 
 use crate::parameters::{FIELDS, Parameters};
@@ -34,6 +36,13 @@ impl Stage for FinetuneStage {
             examples => examples as f64,
         };
         Some(f64::from(parameters.epochs) * examples)
+    }
+
+    fn reads(&self, input: &str) -> Reads {
+        match input {
+            "encoder" => encoder::READS,
+            _ => Reads::default(),
+        }
     }
 
     fn run(&self, params: &Params, inputs: &Inputs, context: &Context) -> Result<(), StageError> {

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use contract::StageError;
+use contract::{Reads, StageError};
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
@@ -12,6 +12,12 @@ pub(crate) const TOKENIZER: &str = "tokenizer.json";
 pub(crate) const CONFIG: &str = "tokenizer_config.json";
 pub(crate) const VOCABULARY: &str = "vocab.txt";
 pub(crate) const SPECIALS: &str = "special_tokens_map.json";
+
+/// What is read of a tokenizer's folder, and beside a file that is given by itself.
+pub(crate) const READS: Reads = Reads {
+    files: Some(&["/*.json", "/*.txt"]),
+    beside: &[CONFIG, SPECIALS, "added_tokens.json"],
+};
 
 /// The special tokens in the order of their ids in a trained vocabulary.
 pub(crate) const SPECIAL_TOKENS: [&str; 5] = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];

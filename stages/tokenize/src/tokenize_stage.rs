@@ -11,8 +11,8 @@ use std::fs;
 use std::sync::{Mutex, PoisonError};
 
 use contract::{
-    ArtifactType, Context, Default, Event, Field, FieldType, Inputs, Params, Signature, Stage,
-    StageError, io_error,
+    ArtifactType, Context, Default, Event, Field, FieldType, Inputs, Params, Reads, Signature,
+    Stage, StageError, io_error,
 };
 use kernels::Stream;
 use rayon::prelude::*;
@@ -20,6 +20,7 @@ use serde::Deserialize;
 
 use crate::blocks::SUMMARY;
 use crate::documents::{Batch, Documents};
+use crate::files;
 use crate::pack::{LEAST_IDS, Packer};
 use crate::words::WordEncoder;
 use crate::{Split, Summary, Tokenizer};
@@ -72,6 +73,13 @@ impl Stage for TokenizeStage {
             fields: FIELDS,
             output: ArtifactType::Tokens,
             numeric: false,
+        }
+    }
+
+    fn reads(&self, input: &str) -> Reads {
+        match input {
+            "tokenizer" => files::READS,
+            _ => Reads::default(),
         }
     }
 

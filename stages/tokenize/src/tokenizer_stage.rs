@@ -1,12 +1,14 @@
 //! The stage kind `tokenizer`: a vocabulary trained on a corpus, or a given one.
 
 use contract::{
-    ArtifactType, Context, Default, Field, FieldType, Inputs, Params, Signature, Stage, StageError,
+    ArtifactType, Context, Default, Field, FieldType, Inputs, Params, Reads, Signature, Stage,
+    StageError,
 };
 use serde::Deserialize;
 
 use crate::Tokenizer;
 use crate::documents::Documents;
+use crate::files;
 use crate::train::{Recipe, train};
 
 /// Trains a WordPiece vocabulary, or takes a given one, and writes a Hugging Face tokenizer.
@@ -79,6 +81,13 @@ impl Stage for TokenizerStage {
             fields: FIELDS,
             output: ArtifactType::Tokenizer,
             numeric: false,
+        }
+    }
+
+    fn reads(&self, input: &str) -> Reads {
+        match input {
+            "vocab" => files::READS,
+            _ => Reads::default(),
         }
     }
 
