@@ -335,7 +335,7 @@ fn a_path_in_an_error_is_the_users() {
 }
 
 #[test]
-fn what_is_written_to_a_result_while_it_is_read_is_made_again() {
+fn what_is_written_to_a_result_while_it_is_read_is_no_result_and_made_again() {
     let places = tempfile::tempdir().expect("a folder");
     let project = Project::with(&format!(
         r#"
@@ -367,11 +367,11 @@ inputs = {{ d = "@text" }}
         file.set_modified(time).expect("put back");
         fs::write(places.path().join("go"), "").expect("written");
     });
-    let ended = ended
-        .code(0)
-        .says("somebody has changed it while a job was reading it");
-    let folder = ended.stdout.split("  ").next().expect("a folder");
-    let text = fs::read_to_string(Path::new(folder).join("a.txt")).expect("text");
+    let ended = ended.code(12);
+    let ended = ended.says("input `d`: changed in the store: ");
+    ended.says("somebody has changed it while a job was reading it");
+    let folder = made(&project, "stage:s");
+    let text = fs::read_to_string(folder.join("a.txt")).expect("text");
     assert_eq!(text, "right\n");
     project.pipe(&["verify"]).code(0);
 }

@@ -35,7 +35,7 @@ pub enum FailureKind {
     Bug,
     /// What the job reads was found damaged in the store, more often than it was made anew.
     Damaged,
-    /// What the job read was changed in the store while it ran, and again when it was made anew.
+    /// What the job read was changed in the store while it ran. It is not tried again at once: who writes there should end first.
     Changed,
     /// The store cannot be read or written.
     Store,

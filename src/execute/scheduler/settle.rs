@@ -10,11 +10,8 @@ use crate::graph::JobIndex;
 use crate::keys::Key;
 use crate::store::{Lookup, Record, Section, StoreError};
 
-/// How often a job is tried again whose inputs were found damaged before it ran.
+/// How often a job is tried again whose inputs were found damaged.
 const RETRIES: u32 = 3;
-/// How often it is when they were changed while it ran. That costs its work each time, and it may be its own program that
-/// writes there.
-const RETRIES_AFTER: u32 = 1;
 
 impl Run<'_, '_> {
     /// Looks up the given jobs and whatever depends on results that this finds, in the graph's order.
@@ -122,7 +119,7 @@ impl Run<'_, '_> {
                 // Their look-up will find it.
                 open.extend(twins);
             }
-            Err(failure) if self.may_retry(index, failure.kind) => {
+            Err(failure) if failure.kind == FailureKind::Damaged && self.may_retry(index) => {
                 self.progress
                     .note(&format!("{}, made again", failure.message));
                 for input in self.graph.inputs(index).collect::<BTreeSet<_>>() {
@@ -141,17 +138,11 @@ impl Run<'_, '_> {
         open
     }
 
-    /// Whether a job that failed like this is tried again, since its inputs were found damaged; a disk that damages all that it
-    /// is given ends the run.
-    pub(super) fn may_retry(&mut self, index: JobIndex, why: FailureKind) -> bool {
-        let most = match why {
-            FailureKind::Damaged => RETRIES,
-            FailureKind::Changed => RETRIES_AFTER,
-            _ => return false,
-        };
+    /// Whether a job that found its inputs damaged is tried again; a disk that damages all that it is given ends the run.
+    pub(super) fn may_retry(&mut self, index: JobIndex) -> bool {
         let tries = self.retries.entry(index).or_default();
         *tries += 1;
-        *tries <= most
+        *tries <= RETRIES
     }
 
     /// Gives up a result that is no longer whole. Returns its job, which has to be settled again.

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -34,8 +33,6 @@ pub(super) struct Writer {
     pub(super) stop: Option<Mutex<Sender<Stop>>>,
     /// Whether jobs go on until they are killed.
     pub(super) stubborn: bool,
-    /// Whether jobs write to what they read.
-    pub(super) spoils: bool,
     /// The signal that jobs die of when they are asked to stop.
     pub(super) dies_of: Option<i32>,
 }
@@ -90,10 +87,6 @@ impl Worker for Writer {
             let places = [path.join("sub/text"), path.join("text"), path.clone()];
             let place = places.iter().find(|place| place.is_file()).unwrap();
             content += &fs::read_to_string(place).unwrap();
-            if self.spoils {
-                fs::set_permissions(place, fs::Permissions::from_mode(0o644)).unwrap();
-                fs::write(place, "spoilt").unwrap();
-            }
         }
         // Some stages forget what they are given.
         if text == "constant" {
