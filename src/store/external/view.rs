@@ -95,7 +95,7 @@ impl External {
     }
 
     /// Returns the size up to which files are copied, so that the copies are not too large together.
-    fn largest_copy(&self) -> u64 {
+    pub(super) fn largest_copy(&self) -> u64 {
         let mut sizes: Vec<u64> = self.manifest.files.iter().map(|file| file.size).collect();
         sizes.sort_unstable();
         let mut together = 0_u64;
