@@ -12,6 +12,7 @@
 //!
 //! [`reach`] says what is still needed of a store. [`cli`] is the command line over them; [`progress`] shows a run while it goes on.
 
+pub mod belongs;
 pub mod cli;
 pub mod declare;
 pub mod draw;

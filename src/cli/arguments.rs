@@ -273,6 +273,9 @@ pub struct VerifyArguments {
     /// Read this share of the files, chosen anew each time, and all records.
     #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u32).range(1..=100))]
     pub sample: Option<u32>,
+    /// Read your own files as well that the pipeline takes, whatever was noted of them.
+    #[arg(long)]
+    pub inputs: bool,
     /// What holds for all commands.
     #[command(flatten)]
     pub common: Common,

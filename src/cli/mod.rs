@@ -21,6 +21,7 @@ mod overridden;
 mod pin;
 mod plan;
 mod project;
+mod reread;
 mod results;
 mod run;
 mod runs;

@@ -48,7 +48,8 @@ impl Project {
     /// Reads the pipeline that the options name.
     pub(super) fn load(common: &Common, registry: &Registry) -> Result<Self, CommandFailure> {
         let file = Self::file(common)?;
-        let pipeline = declare::load(&file, common.profile.as_deref(), &common.set, registry)?;
+        let mut pipeline = declare::load(&file, common.profile.as_deref(), &common.set, registry)?;
+        pipeline.set_results(vec![pipeline.root().join(RESULTS)]);
         let store = match &common.store {
             Some(store) => store.clone(),
             None => pipeline.root().join(STORE),
@@ -58,6 +59,13 @@ impl Project {
             store,
             common: common.clone(),
         })
+    }
+
+    /// Has results written to that folder, if one is named.
+    pub(super) fn write_results_to(&mut self, folder: Option<&Path>) {
+        let folders = [self.pipeline.root().join(RESULTS)].into_iter();
+        let folders = folders.chain(folder.map(Path::to_path_buf));
+        self.pipeline.set_results(folders.collect());
     }
 
     /// Returns the pipeline file that the options name.

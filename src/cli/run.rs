@@ -36,7 +36,8 @@ use crate::store::{Store, StoreError};
 pub(super) fn run(arguments: &RunArguments, registry: &Registry) -> Result<Exit, CommandFailure> {
     let start = Instant::now();
     let common = &arguments.common;
-    let project = Project::load(common, registry)?;
+    let mut project = Project::load(common, registry)?;
+    project.write_results_to(arguments.results.as_deref());
     let before = Store::view(&project.store)?.last_sweep();
     let Expanded {
         targets,

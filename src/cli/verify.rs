@@ -9,6 +9,7 @@ use super::arguments::VerifyArguments;
 use super::failure::CommandFailure;
 use super::output::{path_json, print, print_json, tell_error};
 use super::project::Project;
+use super::reread;
 use crate::journal::Runs;
 use crate::progress::{amount, count};
 use crate::registry::Registry;
@@ -25,6 +26,11 @@ pub(super) fn verify(
     // Another sample each time, so that several see all.
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let offset = now.map_or(0, |time| time.subsec_nanos() as usize % 100);
+    // What the user has to mend is told before anything is set aside.
+    let inputs = match arguments.inputs {
+        true => Some(reread::inputs(&project, &store)?),
+        false => None,
+    };
     // Before records that are damaged are set aside.
     let missing = missing_records(&store)?;
     let mut found = store.verify(percent, offset)?;
@@ -35,12 +41,16 @@ pub(super) fn verify(
             .damages
             .iter()
             .map(|damage| json!({ "path": path_json(&damage.path), "reason": damage.reason }));
-        print_json(&json!({
+        let mut told = json!({
             "schema_version": 1,
             "read": found.read,
             "bytes": found.bytes,
             "damaged": damages.collect::<Vec<_>>(),
-        }))?;
+        });
+        if let Some(inputs) = &inputs {
+            told["inputs"] = json!({ "read": inputs.read, "changed": inputs.changed });
+        }
+        print_json(&told)?;
     } else {
         let damaged = match found.damages.len() {
             0 => "all whole".to_owned(),
@@ -49,13 +59,39 @@ pub(super) fn verify(
         let read = count(found.read, "file");
         let bytes = amount(found.bytes as f64);
         print(&format!("{read}, {bytes}B of them results: {damaged}\n"))?;
+        if let Some(inputs) = &inputs {
+            let changed = match inputs.changed.len() {
+                0 => "all as noted".to_owned(),
+                number => format!("{number} not as noted"),
+            };
+            print(&format!(
+                "{} of yours: {changed}\n",
+                count(inputs.read, "file")
+            ))?;
+        }
     }
     for damage in &found.damages {
         let message = format!("{}: {}", damage.path.display(), damage.reason);
         tell_error(&message, None);
     }
+    let changed = inputs.map(|inputs| inputs.changed).unwrap_or_default();
+    for path in &changed {
+        let message = format!(
+            "{}: its bytes are not those that were noted of it, although it looks as it did",
+            path.display()
+        );
+        tell_error(
+            &message,
+            Some(
+                "the next run makes anew what rests on it; look for a program that writes there through a map",
+            ),
+        );
+    }
     if found.damages.is_empty() {
-        return Ok(Exit::Ok);
+        return Ok(match changed.is_empty() {
+            true => Exit::Ok,
+            false => Exit::Input,
+        });
     }
     tell_error(
         "the store is damaged",

@@ -92,6 +92,7 @@ pub(super) fn build(
         source: Arc::clone(source),
         root: settings.root,
         current: settings.current,
+        results: Arc::default(),
         profile,
         variables,
         stages: builder.stages,

@@ -28,6 +28,8 @@ pub struct Pipeline {
     pub(crate) root: PathBuf,
     /// Where relative paths of the command line start.
     pub(crate) current: PathBuf,
+    /// Where runs write tables: never part of an input.
+    pub(crate) results: Arc<[PathBuf]>,
     pub(crate) profile: String,
     pub(crate) variables: Vec<Variable>,
     pub(crate) variable_ids: BTreeMap<String, VariableId>,
@@ -43,6 +45,11 @@ impl Pipeline {
     /// Returns the folder of the pipeline file: where its relative paths start.
     pub fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// Says where runs write tables.
+    pub fn set_results(&mut self, folders: Vec<PathBuf>) {
+        self.results = folders.into();
     }
 
     /// Returns the name of the profile in force; `default` where the file declares none.

@@ -6,17 +6,18 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use contract::{ArtifactType, Inputs};
+use contract::ArtifactType;
 
 use super::killed::{self, Circumstances};
 use super::memory::{Evidence, KillWatch};
 use super::protocol::{ErrorKind, ErrorReport, JobFile, Outcome, Usage};
-use super::resolve::{Ready, ReadyInput};
+use super::resolve::Ready;
+use super::served::Serving;
 use super::worker::{Control, Exit, Share, Worker};
 use super::{Failure, FailureKind};
 use crate::keys::KeyParts;
 use crate::resources::Resources;
-use crate::store::{Claim, Cost, Found, Lookup, Made, Record, Store, StoreError, io_error};
+use crate::store::{Claim, Cost, Found, Lookup, Made, Record, Store, io_error};
 
 /// What an attempt needs to know.
 pub(super) struct Attempt<'a> {
@@ -79,11 +80,12 @@ impl Attempt<'_> {
         done: impl FnOnce(),
     ) -> Result<(Found, Record), Failure> {
         let folder = claim.folder();
+        let (inputs, serving) = Serving::begin(self.store, &self.ready, folder)?;
         let job = JobFile {
             kind: self.parts.kind.clone(),
             label: self.label.clone(),
             params: self.parts.params.clone(),
-            inputs: self.serve(folder)?,
+            inputs,
             threads: self.share.threads,
             peak: self.peak,
         };
@@ -109,13 +111,13 @@ impl Attempt<'_> {
         self.share.gpus.clear();
         claim.end_log();
         let wall_seconds = start.elapsed().as_secs_f64();
-        let usage = self.judge(folder, &exit, control)?;
+        let readable = |mut failure: Failure| {
+            failure.message = serving.readable(&failure.message);
+            failure
+        };
+        let usage = self.judge(folder, &exit, control).map_err(readable)?;
         done();
-        for (_, input) in &self.ready.inputs {
-            if let ReadyInput::External(external) = input {
-                external.check_unchanged()?;
-            }
-        }
+        serving.check(self.store)?;
         let made = Made {
             label: self.label.clone(),
             parts: self.parts.clone(),
@@ -136,27 +138,6 @@ impl Attempt<'_> {
         let made = self.store.commit(&claim.output(), made)?;
         self.store.release(claim)?;
         Ok(made)
-    }
-
-    /// Makes the inputs appear in the work folder and returns where.
-    fn serve(&self, folder: &Path) -> Result<Inputs, StoreError> {
-        let inputs = folder.join("inputs");
-        contract::remove_all(&inputs).map_err(io_error(&inputs))?;
-        let mut paths = Inputs::default();
-        for (name, input) in &self.ready.inputs {
-            let path = match input {
-                ReadyInput::Stored(_, manifest) => {
-                    self.store.keep_listing(manifest)?;
-                    self.store.serve(manifest, &inputs.join(&**name))?
-                }
-                ReadyInput::External(external) => {
-                    self.store.keep_listing(external.manifest())?;
-                    fs::canonicalize(external.path()).map_err(io_error(external.path()))?
-                }
-            };
-            paths.0.insert(name.to_string(), path);
-        }
-        Ok(paths)
     }
 
     /// Says how the worker's job went: by its outcome, or by how it ended if it left none.
@@ -211,18 +192,8 @@ impl Attempt<'_> {
             ErrorKind::Panic => FailureKind::Bug,
             ErrorKind::Io | ErrorKind::Failed => FailureKind::Failed,
         };
-        let mut failure = Failure::new(kind, self.readable(&report.message));
+        let mut failure = Failure::new(kind, report.message);
         failure.remedy = report.remedy;
         failure
-    }
-
-    /// Replaces paths of the work folder by what they are links to: the names of inputs.
-    fn readable(&self, message: &str) -> String {
-        let folder = self
-            .store
-            .root()
-            .join("work")
-            .join(self.ready.key.to_string());
-        message.replace(&format!("{}/inputs/", folder.display()), "input ")
     }
 }

@@ -36,6 +36,8 @@ pub enum FailureKind {
     Bug,
     /// What the job reads was found damaged in the store, more often than it was made anew.
     Damaged,
+    /// What the job read was changed in the store while it ran. It is not tried again at once: who writes there should end first.
+    Changed,
     /// The store cannot be read or written.
     Store,
     /// There is no room left to write.
@@ -101,6 +103,7 @@ impl From<StoreError> for Failure {
             _ if error.is_starved() => FailureKind::Failed,
             StoreError::Output { .. } => FailureKind::Failed,
             StoreError::Damaged { .. } => FailureKind::Damaged,
+            StoreError::Changed { .. } => FailureKind::Changed,
             StoreError::Io { .. }
             | StoreError::NotAStore { .. }
             | StoreError::Locks { .. }

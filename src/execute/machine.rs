@@ -107,6 +107,7 @@ mod tests {
                 version: 1,
                 numeric,
                 resources: Default::default(),
+                selections: Default::default(),
             }
         };
         assert_eq!(machine.class_of(&job(None, true)), Some("cpu-f32/2"));

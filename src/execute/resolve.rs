@@ -3,16 +3,19 @@
 //! A key holds the digests of its job's inputs, so it can be told only when those are known: what is cached now, what
 //! will run, and what depends on results that do not exist yet, which may turn out to be cached all the same.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use contract::StageError;
 
 use super::{Failure, FailureKind, Machine};
+use crate::belongs::Selection;
 use crate::graph::{InputName, InputSource, Job, JobGraph, JobIndex};
 use crate::keys::{self, Key, KeyParts};
-use crate::store::{Digest, External, Found, LookAhead, Lookup, Manifest, Store, StoreError};
+use crate::store::{
+    Digest, External, Found, Hashed, LookAhead, Lookup, Manifest, Store, StoreError,
+};
 
 /// How it stands with a job before it runs.
 #[derive(Clone, Debug)]
@@ -131,6 +134,23 @@ pub(super) enum ReadyInput {
 }
 
 impl ReadyInput {
+    /// Returns the input without the files that a stage ignores of what another has made.
+    fn without(self, ignore: &[String], name: &str) -> Result<Self, Failure> {
+        let Self::Stored(_, manifest) = &self else {
+            return Ok(self);
+        };
+        let Some(left) = manifest.without(ignore) else {
+            return Ok(self);
+        };
+        if left.files.is_empty() {
+            let message = format!("input `{name}`: `ignore` matches all of its files");
+            let mut failure = Failure::new(FailureKind::Input, message);
+            failure.remedy = Some(format!("it holds {}", manifest.top().join(", ")));
+            return Err(failure);
+        }
+        Ok(Self::Stored(left.digest(), left.into()))
+    }
+
     fn digest(&self) -> Digest {
         match self {
             Self::Stored(digest, _) => *digest,
@@ -164,12 +184,41 @@ impl Parts {
 /// Inputs by name, and the names of those that are not known yet.
 type Inputs = (Vec<(InputName, ReadyInput)>, BTreeSet<String>);
 
+/// Reads all files of the user's that jobs take, whatever was noted of them. Returns how many there are, and those whose bytes
+/// are others than were noted; of these the right ones are noted now.
+///
+/// # Errors
+/// When one cannot be read.
+pub fn reread(graph: &JobGraph, store: &Store) -> Result<(usize, BTreeSet<PathBuf>), StageError> {
+    let (mut read, mut changed) = (BTreeSet::new(), BTreeSet::new());
+    let (mut seen, mut hashed) = (HashSet::new(), Hashed::default());
+    for (_, job) in graph.jobs() {
+        for (name, source) in &job.inputs {
+            let InputSource::Path(path) = source else {
+                continue;
+            };
+            let selection = job.selections.of(name).cloned().unwrap_or_default();
+            if !seen.insert((Arc::clone(path), selection.clone())) {
+                continue;
+            }
+            let external = External::read(path, name, &selection, store, &mut hashed)?;
+            let others = external.read_again(store, &mut read)?;
+            changed.extend(others.into_iter().map(Path::to_path_buf));
+        }
+    }
+    Ok((read.len(), changed))
+}
+
 /// Makes keys; each external input is hashed once.
 pub struct Resolver<'a> {
     store: &'a Store,
     machine: &'a Machine,
-    externals: BTreeMap<PathBuf, Arc<External>>,
+    externals: HashMap<Place, Arc<External>>,
+    hashed: Hashed,
 }
+
+/// What an external input is: its path, what belongs to it, and the name of the input if it is a single file.
+type Place = (Arc<Path>, Selection, Option<InputName>);
 
 impl<'a> Resolver<'a> {
     /// One for a store, on a machine.
@@ -177,7 +226,8 @@ impl<'a> Resolver<'a> {
         Self {
             store,
             machine,
-            externals: BTreeMap::new(),
+            externals: HashMap::new(),
+            hashed: Hashed::default(),
         }
     }
 
@@ -252,20 +302,38 @@ impl<'a> Resolver<'a> {
                         None => return Err(self.no_such_part(name, path, &found)?),
                     },
                 },
-                InputSource::Path(path) => ReadyInput::External(self.external(path)?),
+                InputSource::Path(path) => {
+                    let selection = job.selections.of(name).cloned().unwrap_or_default();
+                    ReadyInput::External(self.external(path, name, &selection)?)
+                }
             };
+            let ignore = job.selections.of(name).map(|selection| &*selection.ignore);
+            let input = input.without(ignore.unwrap_or_default(), name)?;
             inputs.push((name.clone(), input));
         }
         Ok((inputs, open))
     }
 
-    fn external(&mut self, path: &Path) -> Result<Arc<External>, StageError> {
-        if let Some(external) = self.externals.get(path) {
-            return Ok(Arc::clone(external));
+    fn external(
+        &mut self,
+        path: &Arc<Path>,
+        name: &InputName,
+        selection: &Selection,
+    ) -> Result<Arc<External>, StageError> {
+        let mut place: Place = (Arc::clone(path), selection.clone(), None);
+        if let Some(folder) = self.externals.get(&place) {
+            return Ok(Arc::clone(folder));
         }
-        let external = Arc::new(External::read(path, self.store)?);
-        self.externals
-            .insert(path.to_owned(), Arc::clone(&external));
+        place.2 = Some(Arc::clone(name));
+        if let Some(file) = self.externals.get(&place) {
+            return Ok(Arc::clone(file));
+        }
+        let external = External::read(path, name, selection, self.store, &mut self.hashed)?;
+        if !external.is_file() {
+            place.2 = None;
+        }
+        let external = Arc::new(external);
+        self.externals.insert(place, Arc::clone(&external));
         Ok(external)
     }
 

@@ -10,8 +10,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use contract::Params;
+use contract::{Field, Params};
 use petgraph::graph::DiGraph;
+use serde_json::Value;
 
 use super::edges::{Edge, Edges};
 use super::environment::{Environment, Reads, from_smallest};
@@ -20,7 +21,8 @@ use super::parameters::parameters;
 use super::resources::resources;
 use super::settings::{Setting, Watch};
 use super::{InputName, InputSource, Job, JobGraph, JobIndex, label};
-use crate::declare::{Pipeline, StageId};
+use crate::belongs::{Selection, Selections};
+use crate::declare::{Pipeline, StageDeclaration, StageId};
 use crate::errors::Diagnostic;
 use crate::keys::CanonicalParams;
 use crate::resources::Resources;
@@ -47,10 +49,12 @@ pub(super) struct Expander<'p> {
     identities: HashMap<Identity, JobIndex>,
     /// Per stage: the job that it is.
     known: Vec<Memo<Result<JobIndex, Broken>>>,
-    /// Per stage: its parameters, which many jobs that differ in their inputs share.
-    params: Vec<Memo<CanonicalParams>>,
+    /// Per stage: what its fields say, which many jobs that differ in their inputs share.
+    params: Vec<Memo<Said>>,
     /// Per stage: what its last job needs of the machine, which most of the others need as well.
     resources: Vec<Arc<Resources>>,
+    /// Per stage: what belongs to the inputs of its last job.
+    selections: Vec<Arc<Selections>>,
     /// Per job: where its label comes from.
     traces: Vec<label::Trace<'p>>,
     labels: label::Labels<'p>,
@@ -59,6 +63,14 @@ pub(super) struct Expander<'p> {
     /// How many bytes there is room for yet; `None` once there was none.
     room: Option<usize>,
     pub(super) problems: Vec<Diagnostic>,
+}
+
+/// What the fields of a stage say, but for its inputs.
+#[derive(Clone)]
+struct Said {
+    params: CanonicalParams,
+    /// What does not belong to the inputs.
+    ignore: Arc<[String]>,
 }
 
 /// A stage on its way to becoming a job.
@@ -101,6 +113,7 @@ impl<'p> Expander<'p> {
             known: pipeline.stages.iter().map(|_| Memo::default()).collect(),
             params: pipeline.stages.iter().map(|_| Memo::default()).collect(),
             resources: vec![Arc::default(); pipeline.stages.len()],
+            selections: vec![Arc::default(); pipeline.stages.len()],
             traces: Vec::new(),
             labels: label::Labels::new(pipeline),
             watch: Watch::new(pipeline),
@@ -231,11 +244,11 @@ impl<'p> Expander<'p> {
         environment: &Rc<Environment<'p>>,
     ) -> (Result<JobIndex, Broken>, Rc<Reads>) {
         let stage = frame.stage;
-        let params = self.params(stage, environment, &mut frame.reads);
+        let said = self.said(stage, environment, &mut frame.reads);
         let reads = self.known[stage.0].share(frame.reads);
-        let outcome = match params {
-            Some(params) if !frame.broken => {
-                self.share(stage, params, frame.inputs, environment, &reads)
+        let outcome = match said {
+            Some(said) if !frame.broken => {
+                self.share(stage, said, frame.inputs, environment, &reads)
             }
             _ => Err(Broken),
         };
@@ -243,16 +256,16 @@ impl<'p> Expander<'p> {
         (outcome, reads)
     }
 
-    /// Returns a stage's parameters. Problems are told each time that they are met.
-    fn params(
+    /// Returns what a stage's fields say. Problems are told each time that they are met.
+    fn said(
         &mut self,
         stage: StageId,
         environment: &Environment<'p>,
         reads: &mut Reads,
-    ) -> Option<CanonicalParams> {
-        if let Some((params, read)) = self.params[stage.0].get(environment) {
+    ) -> Option<Said> {
+        if let Some((said, read)) = self.params[stage.0].get(environment) {
             reads.extend(&read);
-            return Some(params);
+            return Some(said);
         }
         let mut read = Reads::new();
         let params = parameters(
@@ -263,11 +276,16 @@ impl<'p> Expander<'p> {
             &mut self.problems,
         );
         reads.extend(&read);
-        let params = CanonicalParams::of(&params?);
+        let mut params = params?;
+        let ignore = take_ignored(self.pipeline.stage(stage).signature.fields, &mut params);
+        let said = Said {
+            params: CanonicalParams::of(&params),
+            ignore,
+        };
         let memo = &mut self.params[stage.0];
         let read = memo.share(read);
-        memo.put(environment, &read, params.clone());
-        Some(params)
+        memo.put(environment, &read, said.clone());
+        Some(said)
     }
 
     /// Whether there are problems enough for one report, so that looking for more is of no use.
@@ -299,11 +317,12 @@ impl<'p> Expander<'p> {
     fn share(
         &mut self,
         stage: StageId,
-        params: CanonicalParams,
+        said: Said,
         mut inputs: Vec<(InputName, InputSource)>,
         environment: &Rc<Environment<'p>>,
         reads: &Rc<Reads>,
     ) -> Result<JobIndex, Broken> {
+        let Said { params, ignore } = said;
         inputs.sort_unstable_by(|a, b| a.0.cmp(&b.0));
         let places = inputs.iter().map(|(_, input)| match input {
             InputSource::Job { subfolder, .. } => subfolder.as_ref().map_or(0, |path| path.len()),
@@ -311,7 +330,7 @@ impl<'p> Expander<'p> {
         });
         // Also where the job is there already: to find that out took as long.
         self.take_room(stage, params.as_bytes().len() + places.sum::<usize>())?;
-        let identity = identity(stage, &params, &inputs);
+        let identity = identity(stage, &params, &ignore, &inputs);
         if let Some(job) = self.identities.get(&identity) {
             return Ok(*job);
         }
@@ -324,7 +343,9 @@ impl<'p> Expander<'p> {
         let declaration = self.pipeline.stage(stage);
         let signature = &declaration.signature;
         let resources = resources(self.pipeline, declaration, environment, &mut self.problems);
-        let resources = self.shared(stage, resources);
+        let resources = shared(&mut self.resources[stage.0], resources);
+        let selections = selections(self.pipeline, declaration, &ignore);
+        let selections = shared(&mut self.selections[stage.0], selections);
         let makers: Vec<JobIndex> = inputs
             .iter()
             .filter_map(|(_, input)| match input {
@@ -342,6 +363,7 @@ impl<'p> Expander<'p> {
             version: signature.version,
             numeric: signature.numeric,
             resources,
+            selections,
         });
         self.traces.push(trace);
         for maker in makers {
@@ -350,14 +372,6 @@ impl<'p> Expander<'p> {
         let job = JobIndex(node);
         self.identities.insert(identity, job);
         Ok(job)
-    }
-
-    fn shared(&mut self, stage: StageId, resources: Resources) -> Arc<Resources> {
-        let last = &mut self.resources[stage.0];
-        if **last != resources {
-            *last = resources.into();
-        }
-        Arc::clone(last)
     }
 
     fn cycle(&self, cycle: &[StageId]) -> Diagnostic {
@@ -379,10 +393,48 @@ impl<'p> Expander<'p> {
     }
 }
 
+/// Returns what is the last of its kind if it is the same.
+fn shared<T: PartialEq>(last: &mut Arc<T>, next: T) -> Arc<T> {
+    if **last != next {
+        *last = next.into();
+    }
+    Arc::clone(last)
+}
+
+/// Takes the patterns out of the parameters that say what does not belong to the inputs.
+fn take_ignored(fields: &[Field], params: &mut Params) -> Arc<[String]> {
+    let mut ignored = Vec::new();
+    for field in fields {
+        if field.takes.is_parameter() {
+            continue;
+        }
+        if let Some(Value::Array(texts)) = params.0.remove(field.name) {
+            let texts = texts.iter().filter_map(Value::as_str);
+            ignored.extend(texts.map(str::to_owned));
+        }
+    }
+    ignored.into()
+}
+
+/// Returns what belongs to each input of a stage.
+fn selections(pipeline: &Pipeline, stage: &StageDeclaration, ignore: &Arc<[String]>) -> Selections {
+    Selections::new(stage.inputs.iter().map(|input| {
+        let selection = Selection {
+            // What is given to a program of the user's under a name of the user's may be anything.
+            hidden: input.takes.is_none(),
+            reads: stage.stage.reads(&input.name),
+            ignore: Arc::clone(ignore),
+            results: Arc::clone(&pipeline.results),
+        };
+        (Arc::clone(&input.name), selection)
+    }))
+}
+
 /// Hashes what a job is.
 fn identity(
     stage: StageId,
     params: &CanonicalParams,
+    ignore: &[String],
     inputs: &[(InputName, InputSource)],
 ) -> Identity {
     let mut bytes = Vec::with_capacity(params.as_bytes().len() + 64 * (1 + inputs.len()));
@@ -392,6 +444,10 @@ fn identity(
     };
     part(&stage.0.to_le_bytes());
     part(params.as_bytes());
+    part(&(ignore.len() as u64).to_le_bytes());
+    for pattern in ignore {
+        part(pattern.as_bytes());
+    }
     for (name, source) in inputs {
         part(name.as_bytes());
         match source {

@@ -32,6 +32,7 @@ use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::EdgeRef;
 use serde_json::{Map, Value};
 
+use crate::belongs::Selections;
 use crate::declare::{Pipeline, Selection, Target};
 use crate::errors::{Diagnostic, Report};
 use crate::keys::CanonicalParams;
@@ -75,6 +76,8 @@ pub struct Job {
     pub numeric: bool,
     /// What it needs of the machine. Cannot reach its result, and is no part of its key.
     pub resources: Arc<Resources>,
+    /// What belongs to its inputs. Enters its key by their content.
+    pub selections: Arc<Selections>,
 }
 
 /// The name of an input, shared by the jobs of its stage.

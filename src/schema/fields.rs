@@ -54,7 +54,9 @@ fn value(takes: FieldType) -> Value {
         }),
         FieldType::Table(fields) => table(fields),
         FieldType::Input(_) => json!({ "type": "string" }),
-        FieldType::TextList => json!({ "type": "array", "items": reference("scalar") }),
+        FieldType::TextList | FieldType::Ignore => {
+            json!({ "type": "array", "items": reference("scalar") })
+        }
         FieldType::TextTable => {
             json!({ "type": "object", "additionalProperties": reference("scalar") })
         }

@@ -37,6 +37,14 @@ pub enum StoreError {
         /// What is wrong with it.
         reason: String,
     },
+    /// Something in the store was written to while a job read it. It was set aside.
+    #[error("changed in the store: {}: {reason}", path.display())]
+    Changed {
+        /// What was written to.
+        path: PathBuf,
+        /// What happened.
+        reason: String,
+    },
     /// Something in the store cannot be understood, and nothing may be done without it.
     #[error("{}: {reason}", path.display())]
     Unreadable {
@@ -92,6 +100,10 @@ impl StoreError {
             Self::Damaged { .. } => {
                 Some("run again: what is damaged was set aside and is made anew".into())
             }
+            Self::Changed { .. } => Some(
+                "no program may write to what it reads, nor to its output once it has ended: look for one that goes on, and run again"
+                    .into(),
+            ),
             Self::Unreadable { remedy, .. } => Some(remedy.clone()),
             Self::Locks { remedy, .. } => Some(remedy.clone()),
             Self::Output { .. } => None,

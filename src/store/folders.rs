@@ -10,7 +10,7 @@ use super::error::io_error;
 use super::hash::hash_at;
 use super::inputs::entrance;
 use super::users::lock_file;
-use super::{Entry, Manifest, Store, StoreError, external};
+use super::{Entry, Manifest, Store, StoreError};
 
 /// How many digits of an artifact's digest name its folder: enough for a store, short enough for a command line.
 pub(super) const DIGITS: usize = 16;
@@ -68,18 +68,19 @@ impl Store {
     /// Whether the files of `manifest`, and no others, lie in the folder.
     fn is_laid_out(&self, manifest: &Manifest, folder: &Path) -> Result<bool, StoreError> {
         // What cannot be listed is nothing that could be handed to another program.
-        let Ok((_, files)) = external::list(folder) else {
+        let mut names = Vec::new();
+        if list(folder, "", &mut names).is_err() {
             return Ok(false);
-        };
-        if !files
+        }
+        names.sort_unstable();
+        if !names
             .iter()
-            .map(|(_, name)| name)
             .eq(manifest.files.iter().map(|file| &file.path))
         {
             return Ok(false);
         }
-        for ((path, _), file) in files.iter().zip(&manifest.files) {
-            if !self.is_entry(path, file)? {
+        for file in &manifest.files {
+            if !self.is_entry(&folder.join(&file.path), file)? {
                 return Ok(false);
             }
         }
@@ -105,6 +106,19 @@ impl Store {
         }
         Ok(hash_at(path).map_err(io_error(path))?.0 == entry.digest)
     }
+}
+
+/// Gathers the names of all below a folder that is no folder itself.
+fn list(folder: &Path, prefix: &str, names: &mut Vec<String>) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
+        match entry.file_type()?.is_dir() {
+            true => list(&entry.path(), &format!("{name}/"), names)?,
+            false => names.push(name),
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

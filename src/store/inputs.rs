@@ -7,9 +7,67 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use super::error::io_error;
-use super::{Content, Manifest, Store, StoreError};
+use super::external::Stamp;
+use super::hash::hash_at;
+use super::{Content, Digest, Manifest, Store, StoreError};
+
+/// What was served of the store: where each object lies, and what it was like.
+#[derive(Debug, Default)]
+pub(crate) struct Served(Vec<(Digest, PathBuf, Stamp)>);
 
 impl Store {
+    /// Serves a manifest's files as [`Store::serve`] does, and returns as well what tells later whether they were changed.
+    ///
+    /// # Errors
+    /// Those of [`Store::serve`].
+    pub(crate) fn serve_watched(
+        &self,
+        manifest: &Manifest,
+        folder: &Path,
+    ) -> Result<(PathBuf, Served), StoreError> {
+        let path = self.serve(manifest, folder)?;
+        let mut served = Served::default();
+        let mut seen = BTreeSet::new();
+        for file in &manifest.files {
+            if seen.insert(file.digest) {
+                let object = self.object(&file.digest);
+                let stamp = Stamp::of(&fs::metadata(&object).map_err(io_error(&object))?);
+                served.0.push((file.digest, folder.join(&file.path), stamp));
+            }
+        }
+        Ok((path, served))
+    }
+
+    /// Checks that what a job was served has the bytes that were keyed, now that it has read it. What looks changed is read
+    /// again: each job that is served an object changes how that looks.
+    ///
+    /// # Errors
+    /// Names an object that somebody has changed. It is set aside, so that its job runs again.
+    pub(crate) fn check_served(&self, served: &Served) -> Result<(), StoreError> {
+        for (digest, place, stamp) in &served.0 {
+            let object = self.object(digest);
+            let found = fs::metadata(&object).map(|found| Stamp::of(&found));
+            let found = found.ok();
+            if found.is_some_and(|found| found == *stamp) {
+                continue;
+            }
+            let changed = |path: PathBuf| {
+                let reason = "somebody has changed it while a job was reading it".to_owned();
+                Err(StoreError::Changed { path, reason })
+            };
+            if !self.has_whole(digest)? {
+                return changed(object);
+            }
+            // Another run has put a whole one in the place of what this job was served, which may have been damaged.
+            if !found.is_some_and(|found| found.is_same_file(stamp))
+                && !hash_at(place).is_ok_and(|(there, _)| there == *digest)
+            {
+                return changed(place.clone());
+            }
+        }
+        Ok(())
+    }
+
     /// Makes the files of `manifest` appear below `folder`, and returns the path to hand to a stage: `folder`, or the
     /// file in it if the manifest is of a single file.
     ///

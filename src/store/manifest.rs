@@ -6,6 +6,7 @@ use contract::ArtifactType;
 use serde::{Deserialize, Serialize};
 
 use super::Digest;
+use crate::belongs;
 
 /// What the files of a manifest are together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -132,6 +133,19 @@ impl Manifest {
             })
             .collect();
         (!files.is_empty()).then(|| Self::new(Content::Folder, files))
+    }
+
+    /// Returns what is left of a folder without the files that `ignore` matches; `None` where nothing goes. Of a single file
+    /// nothing ever does.
+    pub fn without(&self, ignore: &[String]) -> Option<Self> {
+        if self.content == Content::File {
+            return None;
+        }
+        let left = belongs::without(&self.files, ignore, |file| &file.path)?;
+        Some(Self::new(
+            Content::Folder,
+            left.into_iter().cloned().collect(),
+        ))
     }
 
     /// Returns the names at the top of the artifact, folders with a `/` at the end.

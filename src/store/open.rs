@@ -229,6 +229,12 @@ impl Store {
         &self.root
     }
 
+    /// Returns where its files lie: its folder, and those in it, which may be links.
+    pub(super) fn places(&self) -> Vec<PathBuf> {
+        let folders = FOLDERS.iter().map(|folder| self.root.join(folder));
+        [self.root.clone()].into_iter().chain(folders).collect()
+    }
+
     /// Returns where runs write down what they do.
     pub fn runs(&self) -> PathBuf {
         self.root.join("runs")

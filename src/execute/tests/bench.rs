@@ -184,6 +184,7 @@ pub(super) fn graph(jobs: &[(&str, &str, &[&str])]) -> JobGraph {
             version: 1,
             numeric: false,
             resources: Default::default(),
+            selections: Default::default(),
         });
         for input in *inputs {
             let source = places[input.split('/').next().unwrap()];

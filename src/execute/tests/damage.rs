@@ -1,11 +1,14 @@
 //! What others have changed: results in the store, and inputs.
 
 use std::fs::{self, File};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::time::Duration;
 
 use super::bench::{Bench, DIAMOND, graph, letters};
 use crate::execute::{FailureKind, JobState};
-use crate::graph::InputSource;
+use crate::graph::{InputSource, JobGraph};
+use crate::store::Digest;
 
 #[test]
 fn a_damaged_object_is_set_aside_and_made_again() {
@@ -101,34 +104,127 @@ fn what_the_disk_has_changed_is_made_again_before_a_stage_reads_it() {
     assert_eq!(fs::read_to_string(&path).unwrap(), "a");
 }
 
+/// A graph of one job that reads a path.
+fn reader(path: &Path) -> JobGraph {
+    let mut graph = graph(&[("a", "a", &[])]);
+    let node = graph.graph.node_indices().next().unwrap();
+    graph.graph[node].inputs = Box::new([("source".into(), InputSource::Path(path.into()))]);
+    graph
+}
+
+/// Runs a graph of slow jobs, and meanwhile, once a job with that label runs, does something else.
+fn run_and(
+    bench: &Bench,
+    graph: &JobGraph,
+    label: &str,
+    meanwhile: impl FnOnce(),
+) -> Vec<JobState> {
+    std::thread::scope(|scope| {
+        let run = scope.spawn(|| bench.run(graph));
+        let runs = || {
+            bench
+                .writer
+                .ran
+                .lock()
+                .unwrap()
+                .iter()
+                .any(|ran| ran == label)
+        };
+        while !runs() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        meanwhile();
+        run.join().unwrap()
+    })
+}
+
 #[test]
-fn input_that_changes_under_a_stage_is_no_result() {
+fn a_folder_that_changes_under_a_stage_is_no_result() {
     let mut bench = Bench::new();
-    bench.writer.slow = Some(Duration::from_millis(50));
+    bench.writer.slow = Some(Duration::from_millis(100));
     let data = tempfile::tempdir().unwrap();
     let file = data.path().join("text");
     fs::write(&file, "one").unwrap();
-    let mut graph = graph(&[("a", "a", &[])]);
-    let node = graph.graph.node_indices().next().unwrap();
-    graph.graph[node].inputs =
-        Box::new([("source".into(), InputSource::Path(file.as_path().into()))]);
-    std::thread::scope(|scope| {
-        let run = scope.spawn(|| bench.run(&graph));
-        while bench.writer.ran.lock().unwrap().is_empty() {
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        fs::write(&file, "two").unwrap();
-        let states = run.join().unwrap();
-        let JobState::Failed(failure) = &states[0] else {
-            panic!("{states:?}")
-        };
-        assert!(
-            failure.message.contains("was changed while"),
-            "{}",
-            failure.message
-        );
-        assert_eq!(failure.kind, FailureKind::Input);
-    });
+    let graph = reader(data.path());
+    let states = run_and(&bench, &graph, "a", || fs::write(&file, "two").unwrap());
+    let JobState::Failed(failure) = &states[0] else {
+        panic!("{states:?}")
+    };
+    let message = &failure.message;
+    assert!(
+        message.ends_with("text: somebody has changed it since this run looked at it"),
+        "{message}"
+    );
+    assert_eq!(failure.kind, FailureKind::Input);
     assert_eq!(letters(&bench.run(&graph)), "M");
     assert_eq!(letters(&bench.run(&graph)), "C");
+}
+
+#[test]
+fn a_file_that_was_copied_for_a_stage_may_change() {
+    let mut bench = Bench::new();
+    bench.writer.slow = Some(Duration::from_millis(100));
+    let data = tempfile::tempdir().unwrap();
+    let file = data.path().join("text");
+    fs::write(&file, "one").unwrap();
+    let graph = reader(&file);
+    let states = run_and(&bench, &graph, "a", || fs::write(&file, "two").unwrap());
+    let made = |states: &[JobState]| {
+        let found = states[0].found().unwrap();
+        let path = bench.store().file(&found.manifest, "sub/text").unwrap();
+        fs::read_to_string(path.unwrap()).unwrap()
+    };
+    assert_eq!(made(&states), "aone");
+    assert_eq!(made(&bench.run(&graph)), "atwo");
+}
+
+/// Writes to an object as root can, and puts its time back.
+fn overwrite(path: &Path, text: &str) {
+    let time = fs::metadata(path).unwrap().modified().unwrap();
+    let mode = fs::metadata(path).unwrap().permissions();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o644)).unwrap();
+    fs::write(path, text).unwrap();
+    fs::set_permissions(path, mode).unwrap();
+    File::open(path).unwrap().set_modified(time).unwrap();
+}
+
+#[test]
+fn what_is_changed_in_the_store_under_a_stage_is_no_result_and_made_again_by_the_next_run() {
+    let mut bench = Bench::new();
+    bench.writer.slow = Some(Duration::from_millis(100));
+    let graph = graph(&[("a", "a", &[]), ("b", "b", &["a"])]);
+    let digest = Digest::of(b"a").to_string();
+    let objects = bench.store().root().join("objects");
+    let object = objects.join(&digest[..2]).join(&digest);
+    let states = run_and(&bench, &graph, "b", || overwrite(&object, "x"));
+    let JobState::Failed(failure) = &states[1] else {
+        panic!("{states:?}")
+    };
+    assert_eq!(failure.kind, FailureKind::Changed);
+    let message = &failure.message;
+    let start = "input `input0`: changed in the store: ";
+    assert!(message.starts_with(start), "{message}");
+    let end = "somebody has changed it while a job was reading it";
+    assert!(message.ends_with(end), "{message}");
+    assert_eq!(
+        fs::read_to_string(object.with_extension("damaged")).unwrap(),
+        "x"
+    );
+
+    bench.writer.ran();
+    let states = bench.run(&graph);
+    assert_eq!(bench.writer.ran(), ["a", "b"]);
+    let found = states[1].found().unwrap();
+    let path = bench.store().file(&found.manifest, "sub/text").unwrap();
+    assert_eq!(fs::read_to_string(path.unwrap()).unwrap(), "ba");
+    assert_eq!(letters(&bench.run(&graph)), "CC");
+}
+
+#[test]
+fn an_object_that_others_link_and_read_is_no_change() {
+    let mut bench = Bench::new();
+    bench.writer.slow = Some(Duration::from_millis(50));
+    let graph = graph(&[("a", "a", &[]), ("b", "b", &["a"]), ("c", "c", &["a"])]);
+    assert_eq!(letters(&bench.run(&graph)), "MMM");
+    assert_eq!(bench.writer.ran().len(), 3);
 }

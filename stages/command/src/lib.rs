@@ -26,7 +26,6 @@
 mod distinct;
 mod environment;
 mod hints;
-mod inputs;
 mod lifeline;
 mod links;
 mod log;

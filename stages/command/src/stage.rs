@@ -13,7 +13,6 @@ use contract::{
 };
 
 use crate::environment::environment;
-use crate::inputs::Untouched;
 use crate::log::{Log, last_lines};
 use crate::parameters::{Command, Parameters};
 use crate::places::{self, Text, shell_quoted};
@@ -62,6 +61,13 @@ impl Stage for CommandStage {
                     takes: FieldType::Inputs,
                     default: Default::Table,
                     about: "what the program reads, scripts included: keyed by content",
+                },
+                Field {
+                    name: "ignore",
+                    takes: FieldType::Ignore,
+                    default: Default::List,
+                    about: "files of the inputs that do not belong to them, as patterns: \"*.log\", \"runs/\"; they are not \
+                            keyed, and the program does not see them",
                 },
                 Field {
                     name: "outputs",
@@ -171,7 +177,6 @@ impl Stage for CommandStage {
             .map_or(OsStr::new(&name), |path| path.as_os_str());
         let progress = ProgressPipe::new()?;
         let environment = environment(&asked, &parameters.pass_env, &places, progress.number());
-        let untouched = Untouched::look(inputs)?;
         let folder = Path::new(&places[places::SCRATCH]);
         let program = Program {
             path,
@@ -183,7 +188,6 @@ impl Stage for CommandStage {
         if !status.success() {
             return Err(failed(&name, &program, status, &log));
         }
-        untouched.check()?;
         outputs::check_places(context)?;
         outputs::keep(&parameters.outputs, context)?;
         outputs::check_type(parameters.makes, context.output())?;

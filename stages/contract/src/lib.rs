@@ -7,6 +7,7 @@
 //!   version, fields with types, ranges and defaults, typed inputs, output type and the files that it consists of.
 //! * [`complete`] checks a stage's parameters against the declaration and fills in the defaults, so that writing a
 //!   default out changes nothing.
+//! * [`Reads`] says what belongs to an input of the user's, [`Patterns`] are how files of it are named.
 //! * [`Context`] is what a running stage may do to the world: write its output folder, report progress, save and find
 //!   checkpoints, and learn that it should stop. [`Meter`] counts what an encoder does, for progress and cost.
 //! * [`Content`] tells what a file is that is not what its reader needs: a pointer of Git LFS, a web page, an archive.
@@ -31,6 +32,8 @@ mod folder;
 mod meter;
 mod output;
 mod params;
+mod patterns;
+mod reads;
 mod rows;
 mod signature;
 mod sizes;
@@ -47,6 +50,8 @@ pub use folder::{is_folder, make_folder, no_folder, open_plain, open_up, read_pl
 pub use meter::Meter;
 pub use output::{Column, ColumnType, FileForm, OutputFile};
 pub use params::{Params, complete, hundredth, text_of};
+pub use patterns::{NotAPattern, Patterns};
+pub use reads::Reads;
 pub use rows::Rows;
 pub use signature::{Default, Field, FieldType, Signature};
 pub use sizes::{FileOf, Sizes};

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::signature::{Default, Field, FieldType};
-use crate::{Problem, StageError};
+use crate::{Patterns, Problem, StageError};
 
 /// A stage's parameters: checked against its signature, with every default filled in. Inputs are not among them.
 #[derive(Clone, Debug, std::default::Default, PartialEq, Serialize, Deserialize)]
@@ -98,10 +98,13 @@ fn complete_table(
                 (Some(Value::Object(table)), FieldType::Table(inner), _) => {
                     Some(Value::Object(complete_table(inner, table, path, problems)))
                 }
-                (Some(Value::Array(items)), FieldType::TextList, _) => {
+                (Some(Value::Array(items)), FieldType::TextList | FieldType::Ignore, _) => {
                     let items = items.iter().enumerate();
                     let named = items.map(|(place, item)| (place.to_string(), item));
                     let texts = texts(named, path, problems);
+                    if let FieldType::Ignore = field.takes {
+                        check_patterns(&texts, path, problems);
+                    }
                     Some(texts.into_iter().map(|(_, text)| text).collect())
                 }
                 (Some(Value::Object(table)), FieldType::TextTable, _) => {
@@ -191,6 +194,26 @@ fn texts<'v>(
     texts
 }
 
+/// Tells which texts are no patterns.
+fn check_patterns(
+    texts: &[(String, Value)],
+    path: &mut Vec<Cow<'static, str>>,
+    problems: &mut Vec<Problem>,
+) {
+    for (place, text) in texts {
+        if let Err(wrong) = Patterns::new(&[text.as_str().unwrap_or_default()]) {
+            path.push(place.clone().into());
+            problems.push(Problem {
+                path: owned(path),
+                message: wrong.reason,
+                help: wrong.remedy.map(str::to_owned),
+                at_key: false,
+            });
+            path.pop();
+        }
+    }
+}
+
 /// Returns the names of inputs, sorted. What cannot be a name is told.
 fn input_names(
     table: &Map<String, Value>,
@@ -245,6 +268,7 @@ fn fit(takes: FieldType, value: &Value) -> Result<Value, String> {
         | FieldType::Input(_)
         | FieldType::TextList
         | FieldType::TextTable
+        | FieldType::Ignore
         | FieldType::Inputs => Err(wrong()),
     }
 }
@@ -564,6 +588,26 @@ mod tests {
             left_out
         );
         assert!(complete(FIELDS, &given(json!({"steps": ""}))).is_err());
+    }
+
+    #[test]
+    fn patterns_are_checked_where_they_stand() {
+        const IGNORE: &[Field] = &[Field {
+            name: "ignore",
+            takes: FieldType::Ignore,
+            default: Default::List,
+            about: "what does not belong",
+        }];
+        let problems = complete(IGNORE, &given(json!({"ignore": ["*.log", "../x", "["]})));
+        let problems = problems.unwrap_err();
+        let places: Vec<_> = problems.iter().map(|one| one.path.join(".")).collect();
+        assert_eq!(places, ["ignore.1", "ignore.2"]);
+        let list = complete(IGNORE, &given(json!({"ignore": ["*.log", 1]})));
+        assert_eq!(list, Ok(given(json!({"ignore": ["*.log", "1"]}))));
+        assert_eq!(
+            complete(IGNORE, &Map::new()),
+            Ok(given(json!({"ignore": []})))
+        );
     }
 
     #[test]

@@ -76,6 +76,9 @@ pub enum FieldType {
     /// A table of artifacts of any type under names of the user's, which become the names of the job's inputs. As a
     /// parameter it is the list of those names, sorted. A kind has one such field, and then no [`FieldType::Input`].
     Inputs,
+    /// A list of [`Patterns`](crate::Patterns): which files of the inputs do not belong to them. It decides what the inputs
+    /// are, and so it is no parameter: keys know of it through the inputs alone, and the stage never sees it.
+    Ignore,
     /// What the stage makes, in the place of the signature's `output`: one of these types, by name. The file fixes it: a
     /// variable cannot, since edges are checked against it before any variable is bound.
     Output(&'static [ArtifactType]),
@@ -118,6 +121,12 @@ impl Default {
 }
 
 impl FieldType {
+    /// Whether a field of this type is a parameter: part of every key and shown to the stage. Inputs are edges, and enter keys
+    /// by their content.
+    pub fn is_parameter(self) -> bool {
+        !matches!(self, Self::Input(_) | Self::Ignore)
+    }
+
     /// Describes what is legal, for messages: `a number from 0 to 1`.
     pub fn describe(&self) -> String {
         match self {
@@ -137,6 +146,7 @@ impl FieldType {
             Self::Table(_) => "a table".into(),
             Self::Input(kind) => format!("an artifact of type {kind}: \"@stage\" or a path"),
             Self::TextList => "a list of texts: [\"…\", …]".into(),
+            Self::Ignore => "a list of patterns: [\"*.log\", \"runs/\"]".into(),
             Self::TextTable => "a table of texts: { NAME = \"…\", … }".into(),
             Self::Inputs => {
                 "a table of artifacts and files: { name = \"@stage\", … }, or paths".into()

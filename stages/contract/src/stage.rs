@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Context, FileOf, Params, Problem, Signature, Sizes, StageError};
+use crate::{Context, FileOf, Params, Problem, Reads, Signature, Sizes, StageError};
 
 /// A kind of stage.
 pub trait Stage: Sync {
@@ -39,6 +39,13 @@ pub trait Stage: Sync {
     fn lacking(&self, params: &Params) -> Vec<Problem> {
         let _ = params;
         Vec::new()
+    }
+
+    /// Returns what the stage reads of the input of that name where the user gives files for it. Inputs under names of the
+    /// user's, [`FieldType::Inputs`](crate::FieldType::Inputs), are read whole.
+    fn reads(&self, input: &str) -> Reads {
+        let _ = input;
+        Reads::default()
     }
 
     /// Returns how much work a job is, in any unit of the kind's own: the costs of jobs of one kind are scaled by it when a

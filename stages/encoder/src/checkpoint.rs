@@ -8,6 +8,7 @@ use std::path::Path;
 use candle_core::safetensors::Load;
 use candle_core::{DType, Device, Tensor};
 use contract::Content;
+use contract::Reads;
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors, View};
 
@@ -25,6 +26,18 @@ pub(crate) const CONFIG: &str = "config.json";
 
 /// What to do about a damaged file.
 const AGAIN: &str = "fetch or write the file again";
+/// What is read of an encoder's folder: configurations, tokenizers and weights as Hugging Face and sentence-transformers name
+/// them, the latter's modules in folders of their own (`1_Pooling`). Weights in other forms, exports for other programs and
+/// descriptions are not.
+pub const READS: Reads = Reads::only(&[
+    "/*.json",
+    "/*.txt",
+    "/model*.safetensors",
+    "*/*.json",
+    "*/*.txt",
+    "*/model*.safetensors",
+    "/[0-9]_*/**",
+]);
 
 /// What goes into a safetensors file under one name.
 pub(crate) enum Stored<'a> {
@@ -241,7 +254,8 @@ fn missing_weights(folder: &Path, path: &Path) -> EncoderError {
     } else {
         (
             "no such file",
-            "give a folder with the weights beside config.json",
+            "give a folder with the weights beside config.json; those of a pytorch_model.bin can be converted with Python: \
+             `AutoModelForMaskedLM.from_pretrained(FOLDER).save_pretrained(FOLDER)`",
         )
     };
     EncoderError::checkpoint(path, reason, remedy)

@@ -62,6 +62,7 @@ mod weights;
 
 pub use batch::{Batch, Sequence};
 pub use block::{Block, Entry};
+pub use checkpoint::READS;
 pub use config::{Activation, Architecture, Config, Size};
 pub use deep::with_deep_stack;
 pub use dropout::Mode;

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use benchmarks::StsPair;
 use contract::{
-    ArtifactType, Context, Default, Field, FieldType, FileOf, Inputs, Params, Problem, Signature,
-    Sizes, Stage, StageError,
+    ArtifactType, Context, Default, Field, FieldType, FileOf, Inputs, Params, Problem, Reads,
+    Signature, Sizes, Stage, StageError,
 };
 use encoder::{Config, DeclaredPrecision, Encoder};
 use serde::Deserialize;
@@ -133,6 +133,13 @@ impl Stage for EmbedStage {
                 Some(config.token_operations())
             }
             _ => None,
+        }
+    }
+
+    fn reads(&self, input: &str) -> Reads {
+        match input {
+            "encoder" => encoder::READS,
+            _ => Reads::default(),
         }
     }
 

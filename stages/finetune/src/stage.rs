@@ -1,7 +1,8 @@
 //! The stage kind `finetune`.
 
 use contract::{
-    ArtifactType, Context, FileOf, Inputs, Params, Problem, Signature, Sizes, Stage, StageError,
+    ArtifactType, Context, FileOf, Inputs, Params, Problem, Reads, Signature, Sizes, Stage,
+    StageError,
 };
 use encoder::{Config, with_deep_stack};
 
@@ -60,6 +61,13 @@ impl Stage for FinetuneStage {
             }
             "data" => benchmarks::training_examples(file),
             _ => None,
+        }
+    }
+
+    fn reads(&self, input: &str) -> Reads {
+        match input {
+            "encoder" => encoder::READS,
+            _ => Reads::default(),
         }
     }
 

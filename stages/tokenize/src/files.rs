@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use contract::StageError;
+use contract::{Reads, StageError};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -18,6 +18,12 @@ pub(crate) const ADDED: &str = "added_tokens.json";
 
 /// The longest sequence of a tokenizer of which nothing is said.
 const MAX_LENGTH: usize = 512;
+
+/// What is read of a tokenizer's folder, and beside a file that is given by itself.
+pub(crate) const READS: Reads = Reads {
+    files: Some(&["/*.json", "/*.txt"]),
+    beside: &[CONFIG, SPECIALS, ADDED],
+};
 
 /// The files of a tokenizer by name.
 pub(crate) type Files = BTreeMap<&'static str, Vec<u8>>;

@@ -12,7 +12,7 @@ use std::sync::{Mutex, PoisonError};
 
 use contract::{
     ArtifactType, Column, ColumnType, Context, Default, Event, Field, FieldType, Inputs,
-    OutputFile, Params, Signature, Sizes, Stage, StageError, io_error,
+    OutputFile, Params, Reads, Signature, Sizes, Stage, StageError, io_error,
 };
 use kernels::Stream;
 use rayon::prelude::*;
@@ -20,6 +20,7 @@ use serde::Deserialize;
 
 use crate::blocks::{COLUMN, SUMMARY};
 use crate::documents::{Batch, Documents};
+use crate::files;
 use crate::pack::{LEAST_IDS, Packer};
 use crate::words::WordEncoder;
 use crate::{Split, Summary, Tokenizer};
@@ -105,6 +106,13 @@ impl Stage for TokenizeStage {
     fn size(&self, params: &Params, _: &Sizes) -> Option<f64> {
         let parameters: Parameters = params.parse().ok()?;
         Some(parameters.length as f64)
+    }
+
+    fn reads(&self, input: &str) -> Reads {
+        match input {
+            "tokenizer" => files::READS,
+            _ => Reads::default(),
+        }
     }
 
     fn run(&self, params: &Params, inputs: &Inputs, context: &Context) -> Result<(), StageError> {

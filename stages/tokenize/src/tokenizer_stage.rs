@@ -4,14 +4,14 @@ use std::fs;
 use std::path::Path;
 
 use contract::{
-    ArtifactType, Context, Default, Field, FieldType, Inputs, OutputFile, Params, Signature, Stage,
-    StageError,
+    ArtifactType, Context, Default, Field, FieldType, Inputs, OutputFile, Params, Reads, Signature,
+    Stage, StageError,
 };
 use serde::Deserialize;
 
 use crate::Tokenizer;
 use crate::documents::Documents;
-use crate::files::{TOKENIZER, VOCABULARY};
+use crate::files::{self, TOKENIZER, VOCABULARY};
 use crate::train::{Recipe, train};
 
 /// Trains a WordPiece vocabulary, or takes a given one, and writes a Hugging Face tokenizer.
@@ -112,6 +112,13 @@ impl Stage for TokenizerStage {
         }
         let text = fs::read_to_string(path.join(TOKENIZER)).ok()?;
         text.contains("\"WordPiece\"").then_some(1)
+    }
+
+    fn reads(&self, input: &str) -> Reads {
+        match input {
+            "vocab" => files::READS,
+            _ => Reads::default(),
+        }
     }
 
     fn run(&self, params: &Params, inputs: &Inputs, context: &Context) -> Result<(), StageError> {

@@ -1,0 +1,37 @@
+//! `pipe verify --inputs`: the user's files, read anew.
+//!
+//! Of a file that looks as it did when it was hashed, runs take the digest that they have noted. A program that had mapped it
+//! into its memory and written there before may write on without a trace; so may one machine to a file that another has hashed,
+//! on some network file systems.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use super::failure::CommandFailure;
+use super::project::Project;
+use crate::execute::reread;
+use crate::graph::JobGraph;
+use crate::store::Store;
+
+/// What reading the user's files has found.
+pub(super) struct Reread {
+    /// How many files were read.
+    pub(super) read: usize,
+    /// Those whose bytes are others than were noted.
+    pub(super) changed: BTreeSet<PathBuf>,
+}
+
+/// Reads all files of the user's that stages take, under the variables' values.
+pub(super) fn inputs(project: &Project, store: &Store) -> Result<Reread, CommandFailure> {
+    let stages = project.pipeline.stages();
+    let mut targets: Vec<String> = stages.map(|(name, _)| format!("stage:{name}")).collect();
+    if project.pipeline.tables().next().is_some() {
+        targets.push("all".into());
+    }
+    let jobs: JobGraph = project.plan(&targets)?.1.jobs;
+    let (read, changed) = reread(&jobs, store).map_err(|error| CommandFailure::Usage {
+        message: error.to_string(),
+        remedy: error.remedy().unwrap_or_default(),
+    })?;
+    Ok(Reread { read, changed })
+}
