@@ -32,7 +32,7 @@ impl Serving {
     ) -> Result<(Inputs, Self), Failure> {
         let inputs = folder.join("inputs");
         if inputs.exists() {
-            fs::remove_dir_all(&inputs).map_err(io_error(&inputs))?;
+            contract::remove_all(&inputs).map_err(io_error(&inputs))?;
         }
         let mut paths = Inputs::default();
         let mut served = Vec::with_capacity(ready.inputs.len());
