@@ -6,8 +6,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use contract::ArtifactType;
+use contract::{ArtifactType, Event};
 
+use super::follow::Follower;
 use super::killed::{self, Circumstances};
 use super::memory::{Evidence, KillWatch};
 use super::protocol::{ErrorKind, ErrorReport, JobFile, Outcome, Usage};
@@ -50,8 +51,13 @@ pub(super) enum Gained {
 
 impl Attempt<'_> {
     /// Gets the job's result: runs it, unless another run has it or works on it. `done` is called when its work is done and
-    /// only its output is to be stored: what it had a share of is free then.
-    pub(super) fn run(self, control: &Control, done: impl FnOnce()) -> Result<Gained, Failure> {
+    /// only its output is to be stored: what it had a share of is free then, and how it last went is told, since the file that
+    /// says so goes with the work folder.
+    pub(super) fn run(
+        self,
+        control: &Control,
+        done: impl FnOnce(Option<Event>),
+    ) -> Result<Gained, Failure> {
         if control.stopping() {
             return Err(Failure::interrupted());
         }
@@ -77,7 +83,7 @@ impl Attempt<'_> {
         mut self,
         claim: Claim,
         control: &Control,
-        done: impl FnOnce(),
+        done: impl FnOnce(Option<Event>),
     ) -> Result<(Found, Record), Failure> {
         let folder = claim.folder();
         let (inputs, serving) = Serving::begin(self.store, &self.ready, folder)?;
@@ -116,7 +122,9 @@ impl Attempt<'_> {
             failure
         };
         let usage = self.judge(folder, &exit, control).map_err(readable)?;
-        done();
+        let events = Follower::new(self.store.events(&self.ready.key)).read();
+        let mut events = events.into_iter().rev();
+        done(events.find(|event| matches!(event, Event::Progress { .. })));
         serving.check(self.store)?;
         let made = Made {
             label: self.label.clone(),

@@ -1,6 +1,5 @@
 //! What a job is served, and whether it stayed as it was keyed.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 

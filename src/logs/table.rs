@@ -179,7 +179,7 @@ mod tests {
     fn text(steps: i32, every: usize, most: usize) -> String {
         let table = Table::of(&logs(steps, every), most);
         let text = table.map(|table| table.text()).unwrap_or_default();
-        anstream::adapter::strip_str(&text).to_string()
+        crate::terminal::shown(&text, false).into_owned()
     }
 
     #[test]

@@ -200,7 +200,13 @@ impl Project {
 
     /// The digests that a run has left, without those of tables.
     pub(crate) fn digests(&self) -> BTreeMap<String, String> {
-        let text = fs::read(self.join("results/plain/digests.json")).expect("digests");
+        self.digests_in("results/plain")
+    }
+
+    /// Those that stand in a folder of results.
+    pub(crate) fn digests_in(&self, folder: &str) -> BTreeMap<String, String> {
+        let path = self.join(folder).join("digests.json");
+        let text = fs::read(path).expect("digests");
         let all: Value = serde_json::from_slice(&text).expect("JSON");
         all["jobs"]
             .as_object()

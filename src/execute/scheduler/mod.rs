@@ -21,6 +21,8 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, Scope};
 use std::time::{Duration, Instant};
 
+use contract::Event;
+
 use super::Failure;
 use super::attempt::{Attempt, Gained};
 use super::follow::Follower;
@@ -117,8 +119,8 @@ pub fn run(
 
 /// What a job's thread tells the scheduler.
 enum Message {
-    /// Its work is done: its output is being stored.
-    Done(JobIndex),
+    /// Its work is done, and so it last went: its output is being stored.
+    Done(JobIndex, Option<Event>),
     Ended(JobIndex, Result<Gained, Failure>),
 }
 
@@ -188,7 +190,7 @@ impl<'scope, 'env> Run<'scope, 'env> {
             let pause = next.saturating_duration_since(Instant::now());
             // The scheduler itself holds a sender, so the channel never closes.
             match messages.recv_timeout(pause) {
-                Ok(Message::Done(index)) => self.done(index),
+                Ok(Message::Done(index, last)) => self.done(index, last.as_ref()),
                 Ok(Message::Ended(index, result)) => self.ended(index, result),
                 Err(_) => {}
             }
@@ -368,7 +370,7 @@ impl<'scope, 'env> Run<'scope, 'env> {
         let sender = self.sender.clone();
         let work = move || {
             // Nobody listens any more only when the whole run has panicked.
-            let done = || drop(sender.send(Message::Done(index)));
+            let done = |last| drop(sender.send(Message::Done(index, last)));
             let result = catch_unwind(AssertUnwindSafe(|| attempt.run(&control, done)))
                 .unwrap_or_else(|panic| Err(Failure::panicked(panic.as_ref())));
             let _ = sender.send(Message::Ended(index, result));
@@ -383,7 +385,10 @@ impl<'scope, 'env> Run<'scope, 'env> {
     }
 
     /// A job needs no room any more: the next may start while its output is stored, which waits for the disk above all.
-    fn done(&mut self, index: JobIndex) {
+    fn done(&mut self, index: JobIndex, last: Option<&Event>) {
+        if let Some(last) = last {
+            self.progress.event(index.index(), last);
+        }
         let mut running = self.running.iter_mut();
         let done = running.find(|running| running.rank.2 == index);
         if let Some(taken) = done.and_then(|done| done.taken.take()) {

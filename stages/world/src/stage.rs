@@ -368,10 +368,6 @@ const FILES: &[OutputFile] = &[
     OutputFile::new("card.json", "the same, for programs"),
 ];
 
-/// What stands below every table over this data: published values may stand beside its numbers.
-const NOTE: &str =
-    "text and tasks are generated here: scores do not compare with published ones, which are those of real data";
-
 impl Stage for WorldStage {
     fn signature(&self) -> Signature {
         Signature {
@@ -394,7 +390,6 @@ impl Stage for WorldStage {
 
     fn run(&self, params: &Params, _: &Inputs, context: &Context) -> Result<(), StageError> {
         let parameters: Parameters = params.parse()?;
-        context.note(NOTE);
         let keep_going = || context.keep_going();
         generate(
             context.output(),
