@@ -76,8 +76,8 @@ fn spent(project: &Project, stage: &str, more: &[&str]) -> (f64, f64) {
     };
     let seconds = |cost: &&Value| cost["core_seconds"].as_f64().expect("a time");
     (
-        costs.iter().map(|cost| seconds(cost)).sum(),
-        costs.iter().map(|cost| operations(cost)).sum(),
+        costs.iter().map(seconds).sum(),
+        costs.iter().map(operations).sum(),
     )
 }
 

@@ -174,12 +174,12 @@ fn what_is_left_out_of_a_folder_is_told() {
         notes,
         ["1 file left out, not named as text (`*.txt`, `*.tokens`, `*.raw`, `wiki_*`): d/x.csv"]
     );
-    files.extend(["1", "2", "3", "4", ".hidden"].map(|name| (name, &b"1"[..])));
+    files.extend(["1", "2", "3", "4", "5", ".hidden"].map(|name| (name, &b"1"[..])));
     // A pointer beside what it has fetched is none of the text.
     files.push(("a.txt.dvc", b"outs:\n- md5: 0123\n"));
     let (_, _, notes) = run(folder(&files).path()).unwrap();
     assert!(
-        notes[0].ends_with(": 1, 2, 3, 4, README.txt and 1 more"),
+        notes[0].ends_with(": 1, 2, 3, 4, 5 and 1 more"),
         "{notes:?}"
     );
 }
