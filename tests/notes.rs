@@ -124,7 +124,7 @@ fn notes_are_in_json_in_the_files_of_a_table_and_in_an_archive() {
         let jobs = jobs.as_array().expect("jobs").iter();
         jobs.filter_map(|job| job.get("notes").cloned()).collect()
     };
-    assert_eq!(of(&ran["jobs"]), [note.clone()]);
+    assert_eq!(of(&ran["jobs"]), std::slice::from_ref(&note));
     let table = &ran["tables"][0];
     assert_eq!(table["noted_by_stages"][0]["message"], json!(SHORT));
     assert_eq!(table["rows"][0]["cells"][0]["noted_by_stages"], json!([0]));
