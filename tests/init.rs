@@ -29,7 +29,7 @@ fn a_new_project_makes_its_tables_without_the_checkout() {
     );
     assert_eq!(
         fs::read_to_string(folder.join("mine/.gitignore")).expect("read"),
-        ".pipe/\n"
+        ".pipe/\n/results/**/*.costs.json\n"
     );
     let schema = fs::read_to_string(folder.join("mine/pipeline.schema.json")).expect("read");
     assert_eq!(schema, folder.pipe(&["schema"]).code(0).stdout);

@@ -246,7 +246,7 @@ fn folders_without_rights_are_committed_and_removed() {
         );
         let project = shell(&text, "");
         somebodys(&project, &["run", "stage:it"]).code(0);
-        assert_eq!(project.files(".pipe/tmp"), [PathBuf::new(); 0]);
+        assert!(project.files(".pipe/tmp").is_empty());
         assert_eq!(
             fs::read_dir(project.join(".pipe/work"))
                 .expect("there")
@@ -383,4 +383,59 @@ fn a_limit_of_processes_is_told_and_no_mistake_of_the_programs() {
         }
     }
     assert!(codes.contains(&Some(10)), "{codes:?}");
+}
+
+#[test]
+fn a_work_folder_that_was_replaced_is_refused_and_nothing_moves() {
+    for (end, more) in [("", "outputs = [\"keep\"]"), ("", ""), ("; false", "")] {
+        let text = format!(
+            "work=$(dirname {{output}}); mv $work $work.away; ln -s $REAL $work; echo > {{output}}/keep{end}"
+        );
+        let project = shell(&text, more);
+        for file in ["output/keep", "output/other", "log.txt", "lock"] {
+            project.write(&format!("real/{file}"), "mine");
+        }
+        let real = project.join("real");
+        let env = format!("env = {{ REAL = \"{}\" }}\nuse = ", real.display());
+        project.edit("use = ", &env);
+        // The second attempt finds what the first has left.
+        for _ in 0..2 {
+            project.pipe(&["run", "stage:it"]).code(10);
+            for file in ["output/other", "log.txt", "lock"] {
+                let text = fs::read_to_string(real.join(file)).expect("there still");
+                assert_eq!(text, "mine", "{file}");
+            }
+            assert!(real.join("output/keep").exists());
+            assert_eq!(fs::read_dir(&real).expect("listed").count(), 3);
+        }
+    }
+}
+
+#[test]
+fn a_program_that_signals_its_group_has_failed() {
+    let project = shell("kill 0; sleep 5; echo > {output}/a", "");
+    project
+        .pipe(&["run", "stage:it"])
+        .code(10)
+        .says("not by this run")
+        .says("kill 0");
+}
+
+#[test]
+fn what_was_served_of_a_stage_is_not_exchanged_by_the_job() {
+    let project = Project::with(
+        r#"
+        [stage.made]
+        use = "command"
+        shell = "echo one > {output}/x"
+        [stage.it]
+        use = "command"
+        shell = "rm -rf {d}; mkdir {d}; echo other > {d}/x; cp {d}/x {output}/y"
+        inputs = { d = "@made" }
+        "#,
+    );
+    project
+        .pipe(&["run", "stage:it"])
+        .code(12)
+        .says("input `d`: changed");
 }

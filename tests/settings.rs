@@ -120,3 +120,51 @@ fn a_value_that_reaches_some_cells_is_told_of() {
         "note: --set length=20 reaches 2 of 4 cells: in table `some` row `short` sets `length`\n"
     );
 }
+
+/// Numbers whose last bytes are no text are told apart all the same.
+#[test]
+fn every_number_has_results_of_its_own() {
+    let project = Project::with(
+        r#"
+        [vars]
+        rate = 0.4
+        [stage.world]
+        use = "world"
+        size = "tiny"
+        [stage.corpus]
+        use = "corpus"
+        source = "@world/text"
+        [stage.tokenizer]
+        use = "tokenizer"
+        corpus = "@corpus"
+        vocab_size = 300
+        [stage.tokens]
+        use = "tokenize"
+        corpus = "@corpus"
+        tokenizer = "@tokenizer"
+        length = 24
+        [stage.pretrain]
+        use = "pretrain"
+        tokens = "@tokens"
+        size = "nano"
+        steps = 1
+        batch = 2
+        masking = { corrupt = "${rate}", predict = "${rate}" }
+        [table.rates]
+        title = "Rates"
+        cell = "@pretrain"
+        rows = [{ label = "all" }]
+        columns = [{ label = "perplexity", metric = "perplexity" }]
+        [profile.plain]
+        default = true
+        "#,
+    );
+    for rate in ["0.1", "0.2", "0.8"] {
+        project
+            .pipe(&["run", "all", "--set", &format!("rate={rate}")])
+            .code(0);
+        let folder = format!("results/plain/with-rate={rate}");
+        assert!(project.join(&folder).join("rates.csv").exists(), "{rate}");
+    }
+    assert!(!project.join("results/plain/rates.csv").exists());
+}

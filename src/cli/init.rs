@@ -78,7 +78,7 @@ pub(super) fn init(arguments: &InitArguments, registry: &Registry) -> Result<Exi
     // These a folder may well have: they are the user's.
     let mut kept = Vec::new();
     for (name, text) in [
-        (IGNORE, ".pipe/\n"),
+        (IGNORE, ".pipe/\n/results/**/*.costs.json\n"),
         (README, include_str!("../../data/init/README.md")),
     ] {
         match folder.join(name).symlink_metadata() {

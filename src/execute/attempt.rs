@@ -115,6 +115,7 @@ impl Attempt<'_> {
             .worker
             .run(folder, claim.lock()?, &self.share, control)?;
         self.share.gpus.clear();
+        claim.check_place()?;
         claim.end_log();
         let wall_seconds = start.elapsed().as_secs_f64();
         let readable = |mut failure: Failure| {
@@ -143,6 +144,7 @@ impl Attempt<'_> {
             source: usage.source,
             notes: usage.notes,
         };
+        claim.check_place()?;
         let made = self.store.commit(&claim.output(), made)?;
         self.store.release(claim)?;
         Ok(made)
@@ -162,6 +164,10 @@ impl Attempt<'_> {
                 let starved =
                     report.kind == ErrorKind::Failed && self.kills.evidence() == Evidence::Group;
                 let mut failure = self.failure(report);
+                let asked = control.stopping() || control.killed();
+                if failure.kind == FailureKind::Interrupted && !asked {
+                    failure = unasked();
+                }
                 if starved {
                     // What was killed is something that the stage had started.
                     killed::explain(
@@ -204,4 +210,18 @@ impl Attempt<'_> {
         failure.remedy = report.remedy;
         failure
     }
+}
+
+/// Something has asked a job to stop, and the run has not.
+fn unasked() -> Failure {
+    let mut failure = Failure::new(
+        FailureKind::Failed,
+        "the job was asked to stop (SIGTERM or SIGINT), and not by this run".to_owned(),
+    );
+    failure.remedy = Some(
+        "a program that signals its process group (`kill 0`) signals the job as well: have it signal its own \
+         children; where somebody else has stopped the job, run again"
+            .into(),
+    );
+    failure
 }

@@ -21,7 +21,7 @@ use super::noting::NoteTaker;
 use super::protocol::{ErrorKind, ErrorReport, JobFile, Outcome, Usage};
 use super::{Failure, FailureKind, is_ignored};
 use crate::registry::Registry;
-use crate::store::{Holder, Worked};
+use crate::store::{Holder, Worked, is_at};
 
 /// Progress is recorded at most this often, and less often in a long job: a file of it grows for as long as the job goes on.
 const EVERY: Duration = Duration::from_millis(100);
@@ -50,7 +50,7 @@ struct Prepared {
     noted: Arc<Mutex<NoteTaker>>,
     source: Option<&'static str>,
     /// Held until the process ends.
-    _lock: File,
+    lock: File,
 }
 
 fn prepare(
@@ -102,7 +102,7 @@ fn prepare(
         context,
         worked,
         noted,
-        _lock: lock,
+        lock,
     })
 }
 
@@ -146,6 +146,7 @@ impl Prepared {
         // That all is well is printed, for the coordinator; what went wrong is also kept, for whoever looks later. On a full
         // disk this cannot be written: the coordinator then goes by what is printed as well.
         if matches!(outcome, Outcome::Error(_))
+            && self.is_in_place()
             && let Ok(text) = serde_json::to_vec_pretty(&outcome)
         {
             let aside = self.folder.join("outcome.json.part");
@@ -153,6 +154,12 @@ impl Prepared {
                 .and_then(|()| fs::rename(&aside, self.folder.join(OUTCOME)));
         }
         outcome
+    }
+
+    /// Whether the work folder lies where it was: what a program has put in its place is not to be written to.
+    fn is_in_place(&self) -> bool {
+        contract::is_folder(&self.folder).unwrap_or(false)
+            && is_at(&self.lock, &self.folder.join("lock")).unwrap_or(false)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Whether two pipelines come to the same tables.
 
 use std::collections::BTreeMap;
+use std::os::unix::ffi::OsStrExt;
 
 use super::{InputSource, JobGraph, Plan, TablePlan};
 use crate::frames::Writer;
@@ -24,7 +25,7 @@ fn jobs(graph: &JobGraph) -> Vec<Digest> {
         let mut bytes = Writer::default();
         bytes.text(&job.stage);
         bytes.text(job.kind);
-        bytes.text(&String::from_utf8_lossy(job.params.as_bytes()));
+        bytes.bytes(job.params.as_bytes());
         for (name, source) in &job.inputs {
             bytes.text(name);
             match source {
@@ -32,7 +33,7 @@ fn jobs(graph: &JobGraph) -> Vec<Digest> {
                     bytes.bytes(all[job.index()].as_bytes());
                     bytes.text(subfolder.as_deref().unwrap_or_default());
                 }
-                InputSource::Path(path) => bytes.text(&path.to_string_lossy()),
+                InputSource::Path(path) => bytes.bytes(path.as_os_str().as_bytes()),
             }
         }
         all.push(Digest::of(&bytes.0));

@@ -57,10 +57,9 @@ impl Table {
         };
         // What comes after the last that is whole is the news of a job that goes on.
         if chosen.last().is_none_or(|row| row != last) {
-            if chosen.len() >= most {
-                chosen.remove(0);
-            }
             chosen.push(last.clone());
+            let beyond = chosen.len().saturating_sub(most);
+            chosen.drain(..beyond);
         }
         Some(Self {
             columns,

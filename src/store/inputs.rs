@@ -48,18 +48,17 @@ impl Store {
             let object = self.object(digest);
             let found = fs::metadata(&object).map(|found| Stamp::of(&found));
             let found = found.ok();
-            if found.is_some_and(|found| found == *stamp) {
-                continue;
-            }
             let changed = |path: PathBuf| {
                 let reason = "somebody has changed it while a job was reading it".to_owned();
                 Err(StoreError::Changed { path, reason })
             };
-            if !self.has_whole(digest)? {
+            if found.is_none_or(|found| found != *stamp) && !self.has_whole(digest)? {
                 return changed(object);
             }
-            // Another run has put a whole one in the place of what this job was served, which may have been damaged.
-            if !found.is_some_and(|found| found.is_same_file(stamp))
+            // The job itself may have put something else in the place of what it was served, or another run a whole object in
+            // that of a damaged one.
+            let there = fs::metadata(place).map(|there| Stamp::of(&there));
+            if !there.is_ok_and(|there| there.is_same_file(stamp))
                 && !hash_at(place).is_ok_and(|(there, _)| there == *digest)
             {
                 return changed(place.clone());

@@ -40,6 +40,11 @@ impl Store {
                 Err(error) if error.kind() != ErrorKind::AlreadyExists => {
                     return Err(io_error(&folder)(error));
                 }
+                // What a program has put in the place of its work folder: where a link leads to is the user's.
+                Err(_) if fs::symlink_metadata(&folder).is_ok_and(|there| !there.is_dir()) => {
+                    fs::remove_file(&folder).map_err(io_error(&folder))?;
+                    continue;
+                }
                 _ => {}
             }
             let lock = match OpenOptions::new()
@@ -108,6 +113,25 @@ impl Claim {
     /// Returns the work folder.
     pub fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// Checks that the folder lies where it was made: a program may have put something else in its place, of which nothing may
+    /// be read, moved or removed.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub fn check_place(&self) -> Result<(), StoreError> {
+        let is_folder = contract::is_folder(&self.folder).map_err(io_error(&self.folder))?;
+        if is_folder
+            && is_at(&self.lock, &self.folder.join("lock")).map_err(io_error(&self.folder))?
+        {
+            return Ok(());
+        }
+        Err(StoreError::Output {
+            path: self.folder.clone(),
+            reason: "something else was put in the place of the job's work folder; nothing was taken or removed there"
+                .into(),
+        })
     }
 
     /// Returns where the stage's output goes.

@@ -215,7 +215,11 @@ impl Walk {
             ));
         }
         if metadata.is_dir() {
-            return self.folder(&path, &metadata, &format!("{place}/"));
+            let before = self.found.files.len();
+            self.folder(&path, &metadata, &format!("{place}/"))?;
+            // A folder without a file that counts is in no key.
+            self.found.left_out |= self.found.files.len() == before;
+            return Ok(());
         }
         if verdict == Verdict::NoFile {
             self.found.left_out = true;

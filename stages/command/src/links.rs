@@ -145,7 +145,7 @@ mod tests {
                 .is_symlink()
         );
         let mut names = Vec::new();
-        let mut open = vec![link.clone()];
+        let mut open = vec![link];
         while let Some(path) = open.pop() {
             let kind = fs::symlink_metadata(&path).unwrap();
             assert!(!kind.is_symlink());

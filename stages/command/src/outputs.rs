@@ -16,6 +16,31 @@ const NAMED: usize = 5;
 /// The largest file of JSON that is read of what a program has written, in bytes.
 pub(crate) const LARGEST: u64 = 16 << 20;
 
+/// The folder in which the job works, as it was before the program began.
+pub(crate) struct Workplace(Option<(u64, u64)>);
+
+impl Workplace {
+    /// Looks at it.
+    pub(crate) fn look(context: &Context) -> Self {
+        let found = context.output().parent().map(fs::symlink_metadata);
+        let identity = |found: fs::Metadata| (found.dev(), found.ino());
+        Self(found.and_then(Result::ok).map(identity))
+    }
+
+    /// Checks that it lies there still. A link in its place, or in that of a folder above, leads to what is the user's.
+    pub(crate) fn check(&self, context: &Context) -> Result<(), StageError> {
+        if Self::look(context).0 == self.0 {
+            return Ok(());
+        }
+        Err(StageError::Program {
+            reason: "the program has put something else in the place of the folder that {output} lies in; nothing was \
+                     taken or removed there"
+                .into(),
+            remedy: "have it write into {output}, and leave the folders above where they are".into(),
+        })
+    }
+}
+
 /// Checks that the folders which the program was given are folders still. What a link in the place of one leads to is not the
 /// job's: nothing may be taken from there, and nothing removed.
 pub(crate) fn check_places(context: &Context) -> Result<(), StageError> {

@@ -192,6 +192,7 @@ fn is_inside(path: &str) -> bool {
     let plain = |component: Component<'_>| matches!(component, Component::Normal(_));
     !path.is_empty()
         && Path::new(path).components().all(plain)
+        && !path.contains("//")
         && path.split('/').all(|step| step != ".")
 }
 

@@ -65,7 +65,8 @@ pub(crate) fn convert(folder: &Path) -> Result<bool, StageError> {
         Err(error) => return Err(refused(FILE, &path, error)),
     };
     let text = String::from_utf8(bytes).map_err(|_| wrong("it is not UTF-8"))?;
-    let scores = parse(&text).map_err(|reason| wrong(&reason))?;
+    let scores =
+        parse(text.strip_prefix('\u{feff}').unwrap_or(&text)).map_err(|reason| wrong(&reason))?;
     // Written anew and not over what the program has put there: that may be a link, or have another name elsewhere.
     match fs::remove_file(&table) {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(io_error(&table)(error)),

@@ -5,6 +5,10 @@
 //! open the quotes, and a text there is often for another interpreter: such a value is refused, with the way that is always
 //! right, a variable of the environment.
 //!
+//! Two places lend a meaning to a plain value as well: digits before `<` or `>` are the number of a file, and what follows
+//! `$NAME` goes on with that name. There it is quoted too, or refused. And no value may make a line of a here-document the one
+//! that ends it.
+//!
 //! Where the text stands is told by reading what was written as a shell does, as far as that is plain. Where it is not (old
 //! backquotes, nested expansions), nothing but plain values is put in from there on.
 
@@ -22,30 +26,77 @@ pub(crate) fn join(pieces: &[Piece<'_>]) -> Result<String, Problem> {
     let mut text = String::new();
     let mut reader = Reader::new();
     let is_all = pieces.len() == 1;
-    for piece in pieces {
+    // Where each value begins in the text.
+    let mut values = Vec::new();
+    for (at, piece) in pieces.iter().enumerate() {
         match piece {
             Piece::Written(written) => {
                 reader.read(written);
                 text.push_str(written);
             }
             Piece::Value { name, text: value } => {
+                let rest = &pieces[at + 1..];
+                let is_safe =
+                    value.chars().all(is_plain) && !(value.is_empty() && reader.takes_words());
                 let put = match reader.at() {
-                    _ if value.chars().all(is_plain)
-                        && !(value.is_empty() && reader.takes_words()) =>
-                    {
-                        value.to_string()
+                    At::Word if is_safe => {
+                        match reader.names_file(value, rest) || reader.goes_on(value, rest) {
+                            true => shell_quoted(value),
+                            false => value.to_string(),
+                        }
                     }
+                    _ if reader.goes_on(value, rest) => {
+                        return Err(refused(name, value, FOLLOWS));
+                    }
+                    _ if is_safe => value.to_string(),
                     At::Word if is_all => return Err(no_code(name)),
                     At::Word => shell_quoted(value),
                     At::Text if value.chars().all(|c| c == ' ' || is_plain(c)) => value.to_string(),
-                    at => return Err(refused(name, value, at)),
+                    At::Text => return Err(refused(name, value, WITHIN)),
+                    At::Unknown => return Err(refused(name, value, UNTOLD)),
                 };
                 reader.pass(&put);
+                values.push((text.len(), name, value));
                 text.push_str(&super::places::braces_doubled(&put));
             }
         }
+        if reader.is_cut()
+            && let Some((_, name, value)) = values.last()
+        {
+            return Err(refused(name, value, ENDS));
+        }
+    }
+    if reader.would_end()
+        && let Some((_, name, value)) = values.last()
+    {
+        return Err(refused(name, value, ENDS));
+    }
+    if reader.lost
+        && let Some((_, name, value)) = values.iter().find(|(at, ..)| may_end(&text, *at))
+    {
+        return Err(refused(name, value, ENDS));
     }
     Ok(text)
+}
+
+/// Whether the line of a place of a text is what stands after some `<<`, where more cannot be told.
+fn may_end(text: &str, at: usize) -> bool {
+    let (before, after) = text.split_at(at);
+    let begin = before.rfind('\n').map_or(0, |at| at + 1);
+    let end = after.find('\n').map_or(text.len(), |end| at + end);
+    let line = text[begin..end].trim_start_matches('\t');
+    let is_end = |after: &str| {
+        after
+            .trim_start_matches(['-', ' ', '\t', '\'', '"', '\\'])
+            .strip_prefix(line)
+            .is_some_and(|rest| !rest.starts_with(is_of_name))
+    };
+    !line.is_empty() && text.split("<<").skip(1).any(is_end)
+}
+
+/// Whether a character goes on with the name of a variable.
+fn is_of_name(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '_'
 }
 
 /// Whether a character means nothing but itself to a shell, wherever it stands.
@@ -64,16 +115,14 @@ fn no_code(name: &str) -> Problem {
     ))
 }
 
-fn refused(name: &str, value: &str, at: At) -> Problem {
+const WITHIN: &str = "stands within quotes, a here-document or a comment, and its value holds what a shell may take for code";
+const UNTOLD: &str = "stands where it cannot be told how the shell would read it, and its value holds what a shell may take for code";
+const FOLLOWS: &str = "follows a variable of the shell's own, and its value would be read as a part of that one's name";
+const ENDS: &str = "stands in a here-document, and its value makes its line the one that ends it";
+
+fn refused(name: &str, value: &str, why: &str) -> Problem {
     let short: String = value.chars().take(40).collect();
-    let place = match at {
-        At::Text => "within quotes, a here-document or a comment",
-        _ => "where it cannot be told how the shell would read it",
-    };
-    Problem::value(
-        "shell",
-        format!("`{name}` stands {place}, and its value holds what a shell may take for code: {short:?}"),
-    )
+    Problem::value("shell", format!("`{name}` {why}: {short:?}"))
     .with_help(format!(
         "hand it over by the environment: env = {{ {0} = \"${{{name}}}\" }} and \"${0}\" here; outside of quotes it is quoted by itself",
         variable(name)
@@ -116,6 +165,51 @@ enum Open {
     Document,
 }
 
+/// What a value that follows would go on with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Begun {
+    Nothing,
+    /// `$`
+    Dollar,
+    /// `$NAME`
+    Name,
+    /// `$1`, with which some shells take more digits.
+    Digits,
+}
+
+impl Begun {
+    /// Returns what is begun after one more character.
+    fn then(self, c: char) -> Self {
+        match self {
+            Self::Dollar if c == '$' => Self::Nothing,
+            _ if c == '$' => Self::Dollar,
+            Self::Dollar | Self::Digits if c.is_ascii_digit() => Self::Digits,
+            Self::Dollar | Self::Name if is_of_name(c) => Self::Name,
+            _ => Self::Nothing,
+        }
+    }
+
+    /// Whether it takes one more character.
+    fn takes(self, c: char) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::Dollar => is_of_name(c) || "-@".contains(c),
+            Self::Name => is_of_name(c),
+            Self::Digits => c.is_ascii_digit(),
+        }
+    }
+}
+
+/// A here-document that has been announced.
+struct Document {
+    /// The line that ends it.
+    end: String,
+    /// Whether its lines may begin with tabs.
+    is_indented: bool,
+    /// Whether the shell leaves it as it is.
+    is_quoted: bool,
+}
+
 /// Reads what is written as a shell does, as far as needed to know what is quoted.
 struct Reader {
     /// What is open, innermost last; never empty.
@@ -124,10 +218,20 @@ struct Reader {
     begins: bool,
     /// Whether the last character was a backslash that takes the meaning from the next.
     escaped: bool,
-    /// The ends of here-documents that are to come, and whether their lines may begin with tabs.
-    documents: VecDeque<(String, bool)>,
+    /// The variable of the shell's that is being named.
+    begun: Begun,
+    /// Whether a word may begin here or has had only digits so far.
+    counts: bool,
+    /// The here-documents that are to come.
+    documents: VecDeque<Document>,
     /// The line of a here-document so far.
     line: String,
+    /// Whether it is put together of lines that end in a backslash.
+    is_continued: bool,
+    /// Whether there is a value in it.
+    has_value: bool,
+    /// Whether a line with a value in it has ended a here-document.
+    is_cut: bool,
     /// Whether it cannot be told any more what is open.
     lost: bool,
 }
@@ -138,8 +242,13 @@ impl Reader {
             open: vec![Open::Commands(0)],
             begins: true,
             escaped: false,
+            begun: Begun::Nothing,
+            counts: true,
             documents: VecDeque::new(),
             line: String::new(),
+            is_continued: false,
+            has_value: false,
+            is_cut: false,
             lost: false,
         }
     }
@@ -154,6 +263,8 @@ impl Reader {
             return At::Unknown;
         }
         match self.innermost() {
+            // Quotes would belong to the `$`.
+            Open::Commands(_) if self.begun == Begun::Dollar => At::Unknown,
             Open::Commands(_) => At::Word,
             Open::Single | Open::Double | Open::Comment | Open::Document => At::Text,
             Open::Arithmetic(_) => At::Unknown,
@@ -164,12 +275,52 @@ impl Reader {
         self.at() == At::Word
     }
 
+    /// Whether a value would be read as a part of the name of a variable before it.
+    fn goes_on(&self, value: &str, rest: &[Piece<'_>]) -> bool {
+        // Where nothing is put in, what comes next is put there.
+        let texts = std::iter::once(value).chain(rest.iter().map(Piece::text));
+        let next = texts.flat_map(str::chars).next();
+        !self.lost && !self.escaped && next.is_some_and(|next| self.begun.takes(next))
+    }
+
+    /// Whether a value would be read as the number of a file that is redirected.
+    fn names_file(&self, value: &str, rest: &[Piece<'_>]) -> bool {
+        let is_digit = |c: char| c.is_ascii_digit();
+        if !self.counts || !value.chars().all(is_digit) {
+            return false;
+        }
+        for piece in rest {
+            let text = piece.text().replace("\\\n", "");
+            match (piece, text.trim_start_matches(is_digit).chars().next()) {
+                (_, None) => {}
+                (Piece::Written(_), Some(next)) => return "<>".contains(next),
+                (Piece::Value { .. }, Some(_)) => return false,
+            }
+        }
+        false
+    }
+
+    /// Whether a value has ended a here-document.
+    fn is_cut(&self) -> bool {
+        self.is_cut
+    }
+
+    /// Whether the text would end with a line that a value makes the end of a here-document.
+    fn would_end(&self) -> bool {
+        !self.lost && self.has_value && self.is_end(&self.line)
+    }
+
     /// Passes over a value, which opens and closes nothing.
     fn pass(&mut self, value: &str) {
         self.escaped = false;
         self.begins = false;
+        self.counts &= value.chars().all(|c| c.is_ascii_digit());
+        if !value.is_empty() {
+            self.begun = Begun::Nothing;
+        }
         if self.innermost() == Open::Document {
             self.line.push_str(value);
+            self.has_value = true;
         }
     }
 
@@ -183,9 +334,15 @@ impl Reader {
             let after = &rest[c.len_utf8()..];
             if std::mem::take(&mut self.escaped) {
                 self.begins = false;
+                // With the end of a line the backslash is nothing.
+                if c != '\n' {
+                    self.begun = Begun::Nothing;
+                    self.counts = false;
+                }
                 rest = after;
                 continue;
             }
+            let begun = self.begun_after(c);
             rest = match self.innermost() {
                 Open::Single => {
                     if c == '\'' {
@@ -211,7 +368,45 @@ impl Reader {
                 Open::Double => self.double(c, after),
                 Open::Commands(depth) => self.command(c, after, depth),
             };
+            let is_whole = rest.len() < after.len();
+            self.begun = if is_whole { Begun::Nothing } else { begun };
+            self.counts = self.begins || self.counts && (self.escaped || c.is_ascii_digit());
         }
+    }
+
+    /// Returns what is begun after a character that is not escaped, other than in a here-document.
+    fn begun_after(&self, c: char) -> Begun {
+        match self.innermost() {
+            Open::Single | Open::Comment => Begun::Nothing,
+            Open::Document if self.is_left() => Begun::Nothing,
+            Open::Document if self.is_escaping() && c != '\n' => Begun::Nothing,
+            Open::Document if self.is_escaping() => self.begun,
+            _ if c == '\\' => self.begun,
+            _ => self.begun.then(c),
+        }
+    }
+
+    /// Whether the shell leaves this here-document as it is.
+    fn is_left(&self) -> bool {
+        let document = self.documents.front();
+        document.is_some_and(|document| document.is_quoted)
+    }
+
+    /// Whether the line of a here-document ends in a backslash that is not escaped itself.
+    fn is_escaping(&self) -> bool {
+        let line = self.line.trim_end_matches('\\');
+        (self.line.len() - line.len()) % 2 == 1
+    }
+
+    /// Whether a line ends the here-document.
+    fn is_end(&self, line: &str) -> bool {
+        self.documents.front().is_some_and(|document| {
+            let line = match document.is_indented {
+                true => line.trim_start_matches('\t'),
+                false => line,
+            };
+            line == document.end
+        })
     }
 
     /// Reads a character of commands, and returns what is left.
@@ -305,6 +500,7 @@ impl Reader {
 
     /// Reads the word after `<<`, which ends a here-document.
     fn announce<'t>(&mut self, after: &'t str) -> &'t str {
+        const ENDERS: [char; 8] = [' ', '\t', '\n', ';', '|', '&', ')', '>'];
         let (is_indented, word) = match after.strip_prefix('-') {
             Some(word) => (true, word),
             None => (false, after),
@@ -319,15 +515,22 @@ impl Reader {
             return "";
         };
         let ends = quote.map_or_else(
-            || rest.starts_with([' ', '\t', '\n', ';', '|', '&', ')', '>']),
-            |quote| rest.starts_with(quote),
+            || rest.starts_with(ENDERS),
+            |quote| {
+                rest.strip_prefix(quote)
+                    .is_some_and(|rest| rest.starts_with(ENDERS))
+            },
         );
         // Of documents within quotes it is not plain where they begin.
         if name.is_empty() || !ends || self.open.len() > 1 {
             self.lost = true;
             return "";
         }
-        self.documents.push_back((name.to_owned(), is_indented));
+        self.documents.push_back(Document {
+            end: name.to_owned(),
+            is_indented,
+            is_quoted: quote.is_some(),
+        });
         quote.map_or(rest, |_| &rest[1..])
     }
 
@@ -344,20 +547,24 @@ impl Reader {
             self.line.push(c);
             return;
         }
+        if !self.is_left() && self.is_escaping() {
+            self.line.pop();
+            self.is_continued = true;
+            return;
+        }
         let line = std::mem::take(&mut self.line);
-        let ends = self.documents.front().is_some_and(|(end, is_indented)| {
-            let line = match is_indented {
-                true => line.trim_start_matches('\t'),
-                false => &line,
-            };
-            line == end
-        });
-        if ends {
-            self.documents.pop_front();
-            if self.documents.is_empty() {
-                self.open.pop();
-                self.begins = true;
-            }
+        let is_continued = std::mem::take(&mut self.is_continued);
+        let has_value = std::mem::take(&mut self.has_value);
+        if !self.is_end(&line) {
+            return;
+        }
+        self.is_cut |= has_value;
+        // It ends the document to some shells only.
+        self.lost |= is_continued;
+        self.documents.pop_front();
+        if self.documents.is_empty() {
+            self.open.pop();
+            self.begins = true;
         }
     }
 }
@@ -473,5 +680,125 @@ mod tests {
         assert_eq!(put("run @", "{output}").unwrap(), "run '{{output}}'");
         assert_eq!(put("run @", "${x}").unwrap(), "run '${{x}}'");
         assert_eq!(put("run @ b", "").unwrap(), "run '' b");
+    }
+
+    /// What a shell says of a text.
+    fn said(text: &str) -> String {
+        let ran = Command::new("sh").args(["-euc", text]).output().unwrap();
+        assert!(ran.status.success(), "{text:?}: {ran:?}");
+        String::from_utf8(ran.stdout).unwrap()
+    }
+
+    #[test]
+    fn digits_before_a_redirection_are_a_word() {
+        for (text, value, means) in [
+            ("echo @>&1", "2", "2"),
+            ("echo @\\\n>&1", "2", "2"),
+            ("echo @@>&1", "2", "22"),
+            ("echo @1>&1", "2", "21"),
+            ("echo 1@>&1", "2", "12"),
+            ("cat - @</dev/null 2>&1 || :", "0", "0"),
+            ("echo \"$(echo @>&1)\"", "2", "2"),
+            ("true;echo @>&1", "1", "1"),
+            ("cat <<E >/dev/null\nx\nE\necho @>&1", "1", "1"),
+        ] {
+            let joined = put(text, value).unwrap();
+            assert!(said(&joined).contains(means), "{joined:?}");
+        }
+        assert_eq!(
+            put("echo @>{output}/x", "2").unwrap(),
+            "echo '2'>{output}/x"
+        );
+        for (text, value) in [
+            ("echo @ >{output}/x", "2"),
+            ("echo @>{output}/x", "2a"),
+            ("echo a@>{output}/x", "2"),
+            ("echo --n=@>{output}/x", "2"),
+            ("echo \"@>1\"", "2"),
+            ("echo $((@>1))", "2"),
+        ] {
+            assert_eq!(put(text, value).unwrap(), text.replace('@', value));
+        }
+    }
+
+    #[test]
+    fn a_value_after_a_variable_is_no_part_of_its_name() {
+        for (text, value, means) in [
+            ("x=1; xy=2; echo $x@", "y", "1y\n"),
+            ("x=1; x_=2; echo a$x@", "_", "a1_\n"),
+            ("x=1; x7=2; echo $x\\\n@", "7", "17\n"),
+            ("x=1; xy=2; xyy=3; echo $x@@", "y", "1yy\n"),
+            ("x=1; echo \"$x\"@ \"$x-@\" \"${x}@\"", "y", "1y 1-y 1y\n"),
+            ("x=1; echo \"$x@\"", "-y", "1-y\n"),
+            ("x=1; echo \\$x@ \"\\$x@\" '$x@'", "y", "$xy $xy $xy\n"),
+            ("cat <<'E'\n$x@\nE\n", "y", "$xy\n"),
+            ("cat <<E\n\\$x@\nE\n", "y", "$xy\n"),
+            ("f() { echo \"$1@\"; }; f a", "y", "ay\n"),
+        ] {
+            let joined = put(text, value).unwrap();
+            assert_eq!(said(&joined), means, "{joined:?}");
+        }
+        assert_eq!(put("echo $x@", "y").unwrap(), "echo $x'y'");
+        assert_eq!(put("echo $x@", "-y").unwrap(), "echo $x-y");
+        for (text, value) in [
+            ("echo \"$x@\"", "y"),
+            ("echo \"$x@\"", "1"),
+            ("echo \"$x@\"", "y z"),
+            ("echo \"$x\\\n@\"", "_"),
+            ("echo \"$x@y\"", ""),
+            ("echo \"$(echo \"$x@\")\"", "y"),
+            ("echo $(($x@))", "1"),
+            ("cat <<E\n$x@\nE\n", "y"),
+            ("cat <<E\n\\\\$x@\nE\n", "y"),
+        ] {
+            assert!(put(text, value).is_err(), "{text:?} takes {value:?}");
+        }
+        let problem = put("echo \"$d@\"", "y").unwrap_err();
+        insta::assert_snapshot!(
+            format!("{}\n{}", problem.message, problem.help.unwrap()),
+            @r#"
+        `x` follows a variable of the shell's own, and its value would be read as a part of that one's name: "y"
+        hand it over by the environment: env = { X = "${x}" } and "$X" here; outside of quotes it is quoted by itself
+        "#
+        );
+    }
+
+    #[test]
+    fn no_value_ends_a_here_document() {
+        for (text, value) in [
+            ("cat <<END\n@\necho ran\nEND\n", "END"),
+            ("cat <<'END'\n@\necho ran\nEND\n", "END"),
+            ("cat <<-END\n\t\t@\necho ran\n\tEND\n", "END"),
+            ("cat <<END\nE@\necho ran\nEND\n", "ND"),
+            ("cat <<END\n@D\necho ran\nEND\n", "EN"),
+            ("cat <<EE\n@@\necho ran\nEE\n", "E"),
+            ("cat <<END\nEND@\necho ran\nEND\n", ""),
+            ("cat <<END\nE\\\n@\necho ran\nEND\n", "ND"),
+            ("cat <<A - <<B\nA\n@\necho ran\nB\n", "B"),
+            ("cat <<END\na\n@", "END"),
+            // Where it is not told what is open.
+            ("echo \"$(cat <<END\n@\necho ran\nEND\n)\"", "END"),
+            ("cat <<\\END\nE@\necho ran\nEND\n", "ND"),
+        ] {
+            let problem = put(text, value).unwrap_err();
+            assert!(problem.message.contains("here-document"), "{problem:?}");
+        }
+        for (text, value, means) in [
+            ("cat <<END\n@\nEND\n", "EN", "EN\n"),
+            ("cat <<END\n@.\n @\nEND\n", "END", "END.\n END\n"),
+            ("cat <<END\n\t@\nEND\n", "END", "\tEND\n"),
+            ("cat <<END\nEND\necho @\n", "END", "END\n"),
+            ("cat <<A >/dev/null; cat <<B\n@\nA\nB\n", "B", ""),
+            ("cat <<END\nEND@\nEND\n", "S", "ENDS\n"),
+            // The line goes on, so the document does.
+            ("cat <<END\na\\\nEND\n\"@\nEND\n", "b", "aEND\n\"b\n"),
+            ("cat <<'END'\na\\\nEND\necho @", "b c", "a\\\nb c\n"),
+            ("echo \"$(cat <<END\n@\nEND\n)\"", "EN", "EN\n"),
+        ] {
+            let joined = put(text, value).unwrap();
+            assert_eq!(said(&joined), means, "{joined:?}");
+        }
+        assert!(put("cat <<END\na\\\nEND\n@\nEND\n", "$(echo ran)").is_err());
+        assert!(put("cat <<'E'F\nE\n@\nEF\n", "$(echo ran)").is_err());
     }
 }

@@ -158,6 +158,12 @@ impl Stage for CommandStage {
         let parameters: Parameters = params.parse()?;
         let command = parameters.command().map_err(refused)?;
         let asked = parameters.environment().map_err(refused)?;
+        // What an earlier attempt has closed to itself.
+        for folder in context.checkpoints().folders() {
+            if contract::is_folder(&folder).map_err(contract::io_error(&folder))? {
+                contract::open_up(&folder).map_err(contract::io_error(&folder))?;
+            }
+        }
         let places = fill_places(inputs, context)?;
         let mut argv: Vec<String> = match &command {
             Command::Argv(texts) => texts
@@ -184,7 +190,10 @@ impl Stage for CommandStage {
             folder,
         };
         let log = Log::here();
-        let status = process::run(&program, &environment, progress, context)?;
+        let workplace = outputs::Workplace::look(context);
+        let status = process::run(&program, &environment, progress, context);
+        workplace.check(context)?;
+        let status = status?;
         if !status.success() {
             return Err(failed(&name, &program, status, &log));
         }

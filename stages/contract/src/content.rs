@@ -356,7 +356,7 @@ fn stand_in(head: &[u8]) -> Option<Content> {
     if begins("<!doctype html") || begins("<html") {
         return Some(Content::Html);
     }
-    begins("<?xml ").then_some(Content::Xml)
+    (begins("<?xml ") || begins("<mediawiki")).then_some(Content::Xml)
 }
 
 #[cfg(test)]

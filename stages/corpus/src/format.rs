@@ -4,7 +4,6 @@ use std::io::Read;
 use std::path::Path;
 
 use contract::{Content, StageError};
-use serde_json::{Map, Value};
 
 use crate::open::{open, unreadable};
 use crate::parse::wikitext_title;
@@ -42,7 +41,7 @@ pub(crate) fn of_file(path: &Path, named: &str) -> Result<Format, StageError> {
                 Ok(Format::WikiExtractor)
             } else if wikitext_title(&line).is_some() {
                 Ok(Format::WikiText)
-            } else if line.starts_with("{\"") && line.contains("\"text\":") {
+            } else if line.starts_with('{') && has_text(&line) {
                 Ok(Format::WikiExtractorJson)
             } else {
                 marked_up(path, &line).map_or(Ok(Format::Text), Err)
@@ -56,9 +55,7 @@ fn marked_up(path: &Path, line: &str) -> Option<StageError> {
     let what = match Content::of(line.as_bytes()) {
         Some(Content::Html) => "a web page (HTML)",
         Some(Content::Xml) => "an XML document",
-        _ if serde_json::from_str::<Map<String, Value>>(line).is_ok() => {
-            "JSON lines without a `text`"
-        }
+        _ if is_json(line) => "JSON without a `text` in each line",
         _ => return None,
     };
     Some(StageError::input(
@@ -67,6 +64,23 @@ fn marked_up(path: &Path, line: &str) -> Option<StageError> {
         "give the text that is in it (a dump of Wikipedia: by WikiExtractor; JSON: as `text`), or set `format = \"text\"` \
          to read it as it is",
     ))
+}
+
+/// Whether the line, an object of JSON as far as it is at hand, has a `text`.
+fn has_text(line: &str) -> bool {
+    line.match_indices("\"text\"").any(|(place, name)| {
+        let after = &line[place + name.len()..];
+        after.trim_start().starts_with(':')
+    })
+}
+
+/// Whether the line is an object or a list of JSON, or begins one: it may go on in other lines, or beyond what was looked at.
+fn is_json(line: &str) -> bool {
+    line.starts_with(['{', '['])
+        && match serde_json::from_str::<serde::de::IgnoredAny>(line) {
+            Ok(_) => true,
+            Err(error) => error.is_eof(),
+        }
 }
 
 /// Returns the first line that is not blank, without blank space around it, as far as it lies in the text's head.
@@ -84,4 +98,25 @@ fn first_line(path: &Path) -> Result<String, StageError> {
         .find(|line| !line.is_empty())
         .unwrap_or_default()
         .to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_is_told_from_text_though_its_line_is_cut() {
+        for (line, json, text) in [
+            ("{\"id\": 1, \"content\": \"word wo", true, false),
+            ("{\"id\": 1, \"text\" : \"hello\"}", true, true),
+            ("[{\"id\": 1, \"text\": \"hello\"}]", true, true),
+            ("{", true, false),
+            ("[1] A note", false, false),
+            ("[Illustration]", false, false),
+            ("{{Infobox}}", false, false),
+            ("\"text\" is a word", false, false),
+        ] {
+            assert_eq!((is_json(line), has_text(line)), (json, text), "{line}");
+        }
+    }
 }

@@ -12,6 +12,8 @@ use flate2::bufread::MultiGzDecoder;
 
 /// Bytes that are read at once.
 const BUFFER: usize = 1 << 16;
+/// The longest window of Zstandard, as the logarithm of bytes: `zstd --long=31`.
+const LONGEST_WINDOW: u32 = 31;
 
 /// Opens the text at `path`, from its beginning.
 pub(crate) fn open(path: &Path) -> Result<Box<dyn BufRead>, StageError> {
@@ -20,7 +22,13 @@ pub(crate) fn open(path: &Path) -> Result<Box<dyn BufRead>, StageError> {
     let text: Box<dyn Read> = match Content::of(&head) {
         Some(Content::Gzip) => Box::new(MultiGzDecoder::new(file)),
         Some(Content::Zstd) => {
-            Box::new(zstd::stream::read::Decoder::with_buffer(file).map_err(io_error(path))?)
+            let mut decoder =
+                zstd::stream::read::Decoder::with_buffer(file).map_err(io_error(path))?;
+            // Large public texts are compressed with the longest window that there is.
+            decoder
+                .window_log_max(LONGEST_WINDOW)
+                .map_err(io_error(path))?;
+            Box::new(decoder)
         }
         Some(content) if !is_markup(content) => return Err(content.refusal(path)),
         _ => return Ok(Box::new(file)),

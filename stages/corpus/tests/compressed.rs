@@ -37,8 +37,11 @@ fn folder(files: &[(&str, &[u8])]) -> TempDir {
     folder
 }
 
+/// The bytes of a corpus, its documents, and what was noted.
+type Made = (Vec<u8>, Vec<String>, Vec<String>);
+
 /// Runs the stage; returns the bytes of its first file, its texts, and its notes.
-fn run(source: &Path) -> Result<(Vec<u8>, Vec<String>, Vec<String>), StageError> {
+fn run(source: &Path) -> Result<Made, StageError> {
     let folder = tempfile::tempdir().unwrap();
     let notes = Notes::default();
     let context = Context::in_folder(folder.path())?.with_observer(Box::new(notes.clone()));

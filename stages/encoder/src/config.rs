@@ -175,6 +175,9 @@ pub struct Config {
     /// How positions enter. Only a table of them, `absolute`, is known here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub position_embedding_type: Option<String>,
+    /// Whether a token sees only those before it. Only encoders are computed here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub is_decoder: Option<bool>,
 }
 
 mod defaults {
@@ -247,6 +250,7 @@ impl Config {
             tie_word_embeddings: true,
             dtype: defaults::dtype(),
             position_embedding_type: None,
+            is_decoder: None,
         }
     }
 
@@ -369,6 +373,10 @@ impl Config {
                 reason,
                 "give more than pad_token_id + 1",
             );
+        }
+        if self.is_decoder == Some(true) {
+            let reason = "a decoder, whose tokens see only those before them, is not supported";
+            return invalid("is_decoder", reason.to_owned(), "use an encoder");
         }
         if let Some(kind) = self
             .position_embedding_type

@@ -4,7 +4,7 @@
 //! `0_Transformer`), a pooling (`1_Pooling/config.json`, with one boolean per mode, or since version 6 the mode's
 //! name), perhaps a normalisation. A folder without that file is a plain Hugging Face encoder.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use contract::{StageError, read_json};
 use serde::Deserialize;
@@ -62,6 +62,26 @@ struct Module {
     path: String,
 }
 
+impl Module {
+    /// Returns where the module lies: in the folder itself or in one within it, which is all that a job is shown of an encoder.
+    fn folder(&self, folder: &Path, place: &Path) -> Result<PathBuf, StageError> {
+        let mut parts = Path::new(&self.path)
+            .components()
+            .filter(|part| *part != Component::CurDir);
+        match (parts.next(), parts.next()) {
+            (None | Some(Component::Normal(_)), None) => Ok(folder.join(&self.path)),
+            _ => Err(StageError::input(
+                place.display(),
+                format!(
+                    "the module's path `{}` is no folder beside this file",
+                    self.path
+                ),
+                REMEDY,
+            )),
+        }
+    }
+}
+
 impl Folder {
     /// Reads what there is.
     ///
@@ -82,10 +102,17 @@ impl Folder {
         for module in modules {
             match module.class.rsplit('.').next().unwrap_or_default() {
                 "Transformer" if transformer.is_none() => {
-                    transformer = Some(folder.join(&module.path));
+                    transformer = Some(module.folder(folder, &place)?);
                 }
                 "Pooling" if pooling.is_none() && transformer.is_some() => {
-                    let path = folder.join(&module.path).join("config.json");
+                    let path = module.folder(folder, &place)?.join("config.json");
+                    if !path.is_file() {
+                        return Err(StageError::input(
+                            path.display(),
+                            "no such file: the folder is not complete",
+                            "fetch it once more, whole",
+                        ));
+                    }
                     let config: Map<String, Value> = read_json(&path, REMEDY)?;
                     include_prompt = config.get("include_prompt") != Some(&Value::Bool(false));
                     pooling = Some(mode(&config));

@@ -169,7 +169,10 @@ mod tests {
         let one = citation(MASKING, "table 1");
         let figure = citation(MASKING, "figure 1");
         let other = citation("Wettig, Other, Third: Another Paper (EACL 2023)", "table 2");
-        assert_eq!(words(&[one.clone()]), "Wettig et al. (EACL 2023), table 1");
+        assert_eq!(
+            words(std::slice::from_ref(&one)),
+            "Wettig et al. (EACL 2023), table 1"
+        );
         assert_eq!(
             words(&[one.clone(), figure, one.clone()]),
             "Wettig et al. (EACL 2023): [1] table 1, [2] figure 1"

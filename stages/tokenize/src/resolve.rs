@@ -183,18 +183,18 @@ impl File {
             Some(BERT_PROCESSING) => *given == usual.old,
             _ => *given == usual.template,
         };
-        if given.is_null() || is_bert {
+        // Where the file decides, none puts nothing around a text; BERT's class puts its own.
+        if is_bert || (given.is_null() && read.class == Class::Bert) {
             return Ok(());
         }
-        let kind = given["type"].as_str().unwrap_or("of no type");
+        let kind = match given.is_null() {
+            true => "none",
+            false => given["type"].as_str().unwrap_or("of no type"),
+        };
         let reason = format!(
             "`post_processor` ({kind}) does not put a text between one [CLS] and one [SEP] as BERT does"
         );
-        Err(StageError::input(
-            place,
-            reason,
-            "give it BERT's template, or leave it out",
-        ))
+        Err(StageError::input(place, reason, "give it BERT's template"))
     }
 }
 
