@@ -204,7 +204,8 @@ fn whose_a_file_is_that_keeps_a_user_out_is_said_with_how_to_get_it_back() {
 
 /// Runs a command below a terminal, and returns all that reached it.
 fn on_a_terminal(project: &Project, arguments: &str) -> Vec<u8> {
-    let program = project.command(&[]).get_program().to_owned();
+    let plain = project.command(&[]);
+    let program = plain.get_program();
     // `script` repeats its own command.
     let command = format!("{} {arguments}\n", program.display());
     project.write("typed", &command);
@@ -214,7 +215,15 @@ fn on_a_terminal(project: &Project, arguments: &str) -> Vec<u8> {
         .args(["-qc", "sh typed"])
         .arg(&typescript)
         .stdin(Stdio::null());
+    // What surrounds the tests must not reach the program here either, nor forbid it colours.
+    for (name, value) in plain.get_envs() {
+        match value {
+            Some(value) => script.env(name, value),
+            None => script.env_remove(name),
+        };
+    }
     script
+        .env("TERM", "xterm-256color")
         .current_dir(project.path())
         .output()
         .expect("`script`, of util-linux");
