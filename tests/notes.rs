@@ -188,27 +188,8 @@ fn what_is_always_so_is_no_note_and_what_was_asked_for_is() {
 
 #[test]
 fn missing_parts_of_a_set_are_told_below_its_score() {
-    let project = Project::with(
+    let project = Project::beyond_tokens(
         r#"
-[stage.world]
-use = "world"
-size = "tiny"
-
-[stage.corpus]
-use = "corpus"
-source = "@world/text"
-
-[stage.tokenizer]
-use = "tokenizer"
-corpus = "@corpus"
-vocab_size = 300
-
-[stage.tokens]
-use = "tokenize"
-corpus = "@corpus"
-tokenizer = "@tokenizer"
-length = 24
-
 [stage.pretrain]
 use = "pretrain"
 tokens = "@tokens"

@@ -124,25 +124,10 @@ fn a_value_that_reaches_some_cells_is_told_of() {
 /// Numbers whose last bytes are no text are told apart all the same.
 #[test]
 fn every_number_has_results_of_its_own() {
-    let project = Project::with(
+    let project = Project::beyond_tokens(
         r#"
         [vars]
         rate = 0.4
-        [stage.world]
-        use = "world"
-        size = "tiny"
-        [stage.corpus]
-        use = "corpus"
-        source = "@world/text"
-        [stage.tokenizer]
-        use = "tokenizer"
-        corpus = "@corpus"
-        vocab_size = 300
-        [stage.tokens]
-        use = "tokenize"
-        corpus = "@corpus"
-        tokenizer = "@tokenizer"
-        length = 24
         [stage.pretrain]
         use = "pretrain"
         tokens = "@tokens"
