@@ -298,6 +298,13 @@ pub(crate) struct Line {
     pub(crate) bindings: Vec<(VariableId, Definition)>,
 }
 
+impl Line {
+    /// Returns whether the line gives the variable a value.
+    pub(crate) fn binds(&self, variable: VariableId) -> bool {
+        self.bindings.iter().any(|(bound, _)| *bound == variable)
+    }
+}
+
 /// What a line is compared with in the published tables, and where that is written.
 #[derive(Debug)]
 pub(crate) struct LineReference {

@@ -344,6 +344,22 @@ fn axes_exclusions_and_grids_are_checked_before_anything_runs() {
             &["`seed` is gathered over and cannot be chosen as well"],
         ),
         (
+            "rows = { m = [0.1] }\nbest = { m = [0.2, 0.3] }",
+            &["every row sets `m`, so that the values of `best` are never used"],
+        ),
+        (
+            "over = { seed = [0, 1] }\nrows = { seed = [3, 4] }",
+            &["every row sets `seed`, so that the values of `over` are never used"],
+        ),
+        (
+            "over = { seed = [0, 1] }\nrows = [{ m = 0.1 }, { seed = 3 }]",
+            &[],
+        ),
+        (
+            "rows = [{ m = 0.1, best = { m = [0.2, 0.3] } }, { m = 0.4 }]",
+            &["the same line sets `m`, so that the values of `best` are never used"],
+        ),
+        (
             "rows = { m = [0.1] }\nselect = \"accuracy\"",
             &["there is a `select` and no `best` to select from"],
         ),

@@ -1,7 +1,7 @@
 //! What of a table must fit together: grids with what is gathered, selections with grids, exclusions with variables.
 
 use super::Builder;
-use crate::declare::grid::{Grid, Selection};
+use crate::declare::grid::{Axis, Grid, Selection};
 use crate::declare::model::{Line, TableDeclaration, VariableId};
 use crate::errors::Diagnostic;
 
@@ -11,6 +11,7 @@ impl Builder<'_> {
         self.check_both(table, "best", |line| line.best.is_some());
         self.check_both(table, "select", |line| line.select.is_some());
         self.check_gathered(table);
+        self.check_used(table);
         self.check_selected(table);
         self.check_excluded(table);
     }
@@ -47,6 +48,46 @@ impl Builder<'_> {
             let message = format!("`{name}` is gathered over and cannot be chosen as well");
             let help = "leave it out of `over` or of `best`";
             self.problem(message, value.origin.span.clone(), help);
+        }
+    }
+
+    /// Values of `over` and `best` must reach a cell: what a row or a column sets goes before them.
+    fn check_used(&mut self, table: &TableDeclaration) {
+        let sets = |line: &Line, axis: &Axis| line.binds(axis.variable);
+        let all_set = |lines: &[Line], axis: &Axis| {
+            !lines.is_empty() && lines.iter().all(|line| sets(line, axis))
+        };
+        let whole = [("over", Some(&table.over)), ("best", table.best.as_ref())];
+        let whole = whole
+            .into_iter()
+            .filter_map(|(key, grid)| Some((key, grid?)));
+        let mut unused = Vec::new();
+        for (key, grid) in whole {
+            for axis in grid.axes() {
+                let who = match axis {
+                    axis if all_set(&table.rows, axis) => "every row",
+                    axis if all_set(&table.columns, axis) => "every column",
+                    _ => continue,
+                };
+                unused.push((key, axis, who));
+            }
+        }
+        for line in lines(table) {
+            let axes = line.best.iter().flat_map(Grid::axes);
+            unused.extend(
+                axes.filter(|axis| sets(line, axis))
+                    .map(|axis| ("best", axis, "the same line")),
+            );
+        }
+        for (key, axis, who) in unused {
+            let Some(value) = axis.values.first() else {
+                continue;
+            };
+            let name = self.name_of(axis.variable);
+            let message =
+                format!("{who} sets `{name}`, so that the values of `{key}` are never used");
+            let help = format!("leave `{name}` out of `{key}`, or out of there");
+            self.problem(message, value.origin.span.clone(), &help);
         }
     }
 
@@ -89,8 +130,7 @@ fn grids(table: &TableDeclaration) -> impl Iterator<Item = &Grid> {
 }
 
 fn binds(table: &TableDeclaration, variable: VariableId) -> bool {
-    let of_lines = || lines(table).flat_map(|line| &line.bindings);
-    of_lines().any(|(bound, _)| *bound == variable)
+    lines(table).any(|line| line.binds(variable))
         || table.over.binds(variable)
         || grids(table).any(|grid| grid.binds(variable))
 }
