@@ -73,6 +73,9 @@ const YEARS: &[Year] = &[
     },
 ];
 
+/// Years of which some pairs were never scored, so that the official score is without them.
+const UNSCORED: [&str; 2] = ["sts15", "sts16"];
+
 /// What the input and gold files of a subset may be called before its name.
 const PREFIXES: [(&str, &str); 2] = [("STS.input.", "STS.gs."), ("STS2016.input.", "STS2016.gs.")];
 
@@ -102,10 +105,14 @@ pub(crate) fn read(source: &Path) -> Result<Reading, StageError> {
     let benchmark = years.join("STSBenchmark/sts-test.csv");
     if benchmark.is_file() {
         read_sts_benchmark(&benchmark, &mut reading)?;
+    } else {
+        reading.note_lacking(&benchmark, "STS-B");
     }
     let sick = sick.join("SICK_test_annotated.txt");
     if sick.is_file() {
         read_sick(&sick, &mut reading)?;
+    } else {
+        reading.note_lacking(&sick, "SICK-R");
     }
     if reading.pairs.is_empty() {
         return Err(StageError::input(
@@ -165,6 +172,12 @@ fn read_year(folder: &Path, year: &Year, reading: &mut Reading) -> Result<(), St
         }
     }
     if found.is_empty() {
+        if folder.is_dir() {
+            let set = year.set.to_uppercase();
+            reading.notes.push(format!(
+                "{set} is left out: its folder holds none of its parts"
+            ));
+        }
         return Ok(());
     }
     if !missing.is_empty() {
@@ -176,10 +189,17 @@ fn read_year(folder: &Path, year: &Year, reading: &mut Reading) -> Result<(), St
             missing.join(", ")
         ));
     }
+    let mut unscored = 0;
     for (subset, (input, gold)) in found {
         let before = reading.pairs.len();
-        read_subset(&input, &gold, year.set, subset, reading)?;
+        unscored += read_subset(&input, &gold, year.set, subset, reading)?;
         not_empty(reading, before, &input)?;
+    }
+    if unscored > 0 && !UNSCORED.contains(&year.set) {
+        reading.notes.push(format!(
+            "{}: {unscored} left out for want of a gold score: its score is not the official one",
+            year.set.to_uppercase()
+        ));
     }
     Ok(())
 }
@@ -205,13 +225,14 @@ fn find_files(folder: &Path, subset: &str) -> Result<Option<(PathBuf, PathBuf)>,
     Ok(None)
 }
 
+/// Reads a subset; returns how many pairs of it have no gold score.
 fn read_subset(
     input: &Path,
     gold: &Path,
     set: &str,
     subset: &str,
     reading: &mut Reading,
-) -> Result<(), StageError> {
+) -> Result<usize, StageError> {
     let (input, gold) = (TextFile::open(input)?, TextFile::open(gold)?);
     let (inputs, golds) = (input.lines().count(), gold.lines().count());
     if inputs != golds {
@@ -224,8 +245,10 @@ fn read_subset(
             "use the two files of one release; a pair without a score has an empty line",
         ));
     }
+    let mut unscored = 0;
     for ((place, pair), (gold_place, gold)) in input.lines().zip(gold.lines()) {
         if gold.trim().is_empty() {
+            unscored += 1;
             continue;
         }
         // Some years give the source of each sentence in further columns.
@@ -240,7 +263,7 @@ fn read_subset(
         let score = gold_score(gold_place, gold)?;
         reading.push(set, subset, [sentence1, sentence2], score);
     }
-    Ok(())
+    Ok(unscored)
 }
 
 /// Reads the test split: genre, file, year, index, score and the two sentences, perhaps followed by their sources.
@@ -303,6 +326,15 @@ fn not_empty(reading: &Reading, before: usize, path: &Path) -> Result<(), StageE
 }
 
 impl Reading {
+    /// Notes that a file of a set is not in its folder, which is there.
+    fn note_lacking(&mut self, file: &Path, set: &str) {
+        if file.parent().is_some_and(Path::is_dir) {
+            let name = file.file_name().unwrap_or_default().display();
+            self.notes
+                .push(format!("{set} is left out: its folder holds no {name}"));
+        }
+    }
+
     fn push(&mut self, set: &str, subset: &str, sentences: [&str; 2], score: f64) {
         let [sentence1, sentence2] =
             sentences.map(|text| text.split_whitespace().collect::<Vec<_>>().join(" "));

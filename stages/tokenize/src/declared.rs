@@ -22,6 +22,17 @@ const LIKE_BERT: [&str; 8] = [
     "RetriBertTokenizer",
     "SqueezeBertTokenizer",
 ];
+/// The models that these belong to, as config.json's `model_type` names them.
+const LIKE_BERT_MODELS: [&str; 8] = [
+    "bert",
+    "convbert",
+    "distilbert",
+    "electra",
+    "lxmert",
+    "mobilebert",
+    "retribert",
+    "squeezebert",
+];
 /// Those that do as `tokenizer.json` says.
 const BY_FILE: [&str; 2] = ["PreTrainedTokenizer", "TokenizersBackend"];
 /// Keys of special tokens, in the order in which Hugging Face adds them to a vocabulary.
@@ -148,12 +159,25 @@ fn class(sources: &Sources, config: &Keys<'_>) -> Result<(Class, Option<String>)
     };
     let in_model = || of(sources.model.as_ref()?);
     let name = of(config.map).or_else(in_model);
+    let model_type = sources
+        .model
+        .as_ref()
+        .and_then(|model| model.get("model_type")?.as_str());
     let is_json = matches!(sources.vocabulary, Given::Tokenizer(..));
     let class = match name.as_deref() {
         Some(name) if LIKE_BERT.contains(&name) => Class::Bert,
         Some(name) if BY_FILE.contains(&name) && is_json => Class::File,
         // A tokenizer.json by itself: nothing else says what to do.
         None if is_json && sources.config.is_none() => Class::File,
+        // Without a name Hugging Face goes by the kind of model.
+        None if model_type.is_some_and(|kind| !LIKE_BERT_MODELS.contains(&kind)) => {
+            let kind = model_type.unwrap_or_default();
+            return Err(config.refusal(
+                "tokenizer_class",
+                &format!("is not given, and config.json's model_type is {kind}, whose texts become other ids than BERT's"),
+                "give a BERT tokenizer, or name its tokenizer_class",
+            ));
+        }
         None => Class::Bert,
         Some(name) => {
             let (reason, remedy) = if BY_FILE.contains(&name) {

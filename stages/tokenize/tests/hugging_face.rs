@@ -131,3 +131,25 @@ fn the_whole_vocabulary_gives_the_same_ids() {
     let cased = Tokenizer::load_as(&path, Some(false)).unwrap();
     compare(&cased, &golden.texts, &golden.whole_cased);
 }
+
+/// Where no class is named Hugging Face goes by the kind of model, and one that is not BERT's kin would give other ids.
+#[test]
+fn without_a_class_the_kind_of_model_decides() {
+    let folder = tempfile::tempdir().unwrap();
+    let vocabulary = golden().vocabulary.join("\n");
+    fs::write(folder.path().join("vocab.txt"), vocabulary).unwrap();
+    let load = |kind: &str| {
+        let config = format!("{{\"model_type\": \"{kind}\"}}");
+        fs::write(folder.path().join("config.json"), config).unwrap();
+        Tokenizer::load(folder.path())
+            .err()
+            .map(|error| error.to_string())
+    };
+    for kind in ["bert", "distilbert"] {
+        assert_eq!(load(kind), None, "{kind}");
+    }
+    for kind in ["mpnet", "roberta"] {
+        let error = load(kind).unwrap();
+        assert!(error.contains(&format!("model_type is {kind}")), "{error}");
+    }
+}
