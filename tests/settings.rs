@@ -153,3 +153,23 @@ fn every_number_has_results_of_its_own() {
     }
     assert!(!project.join("results/plain/rates.csv").exists());
 }
+
+/// Rows that train each their own, where a setting hands all of them one thing: the numbers stand there under a word.
+#[test]
+fn rows_that_no_longer_differ_are_told() {
+    let project = Project::with(TABLES);
+    project.edit(
+        "rows = [{ label = \"as it is\" }, { label = \"short\", length = 20 }]",
+        "rows = [{ label = \"one\", idle = 1 }, { label = \"other\", idle = 2 }]",
+    );
+    let run = project.pipe(&["run", "table:some"]).code(0);
+    assert!(
+        run.stdout.contains(
+            "rows `one`, `other` have the same jobs behind them in `SST-2`, `QNLI`: what they vary does not reach those"
+        ),
+        "{}",
+        run.stdout
+    );
+    let run = project.pipe(&["run", "table:all"]).code(0);
+    assert!(!run.stdout.contains("the same jobs"), "{}", run.stdout);
+}

@@ -14,6 +14,7 @@
 //!
 //! A table is written only when it is complete, so that a failed run leaves an earlier result in place.
 
+mod alike;
 mod choose;
 mod costs;
 mod digests;

@@ -10,6 +10,7 @@ use tabulate::reference::{self, Key, Reference};
 use tabulate::{Cell, Column, Row, Table};
 
 use super::ReportError;
+use super::alike;
 use super::footnotes::Footnotes;
 use super::scores::Scores;
 use crate::graph::{CellPlan, JobGraph, JobIndex, RowPlan, TablePlan};
@@ -140,6 +141,7 @@ impl<'a> Builder<'a> {
             }
             cells.push(line);
         }
+        let notes: Vec<String> = alike::notes(plan).into_iter().chain(notes).collect();
         let (footnotes, places) = footnotes.finish();
         for cell in cells.iter_mut().flatten() {
             for note in &mut cell.footnotes {
