@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::json::{self as tokenizer_json, pretty};
-use crate::sources::{Given, Sources};
+use crate::sources::{Given, MODEL, Sources};
 use crate::specification::{Added, Class, Named, Specification};
 
 pub(crate) const TOKENIZER: &str = "tokenizer.json";
@@ -22,7 +22,7 @@ const MAX_LENGTH: usize = 512;
 /// What is read of a tokenizer's folder, and beside a file that is given by itself.
 pub(crate) const READS: Reads = Reads {
     files: Some(&["/*.json", "/*.txt"]),
-    beside: &[CONFIG, SPECIALS, ADDED],
+    beside: &[CONFIG, SPECIALS, ADDED, MODEL],
 };
 
 /// The files of a tokenizer by name.

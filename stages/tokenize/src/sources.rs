@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use crate::files::{ADDED, CONFIG, SPECIALS, TOKENIZER, VOCABULARY};
 
 /// The configuration of a model, which may name the tokenizer's class.
-const MODEL: &str = "config.json";
+pub(crate) const MODEL: &str = "config.json";
 /// What to do about a file that is no JSON.
 const MEND: &str = "mend the file, or remove it";
 /// The longest line of a vocabulary, in bytes. Words of more than a hundred characters are never looked up.
@@ -47,20 +47,20 @@ pub(crate) enum Given {
 
 impl Sources {
     /// Reads `path`: a folder with a `tokenizer.json` or, in second place, a `vocab.txt`, and with what lies beside
-    /// it; or such a file, by itself.
+    /// it; or such a file, and what lies beside that.
     ///
     /// # Errors
     /// When there is no such file, or one cannot be read.
     pub(crate) fn read(path: &Path) -> Result<Self, StageError> {
         if path.is_file() {
-            return Self::of(path.to_path_buf(), None);
+            return Self::of(path.to_path_buf());
         }
         let file = [TOKENIZER, VOCABULARY]
             .iter()
             .map(|name| path.join(name))
             .find(|file| file.is_file());
         match file {
-            Some(file) => Self::of(file, Some(path)),
+            Some(file) => Self::of(file),
             None => Err(StageError::input(
                 path.display(),
                 format!("there is neither a {TOKENIZER} nor a {VOCABULARY}"),
@@ -70,14 +70,7 @@ impl Sources {
     }
 
     /// Reads the file of a vocabulary together with what lies beside it.
-    ///
-    /// # Errors
-    /// Those of [`Sources::read`].
-    pub(crate) fn with_neighbours(file: &Path) -> Result<Self, StageError> {
-        Self::of(file.to_path_buf(), file.parent())
-    }
-
-    fn of(place: PathBuf, beside: Option<&Path>) -> Result<Self, StageError> {
+    fn of(place: PathBuf) -> Result<Self, StageError> {
         let vocabulary = if place.extension().is_some_and(|it| it == "json") {
             let remedy =
                 "give a tokenizer.json as Hugging Face's tokenizers write it, or a vocab.txt";
@@ -87,7 +80,7 @@ impl Sources {
         } else {
             Given::Tokens(read_vocabulary(&place)?)
         };
-        let neighbour = |name: &str| Some(beside?.join(name)).filter(|file| file.is_file());
+        let neighbour = |name: &str| Some(place.with_file_name(name)).filter(|file| file.is_file());
         let map = |name: &str| neighbour(name).map(|file| document(&file)).transpose();
         let added = neighbour(ADDED)
             .map(|file| read_json(&file, MEND))

@@ -36,12 +36,12 @@ pub struct Tokenizer {
 
 impl Tokenizer {
     /// Loads a tokenizer from a `tokenizer.json`, a `vocab.txt`, or a folder that holds either (the former wins). What else
-    /// the folder says of texts holds as in Hugging Face (`tokenizer_config.json`, `special_tokens_map.json`,
-    /// `added_tokens.json`), or is refused by name. A file by itself is all that counts.
+    /// lies beside it says of texts holds as in Hugging Face (`tokenizer_config.json`, `special_tokens_map.json`,
+    /// `added_tokens.json`), or is refused by name.
     ///
     /// # Errors
     /// When there is no such file, it cannot be understood, a special token is missing, or ids would depend on what is not
-    /// done here. Of a single file, when what lies beside it would change ids.
+    /// done here.
     pub fn load(folder_or_file: &Path) -> Result<Self, StageError> {
         Self::load_as(folder_or_file, None)
     }
@@ -53,9 +53,6 @@ impl Tokenizer {
     pub fn load_as(folder_or_file: &Path, lower_case: Option<bool>) -> Result<Self, StageError> {
         let sources = Sources::read(folder_or_file)?;
         let specification = resolve(&sources, lower_case)?;
-        if folder_or_file.is_file() {
-            check_neighbours(folder_or_file, &specification, lower_case)?;
-        }
         let files = files::kept(&specification, &sources, lower_case)?;
         Self::of(specification, files, &sources.place)
     }
@@ -201,27 +198,6 @@ impl Tokenizer {
         let files = files::beside_encoder(&self.specification, &self.files, max_length)?;
         write_files(&files, to)
     }
-}
-
-/// Checks that `file`, which is given by itself, is the same tokenizer as with the files beside it: nobody would know when
-/// those change.
-fn check_neighbours(
-    file: &Path,
-    alone: &Specification,
-    lower_case: Option<bool>,
-) -> Result<(), StageError> {
-    let beside = Sources::with_neighbours(file)?;
-    let mut whole = resolve(&beside, lower_case)?;
-    whole.max_length = alone.max_length;
-    whole.class = alone.class;
-    if whole == *alone {
-        return Ok(());
-    }
-    Err(StageError::input(
-        file.display(),
-        "the files beside it say otherwise of how texts are read, and do not count when a file is given alone",
-        "give the folder, or a copy of the file without them",
-    ))
 }
 
 fn write_files(files: &Files, to: &Path) -> Result<(), StageError> {

@@ -153,3 +153,26 @@ fn without_a_class_the_kind_of_model_decides() {
         assert!(error.contains(&format!("model_type is {kind}")), "{error}");
     }
 }
+
+/// A vocabulary given by its path is read with what lies beside it, as in its folder.
+#[test]
+fn a_file_is_read_as_its_folder_is() {
+    let golden = golden();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("vocab.txt");
+    fs::write(&file, golden.vocabulary.join("\n")).unwrap();
+    compare(
+        &Tokenizer::load(&file).unwrap(),
+        &golden.texts,
+        &golden.lower,
+    );
+    let config = folder.path().join("tokenizer_config.json");
+    fs::write(config, "{\"do_lower_case\": false}").unwrap();
+    for place in [file.as_path(), folder.path()] {
+        compare(
+            &Tokenizer::load(place).unwrap(),
+            &golden.texts,
+            &golden.cased,
+        );
+    }
+}
