@@ -38,6 +38,25 @@ pub struct Selection {
     pub results: Arc<[PathBuf]>,
 }
 
+impl Selection {
+    /// Says in one text all of it on which the content of an input rests; where this machine keeps results is no part of that.
+    pub fn identity(&self) -> String {
+        let Self {
+            hidden,
+            reads,
+            ignore,
+            results: _,
+        } = self;
+        serde_json::json!({
+            "hidden": hidden,
+            "files": reads.files,
+            "beside": reads.beside,
+            "ignore": &**ignore,
+        })
+        .to_string()
+    }
+}
+
 /// What belongs to each input of a stage.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selections(Vec<(Arc<str>, Selection)>);

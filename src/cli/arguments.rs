@@ -347,6 +347,10 @@ pub struct ImportArguments {
     /// The file that `pipe export` wrote.
     #[arg(value_name = "FILE")]
     pub archive: PathBuf,
+    /// Lay out the archive's project as well: its pipeline file and small inputs, in a folder that has none of them. Results go
+    /// into the store there, if --store names no other.
+    #[arg(long, value_name = "FOLDER")]
+    pub project: Option<PathBuf>,
     /// What holds for all commands.
     #[command(flatten)]
     pub common: Common,

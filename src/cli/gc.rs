@@ -75,7 +75,8 @@ fn wanted(
     registry: &Registry,
 ) -> Result<Wanted, CommandFailure> {
     let machine = Machine::here();
-    let mut resolver = Resolver::new(store, &machine);
+    let noted = store.noted(project.pipeline.root());
+    let mut resolver = Resolver::new(store, &machine).to_look(&noted);
     let mut wanted = Wanted::default();
     let mut add = |pipeline: &Pipeline, with: &str| {
         let by = format!("profile {}{with}", pipeline.profile());

@@ -1,5 +1,6 @@
 //! What the options that all commands share lead to.
 
+use std::collections::BTreeSet;
 use std::env;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,16 +14,16 @@ use super::output::tell;
 use super::overridden;
 use crate::declare::{self, Pipeline, Target};
 use crate::execute::{Machine, Resolver, Standing, survey, survey_from};
-use crate::graph::{self, Plan};
+use crate::graph::{self, InputSource, Plan};
 use crate::journal::quoted;
 use crate::progress::{Verbosity, count};
 use crate::registry::Registry;
-use crate::store::{Found, LookAhead, Store, StoreError};
+use crate::store::{Found, LookAhead, Noted, Store, StoreError};
 
 /// The file that is looked for.
 const FILE: &str = "pipeline.toml";
 /// The store's folder, beside the pipeline file.
-const STORE: &str = ".pipe";
+pub(super) const STORE: &str = ".pipe";
 /// The results' folder, beside the pipeline file.
 const RESULTS: &str = "results";
 
@@ -40,6 +41,8 @@ pub(super) struct Expanded {
     pub(super) plan: Plan,
     /// The store, which was only looked at.
     pub(super) store: Store,
+    /// What is known of files that are not at hand.
+    pub(super) noted: Noted,
     /// Who looks which results are there.
     pub(super) ahead: LookAhead,
 }
@@ -84,8 +87,18 @@ impl Project {
 
     /// Expands targets as they stand on the command line.
     pub(super) fn plan(&self, targets: &[String]) -> Result<(Vec<Target>, Plan), CommandFailure> {
+        self.plan_with(targets, &Noted::default())
+    }
+
+    /// Expands targets; files that something is `noted` of need not be at hand.
+    fn plan_with(
+        &self,
+        targets: &[String],
+        noted: &Noted,
+    ) -> Result<(Vec<Target>, Plan), CommandFailure> {
         let targets = self.pipeline.targets(targets)?;
-        let plan = graph::expand(&self.pipeline, &targets)?;
+        let is_known = |path: &Path| noted.knows(path);
+        let plan = graph::expand_unless(&self.pipeline, &targets, &is_known)?;
         let notes = overridden::check(&plan.settings, &self.common.set)?;
         for note in notes.iter().filter(|_| self.tells()) {
             tell(&format!("{} {note}", "note:".cyan()));
@@ -93,17 +106,46 @@ impl Project {
         Ok((targets, plan))
     }
 
-    /// Expands targets, while somebody looks already which results are there; of the store only caches are written.
+    /// Expands targets, while somebody looks already which results are there; of the store only caches are written. Files that
+    /// archives tell of need not be at hand.
     pub(super) fn expand(&self, targets: &[String]) -> Result<Expanded, CommandFailure> {
         let store = Store::view(&self.store)?;
         let ahead = store.look_ahead();
-        let (targets, plan) = self.plan(targets)?;
+        let noted = store.noted(self.pipeline.root());
+        let (targets, plan) = self.plan_with(targets, &noted)?;
         Ok(Expanded {
             targets,
             plan,
             store,
+            noted,
             ahead,
         })
+    }
+
+    /// Checks that files are at hand which jobs have to read that are to run.
+    ///
+    /// # Errors
+    /// Names those that are not, with the places that name them.
+    pub(super) fn check_at_hand(
+        &self,
+        targets: &[Target],
+        plan: &Plan,
+        standings: &[Standing],
+    ) -> Result<(), CommandFailure> {
+        let jobs = plan.jobs.jobs().zip(standings);
+        let to_run = jobs.filter(|(_, standing)| standing.found().is_none());
+        let inputs = to_run.flat_map(|((_, job), _)| &job.inputs);
+        let paths = inputs.filter_map(|(_, source)| match source {
+            InputSource::Path(path) => Some(&**path),
+            InputSource::Job { .. } => None,
+        });
+        let needed: BTreeSet<&Path> = paths.collect();
+        if needed.iter().all(|path| path.try_exists().unwrap_or(true)) {
+            return Ok(());
+        }
+        // Now with an eye to them.
+        graph::expand_unless(&self.pipeline, targets, &|path| !needed.contains(path))?;
+        Ok(())
     }
 
     /// Expands targets and says how their jobs stand; of the store only caches are written.
@@ -112,14 +154,16 @@ impl Project {
         targets: &[String],
     ) -> Result<(Plan, Store, Vec<Standing>), CommandFailure> {
         let Expanded {
-            plan, store, ahead, ..
+            plan,
+            store,
+            noted,
+            ahead,
+            ..
         } = self.expand(targets)?;
         let machine = Machine::here();
-        let standings = survey_from(
-            &plan.jobs,
-            &mut Resolver::new(&store, &machine),
-            Some(ahead),
-        )?;
+        let mut resolver = Resolver::new(&store, &machine).to_look(&noted);
+        let standings = survey_from(&plan.jobs, &mut resolver, Some(ahead))?;
+        self.tell_away(&noted);
         self.tell_elsewhere(targets, &plan, &standings, &store)?;
         Ok((plan, store, standings))
     }
@@ -133,9 +177,12 @@ impl Project {
         store: &Store,
         targets: &[String],
     ) -> Result<(Plan, Vec<Arc<Found>>), CommandFailure> {
-        let (_, plan) = self.plan(targets)?;
+        let noted = store.noted(self.pipeline.root());
+        let (_, plan) = self.plan_with(targets, &noted)?;
         let machine = Machine::here();
-        let standings = survey(&plan.jobs, &mut Resolver::new(store, &machine))?;
+        let mut resolver = Resolver::new(store, &machine).to_look(&noted);
+        let standings = survey(&plan.jobs, &mut resolver)?;
+        self.tell_away(&noted);
         let found: Vec<_> = standings.iter().filter_map(Standing::found).collect();
         let lacking = standings.len() - found.len();
         if lacking > 0 {
@@ -170,6 +217,16 @@ impl Project {
             ..self.common.clone()
         };
         common.options()
+    }
+
+    /// Tells which files are not at hand and were taken as archives tell.
+    pub(super) fn tell_away(&self, noted: &Noted) {
+        for (path, archive) in noted.used().iter().filter(|_| self.tells()) {
+            tell(&format!(
+                "{} {path} is not at hand: taken as it was where {archive} was made",
+                "note:".cyan()
+            ));
+        }
     }
 
     /// Tells under which options results are, where little of what is asked for is known under those in force.

@@ -43,6 +43,7 @@ pub(super) fn run(arguments: &RunArguments, registry: &Registry) -> Result<Exit,
         targets,
         plan,
         store,
+        noted,
         ahead,
     } = project.expand(&arguments.targets)?;
     if store.is_swept() && common.verbosity() > Verbosity::Quiet {
@@ -58,7 +59,11 @@ pub(super) fn run(arguments: &RunArguments, registry: &Registry) -> Result<Exit,
         tell(word);
     }
     let machine = Machine::here();
-    let standings = survey_from(&plan.jobs, &mut Resolver::new(&store, &machine), ahead)?;
+    let mut resolver = Resolver::new(&store, &machine).to_look(&noted);
+    let standings = survey_from(&plan.jobs, &mut resolver, ahead)?;
+    drop(resolver);
+    project.check_at_hand(&targets, &plan, &standings)?;
+    project.tell_away(&noted);
     let runs = |job: JobIndex| standings[job.index()].found().is_none();
     graph::lacking(&project.pipeline, &plan.jobs, &runs)?;
     let options = Options {
@@ -72,7 +77,10 @@ pub(super) fn run(arguments: &RunArguments, registry: &Registry) -> Result<Exit,
         grace: Options::GRACE,
         budget: arguments.budget,
         order: match arguments.budget {
-            Some(_) => Some(order(&plan, &standings, &store, &machine, registry)?),
+            Some(_) => {
+                let mut resolver = Resolver::new(&store, &machine).to_look(&noted);
+                Some(order(&plan, &standings, &mut resolver, registry)?)
+            }
             None => None,
         },
         known: standings.iter().map(Standing::found).collect(),
@@ -221,17 +229,15 @@ fn gpus(wanted: Option<usize>, plan: &Plan) -> Result<Vec<Gpu>, CommandFailure> 
 fn order(
     plan: &Plan,
     standings: &[Standing],
-    store: &Store,
-    machine: &Machine,
+    resolver: &mut Resolver<'_>,
     registry: &Registry,
 ) -> Result<Vec<usize>, StoreError> {
-    let mut resolver = Resolver::new(store, machine);
-    let cores = machine.cores;
-    let mut history = History::new(store);
+    let cores = Machine::here().cores;
+    let mut history = History::new(resolver.store());
     let prices = prices(
         &plan.jobs,
         standings,
-        &mut resolver,
+        resolver,
         registry,
         &mut history,
         cores,

@@ -86,7 +86,7 @@ pub(super) fn build(
         .collect();
     let profile = chosen
         .first()
-        .map_or("default", |&place| &profiles[place].name.text)
+        .map_or(profile::UNNAMED, |&place| &profiles[place].name.text)
         .to_owned();
     Pipeline {
         source: Arc::clone(source),

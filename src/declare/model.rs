@@ -1,6 +1,6 @@
 //! The second step's result: a pipeline whose names are resolved, under one profile.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -45,6 +45,19 @@ impl Pipeline {
     /// Returns the folder of the pipeline file: where its relative paths start.
     pub fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// Returns the text of the pipeline file.
+    pub fn text(&self) -> &str {
+        &self.source.text
+    }
+
+    /// Returns the files of published values that tables refer to, each once.
+    pub fn reference_files(&self) -> BTreeSet<&Path> {
+        let references = self.tables.iter().flat_map(|table| &table.references);
+        references
+            .map(|reference| reference.file.as_path())
+            .collect()
     }
 
     /// Says where runs write tables.

@@ -14,7 +14,7 @@ use contract::{Field, Params};
 use petgraph::graph::DiGraph;
 use serde_json::Value;
 
-use super::edges::{Edge, Edges};
+use super::edges::{Edge, Edges, Files};
 use super::environment::{Environment, Reads, from_smallest};
 use super::memo::Memo;
 use super::parameters::parameters;
@@ -99,10 +99,10 @@ impl Frame {
 }
 
 impl<'p> Expander<'p> {
-    pub(super) fn new(pipeline: &'p Pipeline, check_paths: bool) -> Self {
+    pub(super) fn new(pipeline: &'p Pipeline, files: Files<'p>) -> Self {
         Self {
             pipeline,
-            edges: Edges::new(pipeline, check_paths),
+            edges: Edges::new(pipeline, files),
             names: pipeline
                 .stages
                 .iter()
@@ -471,7 +471,7 @@ mod tests {
     fn without_room_no_more_jobs_are_made_and_that_is_told_once() {
         let pipeline = load(PIPELINE, None, &[]).unwrap();
         let base = Rc::new(Environment::base(&pipeline));
-        let mut expander = Expander::new(&pipeline, true);
+        let mut expander = Expander::new(&pipeline, Files::There);
         expander.room = Some(1000);
         let stages: Vec<_> = pipeline.stage_list().collect();
         assert!(expander.job(stages[0], &base).is_ok());

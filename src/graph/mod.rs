@@ -32,6 +32,7 @@ use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::EdgeRef;
 use serde_json::{Map, Value};
 
+use self::edges::Files;
 use crate::belongs::Selections;
 use crate::declare::{Pipeline, Selection, Target};
 use crate::errors::{Diagnostic, Report};
@@ -271,7 +272,19 @@ pub struct GridPoint {
 /// # Errors
 /// All problems at once: unknown names in targets, values out of range in some binding, missing input files.
 pub fn expand(pipeline: &Pipeline, targets: &[Target]) -> Result<Plan, Report> {
-    tables::expand(pipeline, targets, true).map_err(Report::of)
+    tables::expand(pipeline, targets, Files::There).map_err(Report::of)
+}
+
+/// Expands like [`expand`], but files of the user's for which `is_known` is true need not be there.
+///
+/// # Errors
+/// As [`expand`], but for those files.
+pub fn expand_unless(
+    pipeline: &Pipeline,
+    targets: &[Target],
+    is_known: &dyn Fn(&Path) -> bool,
+) -> Result<Plan, Report> {
+    tables::expand(pipeline, targets, Files::ThereUnless(is_known)).map_err(Report::of)
 }
 
 /// Expands like [`expand`], and takes it that the user's files are there.
@@ -279,7 +292,7 @@ pub fn expand(pipeline: &Pipeline, targets: &[Target]) -> Result<Plan, Report> {
 /// # Errors
 /// As [`expand`], but for missing input files.
 pub fn expand_without_files(pipeline: &Pipeline, targets: &[Target]) -> Result<Plan, Report> {
-    tables::expand(pipeline, targets, false).map_err(Report::of)
+    tables::expand(pipeline, targets, Files::Any).map_err(Report::of)
 }
 
 /// Says what this machine lacks to run those jobs that are `wanted`.

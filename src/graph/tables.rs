@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::cells::{Cells, distinct};
+use super::edges::Files;
 use super::environment::{Environment, Reads};
 use super::expand::Expander;
 use super::gathered::Over;
@@ -21,7 +22,7 @@ use crate::errors::{Diagnostic, Source, did_you_mean};
 /// Looks at every stage as it is declared, and at every value that a table binds at least once, in time linear in
 /// the length of the file. Files that the user has to bring are not looked for.
 pub(super) fn check(pipeline: &Pipeline) -> Vec<Diagnostic> {
-    let mut expander = Expander::new(pipeline, false);
+    let mut expander = Expander::new(pipeline, Files::Any);
     let base = Rc::new(Environment::base(pipeline));
     for place in 0..pipeline.variables.len() {
         if let Err(problem) = base.variable(VariableId(place), &mut Reads::new()) {
@@ -107,11 +108,11 @@ pub(super) fn check(pipeline: &Pipeline) -> Vec<Diagnostic> {
     expander.problems
 }
 
-/// Expands targets. Files that the user has to bring must be there if `check_paths`.
-pub(super) fn expand(
-    pipeline: &Pipeline,
+/// Expands targets. `files` says which of the user's files must exist.
+pub(super) fn expand<'p>(
+    pipeline: &'p Pipeline,
     targets: &[Target],
-    check_paths: bool,
+    files: Files<'p>,
 ) -> Result<Plan, Vec<Diagnostic>> {
     let mut problems = Vec::new();
     let mut tables = BTreeSet::new();
@@ -170,7 +171,7 @@ pub(super) fn expand(
         }
     }
     let base = Rc::new(Environment::base(pipeline));
-    let mut expander = Expander::new(pipeline, check_paths);
+    let mut expander = Expander::new(pipeline, files);
     let plans = tables
         .into_iter()
         .map(|place| table_plan(&mut expander, &pipeline.tables[place], &base))

@@ -74,6 +74,8 @@ pub enum Kind {
     Log,
     /// Lists of inputs' files.
     Listing,
+    /// What archives say of files that are not at hand.
+    Import,
     /// What was set aside as damaged.
     Evidence,
     /// What killed runs have left unfinished.
@@ -91,6 +93,7 @@ impl Kind {
             Self::Object => "object",
             Self::Log => "log",
             Self::Listing => "listing",
+            Self::Import => "import",
             Self::Evidence => "damaged file",
             Self::Unfinished => "unfinished write",
         }
@@ -229,6 +232,11 @@ impl Sweep<'_> {
                 stem(name).is_some_and(|digest: Digest| !inputs.contains(&*digest.to_string()))
             })?;
         }
+        let origins = kept.iter().flat_map(|held| &held.known.record.origin);
+        let origins: BTreeSet<Digest> = origins.map(|origin| origin.digest).collect();
+        self.files(Kind::Import, &root.join("imports"), |name| {
+            stem(name).is_some_and(|digest: Digest| !origins.contains(&digest))
+        })?;
         self.evidence(&root)?;
         let mut left = self.store.abandoned();
         for folder in places(&root)? {
@@ -341,6 +349,7 @@ fn places(root: &Path) -> Result<Vec<PathBuf>, StoreError> {
         "folders",
         "work",
         "logs",
+        "imports",
     ];
     let mut folders = names.map(|name| root.join(name)).to_vec();
     let objects = list(&root.join("objects"))?;

@@ -7,6 +7,9 @@ use crate::declare::model::Variable;
 use crate::declare::raw::{RawAxes, RawProfile, RawTable};
 use crate::errors::{Diagnostic, Source, did_you_mean};
 
+/// What the profile in force is called where a file declares none.
+pub(super) const UNNAMED: &str = "default";
+
 impl RawAxes {
     /// Puts what is given here in the place of what `axes` has.
     pub(super) fn replace(self, axes: &mut Self) {
@@ -50,6 +53,8 @@ impl Builder<'_> {
             );
         }
         let mut next = match asked {
+            // As commands that pipe suggests call it.
+            Some(UNNAMED) if profiles.is_empty() => None,
             Some(name) => {
                 let place = place_of(name);
                 if place.is_none() {
