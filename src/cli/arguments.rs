@@ -23,7 +23,7 @@ Exit codes:
    2  the input is wrong: command line, pipeline.toml, data
   10  a stage failed
   11  interrupted: the same command goes on where it stopped
-  12  the store cannot be used: not writable, not a store, or damaged
+  12  the store cannot be used: not writable, not a store, or damaged; a result is not what its job makes
   13  no space left on the disk";
 
 /// The most jobs, and the most threads, that may be asked for.
@@ -65,7 +65,7 @@ pub enum Command {
     /// Write results, with all that they rest on, to one file that verifies itself.
     Export(ExportArguments),
     /// Take in what `pipe export` wrote. That the file is whole is checked; that its results are what the jobs would make is
-    /// taken on trust, and told wherever they are shown.
+    /// taken on trust, and told wherever they are shown; `pipe verify --rerun` runs a sample of the jobs once more.
     Import(ImportArguments),
     /// Show what this machine offers, and whether pipeline and store are in order.
     Doctor(DoctorArguments),
@@ -276,6 +276,17 @@ pub struct VerifyArguments {
     /// Read your own files as well that the pipeline takes, whatever was noted of them.
     #[arg(long)]
     pub inputs: bool,
+    /// Run this share of the jobs once more whose results the pipeline takes (1%, 0.5%, 100%), aside, and compare bytes; at least
+    /// one job. Nothing in the store is replaced.
+    #[arg(long, value_name = "PERCENT", value_parser = percent)]
+    pub rerun: Option<f64>,
+    /// With --rerun: how much core time the jobs may have cost together when they were run (1h, 90m, any). After as much time by
+    /// the clock those that still run are stopped.
+    #[arg(long, value_name = "TIME", value_parser = core_seconds, default_value = "1h", requires = "rerun")]
+    pub max_cost: f64,
+    /// With --rerun: choose the jobs that this number chose before.
+    #[arg(long, value_name = "NUMBER", requires = "rerun")]
+    pub seed: Option<u64>,
     /// What holds for all commands.
     #[command(flatten)]
     pub common: Common,
@@ -417,6 +428,15 @@ fn time(text: &str) -> Result<Duration, String> {
         rest = rest[end..].trim_start();
     }
     Duration::try_from_secs_f64(seconds).map_err(|_| wrong())
+}
+
+/// Reads a share of a hundred, as `1%` or `0.5`.
+fn percent(text: &str) -> Result<f64, String> {
+    let number = text.strip_suffix('%').unwrap_or(text).trim();
+    match number.parse() {
+        Ok(percent) if 0.0 < percent && percent <= 100.0 => Ok(percent),
+        _ => Err("expected a share of a hundred such as 1%, 0.5% or 100%".to_owned()),
+    }
 }
 
 /// Reads an amount of core time, in seconds: a time, or `any`.

@@ -22,6 +22,7 @@ mod pin;
 mod plan;
 mod project;
 mod reread;
+mod rerun;
 mod results;
 mod run;
 mod runs;

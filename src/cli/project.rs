@@ -85,13 +85,23 @@ impl Project {
         Ok(file.parent().unwrap_or(Path::new("/")).join(STORE))
     }
 
+    /// Returns targets that name all tables and all stages.
+    pub(super) fn everything(&self) -> Vec<String> {
+        let stages = self.pipeline.stages();
+        let mut targets: Vec<String> = stages.map(|(name, _)| format!("stage:{name}")).collect();
+        if self.pipeline.tables().next().is_some() {
+            targets.push("all".into());
+        }
+        targets
+    }
+
     /// Expands targets as they stand on the command line.
     pub(super) fn plan(&self, targets: &[String]) -> Result<(Vec<Target>, Plan), CommandFailure> {
         self.plan_with(targets, &Noted::default())
     }
 
     /// Expands targets; files that something is `noted` of need not be at hand.
-    fn plan_with(
+    pub(super) fn plan_with(
         &self,
         targets: &[String],
         noted: &Noted,

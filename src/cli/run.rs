@@ -24,7 +24,7 @@ use crate::execute::{
     self, ChildProcess, FailureKind, Gpu, JobState, Machine, Means, Memory, Options, Resolver,
     Standing, survey_from,
 };
-use crate::graph::{self, JobIndex, Plan};
+use crate::graph::{self, JobGraph, JobIndex, Plan};
 use crate::history::History;
 use crate::journal::{Begun, Journal};
 use crate::progress::{Verbosity, count, to_stderr};
@@ -72,7 +72,7 @@ pub(super) fn run(arguments: &RunArguments, registry: &Registry) -> Result<Exit,
         memory: arguments
             .memory
             .or_else(|| Memory::here().map(|memory| memory.free)),
-        gpus: gpus(arguments.gpus, &plan)?,
+        gpus: gpus(arguments.gpus, &plan.jobs)?,
         keep_going: arguments.keep_going,
         grace: Options::GRACE,
         budget: arguments.budget,
@@ -207,8 +207,8 @@ fn begun(arguments: &RunArguments, project: &Project, targets: &[Target]) -> Beg
 }
 
 /// Returns the GPUs that a run may use. They are looked for where somebody asks for some.
-fn gpus(wanted: Option<usize>, plan: &Plan) -> Result<Vec<Gpu>, CommandFailure> {
-    if wanted.is_none() && plan.jobs.jobs().all(|(_, job)| job.resources.gpus == 0) {
+pub(super) fn gpus(wanted: Option<usize>, jobs: &JobGraph) -> Result<Vec<Gpu>, CommandFailure> {
+    if wanted.is_none() && jobs.jobs().all(|(_, job)| job.resources.gpus == 0) {
         return Ok(Vec::new());
     }
     let mut gpus = execute::gpus();

@@ -23,6 +23,7 @@ mod tables;
 mod tests;
 mod variables;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -137,6 +138,35 @@ impl JobGraph {
         self.graph
             .node_indices()
             .map(|index| (JobIndex(index), &self.graph[index]))
+    }
+
+    /// Returns a graph of these jobs alone, each resting directly on jobs that rest on nothing, whose results are known. Beside it,
+    /// in the order of their new places, the place that each had; and which of them are the `wanted`.
+    pub fn apart(&self, wanted: &BTreeSet<JobIndex>) -> (Self, Vec<(JobIndex, bool)>) {
+        let mut apart = Self::default();
+        let mut places = Vec::new();
+        let mut makers: BTreeMap<JobIndex, JobIndex> = BTreeMap::new();
+        let all = wanted.iter().flat_map(|index| self.inputs(*index));
+        for index in all.collect::<BTreeSet<_>>() {
+            let mut job = self.job(index).clone();
+            job.inputs = Box::default();
+            makers.insert(index, JobIndex(apart.graph.add_node(job)));
+            places.push((index, false));
+        }
+        for index in wanted {
+            let mut job = self.job(*index).clone();
+            for (_, source) in &mut job.inputs {
+                if let InputSource::Job { job, .. } = source {
+                    *job = makers[job];
+                }
+            }
+            let place = apart.graph.add_node(job);
+            for maker in self.inputs(*index) {
+                apart.graph.add_edge(makers[&maker].0, place, ());
+            }
+            places.push((*index, true));
+        }
+        (apart, places)
     }
 
     /// Returns the jobs whose artifacts `index` uses.

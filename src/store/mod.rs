@@ -31,6 +31,7 @@
 //! **Assumed of the file system**: rename is atomic within it, a synced file survives a power cut, kernel locks
 //! (`flock`) hold among all runs that use the store. Where the last cannot be known, the store is not opened (`filesystem`).
 
+mod again;
 mod archive;
 mod aside;
 mod cache;
@@ -62,6 +63,7 @@ mod users;
 mod verify;
 mod work;
 
+pub use again::Scratch;
 pub use archive::{About, Archive, ArchiveError, Carried, Imported, Index};
 pub use commit::Made;
 pub use digest::{Digest, NotADigest};

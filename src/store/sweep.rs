@@ -14,6 +14,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use contract::{is_folder, remove_all};
 
+use super::again::AGAIN;
 use super::aside::{REMOVED, sync};
 use super::error::io_error;
 use super::folders::DIGITS;
@@ -311,7 +312,8 @@ impl Sweep<'_> {
     fn evidence(&mut self, root: &Path) -> Result<(), StoreError> {
         for folder in places(root)? {
             for (path, name) in list(&folder)? {
-                if !name.contains(".damaged") || !is_old(&path) {
+                let is_evidence = name.contains(".damaged") || name.ends_with(AGAIN);
+                if !is_evidence || !is_old(&path) {
                     continue;
                 }
                 if is_folder(&path).is_ok_and(|is_folder| is_folder) {
