@@ -121,6 +121,36 @@ fn a_value_that_reaches_some_cells_is_told_of() {
     );
 }
 
+/// In brackets as much as by `--set`, whatever command asks.
+#[test]
+fn a_value_in_brackets_that_the_stage_does_not_read_is_refused() {
+    let project = Project::with(TABLES);
+    let told = "stage `majority` does not read `idle`: this value would change nothing\n";
+    for command in ["run", "plan", "why", "log", "graph", "pin"] {
+        project
+            .pipe(&[command, "stage:majority[task=qnli,idle=3]"])
+            .code(2)
+            .says(told)
+            .says(
+                "it reads no variable itself; what it rests on reads length, share, task, seed\n",
+            );
+    }
+    assert!(project.files_if_any(".pipe").is_empty());
+    // What another value beside it hides.
+    project
+        .pipe(&["plan", "stage:world[length=3,share=30]"])
+        .code(2)
+        .says("stage `world` does not read `length`")
+        .says("`share`, given here as well, would follow from it");
+    project
+        .pipe(&["plan", "stage:world[length=30,length=20]"])
+        .code(2)
+        .says("`length` is given twice\n");
+    project
+        .pipe(&["plan", "stage:majority[length=30,seed=4]"])
+        .code(0);
+}
+
 /// Numbers whose last bytes are no text are told apart all the same.
 #[test]
 fn every_number_has_results_of_its_own() {

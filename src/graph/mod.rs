@@ -21,6 +21,7 @@ mod settings;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod unread;
 mod variables;
 
 use std::path::{Path, PathBuf};

@@ -11,6 +11,7 @@ use super::environment::{Environment, Reads};
 use super::expand::Expander;
 use super::gathered::Over;
 use super::place::{Place, occurs};
+use super::unread::unread;
 use super::{ColumnPlan, Plan, Reference, RowPlan, TablePlan};
 use crate::declare::{
     Definition, Line, Origin, Pipeline, ReferenceKey, TableDeclaration, Target, Template,
@@ -179,9 +180,11 @@ pub(super) fn expand(
     for (stage, bindings) in &stages {
         let mut environment = Environment::base(pipeline);
         environment.bind(bindings);
-        if let Ok(job) = expander.job(*stage, &Rc::new(environment)) {
+        let environment = Rc::new(environment);
+        if let Ok(job) = expander.job(*stage, &environment) {
             jobs.push(job);
         }
+        problems.extend(unread(&expander, *stage, &environment, bindings));
     }
     problems.append(&mut expander.problems);
     if !problems.is_empty() {
