@@ -16,6 +16,7 @@ mod lacking;
 mod memo;
 mod parameters;
 mod place;
+mod placed;
 mod resources;
 mod settings;
 mod tables;
@@ -42,6 +43,7 @@ use crate::resources::Resources;
 pub use fingerprint::fingerprints;
 pub use gathered::Gathered;
 pub use inputs::{InputVariable, input_variables};
+pub use placed::placed;
 pub use settings::{Overridden, Setting, What};
 pub use variables::{VariableReport, variable};
 
