@@ -133,6 +133,7 @@ pub(super) fn run(arguments: &RunArguments, registry: &Registry) -> Result<Exit,
     };
     // Whoever closed the output still wants the results.
     let made = summary::results(&plan.jobs, &states);
+    let digest = made.digest();
     let written = Writing {
         arguments,
         project: &project,
@@ -144,7 +145,7 @@ pub(super) fn run(arguments: &RunArguments, registry: &Registry) -> Result<Exit,
         settings: &settings,
         machine: &machine,
     }
-    .write(&made.digest());
+    .write(&digest);
 
     for (label, failure) in summary::failures(&plan.jobs, &states) {
         if failure.kind != FailureKind::Interrupted {
@@ -169,7 +170,7 @@ pub(super) fn run(arguments: &RunArguments, registry: &Registry) -> Result<Exit,
         Exit::Ok if !lacks.is_empty() => Exit::Input,
         exit => exit,
     };
-    journal.end(exit as u8, &made);
+    journal.end(exit as u8, &made, digest);
     if common.verbosity() > Verbosity::Quiet {
         tell_notes(&plan, &states);
         tell(&summary::line(tables.len(), &states, start.elapsed()));
