@@ -190,7 +190,7 @@ impl Project {
         )?;
         if let Some(options) = options.filter(|_| self.tells()) {
             tell(&format!(
-                "{} little of this is known under profile {}; the last run that made it was given{options}",
+                "{} little of this is known under profile {}; the last run that made it was {options}",
                 "hint:".cyan(),
                 self.pipeline.profile(),
             ));
