@@ -151,6 +151,11 @@ impl<'p> Expander<'p> {
         outcome
     }
 
+    /// Returns a job.
+    pub(super) fn job_at(&self, job: JobIndex) -> &Job {
+        &self.graph[job.0]
+    }
+
     /// Returns the parameters of a job.
     pub(super) fn params_of(&self, job: JobIndex) -> Params {
         self.graph[job.0].params.params()

@@ -18,6 +18,7 @@ mod parameters;
 mod place;
 mod placed;
 mod resources;
+mod scored;
 mod settings;
 mod tables;
 #[cfg(test)]
