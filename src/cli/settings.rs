@@ -42,7 +42,7 @@ pub(super) fn reaching(
                 .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
                 .collect();
             let file = Project::file(common).ok()?;
-            let profile = Some(project.pipeline.profile());
+            let profile = Some(project.pipeline.profile().into());
             let pipeline = declare::load(&file, profile, &set, registry).ok()?;
             let plan = expand_without_files(&pipeline, targets).ok()?;
             Some(owned(&plan))

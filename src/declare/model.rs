@@ -22,6 +22,33 @@ pub(crate) struct VariableId(pub(crate) usize);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct StageId(pub(crate) usize);
 
+/// A profile that is asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    pub(crate) name: &'a str,
+    /// The variable of the environment that asks for it, if it is not the command line.
+    pub(crate) variable: Option<&'a str>,
+}
+
+impl<'a> Asked<'a> {
+    /// A profile that a variable of the environment names.
+    pub fn by_variable(name: &'a str, variable: &'a str) -> Self {
+        Self {
+            name,
+            variable: Some(variable),
+        }
+    }
+}
+
+impl<'a> From<&'a str> for Asked<'a> {
+    fn from(name: &'a str) -> Self {
+        Self {
+            name,
+            variable: None,
+        }
+    }
+}
+
 /// A validated pipeline under one profile.
 pub struct Pipeline {
     pub(crate) source: Arc<Source>,
