@@ -83,14 +83,14 @@ pub struct Common {
     /// The pipeline file [default: pipeline.toml here or in a folder above].
     #[arg(long, short, value_name = "FILE")]
     pub file: Option<PathBuf>,
-    /// The profile: a named set of values [default: the one marked as default].
-    #[arg(long, short, value_name = "NAME", env = "PIPE_PROFILE")]
+    /// The profile: a named set of values [default: PIPE_PROFILE, else the one marked as default].
+    #[arg(long, short, value_name = "NAME")]
     pub profile: Option<String>,
     /// Give a variable another value. May be repeated.
     #[arg(long, value_name = "VARIABLE=VALUE", value_parser = assignment)]
     pub set: Vec<(String, String)>,
-    /// Where results are kept [default: .pipe beside the pipeline file].
-    #[arg(long, value_name = "FOLDER", env = "PIPE_STORE")]
+    /// Where results are kept [default: PIPE_STORE, else .pipe beside the pipeline file].
+    #[arg(long, value_name = "FOLDER")]
     pub store: Option<PathBuf>,
     /// Print JSON on standard output.
     #[arg(long)]

@@ -85,7 +85,7 @@ fn wanted(
     let file = Project::file(&arguments.common)?;
     let profiles: Vec<&str> = project.pipeline.profiles().collect();
     for profile in &profiles {
-        let pipeline = declare::load(&file, Some(profile), &[], registry)?;
+        let pipeline = declare::load(&file, Some((*profile).into()), &[], registry)?;
         add(&pipeline, "")??;
     }
     if !arguments.common.set.is_empty() {

@@ -12,7 +12,8 @@ use super::elsewhere;
 use super::failure::CommandFailure;
 use super::output::tell;
 use super::overridden;
-use crate::declare::{self, Pipeline, Target};
+use crate::declare::{self, Asked, Pipeline, Target};
+use crate::environment;
 use crate::execute::{Machine, Resolver, Standing, survey, survey_from};
 use crate::graph::{self, InputSource, Plan};
 use crate::journal::quoted;
@@ -51,12 +52,16 @@ impl Project {
     /// Reads the pipeline that the options name.
     pub(super) fn load(common: &Common, registry: &Registry) -> Result<Self, CommandFailure> {
         let file = Self::file(common)?;
-        let mut pipeline = declare::load(&file, common.profile.as_deref(), &common.set, registry)?;
-        pipeline.set_results(vec![pipeline.root().join(RESULTS)]);
-        let store = match &common.store {
-            Some(store) => store.clone(),
-            None => pipeline.root().join(STORE),
+        let fallback = environment::text(environment::PROFILE);
+        let asked = match (&common.profile, &fallback) {
+            (Some(profile), _) => Some(Asked::from(profile.as_str())),
+            (None, Some(profile)) => Some(Asked::by_variable(profile, environment::PROFILE)),
+            (None, None) => None,
         };
+        let mut pipeline = declare::load(&file, asked, &common.set, registry)?;
+        pipeline.set_results(vec![pipeline.root().join(RESULTS)]);
+        let store = common.store();
+        let store = store.unwrap_or_else(|| pipeline.root().join(STORE));
         Ok(Self {
             pipeline,
             store,
@@ -78,8 +83,8 @@ impl Project {
 
     /// Returns where the options say that results are kept, without reading a pipeline.
     pub(super) fn store(common: &Common) -> Result<PathBuf, CommandFailure> {
-        if let Some(store) = &common.store {
-            return Ok(store.clone());
+        if let Some(store) = common.store() {
+            return Ok(store);
         }
         let file = std::path::absolute(Self::file(common)?)?;
         Ok(file.parent().unwrap_or(Path::new("/")).join(STORE))
@@ -257,7 +262,7 @@ impl Project {
         )?;
         if let Some(options) = options.filter(|_| self.tells()) {
             tell(&format!(
-                "{} little of this is known under profile {}; the last run that made it was given{options}",
+                "{} little of this is known under profile {}; the last run that made it was {options}",
                 "hint:".cyan(),
                 self.pipeline.profile(),
             ));
@@ -283,6 +288,12 @@ impl Project {
 }
 
 impl Common {
+    /// Returns the store that the options name, or the environment.
+    fn store(&self) -> Option<PathBuf> {
+        let store = self.store.clone();
+        store.or_else(|| environment::os(environment::STORE).map(PathBuf::from))
+    }
+
     /// Returns the options that say what a command is about, as they are to be given again: ` --profile tiny --set m=0.3`.
     pub(super) fn options(&self) -> String {
         let path = |path: &PathBuf| quoted(&path.display().to_string());

@@ -141,6 +141,7 @@ pub(super) fn run(arguments: &RunArguments, registry: &Registry) -> Result<Exit,
     };
     // Whoever closed the output still wants the results.
     let made = summary::results(&plan.jobs, &states);
+    let digest = made.digest();
     let written = Writing {
         arguments,
         project: &project,
@@ -152,7 +153,7 @@ pub(super) fn run(arguments: &RunArguments, registry: &Registry) -> Result<Exit,
         settings: &settings,
         machine: &machine,
     }
-    .write(&made.digest());
+    .write(&digest);
 
     for (label, failure) in summary::failures(&plan.jobs, &states) {
         if failure.kind != FailureKind::Interrupted {
@@ -177,7 +178,7 @@ pub(super) fn run(arguments: &RunArguments, registry: &Registry) -> Result<Exit,
         Exit::Ok if !lacks.is_empty() => Exit::Input,
         exit => exit,
     };
-    journal.end(exit as u8, &made);
+    journal.end(exit as u8, &made, digest);
     if common.verbosity() > Verbosity::Quiet {
         tell_notes(&plan, &states);
         tell(&summary::line(tables.len(), &states, start.elapsed()));

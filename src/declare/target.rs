@@ -143,7 +143,7 @@ impl Pipeline {
                     .help(help),
             );
         }
-        let mut bindings = Vec::new();
+        let mut bindings: Vec<(String, Value)> = Vec::new();
         let inside_start = start + name.len() + 1;
         for (offset, pair) in split(inside.unwrap_or_default()) {
             let at = inside_start + offset;
@@ -155,7 +155,13 @@ impl Pipeline {
                 );
                 continue;
             };
-            if self.variable_ids.contains_key(variable) {
+            if bindings.iter().any(|(bound, _)| bound == variable) {
+                problems.push(
+                    Diagnostic::new(format!("`{variable}` is given twice"))
+                        .at(source, at..at + pair.len(), "")
+                        .help("leave one out: a target names one value for each variable"),
+                );
+            } else if self.variable_ids.contains_key(variable) {
                 bindings.push((variable.to_owned(), parse_value(value)));
             } else {
                 let known = self.variable_ids.keys().map(String::as_str);

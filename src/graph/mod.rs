@@ -16,11 +16,14 @@ mod lacking;
 mod memo;
 mod parameters;
 mod place;
+mod placed;
 mod resources;
+mod scored;
 mod settings;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod unread;
 mod variables;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -43,6 +46,7 @@ use crate::resources::Resources;
 pub use fingerprint::fingerprints;
 pub use gathered::Gathered;
 pub use inputs::{InputVariable, input_variables};
+pub use placed::placed;
 pub use settings::{Overridden, Setting, What};
 pub use variables::{VariableReport, variable};
 
