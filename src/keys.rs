@@ -9,7 +9,7 @@
 //! | behaviour version | raised when the code gives other bytes than before | the source text of the code |
 //! | numerics class, for stages that need one | other arithmetic, other bits | host, thread count, `resources` |
 //! | parameters, complete and canonical | what the user chose, defaults filled in | variables, spelling, key order, comments |
-//! | digests of the inputs, by name | the data itself, so that equal bytes made in another way hit | where the inputs lie, what made them |
+//! | digests of the inputs, by name | the data itself, so that equal bytes made in another way hit | where the inputs lie, what made them; of a single file of the user's its name, but for the extension |
 //!
 //! **Framing.** Every part is preceded by a tag byte and, where its size may vary, by its length as 64-bit
 //! little-endian, so no two different lists of parts give one byte sequence. Floats enter as their IEEE bits. Maps

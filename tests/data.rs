@@ -242,4 +242,17 @@ fn a_trained_vocabulary_keeps_accents_if_told_to() {
         has(&kept, "schön") && has(&kept, "Wie") && !has(&kept, "schon"),
         "{kept}"
     );
+    let accents = vocabulary(&["--set", "strip_accents=false"]);
+    assert!(
+        has(&accents, "schön") && has(&accents, "wie") && !has(&accents, "schon"),
+        "{accents}"
+    );
+    // What is usual, said: the words are the same.
+    let said = vocabulary(&["--set", "strip_accents=true", "--set", "lower_case=true"]);
+    assert_eq!(said, lower);
+    let capitals = vocabulary(&["--set", "strip_accents=true", "--set", "lower_case=false"]);
+    assert!(
+        has(&capitals, "schon") && has(&capitals, "Wie") && has(&capitals, "Zoe"),
+        "{capitals}"
+    );
 }

@@ -225,7 +225,7 @@ fn fields_text(text: &mut String, fields: &[Field], depth: usize) {
     for field in fields {
         let default = match field.default {
             FieldDefault::Required => " (required)".to_owned(),
-            FieldDefault::Absent | FieldDefault::Table => String::new(),
+            FieldDefault::Absent | FieldDefault::Omitted | FieldDefault::Table => String::new(),
             default => default
                 .value()
                 .map(|value| format!(" = {value}"))

@@ -107,8 +107,8 @@ impl Manifest {
         sizes.fold(0, u64::saturating_add)
     }
 
-    /// Returns the manifest of what lies at `path` in this artifact: a folder, or a single file. `None` if nothing
-    /// does.
+    /// Returns the manifest of what lies at `path` in this artifact: a folder, or a single file under the name that its stage
+    /// gave it. `None` if nothing does.
     pub fn part(&self, path: &str) -> Option<Self> {
         let path = path.trim_matches('/');
         if let Some(file) = self.files.iter().find(|file| file.path == path) {
@@ -219,6 +219,12 @@ mod tests {
             manifest.part("a/y"),
             Some(Manifest::new(Content::File, vec![entry("y", "2")]))
         );
+        // Where a file lies does not count; what its stage called it does.
+        let alike = ["a/x", "b/x", "y"].map(|path| entry(path, "1"));
+        let alike = Manifest::new(Content::Artifact(ArtifactType::Folder), alike.into());
+        let digest = |path: &str| alike.part(path).unwrap().digest();
+        assert_eq!(digest("a/x"), digest("b/x"));
+        assert_ne!(digest("a/x"), digest("y"));
         assert_eq!(manifest.part("b"), None);
         assert_eq!(manifest.top(), ["a/", "ab"]);
     }

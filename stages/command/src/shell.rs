@@ -1,16 +1,12 @@
 //! Values of variables in a text for the shell: data, whatever they hold.
 //!
 //! A value of letters, digits and the few signs that mean nothing to a shell is put in as it is. Any other becomes one quoted
-//! word, as `shlex.quote` of Python's has it, where the shell takes words. Within quotes and here-documents quoting again would
-//! open the quotes, and a text there is often for another interpreter: such a value is refused, with the way that is always
-//! right, a variable of the environment.
+//! word, as `shlex.quote` of Python's has it, where the shell takes words; and so does a plain one where it would mean more
+//! than itself: as the number of a file that is redirected, a reserved word, an assignment, a part of a variable's name.
 //!
-//! Two places lend a meaning to a plain value as well: digits before `<` or `>` are the number of a file, and what follows
-//! `$NAME` goes on with that name. There it is quoted too, or refused. And no value may make a line of a here-document the one
-//! that ends it.
-//!
-//! Where the text stands is told by reading what was written as a shell does, as far as that is plain. Where it is not (old
-//! backquotes, nested expansions), nothing but plain values is put in from there on.
+//! Within quotes, quoting again would open the quotes, and a text there is often for another interpreter: what is not plain is
+//! refused there, with the way that is always right, a variable of the environment. So is every value, plain or not, where it
+//! is not certain how the shell would read it ([`reader`] says where that is).
 
 mod reader;
 #[cfg(test)]
@@ -20,7 +16,13 @@ use contract::{Piece, Problem};
 
 use reader::{At, Reader};
 
-use crate::places::shell_quoted;
+use crate::places::{braces_doubled, shell_quoted};
+
+/// Words that open and close commands, of `sh` and of shells that stand in for it.
+const RESERVED: [&str; 17] = [
+    "if", "then", "else", "elif", "fi", "do", "done", "case", "esac", "for", "while", "until",
+    "in", "function", "select", "time", "coproc",
+];
 
 /// Puts a text for the shell together.
 ///
@@ -29,9 +31,6 @@ use crate::places::shell_quoted;
 pub(crate) fn join(pieces: &[Piece<'_>]) -> Result<String, Problem> {
     let mut text = String::new();
     let mut reader = Reader::new();
-    let is_all = pieces.len() == 1;
-    // Where each value begins in the text.
-    let mut values = Vec::new();
     for (at, piece) in pieces.iter().enumerate() {
         match piece {
             Piece::Written(written) => {
@@ -40,62 +39,67 @@ pub(crate) fn join(pieces: &[Piece<'_>]) -> Result<String, Problem> {
             }
             Piece::Value { name, text: value } => {
                 let rest = &pieces[at + 1..];
-                let is_safe =
-                    value.chars().all(is_plain) && !(value.is_empty() && reader.takes_words());
+                // Where nothing is put in, what comes next is put there.
+                let mut texts = std::iter::once(&**value).chain(rest.iter().map(Piece::text));
+                let next = texts.find(|text| !text.is_empty()).unwrap_or_default();
+                let is_safe = !value.is_empty() && value.chars().all(is_plain);
                 let put = match reader.at() {
-                    At::Word if is_safe => {
-                        match reader.names_file(value, rest) || reader.goes_on(value, rest) {
-                            true => shell_quoted(value),
-                            false => value.to_string(),
-                        }
+                    At::Uncertain(what) => return Err(uncertain(name, value, what)),
+                    At::Word if pieces.len() == 1 && !is_safe => return Err(no_code(name)),
+                    At::Word if value.contains('\n') && reader.awaits_document() => {
+                        return Err(uncertain(name, value, "`<<`"));
                     }
-                    _ if reader.goes_on(value, rest) => {
+                    At::Word if !is_safe || reader.goes_on(next) => shell_quoted(value),
+                    At::Word if means_more(reader.word(), value, rest) => shell_quoted(value),
+                    At::Word => value.to_string(),
+                    At::Quoted if reader.goes_on(next) => {
                         return Err(refused(name, value, FOLLOWS));
                     }
-                    _ if is_safe => value.to_string(),
-                    At::Word if is_all => return Err(no_code(name)),
-                    At::Word => shell_quoted(value),
-                    At::Text if value.chars().all(|c| c == ' ' || is_plain(c)) => value.to_string(),
-                    At::Text => return Err(refused(name, value, WITHIN)),
-                    At::Unknown => return Err(refused(name, value, UNTOLD)),
+                    At::Quoted if value.chars().all(|c| c == ' ' || is_plain(c)) => {
+                        value.to_string()
+                    }
+                    At::Quoted => return Err(refused(name, value, WITHIN)),
                 };
                 reader.pass(&put);
-                values.push((text.len(), name, value));
-                text.push_str(&super::places::braces_doubled(&put));
+                text.push_str(&braces_doubled(&put));
             }
         }
-        if reader.is_cut()
-            && let Some((_, name, value)) = values.last()
-        {
-            return Err(refused(name, value, ENDS));
-        }
-    }
-    if reader.would_end()
-        && let Some((_, name, value)) = values.last()
-    {
-        return Err(refused(name, value, ENDS));
-    }
-    if reader.lost
-        && let Some((_, name, value)) = values.iter().find(|(at, ..)| may_end(&text, *at))
-    {
-        return Err(refused(name, value, ENDS));
     }
     Ok(text)
 }
 
-/// Whether the line of a place of a text is what stands after some `<<`, where more cannot be told.
-fn may_end(text: &str, at: usize) -> bool {
-    let (before, after) = text.split_at(at);
-    let begin = before.rfind('\n').map_or(0, |at| at + 1);
-    let end = after.find('\n').map_or(text.len(), |end| at + end);
-    let line = text[begin..end].trim_start_matches('\t');
-    let is_end = |after: &str| {
-        after
-            .trim_start_matches(['-', ' ', '\t', '\'', '"', '\\'])
-            .strip_prefix(line)
-            .is_some_and(|rest| !rest.starts_with(is_of_name))
-    };
-    !line.is_empty() && text.split("<<").skip(1).any(is_end)
+/// Whether a plain value would be more than a part of its word to the shell, given what the word is before and behind it.
+fn means_more(before: &str, value: &str, rest: &[Piece<'_>]) -> bool {
+    let mut word = format!("{before}{value}");
+    let mut ends_in = None;
+    for piece in rest {
+        match piece {
+            Piece::Written(written) => {
+                let written = written.replace("\\\n", "");
+                let end = written.find(reader::ENDS_WORDS);
+                word.push_str(&written[..end.unwrap_or(written.len())]);
+                ends_in = end.and_then(|end| written[end..].chars().next());
+            }
+            Piece::Value { text, .. } if text.chars().all(is_plain) => word.push_str(text),
+            Piece::Value { .. } => word.push('\''),
+        }
+        if ends_in.is_some() {
+            break;
+        }
+    }
+    // Braces that stand for words, or for the number of a file, to some shells.
+    let in_braces = before.contains("{{");
+    let is_redirected = matches!(ends_in, Some('<' | '>'));
+    let assigned = word.split_once('=').map(|(name, _)| name);
+    let assigned = assigned.map(|name| name.strip_suffix('+').unwrap_or(name));
+    is_redirected && (in_braces || word.chars().all(|c| c.is_ascii_digit()))
+        || in_braces && value.contains([',', '.'])
+        || RESERVED.contains(&word.as_str())
+        || !before.contains('=')
+            && value.contains('=')
+            && assigned.is_some_and(|name| {
+                name.chars().all(is_of_name) && name.starts_with(|c: char| !c.is_ascii_digit())
+            })
 }
 
 /// Whether a character goes on with the name of a variable.
@@ -119,10 +123,16 @@ fn no_code(name: &str) -> Problem {
     ))
 }
 
-const WITHIN: &str = "stands within quotes, a here-document or a comment, and its value holds what a shell may take for code";
-const UNTOLD: &str = "stands where it cannot be told how the shell would read it, and its value holds what a shell may take for code";
+const WITHIN: &str =
+    "stands within quotes or a comment, and its value holds what a shell may take for code";
 const FOLLOWS: &str = "follows a variable of the shell's own, and its value would be read as a part of that one's name";
-const ENDS: &str = "stands in a here-document, and its value makes its line the one that ends it";
+
+/// The value stands where nobody can be sure what it would be.
+fn uncertain(name: &str, value: &str, what: &str) -> Problem {
+    let why =
+        format!("stands in {what} or behind it, where shells do not agree on how a value is read");
+    refused(name, value, &why)
+}
 
 fn refused(name: &str, value: &str, why: &str) -> Problem {
     let short: String = value.chars().take(40).collect();

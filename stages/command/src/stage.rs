@@ -24,8 +24,9 @@ pub struct CommandStage;
 
 /// What to do where nothing more can be told.
 const MEND: &str = "mend what its log tells, and run again";
-/// The shell, and how it is called: it ends at the first command that fails and at a variable that nobody has set.
-const SHELL: [&str; 2] = ["sh", "-euc"];
+/// The shell, and how it is called: it ends at the first command that fails and at a variable that nobody has set,
+/// and takes no text for options, whatever value it begins with.
+const SHELL: [&str; 3] = ["sh", "-euc", "--"];
 
 /// The files of what a program makes.
 const FILES: &[OutputFile] = &[

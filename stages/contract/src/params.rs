@@ -89,6 +89,8 @@ fn complete_table(
         let value =
             match (given.get(field.name), field.takes, field.default) {
                 (Some(Value::Null), _, Default::Absent) => Some(Value::Null),
+                (None | Some(Value::Null), _, Default::Omitted) => None,
+                (Some(Value::String(text)), _, Default::Omitted) if text.is_empty() => None,
                 // A variable cannot be left out: it is empty instead, as an input is.
                 (Some(Value::String(text)), takes, Default::Absent)
                     if text.is_empty() && !matches!(takes, FieldType::Text) =>
@@ -588,6 +590,26 @@ mod tests {
             left_out
         );
         assert!(complete(FIELDS, &given(json!({"steps": ""}))).is_err());
+    }
+
+    #[test]
+    fn of_a_field_that_came_later_keys_know_only_where_it_is_given() {
+        const FIELDS: &[Field] = &[Field {
+            name: "strip_accents",
+            takes: FieldType::Bool,
+            default: Default::Omitted,
+            about: "whether",
+        }];
+        for nothing in [
+            json!({}),
+            json!({"strip_accents": ""}),
+            json!({"strip_accents": null}),
+        ] {
+            assert_eq!(complete(FIELDS, &given(nothing)), Ok(Map::new()));
+        }
+        let no = given(json!({"strip_accents": false}));
+        assert_eq!(complete(FIELDS, &no), Ok(no));
+        assert!(complete(FIELDS, &given(json!({"strip_accents": "no"}))).is_err());
     }
 
     #[test]

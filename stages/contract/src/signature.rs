@@ -91,6 +91,8 @@ pub enum Default {
     Required,
     /// The stage sees no value (JSON `null`; no input). An empty text is no value either, unless the field takes any text.
     Absent,
+    /// As `Absent`, and then no key knows of the field: so a kind can take a new one and keep the results that it has.
+    Omitted,
     /// A truth value.
     Bool(bool),
     /// A whole number.
@@ -110,7 +112,7 @@ impl Default {
     pub fn value(self) -> Option<Value> {
         match self {
             Self::Required | Self::Table => None,
-            Self::Absent => Some(Value::Null),
+            Self::Absent | Self::Omitted => Some(Value::Null),
             Self::Bool(value) => Some(json!(value)),
             Self::Integer(value) => Some(json!(value)),
             Self::Number(value) => Some(json!(value)),

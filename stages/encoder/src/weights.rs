@@ -9,10 +9,14 @@ use std::path::{Path, PathBuf};
 use candle_core::safetensors::Load;
 use candle_core::{DType, Device, Tensor};
 use contract::Content;
+use safetensors::Dtype;
 use safetensors::tensor::{Metadata, TensorView};
 
+use crate::values::with_values;
 use crate::{EncoderError, Result};
 
+/// The types of numbers that weights may have.
+const FLOATS: [Dtype; 4] = [Dtype::F64, Dtype::F32, Dtype::F16, Dtype::BF16];
 /// What to do about a damaged file.
 const AGAIN: &str = "fetch or write the file again";
 /// The longest header, as in the safetensors library.
@@ -116,10 +120,20 @@ impl WeightsFile {
     /// Reads the tensor of that name and shape as 32-bit floats.
     ///
     /// # Errors
-    /// When there is none, or it cannot be read.
+    /// When there is none, it holds no floating-point numbers, one of them is not finite, or it cannot be read.
     pub(crate) fn tensor(&self, name: &str, shape: &[usize]) -> Result<Tensor> {
         self.check(name, shape)?;
         let info = self.metadata.info(name).expect("checked to be there");
+        if !FLOATS.contains(&info.dtype) {
+            return Err(EncoderError::checkpoint(
+                &self.path,
+                format!(
+                    "tensor `{name}` holds {:?}, and no floating-point numbers of 16 bits or more",
+                    info.dtype
+                ),
+                "give the weights as they were before they were quantised",
+            ));
+        }
         let (first, last) = info.data_offsets;
         let mut bytes = vec![0; last - first];
         self.file
@@ -128,7 +142,18 @@ impl WeightsFile {
         let view = TensorView::new(info.dtype, info.shape.clone(), &bytes).map_err(|error| {
             EncoderError::checkpoint(&self.path, format!("tensor `{name}`: {error}"), AGAIN)
         })?;
-        Ok(view.load(&Device::Cpu)?.to_dtype(DType::F32)?)
+        let tensor = view.load(&Device::Cpu)?.to_dtype(DType::F32)?;
+        match with_values(&tensor, not_finite)? {
+            None => Ok(tensor),
+            Some((at, value)) => Err(EncoderError::checkpoint(
+                &self.path,
+                format!(
+                    "tensor `{name}` holds {value} (value {at} of {})",
+                    tensor.elem_count()
+                ),
+                "the weights are of a training that diverged, or damaged: give others",
+            )),
+        }
     }
 
     /// Returns the name that a parameter has in this file: with or without the encoder's prefix, and `gamma` and `beta`
@@ -143,5 +168,36 @@ impl WeightsFile {
         candidates
             .into_iter()
             .find(|candidate| self.shape(candidate).is_some())
+    }
+}
+
+/// Returns the first of these numbers that is none, or infinite, and which one it is.
+fn not_finite(values: &[f32]) -> Option<(usize, f32)> {
+    // All bits of the exponent are set. One pass without branches, since nearly always there is nothing to find.
+    const INFINITE: u32 = 0x7f80_0000;
+    let most = values
+        .iter()
+        .fold(0, |most, value| most.max(value.to_bits() & (u32::MAX >> 1)));
+    if most < INFINITE {
+        return None;
+    }
+    let at = values.iter().position(|value| !value.is_finite())?;
+    Some((at, values[at]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_number_that_is_none_is_found() {
+        let mut values = vec![f32::MAX, f32::MIN, -0.0, 1e-45];
+        assert_eq!(not_finite(&values), None);
+        for bad in [f32::NEG_INFINITY, f32::INFINITY, f32::NAN, -f32::NAN] {
+            values.extend([bad, 0.0]);
+            let (at, found) = not_finite(&values).expect("one");
+            assert_eq!((at, found.to_bits()), (4, bad.to_bits()));
+            values.truncate(4);
+        }
     }
 }

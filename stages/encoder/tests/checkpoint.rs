@@ -291,6 +291,40 @@ fn a_header_that_the_file_belies_is_refused() {
 }
 
 #[test]
+fn weights_that_are_no_finite_numbers_are_refused_by_tensor() {
+    let name = "bert.encoder.layer.1.attention.self.query.weight";
+    let with = |change: &dyn Fn(&Tensor) -> candle_core::Result<Tensor>| {
+        let change = |mut tensors: Tensors| {
+            let changed = change(&tensors[name]).unwrap();
+            tensors.insert(name.into(), changed);
+            tensors
+        };
+        error(folder(change, |config| config).path())
+    };
+    // 0 / 0 and 1 / 0, and what 32 and 16 bits cannot hold.
+    let none = |tensor: &Tensor, to: DType, factor: f64| {
+        let tensor = tensor.to_dtype(DType::F64)?;
+        ((tensor.ones_like()? * factor)? / tensor.zeros_like()?)?.to_dtype(to)
+    };
+    for (text, remedy) in [
+        with(&|tensor| none(tensor, DType::F32, 0.0)),
+        with(&|tensor| none(tensor, DType::F32, -1.0)),
+        with(&|tensor| none(tensor, DType::BF16, 0.0)),
+        with(&|tensor| (tensor.to_dtype(DType::F64)?.ones_like()? * 1e300)?.to_dtype(DType::F64)),
+        with(&|tensor| (tensor.ones_like()? * 1e5)?.to_dtype(DType::F16)),
+    ] {
+        let file = "model.safetensors: tensor `";
+        assert!(text.contains(file) && text.contains(name), "{text}");
+        assert!(text.contains("NaN") || text.contains("inf"), "{text}");
+        assert!(remedy.contains("diverged"), "{remedy}");
+    }
+    // What is read as numbers of eight bits was numbers times a scale that stands elsewhere.
+    let (text, remedy) = with(&|tensor| tensor.to_dtype(DType::U8));
+    assert!(text.contains(name) && text.contains("holds U8"), "{text}");
+    assert!(remedy.contains("quantised"), "{remedy}");
+}
+
+#[test]
 fn a_configuration_may_begin_with_a_byte_order_mark() {
     let marked = folder(|tensors| tensors, |config| format!("\u{feff}{config}"));
     assert!(Encoder::load(marked.path()).is_ok());

@@ -94,9 +94,11 @@ pub fn encode(
     for (owners, vector) in places.values().zip(encoded) {
         if vector.iter().any(|value| !value.is_finite()) {
             let sentence = &sentences[owners[0]];
-            return Err(StageError::failed(format!(
-                "the vector of `{sentence}` is not finite: the encoder's weights are unusable"
-            )));
+            return Err(StageError::input(
+                "encoder",
+                format!("the vector of `{sentence}` is not finite"),
+                "its weights are of a training that diverged, or damaged: give another encoder",
+            ));
         }
         for &owner in owners {
             vectors[owner].clone_from(&vector);

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::json::{self as tokenizer_json, pretty};
 use crate::sources::{Given, MODEL, Sources};
-use crate::specification::{Added, Class, Named, Specification};
+use crate::specification::{Added, Class, Letters, Named, Specification};
 
 pub(crate) const TOKENIZER: &str = "tokenizer.json";
 pub(crate) const CONFIG: &str = "tokenizer_config.json";
@@ -51,14 +51,14 @@ pub(crate) fn derived(of: &Specification) -> Result<Files, StageError> {
 }
 
 /// Returns the files of a tokenizer that was read from `sources`: what was given stays as it is where it says what the
-/// tokenizer is. `lower_case` is what overruled the sources.
+/// tokenizer is. `asked` is what overruled the sources.
 ///
 /// # Errors
 /// Never, for what can be written as JSON.
 pub(crate) fn kept(
     of: &Specification,
     sources: &Sources,
-    lower_case: Option<bool>,
+    asked: Letters,
 ) -> Result<Files, StageError> {
     let mut files = derived(of)?;
     if let Given::Tokenizer(text, given) = &sources.vocabulary {
@@ -69,8 +69,13 @@ pub(crate) fn kept(
     }
     if let Some(given) = &sources.config {
         let mut config = given.map.clone();
-        if let Some(lower_case) = lower_case {
-            config.insert("do_lower_case".into(), lower_case.into());
+        for (key, asked) in [
+            ("do_lower_case", asked.lower_case),
+            ("strip_accents", asked.strip_accents),
+        ] {
+            if let Some(asked) = asked {
+                config.insert(key.into(), asked.into());
+            }
         }
         if of.class == Class::File {
             let class = class_name(of.class);

@@ -26,6 +26,7 @@ mod train;
 mod words;
 
 pub use blocks::{BlockSet, Blocks, Split, Summary};
+pub use specification::Letters;
 pub use tokenize_stage::TokenizeStage;
 pub use tokenizer::{Specials, Tokenizer};
 pub use tokenizer_stage::TokenizerStage;

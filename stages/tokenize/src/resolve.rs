@@ -15,20 +15,17 @@ use crate::declared::Declared;
 use crate::files::CONFIG;
 use crate::json::{self, BERT_PROCESSING};
 use crate::sources::{Given, Sources};
-use crate::specification::{Added, Class, Normalizer, Pieces, Specification, by_id};
+use crate::specification::{Added, Class, Letters, Normalizer, Pieces, Specification, by_id};
 
 /// What to do about a tokenizer.json that is another than `BertTokenizer` makes of it.
 const BY_ITSELF: &str = "set tokenizer_class to PreTrainedTokenizerFast in tokenizer_config.json, if the tokenizer.json \
                          is right by itself";
 
-/// Returns the tokenizer that the files describe; `lower_case` overrules what they say of that.
+/// Returns the tokenizer that the files describe; what is asked for overrules what they say.
 ///
 /// # Errors
 /// When they describe no BERT tokenizer, contradict each other, or ask for what is not done here.
-pub(crate) fn resolve(
-    sources: &Sources,
-    lower_case: Option<bool>,
-) -> Result<Specification, StageError> {
+pub(crate) fn resolve(sources: &Sources, asked: Letters) -> Result<Specification, StageError> {
     let declared = Declared::of(sources)?;
     let file = match &sources.vocabulary {
         Given::Tokens(_) => None,
@@ -36,7 +33,7 @@ pub(crate) fn resolve(
             Some(File::of(value).map_err(|reason| not_bert(sources, reason))?)
         }
     };
-    let (vocabulary, mut normalizer, pieces) = match (&sources.vocabulary, &file) {
+    let (vocabulary, normalizer, pieces) = match (&sources.vocabulary, &file) {
         (Given::Tokens(tokens), _) => {
             let ids = tokens.iter().map(String::as_str).zip(0..);
             (by_id(ids), declared.normalizer, Pieces::default())
@@ -47,15 +44,12 @@ pub(crate) fn resolve(
         }
         (Given::Tokenizer(..), None) => return Err(not_bert(sources, "it is none".into())),
     };
-    if let Some(lower_case) = lower_case {
-        normalizer.lowercase = lower_case;
-    }
     let in_file = file.as_ref().map_or(&[][..], |file| &file.added_tokens);
     let added = added(sources, &declared, in_file, &vocabulary)?;
     let specification = Specification {
         vocabulary,
         added,
-        normalizer,
+        normalizer: normalizer.overruled(asked),
         pieces,
         named: declared.named,
         extra: declared.extra,

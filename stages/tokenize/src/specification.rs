@@ -62,6 +62,24 @@ impl Normalizer {
             lowercase,
         }
     }
+
+    /// Has what is asked for go before what files said, or what is usual.
+    pub(crate) fn overruled(self, asked: Letters) -> Self {
+        Self {
+            lowercase: asked.lower_case.unwrap_or(self.lowercase),
+            strip_accents: asked.strip_accents.or(self.strip_accents),
+            ..self
+        }
+    }
+}
+
+/// What is asked for of letters, whatever the files of a tokenizer say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Letters {
+    /// Whether text is lower-cased.
+    pub lower_case: Option<bool>,
+    /// Whether accents are dropped. Of files that do not say it either, and of a trained vocabulary: as lower case is.
+    pub strip_accents: Option<bool>,
 }
 
 /// How words become pieces.
@@ -155,7 +173,7 @@ impl Added {
 
 impl Specification {
     /// A tokenizer of tokens by id, with BERT's special tokens as far as they are among them.
-    pub(crate) fn of_tokens(tokens: &[String], lower_case: bool) -> Self {
+    pub(crate) fn of_tokens(tokens: &[String], normalizer: Normalizer) -> Self {
         let vocabulary = by_id(tokens.iter().map(String::as_str).zip(0..));
         let ids = ids(&vocabulary);
         let mut added: Vec<Added> = SPECIAL_TOKENS
@@ -166,7 +184,7 @@ impl Specification {
         Self {
             added,
             vocabulary,
-            normalizer: Normalizer::new(lower_case),
+            normalizer,
             pieces: Pieces::default(),
             named: Named::default(),
             extra: Vec::new(),

@@ -8,7 +8,7 @@ use contract::{StageError, io_error};
 use crate::files::{self, Files, TOKENIZER};
 use crate::resolve::resolve;
 use crate::sources::Sources;
-use crate::specification::Specification;
+use crate::specification::{Letters, Normalizer, Specification};
 
 /// The ids of the special tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,17 +43,17 @@ impl Tokenizer {
     /// When there is no such file, it cannot be understood, a special token is missing, or ids would depend on what is not
     /// done here.
     pub fn load(folder_or_file: &Path) -> Result<Self, StageError> {
-        Self::load_as(folder_or_file, None)
+        Self::load_as(folder_or_file, Letters::default())
     }
 
-    /// Loads as [`Tokenizer::load`]; `lower_case` overrules what the files say of that.
+    /// Loads as [`Tokenizer::load`]; what is asked for overrules what the files say.
     ///
     /// # Errors
     /// Those of [`Tokenizer::load`].
-    pub fn load_as(folder_or_file: &Path, lower_case: Option<bool>) -> Result<Self, StageError> {
+    pub fn load_as(folder_or_file: &Path, asked: Letters) -> Result<Self, StageError> {
         let sources = Sources::read(folder_or_file)?;
-        let specification = resolve(&sources, lower_case)?;
-        let files = files::kept(&specification, &sources, lower_case)?;
+        let specification = resolve(&sources, asked)?;
+        let files = files::kept(&specification, &sources, asked)?;
         Self::of(specification, files, &sources.place)
     }
 
@@ -66,7 +66,16 @@ impl Tokenizer {
         lower_case: bool,
         place: &Path,
     ) -> Result<Self, StageError> {
-        let specification = Specification::of_tokens(tokens, lower_case);
+        Self::trained(tokens, Normalizer::new(lower_case), place)
+    }
+
+    /// Makes the tokenizer of a vocabulary that was trained on texts normalised so.
+    pub(crate) fn trained(
+        tokens: &[String],
+        normalizer: Normalizer,
+        place: &Path,
+    ) -> Result<Self, StageError> {
+        let specification = Specification::of_tokens(tokens, normalizer);
         let files = files::derived(&specification)?;
         Self::of(specification, files, place)
     }

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use crate::Tokenizer;
 use crate::documents::Documents;
 use crate::files::{self, TOKENIZER, VOCABULARY};
+use crate::specification::{Letters, Normalizer};
 use crate::train::{Recipe, train};
 
 /// Trains a WordPiece vocabulary, or takes a given one, and writes a Hugging Face tokenizer.
@@ -21,6 +22,7 @@ pub struct TokenizerStage;
 struct Parameters {
     vocab_size: usize,
     lower_case: Option<bool>,
+    strip_accents: Option<bool>,
     min_frequency: u64,
     alphabet: usize,
 }
@@ -51,8 +53,13 @@ const FIELDS: &[Field] = &[
         name: "lower_case",
         takes: FieldType::Bool,
         default: Default::Absent,
-        about: "whether text is lower-cased, and stripped of accents unless a given vocabulary's files say otherwise; if \
-                left out, as those files say, else true",
+        about: "whether text is lower-cased; if left out, as a given vocabulary's files say, else true",
+    },
+    Field {
+        name: "strip_accents",
+        takes: FieldType::Bool,
+        default: Default::Omitted,
+        about: "whether accents are dropped; if left out, as a given vocabulary's files say, else as lower_case says",
     },
     Field {
         name: "min_frequency",
@@ -123,15 +130,19 @@ impl Stage for TokenizerStage {
 
     fn run(&self, params: &Params, inputs: &Inputs, context: &Context) -> Result<(), StageError> {
         let parameters: Parameters = params.parse()?;
+        let asked = Letters {
+            lower_case: parameters.lower_case,
+            strip_accents: parameters.strip_accents,
+        };
         let tokenizer = match (inputs.optional("vocab"), inputs.optional("corpus")) {
-            (Some(vocabulary), _) => Tokenizer::load_as(vocabulary, parameters.lower_case)?,
+            (Some(vocabulary), _) => Tokenizer::load_as(vocabulary, asked)?,
             (None, Some(corpus)) => {
-                let lower_case = parameters.lower_case.unwrap_or(true);
+                let normalizer = Normalizer::new(true).overruled(asked);
                 let recipe = Recipe {
                     size: parameters.vocab_size,
                     alphabet: parameters.alphabet,
                     min_frequency: parameters.min_frequency,
-                    lower_case,
+                    normalizer,
                 };
                 let tokens = train(&Documents::open(corpus)?, recipe, context)?;
                 if tokens.len() < parameters.vocab_size {
@@ -141,7 +152,7 @@ impl Stage for TokenizerStage {
                         parameters.vocab_size
                     ));
                 }
-                Tokenizer::from_tokens(&tokens, lower_case, corpus)?
+                Tokenizer::trained(&tokens, normalizer, corpus)?
             }
             (None, None) => {
                 return Err(StageError::input(

@@ -16,12 +16,12 @@ use tokenizers::models::bpe::{BPE, BpeTrainer};
 use tokenizers::normalizers::BertNormalizer;
 use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
 use tokenizers::{
-    AddedToken, NormalizedString, Normalizer, OffsetReferential, OffsetType, PreTokenizedString,
-    PreTokenizer,
+    AddedToken, NormalizedString, Normalizer as _, OffsetReferential, OffsetType,
+    PreTokenizedString, PreTokenizer,
 };
 
 use crate::documents::Documents;
-use crate::specification::{CONTINUING, LONGEST_WORD, SPECIAL_TOKENS};
+use crate::specification::{CONTINUING, LONGEST_WORD, Normalizer, SPECIAL_TOKENS};
 use crate::words::words;
 
 /// The most different words that are counted; beyond it, the rarest are forgotten.
@@ -36,8 +36,8 @@ pub(crate) struct Recipe {
     pub(crate) alphabet: usize,
     /// How often a pair must occur to be merged.
     pub(crate) min_frequency: u64,
-    /// Whether text is lower-cased and stripped of accents.
-    pub(crate) lower_case: bool,
+    /// What is done to texts before words are counted.
+    pub(crate) normalizer: Normalizer,
 }
 
 /// Returns the tokens of a vocabulary for the corpus, by id: special tokens, characters, then merges.
@@ -50,7 +50,12 @@ pub(crate) fn train(
     context: &Context,
 ) -> Result<Vec<String>, StageError> {
     let mut counts = Counts::new(MOST_WORDS);
-    let normalizer = BertNormalizer::new(true, true, None, recipe.lower_case);
+    let normalizer = BertNormalizer::new(
+        recipe.normalizer.clean_text,
+        recipe.normalizer.handle_chinese_chars,
+        recipe.normalizer.strip_accents,
+        recipe.normalizer.lowercase,
+    );
     documents.for_each(|batch| {
         context.keep_going()?;
         counts.add(&count(&batch.pieces(true), &normalizer)?);
@@ -241,7 +246,7 @@ mod tests {
             size,
             alphabet,
             min_frequency: 1,
-            lower_case: true,
+            normalizer: Normalizer::new(true),
         }
     }
 

@@ -1,8 +1,8 @@
-//! Reads a text as a shell does, as far as that is plain, to tell what stands where a value is put in.
-
-use std::collections::VecDeque;
-
-use contract::Piece;
+//! Reads a text as a shell does, as far as that is certain, to tell what stands where a value is put in.
+//!
+//! Shells differ in how they read here-documents, old backquotes, arithmetic and nested expansions, and a reader of all
+//! that would be a shell. So it knows commands, both quotes, comments and `$(…)`; steps over the rest where what is written
+//! there can mean one thing only; and is lost otherwise, once and for all.
 
 use super::is_of_name;
 
@@ -11,16 +11,16 @@ use super::is_of_name;
 pub(super) enum At {
     /// A word, or a part of one, that is not quoted.
     Word,
-    /// Text that the shell does not split: quoted, of a here-document, of a comment.
-    Text,
-    /// Anything.
-    Unknown,
+    /// Within quotes, or in a comment.
+    Quoted,
+    /// Anything; with what it follows or stands in.
+    Uncertain(&'static str),
 }
 
 /// What is open at a place of the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Open {
-    /// Commands, in so many parentheses.
+    /// Commands, in so many parentheses since `$(`; in none, those of the text itself.
     Commands(u32),
     /// `'`
     Single,
@@ -28,10 +28,6 @@ enum Open {
     Double,
     /// `#`
     Comment,
-    /// `$((`, with so many parentheses that are open.
-    Arithmetic(u32),
-    /// The lines after one with `<<`.
-    Document,
 }
 
 /// What a value that follows would go on with.
@@ -46,29 +42,6 @@ enum Begun {
     Digits,
 }
 
-impl Begun {
-    /// Returns what is begun after one more character.
-    fn then(self, c: char) -> Self {
-        match self {
-            Self::Dollar if c == '$' => Self::Nothing,
-            _ if c == '$' => Self::Dollar,
-            Self::Dollar | Self::Digits if c.is_ascii_digit() => Self::Digits,
-            Self::Dollar | Self::Name if is_of_name(c) => Self::Name,
-            _ => Self::Nothing,
-        }
-    }
-
-    /// Whether it takes one more character.
-    fn takes(self, c: char) -> bool {
-        match self {
-            Self::Nothing => false,
-            Self::Dollar => is_of_name(c) || "-@".contains(c),
-            Self::Name => is_of_name(c),
-            Self::Digits => c.is_ascii_digit(),
-        }
-    }
-}
-
 /// A here-document that has been announced.
 struct Document {
     /// The line that ends it.
@@ -79,46 +52,36 @@ struct Document {
     is_quoted: bool,
 }
 
-/// Reads what is written as a shell does, as far as needed to know what is quoted.
+const DOCUMENT: &str = "a here-document";
+
+/// What stands between words, or ends one.
+pub(super) const ENDS_WORDS: [char; 10] = [' ', '\t', '\n', ';', '&', '|', '(', ')', '<', '>'];
+
+/// Reads what is written, piece by piece, and passes over values.
 pub(super) struct Reader {
     /// What is open, innermost last; never empty.
     open: Vec<Open>,
-    /// Whether a word may begin here.
-    begins: bool,
-    /// Whether the last character was a backslash that takes the meaning from the next.
-    escaped: bool,
+    /// The word so far: empty where one may begin.
+    word: String,
     /// The variable of the shell's that is being named.
     begun: Begun,
-    /// Whether a word may begin here or has had only digits so far.
-    counts: bool,
-    /// The here-documents that are to come.
-    documents: VecDeque<Document>,
-    /// The line of a here-document so far.
-    line: String,
-    /// Whether it is put together of lines that end in a backslash.
-    is_continued: bool,
-    /// Whether there is a value in it.
-    has_value: bool,
-    /// Whether a line with a value in it has ended a here-document.
-    is_cut: bool,
-    /// Whether it cannot be told any more what is open.
-    pub(super) lost: bool,
+    /// The here-documents that begin at the end of the line.
+    documents: Vec<Document>,
+    /// What has made it lose its way.
+    lost: Option<&'static str>,
+    /// Whether what was written last ends in a backslash.
+    is_escaped: bool,
 }
 
 impl Reader {
     pub(super) fn new() -> Self {
         Self {
             open: vec![Open::Commands(0)],
-            begins: true,
-            escaped: false,
+            word: String::new(),
             begun: Begun::Nothing,
-            counts: true,
-            documents: VecDeque::new(),
-            line: String::new(),
-            is_continued: false,
-            has_value: false,
-            is_cut: false,
-            lost: false,
+            documents: Vec::new(),
+            lost: None,
+            is_escaped: false,
         }
     }
 
@@ -128,312 +91,266 @@ impl Reader {
 
     /// Returns what stands here.
     pub(super) fn at(&self) -> At {
-        if self.lost || self.escaped {
-            return At::Unknown;
+        if let Some(lost) = self.lost {
+            return At::Uncertain(lost);
         }
         match self.innermost() {
-            // Quotes would belong to the `$`.
-            Open::Commands(_) if self.begun == Begun::Dollar => At::Unknown,
+            _ if self.is_escaped => At::Uncertain("a backslash"),
+            _ if self.begun == Begun::Dollar => At::Uncertain("a `$`"),
             Open::Commands(_) => At::Word,
-            Open::Single | Open::Double | Open::Comment | Open::Document => At::Text,
-            Open::Arithmetic(_) => At::Unknown,
+            Open::Single | Open::Double | Open::Comment => At::Quoted,
         }
     }
 
-    pub(super) fn takes_words(&self) -> bool {
-        self.at() == At::Word
+    /// Returns the word so far.
+    pub(super) fn word(&self) -> &str {
+        &self.word
     }
 
-    /// Whether a value would be read as a part of the name of a variable before it.
-    pub(super) fn goes_on(&self, value: &str, rest: &[Piece<'_>]) -> bool {
-        // Where nothing is put in, what comes next is put there.
-        let texts = std::iter::once(value).chain(rest.iter().map(Piece::text));
-        let next = texts.flat_map(str::chars).next();
-        !self.lost && !self.escaped && next.is_some_and(|next| self.begun.takes(next))
-    }
-
-    /// Whether a value would be read as the number of a file that is redirected.
-    pub(super) fn names_file(&self, value: &str, rest: &[Piece<'_>]) -> bool {
-        let is_digit = |c: char| c.is_ascii_digit();
-        if !self.counts || !value.chars().all(is_digit) {
-            return false;
-        }
-        for piece in rest {
-            let text = piece.text().replace("\\\n", "");
-            match (piece, text.trim_start_matches(is_digit).chars().next()) {
-                (_, None) => {}
-                (Piece::Written(_), Some(next)) => return "<>".contains(next),
-                (Piece::Value { .. }, Some(_)) => return false,
-            }
-        }
-        false
-    }
-
-    /// Whether a value has ended a here-document.
-    pub(super) fn is_cut(&self) -> bool {
-        self.is_cut
-    }
-
-    /// Whether the text would end with a line that a value makes the end of a here-document.
-    pub(super) fn would_end(&self) -> bool {
-        !self.lost && self.has_value && self.is_end(&self.line)
-    }
-
-    /// Passes over a value, which opens and closes nothing.
-    pub(super) fn pass(&mut self, value: &str) {
-        self.escaped = false;
-        self.begins = false;
-        self.counts &= value.chars().all(|c| c.is_ascii_digit());
-        if !value.is_empty() {
-            self.begun = Begun::Nothing;
-        }
-        if self.innermost() == Open::Document {
-            self.line.push_str(value);
-            self.has_value = true;
-        }
-    }
-
-    /// Reads what is written next.
-    pub(super) fn read(&mut self, text: &str) {
-        let mut rest = text;
-        while let Some(c) = rest.chars().next() {
-            if self.lost {
-                return;
-            }
-            let after = &rest[c.len_utf8()..];
-            if std::mem::take(&mut self.escaped) {
-                self.begins = false;
-                // With the end of a line the backslash is nothing.
-                if c != '\n' {
-                    self.begun = Begun::Nothing;
-                    self.counts = false;
-                }
-                rest = after;
-                continue;
-            }
-            let begun = self.begun_after(c);
-            rest = match self.innermost() {
-                Open::Single => {
-                    if c == '\'' {
-                        self.open.pop();
-                    }
-                    after
-                }
-                Open::Comment => {
-                    if c == '\n' {
-                        self.open.pop();
-                        self.end_line();
-                    }
-                    after
-                }
-                Open::Document => {
-                    self.document(c);
-                    after
-                }
-                Open::Arithmetic(depth) => {
-                    self.arithmetic(c, depth);
-                    after
-                }
-                Open::Double => self.double(c, after),
-                Open::Commands(depth) => self.command(c, after, depth),
-            };
-            let is_whole = rest.len() < after.len();
-            self.begun = if is_whole { Begun::Nothing } else { begun };
-            self.counts = self.begins || self.counts && (self.escaped || c.is_ascii_digit());
-        }
-    }
-
-    /// Returns what is begun after a character that is not escaped, other than in a here-document.
-    fn begun_after(&self, c: char) -> Begun {
-        match self.innermost() {
-            Open::Single | Open::Comment => Begun::Nothing,
-            Open::Document if self.is_left() => Begun::Nothing,
-            Open::Document if self.is_escaping() && c != '\n' => Begun::Nothing,
-            Open::Document if self.is_escaping() => self.begun,
-            _ if c == '\\' => self.begun,
-            _ => self.begun.then(c),
-        }
-    }
-
-    /// Whether the shell leaves this here-document as it is.
-    fn is_left(&self) -> bool {
-        let document = self.documents.front();
-        document.is_some_and(|document| document.is_quoted)
-    }
-
-    /// Whether the line of a here-document ends in a backslash that is not escaped itself.
-    fn is_escaping(&self) -> bool {
-        let line = self.line.trim_end_matches('\\');
-        (self.line.len() - line.len()) % 2 == 1
-    }
-
-    /// Whether a line ends the here-document.
-    fn is_end(&self, line: &str) -> bool {
-        self.documents.front().is_some_and(|document| {
-            let line = match document.is_indented {
-                true => line.trim_start_matches('\t'),
-                false => line,
-            };
-            line == document.end
+    /// Whether a text would be read as a part of the name of the variable before it.
+    pub(super) fn goes_on(&self, text: &str) -> bool {
+        let next = text.chars().next();
+        next.is_some_and(|next| match self.begun {
+            Begun::Nothing => false,
+            Begun::Dollar | Begun::Name => is_of_name(next),
+            Begun::Digits => next.is_ascii_digit(),
         })
     }
 
+    /// Whether a here-document begins at the end of the line.
+    pub(super) fn awaits_document(&self) -> bool {
+        !self.documents.is_empty()
+    }
+
+    /// Passes over a value as it was put in, which opens and closes nothing.
+    pub(super) fn pass(&mut self, put: &str) {
+        if self.at() == At::Word {
+            self.word.push_str(put);
+        }
+        if !put.is_empty() {
+            self.begun = Begun::Nothing;
+        }
+    }
+
+    /// Reads what is written up to the next value.
+    pub(super) fn read(&mut self, text: &str) {
+        self.is_escaped = false;
+        let mut rest = text;
+        while let Some(c) = rest.chars().next() {
+            if self.lost.is_some() {
+                return;
+            }
+            let before = text[..text.len() - rest.len()].chars().next_back();
+            let after = &rest[c.len_utf8()..];
+            let innermost = self.innermost();
+            let depth = self.open.len() - usize::from(innermost == Open::Comment);
+            if c == '\n' && depth > 1 && self.awaits_document() {
+                self.lose(DOCUMENT, after);
+                return;
+            }
+            rest = match innermost {
+                Open::Single => self.closes(c == '\'', after),
+                Open::Double if c == '"' => self.closes(true, after),
+                Open::Comment if c != '\n' => after,
+                Open::Comment => {
+                    self.open.pop();
+                    self.end_line(after)
+                }
+                Open::Double => self.expansion(c, before, after),
+                Open::Commands(depth) => self.command(c, before, after, depth),
+            };
+        }
+    }
+
+    /// Reads a character within quotes.
+    fn closes<'t>(&mut self, closes: bool, after: &'t str) -> &'t str {
+        self.begun = Begun::Nothing;
+        if closes {
+            self.open.pop();
+        }
+        after
+    }
+
+    /// Opens something within the word.
+    fn opens<'t>(&mut self, open: Open, after: &'t str) -> &'t str {
+        self.begun = Begun::Nothing;
+        self.open.push(open);
+        after
+    }
+
     /// Reads a character of commands, and returns what is left.
-    fn command<'t>(&mut self, c: char, after: &'t str, depth: u32) -> &'t str {
-        let began = std::mem::replace(&mut self.begins, c.is_whitespace() || ";&|()<>".contains(c));
+    fn command<'t>(
+        &mut self,
+        c: char,
+        before: Option<char>,
+        after: &'t str,
+        depth: u32,
+    ) -> &'t str {
+        if !ENDS_WORDS.contains(&c) {
+            let is_first = self.word.is_empty();
+            // A line that goes on begins no word.
+            if !(c == '\\' && after.starts_with('\n')) {
+                self.word.push(c);
+            }
+            return match c {
+                '\'' if self.begun == Begun::Dollar => self.lose("`$'…'`", after),
+                '\'' => self.opens(Open::Single, after),
+                '"' => self.opens(Open::Double, after),
+                '#' if is_first => self.opens(Open::Comment, after),
+                _ => self.expansion(c, before, after),
+            };
+        }
+        // The parentheses of its patterns would be counted.
+        if depth > 0 && self.word == "case" {
+            return self.lose("`case` within `$(…)`", after);
+        }
+        self.word.clear();
+        self.begun = Begun::Nothing;
         match c {
-            '\\' => self.escaped = true,
-            '\'' => self.open.push(Open::Single),
-            '"' => self.open.push(Open::Double),
-            '#' if began => self.open.push(Open::Comment),
-            '\n' => self.end_line(),
-            '`' => self.lost = true,
-            '$' if after.starts_with('\'') => self.lost = true,
-            '$' => return self.dollar(after),
+            '\n' => return self.end_line(after),
             '<' if after.starts_with('<') => return self.announce(&after[1..]),
             // Arithmetic to some shells.
-            '(' if after.starts_with('(') => self.lost = true,
-            // The end of an outermost one is that of a pattern of `case`, or of one that `$(` has begun here.
-            '(' if depth > 0 => self.count(Open::Commands(depth + 1)),
-            ')' if depth > 1 => self.count(Open::Commands(depth - 1)),
+            '(' if after.starts_with('(') => return self.lose("`((`", after),
+            // The end of an outermost one is that of a pattern of `case`, or of one that has begun here.
+            '(' if depth > 0 => self.count(depth + 1),
+            ')' if depth > 1 => self.count(depth - 1),
             ')' if depth == 1 => {
                 self.open.pop();
+                self.word.push(')');
             }
-            // Within quotes the parentheses of its patterns would be counted.
-            'c' if began && depth > 0 && after.starts_with("ase") => self.lost = true,
             _ => {}
         }
         after
     }
 
-    fn double<'t>(&mut self, c: char, after: &'t str) -> &'t str {
+    /// Reads a character that may mean something within double quotes as well.
+    fn expansion<'t>(&mut self, c: char, before: Option<char>, after: &'t str) -> &'t str {
         match c {
-            '\\' => self.escaped = true,
-            '"' => {
-                self.open.pop();
-                self.begins = false;
-            }
-            '`' => self.lost = true,
-            '$' => {
-                if let Some(inner) = after
-                    .strip_prefix('(')
-                    .filter(|inner| !inner.starts_with('('))
-                {
-                    self.open.push(Open::Commands(1));
-                    self.begins = true;
-                    return inner;
+            '\\' => {
+                let next = after.chars().next();
+                match next {
+                    None => self.is_escaped = true,
+                    // Nothing, unless it stands within what is one sign.
+                    Some('\n') if before.is_some_and(|it| "$<(".contains(it)) => {
+                        return self.lose("a line that goes on within a sign", after);
+                    }
+                    Some('\n') => {}
+                    Some(next) => {
+                        self.begun = Begun::Nothing;
+                        self.word.push(next);
+                    }
                 }
-                return self.dollar(after);
+                return &after[next.map_or(0, char::len_utf8)..];
             }
-            _ => {}
+            '`' => return self.over(after, '`', " _-+=.,:/@%", "backquotes"),
+            '$' if self.begun == Begun::Dollar => self.begun = Begun::Nothing,
+            '$' if after.starts_with("((") => return self.arithmetic(&after[2..]),
+            '$' if after.starts_with('(') => {
+                // The word around it goes on behind it, as one that is no name.
+                self.word.clear();
+                return self.opens(Open::Commands(1), &after[1..]);
+            }
+            '$' if after.starts_with('{') => {
+                return self.over(&after[1..], '}', "_#:-+=?%./*@!", "an expansion `${…}`");
+            }
+            '$' if after.starts_with('[') => return self.lose("`$[…]`", after),
+            '$' => self.begun = Begun::Dollar,
+            _ => {
+                self.begun = match self.begun {
+                    Begun::Dollar | Begun::Digits if c.is_ascii_digit() => Begun::Digits,
+                    Begun::Dollar | Begun::Name if is_of_name(c) => Begun::Name,
+                    _ => Begun::Nothing,
+                }
+            }
         }
         after
     }
 
-    /// Reads what follows a `$`: an expansion in braces as far as it is plain, or the beginning of arithmetic.
-    fn dollar<'t>(&mut self, after: &'t str) -> &'t str {
-        if let Some(inner) = after.strip_prefix("((") {
-            self.open.push(Open::Arithmetic(2));
-            return inner;
-        }
-        let Some(inner) = after.strip_prefix('{') else {
-            return after;
-        };
-        let end = inner.find(|c: char| !(c.is_alphanumeric() || "_#:-+=?%./*@!".contains(c)));
-        match end.map(|end| inner.split_at(end).1) {
-            Some(closed) if closed.starts_with('}') => &closed[1..],
-            _ => {
-                self.lost = true;
-                after
-            }
+    /// Steps over what ends in a sign, if nothing stands in it but letters, digits and some signs.
+    fn over<'t>(&mut self, inner: &'t str, end: char, signs: &str, what: &'static str) -> &'t str {
+        self.begun = Begun::Nothing;
+        let plain = |c: char| c.is_ascii_alphanumeric() || signs.contains(c);
+        match inner.trim_start_matches(plain).strip_prefix(end) {
+            Some(after) => after,
+            None => self.lose(what, inner),
         }
     }
 
-    fn arithmetic(&mut self, c: char, depth: u32) {
-        match c {
-            '(' => self.count(Open::Arithmetic(depth + 1)),
-            ')' if depth > 1 => self.count(Open::Arithmetic(depth - 1)),
-            ')' => {
-                self.open.pop();
-                self.begins = false;
+    /// Steps over arithmetic, if it is plain.
+    fn arithmetic<'t>(&mut self, inner: &'t str) -> &'t str {
+        self.begun = Begun::Nothing;
+        let mut depth = 2;
+        for (at, c) in inner.char_indices() {
+            match c {
+                '(' => depth += 1,
+                ')' if depth > 2 => depth -= 1,
+                ')' if inner[at..].starts_with("))") => return &inner[at + 2..],
+                _ if c.is_ascii_alphanumeric() || " _$+-*/%<>=!&|^~?:,".contains(c) => {}
+                _ => break,
             }
-            '\'' | '"' | '\\' | '`' | '#' | '{' | ';' | '\n' => self.lost = true,
-            _ => {}
         }
+        self.lose("arithmetic `$((…))`", inner)
     }
 
-    fn count(&mut self, open: Open) {
+    fn lose<'t>(&mut self, what: &'static str, after: &'t str) -> &'t str {
+        self.lost = Some(what);
+        after
+    }
+
+    fn count(&mut self, depth: u32) {
         self.open.pop();
-        self.open.push(open);
+        self.open.push(Open::Commands(depth));
     }
 
     /// Reads the word after `<<`, which ends a here-document.
     fn announce<'t>(&mut self, after: &'t str) -> &'t str {
-        const ENDERS: [char; 8] = [' ', '\t', '\n', ';', '|', '&', ')', '>'];
-        let (is_indented, word) = match after.strip_prefix('-') {
-            Some(word) => (true, word),
-            None => (false, after),
-        };
-        let word = word.trim_start_matches([' ', '\t']);
+        let bare = after.strip_prefix('-');
+        let word = bare.unwrap_or(after).trim_start_matches([' ', '\t']);
         let quote = word.chars().next().filter(|c| ['\'', '"'].contains(c));
         let name = quote.map_or(word, |_| &word[1..]);
-        let length = name.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
-        let Some((name, rest)) = length.map(|length| name.split_at(length)) else {
-            // A variable follows, or nothing.
-            self.lost = true;
-            return "";
-        };
-        let ends = quote.map_or_else(
-            || rest.starts_with(ENDERS),
-            |quote| {
-                rest.strip_prefix(quote)
-                    .is_some_and(|rest| rest.starts_with(ENDERS))
-            },
-        );
-        // Of documents within quotes it is not plain where they begin.
-        if name.is_empty() || !ends || self.open.len() > 1 {
-            self.lost = true;
-            return "";
-        }
-        self.documents.push_back(Document {
-            end: name.to_owned(),
-            is_indented,
-            is_quoted: quote.is_some(),
-        });
-        quote.map_or(rest, |_| &rest[1..])
-    }
-
-    /// A line of commands has ended: here-documents that it has announced begin.
-    fn end_line(&mut self) {
-        self.begins = true;
-        if !self.documents.is_empty() {
-            self.open.push(Open::Document);
+        let rest = name.trim_start_matches(is_of_name);
+        let end = name[..name.len() - rest.len()].to_owned();
+        let rest = quote.map_or(Some(rest), |quote| rest.strip_prefix(quote));
+        let ends = |rest: &&str| rest.starts_with(ENDS_WORDS);
+        match rest.filter(ends) {
+            // Of those within `$(…)` shells do not agree where they begin.
+            Some(rest) if !end.is_empty() && self.open.len() == 1 => {
+                self.documents.push(Document {
+                    end,
+                    is_indented: bare.is_some(),
+                    is_quoted: quote.is_some(),
+                });
+                rest
+            }
+            _ => self.lose(DOCUMENT, after),
         }
     }
 
-    fn document(&mut self, c: char) {
-        if c != '\n' {
-            self.line.push(c);
-            return;
+    /// A line of commands has ended: steps over the here-documents that it has announced, if their lines are plain.
+    fn end_line<'t>(&mut self, after: &'t str) -> &'t str {
+        self.word.clear();
+        let mut rest = after;
+        for document in std::mem::take(&mut self.documents) {
+            loop {
+                let Some((line, after)) = rest.split_once('\n') else {
+                    return self.lose(DOCUMENT, rest);
+                };
+                rest = after;
+                let bare = match document.is_indented {
+                    true => line.trim_start_matches('\t'),
+                    false => line,
+                };
+                if bare == document.end {
+                    break;
+                }
+                // Within an expansion some shells go on over the line that ends it.
+                let expands =
+                    line.contains(['\\', '`']) || line.contains("$(") || line.contains("${");
+                if expands && !document.is_quoted {
+                    return self.lose(DOCUMENT, rest);
+                }
+            }
         }
-        if !self.is_left() && self.is_escaping() {
-            self.line.pop();
-            self.is_continued = true;
-            return;
-        }
-        let line = std::mem::take(&mut self.line);
-        let is_continued = std::mem::take(&mut self.is_continued);
-        let has_value = std::mem::take(&mut self.has_value);
-        if !self.is_end(&line) {
-            return;
-        }
-        self.is_cut |= has_value;
-        // It ends the document to some shells only.
-        self.lost |= is_continued;
-        self.documents.pop_front();
-        if self.documents.is_empty() {
-            self.open.pop();
-            self.begins = true;
-        }
+        rest
     }
 }

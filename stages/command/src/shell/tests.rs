@@ -1,6 +1,9 @@
-//! What is put in is run by a real `sh`.
+//! What is put together is run by real shells, and a program tells which arguments it got.
 
 #![allow(clippy::unwrap_used)]
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::Command;
 
 use super::*;
@@ -20,168 +23,201 @@ fn put(text: &str, value: &str) -> Result<String, Problem> {
     join(&pieces)
 }
 
-const HOSTILE: [&str; 9] = [
-    "a; touch /nowhere/x",
-    "$(echo ran)",
-    "`echo ran`",
+/// A shell in a folder of its own, with a program `argv` that writes down its arguments.
+struct Shell {
+    name: &'static str,
+    folder: tempfile::TempDir,
+}
+
+impl Shell {
+    /// Those of the machine.
+    fn all() -> Vec<Self> {
+        let names = ["sh", "dash", "bash", "ksh", "zsh"];
+        let is_here = |name: &&str| Command::new(name).args(["-c", ":"]).output().is_ok();
+        let here = names.into_iter().filter(is_here);
+        here.map(|name| {
+            let folder = tempfile::tempdir().unwrap();
+            let program = folder.path().join("argv");
+            let text = "#!/bin/sh\nprintf '<%s>' \"$@\" >> told; echo >> told\n";
+            fs::write(&program, text).unwrap();
+            fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+            fs::write(folder.path().join("in"), "").unwrap();
+            Self { name, folder }
+        })
+        .collect()
+    }
+
+    fn path(&self, name: &str) -> std::path::PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Returns what a text had the program told, a line for each of its calls.
+    fn told(&self, joined: &str) -> String {
+        let text = joined.replace("{{", "{").replace("}}", "}");
+        let path = format!("{}:/usr/bin:/bin", self.folder.path().display());
+        let mut shell = Command::new(self.name);
+        shell
+            .args(["-euc", "--", &text])
+            .current_dir(self.folder.path());
+        let ran = shell.env("PATH", path).env("LANG", "C.UTF-8").output();
+        let ran = ran.unwrap();
+        let name = self.name;
+        assert!(ran.status.success(), "{name}: {text:?}: {ran:?}");
+        assert!(!self.path("ran").exists(), "{name}: {text:?} ran a value");
+        let told = fs::read_to_string(self.path("told")).unwrap_or_default();
+        remove(&self.path("told"));
+        remove(&self.path("f"));
+        told
+    }
+}
+
+fn remove(path: &Path) {
+    if path.exists() {
+        fs::remove_file(path).unwrap();
+    }
+}
+
+/// What a shell may take for something else.
+const HOSTILE: [&str; 45] = [
+    "",
+    " ",
+    "2",
+    "0",
+    "done",
+    "do",
+    "if",
+    "in",
+    "esac",
+    "case",
+    "time",
+    "function",
+    "!",
+    "{",
+    "}",
+    "PATH=/nowhere",
+    "a+=b",
+    "-n",
+    "--",
+    "~",
+    "*",
+    "[a-z]*",
+    "#x",
+    "E",
+    "a,b",
+    "1..3",
+    "a; touch ran",
+    "$(touch ran)",
+    "`touch ran`",
+    "a\n touch ran\n",
     "a' b",
     "a\" b",
-    "\n echo ran\n",
     "a\\",
-    "*",
-    "",
+    "\\",
+    "a b",
+    "a|touch ran",
+    "> ran",
+    "2>ran",
+    "$HOME",
+    "${HOME}",
+    "{output}",
+    ")",
+    "(",
+    "\r",
+    "ö",
 ];
 
+/// What stays in quotes as it is.
+fn is_quotable(value: &str) -> bool {
+    value.chars().all(|c| c == ' ' || is_plain(c))
+}
+
 #[test]
-fn a_value_is_one_word_whatever_it_holds() {
-    for text in [
-        "printf '<%s>' @",
-        "printf '<%s>' \\\n  @ # as it is",
-        "# printf '\nprintf '<%s>' @",
-        "x=\"a $((1 + (2))) ${HOME}\"; printf '<%s>' @",
-        "x=$(printf '<%s>' @; echo .); printf %s \"${x%.*}\"",
-        "printf %s \"$(printf '<%s>' @; echo '.)' \"\")\" | sed 's/\\.)$//'",
-        "case a in a) printf '<%s>' @;; esac",
-        "cat <<E; printf '<%s>' @\nit's\nE\n",
-        "cat <<'E' >/dev/null\n\"\nE\nprintf '<%s>' @",
-        "cat <<-E >/dev/null\n\t\"\n\tE\nprintf '<%s>' @",
-        "true a#' >/dev/null'; printf '<%s>' @",
-    ] {
-        for value in HOSTILE.into_iter().chain(["plain-0.1", "two words"]) {
-            let joined = put(text, value)
-                .unwrap()
-                .replace("{{", "{")
-                .replace("}}", "}");
-            let ran = Command::new("sh").args(["-euc", &joined]).output().unwrap();
-            let said = String::from_utf8_lossy(&ran.stdout);
-            let told = format!("{joined:?} said {said:?}: {ran:?}");
-            // A substitution of commands drops line ends.
-            assert!(said.contains(&format!("<{value}>")), "{told}");
+fn a_value_is_a_part_of_one_word_whatever_it_holds() {
+    for shell in Shell::all() {
+        for (text, told) in [
+            ("argv @", "<@>\n"),
+            ("argv a@b @@ c", "<a@b><@@><c>\n"),
+            ("argv a @>f", "<a><@>\n"),
+            ("argv @\\\n>f; argv @@<in", "<@>\n<@@>\n"),
+            ("argv a \\\n# it's\nargv @ # it's\n", "<a>\n<@>\n"),
+            ("argv a\\\n#b a\r#c @ # it's", "<a#b><a\r#c><@>\n"),
+            (
+                "x=1; x2=; xdo=; argv $x@ ${x}@ \"a $x\"@",
+                "<1@><1@><a 1@>\n",
+            ),
+            ("@ >f 2>&1 <in || :\nargv b", "<b>\n"),
+            ("if @ >f 2>&1; then :; fi\nargv b", "<b>\n"),
+            ("argv {{@}}>f {{@}}", "<{@}><{@}>\n"),
+            ("case @ in z) ;; @) argv @;; esac", "<@>\n"),
+            ("for x in @ c; do argv \"$x\"; done", "<@>\n<c>\n"),
+            ("f() {{ argv @ $1; }}; f a; (argv @)", "<@><a>\n<@>\n"),
+            (
+                "x=$(argv @>f; (argv @)); argv \"$(argv @>f; echo '.)' \")\")\" @",
+                "<@>\n<@>\n<@>\n<.) )><@>\n",
+            ),
+            ("argv `echo a` $((1 + (2))) @>f", "<a><3><@>\n"),
+            ("cat <<E >f\nit's\nE\nargv @>f", "<@>\n"),
+            (
+                "cat <<'A' - <<-B >f\n`$( \\\nA\n\t\"\n\tB\nargv @>f",
+                "<@>\n",
+            ),
+        ] {
+            for value in HOSTILE {
+                let joined = put(text, value).unwrap();
+                assert_eq!(
+                    shell.told(&joined),
+                    told.replace('@', value),
+                    "{}: {joined}",
+                    shell.name
+                );
+            }
         }
     }
 }
 
 #[test]
-fn where_a_value_would_be_code_it_is_refused() {
-    for text in [
-        "echo \"@\"",
-        "echo 'a @'",
-        "sh -c 'echo @'",
-        "echo \"$(echo \"@\")\"",
-        "echo `echo @`",
-        "echo `true` @",
-        "cat <<E\n@\nE\n",
-        "cat <<@\nE\n",
-        "# @\n",
-        "echo \\@",
-        "echo $((@ + 1))",
-        "echo ${x:-\"@\"}",
-        "echo $'it\\'s' @",
-        "echo \"$(case a in a) echo \"@\";; esac)\"",
-        "cat <<E\nE @",
-        "echo \"$(cat <<E\n@\nE\n)\"",
-        "@",
-    ] {
-        for value in HOSTILE.into_iter().filter(|value| !value.is_empty()) {
-            assert!(put(text, value).is_err(), "{text:?} takes {value:?}");
+fn within_quotes_a_value_is_itself_or_refused() {
+    for shell in Shell::all() {
+        for (text, told) in [
+            ("argv \"@\" 'a @' \"a\\\\@\"", "<@><a @><a\\@>\n"),
+            ("argv \"@>f\" '$x@' \"\\$x@\"", "<@>f><$x@><$x@>\n"),
+            ("# @\nargv a # @", "<a>\n"),
+            (
+                "argv \"$(argv \"@\">f)\"; sh -c 'argv \"@\"'",
+                "<@>\n<>\n<@>\n",
+            ),
+        ] {
+            for value in HOSTILE {
+                match put(text, value) {
+                    Ok(joined) => {
+                        assert!(is_quotable(value), "{text:?} takes {value:?}");
+                        assert_eq!(shell.told(&joined), told.replace('@', value), "{joined}");
+                    }
+                    Err(_) => assert!(!is_quotable(value), "{text:?} refuses {value:?}"),
+                }
+            }
         }
-        // What can mean nothing else is put in everywhere.
-        let plain = put(text, "v1.5-a/b_ö").unwrap();
-        assert_eq!(plain, text.replace('@', "v1.5-a/b_ö"));
     }
-    assert_eq!(
-        put("echo \"@\"", "two words").unwrap(),
-        "echo \"two words\""
-    );
     let problem = put("echo \"@\"", "$HOME").unwrap_err();
     insta::assert_snapshot!(
         format!("{}\n{}", problem.message, problem.help.unwrap()),
         @r#"
-    `x` stands within quotes, a here-document or a comment, and its value holds what a shell may take for code: "$HOME"
+    `x` stands within quotes or a comment, and its value holds what a shell may take for code: "$HOME"
     hand it over by the environment: env = { X = "${x}" } and "$X" here; outside of quotes it is quoted by itself
     "#
     );
-}
-
-#[test]
-fn keys_of_plain_values_stay_and_braces_are_safe_from_places() {
-    assert_eq!(put("run @ {output}", "0.4").unwrap(), "run 0.4 {output}");
-    assert_eq!(put("run @", "{output}").unwrap(), "run '{{output}}'");
-    assert_eq!(put("run @", "${x}").unwrap(), "run '${{x}}'");
-    assert_eq!(put("run @ b", "").unwrap(), "run '' b");
-}
-
-/// What a shell says of a text.
-fn said(text: &str) -> String {
-    let ran = Command::new("sh").args(["-euc", text]).output().unwrap();
-    assert!(ran.status.success(), "{text:?}: {ran:?}");
-    String::from_utf8(ran.stdout).unwrap()
-}
-
-#[test]
-fn digits_before_a_redirection_are_a_word() {
-    for (text, value, means) in [
-        ("echo @>&1", "2", "2"),
-        ("echo @\\\n>&1", "2", "2"),
-        ("echo @@>&1", "2", "22"),
-        ("echo @1>&1", "2", "21"),
-        ("echo 1@>&1", "2", "12"),
-        ("cat - @</dev/null 2>&1 || :", "0", "0"),
-        ("echo \"$(echo @>&1)\"", "2", "2"),
-        ("true;echo @>&1", "1", "1"),
-        ("cat <<E >/dev/null\nx\nE\necho @>&1", "1", "1"),
+    // The shell's own variable would be another.
+    for text in [
+        "echo \"$x@\"",
+        "echo \"$x\\\n@\"",
+        "echo \"$(echo \"$x@\")\"",
     ] {
-        let joined = put(text, value).unwrap();
-        assert!(said(&joined).contains(means), "{joined:?}");
+        for value in ["y", "1", "_", "y z"] {
+            assert!(put(text, value).is_err(), "{text:?} takes {value:?}");
+        }
+        assert!(put(text, "-y").is_ok());
     }
-    assert_eq!(
-        put("echo @>{output}/x", "2").unwrap(),
-        "echo '2'>{output}/x"
-    );
-    for (text, value) in [
-        ("echo @ >{output}/x", "2"),
-        ("echo @>{output}/x", "2a"),
-        ("echo a@>{output}/x", "2"),
-        ("echo --n=@>{output}/x", "2"),
-        ("echo \"@>1\"", "2"),
-        ("echo $((@>1))", "2"),
-    ] {
-        assert_eq!(put(text, value).unwrap(), text.replace('@', value));
-    }
-}
-
-#[test]
-fn a_value_after_a_variable_is_no_part_of_its_name() {
-    for (text, value, means) in [
-        ("x=1; xy=2; echo $x@", "y", "1y\n"),
-        ("x=1; x_=2; echo a$x@", "_", "a1_\n"),
-        ("x=1; x7=2; echo $x\\\n@", "7", "17\n"),
-        ("x=1; xy=2; xyy=3; echo $x@@", "y", "1yy\n"),
-        ("x=1; echo \"$x\"@ \"$x-@\" \"${x}@\"", "y", "1y 1-y 1y\n"),
-        ("x=1; echo \"$x@\"", "-y", "1-y\n"),
-        ("x=1; echo \\$x@ \"\\$x@\" '$x@'", "y", "$xy $xy $xy\n"),
-        ("cat <<'E'\n$x@\nE\n", "y", "$xy\n"),
-        ("cat <<E\n\\$x@\nE\n", "y", "$xy\n"),
-        ("f() { echo \"$1@\"; }; f a", "y", "ay\n"),
-    ] {
-        let joined = put(text, value).unwrap();
-        assert_eq!(said(&joined), means, "{joined:?}");
-    }
-    assert_eq!(put("echo $x@", "y").unwrap(), "echo $x'y'");
-    assert_eq!(put("echo $x@", "-y").unwrap(), "echo $x-y");
-    for (text, value) in [
-        ("echo \"$x@\"", "y"),
-        ("echo \"$x@\"", "1"),
-        ("echo \"$x@\"", "y z"),
-        ("echo \"$x\\\n@\"", "_"),
-        ("echo \"$x@y\"", ""),
-        ("echo \"$(echo \"$x@\")\"", "y"),
-        ("echo $(($x@))", "1"),
-        ("cat <<E\n$x@\nE\n", "y"),
-        ("cat <<E\n\\\\$x@\nE\n", "y"),
-    ] {
-        assert!(put(text, value).is_err(), "{text:?} takes {value:?}");
-    }
+    assert!(put("echo \"$x@y\"", "").is_err());
     let problem = put("echo \"$d@\"", "y").unwrap_err();
     insta::assert_snapshot!(
         format!("{}\n{}", problem.message, problem.help.unwrap()),
@@ -193,40 +229,95 @@ fn a_value_after_a_variable_is_no_part_of_its_name() {
 }
 
 #[test]
-fn no_value_ends_a_here_document() {
+fn where_it_is_not_certain_what_a_value_would_be_every_value_is_refused() {
+    for text in [
+        "cat <<E\n@\nE\n",
+        "cat <<'E'\n@\nE\n",
+        "cat <<-E\n\t@\nE\n",
+        "cat <<E\n$(argv @>f)\nE\n",
+        "cat <<E\n\"$(cat <<A\n@\nA\n)\"\nE\n",
+        "cat <<E\nE@",
+        "cat <<E\nE\\\n@\nE\n",
+        "cat <<E\n`\nE\n`\nargv @\nE",
+        "cat <<E\n$(\nE\n)\nargv @\nE",
+        "cat <<E\na\\\nE\nargv @\nE",
+        "cat <<E \"\n\"\nE\nargv @",
+        "cat <<E $(\n)\nE\nargv @",
+        "cat <<E $( # a\n)\nE\nargv @",
+        "cat <<\\E\nx\nE\nargv @",
+        "cat <<'E'F\nE\nEF\nargv @",
+        "cat <\\\n<E\n'\nE\nargv @",
+        "cat <<@\nE\n",
+        "cat <<<@",
+        "x=$(cat <<E\n)\nE\n); argv @",
+        "argv `argv @`",
+        "argv \"`argv @`\"",
+        "argv `argv \"a\"` @",
+        "argv `argv \\` @",
+        "argv $((@ + 1))",
+        "argv $((1 + @))",
+        "argv $((a[@]))",
+        "argv $(( (1) + 1 ) @)",
+        "argv $[@] @",
+        "((@ > 1))",
+        "(\\\n(@ > 1))",
+        "argv ${@}",
+        "argv ${x:-@}",
+        "argv ${x:-\"@\"}",
+        "argv ${x#'}'} @",
+        "argv \"${x:-'}'}\" @",
+        "argv $@",
+        "argv \"$@\"",
+        "argv $'it\\'s' @",
+        "argv \\@",
+        "argv \"\\@\"",
+        "x=$(case a in a) argv @;; esac)",
+        "x=$(ca\\\nse a in a) argv @;; esac)",
+        "argv \"$(case a in a) argv \"@\";; esac)\"",
+    ] {
+        for value in HOSTILE.into_iter().chain(["y", "0.4"]) {
+            assert!(put(text, value).is_err(), "{text:?} takes {value:?}");
+        }
+    }
+    // The line that ends the here-document is then another one's.
+    assert!(put("cat <<E @\nE\n", "a\nE").is_err());
+    // A value is no code.
+    for value in HOSTILE
+        .into_iter()
+        .filter(|value| !value.chars().all(is_plain) || value.is_empty())
+    {
+        assert!(put("@", value).is_err());
+    }
+    let problem = put("cat <<E\n@\nE\n", "0.4").unwrap_err();
+    insta::assert_snapshot!(
+        format!("{}\n{}", problem.message, problem.help.unwrap()),
+        @r#"
+    `x` stands in a here-document or behind it, where shells do not agree on how a value is read: "0.4"
+    hand it over by the environment: env = { X = "${x}" } and "$X" here; outside of quotes it is quoted by itself
+    "#
+    );
+}
+
+#[test]
+fn keys_of_plain_values_stay_and_braces_are_safe_from_places() {
+    assert_eq!(put("run @ {output}", "0.4").unwrap(), "run 0.4 {output}");
+    assert_eq!(put("run @", "{output}").unwrap(), "run '{{output}}'");
+    assert_eq!(put("run @", "${x}").unwrap(), "run '${{x}}'");
+    assert_eq!(put("run @ b", "").unwrap(), "run '' b");
     for (text, value) in [
-        ("cat <<END\n@\necho ran\nEND\n", "END"),
-        ("cat <<'END'\n@\necho ran\nEND\n", "END"),
-        ("cat <<-END\n\t\t@\necho ran\n\tEND\n", "END"),
-        ("cat <<END\nE@\necho ran\nEND\n", "ND"),
-        ("cat <<END\n@D\necho ran\nEND\n", "EN"),
-        ("cat <<EE\n@@\necho ran\nEE\n", "E"),
-        ("cat <<END\nEND@\necho ran\nEND\n", ""),
-        ("cat <<END\nE\\\n@\necho ran\nEND\n", "ND"),
-        ("cat <<A - <<B\nA\n@\necho ran\nB\n", "B"),
-        ("cat <<END\na\n@", "END"),
-        // Where it is not told what is open.
-        ("echo \"$(cat <<END\n@\necho ran\nEND\n)\"", "END"),
-        ("cat <<\\END\nE@\necho ran\nEND\n", "ND"),
+        ("echo @ >{output}/x", "2"),
+        ("echo @>{output}/x", "2a"),
+        ("echo a@>{output}/x", "2"),
+        ("echo --n=@>{output}/x", "2"),
+        ("echo \"@>1\" '@ '", "2"),
+        ("echo --a=b@ @", "v1.5-a/b_ö"),
+        ("echo $x@ @", "-done"),
+        ("echo --x @", "--lr=0.1"),
     ] {
-        let problem = put(text, value).unwrap_err();
-        assert!(problem.message.contains("here-document"), "{problem:?}");
+        assert_eq!(put(text, value).unwrap(), text.replace('@', value));
     }
-    for (text, value, means) in [
-        ("cat <<END\n@\nEND\n", "EN", "EN\n"),
-        ("cat <<END\n@.\n @\nEND\n", "END", "END.\n END\n"),
-        ("cat <<END\n\t@\nEND\n", "END", "\tEND\n"),
-        ("cat <<END\nEND\necho @\n", "END", "END\n"),
-        ("cat <<A >/dev/null; cat <<B\n@\nA\nB\n", "B", ""),
-        ("cat <<END\nEND@\nEND\n", "S", "ENDS\n"),
-        // The line goes on, so the document does.
-        ("cat <<END\na\\\nEND\n\"@\nEND\n", "b", "aEND\n\"b\n"),
-        ("cat <<'END'\na\\\nEND\necho @", "b c", "a\\\nb c\n"),
-        ("echo \"$(cat <<END\n@\nEND\n)\"", "EN", "EN\n"),
-    ] {
-        let joined = put(text, value).unwrap();
-        assert_eq!(said(&joined), means, "{joined:?}");
-    }
-    assert!(put("cat <<END\na\\\nEND\n@\nEND\n", "$(echo ran)").is_err());
-    assert!(put("cat <<'E'F\nE\n@\nEF\n", "$(echo ran)").is_err());
+    assert_eq!(
+        put("echo @>{output}/x", "2").unwrap(),
+        "echo '2'>{output}/x"
+    );
 }
