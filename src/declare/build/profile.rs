@@ -57,14 +57,10 @@ impl Builder<'_> {
             );
         }
         let mut next = match asked {
-<<<<<<< HEAD
             // As commands that pipe suggests call it.
-            Some(UNNAMED) if profiles.is_empty() => None,
-            Some(name) => {
-=======
+            Some(asked) if asked.name == UNNAMED && profiles.is_empty() => None,
             Some(asked) => {
                 let name = asked.name;
->>>>>>> wt-a
                 let place = place_of(name);
                 if place.is_none() {
                     let (source, before) = match asked.variable {
