@@ -125,6 +125,9 @@ impl Cells<'_> {
             }
             text += &format!(", of {}\n", values.join(", "));
         }
+        for remark in &chosen.cell.remarks {
+            text += &format!("  {remark}\n");
+        }
         for reason in &chosen.cell.reasons {
             text += &format!("  missing: {reason}\n");
         }
@@ -263,6 +266,7 @@ impl Cells<'_> {
             "values": chosen.cell.values,
             "mean": summary.map(|summary| summary.mean),
             "missing": chosen.cell.reasons,
+            "remarks": chosen.cell.remarks,
             "chosen": chosen.cell.chosen.as_ref().map(Chosen::to_json),
             "jobs": chosen.jobs().iter().filter_map(|index| job(*index)).collect::<Vec<_>>(),
             "needed": self.needed(chosen.jobs()).into_iter().filter_map(job).collect::<Vec<_>>(),
