@@ -272,8 +272,7 @@ columns = [{ label = "all" }]
         .stdout;
     assert!(cell.contains(told), "{cell}");
     let read = |name: &str| {
-        std::fs::read_to_string(project.join(&format!("results/plain/{name}.csv")))
-            .expect("a table")
+        fs::read_to_string(project.join(&format!("results/plain/{name}.csv"))).expect("a table")
     };
     assert!(read("average").contains(told), "{}", read("average"));
 

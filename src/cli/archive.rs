@@ -1,24 +1,33 @@
 //! `pipe export` and `pipe import`.
 
 use std::collections::BTreeSet;
+use std::io::{self, IsTerminal};
+use std::path::Path;
 
 use serde_json::json;
 
 use super::Exit;
 use super::arguments::{ExportArguments, ImportArguments};
 use super::failure::CommandFailure;
-use super::output::{path_json, print, print_json};
+use super::output::{path_json, print, print_json, tell};
 use super::project::Project;
 use crate::graph::{InputSource, Plan};
 use crate::progress::{amount, count};
 use crate::registry::Registry;
 use crate::store::{About, Archive, Found, Outside, Store, StoreError};
 
+/// What standard output is called.
+const STDOUT: &str = "standard output";
+
 /// Writes the results of targets, with all that they rest on, to a file.
 pub(super) fn export(
     arguments: &ExportArguments,
     registry: &Registry,
 ) -> Result<Exit, CommandFailure> {
+    let to_stdout = arguments.output == Path::new("-");
+    if to_stdout {
+        check_stdout(arguments)?;
+    }
     let project = Project::load(&arguments.common, registry)?;
     let store = Store::reader(&project.store)?;
     let (plan, found) = project.known(&store, &arguments.targets)?;
@@ -30,8 +39,11 @@ pub(super) fn export(
         set: set.map(|(name, value)| format!("{name}={value}")).collect(),
         outside: outside(&plan, &found, &store)?,
     };
-    let (index, bytes) = store.export(about, &found, &arguments.output)?;
     let path = &arguments.output;
+    let (index, bytes) = match to_stdout {
+        true => store.export_to(about, &found, io::stdout().lock(), Path::new(STDOUT))?,
+        false => store.export(about, &found, path)?,
+    };
     if arguments.common.json {
         print_json(&json!({
             "schema_version": 1,
@@ -43,14 +55,46 @@ pub(super) fn export(
     } else {
         let results = count(index.results.len(), "result");
         let size = amount(bytes as f64);
-        let text = format!("{}: {results}, {size}B\n", path.display());
-        print(&(text + &outside_text(&index.about)))?;
+        let name = match to_stdout {
+            true => Path::new(STDOUT),
+            false => path,
+        };
+        let text = format!("{}: {results}, {size}B\n", name.display());
+        let text = text + &outside_text(&index.about);
+        match to_stdout {
+            true if arguments.common.quiet => {}
+            true => tell(text.trim_end()),
+            false => print(&text)?,
+        }
     }
     Ok(Exit::Ok)
 }
 
+/// Refuses an archive on standard output where that is no place for one.
+fn check_stdout(arguments: &ExportArguments) -> Result<(), CommandFailure> {
+    if io::stdout().is_terminal() {
+        return Err(CommandFailure::Usage {
+            message: "an archive is nothing for a terminal".into(),
+            remedy: "send it to another program or a file: pipe export … -o - | …".into(),
+        });
+    }
+    if arguments.common.json {
+        return Err(CommandFailure::Usage {
+            message: "the archive and --json cannot both go to standard output".into(),
+            remedy: "name a file with -o, or leave --json out".into(),
+        });
+    }
+    Ok(())
+}
+
 /// Takes in what was exported.
 pub(super) fn import(arguments: &ImportArguments) -> Result<Exit, CommandFailure> {
+    if arguments.archive == Path::new("-") {
+        return Err(CommandFailure::Usage {
+            message: "an archive is read twice, so it cannot come from standard input".into(),
+            remedy: "write it to a file first, and name that".into(),
+        });
+    }
     let place = Project::store(&arguments.common)?;
     // Before the store is made, so that nothing is if it is refused.
     let archive = Archive::open(&arguments.archive)?;
