@@ -503,3 +503,29 @@ fn another_result_of_the_same_key_is_not_overwritten() {
         .says("nothing was imported");
     assert_eq!(fs::read(find("world")).expect("read"), before);
 }
+
+#[test]
+fn an_archive_may_go_to_standard_output() {
+    let project = Project::new();
+    project.pipe(&["run", "stage:tokens"]).code(0);
+    project
+        .pipe(&["export", "stage:tokens", "-o", "all.tar"])
+        .code(0);
+    let output = project
+        .command(&["export", "stage:tokens", "-o", "-"])
+        .output()
+        .expect("started");
+    assert!(output.status.success(), "{output:?}");
+    assert!(output.stdout == fs::read(project.join("all.tar")).expect("read"));
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(told.starts_with("standard output: 4 results, "), "{told}");
+    assert!(!project.join("-").exists());
+    project
+        .pipe(&["export", "stage:tokens", "-o", "-", "--json"])
+        .code(2)
+        .says("cannot both go to standard output");
+    project
+        .pipe(&["import", "-"])
+        .code(2)
+        .says("cannot come from standard input");
+}

@@ -15,6 +15,7 @@
 //!
 //! What a stage has made counts whole, but for what `ignore` matches: nobody else writes there.
 
+mod dangling;
 mod names;
 mod own;
 
@@ -23,6 +24,7 @@ use std::sync::Arc;
 
 use contract::{Patterns, Reads};
 
+pub(crate) use dangling::{Dangling, dangling};
 pub(crate) use own::{CACHE_TAG, Own, identity, is_cache_tag, open};
 
 /// Which files of an input belong to it, as the stage declares it.

@@ -344,7 +344,7 @@ pub struct ExportArguments {
     /// What to write: all, table:NAME, stage:NAME[variable=value,…].
     #[arg(value_name = "TARGET", required = true)]
     pub targets: Vec<String>,
-    /// The file to write, a tar archive. It must not be there yet.
+    /// The file to write, a tar archive, which must not be there yet; `-` for standard output.
     #[arg(long, short, value_name = "FILE")]
     pub output: PathBuf,
     /// What holds for all commands.

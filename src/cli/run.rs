@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -262,13 +263,15 @@ fn lay_out(
 
 /// Prints where the stages asked for have their artifacts.
 fn print_stages(plan: &Plan, places: Option<&BTreeMap<JobIndex, PathBuf>>) -> std::io::Result<()> {
-    let mut text = String::new();
+    let mut text = Vec::new();
     for job in &plan.stages {
         if let Some(place) = places.and_then(|places| places.get(job)) {
-            text += &format!("{}  {}\n", place.display(), plan.jobs.job(*job).label);
+            // Whoever reads it from a pipe finds the folder by these very bytes.
+            text.extend_from_slice(place.as_os_str().as_bytes());
+            text.extend_from_slice(format!("  {}\n", plan.jobs.job(*job).label).as_bytes());
         }
     }
-    print_data(text.as_bytes())
+    print_data(&text)
 }
 
 fn exit(plan: &Plan, states: &[JobState]) -> Exit {

@@ -196,8 +196,9 @@ impl Pipeline {
         Some(format!("did you mean `{kind}:{name}`?"))
     }
 
-    /// Explains a target that is neither `all` nor has a prefix.
-    fn no_prefix(&self, source: &Arc<Source>) -> Diagnostic {
+    /// Returns the target that was probably meant by a text that is neither `all` nor has a prefix: `stage:train[m=0.3]` by
+    /// `train[m=0.3]`.
+    pub fn meant(&self, text: &str) -> Option<String> {
         let mut known = vec!["all".to_owned()];
         known.extend(self.tables().map(|(name, _)| format!("table:{name}")));
         known.extend(
@@ -206,7 +207,6 @@ impl Pipeline {
                 .map(|group| format!("group:{}", group.name)),
         );
         known.extend(self.stages().map(|(name, _)| format!("stage:{name}")));
-        let text = source.text.as_str();
         let (plain, bindings) = match text.find('[') {
             Some(at) => text.split_at(at),
             None => (text, ""),
@@ -220,16 +220,20 @@ impl Pipeline {
                 .iter()
                 .find(|known| known.split_once(':').is_some_and(|k| k.1 == name) || *known == name)
         };
-        let meant = exact(name).or_else(|| exact(near?));
-        let help = match meant {
-            Some(meant) => {
-                let bindings = if meant.starts_with("stage:") {
-                    bindings
-                } else {
-                    ""
-                };
-                format!("did you mean `{meant}{bindings}`?")
-            }
+        let meant = exact(name).or_else(|| exact(near?))?;
+        let bindings = if meant.starts_with("stage:") {
+            bindings
+        } else {
+            ""
+        };
+        Some(format!("{meant}{bindings}"))
+    }
+
+    /// Explains a target that is neither `all` nor has a prefix.
+    fn no_prefix(&self, source: &Arc<Source>) -> Diagnostic {
+        let text = source.text.as_str();
+        let help = match self.meant(text) {
+            Some(meant) => format!("did you mean `{meant}`?"),
             None => "a target is all, table:NAME, group:NAME or stage:NAME; `pipe list` shows them"
                 .into(),
         };

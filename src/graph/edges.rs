@@ -8,6 +8,7 @@ use contract::ArtifactType;
 
 use super::environment::{Environment, Reads};
 use super::parameters::trace;
+use crate::belongs::{Dangling, dangling};
 use crate::declare::{InputDeclaration, ItemValue, Origin, Pipeline, StageDeclaration, StageId};
 use crate::errors::{Diagnostic, did_you_mean, nearest};
 
@@ -225,6 +226,9 @@ impl<'p> Edges<'p> {
             }
             Ok(false) if is_excused(&path) => Ok(Edge::Path(shared)),
             Ok(false) => {
+                if let Some(Dangling { what, remedy }) = dangling(&path) {
+                    return Err(Diagnostic::new(format!("{text}: {what}")).help(remedy));
+                }
                 let known = self.pipeline.stage_ids.keys().map(String::as_str);
                 let help = match nearest(text, known) {
                     Some(stage) => format!("did you mean the stage `@{stage}`?"),

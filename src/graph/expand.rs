@@ -8,7 +8,6 @@
 use std::collections::HashMap;
 use std::os::unix::ffi::OsStrExt;
 use std::rc::Rc;
-use std::slice;
 use std::sync::Arc;
 
 use contract::{Field, Params};
@@ -185,8 +184,8 @@ impl<'p> Expander<'p> {
         while let Some(node) = walk.next(behind) {
             let declared = self.pipeline.stage_ids.get(&*self.graph[node].stage);
             let declared = declared.copied().flatten();
-            let resources = declared.and_then(|id| self.pipeline.stage(id).resources.as_ref());
-            environment.reads_of_items(resources.map_or(&[], slice::from_ref), &mut reads);
+            let resources = declared.map(|id| self.pipeline.stage(id).resources.as_slice());
+            environment.reads_of_items(resources.unwrap_or_default(), &mut reads);
         }
         Some(reads)
     }

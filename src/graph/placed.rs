@@ -51,7 +51,7 @@ pub fn placed(pipeline: &Pipeline, name: &str) -> Option<Value> {
         _ => return Some(value.clone()),
     };
     let path = from_project(&from.join(text), &pipeline.root);
-    let is_path_alone = !uses.other && !(uses.whole && uses.beginning);
+    let is_path_alone = !(uses.other || uses.whole && uses.beginning);
     Some(match is_path_alone || path == text {
         true => path.into(),
         // Two who typed different texts have different results, though they lead to one place.

@@ -1,7 +1,5 @@
 //! Values in a stage's brackets that nothing of it reads: they must not be ignored in silence.
 
-use std::slice;
-
 use super::environment::{Environment, Reads};
 use super::expand::Expander;
 use crate::declare::{Definition, StageId, VariableId};
@@ -61,10 +59,7 @@ fn help(
     let mut own = Reads::new();
     let declared = pipeline.stage(stage);
     base.reads_of_items(&declared.items, &mut own);
-    base.reads_of_items(
-        declared.resources.as_ref().map_or(&[], slice::from_ref),
-        &mut own,
-    );
+    base.reads_of_items(declared.resources.as_slice(), &mut own);
     let of_stage = reads.iter().filter(|id| own.contains(*id)).map(name);
     let of_inputs = reads.iter().filter(|id| !own.contains(*id)).map(name);
     let (of_stage, of_inputs): (Vec<&str>, Vec<&str>) = (of_stage.collect(), of_inputs.collect());

@@ -2,6 +2,7 @@
 
 mod carried;
 
+use std::io::{self, IsTerminal};
 use std::path::Path;
 
 use serde_json::json;
@@ -9,7 +10,7 @@ use serde_json::json;
 use super::Exit;
 use super::arguments::{Common, ExportArguments, ImportArguments};
 use super::failure::CommandFailure;
-use super::output::{path_json, print, print_json};
+use super::output::{path_json, print, print_json, tell};
 use super::project::{Project, STORE};
 use crate::journal::quoted;
 use crate::progress::{amount, count};
@@ -17,11 +18,18 @@ use crate::registry::Registry;
 use crate::store::{About, Archive, Found, Store};
 use carried::{Around, PIPELINE, lay_out, left_behind};
 
+/// What standard output is called.
+const STDOUT: &str = "standard output";
+
 /// Writes the results of targets, with all that they rest on, to a file.
 pub(super) fn export(
     arguments: &ExportArguments,
     registry: &Registry,
 ) -> Result<Exit, CommandFailure> {
+    let to_stdout = arguments.output == Path::new("-");
+    if to_stdout {
+        check_stdout(arguments)?;
+    }
     let project = Project::load(&arguments.common, registry)?;
     let store = Store::reader(&project.store)?;
     let (plan, found) = project.known(&store, &arguments.targets)?;
@@ -35,8 +43,14 @@ pub(super) fn export(
         outside: around.outside.into_iter().collect(),
         project: around.project.into_values().collect(),
     };
-    let (index, bytes) = store.export(about, &around.bytes, &found, &arguments.output)?;
-    let path = &arguments.output;
+    let path = match to_stdout {
+        true => Path::new(STDOUT),
+        false => arguments.output.as_path(),
+    };
+    let (index, bytes) = match to_stdout {
+        true => store.export_to(about, &around.bytes, &found, io::stdout().lock(), path)?,
+        false => store.export(about, &around.bytes, &found, path)?,
+    };
     if arguments.common.json {
         print_json(&json!({
             "schema_version": 1,
@@ -46,19 +60,47 @@ pub(super) fn export(
             "outside": index.about.outside,
             "project": index.about.project,
         }))?;
-    } else {
-        let results = count(index.results.len(), "result");
-        let size = amount(bytes as f64);
-        let mut text = format!("{}: {results}, {size}B\n", path.display());
-        let files = index.about.project.iter().map(|file| file.path.as_str());
-        text += &format!("with {}\n", files.collect::<Vec<_>>().join(", "));
-        print(&(text + &outside_text(&index.about)))?;
+        return Ok(Exit::Ok);
+    }
+    let results = count(index.results.len(), "result");
+    let size = amount(bytes as f64);
+    let mut text = format!("{}: {results}, {size}B\n", path.display());
+    let files = index.about.project.iter().map(|file| file.path.as_str());
+    text += &format!("with {}\n", files.collect::<Vec<_>>().join(", "));
+    text += &outside_text(&index.about);
+    match to_stdout {
+        true if arguments.common.quiet => {}
+        true => tell(text.trim_end()),
+        false => print(&text)?,
     }
     Ok(Exit::Ok)
 }
 
+/// Refuses an archive on standard output where that is no place for one.
+fn check_stdout(arguments: &ExportArguments) -> Result<(), CommandFailure> {
+    if io::stdout().is_terminal() {
+        return Err(CommandFailure::Usage {
+            message: "an archive is nothing for a terminal".into(),
+            remedy: "send it to another program or a file: pipe export … -o - | …".into(),
+        });
+    }
+    if arguments.common.json {
+        return Err(CommandFailure::Usage {
+            message: "the archive and --json cannot both go to standard output".into(),
+            remedy: "name a file with -o, or leave --json out".into(),
+        });
+    }
+    Ok(())
+}
+
 /// Takes in what was exported.
 pub(super) fn import(arguments: &ImportArguments) -> Result<Exit, CommandFailure> {
+    if arguments.archive == Path::new("-") {
+        return Err(CommandFailure::Usage {
+            message: "an archive is read twice, so it cannot come from standard input".into(),
+            remedy: "write it to a file first, and name that".into(),
+        });
+    }
     // Before the store is made, so that nothing is if it is refused.
     let archive = Archive::open(&arguments.archive)?;
     let place = match (&arguments.project, &arguments.common.store) {

@@ -46,11 +46,48 @@ impl Store {
             .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
             .tempfile_in(folder)
             .map_err(failed)?;
+        let bytes = self.send(&index, carried, file.as_file(), path)?;
+        file.as_file().sync_all().map_err(failed)?;
+        file.persist_noclobber(path)
+            .map_err(|error| failed(error.error))?;
+        Ok((index, bytes))
+    }
+
+    /// Writes results to whatever takes bytes, called `name`, as [`Store::export`] does to a file. What is damaged in the store may be
+    /// found after much was written: only a whole archive is one.
+    ///
+    /// # Errors
+    /// When something in the store is damaged, or the bytes cannot be written.
+    pub fn export_to(
+        &self,
+        about: About,
+        carried: &BTreeMap<Digest, Vec<u8>>,
+        found: &[&Found],
+        to: impl Write,
+        name: &Path,
+    ) -> Result<(Index, u64), ArchiveError> {
+        let index = self.contents(about, carried, found)?;
+        let bytes = self.send(&index, carried, to, name)?;
+        Ok((index, bytes))
+    }
+
+    /// Writes an archive; returns how many bytes it has.
+    fn send(
+        &self,
+        index: &Index,
+        carried: &BTreeMap<Digest, Vec<u8>>,
+        to: impl Write,
+        name: &Path,
+    ) -> Result<u64, ArchiveError> {
+        let failed = |source: io::Error| ArchiveError::Io {
+            path: name.to_path_buf(),
+            source,
+        };
         let mut output = Output {
-            file: io::BufWriter::with_capacity(1 << 20, file.as_file()),
+            file: io::BufWriter::with_capacity(1 << 20, to),
             at: 0,
         };
-        let text = serde_json::to_vec(&index).map_err(|error| failed(error.into()))?;
+        let text = serde_json::to_vec(index).map_err(|error| failed(error.into()))?;
         let name = index_name(&Digest::of(&text));
         output.start(&name, text.len() as u64).map_err(failed)?;
         output.write_all(&text).map_err(failed)?;
@@ -71,12 +108,7 @@ impl Store {
         // The end of a tar archive.
         output.write_all(&[0; 2 * BLOCK]).map_err(failed)?;
         output.flush().map_err(failed)?;
-        let bytes = output.at;
-        drop(output);
-        file.as_file().sync_all().map_err(failed)?;
-        file.persist_noclobber(path)
-            .map_err(|error| failed(error.error))?;
-        Ok((index, bytes))
+        Ok(output.at)
     }
 
     /// Lists what an archive of these results holds, in order.
