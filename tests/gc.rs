@@ -450,3 +450,39 @@ fn what_nobody_names_goes_too() {
     project.pipe(&["verify"]).code(12);
     project.pipe(&["gc"]).code(0);
 }
+
+#[test]
+fn a_folder_that_cannot_be_removed_is_told_and_keeps_no_other() {
+    let project = Project::with(
+        "[vars]\nn = 9\n\n[stage.s]\nuse = \"command\"\nshell = \"echo ${n} > {output}/x; exit ${n}\"\n",
+    );
+    for n in 0..4 {
+        let code = if n == 0 { 0 } else { 10 };
+        let set = format!("n={n}");
+        project.pipe(&["run", "stage:s", "--set", &set]).code(code);
+    }
+    let work = || -> Vec<std::path::PathBuf> {
+        let entries = fs::read_dir(project.join(".pipe/work")).expect("listed");
+        let mut all: Vec<_> = entries.map(|entry| entry.expect("read").path()).collect();
+        all.sort();
+        all
+    };
+    let closed = work().swap_remove(0);
+    assert_eq!(work().len(), 3);
+    // Rights do not hold for root; that there is a folder in the place of the lock does.
+    fs::remove_file(closed.join("lock")).expect("removed");
+    fs::create_dir(closed.join("lock")).expect("made");
+    let sweep = ["gc", "--recent", "0s", "--max-cost", "any"];
+    let left = format!("left {}: ", closed.display());
+    project.pipe(&sweep).code(12).says(&left);
+    assert_eq!(work(), [closed.clone()]);
+    assert!(project.files_if_any(".pipe/objects").is_empty());
+    let report = project
+        .pipe(&[&sweep[..], &["--json"]].concat())
+        .code(12)
+        .json();
+    assert_eq!(report["left"][0]["path"], closed.display().to_string());
+    fs::remove_dir(closed.join("lock")).expect("removed");
+    project.pipe(&sweep).code(0);
+    assert!(work().is_empty());
+}

@@ -159,6 +159,60 @@ ignore = ["*.log"]
 }
 
 #[test]
+fn tables_may_be_written_beside_the_data_but_not_into_it() {
+    let project = Project::with(
+        r#"
+[profile.own]
+default = true
+
+[vars]
+data = "data"
+
+[stage.s]
+use = "command"
+shell = "cd {d}; echo {{\\\"accuracy\\\": $(find . -type f | wc -l)}} > {output}/scores.json"
+inputs = { d = "${data}" }
+makes = "scores"
+
+[table.t]
+title = "t"
+cell = "@s"
+rows = [{ label = "a" }]
+columns = [{ label = "b" }]
+"#,
+    );
+    project.write("data/a.txt", "text");
+    let run = |more: &[&str]| project.pipe(&[&["run", "all"], more].concat());
+    // The folder of results is an input, or in one, and holds what is no result.
+    for (results, counted) in [("data", "2.0"), ("data/more", "9.0")] {
+        project.write(&format!("{results}/notes.txt"), "mine");
+        // Of what is the user's nothing is lost from view.
+        let table = run(&["--results", results]).code(0).stdout;
+        assert!(table.contains(counted), "{table}");
+        assert!(project.join(results).join("own/digests.json").is_file());
+        for _ in 0..2 {
+            let again = run(&["--results", results]).code(0);
+            again.says("the job is cached");
+        }
+    }
+    project.write("data/less/own/x.txt", "mine");
+    run(&["--results", "data/less"])
+        .code(2)
+        .says("tables would be written among the files of data/less/own")
+        .says("--results FOLDER");
+    // Here each run would change what the job reads.
+    let into = ["--results", "data", "--set", "data=data/own"];
+    run(&into)
+        .code(2)
+        .says("tables would be written to data/own, which is the input `d` of `s");
+    run(&["--set", "data=data/own"]).code(0);
+    // Only results.
+    run(&["--set", "data=results"])
+        .code(2)
+        .says("nothing that counts but results of pipe");
+}
+
+#[test]
 fn an_input_may_hold_store_results_and_where_the_run_prints_to() {
     let project = Project::with(
         r#"
@@ -170,6 +224,7 @@ inputs = { d = "." }
     );
     project.write("a.txt", "text\n");
     project.write("results/plain/x.md", "made");
+    project.write("results/plain/digests.json", "{\n  \"jobs\": {}\n}");
     project.write("elsewhere/x", "text");
     project.write(
         "target/CACHEDIR.TAG",

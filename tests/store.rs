@@ -294,18 +294,74 @@ fn a_full_disk_ends_with_13_and_with_room_the_run_goes_on() {
     }
 }
 
+/// A program of the user's cannot write: what it wrote goes, what it saved stays.
+#[test]
+fn a_program_on_a_full_disk_ends_with_13_and_leaves_room() {
+    let project = Project::with(
+        r#"
+[stage.s]
+use = "command"
+shell = "echo saved >> {checkpoints}/n; head -c 3000000 /dev/zero > {output}/x || exit 3; cp {checkpoints}/n {output}/n"
+
+[stage.silent]
+use = "command"
+shell = "head -c 3000000 /dev/zero > {output}/x 2>/dev/null"
+
+[stage.elsewhere]
+use = "command"
+shell = "echo a > {output}/x; echo 'OSError: [Errno 28] No space left on device' >&2; exit 1"
+"#,
+    );
+    project
+        .pipe(&["run", "stage:elsewhere"])
+        .code(13)
+        .says("was told that no space is left")
+        .says("free some space");
+    let left = project.files_if_any(".pipe/work");
+    assert!(
+        !left.iter().any(|file| file.ends_with("output/x")),
+        "{left:?}"
+    );
+    let store = project.join("small");
+    fs::create_dir(&store).expect("made");
+    for stage in ["stage:s", "stage:silent"] {
+        let Some((full, after)) = in_small(&project, &store, 2048, &["run", stage]) else {
+            return;
+        };
+        full.code(13)
+            .says("no space is left here")
+            .says("ended with code");
+        let left = fs::read_to_string(project.join("left")).expect("what was left of the store");
+        assert!(!left.contains("output/x"), "{left}");
+        let saved = left.contains("checkpoints/");
+        assert_eq!(saved, stage == "stage:s", "{left}");
+        after.code(0);
+    }
+}
+
 /// Runs everything with a store on a file system of that size, and again after it was given room; `None` where none
 /// can be mounted.
 fn in_small_store(project: &Project, store: &Path, kilobytes: u32) -> Option<(Ended, Ended)> {
+    in_small(project, store, kilobytes, &EVERYTHING)
+}
+
+/// Does the same with those arguments; what the first run left is listed in `left`.
+fn in_small(
+    project: &Project,
+    store: &Path,
+    kilobytes: u32,
+    arguments: &[&str],
+) -> Option<(Ended, Ended)> {
     let run = format!(
         "{} {} --store {} -j 1",
         env!("CARGO_BIN_EXE_pipe"),
-        EVERYTHING.join(" "),
+        arguments.join(" "),
         store.display()
     );
     let script = format!(
         "mount -t tmpfs -o size={kilobytes}k tmpfs {store} || exit 99
         {run} >first.out 2>first.err; echo $? >first.code
+        find {store} -type f >left
         mount -o remount,size=100m {store}
         exec {run}",
         store = store.display(),

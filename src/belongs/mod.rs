@@ -8,7 +8,8 @@
 //! | the path itself that the user gives | always, whatever its name |
 //! | names of version control, caches, systems, editors (`names`) | never |
 //! | a folder with a valid `CACHEDIR.TAG`, what CVS keeps | never |
-//! | the store in use, the folder of results, files that this run prints to; also through links | never |
+//! | the store in use, files that this run prints to; also through links | never |
+//! | in the folder of results, what a run has written there for a profile | never |
 //! | other hidden files and folders | for programs of the user's; not for the program's own kinds |
 //! | what `ignore` of a stage matches | never |
 //! | of a kind that says what it reads ([`Reads`]) | only that |
@@ -24,8 +25,12 @@ use std::sync::Arc;
 
 use contract::{Patterns, Reads};
 
+<<<<<<< HEAD
 pub(crate) use dangling::{Dangling, dangling};
 pub(crate) use own::{CACHE_TAG, Own, identity, is_cache_tag, open};
+=======
+pub(crate) use own::{CACHE_TAG, DIGESTS, Own, identity, is_cache_tag, is_results, open};
+>>>>>>> wt-b
 
 /// Which files of an input belong to it, as the stage declares it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -36,7 +41,7 @@ pub struct Selection {
     pub reads: Reads,
     /// Patterns of what does not count.
     pub ignore: Arc<[String]>,
-    /// Folders that runs write their results to.
+    /// Folders in which each profile has one that runs write results to.
     pub results: Arc<[PathBuf]>,
 }
 

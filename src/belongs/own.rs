@@ -1,6 +1,7 @@
 //! What this program itself writes, and what others have marked as a cache, by what it is and not by its name.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::fs::{File, Metadata};
 use std::io::Read;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -10,6 +11,9 @@ use rustix::fs::{OFlags, fstat};
 
 /// What a file named `CACHEDIR.TAG` begins with where it is meant (<https://bford.info/cachedir/>).
 const SIGNATURE: &[u8] = b"Signature: 8a477f597d28d172789f06886806bc55";
+/// The list of what a run has made, in a folder of results, and how it begins.
+pub(crate) const DIGESTS: &str = "digests.json";
+const DIGESTS_HEAD: &[u8] = b"{\n  \"jobs\": {";
 /// The file that marks a folder as a cache.
 pub(crate) const CACHE_TAG: &str = "CACHEDIR.TAG";
 
@@ -18,25 +22,52 @@ type Identity = (u64, u64);
 
 /// What this program itself writes.
 #[derive(Debug, Default)]
-pub(crate) struct Own(BTreeSet<Identity>);
+pub(crate) struct Own {
+    places: BTreeSet<Identity>,
+    results: BTreeSet<Identity>,
+}
 
 impl Own {
     /// These places as far as they are there, and the files that this process prints to: somebody may have sent the output of
-    /// a run to a file in the folder that it reads.
-    pub(crate) fn new<'p>(places: impl IntoIterator<Item = &'p Path>) -> Self {
-        let found = places
-            .into_iter()
-            .filter_map(|place| std::fs::metadata(place).ok());
+    /// a run to a file in the folder that it reads. `results` are the folders in which profiles have theirs for results.
+    pub(crate) fn new<'p>(
+        places: impl IntoIterator<Item = &'p Path>,
+        results: impl IntoIterator<Item = &'p Path>,
+    ) -> Self {
+        let found = |place: &Path| Some(identity(&std::fs::metadata(place).ok()?));
         let printed = [fstat(std::io::stdout()), fstat(std::io::stderr())];
         let printed = printed.into_iter().flatten();
         let printed = printed.map(|found| (found.st_dev, found.st_ino));
-        Self(found.map(|found| identity(&found)).chain(printed).collect())
+        Self {
+            places: places
+                .into_iter()
+                .filter_map(found)
+                .chain(printed)
+                .collect(),
+            results: results.into_iter().filter_map(found).collect(),
+        }
     }
 
-    /// Whether it is one of them.
+    /// Whether it is one of these places, or files.
     pub(crate) fn has(&self, found: &Metadata) -> bool {
-        self.0.contains(&identity(found))
+        self.places.contains(&identity(found))
     }
+
+    /// Whether profiles have their folders of results in it.
+    pub(crate) fn has_results(&self, folder: &Metadata) -> bool {
+        self.results.contains(&identity(folder))
+    }
+}
+
+/// Whether a folder is one of results, by the list that each run leaves there: users keep what is theirs beside it, or name
+/// their own folder for results.
+pub(crate) fn is_results(folder: &Path) -> bool {
+    let has_list = |folder: &Path| begins(&folder.join(DIGESTS), DIGESTS_HEAD);
+    let below = || std::fs::read_dir(folder).into_iter().flatten().flatten();
+    // Those of `--set` lie in folders of their own.
+    let is_of_settings = |name: &OsStr| name.as_encoded_bytes().starts_with(b"with-");
+    has_list(folder)
+        || below().any(|entry| is_of_settings(&entry.file_name()) && has_list(&entry.path()))
 }
 
 pub(crate) fn identity(found: &Metadata) -> Identity {
@@ -45,12 +76,17 @@ pub(crate) fn identity(found: &Metadata) -> Identity {
 
 /// Whether the file of that name marks a folder as a cache.
 pub(crate) fn is_cache_tag(path: &Path) -> bool {
+    begins(path, SIGNATURE)
+}
+
+/// Whether there is a file that begins so.
+fn begins(path: &Path, with: &[u8]) -> bool {
     let read = || {
         let mut head = Vec::new();
         open(path).ok()?.take(64).read_to_end(&mut head).ok()?;
         Some(head)
     };
-    read().is_some_and(|head| head.starts_with(SIGNATURE))
+    read().is_some_and(|head| head.starts_with(with))
 }
 
 /// Opens a file to read it. Whatever lies there meanwhile, nobody is waited for: a pipe that nobody writes to is no file.
@@ -85,8 +121,10 @@ mod tests {
         let (place, link) = (folder.path().join("place"), folder.path().join("link"));
         std::fs::create_dir(&place).unwrap();
         std::os::unix::fs::symlink(&place, &link).unwrap();
-        let own = Own::new([place.as_path(), Path::new("/nowhere")]);
-        assert!(own.has(&std::fs::metadata(&link).unwrap()));
-        assert!(!own.has(&std::fs::metadata(folder.path()).unwrap()));
+        let (nowhere, above) = (Path::new("/nowhere"), folder.path());
+        let own = Own::new([place.as_path(), nowhere], [above, nowhere]);
+        let found = |path: &Path| std::fs::metadata(path).unwrap();
+        assert!(own.has(&found(&link)) && !own.has(&found(above)));
+        assert!(own.has_results(&found(above)) && !own.has_results(&found(&link)));
     }
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::Exit;
 use super::arguments::GcArguments;
 use super::failure::CommandFailure;
-use super::output::{print, print_json, tell};
+use super::output::{path_json, print, print_json, tell, tell_error};
 use super::project::Project;
 use crate::declare::{self, Pipeline};
 use crate::execute::{Machine, Resolver};
@@ -64,7 +64,14 @@ pub(super) fn gc(arguments: &GcArguments, registry: &Registry) -> Result<Exit, C
     } else {
         print(&summary(arguments, &held, &decided, &swept))?;
     }
-    Ok(Exit::Ok)
+    for left in &swept.left {
+        let message = format!("left {}: {}", left.folder.display(), left.reason);
+        tell_error(&message, left.remedy.as_deref());
+    }
+    match swept.left.is_empty() {
+        true => Ok(Exit::Ok),
+        false => Ok(Exit::Store),
+    }
 }
 
 /// Returns what the pipeline comes to under all its profiles, and under the values of `--set` if there are any.
@@ -191,7 +198,7 @@ fn summary(arguments: &GcArguments, held: &[Held], decided: &Decided, swept: &Sw
         let lost = core_hours(lost);
         text += &format!("{results} that cost {lost}: {}\n", parts.join(", "));
     }
-    if swept.kinds.is_empty() {
+    if swept.kinds.is_empty() && swept.left.is_empty() {
         text += "nothing to remove\n";
     }
     text += &format!("stay: {} that something needs\n", count(kept, "result"));
@@ -271,12 +278,15 @@ fn as_json(arguments: &GcArguments, held: &[Held], decided: &Decided, swept: &Sw
             )
         })
         .collect();
+    let left = swept.left.iter();
+    let left = left.map(|left| json!({ "path": path_json(&left.folder), "reason": left.reason }));
     json!({
         "schema_version": 1,
         "dry_run": arguments.dry_run,
         "results": results.collect::<Vec<_>>(),
         "work": work.collect::<Vec<_>>(),
         "removed": removed,
+        "left": left.collect::<Vec<_>>(),
     })
 }
 

@@ -1,6 +1,6 @@
 //! Writing the results of a run: tables, provenance, digests.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -11,10 +11,11 @@ use super::arguments::RunArguments;
 use super::failure::CommandFailure;
 use super::project::Project;
 use super::{settings, summary};
+use crate::belongs::is_results;
 use crate::declare::Target;
 use crate::execute::{JobState, Machine};
 use crate::frames::Writer;
-use crate::graph::{self, JobIndex, Plan};
+use crate::graph::{self, InputSource, JobIndex, Plan};
 use crate::report::{Entry, Files, Provenance, is_complete, update_digests};
 use crate::store::{Digest, Store};
 
@@ -30,6 +31,53 @@ pub(super) struct Writing<'a> {
     /// For each table the values of `--set` that reach it.
     pub(super) settings: &'a [Bindings],
     pub(super) machine: &'a Machine,
+}
+
+/// Checks that tables are not written into the folder that is an input, since each run would change it, nor among files of an
+/// input: a folder of results does not belong to it, so they would be lost from view.
+///
+/// # Errors
+/// When they would be.
+pub(super) fn check_apart(
+    project: &Project,
+    arguments: &RunArguments,
+    plan: &Plan,
+) -> Result<(), CommandFailure> {
+    let results = project.results(arguments.results.as_deref());
+    let Ok(folder) = results.canonicalize() else {
+        return Ok(());
+    };
+    if plan.tables.is_empty() {
+        return Ok(());
+    }
+    let is_used = fs::read_dir(&folder).is_ok_and(|mut entries| entries.next().is_some());
+    let has_others = is_used && !is_results(&folder);
+    let mut seen = HashSet::new();
+    for (_, job) in plan.jobs.jobs() {
+        for (name, source) in &job.inputs {
+            let InputSource::Path(path) = source else {
+                continue;
+            };
+            if !seen.insert(path) {
+                continue;
+            }
+            let (results, label) = (results.display(), &job.label);
+            let message = match path.canonicalize() {
+                Ok(path) if path == folder => format!(
+                    "tables would be written to {results}, which is the input `{name}` of `{label}`"
+                ),
+                Ok(path) if has_others && folder.starts_with(&path) => format!(
+                    "tables would be written among the files of {results}, which belong to the input `{name}` of `{label}`"
+                ),
+                _ => continue,
+            };
+            return Err(CommandFailure::Usage {
+                message,
+                remedy: "have them written elsewhere: --results FOLDER".into(),
+            });
+        }
+    }
+    Ok(())
 }
 
 /// The tables that go to one folder.
@@ -105,6 +153,12 @@ impl Writing<'_> {
     }
 
     fn write_all(&self, group: &Group<'_>) -> Result<(), CommandFailure> {
+        // By the list a folder is known to be one of results, also if this ends half-way.
+        if !is_results(group.files.folder()) {
+            let (no_jobs, no_tables) = (BTreeMap::new(), BTreeMap::new());
+            let class = &self.machine.class;
+            update_digests(&group.files, false, class, &|_| true, &no_jobs, &no_tables)?;
+        }
         let mut digests = BTreeMap::new();
         let mut complete = true;
         for place in &group.tables {

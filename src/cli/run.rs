@@ -16,7 +16,7 @@ use super::notes::tell_notes;
 use super::output::{print, print_data, print_json, tell, tell_error, width};
 use super::plan::tell_damaged;
 use super::project::{Expanded, Project};
-use super::results::Writing;
+use super::results::{self, Writing};
 use super::stops::stops;
 use super::{settings, show, summary};
 use crate::declare::Target;
@@ -47,6 +47,7 @@ pub(super) fn run(arguments: &RunArguments, registry: &Registry) -> Result<Exit,
         noted,
         ahead,
     } = project.expand(&arguments.targets)?;
+    results::check_apart(&project, arguments, &plan)?;
     if store.is_swept() && common.verbosity() > Verbosity::Quiet {
         tell("waiting for `pipe gc`, which removes what nothing needs from the store");
     }

@@ -122,7 +122,12 @@ impl Attempt<'_> {
             failure.message = serving.readable(&failure.message);
             failure
         };
-        let usage = self.judge(folder, &exit, control).map_err(readable)?;
+        let usage = self.judge(folder, &exit, control).map_err(readable);
+        let usage = usage.inspect_err(|failure| {
+            if failure.kind == FailureKind::Full {
+                claim.make_room();
+            }
+        })?;
         let events = Follower::new(self.store.events(&self.ready.key)).read();
         let mut events = events.into_iter().rev();
         done(events.find(|event| matches!(event, Event::Progress { .. })));

@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -230,10 +231,16 @@ fn gone(held: &Held, wanted: &Wanted, registry: &Registry) -> Gone {
 fn halves(store: &Store) -> Result<Vec<Half>, StoreError> {
     let halves = store.underway()?.into_iter().map(|underway| {
         let folder = &underway.folder;
-        let job = std::fs::read(folder.join("job.json")).ok();
-        let job: Option<JobFile> = job.and_then(|text| serde_json::from_slice(&text).ok());
+        let read = std::fs::read(folder.join("job.json"));
+        let is_closed = read
+            .as_ref()
+            .is_err_and(|error| error.kind() != ErrorKind::NotFound);
+        let job: Option<JobFile> = read
+            .ok()
+            .and_then(|text| serde_json::from_slice(&text).ok());
         let label = match &job {
             Some(job) => job.label.clone(),
+            None if is_closed => format!("{}, which cannot be read", folder.display()),
             None => "nothing".to_owned(),
         };
         let threads = job.as_ref().map_or(0, |job| job.threads);

@@ -5,10 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::{Files, ReportError};
+use crate::belongs::DIGESTS as FILE;
 use crate::store::Digest;
 
-/// The file's name.
-const FILE: &str = "digests.json";
 /// The version of the file's fields.
 const SCHEMA_VERSION: u32 = 1;
 

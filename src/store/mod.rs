@@ -89,7 +89,7 @@ pub(crate) use owner::{make_folder, remedy as owner_remedy, settle};
 pub use pins::{Pin, Pinned};
 pub use record::{Cost, Record, Worked};
 pub(crate) use sweep::size_below;
-pub use sweep::{Held, Keep, Kind, Swept, Tally};
+pub use sweep::{Held, Keep, Kind, Left, Swept, Tally};
 pub use users::{Exclusive, InUse, Section};
 pub use verify::{Damage, Verified};
 pub(crate) use work::is_at;

@@ -56,6 +56,19 @@ pub struct Keep {
 pub struct Swept {
     /// By kind, in the order of removal.
     pub kinds: Vec<(Kind, Tally)>,
+    /// What could not be removed, though nothing needs it and nothing rests on it.
+    pub left: Vec<Left>,
+}
+
+/// A folder that could not be removed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Left {
+    /// The folder.
+    pub folder: PathBuf,
+    /// Why not.
+    pub reason: String,
+    /// What to do about it, if that is known.
+    pub remedy: Option<String>,
 }
 
 /// Kinds of files in a store.
@@ -139,7 +152,7 @@ impl Store {
     /// results of the store.
     ///
     /// # Errors
-    /// When a folder cannot be listed or something not be removed. What was removed until then was not needed.
+    /// When a folder cannot be listed or a file not be removed. What was removed until then was not needed.
     pub fn sweep_all_but(
         &self,
         keep: &Keep,
@@ -201,7 +214,7 @@ impl Sweep<'_> {
         })?;
         for (path, name) in list(&root.join("folders"))? {
             if name.len() == DIGITS && !short.contains(&name) {
-                self.folder(Kind::Folder, &path, 0)?;
+                self.folder(Kind::Folder, &path, 0);
             }
         }
         self.work(keep)?;
@@ -283,12 +296,24 @@ impl Sweep<'_> {
         if touched { sync(folder) } else { Ok(()) }
     }
 
-    fn folder(&mut self, kind: Kind, folder: &Path, bytes: u64) -> Result<(), StoreError> {
-        self.take(kind, bytes);
-        match self.removes {
+    /// Removes a folder. Nothing rests on it, so one that cannot be removed keeps no other from going.
+    fn folder(&mut self, kind: Kind, folder: &Path, bytes: u64) {
+        let removed = match self.removes {
             true => self.store.remove_folder(folder),
             false => Ok(()),
+        };
+        match removed {
+            Ok(()) => self.take(kind, bytes),
+            Err(error) => self.leave(folder, &error),
         }
+    }
+
+    fn leave(&mut self, folder: &Path, error: &StoreError) {
+        self.swept.left.push(Left {
+            folder: folder.to_path_buf(),
+            reason: error.to_string(),
+            remedy: error.remedy(),
+        });
     }
 
     /// Removes the work folders of jobs that nothing needs and that nobody works in.
@@ -300,9 +325,13 @@ impl Sweep<'_> {
             let bytes = size_below(&folder);
             if !self.removes {
                 self.take(Kind::Work, bytes);
-            } else if let Some(_claim) = self.store.claim(&key)? {
+                continue;
+            }
+            match self.store.claim(&key) {
                 // Whoever waits for the folder finds it gone, and makes it anew.
-                self.folder(Kind::Work, &folder, bytes)?;
+                Ok(Some(_claim)) => self.folder(Kind::Work, &folder, bytes),
+                Ok(None) => {}
+                Err(error) => self.leave(&folder, &error),
             }
         }
         Ok(())
@@ -318,7 +347,7 @@ impl Sweep<'_> {
                 }
                 if is_folder(&path).is_ok_and(|is_folder| is_folder) {
                     let bytes = size_below(&path);
-                    self.folder(Kind::Evidence, &path, bytes)?;
+                    self.folder(Kind::Evidence, &path, bytes);
                 } else {
                     self.take(Kind::Evidence, size_below(&path));
                     if self.removes {

@@ -149,6 +149,14 @@ impl Claim {
         let _ = shorten(&self.log());
     }
 
+    /// Removes what an attempt that has failed wrote, of which the next one takes nothing; its checkpoints and its log stay.
+    pub fn make_room(&self) {
+        for name in ["output", "scratch"] {
+            // As far as it can be removed: why the attempt failed is what is told.
+            let _ = contract::remove_all(&self.folder.join(name));
+        }
+    }
+
     /// Returns another handle to the same lock, to be inherited by the child.
     ///
     /// # Errors

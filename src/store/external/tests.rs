@@ -215,6 +215,8 @@ fn stores_results_and_caches_in_a_folder_do_not_count_whatever_leads_to_them() {
     let mut bench = Bench::hidden(&[]);
     bench.write("in/a.txt", "text");
     bench.write("in/results/tiny/x.json", "made");
+    bench.write("in/results/tiny/digests.json", "{\n  \"jobs\": {}");
+    bench.write("in/other/tiny/digests.json", "{\n  \"jobs\": {}");
     bench.write(
         "in/target/CACHEDIR.TAG",
         "Signature: 8a477f597d28d172789f06886806bc55\n",
@@ -223,10 +225,23 @@ fn stores_results_and_caches_in_a_folder_do_not_count_whatever_leads_to_them() {
     bench.write("in/notes/CACHEDIR.TAG", "no such thing");
     symlink(bench.root.path(), bench.path("in/link-to-the-store")).unwrap();
     bench.selection.results = [bench.path("in/results")].into();
-    assert_eq!(bench.names("in"), ["a.txt", "notes/CACHEDIR.TAG"]);
+    let names = ["a.txt", "notes/CACHEDIR.TAG", "other/tiny/digests.json"];
+    assert_eq!(bench.names("in"), names);
     // What is named counts, unless it is a store.
     assert_eq!(bench.names("in/target"), ["CACHEDIR.TAG", "debug/x"]);
-    assert_eq!(bench.names("in/results"), ["tiny/x.json"]);
+    assert_eq!(bench.names("in/results/tiny"), ["digests.json", "x.json"]);
+    let refusal = bench.refusal("in/results");
+    assert!(
+        refusal.contains("nothing that counts but results of pipe"),
+        "{refusal}"
+    );
+    // What is somebody's own there counts, and so does a folder of his that is named for results.
+    bench.write("in/results/notes.txt", "mine");
+    bench.write("in/results/mine/digests.json", "{}");
+    assert_eq!(
+        bench.names("in/results"),
+        ["mine/digests.json", "notes.txt"]
+    );
     assert!(
         bench
             .refusal("in/link-to-the-store")

@@ -11,7 +11,11 @@ use contract::StageError;
 use super::Content;
 use super::stamp::Stamp;
 use crate::belongs::{
+<<<<<<< HEAD
     CACHE_TAG, Dangling, Own, Rule, Selection, Verdict, dangling, identity, is_cache_tag,
+=======
+    CACHE_TAG, Own, Rule, Selection, Verdict, identity, is_cache_tag, is_results,
+>>>>>>> wt-b
 };
 use crate::store::Store;
 
@@ -70,10 +74,8 @@ pub(super) fn find(path: &Path, selection: &Selection, store: &Store) -> Result<
     }
     let places = store.places();
     let own = Own::new(
-        places
-            .iter()
-            .map(PathBuf::as_path)
-            .chain(selection.results.iter().map(PathBuf::as_path)),
+        places.iter().map(PathBuf::as_path),
+        selection.results.iter().map(PathBuf::as_path),
     );
     let mut walk = Walk {
         rule: Rule::of(selection),
@@ -87,6 +89,13 @@ pub(super) fn find(path: &Path, selection: &Selection, store: &Store) -> Result<
     };
     walk.folder(path, &metadata, "")?;
     let mut found = walk.found;
+    if found.files.is_empty() && walk.own.has_results(&metadata) {
+        return Err(StageError::input(
+            path.display(),
+            "the folder holds nothing that counts but results of pipe, which change with runs",
+            "name the folder of one profile in it, or have results written elsewhere with --results",
+        ));
+    }
     if found.files.is_empty() {
         return Err(empty(path, selection, found.left_out));
     }
@@ -157,8 +166,13 @@ impl Walk {
             self.above.remove(&identity(metadata));
             return Ok(());
         }
+        let has_results = self.own.has_results(metadata);
         for name in &names {
             let path = folder.join(name);
+            if has_results && is_results(&path) {
+                self.found.left_out = true;
+                continue;
+            }
             let text = name.to_string_lossy();
             if self.rule.name(&text) == Verdict::Out {
                 self.found.left_out = true;

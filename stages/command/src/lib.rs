@@ -35,6 +35,7 @@ mod places;
 mod process;
 mod programs;
 mod progress;
+mod room;
 mod scores;
 mod shell;
 mod stage;

@@ -17,7 +17,7 @@ use crate::log::{Log, last_lines};
 use crate::parameters::{Command, Parameters};
 use crate::places::{self, Text, shell_quoted};
 use crate::process::{self, Program, ProgressPipe};
-use crate::{hints, outputs, programs, scores, shell};
+use crate::{hints, outputs, programs, room, scores, shell};
 
 /// Runs a program of the user's.
 pub struct CommandStage;
@@ -196,7 +196,7 @@ impl Stage for CommandStage {
         workplace.check(context)?;
         let status = status?;
         if !status.success() {
-            return Err(failed(&name, &program, status, &log));
+            return Err(failed(&name, &program, status, &log, context.output()));
         }
         outputs::check_places(context)?;
         outputs::keep(&parameters.outputs, context)?;
@@ -256,7 +256,13 @@ fn refused(problems: Vec<Problem>) -> StageError {
 }
 
 /// The program has not ended well.
-fn failed(name: &str, started: &Program<'_>, status: ExitStatus, log: &Log) -> StageError {
+fn failed(
+    name: &str,
+    started: &Program<'_>,
+    status: ExitStatus,
+    log: &Log,
+    output: &Path,
+) -> StageError {
     let program = Path::new(name)
         .file_name()
         .unwrap_or(OsStr::new(name))
@@ -273,10 +279,14 @@ fn failed(name: &str, started: &Program<'_>, status: ExitStatus, log: &Log) -> S
     if !last.is_empty() {
         reason += &format!(", and last said: {last}");
     }
+    let said = String::from_utf8_lossy(&end);
+    if let Some(error) = room::lacking(output, &said, &reason) {
+        return error;
+    }
     let hint = hints::Failed {
         program: started.path,
         arguments: started.arguments,
-        said: &String::from_utf8_lossy(&end),
+        said: &said,
         folder: started.folder,
         here: &env::current_dir().unwrap_or_default(),
     };

@@ -24,6 +24,11 @@ pub(crate) const WEIGHTS: &str = "model.safetensors";
 /// The file of the configuration.
 pub(crate) const CONFIG: &str = "config.json";
 
+/// What says that an adapter goes on top of weights: Hugging Face reads it first.
+const ADAPTER: &str = "adapter_config.json";
+/// Where the encoder lies in the folders that sentence-transformers wrote first.
+const TRANSFORMER: &str = "0_Transformer";
+
 /// What to do about a damaged file.
 const AGAIN: &str = "fetch or write the file again";
 /// What is read of an encoder's folder: configurations, tokenizers and weights as Hugging Face and sentence-transformers name
@@ -178,10 +183,14 @@ pub(crate) fn load(
 ) -> Result<Loaded> {
     let config_path = folder.join(CONFIG);
     if !config_path.is_file() {
+        return Err(missing_config(folder, &config_path));
+    }
+    let adapter = folder.join(ADAPTER);
+    if adapter.is_file() {
         return Err(EncoderError::checkpoint(
-            &config_path,
-            "no such file",
-            "give the folder of a Hugging Face encoder: config.json, model.safetensors and a tokenizer",
+            &adapter,
+            "an adapter of these weights (LoRA and its like) is not supported",
+            "merge it with Python: `AutoPeftModel.from_pretrained(FOLDER).merge_and_unload().save_pretrained(OTHER)`",
         ));
     }
     let config = Config::read(&config_path)?;
@@ -236,6 +245,23 @@ pub(crate) fn load(
         parameters,
         missing_head,
     })
+}
+
+fn missing_config(folder: &Path, path: &Path) -> EncoderError {
+    if folder.join(TRANSFORMER).join(CONFIG).is_file() {
+        return EncoderError::checkpoint(
+            path,
+            format!(
+                "no such file: that of this sentence-transformers folder lies in {TRANSFORMER}"
+            ),
+            format!("give the folder {TRANSFORMER} in it"),
+        );
+    }
+    EncoderError::checkpoint(
+        path,
+        "no such file",
+        "give the folder of a Hugging Face encoder: config.json, model.safetensors and a tokenizer",
+    )
 }
 
 fn missing_weights(folder: &Path, path: &Path) -> EncoderError {

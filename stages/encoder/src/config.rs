@@ -178,6 +178,9 @@ pub struct Config {
     /// Whether a token sees only those before it. Only encoders are computed here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub is_decoder: Option<bool>,
+    /// How Hugging Face would quantise the weights. Only weights as they are are computed with here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quantization_config: Option<serde_json::Value>,
 }
 
 mod defaults {
@@ -251,6 +254,7 @@ impl Config {
             dtype: defaults::dtype(),
             position_embedding_type: None,
             is_decoder: None,
+            quantization_config: None,
         }
     }
 
@@ -372,6 +376,14 @@ impl Config {
                 "max_position_embeddings",
                 reason,
                 "give more than pad_token_id + 1",
+            );
+        }
+        if self.quantization_config.is_some() {
+            let reason = "quantised weights are not supported".to_owned();
+            return invalid(
+                "quantization_config",
+                reason,
+                "give the weights as they were before",
             );
         }
         if self.is_decoder == Some(true) {

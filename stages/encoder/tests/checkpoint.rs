@@ -324,6 +324,50 @@ fn weights_that_are_no_finite_numbers_are_refused_by_tensor() {
     assert!(remedy.contains("quantised"), "{remedy}");
 }
 
+/// Hugging Face would compute with other weights than those of the file.
+#[test]
+fn what_changes_the_weights_on_the_way_is_refused_by_name() {
+    let quantised = folder(
+        |tensors| tensors,
+        |config| {
+            config.replacen(
+                '{',
+                "{\"quantization_config\": {\"load_in_8bit\": true},",
+                1,
+            )
+        },
+    );
+    let (text, _) = error(quantised.path());
+    assert!(
+        text.contains("config.json: quantization_config: "),
+        "{text}"
+    );
+
+    let adapted = folder(|tensors| tensors, |config| config);
+    fs::write(adapted.path().join("adapter_config.json"), "{}").unwrap();
+    let (text, remedy) = error(adapted.path());
+    assert!(text.contains("adapter_config.json: an adapter"), "{text}");
+    assert!(remedy.contains("merge_and_unload"), "{remedy}");
+}
+
+#[test]
+fn an_encoder_that_lies_in_a_folder_below_is_told_of() {
+    let old = tempfile::tempdir().unwrap();
+    let below = old.path().join("0_Transformer");
+    fs::create_dir(&below).unwrap();
+    fs::copy(
+        golden("bert").join("config.json"),
+        below.join("config.json"),
+    )
+    .unwrap();
+    let (text, remedy) = error(old.path());
+    assert!(
+        text.ends_with("sentence-transformers folder lies in 0_Transformer"),
+        "{text}"
+    );
+    assert!(remedy.contains("0_Transformer"), "{remedy}");
+}
+
 #[test]
 fn a_configuration_may_begin_with_a_byte_order_mark() {
     let marked = folder(|tensors| tensors, |config| format!("\u{feff}{config}"));

@@ -73,14 +73,15 @@ pub(crate) fn train(
         parameters.eval_examples,
     );
     let held_out = held_out::set_aside(&mut task, parameters.held_out)?;
-    let tokenizer = Tokenizer::load(encoder)?;
-    let encoder = Encoder::load_unless_stopped(encoder, context)?
+    let folder = encoder;
+    let encoder = Encoder::load_unless_stopped(folder, context)?
         .with_precision(parameters.precision.resolve()?)
         .with_dropout(
             parameters.dropout,
             parameters.attention_dropout,
             parameters.head_dropout,
         )?;
+    let tokenizer = Tokenizer::load(folder)?;
     let reader = Reader::new(&tokenizer, encoder.config(), parameters.max_length)?;
     let train = reader.read(&task.train);
     reader.note_cut("training", &train, context);
