@@ -25,12 +25,8 @@ use std::sync::Arc;
 
 use contract::{Patterns, Reads};
 
-<<<<<<< HEAD
 pub(crate) use dangling::{Dangling, dangling};
-pub(crate) use own::{CACHE_TAG, Own, identity, is_cache_tag, open};
-=======
 pub(crate) use own::{CACHE_TAG, DIGESTS, Own, identity, is_cache_tag, is_results, open};
->>>>>>> wt-b
 
 /// Which files of an input belong to it, as the stage declares it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]

@@ -11,11 +11,8 @@ use contract::StageError;
 use super::Content;
 use super::stamp::Stamp;
 use crate::belongs::{
-<<<<<<< HEAD
     CACHE_TAG, Dangling, Own, Rule, Selection, Verdict, dangling, identity, is_cache_tag,
-=======
-    CACHE_TAG, Own, Rule, Selection, Verdict, identity, is_cache_tag, is_results,
->>>>>>> wt-b
+    is_results,
 };
 use crate::store::Store;
 
