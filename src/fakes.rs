@@ -254,7 +254,7 @@ pub(crate) fn load_in(
         .iter()
         .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
         .collect();
-    declare::load(&file, profile, &set, &registry())
+    declare::load(&file, profile.map(Into::into), &set, &registry())
 }
 
 /// Returns the messages of a report.

@@ -16,6 +16,7 @@ pub mod belongs;
 pub mod cli;
 pub mod declare;
 pub mod draw;
+pub mod environment;
 pub mod errors;
 pub mod estimate;
 pub mod execute;

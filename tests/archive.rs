@@ -278,6 +278,179 @@ fn a_forged_archive_leads_nowhere() {
     assert!(!project.join("new").exists() && !project.join("evil").exists());
 }
 
+/// Nor where it would lay a project out elsewhere than in the folder that it is given.
+#[test]
+fn a_forged_project_leads_nowhere() {
+    let project = Project::new();
+    let forge = |path: &str, held: &[u8], named: &[u8]| {
+        let name = format!("project/{}", hex(held));
+        let index = serde_json::json!({
+            "format": 2, "program": "forger", "manifest_format": 1, "record_format": 1, "key_format": 1,
+            "about": {
+                "targets": ["all"], "profile": "plain", "set": [], "outside": [],
+                "project": [{ "path": path, "digest": hex(named) }],
+            },
+            "results": [], "members": [{ "path": name, "digest": hex(held), "size": held.len() }],
+        });
+        let text = index.to_string().into_bytes();
+        let mut archive = member(&format!("index-{}.json", hex(&text)), &text);
+        archive.extend(member(&name, held));
+        archive.extend([0; 1024]);
+        fs::write(project.join("forged.tar"), archive).expect("written");
+        let ended = project.pipe(&["import", "forged.tar", "--project", "sub/new"]);
+        (ended.code, ended.stderr)
+    };
+    let (code, told) = forge("deep/a.txt", b"mine", b"mine");
+    assert_eq!(code, Some(0), "{told}");
+    let laid_out = fs::read_to_string(project.join("sub/new/deep/a.txt"));
+    assert_eq!(laid_out.expect("read"), "mine");
+    fs::remove_dir_all(project.join("sub")).expect("removed");
+    for path in [
+        "../evil",
+        "/tmp/evil-of-pipe",
+        "deep/../../evil",
+        "./../evil",
+        ".pipe/store.json",
+        "deep/.git/hooks/post-checkout",
+        "",
+        ".",
+        "deep/",
+    ] {
+        let (code, told) = forge(path, b"evil", b"evil");
+        assert_eq!(code, Some(2), "{path}: {told}");
+        assert!(
+            told.contains("no file of a project lies at"),
+            "{path}: {told}"
+        );
+        assert!(!project.join("sub").exists(), "{path}");
+    }
+    let (code, told) = forge("a.txt", b"one", b"other");
+    assert_eq!(code, Some(2), "{told}");
+    assert!(
+        told.contains("does not hold the files of the project"),
+        "{told}"
+    );
+    assert!(!project.join("sub").exists());
+}
+
+/// A corpus stays where it is. What rests on it can be looked at elsewhere, built upon, and made into an archive again; what would
+/// have to read it is refused.
+#[test]
+fn what_was_imported_is_shown_and_built_upon_without_the_files_it_rests_on() {
+    const PIPELINE: &str = r#"
+[vars]
+text = "data/corpus"
+n = 3
+
+[stage.corpus]
+use = "corpus"
+source = "${text}"
+
+[stage.count]
+use = "command"
+argv = ["${run}", "{c}", "{output}", "${n}"]
+makes = "scores"
+inputs = { c = "@corpus", run = "programs/count.sh" }
+
+[stage.more]
+use = "command"
+shell = "cp {c}/*.parquet {output}/"
+inputs = { c = "@corpus" }
+
+[table.counted]
+title = "Counted"
+cell = "@count"
+rows = [{ label = "it" }]
+columns = [{ label = "files", metric = "files" }]
+"#;
+    let pipeline = PIPELINE.replace("${run}", "{run}");
+    let project = Project::with(&pipeline);
+    let script =
+        "#!/bin/sh\necho \"{\\\"files\\\": $(ls \"$1\" | wc -l)$3}\" > \"$2/scores.json\"\n";
+    project.write("programs/count.sh", script);
+    let mode = fs::Permissions::from_mode(0o755);
+    fs::set_permissions(project.join("programs/count.sh"), mode).expect("a program");
+    // Too large to go along.
+    let text = "the cat sat on the mat\n\n".repeat(50_000);
+    project.write("data/corpus/a.txt", &text);
+    let table = project.pipe(&["run", "all"]).code(0).stdout;
+    let told = project.pipe(&["export", "all", "-o", "all.tar"]).code(0);
+    assert!(
+        told.stdout
+            .contains("with pipeline.toml, programs/count.sh\nnot in it: data/corpus ("),
+        "{}",
+        told.stdout
+    );
+    let archive = project.join("all.tar");
+    let archive = archive.to_str().expect("UTF-8");
+
+    let elsewhere = tempfile::tempdir().expect("a folder");
+    let away = elsewhere.path().join("paper");
+    let away = away.to_str().expect("UTF-8");
+    let empty = Project::with("");
+    fs::remove_file(empty.join("pipeline.toml")).expect("removed");
+    empty
+        .pipe(&["import", archive])
+        .code(2)
+        .says("--project FOLDER");
+    let told = empty.pipe(&["import", archive, "--project", away]).code(0);
+    let next = format!("next: pipe show all --file {away}/pipeline.toml --profile default\n");
+    assert!(told.stdout.ends_with(&next), "{}", told.stdout);
+    // Once more: what is there already is the same.
+    empty.pipe(&["import", archive, "--project", away]).code(0);
+
+    let file = format!("{away}/pipeline.toml");
+    let pipe = |arguments: &[&str]| empty.pipe(&[arguments, &["--file", &file]].concat());
+    let note = "data/corpus is not at hand: taken as it was where all.tar was made";
+    let shown = pipe(&["show", "all", "--profile", "default"])
+        .code(0)
+        .says(note);
+    assert_eq!(shown.stdout, table);
+    for looks in [
+        &["why", "all"][..],
+        &["plan", "all"],
+        &["log", "stage:count"],
+        &["graph", "all"],
+        &["pin", "all"],
+        &["export", "all", "-o", "again.tar"],
+        &["run", "all"],
+    ] {
+        pipe(looks).code(0).says(note);
+    }
+    let swept = pipe(&["gc", "--dry-run", "--max-cost", "1000h"]).code(0);
+    assert!(
+        swept.stdout.contains("nothing to remove"),
+        "{}",
+        swept.stdout
+    );
+    // What is new rests on what was imported, and runs; what would have to read the corpus does not.
+    pipe(&["run", "stage:more"]).code(0).says("1 cached, 1 run");
+    let changed = pipe(&["run", "all", "--set", "n=4"]).code(0);
+    assert!(changed.stdout.contains("14.00"), "{}", changed.stdout);
+    fs::remove_dir_all(elsewhere.path().join("paper/.pipe/records")).expect("removed");
+    pipe(&["run", "all"])
+        .code(2)
+        .says("no such file or folder: data/corpus");
+    pipe(&["verify", "--inputs"])
+        .code(2)
+        .says("no such file or folder: data/corpus");
+    // The archive made there does as well.
+    let again = empty.join("again.tar");
+    let again = again.to_str().expect("UTF-8");
+    let third = elsewhere.path().join("third");
+    let third = third.to_str().expect("UTF-8");
+    empty.pipe(&["import", again, "--project", third]).code(0);
+    let file = format!("{third}/pipeline.toml");
+    let shown = empty.pipe(&["show", "all", "--file", &file]).code(0);
+    assert_eq!(shown.stdout, table);
+    // What is at hand speaks for itself.
+    fs::create_dir_all(elsewhere.path().join("third/data/corpus")).expect("a folder");
+    fs::write(elsewhere.path().join("third/data/corpus/a.txt"), "else").expect("written");
+    let shown = empty.pipe(&["show", "all", "--file", &file]).code(0);
+    assert!(!shown.stderr.contains("not at hand"), "{}", shown.stderr);
+    assert!(shown.stdout.contains("not run yet"), "{}", shown.stdout);
+}
+
 fn hex(bytes: &[u8]) -> String {
     blake3::hash(bytes).to_hex().to_string()
 }
@@ -329,4 +502,30 @@ fn another_result_of_the_same_key_is_not_overwritten() {
         .says("`world` has another result in this store")
         .says("nothing was imported");
     assert_eq!(fs::read(find("world")).expect("read"), before);
+}
+
+#[test]
+fn an_archive_may_go_to_standard_output() {
+    let project = Project::new();
+    project.pipe(&["run", "stage:tokens"]).code(0);
+    project
+        .pipe(&["export", "stage:tokens", "-o", "all.tar"])
+        .code(0);
+    let output = project
+        .command(&["export", "stage:tokens", "-o", "-"])
+        .output()
+        .expect("started");
+    assert!(output.status.success(), "{output:?}");
+    assert!(output.stdout == fs::read(project.join("all.tar")).expect("read"));
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(told.starts_with("standard output: 4 results, "), "{told}");
+    assert!(!project.join("-").exists());
+    project
+        .pipe(&["export", "stage:tokens", "-o", "-", "--json"])
+        .code(2)
+        .says("cannot both go to standard output");
+    project
+        .pipe(&["import", "-"])
+        .code(2)
+        .says("cannot come from standard input");
 }

@@ -290,7 +290,7 @@ fn input_files_that_are_not_there_take_no_result_with_them() {
         .says("all 2 jobs cached");
     let ended = project.pipe(&["export", "all", "-o", "all.tar"]).code(0);
     assert!(
-        ended.stdout.contains("content is part of keys: texts ("),
+        ended.stdout.contains("with pipeline.toml, texts/a.txt\n"),
         "{}",
         ended.stdout
     );

@@ -210,11 +210,14 @@ fn nothing_is_chosen_among_a_part_of_a_grid() {
 
 #[test]
 fn a_score_to_select_by_that_there_is_not_is_told() {
-    let project = with(&SEARCHED.replace("lowest accuracy@validation", "lowest accuracy@dev"));
+    let project = with(&SEARCHED.replace(
+        "lowest accuracy@validation",
+        "lowest accuracy@validation_mismatched",
+    ));
     project
         .pipe(&["run", "table:searched"])
         .code(2)
-        .says("no score `accuracy@dev`")
+        .says("no score `accuracy@validation_mismatched`")
         .says("it has accuracy@validation");
 }
 
@@ -394,4 +397,108 @@ fn to_leave_out_what_does_not_occur_is_a_mistake() {
      help: no cell of table `own` has these values under profile `plain`; a profile may replace
            `exclude`
     "#);
+}
+
+/// What a stage scores is known beforehand, so that a slip of the pen costs no training.
+#[test]
+fn names_of_scores_are_checked_before_anything_runs() {
+    let table = |rest: &str| {
+        Project::beyond_tokens(&format!(
+            r#"
+[vars]
+held_out = 0
+task = "sst2"
+[stage.pretrain]
+use = "pretrain"
+tokens = "@tokens"
+size = "nano"
+steps = 1
+batch = 2
+[stage.benchmark]
+use = "benchmarks"
+source = "@world/glue_data"
+task = "${{task}}"
+[stage.finetune]
+use = "finetune"
+encoder = "@pretrain"
+data = "@benchmark"
+held_out = "${{held_out}}"
+train_examples = 40
+epochs = 1
+batch = 8
+lr = 1e-3
+[stage.own]
+use = "command"
+shell = "true"
+makes = "scores"
+[stage.sts-pairs]
+use = "benchmarks"
+source = "@world/SentEval/data/downstream"
+task = "sts"
+[stage.embed]
+use = "embed"
+encoder = "@pretrain"
+data = "@sts-pairs"
+[stage.sts]
+use = "sts"
+embeddings = "@embed"
+data = "@sts-pairs"
+[table.all]
+cell = "@finetune"
+rows = [{{ label = "all" }}]
+{rest}
+"#
+        ))
+    };
+    let told = |rest: &str, arguments: &[&str]| {
+        let project = table(rest);
+        let ended = project.pipe(arguments).code(2);
+        assert!(project.files_if_any(".pipe").is_empty());
+        ended
+    };
+    // Where the file is read, whatever is asked for.
+    for (rest, message, help) in [
+        (
+            r#"columns = [{ label = "MNLI", metric = "acuracy" }]"#,
+            "stage `finetune` has no score `acuracy`",
+            "did you mean `accuracy`?",
+        ),
+        (
+            r#"columns = [{ label = "ppl", cell = "@pretrain", metric = "perplexty" }]"#,
+            "stage `pretrain` has no score `perplexty`",
+            "did you mean `perplexity`?",
+        ),
+        (
+            r#"columns = [{ label = "12", cell = "@sts", metric = "st12" }]"#,
+            "stage `sts` has no score `st12`",
+            "did you mean `sts12`?",
+        ),
+        (
+            "columns = [{ label = \"MNLI\" }]\nbest = { held_out = [4, 8] }\nselect = \"@heldout\"",
+            "stage `finetune` scores no split `heldout` here",
+            "did you mean `held_out`?",
+        ),
+        (
+            "columns = [{ label = \"MNLI\" }]\nbest = { held_out = [4, 8] }\nselect = \"acuracy@held_out\"",
+            "stage `finetune` has no score `acuracy` on the split `held_out`",
+            "did you mean `accuracy_held_out`?",
+        ),
+    ] {
+        told(rest, &["plan", "stage:world"])
+            .says(message)
+            .says(help);
+    }
+    // What depends on a parameter, where the table is asked for.
+    let chosen = "columns = [{ label = \"MNLI\" }]\nbest = { task = [\"sst2\", \"rte\"] }\nselect = \"@held_out\"";
+    told(chosen, &["plan"]).says("stage `finetune` scores no split `held_out` here");
+    table(chosen).pipe(&["plan", "stage:world"]).code(0);
+    table(chosen).pipe(&["plan", "--set", "held_out=8"]).code(0);
+    // What a program of the user's scores nobody knows, and which task has which score is known by its data.
+    for metric in ["f1", "accuracy_mm", "spearman"] {
+        let column = format!("columns = [{{ label = \"x\", metric = \"{metric}\" }}]");
+        table(&column).pipe(&["plan"]).code(0);
+    }
+    table(r#"columns = [{ label = "x", cell = "@own", metric = "mine" }]"#)
+        .pipe(&["plan"])
+        .code(0);
 }

@@ -448,3 +448,25 @@ fn the_users_files_are_read_anew_when_asked_for() {
     assert_eq!(told["inputs"]["read"], 1);
     assert_eq!(told["inputs"]["changed"].as_array().map(Vec::len), Some(0));
 }
+
+#[test]
+fn a_file_that_git_annex_has_not_fetched_is_told_as_that() {
+    let project = list();
+    let target = ".git/annex/objects/Xk/1z/SHA256E-s9--01.txt/SHA256E-s9--01.txt";
+    symlink(target, project.join("in/b.txt")).expect("linked");
+    symlink(target, project.join("c.txt")).expect("linked");
+    let told = project.pipe(&["run", "stage:s"]);
+    assert_ne!(told.code, Some(0));
+    told.says("b.txt: a link of git-annex to a file that was not fetched")
+        .says("git annex get b.txt");
+    project
+        .pipe(&["run", "stage:s", "--set", "d=c.txt"])
+        .code(2)
+        .says("c.txt: a link of git-annex to a file that was not fetched")
+        .says("git annex get c.txt");
+    symlink("nowhere", project.join("d.txt")).expect("linked");
+    project
+        .pipe(&["run", "stage:s", "--set", "d=d.txt"])
+        .code(2)
+        .says("d.txt: a link that leads nowhere");
+}

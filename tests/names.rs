@@ -103,6 +103,15 @@ fn values_and_targets_as_people_write_them_are_guessed() {
             "did you mean `stage:pretrain[m=0.3]`?",
         ),
         (&["why", "stage:pretran"], "did you mean `pretrain`?"),
+        (
+            &["log", "pretrain"],
+            "did you mean `pipe log stage:pretrain`?",
+        ),
+        (
+            &["log", "pretran[m=0.3]"],
+            "did you mean `pipe log 'stage:pretrain[m=0.3]'`?",
+        ),
+        (&["show", "--cell", "m=40%"], "did you mean `m=0.4`?"),
         (&["show", "stage:rates"], "did you mean `table:rates`?"),
         (&["run", "tables:rates"], "did you mean `table:rates`?"),
     ] {

@@ -233,3 +233,65 @@ columns = [{ label = "STS12", metric = "sts12" }]
     }
     assert_eq!(project.pipe(&["show", "table:sts"]).stdout, run.stdout);
 }
+
+/// A mean over tasks whose metrics differ is what somebody may want, but not without a word.
+#[test]
+fn a_mean_of_different_scores_says_so() {
+    let project = Project::new();
+    project.edit(
+        "[profile.plain]\n",
+        r#"[table.average]
+cell = "@bag-of-words"
+over = { task = ["sst2", "stsb", "rte"] }
+rows = [{ label = "bag of words" }]
+columns = [{ label = "average" }, { label = "SST-2", task = "sst2" }]
+
+[table.undefined]
+cell = "@majority"
+over = { task = ["stsb", "sst2", "rte"] }
+rows = [{ label = "majority" }]
+columns = [{ label = "all" }]
+
+[profile.plain]
+"#,
+    );
+    let shown = project
+        .pipe(&["run", "table:average", "table:undefined"])
+        .code(0)
+        .stdout;
+    let told = "the mean of different scores: 2 of accuracy in %, 1 of spearman in x 100; `metric` names one";
+    assert!(shown.contains(&format!("[1] {told}\n")), "{shown}");
+    let row = shown
+        .lines()
+        .find(|line| line.starts_with(" bag of words"))
+        .expect("a row");
+    assert_eq!(row.matches("[1]").count(), 1, "{shown}");
+    let cell = project
+        .pipe(&["show", "table:average", "--cell", "average"])
+        .code(0)
+        .stdout;
+    assert!(cell.contains(told), "{cell}");
+    let read = |name: &str| {
+        fs::read_to_string(project.join(&format!("results/plain/{name}.csv"))).expect("a table")
+    };
+    assert!(read("average").contains(told), "{}", read("average"));
+
+    // The scores that there are keep what tells them apart, though one is undefined.
+    let table = read("undefined");
+    let lines: Vec<Vec<&str>> = table
+        .lines()
+        .map(|line| line.split(',').collect())
+        .collect();
+    let at = |name: &str| {
+        lines[0]
+            .iter()
+            .position(|column| *column == name)
+            .expect(name)
+    };
+    let (task, value) = (at("task"), at("value"));
+    let rows: Vec<(&str, &str)> = lines[1..]
+        .iter()
+        .map(|row| (row[task], row[value]))
+        .collect();
+    assert_eq!(rows, [("sst2", "50.0"), ("rte", "50.0")], "{table}");
+}

@@ -29,7 +29,55 @@ fn the_profile_may_come_from_the_environment() {
     assert_eq!(profile("other", &[]).code(0).json()["profile"], "other");
     let said = profile("other", &["--profile", "plain"]).code(0).json();
     assert_eq!(said["profile"], "plain");
-    profile("othr", &[]).code(2).says("did you mean `other`?");
+    // Whoever is to blame for it is named.
+    profile("othr", &[])
+        .code(2)
+        .says("[environment:1:14]")
+        .says("PIPE_PROFILE=othr")
+        .says("did you mean `other`?");
+    profile("other", &["--profile", "othr"])
+        .code(2)
+        .says("[command line:1:11]");
+}
+
+#[test]
+fn an_empty_variable_of_the_environment_is_none_and_a_wrong_one_is_refused() {
+    let project = project();
+    let with = |name: &str, value: &str, arguments: &[&str]| {
+        let mut command = project.command(arguments);
+        let output = command.env(name, value).output().expect("started");
+        support::Ended::from(output)
+    };
+    for name in [
+        "PIPE_PROFILE",
+        "PIPE_STORE",
+        "PIPE_STORE_LOCKS",
+        "PIPE_GPUS",
+        "PIPE_GPU_LOCKS",
+        "PIPE_INSIDE",
+    ] {
+        let ended = with(name, "", &["run", "stage:world", "--json"]).code(0);
+        assert_eq!(ended.json()["profile"], "plain", "{name}");
+    }
+    assert!(project.join(".pipe").is_dir());
+    for command in ["plan", "run", "doctor", "list", "log"] {
+        with("PIPE_STORE_LOCKS", "foo", &[command])
+            .code(2)
+            .says("error: PIPE_STORE_LOCKS cannot be `foo`\n")
+            .says("hint: it is one-host, all-hosts or nothing\n");
+    }
+    with("PIPE_GPUS", "four", &["run"])
+        .code(2)
+        .says("PIPE_GPUS cannot be `four`");
+    with("PIPE_STORE", "elsewhere", &["run", "stage:world"]).code(0);
+    assert!(project.join("elsewhere").is_dir());
+    with(
+        "PIPE_STORE",
+        "elsewhere",
+        &["run", "stage:world", "--store", "third"],
+    )
+    .code(0);
+    assert!(project.join("third").is_dir());
 }
 
 #[test]

@@ -341,7 +341,7 @@ fn a_lock_is_seen_by_another_process() {
     let mut command = project.command(&["run"]);
     command.env("PIPE_STORE_LOCKS", "yes");
     Ended::from(command.output().expect("started"))
-        .code(12)
+        .code(2)
         .says("PIPE_STORE_LOCKS cannot be `yes`")
         .says("it is one-host, all-hosts or nothing");
 }

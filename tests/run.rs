@@ -330,7 +330,7 @@ fn a_score_that_is_not_there_leaves_the_rest_of_the_tables() {
     let project = Project::new();
     project.edit(
         "    { label = \"MNLI\", task = \"mnli\" },\n",
-        "    { label = \"MNLI\", task = \"mnli\", metric = \"acuracy\" },
+        "    { label = \"MNLI\", task = \"mnli\", metric = \"pearson\" },
     { label = \"MNLI F1\", task = \"mnli\", metric = \"f1\" },\n",
     );
     project.edit(
@@ -353,7 +353,7 @@ fn a_score_that_is_not_there_leaves_the_rest_of_the_tables() {
     ───────────────────────────────────────────
      majority    50.0   50.0   — [1]     — [2]
 
-    [1] no score `acuracy`, only accuracy, accuracy_mm
+    [1] no score `pearson`, only accuracy, accuracy_mm
     [2] no score `f1`, only accuracy, accuracy_mm
     Profile `plain`.
 
@@ -371,7 +371,7 @@ fn a_score_that_is_not_there_leaves_the_rest_of_the_tables() {
         .filter(|line| line.starts_with("error: ") || line.starts_with("hint: "))
         .collect();
     insta::assert_snapshot!(told.join("\n"), @r"
-    error: majority[task=mnli]: no score `acuracy`, `f1`
+    error: majority[task=mnli]: no score `f1`, `pearson`
     hint: it has accuracy, accuracy_mm
     ");
     assert!(project.join("results/plain/whole.md").exists());

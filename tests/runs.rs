@@ -226,7 +226,7 @@ fn a_killed_run_is_told_from_one_that_goes_on() {
     run.wait().expect("ended");
     let list = project.pipe(&["log"]).code(0).stdout;
     assert!(list.trim_end().ends_with("killed"), "{list}");
-    // What it had made is known all the same.
+    // What it had made, and what was there when it began, is known all the same.
     project.pipe(&["run", "stage:world"]).code(0);
     let json = project.pipe(&["log", "--json"]).code(0).json();
     let stage = json["runs"][1]["run"].as_str().expect("a name");
@@ -235,4 +235,60 @@ fn a_killed_run_is_told_from_one_that_goes_on() {
         .pipe(&["diff"])
         .code(2)
         .says("no run is meant by `last~1`, which counts runs of tables alone");
+}
+
+/// Whatever becomes of a run, what it has is no more said to be gone.
+#[test]
+fn what_was_there_when_a_run_began_is_known_while_it_goes_on_and_when_it_was_killed() {
+    let project = Project::training(100_000);
+    project.pipe(&["run", "stage:tokens"]).code(0);
+    let mut run = project
+        .command(&["run"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("started");
+    while !project
+        .pipe(&["log"])
+        .code(0)
+        .stdout
+        .contains("5 jobs, 4 cached, running as process")
+    {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let json = project.pipe(&["log", "--json"]).code(0).json();
+    let first = json["runs"][0]["run"].as_str().expect("a name").to_owned();
+    let diff = || project.pipe(&["diff", &first, "last"]).code(0);
+    let going = diff();
+    assert_eq!(going.stdout, "4 jobs the same, 0 different\n");
+    going.says(" goes on without results of 1 of its 5 jobs; here they count as gone\n");
+    run.kill().expect("killed");
+    run.wait().expect("ended");
+    let killed = diff();
+    assert_eq!(killed.stdout, "4 jobs the same, 0 different\n");
+    killed.says(" was killed without results of 1 of its 5 jobs; here they count as gone\n");
+    assert_eq!(project.pipe(&["diff", &first, &first]).code(0).stderr, "");
+}
+
+#[test]
+fn a_job_that_need_not_run_after_all_is_written_down() {
+    let project = Project::with(
+        r#"
+        [stage.first]
+        use = "command"
+        shell = "echo same > {output}/a"
+        version = 1
+        [stage.second]
+        use = "command"
+        shell = "cp {a}/a {output}/b"
+        inputs = { a = "@first" }
+        "#,
+    );
+    project.pipe(&["run"]).code(0);
+    project.edit("version = 1", "version = 2");
+    let told = project.pipe(&["run"]).code(0).stderr;
+    assert!(told.contains("[1/2] done    first"), "{told}");
+    let log = project.pipe(&["log", "last"]).code(0).stdout;
+    assert!(log.contains(" 2 jobs, 0 cached\n"), "{log}");
+    assert!(log.contains("found    second, artifact "), "{log}");
 }

@@ -2,7 +2,7 @@
 
 mod support;
 
-use support::Project;
+use support::{Ended, Project};
 
 /// A variable that rows set, one made of it, one that is gathered over, and one that only some rows set.
 const TABLES: &str = r#"
@@ -121,6 +121,36 @@ fn a_value_that_reaches_some_cells_is_told_of() {
     );
 }
 
+/// In brackets as much as by `--set`, whatever command asks.
+#[test]
+fn a_value_in_brackets_that_the_stage_does_not_read_is_refused() {
+    let project = Project::with(TABLES);
+    let told = "stage `majority` does not read `idle`: this value would change nothing\n";
+    for command in ["run", "plan", "why", "log", "graph", "pin"] {
+        project
+            .pipe(&[command, "stage:majority[task=qnli,idle=3]"])
+            .code(2)
+            .says(told)
+            .says(
+                "it reads no variable itself; what it rests on reads length, share, task, seed\n",
+            );
+    }
+    assert!(project.files_if_any(".pipe").is_empty());
+    // What another value beside it hides.
+    project
+        .pipe(&["plan", "stage:world[length=3,share=30]"])
+        .code(2)
+        .says("stage `world` does not read `length`")
+        .says("`share`, given here as well, would follow from it");
+    project
+        .pipe(&["plan", "stage:world[length=30,length=20]"])
+        .code(2)
+        .says("`length` is given twice\n");
+    project
+        .pipe(&["plan", "stage:majority[length=30,seed=4]"])
+        .code(0);
+}
+
 /// Numbers whose last bytes are no text are told apart all the same.
 #[test]
 fn every_number_has_results_of_its_own() {
@@ -172,4 +202,73 @@ fn rows_that_no_longer_differ_are_told() {
     );
     let run = project.pipe(&["run", "table:all"]).code(0);
     assert!(!run.stdout.contains("the same jobs"), "{}", run.stdout);
+}
+
+/// A relative path is the current folder's: what is kept under it goes by where it leads.
+#[test]
+fn results_of_a_path_go_by_where_it_leads() {
+    let project = Project::with(
+        r#"
+        [vars]
+        rows = "rows.txt"
+        [stage.count]
+        use = "command"
+        shell = 'printf "{{\"rows\": %s}}" "$(wc -l < {rows})" > {output}/scores.json'
+        inputs = { rows = "${rows}" }
+        makes = "scores"
+        [table.rows]
+        title = "Rows"
+        cell = "@count"
+        rows = [{ label = "all" }]
+        columns = [{ label = "rows" }]
+        [profile.plain]
+        default = true
+        "#,
+    );
+    project.write("rows.txt", "one\n");
+    project.write("x.txt", "one\ntwo\n");
+    project.write("a/x.txt", "one\ntwo\nthree\n");
+    project.write("b/x.txt", "one\ntwo\nthree\nfour\n");
+    let run = |folder: &str, path: &str| {
+        let set = format!("rows={path}");
+        let mut command = project.command(&["run", "--set", &set]);
+        command.current_dir(project.join(folder));
+        Ended::from(command.output().expect("started"))
+            .code(0)
+            .stdout
+    };
+    let made = |folder: &str| {
+        let table = project.join(&format!("results/plain/{folder}/rows.csv"));
+        std::fs::read_to_string(table).expect("a table")
+    };
+    let own = run(".", "x.txt");
+    assert!(own.ends_with("Profile `plain` with rows=x.txt.\n"), "{own}");
+    let absolute = project.join("x.txt").display().to_string();
+    for (folder, path) in [(".", "./x.txt"), ("a", "../x.txt"), ("b", &absolute)] {
+        assert_eq!(run(folder, path), own, "{folder} {path}");
+    }
+    let of_a = run("a", "x.txt");
+    assert!(
+        of_a.ends_with("Profile `plain` with rows=a/x.txt.\n"),
+        "{of_a}"
+    );
+    run("b", "x.txt");
+    let mut folders: Vec<String> = std::fs::read_dir(project.join("results/plain"))
+        .expect("a folder")
+        .filter_map(|entry| entry.expect("an entry").file_name().into_string().ok())
+        .filter(|name| name.starts_with("with-"))
+        .collect();
+    folders.sort();
+    assert_eq!(folders.len(), 3, "{folders:?}");
+    assert_eq!(folders[2], "with-rows=x.txt");
+    for (folder, rows) in folders.iter().zip(["3.0", "4.0", "2.0"]) {
+        assert!(made(folder).contains(&format!(",{rows},")), "{folder}");
+    }
+    assert!(folders[0].starts_with("with-rows=a_x.txt-"), "{folders:?}");
+    let mut show = project.command(&["show", "--set", "rows=x.txt"]);
+    show.current_dir(project.join("a"));
+    assert_eq!(
+        Ended::from(show.output().expect("started")).code(0).stdout,
+        of_a
+    );
 }

@@ -304,6 +304,10 @@ default = true
         "'\u{1b}]0;OWNED\u{7}'",
         "show --file '\u{1b}]0;OWNED\u{7}'",
     ]);
+    // Nor from a file of results that is looked at.
+    let table = fs::read_to_string(project.join("results/plain/t.md")).expect("a table");
+    assert!(!table.contains('\u{1b}'), "{table}");
+    assert!(table.contains("\\x1b\\]0;OWNED\\x07"), "{table}");
     // Elsewhere a log is what the program wrote.
     let log = project
         .command(&["log", "stage:says"])
@@ -353,6 +357,15 @@ argv = ["true"]
     let printed = here(&[run, corpus, store, odd]).code(0);
     assert!(project.join(".").join(odd).join("store.json").is_file());
     assert!(printed.stdout.contains("corpus"), "{}", printed.stdout);
+    // A pipe gets the very bytes, by which the folder is found.
+    let mut command = project.command(&[]);
+    let output = command
+        .args([run, corpus, store, odd])
+        .output()
+        .expect("started");
+    let end = output.stdout.windows(2).position(|two| two == b"  ");
+    let place = OsStr::from_bytes(&output.stdout[..end.expect("a place and a label")]);
+    assert!(Path::new(place).is_dir(), "{output:?}");
     for command in ["run", "plan", "why", "log"] {
         here(&[command.as_ref(), corpus, store, odd]).code(0);
         here(&[command.as_ref(), corpus, store, odd, json])

@@ -61,8 +61,8 @@ fuzz_target!(|bytes: &[u8]| {
 
 /// Reads the file twice.
 fn read(file: &Path, profile: Option<&str>, set: &[(String, String)]) -> Option<Pipeline> {
-    let first = declare::load(file, profile, set, &REGISTRY);
-    let second = declare::load(file, profile, set, &REGISTRY);
+    let first = declare::load(file, profile.map(Into::into), set, &REGISTRY);
+    let second = declare::load(file, profile.map(Into::into), set, &REGISTRY);
     match (first, second) {
         (Ok(first), Ok(second)) => {
             assert!(

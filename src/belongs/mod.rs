@@ -16,6 +16,7 @@
 //!
 //! What a stage has made counts whole, but for what `ignore` matches: nobody else writes there.
 
+mod dangling;
 mod names;
 mod own;
 
@@ -24,6 +25,7 @@ use std::sync::Arc;
 
 use contract::{Patterns, Reads};
 
+pub(crate) use dangling::{Dangling, dangling};
 pub(crate) use own::{CACHE_TAG, DIGESTS, Own, identity, is_cache_tag, is_results, open};
 
 /// Which files of an input belong to it, as the stage declares it.
@@ -37,6 +39,25 @@ pub struct Selection {
     pub ignore: Arc<[String]>,
     /// Folders in which each profile has one that runs write results to.
     pub results: Arc<[PathBuf]>,
+}
+
+impl Selection {
+    /// Says in one text all of it on which the content of an input rests; where this machine keeps results is no part of that.
+    pub fn identity(&self) -> String {
+        let Self {
+            hidden,
+            reads,
+            ignore,
+            results: _,
+        } = self;
+        serde_json::json!({
+            "hidden": hidden,
+            "files": reads.files,
+            "beside": reads.beside,
+            "ignore": &**ignore,
+        })
+        .to_string()
+    }
 }
 
 /// What belongs to each input of a stage.

@@ -23,7 +23,7 @@ Exit codes:
    2  the input is wrong: command line, pipeline.toml, data
   10  a stage failed
   11  interrupted: the same command goes on where it stopped
-  12  the store cannot be used: not writable, not a store, or damaged
+  12  the store cannot be used: not writable, not a store, or damaged; a result is not what its job makes
   13  no space left on the disk";
 
 /// The most jobs, and the most threads, that may be asked for.
@@ -65,7 +65,7 @@ pub enum Command {
     /// Write results, with all that they rest on, to one file that verifies itself.
     Export(ExportArguments),
     /// Take in what `pipe export` wrote. That the file is whole is checked; that its results are what the jobs would make is
-    /// taken on trust, and told wherever they are shown.
+    /// taken on trust, and told wherever they are shown; `pipe verify --rerun` runs a sample of the jobs once more.
     Import(ImportArguments),
     /// Show what this machine offers, and whether pipeline and store are in order.
     Doctor(DoctorArguments),
@@ -83,14 +83,14 @@ pub struct Common {
     /// The pipeline file [default: pipeline.toml here or in a folder above].
     #[arg(long, short, value_name = "FILE")]
     pub file: Option<PathBuf>,
-    /// The profile: a named set of values [default: the one marked as default].
-    #[arg(long, short, value_name = "NAME", env = "PIPE_PROFILE")]
+    /// The profile: a named set of values [default: PIPE_PROFILE, else the one marked as default].
+    #[arg(long, short, value_name = "NAME")]
     pub profile: Option<String>,
     /// Give a variable another value. May be repeated.
     #[arg(long, value_name = "VARIABLE=VALUE", value_parser = assignment)]
     pub set: Vec<(String, String)>,
-    /// Where results are kept [default: .pipe beside the pipeline file].
-    #[arg(long, value_name = "FOLDER", env = "PIPE_STORE")]
+    /// Where results are kept [default: PIPE_STORE, else .pipe beside the pipeline file].
+    #[arg(long, value_name = "FOLDER")]
     pub store: Option<PathBuf>,
     /// Print JSON on standard output.
     #[arg(long)]
@@ -276,6 +276,17 @@ pub struct VerifyArguments {
     /// Read your own files as well that the pipeline takes, whatever was noted of them.
     #[arg(long)]
     pub inputs: bool,
+    /// Run this share of the jobs once more whose results the pipeline takes (1%, 0.5%, 100%), aside, and compare bytes; at least
+    /// one job. Nothing in the store is replaced.
+    #[arg(long, value_name = "PERCENT", value_parser = percent)]
+    pub rerun: Option<f64>,
+    /// With --rerun: how much core time the jobs may have cost together when they were run (1h, 90m, any). After as much time by
+    /// the clock those that still run are stopped.
+    #[arg(long, value_name = "TIME", value_parser = core_seconds, default_value = "1h", requires = "rerun")]
+    pub max_cost: f64,
+    /// With --rerun: choose the jobs that this number chose before.
+    #[arg(long, value_name = "NUMBER", requires = "rerun")]
+    pub seed: Option<u64>,
     /// What holds for all commands.
     #[command(flatten)]
     pub common: Common,
@@ -333,7 +344,7 @@ pub struct ExportArguments {
     /// What to write: all, table:NAME, stage:NAME[variable=value,…].
     #[arg(value_name = "TARGET", required = true)]
     pub targets: Vec<String>,
-    /// The file to write, a tar archive. It must not be there yet.
+    /// The file to write, a tar archive, which must not be there yet; `-` for standard output.
     #[arg(long, short, value_name = "FILE")]
     pub output: PathBuf,
     /// What holds for all commands.
@@ -347,6 +358,10 @@ pub struct ImportArguments {
     /// The file that `pipe export` wrote.
     #[arg(value_name = "FILE")]
     pub archive: PathBuf,
+    /// Lay out the archive's project as well: its pipeline file and small inputs, in a folder that has none of them. Results go
+    /// into the store there, if --store names no other.
+    #[arg(long, value_name = "FOLDER")]
+    pub project: Option<PathBuf>,
     /// What holds for all commands.
     #[command(flatten)]
     pub common: Common,
@@ -413,6 +428,15 @@ fn time(text: &str) -> Result<Duration, String> {
         rest = rest[end..].trim_start();
     }
     Duration::try_from_secs_f64(seconds).map_err(|_| wrong())
+}
+
+/// Reads a share of a hundred, as `1%` or `0.5`.
+fn percent(text: &str) -> Result<f64, String> {
+    let number = text.strip_suffix('%').unwrap_or(text).trim();
+    match number.parse() {
+        Ok(percent) if 0.0 < percent && percent <= 100.0 => Ok(percent),
+        _ => Err("expected a share of a hundred such as 1%, 0.5% or 100%".to_owned()),
+    }
 }
 
 /// Reads an amount of core time, in seconds: a time, or `any`.

@@ -1,5 +1,7 @@
 //! `pipe show --cell`: where the numbers of a cell come from.
 
+mod selector;
+
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
@@ -11,7 +13,7 @@ use super::failure::CommandFailure;
 use super::notes;
 use super::output::{path_json, print, print_json};
 use super::project::Project;
-use crate::declare::{Target, parse_value};
+use crate::declare::Target;
 use crate::execute::Standing;
 use crate::graph::{CellPlan, JobIndex, Plan, TablePlan};
 use crate::journal::quoted;
@@ -79,10 +81,7 @@ impl Cells<'_> {
                 for (column, (planned, cell)) in plan.columns.iter().zip(plans.iter().zip(cells)) {
                     let Some(planned) = planned else { continue };
                     let labels = [row.label.as_str(), column.label.as_str()];
-                    if selector
-                        .split(',')
-                        .all(|part| fits(part.trim(), planned, labels))
-                    {
+                    if selector::selects(selector, (planned, labels)) {
                         chosen.push(Asked {
                             table: plan,
                             row: &row.label,
@@ -97,18 +96,7 @@ impl Cells<'_> {
         if !chosen.is_empty() {
             return Ok(chosen);
         }
-        let cells = self.plan.tables.iter().flat_map(|table| &table.cells);
-        let bindings = cells.flatten().flatten().flat_map(|cell| &cell.bindings);
-        let known: BTreeSet<String> = bindings
-            .map(|(name, value)| format!("{name}={}", plain(value)))
-            .collect();
-        Err(CommandFailure::Usage {
-            message: format!("no cell fits `{selector}`"),
-            remedy: format!(
-                "name values of variables, or the labels of a row and a column; there are {}",
-                known.into_iter().collect::<Vec<_>>().join(", ")
-            ),
-        })
+        Err(selector::none(selector, self.plan))
     }
 
     fn text(&self, chosen: &Asked<'_>) -> String {
@@ -124,6 +112,9 @@ impl Cells<'_> {
                 text += &format!(", standard deviation {deviation:.2}");
             }
             text += &format!(", of {}\n", values.join(", "));
+        }
+        for remark in &chosen.cell.remarks {
+            text += &format!("  {remark}\n");
         }
         for reason in &chosen.cell.reasons {
             text += &format!("  missing: {reason}\n");
@@ -263,21 +254,12 @@ impl Cells<'_> {
             "values": chosen.cell.values,
             "mean": summary.map(|summary| summary.mean),
             "missing": chosen.cell.reasons,
+            "remarks": chosen.cell.remarks,
             "chosen": chosen.cell.chosen.as_ref().map(Chosen::to_json),
             "jobs": chosen.jobs().iter().filter_map(|index| job(*index)).collect::<Vec<_>>(),
             "needed": self.needed(chosen.jobs()).into_iter().filter_map(job).collect::<Vec<_>>(),
         })
     }
-}
-
-/// Whether a cell has a value, or is in a row or column of that label.
-fn fits(part: &str, cell: &CellPlan, labels: [&str; 2]) -> bool {
-    let labelled = labels.iter().any(|label| label.eq_ignore_ascii_case(part));
-    let bound = part.split_once('=').is_some_and(|(name, value)| {
-        let mut bound = cell.bindings.iter();
-        bound.any(|(bound, found)| **bound == *name.trim() && *found == parse_value(value.trim()))
-    });
-    labelled || bound
 }
 
 fn plain(value: &Value) -> String {

@@ -5,11 +5,11 @@ use serde_json::{Value, json};
 use super::Exit;
 use super::arguments::DiffArguments;
 use super::failure::CommandFailure;
-use super::output::{print, print_json};
+use super::output::{print, print_json, tell};
 use super::project::Project;
 use super::runs;
 use crate::history::Change;
-use crate::journal::{Difference, Result as Made, Runs, Setting, compare};
+use crate::journal::{Difference, Ended, Result as Made, Runs, Setting, compare};
 use crate::progress::{Verbosity, count};
 use crate::registry::Registry;
 use crate::report::main_score;
@@ -27,6 +27,16 @@ pub(super) fn diff(arguments: &DiffArguments, registry: &Registry) -> Result<Exi
     ];
     let [old, new] = [all.results(names[0])?, all.results(names[1])?];
     let comparison = compare(&store, &old, &new)?;
+    if arguments.common.verbosity() > Verbosity::Quiet {
+        for (name, made, word) in [(names[0], &old, "added"), (names[1], &new, "gone")] {
+            if let Some(lacks) = lacks(&all, name, made.len())? {
+                tell(&format!(
+                    "{} run {name} {lacks}; here they count as {word}",
+                    "note:".cyan()
+                ));
+            }
+        }
+    }
     if arguments.common.json {
         let jobs = comparison.jobs.iter().map(|(label, difference)| {
             json!({
@@ -63,6 +73,24 @@ pub(super) fn diff(arguments: &DiffArguments, registry: &Registry) -> Result<Exi
     );
     print(&(lines + &total))?;
     Ok(Exit::Ok)
+}
+
+/// Says what a run lacks that has no result of some of its jobs.
+fn lacks(all: &Runs, name: &str, made: usize) -> Result<Option<String>, CommandFailure> {
+    let Some(run) = all.summary(name)? else {
+        return Ok(None);
+    };
+    let jobs = run.planned.map_or(0, |(jobs, _)| jobs);
+    let state = match run.ended {
+        Ended::Running => "goes on",
+        Ended::Killed => "was killed",
+        Ended::Exit { .. } => "has ended",
+    };
+    let lacking = jobs.saturating_sub(made);
+    Ok((lacking > 0).then(|| {
+        let jobs = count(jobs, "job");
+        format!("{state} without results of {lacking} of its {jobs}")
+    }))
 }
 
 /// `verbose` names the parts of a key that differ also where what was set tells why.

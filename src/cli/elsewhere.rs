@@ -6,14 +6,14 @@ use super::arguments::Common;
 use crate::declare::Pipeline;
 use crate::execute::Standing;
 use crate::graph::{JobIndex, Plan};
-use crate::journal::{Begun, Runs};
+use crate::journal::{Begun, Runs, quoted};
 use crate::store::{Store, StoreError};
 
 /// Runs that are looked at, the latest first.
 const RUNS: usize = 50;
 
-/// Returns the profile and settings of the last run that came to results of what is asked for, where under those in force less
-/// than half of it is known; `None` where it was none under others.
+/// Says with which other profile and settings the last run came to results of what is asked for, where under those in force less
+/// than half of it is known: `given --profile tiny`; `None` where it was none under others.
 pub(super) fn options(
     pipeline: &Pipeline,
     common: &Common,
@@ -35,13 +35,6 @@ pub(super) fn options(
         .iter()
         .map(|(name, value)| (name.as_str(), value.as_str()))
         .collect();
-    let is_other = |begun: &Begun| {
-        let theirs = begun.set.iter();
-        begun.profile != pipeline.profile()
-            || !theirs
-                .map(|(name, value)| (name.as_str(), value.as_str()))
-                .eq(set.iter().map(|(name, value)| (*name, *value)))
-    };
     let runs = Runs::list(store.runs())?;
     for name in runs.names().iter().rev().take(RUNS) {
         let Some(run) = runs.summary(name)? else {
@@ -52,9 +45,34 @@ pub(super) fn options(
             continue;
         }
         // Whoever was last under these very options knows that they have no more.
-        return Ok(is_other(&run.begun).then(|| run.begun.options()));
+        return Ok(beyond(&run.begun, pipeline.profile(), &set));
     }
     Ok(None)
+}
+
+/// Says which options a run was given that are not in force, and which are that it was not given; `None` where they are the same.
+fn beyond(begun: &Begun, profile: &str, set: &BTreeMap<&str, &str>) -> Option<String> {
+    let mut given = String::new();
+    if begun.profile != profile {
+        given += &format!(" --profile {}", quoted(&begun.profile));
+    }
+    for (name, value) in &begun.set {
+        if set.get(name.as_str()) != Some(&value.as_str()) {
+            given += &format!(" --set {}", quoted(&format!("{name}={value}")));
+        }
+    }
+    let mut not_given = String::new();
+    for (name, value) in set {
+        if !begun.set.contains_key(*name) {
+            not_given += &format!(" --set {}", quoted(&format!("{name}={value}")));
+        }
+    }
+    match (given.is_empty(), not_given.is_empty()) {
+        (true, true) => None,
+        (false, true) => Some(format!("given{given}")),
+        (true, false) => Some(format!("not given{not_given}")),
+        (false, false) => Some(format!("given{given}, and not{not_given}")),
+    }
 }
 
 /// Whether some targets have something in common with others.
@@ -87,4 +105,56 @@ fn names(pipeline: &Pipeline, target: &str) -> Vec<String> {
         return tables.map(|name| table(name)).collect();
     }
     vec![target.split('[').next().unwrap_or(target).to_owned()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_in_force_already_is_not_told() {
+        let begun = |profile: &str, set: &[(&str, &str)]| Begun {
+            at: String::new(),
+            program: String::new(),
+            pid: 1,
+            host: String::new(),
+            pipeline: String::new(),
+            profile: profile.to_owned(),
+            set: set
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect(),
+            targets: Vec::new(),
+        };
+        let told =
+            |profile: &str, theirs: &[(&str, &str)], ours: &[(&'static str, &'static str)]| {
+                beyond(
+                    &begun(profile, theirs),
+                    "tiny",
+                    &ours.iter().copied().collect(),
+                )
+            };
+        let m = ("m", "0.3");
+        assert_eq!(told("tiny", &[m], &[m]), None);
+        assert_eq!(
+            told("laptop", &[m], &[m]).as_deref(),
+            Some("given --profile laptop")
+        );
+        assert_eq!(
+            told("tiny", &[m, ("lr", "1")], &[m]).as_deref(),
+            Some("given --set lr=1")
+        );
+        assert_eq!(
+            told("tiny", &[m], &[("m", "0.4")]).as_deref(),
+            Some("given --set m=0.3")
+        );
+        assert_eq!(
+            told("tiny", &[], &[m]).as_deref(),
+            Some("not given --set m=0.3")
+        );
+        assert_eq!(
+            told("laptop", &[], &[m]).as_deref(),
+            Some("given --profile laptop, and not --set m=0.3")
+        );
+    }
 }

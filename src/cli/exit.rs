@@ -13,7 +13,7 @@ use crate::execute::{Failure, FailureKind};
 /// | 2 | the input is wrong: command line, `pipeline.toml`, data |
 /// | 10 | a stage failed |
 /// | 11 | interrupted: the same command goes on where it stopped |
-/// | 12 | the store cannot be used: not writable, not a store, or damaged |
+/// | 12 | the store cannot be used: not writable, not a store, or damaged; a result is not what its job makes |
 /// | 13 | no space left on the disk |
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Exit {

@@ -61,6 +61,12 @@ impl CommandFailure {
                         (Some(crate::store::ROOM), Exit::Full)
                     }
                     ArchiveError::Refused { remedy, .. } => (Some(remedy.as_str()), Exit::Input),
+                    // Whoever closed the output wants no more.
+                    ArchiveError::Io { source, .. }
+                        if source.kind() == io::ErrorKind::BrokenPipe =>
+                    {
+                        (None, Exit::Input)
+                    }
                     ArchiveError::Io { .. } => (Some("name another file"), Exit::Input),
                     ArchiveError::Store(_) => (None, Exit::Store),
                 };

@@ -82,7 +82,8 @@ fn wanted(
     registry: &Registry,
 ) -> Result<Wanted, CommandFailure> {
     let machine = Machine::here();
-    let mut resolver = Resolver::new(store, &machine);
+    let noted = store.noted(project.pipeline.root());
+    let mut resolver = Resolver::new(store, &machine).to_look(&noted);
     let mut wanted = Wanted::default();
     let mut add = |pipeline: &Pipeline, with: &str| {
         let by = format!("profile {}{with}", pipeline.profile());
@@ -91,7 +92,7 @@ fn wanted(
     let file = Project::file(&arguments.common)?;
     let profiles: Vec<&str> = project.pipeline.profiles().collect();
     for profile in &profiles {
-        let pipeline = declare::load(&file, Some(profile), &[], registry)?;
+        let pipeline = declare::load(&file, Some((*profile).into()), &[], registry)?;
         add(&pipeline, "")??;
     }
     if !arguments.common.set.is_empty() {

@@ -13,7 +13,7 @@ use super::runs;
 use super::status::{described, word};
 use crate::execute::{Standing, Watched, noted, watch};
 use crate::graph::{Job, JobIndex};
-use crate::journal::Runs;
+use crate::journal::{Runs, quoted};
 use crate::logs::{Log, Messages, Table};
 use crate::progress::count;
 use crate::registry::Registry;
@@ -32,6 +32,16 @@ pub(super) fn log(arguments: &LogArguments, registry: &Registry) -> Result<Exit,
     }
     let is_target = |text: &String| text == "all" || text.contains(':');
     if !arguments.targets.iter().any(is_target) {
+        for text in &arguments.targets {
+            let meant = project.pipeline.meant(text);
+            let meant = meant.filter(|meant| meant.starts_with("stage:"));
+            if let (None, Some(meant)) = (all.find(text), meant) {
+                return Err(CommandFailure::Usage {
+                    message: format!("no run is meant by `{text}`"),
+                    remedy: format!("did you mean `pipe log {}`?", quoted(&meant)),
+                });
+            }
+        }
         return runs::events(&all, arguments);
     }
     let (plan, store, standings) = project.look(&arguments.targets)?;

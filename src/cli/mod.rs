@@ -22,6 +22,7 @@ mod pin;
 mod plan;
 mod project;
 mod reread;
+mod rerun;
 mod results;
 mod run;
 mod runs;
@@ -42,6 +43,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use contract::{STARVED, STARVED_REMEDY, panicked_starved};
 
+use crate::environment;
 use crate::registry::Registry;
 use crate::terminal::shown;
 
@@ -94,6 +96,10 @@ fn dispatch(command: Command, registry: &Registry) -> Exit {
     // Short commands would spend most of their time clearing large pages. Stages that compute ask for them again. Where the
     // kernel knows no such thing, nothing is lost.
     let _ = rustix::thread::disable_transparent_huge_pages(true);
+    if let Err(wrong) = environment::check() {
+        output::tell_error(&wrong.message, Some(&wrong.remedy));
+        return Exit::Input;
+    }
     let result = match command {
         Command::Run(arguments) => run::run(&arguments, registry),
         Command::Plan(arguments) => plan::plan(&arguments, registry),

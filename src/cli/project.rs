@@ -1,5 +1,6 @@
 //! What the options that all commands share lead to.
 
+use std::collections::BTreeSet;
 use std::env;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,18 +12,19 @@ use super::elsewhere;
 use super::failure::CommandFailure;
 use super::output::tell;
 use super::overridden;
-use crate::declare::{self, Pipeline, Target};
+use crate::declare::{self, Asked, Pipeline, Target};
+use crate::environment;
 use crate::execute::{Machine, Resolver, Standing, survey, survey_from};
-use crate::graph::{self, Plan};
+use crate::graph::{self, InputSource, Plan};
 use crate::journal::quoted;
 use crate::progress::{Verbosity, count};
 use crate::registry::Registry;
-use crate::store::{Found, LookAhead, Store, StoreError};
+use crate::store::{Found, LookAhead, Noted, Store, StoreError};
 
 /// The file that is looked for.
 const FILE: &str = "pipeline.toml";
 /// The store's folder, beside the pipeline file.
-const STORE: &str = ".pipe";
+pub(super) const STORE: &str = ".pipe";
 /// The results' folder, beside the pipeline file.
 const RESULTS: &str = "results";
 
@@ -40,6 +42,8 @@ pub(super) struct Expanded {
     pub(super) plan: Plan,
     /// The store, which was only looked at.
     pub(super) store: Store,
+    /// What is known of files that are not at hand.
+    pub(super) noted: Noted,
     /// Who looks which results are there.
     pub(super) ahead: LookAhead,
 }
@@ -48,12 +52,16 @@ impl Project {
     /// Reads the pipeline that the options name.
     pub(super) fn load(common: &Common, registry: &Registry) -> Result<Self, CommandFailure> {
         let file = Self::file(common)?;
-        let mut pipeline = declare::load(&file, common.profile.as_deref(), &common.set, registry)?;
-        pipeline.set_results(vec![pipeline.root().join(RESULTS)]);
-        let store = match &common.store {
-            Some(store) => store.clone(),
-            None => pipeline.root().join(STORE),
+        let fallback = environment::text(environment::PROFILE);
+        let asked = match (&common.profile, &fallback) {
+            (Some(profile), _) => Some(Asked::from(profile.as_str())),
+            (None, Some(profile)) => Some(Asked::by_variable(profile, environment::PROFILE)),
+            (None, None) => None,
         };
+        let mut pipeline = declare::load(&file, asked, &common.set, registry)?;
+        pipeline.set_results(vec![pipeline.root().join(RESULTS)]);
+        let store = common.store();
+        let store = store.unwrap_or_else(|| pipeline.root().join(STORE));
         Ok(Self {
             pipeline,
             store,
@@ -75,17 +83,37 @@ impl Project {
 
     /// Returns where the options say that results are kept, without reading a pipeline.
     pub(super) fn store(common: &Common) -> Result<PathBuf, CommandFailure> {
-        if let Some(store) = &common.store {
-            return Ok(store.clone());
+        if let Some(store) = common.store() {
+            return Ok(store);
         }
         let file = std::path::absolute(Self::file(common)?)?;
         Ok(file.parent().unwrap_or(Path::new("/")).join(STORE))
     }
 
+    /// Returns targets that name all tables and all stages.
+    pub(super) fn everything(&self) -> Vec<String> {
+        let stages = self.pipeline.stages();
+        let mut targets: Vec<String> = stages.map(|(name, _)| format!("stage:{name}")).collect();
+        if self.pipeline.tables().next().is_some() {
+            targets.push("all".into());
+        }
+        targets
+    }
+
     /// Expands targets as they stand on the command line.
     pub(super) fn plan(&self, targets: &[String]) -> Result<(Vec<Target>, Plan), CommandFailure> {
+        self.plan_with(targets, &Noted::default())
+    }
+
+    /// Expands targets; files that something is `noted` of need not be at hand.
+    pub(super) fn plan_with(
+        &self,
+        targets: &[String],
+        noted: &Noted,
+    ) -> Result<(Vec<Target>, Plan), CommandFailure> {
         let targets = self.pipeline.targets(targets)?;
-        let plan = graph::expand(&self.pipeline, &targets)?;
+        let is_known = |path: &Path| noted.knows(path);
+        let plan = graph::expand_unless(&self.pipeline, &targets, &is_known)?;
         let notes = overridden::check(&plan.settings, &self.common.set)?;
         for note in notes.iter().filter(|_| self.tells()) {
             tell(&format!("{} {note}", "note:".cyan()));
@@ -93,17 +121,46 @@ impl Project {
         Ok((targets, plan))
     }
 
-    /// Expands targets, while somebody looks already which results are there; of the store only caches are written.
+    /// Expands targets, while somebody looks already which results are there; of the store only caches are written. Files that
+    /// archives tell of need not be at hand.
     pub(super) fn expand(&self, targets: &[String]) -> Result<Expanded, CommandFailure> {
         let store = Store::view(&self.store)?;
         let ahead = store.look_ahead();
-        let (targets, plan) = self.plan(targets)?;
+        let noted = store.noted(self.pipeline.root());
+        let (targets, plan) = self.plan_with(targets, &noted)?;
         Ok(Expanded {
             targets,
             plan,
             store,
+            noted,
             ahead,
         })
+    }
+
+    /// Checks that files are at hand which jobs have to read that are to run.
+    ///
+    /// # Errors
+    /// Names those that are not, with the places that name them.
+    pub(super) fn check_at_hand(
+        &self,
+        targets: &[Target],
+        plan: &Plan,
+        standings: &[Standing],
+    ) -> Result<(), CommandFailure> {
+        let jobs = plan.jobs.jobs().zip(standings);
+        let to_run = jobs.filter(|(_, standing)| standing.found().is_none());
+        let inputs = to_run.flat_map(|((_, job), _)| &job.inputs);
+        let paths = inputs.filter_map(|(_, source)| match source {
+            InputSource::Path(path) => Some(&**path),
+            InputSource::Job { .. } => None,
+        });
+        let needed: BTreeSet<&Path> = paths.collect();
+        if needed.iter().all(|path| path.try_exists().unwrap_or(true)) {
+            return Ok(());
+        }
+        // Now with an eye to them.
+        graph::expand_unless(&self.pipeline, targets, &|path| !needed.contains(path))?;
+        Ok(())
     }
 
     /// Expands targets and says how their jobs stand; of the store only caches are written.
@@ -112,14 +169,16 @@ impl Project {
         targets: &[String],
     ) -> Result<(Plan, Store, Vec<Standing>), CommandFailure> {
         let Expanded {
-            plan, store, ahead, ..
+            plan,
+            store,
+            noted,
+            ahead,
+            ..
         } = self.expand(targets)?;
         let machine = Machine::here();
-        let standings = survey_from(
-            &plan.jobs,
-            &mut Resolver::new(&store, &machine),
-            Some(ahead),
-        )?;
+        let mut resolver = Resolver::new(&store, &machine).to_look(&noted);
+        let standings = survey_from(&plan.jobs, &mut resolver, Some(ahead))?;
+        self.tell_away(&noted);
         self.tell_elsewhere(targets, &plan, &standings, &store)?;
         Ok((plan, store, standings))
     }
@@ -133,9 +192,12 @@ impl Project {
         store: &Store,
         targets: &[String],
     ) -> Result<(Plan, Vec<Arc<Found>>), CommandFailure> {
-        let (_, plan) = self.plan(targets)?;
+        let noted = store.noted(self.pipeline.root());
+        let (_, plan) = self.plan_with(targets, &noted)?;
         let machine = Machine::here();
-        let standings = survey(&plan.jobs, &mut Resolver::new(store, &machine))?;
+        let mut resolver = Resolver::new(store, &machine).to_look(&noted);
+        let standings = survey(&plan.jobs, &mut resolver)?;
+        self.tell_away(&noted);
         let found: Vec<_> = standings.iter().filter_map(Standing::found).collect();
         let lacking = standings.len() - found.len();
         if lacking > 0 {
@@ -172,6 +234,16 @@ impl Project {
         common.options()
     }
 
+    /// Tells which files are not at hand and were taken as archives tell.
+    pub(super) fn tell_away(&self, noted: &Noted) {
+        for (path, archive) in noted.used().iter().filter(|_| self.tells()) {
+            tell(&format!(
+                "{} {path} is not at hand: taken as it was where {archive} was made",
+                "note:".cyan()
+            ));
+        }
+    }
+
     /// Tells under which options results are, where little of what is asked for is known under those in force.
     pub(super) fn tell_elsewhere(
         &self,
@@ -190,7 +262,7 @@ impl Project {
         )?;
         if let Some(options) = options.filter(|_| self.tells()) {
             tell(&format!(
-                "{} little of this is known under profile {}; the last run that made it was given{options}",
+                "{} little of this is known under profile {}; the last run that made it was {options}",
                 "hint:".cyan(),
                 self.pipeline.profile(),
             ));
@@ -216,6 +288,12 @@ impl Project {
 }
 
 impl Common {
+    /// Returns the store that the options name, or the environment.
+    fn store(&self) -> Option<PathBuf> {
+        let store = self.store.clone();
+        store.or_else(|| environment::os(environment::STORE).map(PathBuf::from))
+    }
+
     /// Returns the options that say what a command is about, as they are to be given again: ` --profile tiny --set m=0.3`.
     pub(super) fn options(&self) -> String {
         let path = |path: &PathBuf| quoted(&path.display().to_string());

@@ -23,12 +23,7 @@ pub(super) struct Reread {
 
 /// Reads all files of the user's that stages take, under the variables' values.
 pub(super) fn inputs(project: &Project, store: &Store) -> Result<Reread, CommandFailure> {
-    let stages = project.pipeline.stages();
-    let mut targets: Vec<String> = stages.map(|(name, _)| format!("stage:{name}")).collect();
-    if project.pipeline.tables().next().is_some() {
-        targets.push("all".into());
-    }
-    let jobs: JobGraph = project.plan(&targets)?.1.jobs;
+    let jobs: JobGraph = project.plan(&project.everything())?.1.jobs;
     let (read, changed) = reread(&jobs, store).map_err(|error| CommandFailure::Usage {
         message: error.to_string(),
         remedy: error.remedy().unwrap_or_default(),

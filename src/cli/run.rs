@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -24,7 +25,7 @@ use crate::execute::{
     self, ChildProcess, FailureKind, Gpu, JobState, Machine, Means, Memory, Options, Resolver,
     Standing, survey_from,
 };
-use crate::graph::{self, JobIndex, Plan};
+use crate::graph::{self, JobGraph, JobIndex, Plan};
 use crate::history::History;
 use crate::journal::{Begun, Journal};
 use crate::progress::{Verbosity, count, to_stderr};
@@ -43,6 +44,7 @@ pub(super) fn run(arguments: &RunArguments, registry: &Registry) -> Result<Exit,
         targets,
         plan,
         store,
+        noted,
         ahead,
     } = project.expand(&arguments.targets)?;
     results::check_apart(&project, arguments, &plan)?;
@@ -59,7 +61,11 @@ pub(super) fn run(arguments: &RunArguments, registry: &Registry) -> Result<Exit,
         tell(word);
     }
     let machine = Machine::here();
-    let standings = survey_from(&plan.jobs, &mut Resolver::new(&store, &machine), ahead)?;
+    let mut resolver = Resolver::new(&store, &machine).to_look(&noted);
+    let standings = survey_from(&plan.jobs, &mut resolver, ahead)?;
+    drop(resolver);
+    project.check_at_hand(&targets, &plan, &standings)?;
+    project.tell_away(&noted);
     let runs = |job: JobIndex| standings[job.index()].found().is_none();
     graph::lacking(&project.pipeline, &plan.jobs, &runs)?;
     let options = Options {
@@ -68,12 +74,15 @@ pub(super) fn run(arguments: &RunArguments, registry: &Registry) -> Result<Exit,
         memory: arguments
             .memory
             .or_else(|| Memory::here().map(|memory| memory.free)),
-        gpus: gpus(arguments.gpus, &plan)?,
+        gpus: gpus(arguments.gpus, &plan.jobs)?,
         keep_going: arguments.keep_going,
         grace: Options::GRACE,
         budget: arguments.budget,
         order: match arguments.budget {
-            Some(_) => Some(order(&plan, &standings, &store, &machine, registry)?),
+            Some(_) => {
+                let mut resolver = Resolver::new(&store, &machine).to_look(&noted);
+                Some(order(&plan, &standings, &mut resolver, registry)?)
+            }
             None => None,
         },
         known: standings.iter().map(Standing::found).collect(),
@@ -134,6 +143,7 @@ pub(super) fn run(arguments: &RunArguments, registry: &Registry) -> Result<Exit,
     };
     // Whoever closed the output still wants the results.
     let made = summary::results(&plan.jobs, &states);
+    let digest = made.digest();
     let written = Writing {
         arguments,
         project: &project,
@@ -145,7 +155,7 @@ pub(super) fn run(arguments: &RunArguments, registry: &Registry) -> Result<Exit,
         settings: &settings,
         machine: &machine,
     }
-    .write(&made.digest());
+    .write(&digest);
 
     for (label, failure) in summary::failures(&plan.jobs, &states) {
         if failure.kind != FailureKind::Interrupted {
@@ -170,7 +180,7 @@ pub(super) fn run(arguments: &RunArguments, registry: &Registry) -> Result<Exit,
         Exit::Ok if !lacks.is_empty() => Exit::Input,
         exit => exit,
     };
-    journal.end(exit as u8, &made);
+    journal.end(exit as u8, &made, digest);
     if common.verbosity() > Verbosity::Quiet {
         tell_notes(&plan, &states);
         tell(&summary::line(tables.len(), &states, start.elapsed()));
@@ -200,8 +210,8 @@ fn begun(arguments: &RunArguments, project: &Project, targets: &[Target]) -> Beg
 }
 
 /// Returns the GPUs that a run may use. They are looked for where somebody asks for some.
-fn gpus(wanted: Option<usize>, plan: &Plan) -> Result<Vec<Gpu>, CommandFailure> {
-    if wanted.is_none() && plan.jobs.jobs().all(|(_, job)| job.resources.gpus == 0) {
+pub(super) fn gpus(wanted: Option<usize>, jobs: &JobGraph) -> Result<Vec<Gpu>, CommandFailure> {
+    if wanted.is_none() && jobs.jobs().all(|(_, job)| job.resources.gpus == 0) {
         return Ok(Vec::new());
     }
     let mut gpus = execute::gpus();
@@ -222,17 +232,15 @@ fn gpus(wanted: Option<usize>, plan: &Plan) -> Result<Vec<Gpu>, CommandFailure> 
 fn order(
     plan: &Plan,
     standings: &[Standing],
-    store: &Store,
-    machine: &Machine,
+    resolver: &mut Resolver<'_>,
     registry: &Registry,
 ) -> Result<Vec<usize>, StoreError> {
-    let mut resolver = Resolver::new(store, machine);
-    let cores = machine.cores;
-    let mut history = History::new(store);
+    let cores = Machine::here().cores;
+    let mut history = History::new(resolver.store());
     let prices = prices(
         &plan.jobs,
         standings,
-        &mut resolver,
+        resolver,
         registry,
         &mut history,
         cores,
@@ -256,13 +264,15 @@ fn lay_out(
 
 /// Prints where the stages asked for have their artifacts.
 fn print_stages(plan: &Plan, places: Option<&BTreeMap<JobIndex, PathBuf>>) -> std::io::Result<()> {
-    let mut text = String::new();
+    let mut text = Vec::new();
     for job in &plan.stages {
         if let Some(place) = places.and_then(|places| places.get(job)) {
-            text += &format!("{}  {}\n", place.display(), plan.jobs.job(*job).label);
+            // Whoever reads it from a pipe finds the folder by these very bytes.
+            text.extend_from_slice(place.as_os_str().as_bytes());
+            text.extend_from_slice(format!("  {}\n", plan.jobs.job(*job).label).as_bytes());
         }
     }
-    print_data(text.as_bytes())
+    print_data(&text)
 }
 
 fn exit(plan: &Plan, states: &[JobState]) -> Exit {

@@ -138,7 +138,7 @@ fn event(entry: &Entry) -> String {
                 begun.program
             ),
         ),
-        Entry::Planned { jobs, cached } => {
+        Entry::Planned { jobs, cached, .. } => {
             (none, format!("{}, {cached} cached", count(*jobs, "job")))
         }
         Entry::Started {
@@ -173,12 +173,20 @@ fn event(entry: &Entry) -> String {
             }
             (at(seconds), text)
         }
+        Entry::Found {
+            seconds,
+            job,
+            result,
+        } => {
+            let artifact = result.artifact.short();
+            (at(seconds), format!("found    {job}, artifact {artifact}"))
+        }
         Entry::Finished {
             seconds,
             job,
             made: None,
             ..
-        } => (at(seconds), format!("found    {job}: another run made it")),
+        } => (at(seconds), format!("ended    {job}: another run made it")),
         Entry::Failed {
             seconds,
             job,

@@ -8,7 +8,7 @@ use tabulate::Bindings;
 use super::arguments::Common;
 use super::project::Project;
 use crate::declare::{self, Target, parse_value};
-use crate::graph::{Plan, expand_without_files, fingerprints};
+use crate::graph::{Plan, expand_without_files, fingerprints, placed};
 use crate::registry::Registry;
 use crate::store::Digest;
 
@@ -19,7 +19,7 @@ const LONGEST: usize = 80;
 type Fingerprints = Option<BTreeMap<String, Digest>>;
 
 /// Returns for each table of the plan the variables that `--set` has given other values, as far as the table would be
-/// another without.
+/// another without. Paths are told as they lie from the project, wherever they were typed.
 pub(super) fn reaching(
     common: &Common,
     project: &Project,
@@ -42,7 +42,7 @@ pub(super) fn reaching(
                 .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
                 .collect();
             let file = Project::file(common).ok()?;
-            let profile = Some(project.pipeline.profile());
+            let profile = Some(project.pipeline.profile().into());
             let pipeline = declare::load(&file, profile, &set, registry).ok()?;
             let plan = expand_without_files(&pipeline, targets).ok()?;
             Some(owned(&plan))
@@ -63,8 +63,9 @@ pub(super) fn reaching(
         let names = names.into_iter();
         names
             .filter_map(|name| {
-                let value = parse_value(set.get(name.as_str())?);
-                Some((name, value))
+                let typed = set.get(name.as_str())?;
+                let value = placed(&project.pipeline, &name);
+                Some((name, value.unwrap_or_else(|| parse_value(typed))))
             })
             .collect()
     });

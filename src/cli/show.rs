@@ -168,6 +168,7 @@ pub(super) fn table_json(table: &Table) -> Value {
                         "mean": summary.map(|summary| summary.mean),
                         "standard_deviation": summary.and_then(|summary| summary.standard_deviation),
                         "missing": cell.reasons,
+                        "remarks": cell.remarks,
                         "noted_by_stages": cell.footnotes,
                         "chosen": cell.chosen.as_ref().map(Chosen::to_json),
                         "published": cell.published.as_ref().map(|published| json!({

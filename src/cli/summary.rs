@@ -153,8 +153,7 @@ pub(super) fn results<'g>(graph: &'g JobGraph, states: &[JobState]) -> Results<'
         .zip(states)
         .filter_map(|((_, job), state)| {
             let found = state.found()?;
-            let (key, artifact) = (found.key, found.artifact);
-            Some((&*job.label, Made { key, artifact }))
+            Some((&*job.label, Made::from(&**found)))
         })
         .collect()
 }

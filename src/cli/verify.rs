@@ -9,7 +9,7 @@ use super::arguments::VerifyArguments;
 use super::failure::CommandFailure;
 use super::output::{path_json, print, print_json, tell_error};
 use super::project::Project;
-use super::reread;
+use super::{reread, rerun};
 use crate::journal::Runs;
 use crate::progress::{amount, count};
 use crate::registry::Registry;
@@ -36,6 +36,13 @@ pub(super) fn verify(
     let mut found = store.verify(percent, offset)?;
     found.damages.extend(missing);
     found.damages.sort();
+    let rerun = match arguments.rerun {
+        // What is damaged is to be made again anyway.
+        Some(percent) if found.damages.is_empty() => Some(rerun::rerun(
+            arguments, percent, &project, &store, registry,
+        )?),
+        _ => None,
+    };
     if arguments.common.json {
         let damages = found
             .damages
@@ -49,6 +56,9 @@ pub(super) fn verify(
         });
         if let Some(inputs) = &inputs {
             told["inputs"] = json!({ "read": inputs.read, "changed": inputs.changed });
+        }
+        if let Some(rerun) = &rerun {
+            told["rerun"] = rerun.to_json();
         }
         print_json(&told)?;
     } else {
@@ -69,6 +79,12 @@ pub(super) fn verify(
                 count(inputs.read, "file")
             ))?;
         }
+        if let Some(rerun) = &rerun {
+            print(&rerun.summary())?;
+        }
+    }
+    if let Some(rerun) = &rerun {
+        rerun.tell();
     }
     for damage in &found.damages {
         let message = format!("{}: {}", damage.path.display(), damage.reason);
@@ -88,10 +104,11 @@ pub(super) fn verify(
         );
     }
     if found.damages.is_empty() {
-        return Ok(match changed.is_empty() {
+        let inputs = match changed.is_empty() {
             true => Exit::Ok,
             false => Exit::Input,
-        });
+        };
+        return Ok(inputs.max(rerun.map_or(Exit::Ok, |rerun| rerun.exit())));
     }
     tell_error(
         "the store is damaged",

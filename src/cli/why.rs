@@ -18,11 +18,16 @@ use crate::terminal::Paint;
 pub(super) fn why(arguments: &WhyArguments, registry: &Registry) -> Result<Exit, CommandFailure> {
     let project = Project::load(&arguments.common, registry)?;
     let Expanded {
-        plan, store, ahead, ..
+        plan,
+        store,
+        noted,
+        ahead,
+        ..
     } = project.expand(&arguments.targets)?;
     let machine = Machine::here();
-    let mut resolver = Resolver::new(&store, &machine);
+    let mut resolver = Resolver::new(&store, &machine).to_look(&noted);
     let standings = survey_from(&plan.jobs, &mut resolver, Some(ahead))?;
+    project.tell_away(&noted);
     project.tell_elsewhere(&arguments.targets, &plan, &standings, &store)?;
     let mut history = History::new(&store);
     let mut explainer = Explainer::new(

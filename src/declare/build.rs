@@ -17,7 +17,8 @@ use toml::de::DeValue;
 
 use super::inputs::{chosen_output, declared_inputs};
 use super::model::{
-    Definition, Item, ItemValue, Origin, Pipeline, StageDeclaration, StageId, Variable, VariableId,
+    Asked, Definition, Item, ItemValue, Origin, Pipeline, StageDeclaration, StageId, Variable,
+    VariableId,
 };
 use super::raw::{self, Node, NodeValue, RawFile, RawStage, Word};
 use super::template::{Mistake, Template};
@@ -31,7 +32,7 @@ const RESOURCES: &str = "resources";
 pub(super) struct Settings<'a> {
     pub(super) root: PathBuf,
     pub(super) current: PathBuf,
-    pub(super) profile: Option<&'a str>,
+    pub(super) profile: Option<Asked<'a>>,
     pub(super) set: &'a [(String, String)],
     pub(super) registry: &'a Registry,
 }
@@ -86,7 +87,7 @@ pub(super) fn build(
         .collect();
     let profile = chosen
         .first()
-        .map_or("default", |&place| &profiles[place].name.text)
+        .map_or(profile::UNNAMED, |&place| &profiles[place].name.text)
         .to_owned();
     Pipeline {
         source: Arc::clone(source),

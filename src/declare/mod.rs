@@ -81,11 +81,11 @@ use crate::registry::Registry;
 pub(crate) use build::parse_value;
 pub use grid::Selection;
 pub(crate) use grid::{Axis, Grid, Point, product};
+pub use model::{Asked, Group, Pipeline};
 pub(crate) use model::{
     Combination, Definition, InputDeclaration, Item, ItemValue, Line, Origin, ReferenceKey,
     StageDeclaration, StageId, TableDeclaration, VariableId,
 };
-pub use model::{Group, Pipeline};
 pub use target::Target;
 pub(crate) use target::{written_binding, written_bindings};
 pub(crate) use template::{Part, Template};
@@ -99,7 +99,7 @@ pub(crate) use template::{Part, Template};
 /// All problems at once: syntax, unknown keys and names, wrong edges, cycles, values out of range, missing references.
 pub fn load(
     file: &Path,
-    profile: Option<&str>,
+    profile: Option<Asked<'_>>,
     set: &[(String, String)],
     registry: &Registry,
 ) -> Result<Pipeline, Report> {
@@ -137,7 +137,7 @@ pub fn load_text(text: &str, registry: &Registry) -> Result<Pipeline, Report> {
 fn build(
     source: &Arc<Source>,
     root: PathBuf,
-    profile: Option<&str>,
+    profile: Option<Asked<'_>>,
     set: &[(String, String)],
     registry: &Registry,
     problems: &mut Vec<Diagnostic>,

@@ -1,6 +1,6 @@
 //! The second step's result: a pipeline whose names are resolved, under one profile.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,6 +21,33 @@ pub(crate) struct VariableId(pub(crate) usize);
 /// A stage's place in the order of declaration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct StageId(pub(crate) usize);
+
+/// A profile that is asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    pub(crate) name: &'a str,
+    /// The variable of the environment that asks for it, if it is not the command line.
+    pub(crate) variable: Option<&'a str>,
+}
+
+impl<'a> Asked<'a> {
+    /// A profile that a variable of the environment names.
+    pub fn by_variable(name: &'a str, variable: &'a str) -> Self {
+        Self {
+            name,
+            variable: Some(variable),
+        }
+    }
+}
+
+impl<'a> From<&'a str> for Asked<'a> {
+    fn from(name: &'a str) -> Self {
+        Self {
+            name,
+            variable: None,
+        }
+    }
+}
 
 /// A validated pipeline under one profile.
 pub struct Pipeline {
@@ -45,6 +72,19 @@ impl Pipeline {
     /// Returns the folder of the pipeline file: where its relative paths start.
     pub fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// Returns the text of the pipeline file.
+    pub fn text(&self) -> &str {
+        &self.source.text
+    }
+
+    /// Returns the files of published values that tables refer to, each once.
+    pub fn reference_files(&self) -> BTreeSet<&Path> {
+        let references = self.tables.iter().flat_map(|table| &table.references);
+        references
+            .map(|reference| reference.file.as_path())
+            .collect()
     }
 
     /// Says where runs write tables.
@@ -211,6 +251,8 @@ pub(crate) struct TableDeclaration {
     /// The grid that is searched for each cell, and what its best point is chosen by.
     pub(crate) best: Option<Grid>,
     pub(crate) select: Option<Selection>,
+    /// Where that is written.
+    pub(crate) select_at: Option<Range<usize>>,
 }
 
 /// `[group.NAME]`: tables that are asked for together.
@@ -269,9 +311,20 @@ impl TableDeclaration {
         line.or(self.select.as_ref()).cloned().unwrap_or_default()
     }
 
+    /// Returns where that is written.
+    pub(crate) fn select_at<'t>(
+        &'t self,
+        row: &'t Line,
+        column: &'t Line,
+    ) -> Option<&'t Range<usize>> {
+        let line = row.select_at.as_ref().or(column.select_at.as_ref());
+        line.or(self.select_at.as_ref())
+    }
+
     /// Returns the score's name likewise; `Some(None)` is the main score.
     pub(crate) fn metric<'l>(&self, row: &'l Line, column: &'l Line) -> Option<Option<&'l str>> {
-        match (row.metric.as_deref(), column.metric.as_deref()) {
+        let text = |line: &'l Line| line.metric.as_ref().map(|word| word.text.as_str());
+        match (text(row), text(column)) {
             (Some(row), Some(column)) if row != column => None,
             (row, column) => Some(row.or(column)),
         }
@@ -291,10 +344,12 @@ pub(crate) struct Line {
     pub(crate) label: String,
     pub(crate) span: Range<usize>,
     pub(crate) cell: Option<StageId>,
-    pub(crate) metric: Option<String>,
+    pub(crate) metric: Option<Word>,
     pub(crate) reference: Option<LineReference>,
     pub(crate) best: Option<Grid>,
     pub(crate) select: Option<Selection>,
+    /// Where that is written.
+    pub(crate) select_at: Option<Range<usize>>,
     pub(crate) bindings: Vec<(VariableId, Definition)>,
 }
 

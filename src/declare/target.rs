@@ -143,7 +143,7 @@ impl Pipeline {
                     .help(help),
             );
         }
-        let mut bindings = Vec::new();
+        let mut bindings: Vec<(String, Value)> = Vec::new();
         let inside_start = start + name.len() + 1;
         for (offset, pair) in split(inside.unwrap_or_default()) {
             let at = inside_start + offset;
@@ -155,7 +155,13 @@ impl Pipeline {
                 );
                 continue;
             };
-            if self.variable_ids.contains_key(variable) {
+            if bindings.iter().any(|(bound, _)| bound == variable) {
+                problems.push(
+                    Diagnostic::new(format!("`{variable}` is given twice"))
+                        .at(source, at..at + pair.len(), "")
+                        .help("leave one out: a target names one value for each variable"),
+                );
+            } else if self.variable_ids.contains_key(variable) {
                 bindings.push((variable.to_owned(), parse_value(value)));
             } else {
                 let known = self.variable_ids.keys().map(String::as_str);
@@ -190,8 +196,9 @@ impl Pipeline {
         Some(format!("did you mean `{kind}:{name}`?"))
     }
 
-    /// Explains a target that is neither `all` nor has a prefix.
-    fn no_prefix(&self, source: &Arc<Source>) -> Diagnostic {
+    /// Returns the target that was probably meant by a text that is neither `all` nor has a prefix: `stage:train[m=0.3]` by
+    /// `train[m=0.3]`.
+    pub fn meant(&self, text: &str) -> Option<String> {
         let mut known = vec!["all".to_owned()];
         known.extend(self.tables().map(|(name, _)| format!("table:{name}")));
         known.extend(
@@ -200,7 +207,6 @@ impl Pipeline {
                 .map(|group| format!("group:{}", group.name)),
         );
         known.extend(self.stages().map(|(name, _)| format!("stage:{name}")));
-        let text = source.text.as_str();
         let (plain, bindings) = match text.find('[') {
             Some(at) => text.split_at(at),
             None => (text, ""),
@@ -214,16 +220,20 @@ impl Pipeline {
                 .iter()
                 .find(|known| known.split_once(':').is_some_and(|k| k.1 == name) || *known == name)
         };
-        let meant = exact(name).or_else(|| exact(near?));
-        let help = match meant {
-            Some(meant) => {
-                let bindings = if meant.starts_with("stage:") {
-                    bindings
-                } else {
-                    ""
-                };
-                format!("did you mean `{meant}{bindings}`?")
-            }
+        let meant = exact(name).or_else(|| exact(near?))?;
+        let bindings = if meant.starts_with("stage:") {
+            bindings
+        } else {
+            ""
+        };
+        Some(format!("{meant}{bindings}"))
+    }
+
+    /// Explains a target that is neither `all` nor has a prefix.
+    fn no_prefix(&self, source: &Arc<Source>) -> Diagnostic {
+        let text = source.text.as_str();
+        let help = match self.meant(text) {
+            Some(meant) => format!("did you mean `{meant}`?"),
             None => "a target is all, table:NAME, group:NAME or stage:NAME; `pipe list` shows them"
                 .into(),
         };

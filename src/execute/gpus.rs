@@ -18,12 +18,9 @@ use std::process::Command;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
+use crate::environment;
 use crate::store::{Holder, is_at};
 
-/// Says how many GPUs there are, in the place of what the driver says.
-const PRETEND: &str = "PIPE_GPUS";
-/// Says where leases are kept.
-const LOCKS: &str = "PIPE_GPU_LOCKS";
 /// Says which GPUs a program may see.
 pub(super) const VISIBLE: &str = "CUDA_VISIBLE_DEVICES";
 /// Says in which order they are counted.
@@ -45,7 +42,7 @@ pub struct Gpu {
 /// Returns the GPUs that programs started here may use: those that the driver names, as far as `CUDA_VISIBLE_DEVICES`
 /// lets them be seen. `PIPE_GPUS=4` stands for four, whatever the driver says.
 pub fn gpus() -> Vec<Gpu> {
-    let pretended = env::var(PRETEND).ok().and_then(|text| text.parse().ok());
+    let pretended = environment::text(environment::GPUS).and_then(|text| text.parse().ok());
     let all = match pretended {
         Some(number) => (0..number)
             .map(|number: usize| Device {
@@ -263,7 +260,7 @@ impl Pool {
 
 /// Returns where leases are kept: the same folder for all users of the machine.
 fn folder() -> PathBuf {
-    if let Some(folder) = env::var_os(LOCKS) {
+    if let Some(folder) = environment::os(environment::GPU_LOCKS) {
         return folder.into();
     }
     let anybodys = |folder: &&&str| {

@@ -6,14 +6,15 @@
 use std::path::Path;
 
 use super::{Failure, FailureKind};
+use crate::environment;
 use crate::keys::Key;
 
 /// The variable that names the jobs by their keys, the innermost last: `KEY,KEY`. `command` passes it on to programs.
-pub(crate) const INSIDE: &str = "PIPE_INSIDE";
+pub(crate) const INSIDE: &str = environment::INSIDE;
 
 /// Returns the jobs that this process is part of.
 pub(super) fn jobs() -> Vec<Key> {
-    let text = std::env::var(INSIDE).unwrap_or_default();
+    let text = environment::text(INSIDE).unwrap_or_default();
     text.split(',').filter_map(|key| key.parse().ok()).collect()
 }
 

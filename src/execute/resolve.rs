@@ -14,7 +14,7 @@ use crate::belongs::Selection;
 use crate::graph::{InputName, InputSource, Job, JobGraph, JobIndex};
 use crate::keys::{self, Key, KeyParts};
 use crate::store::{
-    Digest, External, Found, Hashed, LookAhead, Lookup, Manifest, Store, StoreError,
+    Digest, External, Found, Hashed, LookAhead, Lookup, Manifest, Noted, Store, StoreError,
 };
 
 /// How it stands with a job before it runs.
@@ -131,6 +131,8 @@ pub(super) enum ReadyInput {
     Stored(Digest, Arc<Manifest>),
     /// Files of the user's.
     External(Arc<External>),
+    /// Files of the user's that are not at hand, and the digest of their list where they were.
+    Away(Digest),
 }
 
 impl ReadyInput {
@@ -155,6 +157,7 @@ impl ReadyInput {
         match self {
             Self::Stored(digest, _) => *digest,
             Self::External(external) => external.digest(),
+            Self::Away(digest) => *digest,
         }
     }
 }
@@ -177,6 +180,7 @@ impl Parts {
         Some(match input {
             ReadyInput::Stored(_, manifest) => manifest.as_ref().clone(),
             ReadyInput::External(external) => external.manifest().clone(),
+            ReadyInput::Away(_) => return None,
         })
     }
 }
@@ -215,6 +219,7 @@ pub struct Resolver<'a> {
     machine: &'a Machine,
     externals: HashMap<Place, Arc<External>>,
     hashed: Hashed,
+    noted: Option<&'a Noted>,
 }
 
 /// What an external input is: its path, what belongs to it, and the name of the input if it is a single file.
@@ -228,6 +233,16 @@ impl<'a> Resolver<'a> {
             machine,
             externals: HashMap::new(),
             hashed: Hashed::default(),
+            noted: None,
+        }
+    }
+
+    /// Takes inputs that are not at hand as archives tell: jobs that have to read them cannot run on that.
+    #[must_use]
+    pub fn to_look(self, noted: &'a Noted) -> Self {
+        Self {
+            noted: Some(noted),
+            ..self
         }
     }
 
@@ -304,7 +319,13 @@ impl<'a> Resolver<'a> {
                 },
                 InputSource::Path(path) => {
                     let selection = job.selections.of(name).cloned().unwrap_or_default();
-                    ReadyInput::External(self.external(path, name, &selection)?)
+                    let away = self
+                        .noted
+                        .and_then(|noted| noted.digest(path, name, &selection));
+                    match away {
+                        Some(digest) => ReadyInput::Away(digest),
+                        None => ReadyInput::External(self.external(path, name, &selection)?),
+                    }
                 }
             };
             let ignore = job.selections.of(name).map(|selection| &*selection.ignore);

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use contract::Inputs;
 
-use super::Failure;
 use super::resolve::{Ready, ReadyInput};
+use super::{Failure, FailureKind};
 use crate::graph::InputName;
 use crate::store::{External, Served, Store, View, io_error};
 
@@ -47,6 +47,11 @@ impl Serving {
                     let (path, served) = store.serve_watched(manifest, &place)?;
                     name_as(&place, &PathBuf::from(format!("input {name}")));
                     (path, Kind::Stored(served))
+                }
+                // Only who looks takes inputs so.
+                ReadyInput::Away(_) => {
+                    let message = format!("input `{name}`: its files are not at hand");
+                    return Err(Failure::new(FailureKind::Input, message));
                 }
                 ReadyInput::External(external) => {
                     store.keep_listing(external.manifest())?;

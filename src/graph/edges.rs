@@ -8,6 +8,7 @@ use contract::ArtifactType;
 
 use super::environment::{Environment, Reads};
 use super::parameters::trace;
+use crate::belongs::{Dangling, dangling};
 use crate::declare::{InputDeclaration, ItemValue, Origin, Pipeline, StageDeclaration, StageId};
 use crate::errors::{Diagnostic, did_you_mean, nearest};
 
@@ -26,20 +27,31 @@ pub(super) enum Edge {
     Path(Arc<Path>),
 }
 
+/// Which files of the user's must exist, of those that inputs name.
+#[derive(Clone, Copy)]
+pub(super) enum Files<'a> {
+    /// None.
+    Any,
+    /// All.
+    There,
+    /// All but those for which this is true.
+    ThereUnless(&'a dyn Fn(&Path) -> bool),
+}
+
 /// What looks at inputs.
 pub(super) struct Edges<'p> {
     pub(super) pipeline: &'p Pipeline,
-    /// Whether the files of the user's must exist.
-    pub(super) check_paths: bool,
+    /// Which files of the user's must exist.
+    files: Files<'p>,
     /// Paths already found to exist.
     existing: BTreeSet<Arc<Path>>,
 }
 
 impl<'p> Edges<'p> {
-    pub(super) fn new(pipeline: &'p Pipeline, check_paths: bool) -> Self {
+    pub(super) fn new(pipeline: &'p Pipeline, files: Files<'p>) -> Self {
         Self {
             pipeline,
-            check_paths,
+            files,
             existing: BTreeSet::new(),
         }
     }
@@ -202,15 +214,21 @@ impl<'p> Edges<'p> {
             return Ok(Edge::Path(Arc::clone(path)));
         }
         let shared = Arc::from(&*path);
-        if !self.check_paths {
-            return Ok(Edge::Path(shared));
-        }
+        let is_excused: &dyn Fn(&Path) -> bool = match self.files {
+            Files::Any => return Ok(Edge::Path(shared)),
+            Files::There => &|_| false,
+            Files::ThereUnless(is_excused) => is_excused,
+        };
         match path.try_exists() {
             Ok(true) => {
                 self.existing.insert(Arc::clone(&shared));
                 Ok(Edge::Path(shared))
             }
+            Ok(false) if is_excused(&path) => Ok(Edge::Path(shared)),
             Ok(false) => {
+                if let Some(Dangling { what, remedy }) = dangling(&path) {
+                    return Err(Diagnostic::new(format!("{text}: {what}")).help(remedy));
+                }
                 let known = self.pipeline.stage_ids.keys().map(String::as_str);
                 let help = match nearest(text, known) {
                     Some(stage) => format!("did you mean the stage `@{stage}`?"),

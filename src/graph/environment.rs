@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use contract::Piece;
 use serde_json::Value;
 
-use crate::declare::{Definition, Origin, Part, Pipeline, Template, VariableId};
+use crate::declare::{Definition, Item, ItemValue, Origin, Part, Pipeline, Template, VariableId};
 use crate::errors::Diagnostic;
 
 /// How far variables may refer to one another: beyond any use, short of exhausting the stack.
@@ -181,6 +181,21 @@ impl<'p> Environment<'p> {
         for variable in variables {
             // What it has read until it failed counts as well.
             let _ = self.variable(variable, reads);
+        }
+    }
+
+    /// Finds which variables the values of some keys read, whether they can be evaluated or not.
+    pub(super) fn reads_of_items(&self, items: &[Item], reads: &mut Reads) {
+        for item in items {
+            match &item.value {
+                ItemValue::Value(definition) => self.reads_of(definition, reads),
+                ItemValue::List(definitions) => {
+                    for definition in definitions {
+                        self.reads_of(definition, reads);
+                    }
+                }
+                ItemValue::Table(items) => self.reads_of_items(items, reads),
+            }
         }
     }
 

@@ -12,9 +12,10 @@ use std::sync::Arc;
 
 use contract::{Field, Params};
 use petgraph::graph::DiGraph;
+use petgraph::visit::{Dfs, Reversed};
 use serde_json::Value;
 
-use super::edges::{Edge, Edges};
+use super::edges::{Edge, Edges, Files};
 use super::environment::{Environment, Reads, from_smallest};
 use super::memo::Memo;
 use super::parameters::parameters;
@@ -53,6 +54,8 @@ pub(super) struct Expander<'p> {
     params: Vec<Memo<Said>>,
     /// Per stage: what its last job needs of the machine, which most of the others need as well.
     resources: Vec<Arc<Resources>>,
+    /// Whether any stage says what it needs.
+    any_resources: bool,
     /// Per stage: what belongs to the inputs of its last job.
     selections: Vec<Arc<Selections>>,
     /// Per job: where its label comes from.
@@ -99,10 +102,10 @@ impl Frame {
 }
 
 impl<'p> Expander<'p> {
-    pub(super) fn new(pipeline: &'p Pipeline, check_paths: bool) -> Self {
+    pub(super) fn new(pipeline: &'p Pipeline, files: Files<'p>) -> Self {
         Self {
             pipeline,
-            edges: Edges::new(pipeline, check_paths),
+            edges: Edges::new(pipeline, files),
             names: pipeline
                 .stages
                 .iter()
@@ -113,6 +116,10 @@ impl<'p> Expander<'p> {
             known: pipeline.stages.iter().map(|_| Memo::default()).collect(),
             params: pipeline.stages.iter().map(|_| Memo::default()).collect(),
             resources: vec![Arc::default(); pipeline.stages.len()],
+            any_resources: pipeline
+                .stages
+                .iter()
+                .any(|stage| stage.resources.is_some()),
             selections: vec![Arc::default(); pipeline.stages.len()],
             traces: Vec::new(),
             labels: label::Labels::new(pipeline),
@@ -136,11 +143,16 @@ impl<'p> Expander<'p> {
     ) -> Result<JobIndex, Broken> {
         let outcome = self.resolve(stage, environment);
         if !self.watch.is_idle()
-            && let Some((_, reads)) = self.known[stage.0].get(environment)
+            && let Some(reads) = self.reads_of_all(stage, environment)
         {
             self.watch.note(environment, &reads);
         }
         outcome
+    }
+
+    /// Returns a job.
+    pub(super) fn job_at(&self, job: JobIndex) -> &Job {
+        &self.graph[job.0]
     }
 
     /// Returns the parameters of a job.
@@ -151,6 +163,30 @@ impl<'p> Expander<'p> {
     /// Returns what was read for the job that `stage` is under `environment`, once it was asked for.
     pub(super) fn reads(&self, stage: StageId, environment: &Environment<'p>) -> Option<Rc<Reads>> {
         let (_, reads) = self.known[stage.0].get(environment)?;
+        Some(reads)
+    }
+
+    /// Returns what was read for the job that `stage` is under `environment`, with what it and those behind it need of the
+    /// machine; `None` where there is no such job.
+    pub(super) fn reads_of_all(
+        &self,
+        stage: StageId,
+        environment: &Environment<'p>,
+    ) -> Option<Reads> {
+        let (job, reads) = self.known[stage.0].get(environment)?;
+        let mut reads = (*reads).clone();
+        let job = job.ok()?;
+        if !self.any_resources {
+            return Some(reads);
+        }
+        let behind = Reversed(&self.graph);
+        let mut walk = Dfs::new(behind, job.0);
+        while let Some(node) = walk.next(behind) {
+            let declared = self.pipeline.stage_ids.get(&*self.graph[node].stage);
+            let declared = declared.copied().flatten();
+            let resources = declared.map(|id| self.pipeline.stage(id).resources.as_slice());
+            environment.reads_of_items(resources.unwrap_or_default(), &mut reads);
+        }
         Some(reads)
     }
 
@@ -471,7 +507,7 @@ mod tests {
     fn without_room_no_more_jobs_are_made_and_that_is_told_once() {
         let pipeline = load(PIPELINE, None, &[]).unwrap();
         let base = Rc::new(Environment::base(&pipeline));
-        let mut expander = Expander::new(&pipeline, true);
+        let mut expander = Expander::new(&pipeline, Files::There);
         expander.room = Some(1000);
         let stages: Vec<_> = pipeline.stage_list().collect();
         assert!(expander.job(stages[0], &base).is_ok());

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use contract::{Params, Stage};
 
+use super::edges::Files;
 use super::environment::Environment;
 use super::expand::Expander;
 use crate::declare::{ItemValue, Pipeline, Template};
@@ -24,7 +25,7 @@ pub struct InputVariable {
 /// Returns the variables that are inputs of stages as a whole, by the first stage that takes each, in order of declaration.
 pub fn input_variables(pipeline: &Pipeline) -> Vec<InputVariable> {
     let base = Rc::new(Environment::base(pipeline));
-    let mut expander = Expander::new(pipeline, false);
+    let mut expander = Expander::new(pipeline, Files::Any);
     let mut found: Vec<InputVariable> = Vec::new();
     for id in pipeline.stage_list() {
         let stage = pipeline.stage(id);

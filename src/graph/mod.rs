@@ -16,13 +16,17 @@ mod lacking;
 mod memo;
 mod parameters;
 mod place;
+mod placed;
 mod resources;
+mod scored;
 mod settings;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod unread;
 mod variables;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -32,6 +36,7 @@ use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::EdgeRef;
 use serde_json::{Map, Value};
 
+use self::edges::Files;
 use crate::belongs::Selections;
 use crate::declare::{Pipeline, Selection, Target};
 use crate::errors::{Diagnostic, Report};
@@ -41,6 +46,7 @@ use crate::resources::Resources;
 pub use fingerprint::fingerprints;
 pub use gathered::Gathered;
 pub use inputs::{InputVariable, input_variables};
+pub use placed::placed;
 pub use settings::{Overridden, Setting, What};
 pub use variables::{VariableReport, variable};
 
@@ -136,6 +142,35 @@ impl JobGraph {
         self.graph
             .node_indices()
             .map(|index| (JobIndex(index), &self.graph[index]))
+    }
+
+    /// Returns a graph of these jobs alone, each resting directly on jobs that rest on nothing, whose results are known. Beside it,
+    /// in the order of their new places, the place that each had; and which of them are the `wanted`.
+    pub fn apart(&self, wanted: &BTreeSet<JobIndex>) -> (Self, Vec<(JobIndex, bool)>) {
+        let mut apart = Self::default();
+        let mut places = Vec::new();
+        let mut makers: BTreeMap<JobIndex, JobIndex> = BTreeMap::new();
+        let all = wanted.iter().flat_map(|index| self.inputs(*index));
+        for index in all.collect::<BTreeSet<_>>() {
+            let mut job = self.job(index).clone();
+            job.inputs = Box::default();
+            makers.insert(index, JobIndex(apart.graph.add_node(job)));
+            places.push((index, false));
+        }
+        for index in wanted {
+            let mut job = self.job(*index).clone();
+            for (_, source) in &mut job.inputs {
+                if let InputSource::Job { job, .. } = source {
+                    *job = makers[job];
+                }
+            }
+            let place = apart.graph.add_node(job);
+            for maker in self.inputs(*index) {
+                apart.graph.add_edge(makers[&maker].0, place, ());
+            }
+            places.push((*index, true));
+        }
+        (apart, places)
     }
 
     /// Returns the jobs whose artifacts `index` uses.
@@ -271,7 +306,19 @@ pub struct GridPoint {
 /// # Errors
 /// All problems at once: unknown names in targets, values out of range in some binding, missing input files.
 pub fn expand(pipeline: &Pipeline, targets: &[Target]) -> Result<Plan, Report> {
-    tables::expand(pipeline, targets, true).map_err(Report::of)
+    tables::expand(pipeline, targets, Files::There).map_err(Report::of)
+}
+
+/// Expands like [`expand`], but files of the user's for which `is_known` is true need not be there.
+///
+/// # Errors
+/// As [`expand`], but for those files.
+pub fn expand_unless(
+    pipeline: &Pipeline,
+    targets: &[Target],
+    is_known: &dyn Fn(&Path) -> bool,
+) -> Result<Plan, Report> {
+    tables::expand(pipeline, targets, Files::ThereUnless(is_known)).map_err(Report::of)
 }
 
 /// Expands like [`expand`], and takes it that the user's files are there.
@@ -279,7 +326,7 @@ pub fn expand(pipeline: &Pipeline, targets: &[Target]) -> Result<Plan, Report> {
 /// # Errors
 /// As [`expand`], but for missing input files.
 pub fn expand_without_files(pipeline: &Pipeline, targets: &[Target]) -> Result<Plan, Report> {
-    tables::expand(pipeline, targets, false).map_err(Report::of)
+    tables::expand(pipeline, targets, Files::Any).map_err(Report::of)
 }
 
 /// Says what this machine lacks to run those jobs that are `wanted`.

@@ -7,10 +7,13 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::cells::{Cells, distinct};
+use super::edges::Files;
 use super::environment::{Environment, Reads};
 use super::expand::Expander;
 use super::gathered::Over;
 use super::place::{Place, occurs};
+use super::scored;
+use super::unread::unread;
 use super::{ColumnPlan, Plan, Reference, RowPlan, TablePlan};
 use crate::declare::{
     Definition, Line, Origin, Pipeline, ReferenceKey, TableDeclaration, Target, Template,
@@ -21,7 +24,7 @@ use crate::errors::{Diagnostic, Source, did_you_mean};
 /// Looks at every stage as it is declared, and at every value that a table binds at least once, in time linear in
 /// the length of the file. Files that the user has to bring are not looked for.
 pub(super) fn check(pipeline: &Pipeline) -> Vec<Diagnostic> {
-    let mut expander = Expander::new(pipeline, false);
+    let mut expander = Expander::new(pipeline, Files::Any);
     let base = Rc::new(Environment::base(pipeline));
     for place in 0..pipeline.variables.len() {
         if let Err(problem) = base.variable(VariableId(place), &mut Reads::new()) {
@@ -33,6 +36,7 @@ pub(super) fn check(pipeline: &Pipeline) -> Vec<Diagnostic> {
         let _ = expander.job(stage, &base);
     }
     for table in &pipeline.tables {
+        let mut looked = scored::Looked::new();
         let cells = Cells {
             pipeline,
             table,
@@ -57,14 +61,14 @@ pub(super) fn check(pipeline: &Pipeline) -> Vec<Diagnostic> {
             if expander.has_enough() {
                 return expander.problems;
             }
-            let _ = cells.point(
-                &mut expander,
-                Place {
-                    row,
-                    column,
-                    point: &[],
-                },
-            );
+            let place = Place {
+                row,
+                column,
+                point: &[],
+            };
+            if let Some(Ok(job)) = cells.point(&mut expander, place) {
+                scored::check(&cells, &mut expander, (row, column), job, None, &mut looked);
+            }
         }
         let of_table = rows.clone().take(1).flat_map(|(row, column)| {
             let grids = [Some(&table.over), table.best.as_ref()];
@@ -107,11 +111,11 @@ pub(super) fn check(pipeline: &Pipeline) -> Vec<Diagnostic> {
     expander.problems
 }
 
-/// Expands targets. Files that the user has to bring must be there if `check_paths`.
-pub(super) fn expand(
-    pipeline: &Pipeline,
+/// Expands targets. `files` says which of the user's files must exist.
+pub(super) fn expand<'p>(
+    pipeline: &'p Pipeline,
     targets: &[Target],
-    check_paths: bool,
+    files: Files<'p>,
 ) -> Result<Plan, Vec<Diagnostic>> {
     let mut problems = Vec::new();
     let mut tables = BTreeSet::new();
@@ -170,7 +174,7 @@ pub(super) fn expand(
         }
     }
     let base = Rc::new(Environment::base(pipeline));
-    let mut expander = Expander::new(pipeline, check_paths);
+    let mut expander = Expander::new(pipeline, files);
     let plans = tables
         .into_iter()
         .map(|place| table_plan(&mut expander, &pipeline.tables[place], &base))
@@ -179,9 +183,11 @@ pub(super) fn expand(
     for (stage, bindings) in &stages {
         let mut environment = Environment::base(pipeline);
         environment.bind(bindings);
-        if let Ok(job) = expander.job(*stage, &Rc::new(environment)) {
+        let environment = Rc::new(environment);
+        if let Ok(job) = expander.job(*stage, &environment) {
             jobs.push(job);
         }
+        problems.extend(unread(&expander, *stage, &environment, bindings));
     }
     problems.append(&mut expander.problems);
     if !problems.is_empty() {
@@ -257,11 +263,19 @@ fn table_plan<'p>(
     // What was read before is others'.
     expander.watch.take();
     let mut reads = Vec::new();
+    let mut looked = scored::Looked::new();
     let mut lines = Vec::with_capacity(table.rows.len());
     for (at, row) in table.rows.iter().enumerate() {
         let mut line = Vec::with_capacity(table.columns.len());
         for (column_at, column) in table.columns.iter().enumerate() {
             let cell = cells.cell(expander, row, column, &over);
+            // What a grid is searched by may be there with some parameters alone.
+            if let Some(job) = cell.as_ref().filter(|cell| cell.choice.is_some()) {
+                let job = job.jobs[0];
+                let params = expander.params_of(job);
+                let place = (row, column);
+                scored::check(&cells, expander, place, job, Some(&params), &mut looked);
+            }
             if cell.is_some() && !expander.watch.is_idle() {
                 reads.push((at, column_at, expander.watch.take()));
             }

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use contract::{Field, FieldType};
 use serde_json::Value;
 
+use super::edges::Files;
 use super::environment::{Environment, Reads};
 use super::expand::Expander;
 use crate::declare::{Definition, Grid, Item, ItemValue, Line, Pipeline, Template, VariableId};
@@ -106,7 +107,7 @@ fn keys(
 
 /// Returns the stages whose jobs read a variable, by themselves or by what they rest on, as they are declared.
 fn stages(pipeline: &Pipeline, variable: VariableId) -> Vec<String> {
-    let mut expander = Expander::new(pipeline, false);
+    let mut expander = Expander::new(pipeline, Files::Any);
     let base = Rc::new(Environment::base(pipeline));
     let reading = pipeline.stage_list().filter(|stage| {
         // What is wrong with a stage that only tables complete is no matter here.

@@ -2,9 +2,9 @@
 //!
 //! `runs/DAY-TIME_NUMBER.jsonl` holds [`Entry`] lines: how the run was called, which jobs it started and how they ended, and how it ended
 //! itself. The file is locked while its run goes on: a file without an end that nobody holds is of a run that was killed.
-//! `runs/results/HEX.jsonl` holds what every job of a run had made when it ended, named by the hash of that; runs that ended
-//! with the same results share it, so that a run that finds all done writes little. Nothing else depends on either: they may
-//! be deleted.
+//! `runs/results/HEX.jsonl` holds what every job of a run had made when it began, or when it ended, named by the hash of that;
+//! runs with the same results share it, so that a run that finds all done writes little. Nothing else depends on either: they
+//! may be deleted.
 
 mod compare;
 mod name;
@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::frames::Writer;
 use crate::keys::Key;
-use crate::store::{Digest, Notes};
+use crate::store::{Digest, Found, Notes};
 
 pub use compare::{Comparison, Difference, Set, compare};
 pub use pair::Setting;
@@ -37,6 +37,18 @@ pub enum Entry {
         jobs: usize,
         /// How many of them need not run.
         cached: usize,
+        /// The digest that names the file of what these have made: with it, what a run has is known though it is killed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        results: Option<Digest>,
+    },
+    /// A job need not run, as turns out later: its result was there, or another run made it.
+    Found {
+        /// Seconds since the run began.
+        seconds: f64,
+        /// What the job is called.
+        job: String,
+        /// What it has made.
+        result: Result,
     },
     /// A job starts.
     Started {
@@ -147,6 +159,15 @@ pub struct Result {
     pub artifact: Digest,
 }
 
+impl From<&Found> for Result {
+    fn from(found: &Found) -> Self {
+        Self {
+            key: found.key,
+            artifact: found.artifact,
+        }
+    }
+}
+
 /// What the jobs of a run have made, by label, each once.
 #[derive(Clone, Debug, Default)]
 pub struct Results<'l>(Vec<(&'l str, Result)>);
@@ -157,7 +178,22 @@ impl<'l> FromIterator<(&'l str, Result)> for Results<'l> {
     }
 }
 
-impl Results<'_> {
+impl<'l> Results<'l> {
+    /// Returns how many jobs there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Returns whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Returns each job with what it has made.
+    pub fn iter(&self) -> impl Iterator<Item = (&'l str, &Result)> {
+        self.0.iter().map(|(label, result)| (*label, result))
+    }
+
     /// Returns the digest of all of it.
     pub fn digest(&self) -> Digest {
         let mut bytes = Writer::default();

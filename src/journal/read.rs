@@ -190,7 +190,7 @@ impl Runs {
                 continue;
             };
             match entry {
-                Entry::Planned { jobs, cached } => summary.planned = Some((jobs, cached)),
+                Entry::Planned { jobs, cached, .. } => summary.planned = Some((jobs, cached)),
                 Entry::Finished { made: Some(_), .. } => summary.made += 1,
                 Entry::Failed { .. } => summary.failed += 1,
                 Entry::Ended { seconds, exit, .. } => {
@@ -205,7 +205,7 @@ impl Runs {
         Ok(summary)
     }
 
-    /// Returns what each job of a run had made when it ended, by label. Of a run that has not ended, what it has made so far.
+    /// Returns what each job of a run had made when it ended, by label. Of a run that has not ended, what is known so far.
     ///
     /// # Errors
     /// When a file cannot be read.
@@ -217,6 +217,11 @@ impl Runs {
                     results: Some(digest),
                     ..
                 } => return self.kept(&digest),
+                Entry::Planned {
+                    results: Some(digest),
+                    ..
+                } => made.append(&mut self.kept(&digest)?),
+                Entry::Found { job, result, .. } => drop(made.insert(job, result)),
                 Entry::Finished {
                     job,
                     made: Some(result),

@@ -29,6 +29,9 @@ pub struct Journal<'a> {
     start: Instant,
     /// What running jobs are called.
     labels: BTreeMap<usize, String>,
+    /// The digest of what is known before the run is planned.
+    known: Option<Digest>,
+    planned: bool,
 }
 
 impl<'a> Journal<'a> {
@@ -40,14 +43,16 @@ impl<'a> Journal<'a> {
             folder,
             start: Instant::now(),
             labels: BTreeMap::new(),
+            known: None,
+            planned: false,
         };
         journal.write(&Entry::Begun(begun));
         journal
     }
 
-    /// Ends it: with the exit code, and what each job has made.
-    pub fn end(mut self, exit: u8, results: &Results<'_>) {
-        let results = self.keep(results).ok();
+    /// Ends it: with the exit code, and what each job has made, whose digest is `made`.
+    pub fn end(mut self, exit: u8, results: &Results<'_>, made: Digest) {
+        let results = self.keep(results, made).ok();
         let seconds = self.seconds();
         self.write(&Entry::Ended {
             seconds,
@@ -57,8 +62,7 @@ impl<'a> Journal<'a> {
     }
 
     /// Keeps what all jobs have made, under the hash of it.
-    fn keep(&self, results: &Results<'_>) -> io::Result<Digest> {
-        let digest = results.digest();
+    fn keep(&self, results: &Results<'_>, digest: Digest) -> io::Result<Digest> {
         let folder = self.folder.join(RESULTS);
         let path = folder.join(format!("{digest}.jsonl"));
         if !path.exists() {
@@ -132,8 +136,28 @@ impl Begun {
 }
 
 impl Progress for Journal<'_> {
+    fn known(&mut self, results: &Results<'_>) {
+        if self.planned {
+            for (job, result) in results.iter() {
+                self.write(&Entry::Found {
+                    seconds: self.seconds(),
+                    job: job.to_owned(),
+                    result: *result,
+                });
+            }
+        } else if !results.is_empty() {
+            self.known = self.keep(results, results.digest()).ok();
+        }
+        self.shown.known(results);
+    }
+
     fn planned(&mut self, jobs: usize, cached: usize) {
-        self.write(&Entry::Planned { jobs, cached });
+        self.planned = true;
+        self.write(&Entry::Planned {
+            jobs,
+            cached,
+            results: self.known,
+        });
         self.shown.planned(jobs, cached);
     }
 

@@ -10,6 +10,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 use super::text::{amount, duration, whose};
 use super::{Progress, Verbosity};
 use crate::execute::{Failure, FailureKind};
+use crate::journal::Results;
 use crate::store::{Holder, Record};
 use crate::terminal::{self, Paint, shown};
 
@@ -43,6 +44,10 @@ impl Bars {
 }
 
 impl Progress for Bars {
+    fn known(&mut self, results: &Results<'_>) {
+        self.run.inc(results.len() as u64);
+    }
+
     fn planned(&mut self, jobs: usize, cached: usize) {
         self.run.set_prefix("pipe");
         self.run.set_length(jobs as u64);
@@ -118,7 +123,7 @@ impl Progress for Bars {
     }
 
     fn finished(&mut self, job: usize, label: &str, made: Option<&Record>) {
-        self.run.inc(1);
+        self.run.inc(u64::from(made.is_some()));
         let Some(line) = self.running.remove(&job) else {
             return;
         };

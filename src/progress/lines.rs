@@ -9,6 +9,7 @@ use contract::Event;
 use super::text::{amount, count, duration, percent_of, whose};
 use super::{Progress, Verbosity};
 use crate::execute::{Failure, FailureKind};
+use crate::journal::Results;
 use crate::store::{Holder, Record};
 use crate::terminal::shown;
 
@@ -57,6 +58,10 @@ impl<W: Write> Lines<W> {
 }
 
 impl<W: Write> Progress for Lines<W> {
+    fn known(&mut self, results: &Results<'_>) {
+        self.done += results.len();
+    }
+
     fn planned(&mut self, jobs: usize, cached: usize) {
         (self.jobs, self.done) = (jobs, cached);
         if cached < jobs {
@@ -139,7 +144,7 @@ impl<W: Write> Progress for Lines<W> {
     }
 
     fn finished(&mut self, job: usize, label: &str, made: Option<&Record>) {
-        self.done += 1;
+        self.done += usize::from(made.is_some());
         let Some(running) = self.running.remove(&job) else {
             return;
         };

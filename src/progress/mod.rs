@@ -14,10 +14,13 @@ use contract::Event;
 pub use text::{amount, count, duration, percent_of, whose};
 
 use crate::execute::Failure;
+use crate::journal::Results;
 use crate::store::{Holder, Record};
 
 /// Takes what happens in a run. Jobs are told apart by their index in the graph.
 pub trait Progress {
+    /// Jobs have results without a start: before the run is planned, and later as it turns out.
+    fn known(&mut self, results: &Results<'_>);
     /// All that is known at the start: how many jobs there are, and how many of them need not run.
     fn planned(&mut self, jobs: usize, cached: usize);
     /// A job starts.
@@ -26,7 +29,7 @@ pub trait Progress {
     fn waits(&mut self, job: usize, holder: Option<&Holder>);
     /// A running job tells something.
     fn event(&mut self, job: usize, event: &Event);
-    /// A started job has a result, which it `made` itself, or which was there after all.
+    /// A started job has a result, which it `made` itself, or which was there after all, as is [`known`](Self::known) by then.
     fn finished(&mut self, job: usize, label: &str, made: Option<&Record>);
     /// A job has no result. It may not have been started.
     fn failed(&mut self, job: usize, label: &str, failure: &Failure);

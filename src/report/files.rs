@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::variables::variables;
 use super::{Costs, Provenance};
 use crate::store::{StoreError, is_full, make_folder, settle};
+use crate::terminal::shown;
 
 /// Results that could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -79,8 +80,10 @@ impl Files {
             ..
         } = provenance;
         let export = table.export(&variables(plan, table, settings))?;
+        // Whoever reads it in a terminal is shown what others have written as by the program itself.
+        let markdown = shown(&table.markdown(), false).into_owned();
         let files = vec![
-            (format!("{}.md", table.name), table.markdown().into_bytes()),
+            (format!("{}.md", table.name), markdown.into_bytes()),
             (format!("{}.parquet", table.name), export.parquet()?),
             (format!("{}.csv", table.name), export.csv().into_bytes()),
         ];

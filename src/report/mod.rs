@@ -15,6 +15,7 @@
 //! A table is written only when it is complete, so that a failed run leaves an earlier result in place.
 
 mod alike;
+mod averaged;
 mod choose;
 mod costs;
 mod digests;

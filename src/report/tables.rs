@@ -11,6 +11,7 @@ use tabulate::{Cell, Column, Row, Table};
 
 use super::ReportError;
 use super::alike;
+use super::averaged::Averaged;
 use super::footnotes::Footnotes;
 use super::scores::Scores;
 use crate::graph::{CellPlan, JobGraph, JobIndex, RowPlan, TablePlan};
@@ -192,7 +193,9 @@ impl<'a> Builder<'a> {
             }
         }
         let mut undefined: Vec<String> = Vec::new();
-        for job in plan.shown(cell.chosen.as_ref().map(|chosen| chosen.place)) {
+        let mut averaged = Averaged::default();
+        let shown = plan.shown(cell.chosen.as_ref().map(|chosen| chosen.place));
+        for (place, job) in shown.iter().enumerate() {
             let score = match known(*job) {
                 Ok(found) => self.score(found, plan.metric.as_deref(), None)?,
                 Err(reason) => Err(reason),
@@ -202,7 +205,11 @@ impl<'a> Builder<'a> {
                     heading.add(&score);
                     match score.undefined {
                         Some(reason) => undefined.push(reason),
-                        None => cell.values.push(score.value),
+                        None => {
+                            cell.values.push(score.value);
+                            cell.places.push(place);
+                            averaged.add(&score);
+                        }
                     }
                 }
                 Err(reason) => {
@@ -212,6 +219,7 @@ impl<'a> Builder<'a> {
             }
         }
         cell.add_undefined(&undefined);
+        cell.remarks.extend(averaged.remark());
         Ok(cell)
     }
 

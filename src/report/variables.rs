@@ -40,13 +40,15 @@ fn of_cell(plan: &CellPlan, cell: &tabulate::Cell, settings: &Bindings) -> Varia
             .chain(chosen)
             .chain(bound)
             .collect(),
-        // Where a score is lacking, which one it would have been cannot be told.
-        scores: match gathered.len() == cell.values.len() {
-            true => gathered
-                .iter()
-                .map(|over| over.iter().map(plain).collect())
-                .collect(),
-            false => Vec::new(),
-        },
+        scores: cell
+            .places
+            .iter()
+            .map(|place| gathered.get(*place))
+            .map(|over| {
+                over.into_iter()
+                    .flat_map(|over| over.iter().map(plain))
+                    .collect()
+            })
+            .collect(),
     }
 }

@@ -4,16 +4,16 @@
 //! hold among all machines, within one, or not at all, by its kind and how it is mounted: what cannot be known to hold is
 //! refused, unless the user vouches for it, and what the user vouches for is still tried out between two processes here.
 
-use std::env;
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::StoreError;
+use crate::environment;
 
 /// The variable by which a user vouches for locks.
-const VOUCH: &str = "PIPE_STORE_LOCKS";
+const VOUCH: &str = environment::STORE_LOCKS;
 
 /// What the system says of a file system.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -218,7 +218,7 @@ impl FileSystem {
 /// # Errors
 /// When locks do not hold there, or cannot be known to.
 pub(super) fn admit(root: &Path, tmp: &Path) -> Result<Option<String>, StoreError> {
-    let vouch = vouched(root)?;
+    let vouch = vouched();
     // The usual case takes one look.
     if LOCAL.contains(&magic(root).map_err(super::io_error(root))?) {
         return Ok(None);
@@ -233,16 +233,15 @@ fn magic(folder: &Path) -> io::Result<u64> {
     Ok(rustix::fs::statfs(folder)?.f_type as u64 & 0xFFFF_FFFF)
 }
 
-fn vouched(root: &Path) -> Result<Option<Vouch>, StoreError> {
-    match env::var(VOUCH).as_deref() {
-        Err(_) | Ok("") => Ok(None),
-        Ok("one-host") => Ok(Some(Vouch::OneHost)),
-        Ok("all-hosts") => Ok(Some(Vouch::AllHosts)),
-        Ok(other) => Err(StoreError::Locks {
-            path: root.into(),
-            reason: format!("{VOUCH} cannot be `{other}`"),
-            remedy: "it is one-host, all-hosts or nothing".into(),
-        }),
+/// Returns what the user vouches for. Another word than those that are known was refused before.
+fn vouched() -> Option<Vouch> {
+    let said = environment::text(VOUCH)?;
+    match environment::LOCK_WORDS
+        .iter()
+        .position(|word| *word == said)?
+    {
+        0 => Some(Vouch::OneHost),
+        _ => Some(Vouch::AllHosts),
     }
 }
 

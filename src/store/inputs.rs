@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
@@ -108,8 +108,12 @@ pub(super) fn entrance(manifest: &Manifest, folder: &Path) -> PathBuf {
 }
 
 /// A hard link; where that cannot be had (no such thing on the file system, too many links), a symbolic one, or a copy.
-fn link(object: &Path, path: &Path) -> io::Result<()> {
-    fs::hard_link(object, path)
-        .or_else(|_| symlink(object, path))
-        .or_else(|_| fs::copy(object, path).map(|_| ()))
+pub(super) fn link(object: &Path, path: &Path) -> io::Result<()> {
+    match fs::hard_link(object, path) {
+        // Copying over another name of the object would empty it.
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(error),
+        linked => linked
+            .or_else(|_| symlink(object, path))
+            .or_else(|_| fs::copy(object, path).map(|_| ())),
+    }
 }

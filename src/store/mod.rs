@@ -9,6 +9,7 @@
 //! | `logs/KEY.txt` | logs of finished jobs | key |
 //! | `folders/HEX/` | artifacts that were asked for by name, as folders of links to objects | first digits of the artifact |
 //! | `listings/HEX.json` | what inputs consisted of that are no whole artifacts | BLAKE3 of the list |
+//! | `imports/HEX.json` | what an archive says of files that are not at hand | the archive's index |
 //! | `machines/` | what `pipe doctor --bench` measured | processor and cores |
 //! | `runs/` | what each run did, and what its jobs had made when it ended | when it began |
 //! | `caches/` | what saves reading other files: an index of the records, notes on artifacts | nothing: may be deleted |
@@ -30,6 +31,7 @@
 //! **Assumed of the file system**: rename is atomic within it, a synced file survives a power cut, kernel locks
 //! (`flock`) hold among all runs that use the store. Where the last cannot be known, the store is not opened (`filesystem`).
 
+mod again;
 mod archive;
 mod aside;
 mod cache;
@@ -52,6 +54,7 @@ mod manifest;
 mod notes;
 mod open;
 mod origin;
+mod outside;
 mod owner;
 mod pins;
 mod record;
@@ -60,7 +63,8 @@ mod users;
 mod verify;
 mod work;
 
-pub use archive::{About, Archive, ArchiveError, Imported, Index, Outside};
+pub use again::Scratch;
+pub use archive::{About, Archive, ArchiveError, Carried, Imported, Index};
 pub use commit::Made;
 pub use digest::{Digest, NotADigest};
 pub use error::StoreError;
@@ -80,6 +84,7 @@ pub use manifest::{Content, Entry, Manifest};
 pub use notes::{Note, Notes, Noting};
 pub use open::Store;
 pub use origin::Origin;
+pub use outside::{Noted, Outside, Place};
 pub(crate) use owner::{make_folder, remedy as owner_remedy, settle};
 pub use pins::{Pin, Pinned};
 pub use record::{Cost, Record, Worked};

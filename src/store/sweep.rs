@@ -14,6 +14,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use contract::{is_folder, remove_all};
 
+use super::again::AGAIN;
 use super::aside::{REMOVED, sync};
 use super::error::io_error;
 use super::folders::DIGITS;
@@ -87,6 +88,8 @@ pub enum Kind {
     Log,
     /// Lists of inputs' files.
     Listing,
+    /// What archives say of files that are not at hand.
+    Import,
     /// What was set aside as damaged.
     Evidence,
     /// What killed runs have left unfinished.
@@ -104,6 +107,7 @@ impl Kind {
             Self::Object => "object",
             Self::Log => "log",
             Self::Listing => "listing",
+            Self::Import => "import",
             Self::Evidence => "damaged file",
             Self::Unfinished => "unfinished write",
         }
@@ -242,6 +246,11 @@ impl Sweep<'_> {
                 stem(name).is_some_and(|digest: Digest| !inputs.contains(&*digest.to_string()))
             })?;
         }
+        let origins = kept.iter().flat_map(|held| &held.known.record.origin);
+        let origins: BTreeSet<Digest> = origins.map(|origin| origin.digest).collect();
+        self.files(Kind::Import, &root.join("imports"), |name| {
+            stem(name).is_some_and(|digest: Digest| !origins.contains(&digest))
+        })?;
         self.evidence(&root)?;
         let mut left = self.store.abandoned();
         for folder in places(&root)? {
@@ -332,7 +341,8 @@ impl Sweep<'_> {
     fn evidence(&mut self, root: &Path) -> Result<(), StoreError> {
         for folder in places(root)? {
             for (path, name) in list(&folder)? {
-                if !name.contains(".damaged") || !is_old(&path) {
+                let is_evidence = name.contains(".damaged") || name.ends_with(AGAIN);
+                if !is_evidence || !is_old(&path) {
                     continue;
                 }
                 if is_folder(&path).is_ok_and(|is_folder| is_folder) {
@@ -370,6 +380,7 @@ fn places(root: &Path) -> Result<Vec<PathBuf>, StoreError> {
         "folders",
         "work",
         "logs",
+        "imports",
     ];
     let mut folders = names.map(|name| root.join(name)).to_vec();
     let objects = list(&root.join("objects"))?;

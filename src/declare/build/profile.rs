@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::Builder;
-use crate::declare::model::Variable;
+use crate::declare::model::{Asked, Variable};
 use crate::declare::raw::{RawAxes, RawProfile, RawTable};
 use crate::errors::{Diagnostic, Source, did_you_mean};
+
+/// What the profile in force is called where a file declares none.
+pub(super) const UNNAMED: &str = "default";
 
 impl RawAxes {
     /// Puts what is given here in the place of what `axes` has.
@@ -22,7 +25,11 @@ impl RawAxes {
 impl Builder<'_> {
     /// Returns the places of the profile that holds and of those that it extends, the nearest first. Empty where no
     /// profile is declared, or where the choice fails.
-    pub(super) fn choose(&mut self, profiles: &[RawProfile], asked: Option<&str>) -> Vec<usize> {
+    pub(super) fn choose(
+        &mut self,
+        profiles: &[RawProfile],
+        asked: Option<Asked<'_>>,
+    ) -> Vec<usize> {
         let known = || profiles.iter().map(|profile| profile.name.text.as_str());
         let place_of = |name: &str| known().position(|known| known == name);
         for profile in profiles {
@@ -50,13 +57,20 @@ impl Builder<'_> {
             );
         }
         let mut next = match asked {
-            Some(name) => {
+            // As commands that pipe suggests call it.
+            Some(asked) if asked.name == UNNAMED && profiles.is_empty() => None,
+            Some(asked) => {
+                let name = asked.name;
                 let place = place_of(name);
                 if place.is_none() {
-                    let text = format!("--profile {name}");
-                    let span = "--profile ".len()..text.len();
+                    let (source, before) = match asked.variable {
+                        None => ("command line", "--profile ".to_owned()),
+                        Some(variable) => ("environment", format!("{variable}=")),
+                    };
+                    let text = format!("{before}{name}");
+                    let span = before.len()..text.len();
                     let source = Source {
-                        name: "command line".into(),
+                        name: source.into(),
                         text,
                     }
                     .into();

@@ -69,6 +69,7 @@ impl Builder<'_> {
             over: self.grid(axes.over.unwrap_or_default()),
             exclude: self.combinations(axes.exclude.unwrap_or_default()),
             best: axes.best.map(|grid| self.grid(grid)),
+            select_at: axes.select.as_ref().map(|select| select.span.clone()),
             select: axes.select.and_then(|select| self.selection(&select)),
             name,
         };
@@ -180,6 +181,7 @@ impl Builder<'_> {
                 bindings,
             } = line;
             let cell = cell.and_then(|cell| self.cell(&cell));
+            let select_at = select.as_ref().map(|select| select.span.clone());
             let select = select.and_then(|select| self.selection(&select));
             let before = self.problems.len();
             for bindings in self.multiply(&span, bindings) {
@@ -197,12 +199,13 @@ impl Builder<'_> {
                     label,
                     span: span.clone(),
                     cell,
-                    metric: metric.as_ref().map(|metric| metric.text.clone()),
+                    metric: metric.clone(),
                     reference: reference
                         .as_ref()
                         .and_then(|node| self.line_reference(node, side, &bindings)),
                     best: best.clone().map(|grid| self.grid(grid)),
                     select: select.clone(),
+                    select_at: select_at.clone(),
                     bindings: self.bindings(&bindings),
                 });
             }

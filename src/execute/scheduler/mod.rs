@@ -34,6 +34,7 @@ use super::resolve::{Ready, Resolver};
 use super::room::{Needs, Room, Taken};
 use super::worker::{Control, Share};
 use crate::graph::{JobGraph, JobIndex};
+use crate::journal::{Result as Made, Results};
 use crate::keys::Key;
 use crate::progress::{Progress, amount};
 use crate::store::Peaks;
@@ -91,6 +92,7 @@ pub fn run(
             elsewhere: Vec::new(),
             told: String::new(),
             starting: true,
+            planned: false,
             patience: None,
             deadline,
             sender,
@@ -107,7 +109,10 @@ pub fn run(
         if run.queue.len() > 0 {
             run.hold(&store.enter());
         }
-        run.progress.planned(graph.len(), run.count_cached());
+        let cached = run.cached();
+        run.progress.known(&cached);
+        run.progress.planned(graph.len(), cached.len());
+        run.planned = true;
         run.warn();
         run.drive(&messages, stops);
         run.states
@@ -167,6 +172,8 @@ struct Run<'scope, 'env> {
     elsewhere: Vec<Elsewhere>,
     /// What was last said of a GPU that is waited for.
     told: String,
+    /// Whether it has been told what there was at the start.
+    planned: bool,
     /// Whether new jobs are still started.
     starting: bool,
     /// Until when jobs that were asked to stop are waited for.
@@ -442,11 +449,14 @@ impl<'scope, 'env> Run<'scope, 'env> {
         self.progress.tick();
     }
 
-    fn count_cached(&self) -> usize {
-        self.states
-            .iter()
-            .filter(|state| matches!(state, Some(JobState::Cached(_))))
-            .count()
+    /// Returns what the jobs have made that need not run.
+    fn cached(&self) -> Results<'scope> {
+        let jobs = self.graph.jobs().zip(&self.states);
+        let cached = jobs.filter_map(|((_, job), state)| match state {
+            Some(JobState::Cached(found)) => Some((&*job.label, Made::from(&**found))),
+            _ => None,
+        });
+        cached.collect()
     }
 }
 

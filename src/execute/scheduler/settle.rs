@@ -7,8 +7,9 @@ use super::{JobState, Run};
 use crate::execute::resolve::Ready;
 use crate::execute::{Failure, FailureKind};
 use crate::graph::JobIndex;
+use crate::journal::Result as Made;
 use crate::keys::Key;
-use crate::store::{Lookup, Record, Section, StoreError};
+use crate::store::{Found, Lookup, Record, Section, StoreError};
 
 /// How often a job is tried again whose inputs were found damaged.
 const RETRIES: u32 = 3;
@@ -47,6 +48,7 @@ impl Run<'_, '_> {
                 Some(Err(failure)) => open.extend(self.fail(index, failure)),
                 Some(Ok(ready)) => match self.look_up(ready.key) {
                     Ok(Lookup::Hit(found)) => {
+                        self.tell_known(index, &found);
                         let state = JobState::Cached(Arc::new(found));
                         open.extend(self.has(index, state));
                     }
@@ -97,6 +99,15 @@ impl Run<'_, '_> {
         complete
     }
 
+    /// Says that a job need not run after all. What was there at the start is told at once.
+    fn tell_known(&mut self, index: JobIndex, found: &Found) {
+        if self.planned {
+            let label = &*self.graph.job(index).label;
+            let known = [(label, Made::from(found))];
+            self.progress.known(&known.into_iter().collect());
+        }
+    }
+
     /// Says what became of a job and of those with the same key. Returns the jobs to be settled next.
     pub(super) fn close(
         &mut self,
@@ -111,6 +122,9 @@ impl Run<'_, '_> {
             Ok((state, record)) => {
                 if let Some(record) = &record {
                     self.learn(index, record.cost.peak_memory);
+                }
+                if let JobState::Cached(found) = &state {
+                    self.tell_known(index, found);
                 }
                 let label = &self.graph.job(index).label;
                 self.progress

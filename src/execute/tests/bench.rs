@@ -16,6 +16,7 @@ use crate::execute::{
     Control, Exit, Failure, JobState, Machine, Means, Options, Share, Stop, Worker, run,
 };
 use crate::graph::{InputSource, Job, JobGraph};
+use crate::journal::Results;
 use crate::keys::{CanonicalParams, KeyParts};
 use crate::progress::Progress;
 use crate::store::{Holder, Record, Store, StoreError};
@@ -144,6 +145,7 @@ impl Worker for Writer {
 pub(super) struct Silent;
 
 impl Progress for Silent {
+    fn known(&mut self, _: &Results<'_>) {}
     fn planned(&mut self, _: usize, _: usize) {}
     fn started(&mut self, _: usize, _: &str, _: usize) {}
     fn waits(&mut self, _: usize, _: Option<&Holder>) {}

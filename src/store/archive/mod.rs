@@ -5,6 +5,7 @@
 //! | member | holds |
 //! | --- | --- |
 //! | `index-HEX.json` | the [`Index`]: for what targets, which formats, which results, and all members with digests and sizes; named by its own digest |
+//! | `project/HEX` | files of the project: the pipeline file, what its tables refer to, small inputs |
 //! | `objects/ab/HEX` | files of artifacts |
 //! | `artifacts/HEX.json` | manifests |
 //! | `listings/HEX.json` | what inputs consisted of |
@@ -20,8 +21,9 @@
 //! touches the store, and again while it takes the results in: a result's objects, then its manifest, then its record, as a
 //! commit does. What is there already and whole is left alone; so an import that was killed goes on where it stopped.
 //!
-//! Files that the user gave by path are not in it. A result does not need them, but whoever looks it up does, since their
-//! content is part of its key; the index names them with their digests.
+//! Of files that the user gave by path, those of the project that are small are in it, with the pipeline file, so that it can be
+//! laid out elsewhere. The others are not. A result does not need them, but whoever looks it up does, since their content is part
+//! of its key; the index names them with their digests, by which an import finds its results without them ([`super::outside`]).
 
 mod read;
 mod write;
@@ -31,7 +33,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Digest, StoreError};
+use super::{Digest, Outside, StoreError};
 use crate::keys::Key;
 
 pub use read::Archive;
@@ -62,8 +64,8 @@ pub struct Index {
 }
 
 impl Index {
-    /// The version of the form: raised when an older program would misread it.
-    pub const FORMAT: u32 = 1;
+    /// The version of the form: raised when an older program would misread it. The first had no files of the project.
+    pub const FORMAT: u32 = 2;
 }
 
 /// For what an archive was made.
@@ -76,18 +78,24 @@ pub struct About {
     pub profile: String,
     /// Values of variables, as they were written.
     pub set: Vec<String>,
-    /// Files of the user's whose content is part of keys: last part of the path, and digest.
+    /// Files of the user's whose content is part of keys.
     pub outside: Vec<Outside>,
+    /// Files of the project that are in the archive, in the order of their paths.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub project: Vec<Carried>,
 }
 
-/// A file or folder of the user's.
+/// A file of the project that an archive carries: the pipeline file, what its tables refer to, small inputs.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Outside {
-    /// The last part of its path.
-    pub name: String,
-    /// The digest of its content.
-    pub digest: String,
+pub struct Carried {
+    /// Its path, from the folder of the pipeline file on.
+    pub path: String,
+    /// The digest of its bytes.
+    pub digest: Digest,
+    /// Whether it may be run as a program.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub executable: bool,
 }
 
 /// A result in an archive.
@@ -117,6 +125,7 @@ pub struct Member {
 /// What a member is, by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Place {
+    Project(Digest),
     Object(Digest),
     Manifest(Digest),
     Listing(Digest),
@@ -125,9 +134,10 @@ enum Place {
 }
 
 impl Place {
-    /// Returns the name of the member, which is a path below the store's folder.
+    /// Returns the name of the member, which of all but files of the project is a path below the store's folder.
     fn path(&self) -> String {
         match self {
+            Self::Project(digest) => format!("project/{digest}"),
             Self::Object(digest) => {
                 let name = digest.to_string();
                 format!("objects/{}/{name}", &name[..2])
@@ -144,6 +154,7 @@ impl Place {
         let (folder, name) = path.split_once('/')?;
         let json = name.strip_suffix(".json");
         let place = match folder {
+            "project" => Self::Project(name.parse().ok()?),
             "objects" => Self::Object(name.split_once('/')?.1.parse().ok()?),
             "artifacts" => Self::Manifest(json?.parse().ok()?),
             "listings" => Self::Listing(json?.parse().ok()?),
@@ -231,6 +242,7 @@ mod tests {
     fn names_are_places_in_the_store_and_nothing_else_is() {
         let hex = "ab".repeat(32);
         for path in [
+            format!("project/{hex}"),
             format!("objects/ab/{hex}"),
             format!("artifacts/{hex}.json"),
             format!("listings/{hex}.json"),

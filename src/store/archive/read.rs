@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, Permissions};
 use std::io::{self, BufReader, ErrorKind, Read, Seek, Write};
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use serde::Deserialize;
 use tempfile::TempPath;
 
-use super::{ArchiveError, BLOCK, Imported, Index, Place, header, index_name, padding};
+use super::{ArchiveError, BLOCK, Carried, Imported, Index, Place, header, index_name, padding};
 use crate::keys::{self, Key};
 use crate::store::commit::{Move, Source};
 use crate::store::error::io_error;
@@ -19,6 +19,8 @@ use crate::store::{Digest, Entry, Lookup, Manifest, Origin, Record, Store, Store
 const LARGEST_INDEX: u64 = 1 << 30;
 /// The largest member that is read whole, in bytes: all but objects and logs.
 const LARGEST_TEXT: u64 = 1 << 28;
+/// The most bytes that the files of the project have together.
+const LARGEST_PROJECT: u64 = 1 << 26;
 /// Files are read in pieces of this size.
 const PIECE: usize = 1 << 16;
 
@@ -28,6 +30,7 @@ pub struct Archive {
     path: PathBuf,
     file: File,
     index: Index,
+    carried: BTreeMap<Digest, Vec<u8>>,
     bytes: u64,
 }
 
@@ -61,6 +64,7 @@ impl Archive {
         Ok(Self {
             path: path.to_path_buf(),
             index,
+            carried: contents.carried,
             bytes,
             file,
         })
@@ -69,6 +73,12 @@ impl Archive {
     /// Returns what it holds.
     pub fn index(&self) -> &Index {
         &self.index
+    }
+
+    /// Returns the files of the project that it carries. Their paths lead to nowhere but below the folder that they start at.
+    pub fn project(&self) -> impl Iterator<Item = (&Carried, &[u8])> {
+        let files = self.index.about.project.iter();
+        files.filter_map(|file| Some((file, self.carried.get(&file.digest)?.as_slice())))
     }
 }
 
@@ -97,6 +107,7 @@ impl Store {
             digest,
             program: index.program,
         };
+        self.keep_outside(&origin, &index.about.outside)?;
         // Objects that wait for their manifest, to be synced together.
         let mut waiting: Vec<(TempPath, Digest)> = Vec::new();
         for member in &archive.index.members {
@@ -118,7 +129,7 @@ impl Store {
                     })?;
                     waiting.push((aside.into_temp_path(), digest));
                 }
-                Place::Object(_) => {
+                Place::Object(_) | Place::Project(_) => {
                     reader.member(member.size, &member.digest, &mut |_| Ok(()))?;
                 }
                 Place::Manifest(_) | Place::Listing(_) | Place::Log(_) | Place::Record(_) => {
@@ -199,6 +210,9 @@ struct Contents {
     places: BTreeSet<Place>,
     sizes: BTreeMap<Digest, u64>,
     records: BTreeMap<Key, Digest>,
+    /// Files of the project, and how many bytes they have together.
+    carried: BTreeMap<Digest, Vec<u8>>,
+    carried_bytes: u64,
 }
 
 impl Contents {
@@ -218,7 +232,10 @@ impl Contents {
             return Err(reader.refuse("it is there twice"));
         }
         let named = match place {
-            Place::Object(digest) | Place::Manifest(digest) | Place::Listing(digest) => digest,
+            Place::Project(digest)
+            | Place::Object(digest)
+            | Place::Manifest(digest)
+            | Place::Listing(digest) => digest,
             Place::Log(_) | Place::Record(_) => member.digest,
         };
         if named != member.digest {
@@ -226,6 +243,14 @@ impl Contents {
         }
         reader.start(&member.path, member.size)?;
         match place {
+            Place::Project(digest) => {
+                self.carried_bytes = self.carried_bytes.saturating_add(member.size);
+                if self.carried_bytes > LARGEST_PROJECT {
+                    return Err(reader.refuse("its files of the project are too large"));
+                }
+                let text = reader.text(member.size, &member.digest)?;
+                self.carried.insert(digest, text);
+            }
             Place::Object(digest) => {
                 self.sizes.insert(digest, member.size);
                 reader.member(member.size, &member.digest, &mut |_| Ok(()))?;
@@ -260,8 +285,30 @@ impl Contents {
         if listed != self.records || listed.len() != index.results.len() || !logs {
             return Err(reader.refuse("it does not hold the results that it lists"));
         }
+        let mut paths = BTreeSet::new();
+        let mut named = BTreeSet::new();
+        for file in &index.about.project {
+            named.insert(file.digest);
+            if !is_below(&file.path) || !paths.insert(&file.path) {
+                let path = file.path.escape_debug();
+                return Err(reader.refuse(&format!("no file of a project lies at `{path}`")));
+            }
+        }
+        if !named.iter().eq(self.carried.keys()) {
+            return Err(reader.refuse("it does not hold the files of the project that it lists"));
+        }
         Ok(())
     }
+}
+
+/// Whether a path leads from a folder to a file below it, and not to where a store or version control keep theirs.
+fn is_below(path: &str) -> bool {
+    let mut steps = Path::new(path).components();
+    let is_hidden = |step: &std::ffi::OsStr| step == ".pipe" || step == ".git";
+    !path.is_empty()
+        && !path.contains('\0')
+        && !path.ends_with('/')
+        && steps.all(|step| matches!(step, Component::Normal(name) if !is_hidden(name)))
 }
 
 /// Returns a record as it is kept of a result that comes from an archive.
@@ -370,7 +417,11 @@ impl<'a> Reader<'a> {
             keys::FORMAT,
         );
         let theirs = (
-            versions.format,
+            match versions.format {
+                // What it lacks is left out in the index as well.
+                1 => Index::FORMAT,
+                format => format,
+            },
             versions.manifest_format,
             versions.record_format,
             versions.key_format,

@@ -1,6 +1,6 @@
 //! Writing an archive.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::Path;
@@ -13,14 +13,15 @@ use crate::store::error::io_error;
 use crate::store::{Digest, Found, Manifest, Record, Store, StoreError};
 
 impl Store {
-    /// Writes results to a file, which must not be there: aside, synced, and put in place when it is whole. Returns what is in
-    /// it, and how many bytes it has.
+    /// Writes results to a file, which must not be there: aside, synced, and put in place when it is whole. `carried` are the
+    /// bytes of the project's files, by their digests. Returns what is in it, and how many bytes it has.
     ///
     /// # Errors
     /// When something in the store is damaged, or the file is there or cannot be written.
     pub fn export(
         &self,
         about: About,
+        carried: &BTreeMap<Digest, Vec<u8>>,
         found: &[&Found],
         path: &Path,
     ) -> Result<(Index, u64), ArchiveError> {
@@ -35,7 +36,7 @@ impl Store {
                 remedy: "name another file, or remove this one first".into(),
             });
         }
-        let index = self.contents(about, found)?;
+        let index = self.contents(about, carried, found)?;
         let folder = match path.parent() {
             Some(folder) if !folder.as_os_str().is_empty() => folder,
             _ => Path::new("."),
@@ -45,33 +46,78 @@ impl Store {
             .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
             .tempfile_in(folder)
             .map_err(failed)?;
-        let mut output = Output {
-            file: io::BufWriter::with_capacity(1 << 20, file.as_file()),
-            at: 0,
-        };
-        let text = serde_json::to_vec(&index).map_err(|error| failed(error.into()))?;
-        let name = index_name(&Digest::of(&text));
-        output.start(&name, text.len() as u64).map_err(failed)?;
-        output.write_all(&text).map_err(failed)?;
-        output.pad(text.len() as u64).map_err(failed)?;
-        for member in &index.members {
-            output.start(&member.path, member.size).map_err(failed)?;
-            self.copy(member, &mut output, &failed)?;
-            output.pad(member.size).map_err(failed)?;
-        }
-        // The end of a tar archive.
-        output.write_all(&[0; 2 * BLOCK]).map_err(failed)?;
-        output.flush().map_err(failed)?;
-        let bytes = output.at;
-        drop(output);
+        let bytes = self.send(&index, carried, file.as_file(), path)?;
         file.as_file().sync_all().map_err(failed)?;
         file.persist_noclobber(path)
             .map_err(|error| failed(error.error))?;
         Ok((index, bytes))
     }
 
+    /// Writes results to whatever takes bytes, called `name`, as [`Store::export`] does to a file. What is damaged in the store may be
+    /// found after much was written: only a whole archive is one.
+    ///
+    /// # Errors
+    /// When something in the store is damaged, or the bytes cannot be written.
+    pub fn export_to(
+        &self,
+        about: About,
+        carried: &BTreeMap<Digest, Vec<u8>>,
+        found: &[&Found],
+        to: impl Write,
+        name: &Path,
+    ) -> Result<(Index, u64), ArchiveError> {
+        let index = self.contents(about, carried, found)?;
+        let bytes = self.send(&index, carried, to, name)?;
+        Ok((index, bytes))
+    }
+
+    /// Writes an archive; returns how many bytes it has.
+    fn send(
+        &self,
+        index: &Index,
+        carried: &BTreeMap<Digest, Vec<u8>>,
+        to: impl Write,
+        name: &Path,
+    ) -> Result<u64, ArchiveError> {
+        let failed = |source: io::Error| ArchiveError::Io {
+            path: name.to_path_buf(),
+            source,
+        };
+        let mut output = Output {
+            file: io::BufWriter::with_capacity(1 << 20, to),
+            at: 0,
+        };
+        let text = serde_json::to_vec(index).map_err(|error| failed(error.into()))?;
+        let name = index_name(&Digest::of(&text));
+        output.start(&name, text.len() as u64).map_err(failed)?;
+        output.write_all(&text).map_err(failed)?;
+        output.pad(text.len() as u64).map_err(failed)?;
+        for member in &index.members {
+            output.start(&member.path, member.size).map_err(failed)?;
+            match Place::parse(&member.path) {
+                Some(Place::Project(digest)) => {
+                    let bytes = carried.get(&digest).map(Vec::as_slice);
+                    output
+                        .write_all(bytes.unwrap_or_default())
+                        .map_err(failed)?;
+                }
+                _ => self.copy(member, &mut output, &failed)?,
+            }
+            output.pad(member.size).map_err(failed)?;
+        }
+        // The end of a tar archive.
+        output.write_all(&[0; 2 * BLOCK]).map_err(failed)?;
+        output.flush().map_err(failed)?;
+        Ok(output.at)
+    }
+
     /// Lists what an archive of these results holds, in order.
-    fn contents(&self, about: About, found: &[&Found]) -> Result<Index, StoreError> {
+    fn contents(
+        &self,
+        about: About,
+        carried: &BTreeMap<Digest, Vec<u8>>,
+        found: &[&Found],
+    ) -> Result<Index, StoreError> {
         let mut found = found.to_vec();
         found.sort_by_key(|found| found.key);
         found.dedup_by_key(|found| found.key);
@@ -83,6 +129,9 @@ impl Store {
                 members.push(Member { path, digest, size });
             }
         };
+        for (digest, bytes) in carried {
+            add(Place::Project(*digest), *digest, bytes.len() as u64);
+        }
         for found in &found {
             let key = found.key;
             let Some(record) = self.recorded(&key)? else {

@@ -104,6 +104,12 @@ impl External {
         &self.manifest
     }
 
+    /// Returns its files: under which name each counts, and where it lies.
+    pub fn files(&self) -> impl Iterator<Item = (&Entry, &Path)> {
+        let places = self.files.iter().map(PathBuf::as_path);
+        self.manifest.files.iter().zip(places)
+    }
+
     /// Returns the path as it was given.
     pub fn path(&self) -> &Path {
         &self.path

@@ -11,7 +11,8 @@ use contract::StageError;
 use super::Content;
 use super::stamp::Stamp;
 use crate::belongs::{
-    CACHE_TAG, Own, Rule, Selection, Verdict, identity, is_cache_tag, is_results,
+    CACHE_TAG, Dangling, Own, Rule, Selection, Verdict, dangling, identity, is_cache_tag,
+    is_results,
 };
 use crate::store::Store;
 
@@ -44,16 +45,10 @@ pub(super) struct File {
 /// read, or has a name that is not UTF-8.
 pub(super) fn find(path: &Path, selection: &Selection, store: &Store) -> Result<Found, StageError> {
     let metadata = fs::metadata(path).map_err(|error| {
-        let remedy = match error.kind() {
-            io::ErrorKind::NotFound if fs::symlink_metadata(path).is_ok() => {
-                return StageError::input(
-                    path.display(),
-                    "a link that leads nowhere",
-                    "have it lead to the data, or name those",
-                );
-            }
-            _ => "check that the path exists and can be read",
-        };
+        if let Some(Dangling { what, remedy }) = dangling(path) {
+            return StageError::input(path.display(), what, remedy);
+        }
+        let remedy = "check that the path exists and can be read";
         StageError::input(path.display(), error.to_string(), remedy)
     })?;
     if metadata.is_file() {
@@ -206,14 +201,15 @@ impl Walk {
                 self.found.left_out = true;
                 return Ok(());
             }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Err(StageError::input(
-                    path.display(),
-                    "a link that leads nowhere",
-                    "remove it from the input folder, or have it lead to the data",
-                ));
+            Err(error) => {
+                return Err(match dangling(&path) {
+                    Some(Dangling { what, remedy }) => {
+                        let remedy = format!("{remedy}; or remove it from the input folder");
+                        StageError::input(path.display(), what, remedy)
+                    }
+                    None => unreadable(&path, &error),
+                });
             }
-            Err(error) => return Err(unreadable(&path, &error)),
         };
         if self.own.has(&metadata) || (metadata.is_dir() && self.rule.leaves_out_folder(&place)) {
             self.found.left_out = true;

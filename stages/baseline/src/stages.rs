@@ -2,8 +2,8 @@
 
 use benchmarks::Task;
 use contract::{
-    ArtifactType, Context, Default, Event, Field, FieldType, Inputs, Params, Signature, Stage,
-    StageError,
+    ArtifactType, Context, Default, Event, Field, FieldType, Inputs, Params, ScoreName, Signature,
+    Stage, StageError,
 };
 use metrics::scores;
 
@@ -36,6 +36,14 @@ impl Stage for MajorityStage {
         }
     }
 
+    fn scores(
+        &self,
+        _: Option<&Params>,
+        _: &dyn Fn(&str) -> Option<&'static str>,
+    ) -> Option<Vec<ScoreName>> {
+        Some(Task::score_names())
+    }
+
     fn run(&self, _: &Params, inputs: &Inputs, context: &Context) -> Result<(), StageError> {
         let task = benchmarks::read(inputs.path("data")?)?;
         scores::write(context.output(), &majority_scores(&task)?)
@@ -54,6 +62,14 @@ impl Stage for BagOfWordsStage {
             numeric: false,
             files: &[scores::DOCUMENTED],
         }
+    }
+
+    fn scores(
+        &self,
+        _: Option<&Params>,
+        _: &dyn Fn(&str) -> Option<&'static str>,
+    ) -> Option<Vec<ScoreName>> {
+        Some(Task::score_names())
     }
 
     fn run(&self, _: &Params, inputs: &Inputs, context: &Context) -> Result<(), StageError> {

@@ -23,4 +23,5 @@ mod text;
 
 pub use artifact::{read, read_pairs, training_examples};
 pub use stage::BenchmarksStage;
+pub use sts::sets as sts_sets;
 pub use task::{Example, Kind, Metric, StsPair, Task};

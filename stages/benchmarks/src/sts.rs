@@ -20,6 +20,14 @@ struct Year {
     subsets: &'static [&'static str],
 }
 
+/// The names of the sets.
+pub fn sets() -> impl Iterator<Item = &'static str> {
+    YEARS.iter().map(|year| year.set).chain([STSB, SICKR])
+}
+
+const STSB: &str = "stsb";
+const SICKR: &str = "sickr";
+
 const YEARS: &[Year] = &[
     Year {
         set: "sts12",
@@ -280,7 +288,7 @@ fn read_sts_benchmark(path: &Path, reading: &mut Reading) -> Result<(), StageErr
             ));
         };
         reading.push(
-            "stsb",
+            STSB,
             "test",
             [sentence1, sentence2],
             gold_score(place, gold)?,
@@ -296,7 +304,7 @@ fn read_sick(path: &Path, reading: &mut Reading) -> Result<(), StageError> {
     for row in Table::with_header(&file, &columns)?.rows() {
         let row = row?;
         let score = gold_score(row.place, row.fields[0])?;
-        reading.push("sickr", "test", [row.fields[1], row.fields[2]], score);
+        reading.push(SICKR, "test", [row.fields[1], row.fields[2]], score);
     }
     not_empty(reading, before, path)
 }

@@ -1,6 +1,6 @@
 //! What a benchmark holds: examples, labels and the metrics by which predictions are judged.
 
-use contract::StageError;
+use contract::{ScoreName, StageError};
 use metrics::MetricError;
 use metrics::scores::{HUNDREDFOLD, PERCENT, Score};
 use serde::{Deserialize, Serialize};
@@ -65,6 +65,15 @@ pub enum Metric {
 }
 
 impl Metric {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::Accuracy,
+        Self::F1,
+        Self::Matthews,
+        Self::Pearson,
+        Self::Spearman,
+    ];
+
     /// Returns the name used in `scores.parquet` and `task.json`.
     pub const fn name(self) -> &'static str {
         match self {
@@ -104,7 +113,23 @@ pub struct Task {
     pub validation_mismatched: Option<Vec<Example>>,
 }
 
+/// The split that is scored, and MNLI's second one, with what names of its scores end in.
+const SPLIT: &str = "validation";
+const MISMATCHED: (&str, &str) = ("validation_mismatched", "_mm");
+
 impl Task {
+    /// Returns the scores that some task has.
+    pub fn score_names() -> Vec<ScoreName> {
+        let names = Metric::ALL.into_iter().flat_map(|metric| {
+            let (split, suffix) = MISMATCHED;
+            [
+                ScoreName::new(metric.name(), SPLIT),
+                ScoreName::new(format!("{}{suffix}", metric.name()), split),
+            ]
+        });
+        names.collect()
+    }
+
     /// Returns how many outputs a model of the task has: the number of classes, 1 for regression.
     pub fn outputs(&self) -> usize {
         match self.kind {
@@ -127,10 +152,10 @@ impl Task {
         mismatched: Option<&[f64]>,
     ) -> Result<Vec<Score>, StageError> {
         let splits = match (&self.validation_mismatched, mismatched) {
-            (None, None) => vec![("validation", "", &self.validation, validation)],
+            (None, None) => vec![(SPLIT, "", &self.validation, validation)],
             (Some(examples), Some(predictions)) => vec![
-                ("validation", "", &self.validation, validation),
-                ("validation_mismatched", "_mm", examples, predictions),
+                (SPLIT, "", &self.validation, validation),
+                (MISMATCHED.0, MISMATCHED.1, examples, predictions),
             ],
             _ => {
                 return Err(StageError::failed(

@@ -48,7 +48,7 @@ pub use context::{Context, Event, Observer};
 pub use error::{Problem, StageError, io_error};
 pub use folder::{is_folder, make_folder, no_folder, open_plain, open_up, read_plain, remove_all};
 pub use meter::Meter;
-pub use output::{Column, ColumnType, FileForm, OutputFile};
+pub use output::{Column, ColumnType, FileForm, OutputFile, ScoreName};
 pub use params::{Params, complete, hundredth, text_of};
 pub use patterns::{NotAPattern, Patterns};
 pub use reads::Reads;

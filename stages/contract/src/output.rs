@@ -13,6 +13,25 @@ pub struct OutputFile {
     pub about: &'static str,
 }
 
+/// A score that a job may end with.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ScoreName {
+    /// What it is: `accuracy`.
+    pub name: String,
+    /// The split that is scored: `validation`.
+    pub split: &'static str,
+}
+
+impl ScoreName {
+    /// A score of that name on that split.
+    pub fn new(name: impl Into<String>, split: &'static str) -> Self {
+        Self {
+            name: name.into(),
+            split,
+        }
+    }
+}
+
 /// What is in a file.
 #[derive(Clone, Copy, Debug)]
 pub enum FileForm {

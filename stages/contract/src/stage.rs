@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Context, FileOf, Params, Problem, Reads, Signature, Sizes, StageError};
+use crate::{Context, FileOf, Params, Problem, Reads, ScoreName, Signature, Sizes, StageError};
 
 /// A kind of stage.
 pub trait Stage: Sync {
@@ -46,6 +46,17 @@ pub trait Stage: Sync {
     fn reads(&self, input: &str) -> Reads {
         let _ = input;
         Reads::default()
+    }
+
+    /// Returns all scores that a job may end with, with these parameters or with any, so that a name that is none of them is told
+    /// before anything runs; `None` where that follows from data of the user's. `maker` says which kind of stage makes an input.
+    fn scores(
+        &self,
+        params: Option<&Params>,
+        maker: &dyn Fn(&str) -> Option<&'static str>,
+    ) -> Option<Vec<ScoreName>> {
+        let _ = (params, maker);
+        None
     }
 
     /// Returns how much work a job is, in any unit of the kind's own: the costs of jobs of one kind are scaled by it when a

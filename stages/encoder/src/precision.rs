@@ -17,6 +17,11 @@ pub enum DeclaredPrecision {
     Bf16,
 }
 
+/// Whether imitating was asked for: by anything but nothing and `0`.
+fn is_imitated() -> bool {
+    std::env::var_os(IMITATE).is_some_and(|value| !value.is_empty() && value != "0")
+}
+
 impl DeclaredPrecision {
     /// The stage's field.
     pub const FIELD: Field = Field {
@@ -36,7 +41,7 @@ impl DeclaredPrecision {
             Self::F32 => Precision::F32,
             Self::Bf16 => Precision::Bf16,
         };
-        if precision.is_native() || std::env::var_os(IMITATE).is_some() {
+        if precision.is_native() || is_imitated() {
             return Ok(precision);
         }
         Err(StageError::input(

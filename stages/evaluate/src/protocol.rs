@@ -16,7 +16,7 @@
 use std::collections::BTreeMap;
 
 use benchmarks::StsPair;
-use contract::StageError;
+use contract::{ScoreName, StageError};
 use metrics::scores::{HUNDREDFOLD, Score};
 use metrics::{MetricError, spearman};
 use serde::Deserialize;
@@ -52,6 +52,10 @@ struct Subset {
     similarities: Vec<f64>,
     judgements: Vec<f64>,
 }
+
+/// What the average over the sets is called, and what is scored of them.
+const AVERAGE: &str = "avg";
+const SPLIT: &str = "test";
 
 /// A score, or why it is undefined.
 type Value = Result<f64, String>;
@@ -91,7 +95,7 @@ pub fn score(
         name,
         value: value.as_ref().copied().unwrap_or(f64::NAN),
         unit: HUNDREDFOLD.to_owned(),
-        split: "test".to_owned(),
+        split: SPLIT.to_owned(),
         examples: examples as u64,
         main,
         undefined: value.as_ref().err().cloned(),
@@ -118,7 +122,7 @@ pub fn score(
         }
     }
     for (aggregate, printed) in Aggregate::EACH.into_iter().zip(printed) {
-        let name = format!("avg{}", aggregate.suffix());
+        let name = format!("{AVERAGE}{}", aggregate.suffix());
         let printed: Result<Vec<f64>, String> = printed.into_iter().collect();
         scores.push(new(
             name,
@@ -128,6 +132,15 @@ pub fn score(
         ));
     }
     Ok(scores)
+}
+
+/// Returns the scores that there are of the seven sets.
+pub(crate) fn score_names() -> Vec<ScoreName> {
+    let names = benchmarks::sts_sets().chain([AVERAGE]).flat_map(|name| {
+        let aggregates = Aggregate::EACH.into_iter();
+        aggregates.map(move |aggregate| format!("{name}{}", aggregate.suffix()))
+    });
+    names.map(|name| ScoreName::new(name, SPLIT)).collect()
 }
 
 fn correlate(subsets: &[&Subset], aggregate: Aggregate) -> Result<Value, StageError> {

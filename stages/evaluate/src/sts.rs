@@ -2,14 +2,16 @@
 
 use std::collections::BTreeSet;
 
+use benchmarks::BenchmarksStage;
 use contract::{
-    ArtifactType, Context, Default, Field, FieldType, Inputs, Params, Signature, Stage, StageError,
+    ArtifactType, Context, Default, Field, FieldType, Inputs, Params, ScoreName, Signature, Stage,
+    StageError,
 };
 use metrics::scores;
 use serde::Deserialize;
 
 use crate::Embeddings;
-use crate::protocol::{Aggregate, score};
+use crate::protocol::{Aggregate, score, score_names};
 
 /// The sets over which papers average.
 const SETS: usize = 7;
@@ -54,6 +56,16 @@ impl Stage for StsStage {
             numeric: false,
             files: &[scores::DOCUMENTED],
         }
+    }
+
+    fn scores(
+        &self,
+        _: Option<&Params>,
+        maker: &dyn Fn(&str) -> Option<&'static str>,
+    ) -> Option<Vec<ScoreName>> {
+        // Pairs from elsewhere may be of any set.
+        let known = maker("data") == Some(BenchmarksStage.signature().kind);
+        known.then(score_names)
     }
 
     fn run(&self, params: &Params, inputs: &Inputs, context: &Context) -> Result<(), StageError> {

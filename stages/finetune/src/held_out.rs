@@ -1,8 +1,8 @@
 //! Training examples that are set aside: not trained on, but scored, so that runs can be chosen by them and the
 //! development split says nothing of the choice.
 
-use benchmarks::Task;
-use contract::StageError;
+use benchmarks::{Metric, Task};
+use contract::{ScoreName, StageError};
 use kernels::Stream;
 use metrics::scores::Score;
 
@@ -55,6 +55,16 @@ pub(crate) fn set_aside(task: &mut Task, count: usize) -> Result<Option<Task>, S
     }))
 }
 
+/// Returns the scores that there are of what is set aside.
+pub(crate) fn score_names() -> impl Iterator<Item = ScoreName> {
+    let names = Metric::ALL.into_iter();
+    names.map(|metric| ScoreName::new(renamed(metric.name()), SPLIT))
+}
+
+fn renamed(name: &str) -> String {
+    format!("{name}_{SPLIT}")
+}
+
 /// Scores predictions of what was set aside, under names of their own: `accuracy_held_out`.
 ///
 /// # Errors
@@ -62,7 +72,7 @@ pub(crate) fn set_aside(task: &mut Task, count: usize) -> Result<Option<Task>, S
 pub(crate) fn scores(held_out: &Task, predictions: &[f64]) -> Result<Vec<Score>, StageError> {
     let scores = held_out.scores(predictions, None)?.into_iter();
     let renamed = scores.map(|score| Score {
-        name: format!("{}_{SPLIT}", score.name),
+        name: renamed(&score.name),
         split: SPLIT.to_owned(),
         main: false,
         ..score

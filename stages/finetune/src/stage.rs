@@ -1,11 +1,13 @@
 //! The stage kind `finetune`.
 
+use benchmarks::Task;
 use contract::{
-    ArtifactType, Context, FileOf, Inputs, Params, Problem, Reads, Signature, Sizes, Stage,
-    StageError,
+    ArtifactType, Context, FileOf, Inputs, Params, Problem, Reads, ScoreName, Signature, Sizes,
+    Stage, StageError,
 };
 use encoder::{Config, with_deep_stack};
 
+use crate::held_out;
 use crate::parameters::{FIELDS, Parameters};
 use crate::train::{FILES, train};
 
@@ -36,6 +38,19 @@ impl Stage for FinetuneStage {
 
     /// Passes of examples, those that score among them, times the operations of one: a training pass goes back as well, which
     /// takes two thirds.
+    fn scores(
+        &self,
+        params: Option<&Params>,
+        _: &dyn Fn(&str) -> Option<&'static str>,
+    ) -> Option<Vec<ScoreName>> {
+        let mut names = Task::score_names();
+        let parameters: Option<Parameters> = params.and_then(|params| params.parse().ok());
+        if parameters.is_none_or(|parameters| parameters.held_out > 0) {
+            names.extend(held_out::score_names());
+        }
+        Some(names)
+    }
+
     fn work(&self, params: &Params, inputs: &Sizes) -> Option<f64> {
         let parameters: Parameters = params.parse().ok()?;
         let examples = inputs.get("data");

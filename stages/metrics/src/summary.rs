@@ -16,7 +16,7 @@ pub fn mean(values: &[f64]) -> f64 {
 }
 
 /// Returns the sample standard deviation (divisor n - 1); `None` for fewer than two values, of which no spread can be
-/// told. That of finite values is finite: at most the largest number there is.
+/// told, and where it is beyond the largest number there is.
 pub fn standard_deviation(values: &[f64]) -> Option<f64> {
     if values.len() < 2 {
         return None;
@@ -39,7 +39,7 @@ pub fn standard_deviation(values: &[f64]) -> Option<f64> {
     if largest == 0.0 || !largest.is_finite() {
         return Some(plain);
     }
-    Some((of_scale(largest) * largest).min(f64::MAX))
+    Some(of_scale(largest) * largest).filter(|spread| spread.is_finite())
 }
 
 #[cfg(test)]
@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_finite_stays_finite() {
+    fn no_sum_of_what_is_finite_leaves_the_range() {
         assert_eq!(mean(&[1e308, 1e308]), 1e308);
         assert_eq!(standard_deviation(&[1e308, 1e308]), Some(0.0));
         let close = |found: f64, expected: f64| (found / expected - 1.0).abs() < 1e-12;
@@ -80,7 +80,17 @@ mod tests {
         ));
         let largest = [f64::MAX, f64::MIN];
         assert_eq!(mean(&largest), 0.0);
-        assert_eq!(standard_deviation(&largest), Some(f64::MAX));
+        // √2 times the largest number is none.
+        assert_eq!(standard_deviation(&largest), None);
+        assert_eq!(standard_deviation(&[1.7e308, -1.7e308]), None);
+        assert!(close(
+            standard_deviation(&[1.2e308, -1.2e308]).unwrap_or(0.0),
+            2f64.sqrt() * 1.2e308
+        ));
+        assert!(close(
+            standard_deviation(&[f64::MAX, f64::MIN, 0.0]).unwrap_or(0.0),
+            f64::MAX
+        ));
         assert!(close(mean(&[f64::MAX; 3]), f64::MAX));
     }
 }

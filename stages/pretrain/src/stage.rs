@@ -1,16 +1,16 @@
 //! The stage kind `pretrain`.
 
 use contract::{
-    ArtifactType, Context, FileOf, Inputs, OutputFile, Params, Problem, Signature, Sizes, Stage,
-    StageError,
+    ArtifactType, Context, FileOf, Inputs, OutputFile, Params, Problem, ScoreName, Signature,
+    Sizes, Stage, StageError,
 };
 use encoder::with_deep_stack;
 use metrics::scores;
-use tokenize::Summary;
+use tokenize::{Split, Summary};
 
 use crate::log::{TRAINING_FILE, VALIDATION_FILE};
 use crate::parameters::{FIELDS, Parameters};
-use crate::train::train;
+use crate::train::{PERPLEXITY, PERPLEXITY_15, train};
 
 /// The files of an encoder that was trained here.
 const FILES: &[OutputFile] = &[
@@ -70,6 +70,16 @@ impl Stage for PretrainStage {
         let validated = 2.0 * (1.0 + f64::from(measurements)) * parameters.validation_blocks as f64;
         let sequence = inputs.factor("tokens") * parameters.size.token_operations();
         Some((3.0 * trained + validated) * sequence)
+    }
+
+    fn scores(
+        &self,
+        _: Option<&Params>,
+        _: &dyn Fn(&str) -> Option<&'static str>,
+    ) -> Option<Vec<ScoreName>> {
+        let split = Split::Validation.name();
+        let names = [PERPLEXITY, PERPLEXITY_15].into_iter();
+        Some(names.map(|name| ScoreName::new(name, split)).collect())
     }
 
     /// Operations that a token takes.

@@ -7,7 +7,7 @@ use encoder::{
     AdamW, Encoder, Gradients, Mode, Schedule, audit, restore_checkpoint, save_checkpoint,
 };
 use kernels::Stream;
-use metrics::scores::{self, PERPLEXITY, Score};
+use metrics::scores::{self, Score};
 use tokenize::{Blocks, Split, Tokenizer};
 
 use crate::feed::Feed;
@@ -64,17 +64,21 @@ pub fn train(parameters: &Parameters, tokens: &Path, context: &Context) -> Resul
     scores::write(
         folder,
         &[
-            score("perplexity", found.own, true),
-            score("perplexity_15", found.yardstick, false),
+            score(PERPLEXITY, found.own, true),
+            score(PERPLEXITY_15, found.yardstick, false),
         ],
     )
 }
+
+/// What the scores are called: that at the rate of training, and that at a rate of 15 %.
+pub(crate) const PERPLEXITY: &str = "perplexity";
+pub(crate) const PERPLEXITY_15: &str = "perplexity_15";
 
 fn score(name: &str, perplexity: Perplexity, main: bool) -> Score {
     Score {
         name: name.into(),
         value: perplexity.value,
-        unit: PERPLEXITY.into(),
+        unit: scores::PERPLEXITY.into(),
         split: Split::Validation.name().into(),
         examples: perplexity.predicted,
         main,

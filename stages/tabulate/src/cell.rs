@@ -7,6 +7,10 @@ use crate::{Chosen, Citation};
 pub struct Cell {
     /// The scores, one per seed, in the order of the seeds.
     pub values: Vec<f64>,
+    /// Of each score, which of those that the cell gathers it is: others may be lacking or undefined.
+    pub places: Vec<usize>,
+    /// What else there is to say of the scores, a sentence fragment each. Equal remarks of several cells share one note.
+    pub remarks: Vec<String>,
     /// Why scores are lacking, a sentence fragment each: `pretrain[m=0.4] failed, see …/log`. Equal reasons
     /// of several cells share one note.
     pub reasons: Vec<String>,
@@ -40,7 +44,7 @@ pub struct Summary {
     pub n: usize,
     /// Their mean.
     pub mean: f64,
-    /// Their sample standard deviation (divisor n - 1), if there is more than one.
+    /// Their sample standard deviation (divisor n - 1), if there is more than one and it is a number.
     pub standard_deviation: Option<f64>,
 }
 

@@ -48,7 +48,8 @@ const AFTER: [&str; 12] = [
 /// Columns: `table`, `row` (labels joined by `, `), `column`: utf8; one for each variable, by name, of the type that fits all
 /// its values (int64, double, bool, else utf8), null where nothing binds it; `metric`, `unit`: utf8; `value`: double; `n`,
 /// `mean`, `standard_deviation` of the cell: int64 and double; `published`: double; `published_verified`: bool;
-/// `published_source`: utf8; `notes`: utf8, what stages noted of what the cell rests on, joined by `; `; `missing`: utf8, why
+/// `published_source`: utf8; `notes`: utf8, what there is to say of the scores, and what stages noted of what the cell rests on,
+/// joined by `; `; `missing`: utf8, why
 /// scores are lacking; `chosen`: utf8, how the point was chosen where a grid was searched. A variable that is called like one
 /// of the others has `variable_` before its name.
 pub struct Export(RecordBatch);
@@ -124,7 +125,7 @@ impl Table {
             text(&|line| {
                 let notes = line.cell.footnotes.iter();
                 let notes = notes.filter_map(|place| Some(self.footnotes.get(*place)?.to_string()));
-                joined(notes.collect())
+                joined(line.cell.remarks.iter().cloned().chain(notes).collect())
             }),
             text(&|line| joined(line.cell.reasons.clone())),
             text(&|line| Some(line.cell.chosen.as_ref()?.rule())),

@@ -92,7 +92,7 @@ impl Layout {
                     published: String::new(),
                 });
                 let body = cells.iter().enumerate().map(|(column, cell)| {
-                    let lacking = cell.reasons.iter().filter_map(|reason| {
+                    let lacking = said(cell).filter_map(|reason| {
                         let place = reasons.iter().position(|known| known == reason)?;
                         Some(after_sources + place + 1)
                     });
@@ -123,10 +123,15 @@ fn cells(table: &Table) -> impl Iterator<Item = &Cell> {
     table.cells.iter().flatten()
 }
 
-/// Returns why scores are lacking, each reason once, in reading order.
+/// Returns why scores of a cell are lacking, and what else there is to say of them.
+fn said(cell: &Cell) -> impl Iterator<Item = &String> {
+    cell.reasons.iter().chain(&cell.remarks)
+}
+
+/// Returns what is said of cells, each reason and remark once, in reading order.
 fn reasons(table: &Table) -> Vec<&str> {
     let mut reasons: Vec<&str> = Vec::new();
-    for reason in cells(table).flat_map(|cell| &cell.reasons) {
+    for reason in cells(table).flat_map(said) {
         if !reasons.contains(&reason.as_str()) {
             reasons.push(reason);
         }
@@ -141,6 +146,9 @@ fn text(cell: &Cell, decimals: usize, expected: usize, marks: &[usize]) -> Text 
             let mut own = number(summary.mean, decimals);
             if let Some(spread) = summary.standard_deviation {
                 own += &format!(" ± {}", number(spread, decimals));
+            } else if summary.n > 1 {
+                // Beyond the largest number there is.
+                own += &format!(" ± {MISSING}");
             }
             // A single score without ± speaks for itself, unless others were to be there.
             if summary.n != expected && (summary.n > 1 || !cell.reasons.is_empty()) {

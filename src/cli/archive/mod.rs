@@ -1,0 +1,198 @@
+//! `pipe export` and `pipe import`.
+
+mod carried;
+
+use std::io::{self, IsTerminal};
+use std::path::Path;
+
+use serde_json::json;
+
+use super::Exit;
+use super::arguments::{Common, ExportArguments, ImportArguments};
+use super::failure::CommandFailure;
+use super::output::{path_json, print, print_json, tell};
+use super::project::{Project, STORE};
+use crate::journal::quoted;
+use crate::progress::{amount, count};
+use crate::registry::Registry;
+use crate::store::{About, Archive, Found, Store};
+use carried::{Around, PIPELINE, lay_out, left_behind};
+
+/// What standard output is called.
+const STDOUT: &str = "standard output";
+
+/// Writes the results of targets, with all that they rest on, to a file.
+pub(super) fn export(
+    arguments: &ExportArguments,
+    registry: &Registry,
+) -> Result<Exit, CommandFailure> {
+    let to_stdout = arguments.output == Path::new("-");
+    if to_stdout {
+        check_stdout(arguments)?;
+    }
+    let project = Project::load(&arguments.common, registry)?;
+    let store = Store::reader(&project.store)?;
+    let (plan, found) = project.known(&store, &arguments.targets)?;
+    let found: Vec<&Found> = found.iter().map(AsRef::as_ref).collect();
+    let around = Around::of(&project, &plan, &found, &store)?;
+    let set = arguments.common.set.iter();
+    let about = About {
+        targets: arguments.targets.clone(),
+        profile: project.pipeline.profile().to_owned(),
+        set: set.map(|(name, value)| format!("{name}={value}")).collect(),
+        outside: around.outside.into_iter().collect(),
+        project: around.project.into_values().collect(),
+    };
+    let path = match to_stdout {
+        true => Path::new(STDOUT),
+        false => arguments.output.as_path(),
+    };
+    let (index, bytes) = match to_stdout {
+        true => store.export_to(about, &around.bytes, &found, io::stdout().lock(), path)?,
+        false => store.export(about, &around.bytes, &found, path)?,
+    };
+    if arguments.common.json {
+        print_json(&json!({
+            "schema_version": 1,
+            "path": path_json(path),
+            "bytes": bytes,
+            "results": index.results,
+            "outside": index.about.outside,
+            "project": index.about.project,
+        }))?;
+        return Ok(Exit::Ok);
+    }
+    let results = count(index.results.len(), "result");
+    let size = amount(bytes as f64);
+    let mut text = format!("{}: {results}, {size}B\n", path.display());
+    let files = index.about.project.iter().map(|file| file.path.as_str());
+    text += &format!("with {}\n", files.collect::<Vec<_>>().join(", "));
+    text += &outside_text(&index.about);
+    match to_stdout {
+        true if arguments.common.quiet => {}
+        true => tell(text.trim_end()),
+        false => print(&text)?,
+    }
+    Ok(Exit::Ok)
+}
+
+/// Refuses an archive on standard output where that is no place for one.
+fn check_stdout(arguments: &ExportArguments) -> Result<(), CommandFailure> {
+    if io::stdout().is_terminal() {
+        return Err(CommandFailure::Usage {
+            message: "an archive is nothing for a terminal".into(),
+            remedy: "send it to another program or a file: pipe export … -o - | …".into(),
+        });
+    }
+    if arguments.common.json {
+        return Err(CommandFailure::Usage {
+            message: "the archive and --json cannot both go to standard output".into(),
+            remedy: "name a file with -o, or leave --json out".into(),
+        });
+    }
+    Ok(())
+}
+
+/// Takes in what was exported.
+pub(super) fn import(arguments: &ImportArguments) -> Result<Exit, CommandFailure> {
+    if arguments.archive == Path::new("-") {
+        return Err(CommandFailure::Usage {
+            message: "an archive is read twice, so it cannot come from standard input".into(),
+            remedy: "write it to a file first, and name that".into(),
+        });
+    }
+    // Before the store is made, so that nothing is if it is refused.
+    let archive = Archive::open(&arguments.archive)?;
+    let place = match (&arguments.project, &arguments.common.store) {
+        (Some(folder), None) => folder.join(STORE),
+        _ => Project::store(&arguments.common).map_err(|failure| match failure {
+            CommandFailure::Usage { message, remedy } => CommandFailure::Usage {
+                message,
+                remedy: format!("{remedy}, or lay out the archive's own with --project FOLDER"),
+            },
+            failure => failure,
+        })?,
+    };
+    let laid_out = match &arguments.project {
+        Some(folder) => lay_out(&archive, folder)?,
+        None => Vec::new(),
+    };
+    let imported = Store::open(&place)?.import(&archive)?;
+    let about = &imported.about;
+    if arguments.common.json {
+        print_json(&json!({
+            "schema_version": 1,
+            "taken": imported.taken,
+            "known": imported.known,
+            "about": about,
+            "program": imported.program,
+            "results": archive.index().results,
+            "laid_out": laid_out,
+        }))?;
+        return Ok(Exit::Ok);
+    }
+    let mut text = format!(
+        "{} taken in, {} there already: {} under profile {}",
+        count(imported.taken, "result"),
+        imported.known,
+        about.targets.join(" "),
+        about.profile
+    );
+    for value in &about.set {
+        text += &format!(", {value}");
+    }
+    text += &format!(", written by {}", imported.program);
+    if imported.taken > 0 {
+        text +=
+            "\nwhat was taken in is whole; that it is what its jobs would make is taken on trust";
+    }
+    text += "\n";
+    text += &outside_text(about);
+    if let Some(folder) = &arguments.project {
+        let place = folder.display();
+        text += &format!("{place}: {}\n", laid_out.join(", "));
+        text += &format!("next: {}\n", show(arguments, folder, about));
+    }
+    print(&text)?;
+    Ok(Exit::Ok)
+}
+
+/// Returns the command that shows what was imported with its project.
+fn show(arguments: &ImportArguments, folder: &Path, about: &About) -> String {
+    let common = Common {
+        file: Some(folder.join(PIPELINE)),
+        profile: Some(about.profile.clone()),
+        set: Vec::new(),
+        ..arguments.common.clone()
+    };
+    let is_table = |target: &String| !target.starts_with("stage:");
+    let command = match about.targets.iter().all(is_table) {
+        true => "show",
+        false => "why",
+    };
+    let targets = about.targets.iter().map(|target| quoted(target));
+    let set = about.set.iter();
+    let set: String = set.map(|set| format!(" --set {}", quoted(set))).collect();
+    format!(
+        "pipe {command} {}{}{set}",
+        targets.collect::<Vec<_>>().join(" "),
+        common.options()
+    )
+}
+
+/// Says which files are not in the archive.
+fn outside_text(about: &About) -> String {
+    let away = left_behind(about);
+    if away.is_empty() {
+        return String::new();
+    }
+    let files = away.iter().map(|file| {
+        let path = file.place.as_ref().map_or(&file.name, |place| &place.path);
+        format!("{path} ({:.12})", file.digest)
+    });
+    let files: Vec<String> = files.collect();
+    format!(
+        "not in it: {}; its results can be shown without, a run needs them\n",
+        files.join(", ")
+    )
+}

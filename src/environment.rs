@@ -1,0 +1,87 @@
+//! The program's own variables of the environment: the one place that reads them. One that is empty counts as not set.
+
+use std::env;
+use std::ffi::OsString;
+use std::fmt;
+
+/// The profile, where `--profile` does not name one.
+pub const PROFILE: &str = "PIPE_PROFILE";
+/// The store, where `--store` does not name one.
+pub const STORE: &str = "PIPE_STORE";
+/// Vouches for the locks of a network file system.
+pub const STORE_LOCKS: &str = "PIPE_STORE_LOCKS";
+/// Where leases of GPUs are kept.
+pub const GPU_LOCKS: &str = "PIPE_GPU_LOCKS";
+/// How many GPUs there are, in the place of what the driver says.
+pub const GPUS: &str = "PIPE_GPUS";
+/// The jobs that this process is part of.
+pub const INSIDE: &str = "PIPE_INSIDE";
+
+/// What `PIPE_STORE_LOCKS` may say: that one machine at a time uses the store, or that locks hold between all that do.
+pub const LOCK_WORDS: [&str; 2] = ["one-host", "all-hosts"];
+
+/// A variable that says what it cannot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wrong {
+    /// What is wrong, with the variable's name.
+    pub message: String,
+    /// What to do about it.
+    pub remedy: String,
+}
+
+impl fmt::Display for Wrong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+/// Returns a variable, if it says anything.
+pub fn os(name: &str) -> Option<OsString> {
+    env::var_os(name).filter(|value| !value.is_empty())
+}
+
+/// Returns a variable that is a text, if it says anything. What is no text [`check`] has refused.
+pub fn text(name: &str) -> Option<String> {
+    os(name)?.into_string().ok()
+}
+
+/// Looks whether all of them say what they can.
+///
+/// # Errors
+/// Names the first that does not, with what it may say.
+pub fn check() -> Result<(), Wrong> {
+    for (name, takes, fits) in [
+        (
+            PROFILE,
+            "a profile, as `pipe list` shows them",
+            any as fn(&str) -> bool,
+        ),
+        (STORE_LOCKS, "one-host, all-hosts or nothing", is_lock_word),
+        (
+            GPUS,
+            "a whole number, or nothing for what the driver says",
+            is_number,
+        ),
+    ] {
+        let Some(value) = os(name) else { continue };
+        if !value.to_str().is_some_and(fits) {
+            return Err(Wrong {
+                message: format!("{name} cannot be `{}`", value.to_string_lossy()),
+                remedy: format!("it is {takes}"),
+            });
+        }
+    }
+    Ok(())
+}
+
+fn any(_: &str) -> bool {
+    true
+}
+
+fn is_lock_word(text: &str) -> bool {
+    LOCK_WORDS.contains(&text)
+}
+
+fn is_number(text: &str) -> bool {
+    text.parse::<usize>().is_ok()
+}

@@ -1,0 +1,109 @@
+//! A store aside, in which jobs are run once more whose results are there already.
+//!
+//! It lies in `tmp/` of the store, and has objects in common with it as links. So jobs run there as everywhere, and whatever they
+//! make, no result of the store is touched.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use contract::remove_all;
+
+use super::aside::REMOVED;
+use super::error::io_error;
+use super::{Found, Manifest, Store, StoreError};
+
+/// How names end, in `folders/`, of what a job has made that should have made something else.
+pub(super) const AGAIN: &str = ".again";
+/// How many digits of a key name it there.
+const DIGITS: usize = 16;
+
+/// A store aside, which goes with the value.
+#[derive(Debug)]
+pub struct Scratch {
+    store: Store,
+    folder: PathBuf,
+}
+
+impl Store {
+    /// Makes an empty store aside.
+    ///
+    /// # Errors
+    /// When nothing can be written in this store.
+    pub fn scratch(&self) -> Result<Scratch, StoreError> {
+        let tmp = self.tmp();
+        let folder = tempfile::Builder::new()
+            .prefix(REMOVED)
+            .tempdir_in(&tmp)
+            .map_err(io_error(&tmp))?
+            .keep();
+        let store = Store::open(&folder.join("store"));
+        match store {
+            Ok(store) => Ok(Scratch { store, folder }),
+            Err(error) => {
+                // What is left of it a sweep takes.
+                let _ = remove_all(&folder);
+                Err(error)
+            }
+        }
+    }
+}
+
+impl Scratch {
+    /// Returns the store.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Takes in the files of an artifact of the store that it lies in.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn borrow(&self, from: &Store, manifest: &Manifest) -> Result<(), StoreError> {
+        for file in &manifest.files {
+            let place = self.store.object(&file.digest);
+            let folder = place.parent().unwrap_or(self.store.root());
+            fs::create_dir_all(folder).map_err(io_error(folder))?;
+            match super::inputs::link(&from.object(&file.digest), &place) {
+                Err(error) if error.kind() != ErrorKind::AlreadyExists => {
+                    return Err(io_error(&place)(error));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Leaves what a job has made here in a folder of the store that this one lies in, for somebody to look at, and returns its
+    /// path. What was left of the job before goes.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn leave(&self, to: &Store, found: &Found) -> Result<PathBuf, StoreError> {
+        let laid_out = self.store.lay_out(&found.manifest)?;
+        let name = format!("{}{AGAIN}", &found.key.to_string()[..DIGITS]);
+        let place = to.root().join("folders").join(name);
+        if fs::symlink_metadata(&place).is_ok() {
+            remove_all(&place).map_err(io_error(&place))?;
+        }
+        let folder = folder_of(&laid_out, &self.store);
+        fs::rename(folder, &place).map_err(io_error(&place))?;
+        Ok(place)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // What is left of it a sweep takes.
+        let _ = remove_all(&self.folder);
+    }
+}
+
+/// Returns the folder in which something was laid out, of which a single file is named itself.
+fn folder_of<'p>(laid_out: &'p Path, store: &Store) -> &'p Path {
+    let folders = store.root().join("folders");
+    let mut above = laid_out.ancestors();
+    above
+        .find(|path| path.parent() == Some(&folders))
+        .unwrap_or(laid_out)
+}
