@@ -475,7 +475,7 @@ fn a_folder_that_cannot_be_removed_is_told_and_keeps_no_other() {
     let sweep = ["gc", "--recent", "0s", "--max-cost", "any"];
     let left = format!("left {}: ", closed.display());
     project.pipe(&sweep).code(12).says(&left);
-    assert_eq!(work(), [closed.clone()]);
+    assert_eq!(work(), std::slice::from_ref(&closed));
     assert!(project.files_if_any(".pipe/objects").is_empty());
     let report = project
         .pipe(&[&sweep[..], &["--json"]].concat())

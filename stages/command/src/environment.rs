@@ -58,7 +58,7 @@ pub(crate) fn environment(
     set("PYTHONHASHSEED", "0".into());
     set("PYTHONDONTWRITEBYTECODE", "1".into());
     for (name, text) in asked {
-        set(name, text.fill(places, str::to_owned));
+        set(name, text.fill(places));
     }
     for (name, value) in PLACES {
         set(name, place(value));

@@ -108,15 +108,19 @@ impl Text {
         }
     }
 
-    /// Returns the text with every place replaced by what it stands for, changed by `quote`.
-    pub(crate) fn fill(
-        &self,
-        places: &BTreeMap<String, String>,
-        quote: impl Fn(&str) -> String,
-    ) -> String {
+    /// Returns the text with every place replaced by what it stands for.
+    pub(crate) fn fill(&self, places: &BTreeMap<String, String>) -> String {
+        self.pieces(places).iter().map(Piece::text).collect()
+    }
+
+    /// Returns what was written, and between it what its places stand for.
+    pub(crate) fn pieces<'a>(&'a self, places: &'a BTreeMap<String, String>) -> Vec<Piece<'a>> {
         let parts = self.0.iter().map(|part| match part {
-            Part::Plain(text) => text.clone(),
-            Part::Place(name) => quote(places.get(name).map_or("", String::as_str)),
+            Part::Plain(text) => Piece::Written(text),
+            Part::Place(name) => Piece::Value {
+                name,
+                text: places.get(name).map_or("", String::as_str).into(),
+            },
         });
         parts.collect()
     }
@@ -189,9 +193,7 @@ mod tests {
     fn filled(text: &str) -> String {
         let places = [("output", "/o"), ("data", "/d d")];
         let places = places.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        parse(text)
-            .unwrap()
-            .fill(&BTreeMap::from(places), str::to_owned)
+        parse(text).unwrap().fill(&BTreeMap::from(places))
     }
 
     #[test]

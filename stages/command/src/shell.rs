@@ -12,7 +12,7 @@ mod reader;
 #[cfg(test)]
 mod tests;
 
-use contract::{Piece, Problem};
+use contract::{Piece, Problem, StageError};
 
 use reader::{At, Reader};
 
@@ -62,6 +62,39 @@ pub(crate) fn join(pieces: &[Piece<'_>]) -> Result<String, Problem> {
                 };
                 reader.pass(&put);
                 text.push_str(&braces_doubled(&put));
+            }
+        }
+    }
+    Ok(text)
+}
+
+/// Puts paths into a text for the shell: quoted always, so that whoever quotes one again learns of it at the first run. Within
+/// his quotes a path is out of them then, which means no more than itself while it is plain; another is refused.
+///
+/// # Errors
+/// When a path cannot be put in where it stands.
+pub(crate) fn fill(pieces: &[Piece<'_>]) -> Result<String, StageError> {
+    let mut text = String::new();
+    let mut reader = Reader::new();
+    for piece in pieces {
+        match piece {
+            Piece::Written(written) => {
+                reader.read(written);
+                text.push_str(written);
+            }
+            Piece::Value { name, text: path } => {
+                if reader.is_quoted() && !path.chars().all(is_plain) {
+                    return Err(StageError::input(
+                        format!("{{{name}}} in `shell`"),
+                        format!(
+                            "stands within quotes, and its path holds what a shell may take for code: {path:?}"
+                        ),
+                        "write it outside of quotes: it is quoted by itself",
+                    ));
+                }
+                let quoted = shell_quoted(path);
+                reader.pass(&quoted);
+                text.push_str(&quoted);
             }
         }
     }

@@ -15,7 +15,7 @@ use contract::{
 use crate::environment::environment;
 use crate::log::{Log, last_lines};
 use crate::parameters::{Command, Parameters};
-use crate::places::{self, Text, shell_quoted};
+use crate::places::{self, Text};
 use crate::process::{self, Program, ProgressPipe};
 use crate::{hints, outputs, programs, room, scores, shell};
 
@@ -167,13 +167,10 @@ impl Stage for CommandStage {
         }
         let places = fill_places(inputs, context)?;
         let mut argv: Vec<String> = match &command {
-            Command::Argv(texts) => texts
-                .iter()
-                .map(|text| text.fill(&places, str::to_owned))
-                .collect(),
+            Command::Argv(texts) => texts.iter().map(|text| text.fill(&places)).collect(),
             Command::Shell(text) => {
                 let mut argv = SHELL.map(str::to_owned).to_vec();
-                argv.push(text.fill(&places, shell_quoted));
+                argv.push(shell::fill(&text.pieces(&places))?);
                 argv
             }
         };

@@ -102,6 +102,11 @@ impl Reader {
         }
     }
 
+    /// Whether it is certain that quotes are open here.
+    pub(super) fn is_quoted(&self) -> bool {
+        self.lost.is_none() && matches!(self.innermost(), Open::Single | Open::Double)
+    }
+
     /// Returns the word so far.
     pub(super) fn word(&self) -> &str {
         &self.word

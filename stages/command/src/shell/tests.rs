@@ -321,3 +321,40 @@ fn keys_of_plain_values_stay_and_braces_are_safe_from_places() {
         "echo '2'>{output}/x"
     );
 }
+
+#[test]
+fn a_path_within_quotes_is_plain_or_refused() {
+    let filled = |text: &str, path: &str| {
+        let text = crate::places::Text::parse(text, &["f".into()]).unwrap();
+        let places = [("f".to_owned(), path.to_owned())].into();
+        fill(&text.pieces(&places))
+    };
+    for shell in Shell::all() {
+        for value in HOSTILE {
+            let path = format!("/d/f.{value}");
+            for (text, told) in [
+                ("argv {f} a{f} '#' {f}", "</d/f.@><a/d/f.@><#></d/f.@>\n"),
+                ("argv \"$(argv {f} >f)\" {f}", "</d/f.@>\n<></d/f.@>\n"),
+            ] {
+                assert_eq!(
+                    shell.told(&filled(text, &path).unwrap()),
+                    told.replace('@', value)
+                );
+            }
+            for text in ["argv '{f}'", "sh -c 'argv {f}'", "argv 'a' \"{f}\""] {
+                match filled(text, &path) {
+                    Ok(filled) => drop(shell.told(&filled)),
+                    Err(_) => assert!(!value.chars().all(is_plain), "{value}"),
+                }
+            }
+        }
+    }
+    let error = filled("cat \"{f}\"", "/d/f.$(x)").unwrap_err();
+    insta::assert_snapshot!(
+        format!("{error}\n{}", error.remedy().unwrap()),
+        @r#"
+    {f} in `shell`: stands within quotes, and its path holds what a shell may take for code: "/d/f.$(x)"
+    write it outside of quotes: it is quoted by itself
+    "#
+    );
+}
