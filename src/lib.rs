@@ -29,6 +29,7 @@ pub mod history;
 pub mod journal;
 pub mod keys;
 pub mod logs;
+pub mod paths;
 pub mod progress;
 pub mod reach;
 pub mod registry;

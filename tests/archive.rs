@@ -312,6 +312,11 @@ fn a_forged_project_leads_nowhere() {
         "./../evil",
         ".pipe/store.json",
         "deep/.git/hooks/post-checkout",
+        ".GIT/hooks/post-checkout",
+        ".envrc",
+        "a//b",
+        "a/./b",
+        "a\nhint: b",
         "",
         ".",
         "deep/",
@@ -324,6 +329,22 @@ fn a_forged_project_leads_nowhere() {
         );
         assert!(!project.join("sub").exists(), "{path}");
     }
+    // What is no plain file may never end, and a link leads elsewhere.
+    fs::create_dir_all(project.join("sub/new")).expect("a folder");
+    fs::create_dir(project.join("elsewhere")).expect("a folder");
+    let fifo = project.join("sub/new/a.txt");
+    let made = std::process::Command::new("mkfifo").arg(&fifo).status();
+    assert!(made.expect("mkfifo runs").success());
+    std::os::unix::fs::symlink(project.join("elsewhere"), project.join("sub/new/deep"))
+        .expect("a link");
+    for path in ["a.txt", "deep/b.txt"] {
+        let (code, told) = forge(path, b"mine", b"mine");
+        assert_eq!(code, Some(2), "{path}: {told}");
+        assert!(told.contains("is there already, and another"), "{told}");
+    }
+    let elsewhere = fs::read_dir(project.join("elsewhere")).expect("listed");
+    assert_eq!(elsewhere.count(), 0);
+    fs::remove_dir_all(project.join("sub")).expect("removed");
     let (code, told) = forge("a.txt", b"one", b"other");
     assert_eq!(code, Some(2), "{told}");
     assert!(
@@ -394,7 +415,7 @@ columns = [{ label = "files", metric = "files" }]
         .code(2)
         .says("--project FOLDER");
     let told = empty.pipe(&["import", archive, "--project", away]).code(0);
-    let next = format!("next: pipe show all --file {away}/pipeline.toml --profile default\n");
+    let next = format!("next: cd {away}; pipe show all --profile default\n");
     assert!(told.stdout.ends_with(&next), "{}", told.stdout);
     // Once more: what is there already is the same.
     empty.pipe(&["import", archive, "--project", away]).code(0);
@@ -449,6 +470,134 @@ columns = [{ label = "files", metric = "files" }]
     let shown = empty.pipe(&["show", "all", "--file", &file]).code(0);
     assert!(!shown.stderr.contains("not at hand"), "{}", shown.stderr);
     assert!(shown.stdout.contains("not run yet"), "{}", shown.stdout);
+}
+
+/// A part of an input that goes along for another reason is not the input, and what others may not read stays.
+#[test]
+fn a_part_of_an_input_is_not_taken_for_the_whole_and_secrets_stay() {
+    const PIPELINE: &str = r#"
+[vars]
+data = "none"
+
+[stage.count]
+use = "command"
+shell = "n=$(cat {data}/* | wc -c); echo \"{{\\\"bytes\\\": $n}}\" > {output}/scores.json"
+inputs = { data = "${data}", vocab = "data/vocab.txt", code = "code" }
+makes = "scores"
+
+[table.counted]
+title = "Counted"
+cell = "@count"
+rows = [{ label = "it" }]
+columns = [{ label = "bytes", metric = "bytes" }]
+"#;
+    let project = Project::with("");
+    fs::rename(project.join("pipeline.toml"), project.join("mine.toml")).expect("renamed");
+    project.write("mine.toml", PIPELINE);
+    project.write("data/corpus.txt", &"the cat sat\n".repeat(100_000));
+    project.write("data/vocab.txt", "cat\n");
+    project.write("code/main.py", "print()\n");
+    project.write("code/.env", "hidden token\n");
+    project.write("outside", "outside token\n");
+    let run = ["run", "all", "--file", "mine.toml", "--set", "data=./data"];
+    let table = project.pipe(&run).code(0).stdout;
+    let export = |name: &str| {
+        let arguments = ["--file", "mine.toml", "--set", "data=./data", "-o", name];
+        project
+            .pipe(&[&["export", "all"], &arguments[..]].concat())
+            .code(0)
+    };
+    let told = export("all.tar").stdout;
+    assert!(
+        told.contains("with data/vocab.txt, mine.toml\nnot in it: code (")
+            && told.contains("data (but for a part of it, "),
+        "{told}"
+    );
+    for change in [
+        "chmod 600 main.py; rm .env",
+        "ln -sf ../../outside link.py; chmod 644 main.py",
+    ] {
+        let shell = std::process::Command::new("sh")
+            .args([
+                "-c",
+                &change.replace(
+                    "../../outside",
+                    &project.join("../outside").display().to_string(),
+                ),
+            ])
+            .current_dir(project.join("code"))
+            .status();
+        assert!(shell.expect("sh runs").success());
+        fs::write(project.join("../outside"), "outside token\n").ok();
+    }
+    let held = fs::read(project.join("all.tar")).expect("read");
+    assert!(!held.windows(5).any(|window| window == b"token"));
+
+    let elsewhere = tempfile::tempdir().expect("a folder");
+    let told = project
+        .command(&[
+            "import",
+            project.join("all.tar").to_str().expect("UTF-8"),
+            "--project",
+            "there",
+        ])
+        .current_dir(elsewhere.path())
+        .output()
+        .expect("pipe runs");
+    let told = String::from_utf8(told.stdout).expect("UTF-8");
+    let next = told
+        .lines()
+        .last()
+        .and_then(|line| line.strip_prefix("next: "));
+    assert_eq!(
+        next,
+        Some("cd there; pipe show all --file mine.toml --profile default --set data=data"),
+        "{told}"
+    );
+    let there = |arguments: &[&str]| {
+        let mut all = arguments.to_vec();
+        all.extend(["--file", "mine.toml", "--set", "data=data"]);
+        let output = project
+            .command(&all)
+            .current_dir(elsewhere.path().join("there"))
+            .output()
+            .expect("pipe runs");
+        (
+            output.status.code(),
+            String::from_utf8(output.stdout).expect("UTF-8"),
+            String::from_utf8(output.stderr).expect("UTF-8"),
+        )
+    };
+    let (code, shown, said) = there(&["show", "all"]);
+    assert_eq!(
+        (code, number(&shown)),
+        (Some(0), number(&table)),
+        "{shown}{said}"
+    );
+    assert!(said.contains("data is at hand in part only"), "{said}");
+    // Of a run that was given values, and imported of late: no table reaches it, and yet it stays.
+    let (code, swept, _) = there(&["gc", "--max-cost", "any"]);
+    assert!(
+        code == Some(0) && swept.contains("nothing to remove"),
+        "{swept}"
+    );
+    fs::remove_dir_all(elsewhere.path().join("there/.pipe/records")).expect("removed");
+    let (code, _, said) = there(&["run", "all"]);
+    assert_eq!(code, Some(2), "{said}");
+    assert!(
+        !elsewhere
+            .path()
+            .join("there/results/default/counted.md")
+            .exists()
+    );
+}
+
+/// Returns the one number of a table.
+fn number(table: &str) -> Option<&str> {
+    let row = table
+        .lines()
+        .find(|line| line.trim_start().starts_with("it "))?;
+    row.split_whitespace().last()
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -161,6 +161,61 @@ fn a_sample_is_chosen_by_its_seed_and_bounded_by_what_jobs_cost() {
     );
 }
 
+/// Not even by a program that writes to what it was served.
+#[test]
+fn nothing_of_the_store_is_written_to() {
+    let project = Project::with(
+        r#"
+[stage.first]
+use = "command"
+shell = "echo one > {output}/a"
+
+[stage.second]
+use = "command"
+shell = "cat {first}/a > {output}/b; if printenv MARK; then chmod -R u+w {first}/; echo two > {first}/a; fi"
+inputs = { first = "@first" }
+pass_env = ["MARK"]
+"#,
+    );
+    project.pipe(&["run", "stage:second"]).code(0);
+    let before = results(&project);
+    let mut command = project.command(&["verify", "--rerun", "100%"]);
+    let output = command.env("MARK", "/").output().expect("pipe runs");
+    assert_eq!(output.status.code(), Some(12), "{output:?}");
+    assert_eq!(results(&project), before);
+    project.pipe(&["verify"]).code(0);
+    project
+        .pipe(&["run", "stage:second"])
+        .code(0)
+        .says("all 2 jobs cached");
+}
+
+/// What a kill has left goes when the next comes.
+#[test]
+fn a_killed_one_leaves_nothing_for_long() {
+    let project = Project::with(
+        "[stage.slow]\nuse = \"command\"\nshell = \"! printenv MARK || sleep 60; echo > {output}/x\"\npass_env = [\"MARK\"]\n",
+    );
+    project.pipe(&["run", "stage:slow"]).code(0);
+    let left = || project.files_if_any(".pipe/tmp").len();
+    let mut command = project.command(&["verify", "--rerun", "100%", "-q"]);
+    let mut child = command.env("MARK", "/").spawn().expect("started");
+    while !project
+        .files_if_any(".pipe/tmp")
+        .iter()
+        .any(|path| path.ends_with("job.json"))
+    {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+        assert!(child.try_wait().expect("waited").is_none(), "it ended");
+    }
+    child.kill().expect("killed");
+    child.wait().expect("ended");
+    assert!(left() > 0);
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    project.pipe(&["verify", "--rerun", "100%"]).code(0);
+    assert_eq!(left(), 0);
+}
+
 #[test]
 fn a_job_that_fails_when_run_once_more_is_told() {
     let project = Project::with(

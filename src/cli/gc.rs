@@ -82,7 +82,7 @@ fn wanted(
     registry: &Registry,
 ) -> Result<Wanted, CommandFailure> {
     let noted = store.noted(project.pipeline.root());
-    let mut resolver = Resolver::new(store).to_look(&noted);
+    let mut resolver = Resolver::new(store).to_sweep(&noted);
     let mut wanted = Wanted::default();
     let mut add = |pipeline: &Pipeline, with: &str| {
         let by = format!("profile {}{with}", pipeline.profile());
@@ -103,6 +103,7 @@ fn wanted(
     let since = SystemTime::now().checked_sub(arguments.recent);
     let runs = Runs::list(store.runs())?;
     if !arguments.recent.is_zero() {
+        wanted.add_imports(store.imported_since(since.unwrap_or(SystemTime::UNIX_EPOCH)));
         wanted.add_runs(&runs.with_settings_since(since.unwrap_or(SystemTime::UNIX_EPOCH)));
     }
     Ok(wanted)

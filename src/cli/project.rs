@@ -5,6 +5,8 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use crate::terminal::Paint;
 
 use super::arguments::Common;
@@ -19,7 +21,7 @@ use crate::graph::{self, InputSource, Plan};
 use crate::journal::quoted;
 use crate::progress::{Verbosity, count};
 use crate::registry::Registry;
-use crate::store::{Found, LookAhead, Noted, Store, StoreError};
+use crate::store::{Away, Found, LookAhead, Noted, Store, StoreError};
 
 /// The file that is looked for.
 const FILE: &str = "pipeline.toml";
@@ -90,6 +92,39 @@ impl Project {
         Ok(file.parent().unwrap_or(Path::new("/")).join(STORE))
     }
 
+    /// Returns the name of the pipeline file.
+    pub(super) fn file_name(&self) -> Result<String, CommandFailure> {
+        let file = Self::file(&self.common)?;
+        let name = file.file_name().and_then(|name| name.to_str());
+        name.map(str::to_owned)
+            .ok_or_else(|| CommandFailure::Usage {
+                message: format!("the name of {} is no UTF-8", file.display()),
+                remedy: "rename it".into(),
+            })
+    }
+
+    /// Returns what `--set` gives, as it is given again in the project's folder: paths as they lie from there.
+    pub(super) fn settings(&self) -> Vec<String> {
+        let set = self.common.set.iter();
+        let set = set.map(|(name, value)| {
+            let placed = graph::placed(&self.pipeline, name);
+            let placed = placed.as_ref().and_then(Value::as_str);
+            // What is read as text as well is given again as it was typed.
+            let path = placed.filter(|placed| !placed.starts_with(&format!("{value} (")));
+            format!("{name}={}", path.unwrap_or(value))
+        });
+        set.collect()
+    }
+
+    /// Whether the pipeline file or a setting names a path in full.
+    pub(super) fn names(&self, path: &Path) -> bool {
+        let Some(path) = path.to_str() else {
+            return false;
+        };
+        let mut set = self.common.set.iter();
+        self.pipeline.text().contains(path) || set.any(|(_, value)| value == path)
+    }
+
     /// Returns targets that name all tables and all stages.
     pub(super) fn everything(&self) -> Vec<String> {
         let stages = self.pipeline.stages();
@@ -146,6 +181,7 @@ impl Project {
         targets: &[Target],
         plan: &Plan,
         standings: &[Standing],
+        noted: &Noted,
     ) -> Result<(), CommandFailure> {
         let jobs = plan.jobs.jobs().zip(standings);
         let to_run = jobs.filter(|(_, standing)| standing.found().is_none());
@@ -155,12 +191,20 @@ impl Project {
             InputSource::Job { .. } => None,
         });
         let needed: BTreeSet<&Path> = paths.collect();
-        if needed.iter().all(|path| path.try_exists().unwrap_or(true)) {
+        let used = noted.used();
+        let mut away = used.iter().filter(|away| needed.contains(&*away.path));
+        let Some(first) = away.next() else {
             return Ok(());
-        }
+        };
         // Now with an eye to them.
         graph::expand_unless(&self.pipeline, targets, &|path| !needed.contains(path))?;
-        Ok(())
+        Err(CommandFailure::Usage {
+            message: format!(
+                "of {} a part is there, as {} has carried it, and jobs that are to run need the whole",
+                first.told, first.archive
+            ),
+            remedy: "put the rest there; results that rest on it can be shown without".into(),
+        })
     }
 
     /// Expands targets and says how their jobs stand; of the store only caches are written.
@@ -234,11 +278,8 @@ impl Project {
 
     /// Tells which files are not at hand and were taken as archives tell.
     pub(super) fn tell_away(&self, noted: &Noted) {
-        for (path, archive) in noted.used().iter().filter(|_| self.tells()) {
-            tell(&format!(
-                "{} {path} is not at hand: taken as it was where {archive} was made",
-                "note:".cyan()
-            ));
+        for away in noted.used().iter().filter(|_| self.tells()) {
+            tell(&format!("{} {}", "note:".cyan(), away_text(away)));
         }
     }
 
@@ -287,7 +328,7 @@ impl Project {
 
 impl Common {
     /// Returns the store that the options name, or the environment.
-    fn store(&self) -> Option<PathBuf> {
+    pub(super) fn store(&self) -> Option<PathBuf> {
         let store = self.store.clone();
         store.or_else(|| environment::os(environment::STORE).map(PathBuf::from))
     }
@@ -318,6 +359,21 @@ impl Common {
             (false, _) => Verbosity::Verbose,
         }
     }
+}
+
+/// Says what stands for an input that is not at hand.
+pub(super) fn away_text(away: &Away) -> String {
+    let Away {
+        told,
+        archive,
+        partly,
+        ..
+    } = away;
+    let what = match partly {
+        true => "is at hand in part only",
+        false => "is not at hand",
+    };
+    format!("{told} {what}: taken as it was where {archive} was made")
 }
 
 /// Looks for the pipeline file here and in the folders above. It is named relative to here if it is here.

@@ -28,7 +28,7 @@ use crate::graph::{InputSource, Job, JobIndex, Plan};
 use crate::keys::Key;
 use crate::progress::{count, to_stderr};
 use crate::registry::Registry;
-use crate::store::{Digest, Found, Manifest, Record, Scratch, Store, StoreError};
+use crate::store::{Away, Digest, Found, Manifest, Record, Scratch, Store, StoreError};
 
 /// What running jobs once more has found.
 pub(super) struct Rerun {
@@ -99,7 +99,15 @@ pub(super) fn rerun(
         left_out: Vec::new(),
         beyond: 0,
     };
-    let chosen = choose(arguments, percent, &plan, &standings, store, &mut told)?;
+    let chosen = choose(
+        arguments,
+        percent,
+        &plan,
+        &standings,
+        store,
+        &noted.used(),
+        &mut told,
+    )?;
     if chosen.is_empty() {
         return Ok(told);
     }
@@ -148,6 +156,7 @@ fn choose(
     plan: &Plan,
     standings: &[Standing],
     store: &Store,
+    noted: &BTreeSet<Away>,
     told: &mut Rerun,
 ) -> Result<Vec<Chosen>, StoreError> {
     let mut keys = BTreeSet::new();
@@ -176,7 +185,7 @@ fn choose(
             continue;
         };
         let cost = record.cost.core_seconds;
-        if !is_at_hand(job) {
+        if !is_at_hand(job, noted) {
             told.left_out.push((
                 job.label.to_string(),
                 "files of yours that it reads are not at hand",
@@ -206,9 +215,9 @@ fn rank(seed: u64, key: &Key) -> [u8; 32] {
 }
 
 /// Whether the files of the user's are there that a job reads.
-fn is_at_hand(job: &Job) -> bool {
+fn is_at_hand(job: &Job, away: &BTreeSet<Away>) -> bool {
     job.inputs.iter().all(|(_, source)| match source {
-        InputSource::Path(path) => path.try_exists().unwrap_or(true),
+        InputSource::Path(path) => away.iter().all(|away| *away.path != **path),
         InputSource::Job { .. } => true,
     })
 }
@@ -370,7 +379,10 @@ impl Rerun {
         };
         for (number, what) in [
             (self.failed.len(), "failed"),
-            (self.open.len(), "not finished in --max-cost"),
+            (
+                self.open.len(),
+                "not finished: stopped, or beyond --max-cost",
+            ),
         ] {
             if number > 0 {
                 text += &format!(", {number} {what}");
@@ -423,7 +435,9 @@ impl Rerun {
         }
         for (label, failure) in &self.failed {
             let message = format!("{label}: run once more, it failed: {}", failure.message);
-            tell_error(&message, failure.remedy.as_deref());
+            // A log goes with the store aside.
+            let remedy = failure.remedy.as_deref().filter(|_| failure.log.is_none());
+            tell_error(&message, remedy);
         }
     }
 }

@@ -64,7 +64,7 @@ pub(super) fn run(arguments: &RunArguments, registry: &Registry) -> Result<Exit,
     let mut resolver = Resolver::new(&store).to_look(&noted);
     let standings = survey_from(&plan.jobs, &mut resolver, ahead)?;
     drop(resolver);
-    project.check_at_hand(&targets, &plan, &standings)?;
+    project.check_at_hand(&targets, &plan, &standings, &noted)?;
     project.tell_away(&noted);
     let runs = |job: JobIndex| standings[job.index()].found().is_none();
     graph::lacking(&project.pipeline, &plan.jobs, &runs)?;

@@ -219,6 +219,10 @@ pub struct Resolver<'a> {
     externals: HashMap<Place, Arc<External>>,
     hashed: Hashed,
     noted: Option<&'a Noted>,
+    /// Whether what is away counts as known.
+    believes: bool,
+    /// What was found of inputs that archives tell of.
+    away: HashMap<(Arc<Path>, Selection, InputName), Option<Digest>>,
 }
 
 /// What an external input is: its path, what belongs to it, and the name of the input if it is a single file.
@@ -232,6 +236,8 @@ impl<'a> Resolver<'a> {
             externals: HashMap::new(),
             hashed: Hashed::default(),
             noted: None,
+            believes: false,
+            away: HashMap::new(),
         }
     }
 
@@ -240,6 +246,17 @@ impl<'a> Resolver<'a> {
     pub fn to_look(self, noted: &'a Noted) -> Self {
         Self {
             noted: Some(noted),
+            believes: true,
+            ..self
+        }
+    }
+
+    /// Takes it that inputs of which archives tell and that are not at hand may be anything: what may rest on them is to be kept.
+    #[must_use]
+    pub fn to_sweep(self, noted: &'a Noted) -> Self {
+        Self {
+            noted: Some(noted),
+            believes: false,
             ..self
         }
     }
@@ -317,13 +334,7 @@ impl<'a> Resolver<'a> {
                 },
                 InputSource::Path(path) => {
                     let selection = job.selections.of(name).cloned().unwrap_or_default();
-                    let away = self
-                        .noted
-                        .and_then(|noted| noted.digest(path, name, &selection));
-                    match away {
-                        Some(digest) => ReadyInput::Away(digest),
-                        None => ReadyInput::External(self.external(path, name, &selection)?),
-                    }
+                    self.outside(path, name, &selection)?
                 }
             };
             let ignore = job.selections.of(name).map(|selection| &*selection.ignore);
@@ -331,6 +342,36 @@ impl<'a> Resolver<'a> {
             inputs.push((name.clone(), input));
         }
         Ok((inputs, open))
+    }
+
+    /// Returns an input that the user gives by path.
+    fn outside(
+        &mut self,
+        path: &Arc<Path>,
+        name: &InputName,
+        selection: &Selection,
+    ) -> Result<ReadyInput, Failure> {
+        if let Some(noted) = self.noted {
+            let place = (Arc::clone(path), selection.clone(), Arc::clone(name));
+            let away = match self.away.get(&place) {
+                Some(away) => *away,
+                None => {
+                    let here = || Some(self.external(path, name, selection).ok()?.digest());
+                    let away = noted.away(path, name, selection, here);
+                    self.away.insert(place, away);
+                    away
+                }
+            };
+            match away {
+                Some(digest) if self.believes => return Ok(ReadyInput::Away(digest)),
+                Some(_) => {
+                    let message = format!("input `{name}`: its files are not at hand");
+                    return Err(Failure::new(FailureKind::Input, message));
+                }
+                None => {}
+            }
+        }
+        Ok(ReadyInput::External(self.external(path, name, selection)?))
     }
 
     fn external(

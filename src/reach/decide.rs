@@ -44,6 +44,8 @@ pub enum Kept {
     Used(String),
     /// A run of late that was given values of variables made or used it.
     Recent(String),
+    /// It was imported of late, from that archive.
+    Imported(String),
     /// Something that stays rests on it.
     Rests,
     /// Nothing needs it, but to make it again would cost more than may be lost.
@@ -71,6 +73,7 @@ impl fmt::Display for Kept {
             Self::Perhaps(by) => write!(f, "{by} may need it, once its inputs are made again"),
             Self::Used(who) => write!(f, "{who} uses it"),
             Self::Recent(run) => write!(f, "{run} made or used it"),
+            Self::Imported(archive) => write!(f, "imported from {archive} of late"),
             Self::Rests => f.write_str("another that stays rests on it"),
             Self::Dear => f.write_str("no table reaches it, but it cost too much"),
         }
@@ -142,6 +145,10 @@ pub fn decide(
                 wanted
                     .recent(&record.key)
                     .map(|run| Kept::Recent(run.into()))
+            })
+            .or_else(|| {
+                let archive = wanted.imported_lately(record)?;
+                Some(Kept::Imported(archive.into()))
             })
     };
     let makers = Makers::of(store, held);

@@ -9,7 +9,7 @@ use crate::execute::{Resolver, Standing, survey};
 use crate::graph::{self, JobIndex, Plan};
 use crate::journal::Adjusted;
 use crate::keys::{self, CanonicalParams, Key};
-use crate::store::{Record, StoreError};
+use crate::store::{Digest, Record, StoreError};
 
 /// What some pipelines come to.
 #[derive(Debug, Default)]
@@ -22,6 +22,8 @@ pub struct Wanted {
     recent: BTreeMap<Key, String>,
     /// The names of the jobs that they started, and which run.
     begun: BTreeMap<String, String>,
+    /// Archives that were imported of late, by the digests of their indices.
+    imports: BTreeMap<Digest, String>,
     /// Of all jobs what can be told without their inputs, and what they are called.
     shapes: BTreeSet<(Shape, String)>,
 }
@@ -77,6 +79,17 @@ impl Wanted {
             }
         }
         Ok(Ok(()))
+    }
+
+    /// Adds archives that were imported of late, by the digests of their indices: nobody may have looked at their results yet.
+    pub fn add_imports(&mut self, imports: BTreeMap<Digest, String>) {
+        self.imports.extend(imports);
+    }
+
+    /// Returns the archive that a result was imported from of late.
+    pub(super) fn imported_lately(&self, record: &Record) -> Option<&str> {
+        let mut origins = record.origin.iter();
+        origins.find_map(|origin| self.imports.get(&origin.digest).map(String::as_str))
     }
 
     /// Adds what runs were given by the way: nothing of it stands in a pipeline, and yet it is no waste.

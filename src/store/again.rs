@@ -1,20 +1,22 @@
 //! A store aside, in which jobs are run once more whose results are there already.
 //!
-//! It lies in `tmp/` of the store, and has objects in common with it as links. So jobs run there as everywhere, and whatever they
-//! make, no result of the store is touched.
+//! It lies in `tmp/` of the store, and has copies of the objects that its jobs read. So jobs run there as everywhere, and whatever
+//! they make or write to, no result of the store is touched.
+//!
+//! Whoever works in it holds a lock; what a kill has left goes with the next that is made, or with a sweep.
 
-use std::fs;
-use std::io::ErrorKind;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use contract::remove_all;
 
-use super::aside::REMOVED;
 use super::error::io_error;
 use super::{Found, Manifest, Store, StoreError};
 
 /// How names end, in `folders/`, of what a job has made that should have made something else.
 pub(super) const AGAIN: &str = ".again";
+/// How names of stores aside begin.
+const SCRATCH: &str = "rerun-";
 /// How many digits of a key name it there.
 const DIGITS: usize = 16;
 
@@ -23,6 +25,7 @@ const DIGITS: usize = 16;
 pub struct Scratch {
     store: Store,
     folder: PathBuf,
+    _lock: File,
 }
 
 impl Store {
@@ -31,15 +34,26 @@ impl Store {
     /// # Errors
     /// When nothing can be written in this store.
     pub fn scratch(&self) -> Result<Scratch, StoreError> {
+        self.sweep();
         let tmp = self.tmp();
+        let lock = tempfile::NamedTempFile::new_in(&tmp).map_err(io_error(&tmp))?;
+        lock.as_file().lock().map_err(io_error(&tmp))?;
         let folder = tempfile::Builder::new()
-            .prefix(REMOVED)
+            .prefix(SCRATCH)
             .tempdir_in(&tmp)
             .map_err(io_error(&tmp))?
             .keep();
-        let store = Store::open(&folder.join("store"));
-        match store {
-            Ok(store) => Ok(Scratch { store, folder }),
+        // There from its first instant as locked.
+        let made = lock
+            .persist(folder.join("lock"))
+            .map_err(|error| io_error(&folder)(error.error))
+            .and_then(|lock| Ok((Store::open(&folder.join("store"))?, lock)));
+        match made {
+            Ok((store, lock)) => Ok(Scratch {
+                store,
+                folder,
+                _lock: lock,
+            }),
             Err(error) => {
                 // What is left of it a sweep takes.
                 let _ = remove_all(&folder);
@@ -47,6 +61,12 @@ impl Store {
             }
         }
     }
+}
+
+/// Whether a folder in `tmp/` is a store aside, made to its end.
+pub(super) fn is_scratch(folder: &Path) -> bool {
+    let name = folder.file_name().and_then(|name| name.to_str());
+    name.is_some_and(|name| name.starts_with(SCRATCH)) && folder.join("lock").exists()
 }
 
 impl Scratch {
@@ -64,11 +84,10 @@ impl Scratch {
             let place = self.store.object(&file.digest);
             let folder = place.parent().unwrap_or(self.store.root());
             fs::create_dir_all(folder).map_err(io_error(folder))?;
-            match super::inputs::link(&from.object(&file.digest), &place) {
-                Err(error) if error.kind() != ErrorKind::AlreadyExists => {
-                    return Err(io_error(&place)(error));
-                }
-                _ => {}
+            // A link would let a program that writes to what it was served write to the store.
+            if !place.exists() {
+                let object = from.object(&file.digest);
+                fs::copy(&object, &place).map_err(io_error(&place))?;
             }
         }
         Ok(())

@@ -108,7 +108,7 @@ pub(super) fn entrance(manifest: &Manifest, folder: &Path) -> PathBuf {
 }
 
 /// A hard link; where that cannot be had (no such thing on the file system, too many links), a symbolic one, or a copy.
-pub(super) fn link(object: &Path, path: &Path) -> io::Result<()> {
+fn link(object: &Path, path: &Path) -> io::Result<()> {
     match fs::hard_link(object, path) {
         // Copying over another name of the object would empty it.
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(error),

@@ -84,7 +84,7 @@ pub use manifest::{Content, Entry, Manifest};
 pub use notes::{Note, Notes, Noting};
 pub use open::Store;
 pub use origin::Origin;
-pub use outside::{Noted, Outside, Place};
+pub use outside::{Away, Noted, Outside, Place};
 pub(crate) use owner::{make_folder, remedy as owner_remedy, settle};
 pub use pins::{Pin, Pinned};
 pub use record::{Cost, Record, Worked};

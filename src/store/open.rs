@@ -10,11 +10,13 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::again::is_scratch;
 use super::cache::Cache;
 use super::error::io_error;
 use super::index::Stamp;
 use super::owner::{Owner, make_folder};
 use super::users::User;
+use super::work::is_locked;
 use super::{Digest, StoreError, filesystem};
 use crate::keys::Key;
 
@@ -126,16 +128,21 @@ impl Store {
     }
 
     /// Removes what killed runs have left unfinished.
-    fn sweep(&self) {
+    pub(super) fn sweep(&self) {
         for path in self.abandoned() {
             // What cannot be removed does no harm.
             let _ = contract::remove_all(&path);
         }
     }
 
-    /// Returns what killed runs have left unfinished: nobody works in `tmp` for as long as a day.
+    /// Returns what killed runs have left unfinished: nobody works in `tmp` for as long as a day, but in a store aside, which is
+    /// locked as long as somebody does.
     pub(super) fn abandoned(&self) -> Vec<PathBuf> {
         let old = |entry: &fs::DirEntry| {
+            let folder = entry.path();
+            if is_scratch(&folder) {
+                return !is_locked(&folder);
+            }
             let modified = entry.metadata().and_then(|metadata| metadata.modified());
             modified.is_ok_and(|time| time.elapsed().is_ok_and(|age| age > ABANDONED))
         };

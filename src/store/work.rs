@@ -205,7 +205,7 @@ impl Store {
 }
 
 /// Whether somebody works in a work folder.
-fn is_locked(folder: &Path) -> bool {
+pub(super) fn is_locked(folder: &Path) -> bool {
     // A shared lock, for an instant: whoever claims the folder just then tries again.
     File::open(folder.join("lock"))
         .is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)))

@@ -1,20 +1,23 @@
-//! What of a project an archive carries, and laying it out elsewhere.
+//! What of a project an archive carries.
+//!
+//! The pipeline file, the published values that its tables refer to, and those of the user's files that results rest on and that
+//! may go: an input goes as a whole or not at all, so that nobody takes a part for it, unless a file of it goes for another
+//! reason. What stays behind: inputs of more than 1 MiB, what lies elsewhere (also where a link leads there), hidden files, files
+//! that others may not read, and what makes the whole larger than 16 MiB.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, OpenOptions};
-use std::io::Write;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Component, Path};
 
 use crate::cli::failure::CommandFailure;
 use crate::cli::project::Project;
 use crate::graph::{InputSource, Plan};
+use crate::paths::from_project;
 use crate::store::{
-    About, Archive, Carried, Digest, External, Found, Hashed, Outside, Place, Store,
+    About, Carried, Content, Digest, External, Found, Hashed, Manifest, Outside, Place, Store,
 };
 
-/// What the pipeline file is called where it is laid out.
-pub(super) const PIPELINE: &str = "pipeline.toml";
 /// The most bytes of an input that goes along: programs and small data do, a corpus does not.
 const LARGEST_INPUT: u64 = 1 << 20;
 /// The most bytes that go along in all.
@@ -25,10 +28,12 @@ const LARGEST: u64 = 1 << 24;
 pub(super) struct Around {
     /// The user's files that results rest on.
     pub(super) outside: BTreeSet<Outside>,
-    /// Those of them that go along, with the pipeline file and what its tables refer to, by path.
+    /// What goes along, by path.
     pub(super) project: BTreeMap<String, Carried>,
-    /// Their bytes.
+    /// The bytes of that.
     pub(super) bytes: BTreeMap<Digest, Vec<u8>>,
+    /// The name of the pipeline file.
+    pub(super) pipeline: String,
 }
 
 impl Around {
@@ -39,10 +44,13 @@ impl Around {
         found: &[&Found],
         store: &Store,
     ) -> Result<Self, CommandFailure> {
-        let mut around = Self::default();
         let root = project.pipeline.root();
+        let mut around = Self {
+            pipeline: project.file_name()?,
+            ..Self::default()
+        };
         let text = project.pipeline.text().as_bytes();
-        around.carry(PIPELINE, text.to_vec(), false);
+        around.carry(&around.pipeline.clone(), text.to_vec(), false);
         for file in project.pipeline.reference_files() {
             if let Some(path) = below(root, file) {
                 let bytes = fs::read(file).map_err(|error| CommandFailure::Usage {
@@ -53,6 +61,8 @@ impl Around {
             }
         }
         let mut hashed = Hashed::default();
+        let mut inputs: Vec<(Outside, Option<External>)> = Vec::new();
+        let mut seen = BTreeSet::new();
         for ((_, job), found) in plan.jobs.jobs().zip(found) {
             for (input, source) in &job.inputs {
                 let InputSource::Path(path) = source else {
@@ -65,27 +75,40 @@ impl Around {
                     continue;
                 };
                 let selection = job.selections.of(input).cloned().unwrap_or_default();
-                // A whole path outside the project tells of the machine alone.
                 let name = path.file_name().unwrap_or_default();
-                let is_new = around.outside.insert(Outside {
+                let outside = Outside {
                     name: name.to_string_lossy().into_owned(),
                     digest: digest.clone(),
-                    place: Place::of(root, path, input, &selection),
-                });
-                if is_new && path.exists() {
-                    let external = External::read(path, input, &selection, store, &mut hashed)
-                        .map_err(|error| CommandFailure::Usage {
-                            message: error.to_string(),
-                            remedy: error.remedy().unwrap_or_default(),
-                        })?;
-                    around.carry_input(root, &external);
+                    place: Some(Place {
+                        path: from_project(path, root),
+                        named: project.names(path).then(|| path.display().to_string()),
+                        input: input.to_string(),
+                        selection: selection.identity(),
+                    }),
+                    carried: None,
+                };
+                if !seen.insert(outside.clone()) {
+                    continue;
                 }
+                // What is not at hand here has been imported itself.
+                let external = External::read(path, input, &selection, store, &mut hashed).ok();
+                let external = external.filter(|external| external.digest().to_string() == *digest);
+                if let Some(external) = &external {
+                    around.carry_input(root, external);
+                }
+                inputs.push((outside, external));
             }
+        }
+        for (mut outside, external) in inputs {
+            if let Some(external) = external {
+                outside.carried = around.carried(root, &external);
+            }
+            around.outside.insert(outside);
         }
         Ok(around)
     }
 
-    /// Takes along what lies in the project, is small, and is what was hashed.
+    /// Takes an input along, if all of it may go.
     fn carry_input(&mut self, root: &Path, external: &External) {
         let size: u64 = external.files().map(|(entry, _)| entry.size).sum();
         let held: usize = self.bytes.values().map(Vec::len).sum();
@@ -94,13 +117,16 @@ impl Around {
         }
         let mut files = Vec::new();
         for (entry, place) in external.files() {
-            let (Some(path), Ok(bytes)) = (below(root, place), fs::read(place)) else {
+            let (Some(path), Ok(metadata)) = (below(root, place), fs::metadata(place)) else {
+                return;
+            };
+            let mode = metadata.permissions().mode();
+            let Some(bytes) = fs::read(place).ok().filter(|_| mode & 0o044 != 0) else {
                 return;
             };
             if Digest::of(&bytes) != entry.digest {
                 return;
             }
-            let mode = fs::metadata(place).map_or(0, |metadata| metadata.permissions().mode());
             files.push((path, bytes, mode & 0o111 != 0));
         }
         for (path, bytes, executable) in files {
@@ -108,7 +134,27 @@ impl Around {
         }
     }
 
+    /// Returns the digest of what goes along of an input, if something does.
+    fn carried(&self, root: &Path, external: &External) -> Option<String> {
+        let goes = external.files().filter(|(entry, place)| {
+            let path = below(root, place);
+            let carried = path.and_then(|path| self.project.get(&path));
+            carried.is_some_and(|carried| carried.digest == entry.digest)
+        });
+        let files: Vec<_> = goes.map(|(entry, _)| entry.clone()).collect();
+        let content = match external.is_file() && files.len() == 1 {
+            true => Content::File,
+            false => Content::Folder,
+        };
+        let is_some = !files.is_empty();
+        is_some.then(|| Manifest::new(content, files).digest().to_string())
+    }
+
     fn carry(&mut self, path: &str, bytes: Vec<u8>, executable: bool) {
+        // The pipeline file as it was read comes first.
+        if self.project.contains_key(path) {
+            return;
+        }
         let digest = Digest::of(&bytes);
         self.bytes.insert(digest, bytes);
         let carried = Carried {
@@ -120,84 +166,25 @@ impl Around {
     }
 }
 
-/// Returns the path from the folder on, if it leads below it without a detour.
+/// Returns the path of a file from the project's folder on, if it lies there, not by way of a link, and nothing of its name is
+/// hidden.
 fn below(root: &Path, path: &Path) -> Option<String> {
-    let path = path.strip_prefix(root).ok()?;
-    // As many archives are refused as have other steps.
-    let is_plain = |step| matches!(step, std::path::Component::Normal(name) if name != ".pipe" && name != ".git");
-    path.components()
-        .all(is_plain)
-        .then(|| Some(path.to_str()?.to_owned()))?
-}
-
-/// Says which inputs of an archive's results do not go along with it.
-pub(super) fn left_behind(about: &About) -> Vec<&Outside> {
-    let goes_along = |one: &&Outside| {
-        one.place.as_ref().is_some_and(|place| {
-            let mut files = about.project.iter();
-            files.any(|file| Path::new(&file.path).starts_with(&place.path))
-        })
+    let root = root.canonicalize().ok()?;
+    // Of a link in the project the name is the project's, and the place must be.
+    let parent = path.parent()?.canonicalize().ok()?;
+    path.canonicalize().ok()?.strip_prefix(&root).ok()?;
+    let path = parent.join(path.file_name()?);
+    let path = path.strip_prefix(&root).ok()?.to_str()?;
+    let is_plain = |step: Component<'_>| match step {
+        Component::Normal(name) => !name.to_string_lossy().starts_with('.'),
+        _ => false,
     };
-    about
-        .outside
-        .iter()
-        .filter(|one| !goes_along(one))
-        .collect()
+    let is_text = !path.chars().any(char::is_control);
+    (is_text && Path::new(path).components().all(is_plain)).then(|| path.to_owned())
 }
 
-/// Writes the project of an archive to a folder. What is there already stays, and must be the same.
-///
-/// # Errors
-/// When the archive has no project, or something else lies where a file of it belongs: then nothing is written.
-pub(super) fn lay_out(archive: &Archive, folder: &Path) -> Result<Vec<String>, CommandFailure> {
-    let mut open = Vec::new();
-    for (file, bytes) in archive.project() {
-        let path = folder.join(&file.path);
-        match fs::read(&path) {
-            Ok(there) if there == bytes => {}
-            Err(_) if fs::symlink_metadata(&path).is_err() => open.push((path, file, bytes)),
-            _ => {
-                return Err(CommandFailure::Usage {
-                    message: format!("{} is there already, and another", path.display()),
-                    remedy: "name another folder with --project; nothing was written".into(),
-                });
-            }
-        }
-    }
-    if archive.index().about.project.is_empty() {
-        return Err(CommandFailure::Usage {
-            message: "the archive carries no project: an older program wrote it".into(),
-            remedy: "import it without --project, beside its pipeline file".into(),
-        });
-    }
-    let mut made: Vec<PathBuf> = Vec::new();
-    for (path, file, bytes) in &open {
-        let parent = path.parent().unwrap_or(folder);
-        let written = fs::create_dir_all(parent).and_then(|()| {
-            let mode = if file.executable { 0o755 } else { 0o644 };
-            let mut to = OpenOptions::new()
-                .write(true)
-                .create_new(true)
-                .mode(mode)
-                .open(path)?;
-            made.push(path.clone());
-            to.write_all(bytes)
-        });
-        if let Err(error) = written {
-            for path in &made {
-                let _ = fs::remove_file(path);
-            }
-            return Err(match crate::store::is_full(&error) {
-                true => crate::store::io_error(path)(error).into(),
-                false => CommandFailure::Usage {
-                    message: format!("cannot write {}: {error}", path.display()),
-                    remedy: "name another folder with --project".into(),
-                },
-            });
-        }
-    }
-    Ok(archive
-        .project()
-        .map(|(file, _)| file.path.clone())
-        .collect())
+/// Says which inputs of an archive's results do not go along with it, or not whole.
+pub(super) fn left_behind(about: &About) -> Vec<&Outside> {
+    let outside = about.outside.iter();
+    outside.filter(|one| !one.is_carried()).collect()
 }

@@ -1,6 +1,7 @@
 //! `pipe export` and `pipe import`.
 
 mod carried;
+mod layout;
 
 use std::io::{self, IsTerminal};
 use std::path::Path;
@@ -16,8 +17,12 @@ use crate::journal::quoted;
 use crate::progress::{amount, count};
 use crate::registry::Registry;
 use crate::store::{About, Archive, Found, Store};
-use carried::{Around, PIPELINE, lay_out, left_behind};
+use crate::terminal::line;
+use carried::{Around, left_behind};
+use layout::Layout;
 
+/// What a pipeline file is called, if it is not called otherwise.
+const PIPELINE: &str = "pipeline.toml";
 /// What standard output is called.
 const STDOUT: &str = "standard output";
 
@@ -35,11 +40,11 @@ pub(super) fn export(
     let (plan, found) = project.known(&store, &arguments.targets)?;
     let found: Vec<&Found> = found.iter().map(AsRef::as_ref).collect();
     let around = Around::of(&project, &plan, &found, &store)?;
-    let set = arguments.common.set.iter();
     let about = About {
         targets: arguments.targets.clone(),
         profile: project.pipeline.profile().to_owned(),
-        set: set.map(|(name, value)| format!("{name}={value}")).collect(),
+        set: project.settings(),
+        pipeline: around.pipeline,
         outside: around.outside.into_iter().collect(),
         project: around.project.into_values().collect(),
     };
@@ -103,8 +108,8 @@ pub(super) fn import(arguments: &ImportArguments) -> Result<Exit, CommandFailure
     }
     // Before the store is made, so that nothing is if it is refused.
     let archive = Archive::open(&arguments.archive)?;
-    let place = match (&arguments.project, &arguments.common.store) {
-        (Some(folder), None) => folder.join(STORE),
+    let place = match &arguments.project {
+        Some(folder) if arguments.common.store().is_none() => folder.join(STORE),
         _ => Project::store(&arguments.common).map_err(|failure| match failure {
             CommandFailure::Usage { message, remedy } => CommandFailure::Usage {
                 message,
@@ -113,11 +118,12 @@ pub(super) fn import(arguments: &ImportArguments) -> Result<Exit, CommandFailure
             failure => failure,
         })?,
     };
-    let laid_out = match &arguments.project {
-        Some(folder) => lay_out(&archive, folder)?,
-        None => Vec::new(),
+    let layout = match &arguments.project {
+        Some(folder) => Some(Layout::of(&archive, folder)?),
+        None => None,
     };
     let imported = Store::open(&place)?.import(&archive)?;
+    let laid_out = layout.map_or_else(|| Ok(Vec::new()), Layout::write)?;
     let about = &imported.about;
     if arguments.common.json {
         print_json(&json!({
@@ -131,17 +137,18 @@ pub(super) fn import(arguments: &ImportArguments) -> Result<Exit, CommandFailure
         }))?;
         return Ok(Exit::Ok);
     }
+    // What an archive says of itself keeps to its lines.
     let mut text = format!(
         "{} taken in, {} there already: {} under profile {}",
         count(imported.taken, "result"),
         imported.known,
-        about.targets.join(" "),
-        about.profile
+        line(&about.targets.join(" ")),
+        line(&about.profile)
     );
     for value in &about.set {
-        text += &format!(", {value}");
+        text += &format!(", {}", line(value));
     }
-    text += &format!(", written by {}", imported.program);
+    text += &format!(", written by {}", line(&imported.program));
     if imported.taken > 0 {
         text +=
             "\nwhat was taken in is whole; that it is what its jobs would make is taken on trust";
@@ -149,21 +156,26 @@ pub(super) fn import(arguments: &ImportArguments) -> Result<Exit, CommandFailure
     text += "\n";
     text += &outside_text(about);
     if let Some(folder) = &arguments.project {
-        let place = folder.display();
-        text += &format!("{place}: {}\n", laid_out.join(", "));
-        text += &format!("next: {}\n", show(arguments, folder, about));
+        let place = folder.display().to_string();
+        text += &format!("{}: {}\n", line(&place), laid_out.join(", "));
+        let next = show(&arguments.common, folder, about)?;
+        text += &format!("next: {}\n", line(&next));
     }
     print(&text)?;
     Ok(Exit::Ok)
 }
 
-/// Returns the command that shows what was imported with its project.
-fn show(arguments: &ImportArguments, folder: &Path, about: &About) -> String {
+/// Returns the command that shows what was imported with its project: in its folder, where the values of paths start.
+fn show(common: &Common, folder: &Path, about: &About) -> io::Result<String> {
     let common = Common {
-        file: Some(folder.join(PIPELINE)),
+        file: (about.pipeline != PIPELINE).then(|| about.pipeline.clone().into()),
         profile: Some(about.profile.clone()),
         set: Vec::new(),
-        ..arguments.common.clone()
+        store: match &common.store {
+            Some(store) => Some(std::path::absolute(store)?),
+            None => None,
+        },
+        ..common.clone()
     };
     let is_table = |target: &String| !target.starts_with("stage:");
     let command = match about.targets.iter().all(is_table) {
@@ -173,11 +185,12 @@ fn show(arguments: &ImportArguments, folder: &Path, about: &About) -> String {
     let targets = about.targets.iter().map(|target| quoted(target));
     let set = about.set.iter();
     let set: String = set.map(|set| format!(" --set {}", quoted(set))).collect();
-    format!(
-        "pipe {command} {}{}{set}",
+    Ok(format!(
+        "cd {}; pipe {command} {}{}{set}",
+        quoted(&folder.display().to_string()),
         targets.collect::<Vec<_>>().join(" "),
         common.options()
-    )
+    ))
 }
 
 /// Says which files are not in the archive.
@@ -188,7 +201,11 @@ fn outside_text(about: &About) -> String {
     }
     let files = away.iter().map(|file| {
         let path = file.place.as_ref().map_or(&file.name, |place| &place.path);
-        format!("{path} ({:.12})", file.digest)
+        let part = match file.carried {
+            Some(_) => "but for a part of it, ",
+            None => "",
+        };
+        format!("{} ({part}{:.12})", line(path), file.digest)
     });
     let files: Vec<String> = files.collect();
     format!(

@@ -80,6 +80,9 @@ pub struct About {
     pub set: Vec<String>,
     /// Files of the user's whose content is part of keys.
     pub outside: Vec<Outside>,
+    /// The name of the pipeline file.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub pipeline: String,
     /// Files of the project that are in the archive, in the order of their paths.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub project: Vec<Carried>,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, Permissions};
 use std::io::{self, BufReader, ErrorKind, Read, Seek, Write};
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use tempfile::TempPath;
@@ -287,8 +287,15 @@ impl Contents {
         }
         let mut paths = BTreeSet::new();
         let mut named = BTreeSet::new();
+        let mut bytes = 0_u64;
         for file in &index.about.project {
             named.insert(file.digest);
+            // One file may be laid out under many names.
+            let size = self.carried.get(&file.digest).map_or(0, Vec::len);
+            bytes = bytes.saturating_add(size as u64);
+            if bytes > LARGEST_PROJECT {
+                return Err(reader.refuse("its files of the project are too large"));
+            }
             if !is_below(&file.path) || !paths.insert(&file.path) {
                 let path = file.path.escape_debug();
                 return Err(reader.refuse(&format!("no file of a project lies at `{path}`")));
@@ -301,14 +308,11 @@ impl Contents {
     }
 }
 
-/// Whether a path leads from a folder to a file below it, and not to where a store or version control keep theirs.
+/// Whether a path leads from a folder to a file below it, in its one form; not to what is hidden, where a store, version control
+/// and shells keep theirs.
 fn is_below(path: &str) -> bool {
-    let mut steps = Path::new(path).components();
-    let is_hidden = |step: &std::ffi::OsStr| step == ".pipe" || step == ".git";
-    !path.is_empty()
-        && !path.contains('\0')
-        && !path.ends_with('/')
-        && steps.all(|step| matches!(step, Component::Normal(name) if !is_hidden(name)))
+    let is_plain = |step: &str| !step.is_empty() && !step.starts_with('.');
+    path.split('/').all(is_plain) && !path.chars().any(char::is_control)
 }
 
 /// Returns a record as it is kept of a result that comes from an archive.
