@@ -187,12 +187,10 @@ pub(super) fn lay_out(archive: &Archive, folder: &Path) -> Result<Vec<String>, C
             for path in &made {
                 let _ = fs::remove_file(path);
             }
-            return Err(match crate::store::is_full(&error) {
-                true => crate::store::io_error(path)(error).into(),
-                false => CommandFailure::Usage {
-                    message: format!("cannot write {}: {error}", path.display()),
-                    remedy: "name another folder with --project".into(),
-                },
+            return Err(CommandFailure::Project {
+                path: path.clone(),
+                source: error,
+                remedy: "name another folder with --project",
             });
         }
     }
