@@ -130,27 +130,58 @@ fn no_room_for_results() {
 #[test]
 fn no_room_for_a_new_project_an_imported_one_or_an_archive() {
     let project = Project::new();
-    project.pipe(&["run", "stage:world"]).code(0);
+    project
+        .pipe(&["run", "stage:world", "table:baselines"])
+        .code(0);
     project
         .pipe(&["export", "stage:world", "-o", "a.tar"])
         .code(0);
     let pipe = env!("CARGO_BIN_EXE_pipe");
     fs::create_dir(project.join("small")).expect("made");
-    for command in [
-        "init small/p",
-        "import a.tar --store other --project small/p",
-        "import a.tar --store small/s",
-        "export stage:world -o small/b.tar",
-    ] {
-        let script = format!(
-            "mount -t tmpfs -o size=4k tmpfs small || exit 99
-            echo >small/all
-            exec {pipe} {command}"
-        );
-        let Some(ended) = project.unshared(&script) else {
-            return;
-        };
-        ended.code(FULL).says("small/").says("free some space");
+    // Without a block for content, and without a place for another file.
+    for room in ["size=4k", "nr_inodes=1"] {
+        for command in [
+            "init small/p",
+            "import a.tar --store other --project small/p",
+            "import a.tar --store small/s",
+            "export stage:world -o small/b.tar",
+            "run stage:world --store small/s",
+            "run table:baselines --results small/r",
+        ] {
+            let script = format!(
+                "mount -t tmpfs -o {room} tmpfs small || exit 99
+                echo 2>/dev/null >small/all
+                exec {pipe} {command}"
+            );
+            let Some(ended) = project.unshared(&script) else {
+                return;
+            };
+            ended.code(FULL).says("small/").says("free some space");
+        }
+    }
+}
+
+#[test]
+fn no_room_for_the_leases_of_gpus() {
+    let project = Project::with(
+        r#"
+[stage.s]
+use = "command"
+shell = "true > {output}/x"
+resources = { gpus = 1 }
+"#,
+    );
+    fs::create_dir(project.join("small")).expect("made");
+    let script = format!(
+        "mount -t tmpfs -o nr_inodes=1 tmpfs small || exit 99
+        PIPE_GPUS=1 PIPE_GPU_LOCKS=small/gpus exec {} run stage:s",
+        env!("CARGO_BIN_EXE_pipe")
+    );
+    if let Some(ended) = project.unshared(&script) {
+        ended
+            .code(FULL)
+            .says("small/gpus: cannot lease a GPU")
+            .says("free some space");
     }
 }
 

@@ -18,7 +18,8 @@ const ENCODING: Encoding = Encoding {
     statistics: true,
 };
 /// What to do about a file that is no corpus.
-const AGAIN: &str = "run the `corpus` stage again to make the artifact anew";
+const AGAIN: &str =
+    "give what a `corpus` stage has made, or Parquet files with a column `text` of type utf8";
 
 const DOCUMENTS: OutputFile = OutputFile::table(
     "documents-*.parquet",
