@@ -1,11 +1,12 @@
 //! Archives, opened and taken in. One that opens can be taken in, holds what it lists, and is written again as it was.
 //!
 //! Hardly any change of an archive's bytes leaves its digests right, so an input is the text of one, which is packed here:
-//! members begin at lines `=object`, `=manifest`, `=listing`, `=log`, `=record`; in them `$a` stands for the digest of the
+//! members begin at lines `=project`, `=object`, `=manifest`, `=listing`, `=log`, `=record`; in them `$a` stands for the digest of the
 //! first member, `$b` for that of the second, and so on. A record gets the key that it ought to have, a log that of the
 //! record before. Any other input is taken as the bytes of an archive.
 #![no_main]
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::LazyLock;
@@ -58,7 +59,11 @@ fuzz_target!(|bytes: &[u8]| {
         let _ = fs::remove_file(&path);
         let found: Vec<&Found> = found.iter().collect();
         let about: About = archive.index().about.clone();
-        store.export(about, &found, &path).expect("exported");
+        let carried: BTreeMap<Digest, Vec<u8>> = archive
+            .project()
+            .map(|(file, bytes)| (file.digest, bytes.to_vec()))
+            .collect();
+        store.export(about, &carried, &found, &path).expect("exported");
         fs::read(&path).expect("read")
     };
     assert_eq!(export("first.tar"), export("second.tar"));
@@ -87,6 +92,7 @@ fn pack(text: &[u8]) -> Vec<u8> {
             b"manifest" => format!("artifacts/{}.json", digest(&content)),
             b"listing" => format!("listings/{}.json", digest(&content)),
             b"log" => format!("logs/{key}.txt"),
+            b"project" => format!("project/{}", digest(&content)),
             b"about" => {
                 about = serde_json::from_slice(&content).unwrap_or(about);
                 continue;
@@ -115,7 +121,7 @@ fn pack(text: &[u8]) -> Vec<u8> {
         })
         .collect();
     let index = json!({
-        "format": 1, "program": "pipe", "manifest_format": 1, "record_format": 1,
+        "format": 2, "program": "pipe", "manifest_format": 1, "record_format": 1,
         "key_format": pipe::keys::FORMAT, "about": about, "results": results, "members": listed,
     });
     let index = index.to_string().into_bytes();

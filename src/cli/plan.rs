@@ -32,8 +32,7 @@ pub(super) fn plan(arguments: &PlanArguments, registry: &Registry) -> Result<Exi
         ahead,
         ..
     } = project.expand(&arguments.targets)?;
-    let machine = Machine::here();
-    let mut resolver = Resolver::new(&store, &machine).to_look(&noted);
+    let mut resolver = Resolver::new(&store).to_look(&noted);
     let standings = survey_from(&plan.jobs, &mut resolver, Some(ahead))?;
     project.tell_away(&noted);
     project.tell_elsewhere(&arguments.targets, &plan, &standings, &store)?;
@@ -54,7 +53,7 @@ pub(super) fn plan(arguments: &PlanArguments, registry: &Registry) -> Result<Exi
             false => None,
         });
     }
-    let threads = machine.cores;
+    let threads = Machine::here().cores;
     let prices = prices(
         &plan.jobs,
         &standings,

@@ -61,7 +61,7 @@ pub(super) fn run(arguments: &RunArguments, registry: &Registry) -> Result<Exit,
         tell(word);
     }
     let machine = Machine::here();
-    let mut resolver = Resolver::new(&store, &machine).to_look(&noted);
+    let mut resolver = Resolver::new(&store).to_look(&noted);
     let standings = survey_from(&plan.jobs, &mut resolver, ahead)?;
     drop(resolver);
     project.check_at_hand(&targets, &plan, &standings)?;
@@ -80,7 +80,7 @@ pub(super) fn run(arguments: &RunArguments, registry: &Registry) -> Result<Exit,
         budget: arguments.budget,
         order: match arguments.budget {
             Some(_) => {
-                let mut resolver = Resolver::new(&store, &machine).to_look(&noted);
+                let mut resolver = Resolver::new(&store).to_look(&noted);
                 Some(order(&plan, &standings, &mut resolver, registry)?)
             }
             None => None,
