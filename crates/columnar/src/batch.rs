@@ -193,7 +193,7 @@ impl<'a> Texts<'a> {
     ///
     /// # Panics
     /// When there is no such row.
-    pub fn get_any(self, row: usize) -> Option<&'a str> {
+    pub fn get_optional(self, row: usize) -> Option<&'a str> {
         self.0.is_valid(row).then(|| self.0.value(row))
     }
 }

@@ -84,7 +84,7 @@ fn read(batches: columnar::Batches) -> Vec<String> {
         found.extend((0..batch.rows()).map(|row| {
             shown(&Row {
                 text: texts.get(row).to_owned(),
-                title: titles.get_any(row).map(str::to_owned),
+                title: titles.get_optional(row).map(str::to_owned),
                 count: counts[row],
                 loss: losses[row],
                 main: mains[row],

@@ -235,7 +235,7 @@ fn read_examples(path: &Path) -> Result<Vec<Example>, StageError> {
         let labels = batch.numbers("label")?.iter().enumerate();
         examples.extend(labels.map(|(row, label)| Example {
             sentence1: firsts.get(row).to_owned(),
-            sentence2: seconds.get_any(row).map(str::to_owned),
+            sentence2: seconds.get_optional(row).map(str::to_owned),
             label: *label,
         }));
     }

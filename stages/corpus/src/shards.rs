@@ -211,7 +211,7 @@ fn documents(batch: &Batch) -> Result<Vec<Document>, StageError> {
     };
     let rows = (0..batch.rows()).map(|row| Document {
         title: titles
-            .and_then(|titles| titles.get_any(row))
+            .and_then(|titles| titles.get_optional(row))
             .map(str::to_owned),
         text: texts.get(row).to_owned(),
     });

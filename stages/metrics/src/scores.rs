@@ -138,7 +138,7 @@ pub fn read(path: &Path) -> Result<Vec<Score>, StageError> {
             false => None,
         };
         for row in 0..batch.rows() {
-            let reason = undefined.and_then(|reasons| reasons.get_any(row));
+            let reason = undefined.and_then(|reasons| reasons.get_optional(row));
             scores.push(Score {
                 name: names.get(row).to_owned(),
                 value: values[row],
