@@ -1,4 +1,4 @@
-//! Takes a fingerprint of each crate below `stages/`: of its own source and of those crates that it builds on.
+//! Takes a fingerprint of each crate below `crates/` and `stages/`: of its own source and of those crates that it builds on.
 //!
 //! It decides nothing: a stage's behaviour version does. It lets `pipe why` say whether the code has changed since a result
 //! was made.
@@ -11,8 +11,10 @@ use std::{env, fs};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?);
-    let stages = root.join("stages");
-    println!("cargo::rerun-if-changed={}", stages.display());
+    let homes = ["crates", "stages"].map(|home| root.join(home));
+    for home in &homes {
+        println!("cargo::rerun-if-changed={}", home.display());
+    }
     // Every job is a process of this program, and every program of the user's passes through one: at a fixed address none of
     // them has 90 000 pointers to adjust before it begins, which takes longer than all else that it does by then.
     let is = |name: &str, value: &str| env::var(name).is_ok_and(|found| found == value);
@@ -20,8 +22,13 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("cargo::rustc-link-arg-bins=-no-pie");
     }
     let mut crates = BTreeMap::new();
-    for entry in fs::read_dir(&stages)? {
-        let folder = entry?.path();
+    let mut folders = Vec::new();
+    for home in &homes {
+        for entry in fs::read_dir(home)? {
+            folders.push(entry?.path());
+        }
+    }
+    for folder in folders {
         let manifest = folder.join("Cargo.toml");
         if let (Some(name), true) = (folder.file_name(), manifest.is_file()) {
             let mut hash = Hash::new();

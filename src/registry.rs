@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use contract::Stage;
 
-/// The crates below `stages/`, each with a fingerprint of its source and of those that it builds on (`build.rs`).
+/// The crates below `crates/` and `stages/`, each with a fingerprint of its source and of those that it builds on (`build.rs`).
 const SOURCES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/sources.rs"));
 
 /// The stage kinds that a pipeline may use, by name.

@@ -5,7 +5,6 @@ mod support;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
-use std::process::Command;
 
 use support::{EVERYTHING, Ended, Project};
 
@@ -366,23 +365,14 @@ fn in_small(
         exec {run}",
         store = store.display(),
     );
-    let output = Command::new("unshare")
-        .args(["--user", "--map-root-user", "--mount", "sh", "-c", &script])
-        .current_dir(project.path())
-        .output()
-        .ok()?;
-    let refused = output.status.code() == Some(99)
-        || String::from_utf8_lossy(&output.stderr).starts_with("unshare:");
-    if refused {
-        return None;
-    }
+    let after = project.unshared(&script)?;
     let read = |name: &str| fs::read_to_string(project.join(name)).expect("read");
     let first = Ended {
         code: read("first.code").trim().parse().ok(),
         stdout: read("first.out"),
         stderr: read("first.err"),
     };
-    Some((first, Ended::from(output)))
+    Some((first, after))
 }
 
 #[test]
@@ -393,12 +383,7 @@ fn a_limit_on_file_sizes_is_like_a_full_disk() {
         "trap '' XFSZ; ulimit -f 4; exec {} run all stage:tokens",
         env!("CARGO_BIN_EXE_pipe")
     );
-    let output = Command::new("sh")
-        .args(["-c", &script])
-        .current_dir(project.path())
-        .output()
-        .expect("sh");
-    Ended::from(output).code(13).says("hint: ");
+    project.sh(&script).code(13).says("hint: ");
     project.pipe(&EVERYTHING).code(0);
 }
 

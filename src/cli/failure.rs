@@ -1,14 +1,15 @@
 //! What ends a command early.
 
 use std::io;
+use std::path::PathBuf;
 
-use contract::{STARVED, STARVED_REMEDY, StageError};
+use contract::{ROOM, STARVED, STARVED_REMEDY, StageError, is_full};
 
 use super::Exit;
 use super::output::{tell, tell_error};
 use crate::errors::Report;
 use crate::report::ReportError;
-use crate::store::{ArchiveError, StoreError, is_full, owner_remedy};
+use crate::store::{ArchiveError, StoreError, owner_remedy};
 
 /// What ends a command early.
 #[derive(Debug)]
@@ -27,6 +28,15 @@ pub(super) enum CommandFailure {
         message: String,
         /// What to do about it.
         remedy: String,
+    },
+    /// A file of the user's project cannot be written.
+    Project {
+        /// The file.
+        path: PathBuf,
+        /// The system's word.
+        source: io::Error,
+        /// What to do about it, unless there is no room.
+        remedy: &'static str,
     },
     /// The system gives no more threads or processes.
     Starved,
@@ -57,9 +67,7 @@ impl CommandFailure {
             Self::Archive(ArchiveError::Store(error)) => Self::Store(error).report(),
             Self::Archive(error) => {
                 let (remedy, exit) = match &error {
-                    ArchiveError::Io { source, .. } if is_full(source) => {
-                        (Some(crate::store::ROOM), Exit::Full)
-                    }
+                    ArchiveError::Io { source, .. } if is_full(source) => (Some(ROOM), Exit::Full),
                     ArchiveError::Refused { remedy, .. } => (Some(remedy.as_str()), Exit::Input),
                     // Whoever closed the output wants no more.
                     ArchiveError::Io { source, .. }
@@ -75,6 +83,7 @@ impl CommandFailure {
             }
             Self::Results(error) => {
                 let remedy = match &error {
+                    _ if error.is_full() => Some(ROOM.into()),
                     ReportError::Content(error) => error.remedy(),
                     ReportError::Io { path, source } => {
                         let remedy = owner_remedy(path, source);
@@ -96,6 +105,21 @@ impl CommandFailure {
             Self::Usage { message, remedy } => {
                 tell_error(&message, Some(&remedy));
                 Exit::Input
+            }
+            Self::Project {
+                path,
+                source,
+                remedy,
+            } => {
+                let (remedy, exit) = match is_full(&source) {
+                    true => (ROOM, Exit::Full),
+                    false => (remedy, Exit::Input),
+                };
+                tell_error(
+                    &format!("cannot write {}: {source}", path.display()),
+                    Some(remedy),
+                );
+                exit
             }
             Self::Starved => {
                 tell_error(STARVED, Some(STARVED_REMEDY));

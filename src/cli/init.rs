@@ -196,9 +196,10 @@ fn write(folder: &Path, files: &[(&str, String)]) -> Result<(), CommandFailure> 
             for path in &made {
                 let _ = fs::remove_file(path);
             }
-            return Err(CommandFailure::Usage {
-                message: format!("cannot write {}: {error}", path.display()),
-                remedy: "name another folder: pipe init FOLDER".into(),
+            return Err(CommandFailure::Project {
+                path,
+                source: error,
+                remedy: "name another folder: pipe init FOLDER",
             });
         }
     }

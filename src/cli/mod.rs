@@ -39,9 +39,11 @@ mod why;
 use std::ffi::OsStr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Parser;
 use contract::{STARVED, STARVED_REMEDY, panicked_starved};
+use signal_hook::consts::SIGXFSZ;
 
 use crate::environment;
 use crate::registry::Registry;
@@ -51,25 +53,30 @@ pub use arguments::Arguments;
 pub use exit::Exit;
 
 use arguments::Command;
+use failure::CommandFailure;
 
 /// Runs the program.
 pub fn main(registry: &Registry) -> ExitCode {
+    // Unless somebody takes it, this signal kills who writes beyond the limit on file sizes. So the write fails instead, and is
+    // told as any for which there is no room. Programs that are started get the signal as ever.
+    let _ = signal_hook::flag::register(SIGXFSZ, Arc::default());
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
-            // Help and version are no mistakes.
-            let exit = if error.use_stderr() {
-                Exit::Input
-            } else {
-                Exit::Ok
-            };
-            // It repeats what was written, which may be anything.
-            match error.use_stderr() && std::env::args_os().any(|text| is_odd(&text)) {
-                true => output::tell(error.render().to_string().trim_end()),
-                // Nobody is left to hear of it if the output is closed.
-                false => drop(error.print()),
+            if error.use_stderr() {
+                // It repeats what was written, which may be anything. Nobody is left to hear of it if standard error is closed.
+                match std::env::args_os().any(|text| is_odd(&text)) {
+                    true => output::tell(error.render().to_string().trim_end()),
+                    false => drop(error.print()),
+                }
+                return Exit::Input.into();
             }
-            return exit.into();
+            // Help and version are no mistakes.
+            return match error.print() {
+                Ok(()) => Exit::Ok,
+                Err(error) => CommandFailure::Output(error).report(),
+            }
+            .into();
         }
     };
     // The hook has said what happened; here only the exit code is decided.

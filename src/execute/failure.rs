@@ -121,9 +121,9 @@ impl From<StoreError> for Failure {
 impl From<StageError> for Failure {
     fn from(error: StageError) -> Self {
         let kind = match &error {
+            _ if error.is_full() => FailureKind::Full,
             StageError::Input { .. } => FailureKind::Input,
             StageError::Interrupted => FailureKind::Interrupted,
-            StageError::Io { source, .. } if crate::store::is_full(source) => FailureKind::Full,
             StageError::Io { .. } | StageError::Program { .. } | StageError::Failed(_) => {
                 FailureKind::Failed
             }

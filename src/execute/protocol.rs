@@ -93,20 +93,16 @@ pub enum ErrorKind {
 impl From<&StageError> for ErrorReport {
     fn from(error: &StageError) -> Self {
         let kind = match error {
+            _ if error.is_full() => ErrorKind::Full,
             StageError::Input { .. } => ErrorKind::Input,
-            StageError::Io { source, .. } if crate::store::is_full(source) => ErrorKind::Full,
             StageError::Io { .. } => ErrorKind::Io,
             StageError::Interrupted => ErrorKind::Interrupted,
             StageError::Program { .. } | StageError::Failed(_) => ErrorKind::Failed,
         };
-        let remedy = match kind {
-            ErrorKind::Full => Some(crate::store::ROOM.into()),
-            _ => error.remedy(),
-        };
         Self {
             kind,
             message: error.to_string(),
-            remedy,
+            remedy: error.remedy(),
         }
     }
 }

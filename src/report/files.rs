@@ -5,13 +5,13 @@ use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use contract::StageError;
+use contract::{StageError, is_full};
 use serde::Serialize;
 use serde_json::Value;
 
 use super::variables::variables;
 use super::{Costs, Provenance};
-use crate::store::{StoreError, is_full, make_folder, settle};
+use crate::store::{StoreError, make_folder, settle};
 use crate::terminal::shown;
 
 /// Results that could not be written.
@@ -38,10 +38,8 @@ impl ReportError {
     /// Whether there is no room left to write.
     pub fn is_full(&self) -> bool {
         match self {
-            Self::Io { source, .. } | Self::Content(StageError::Io { source, .. }) => {
-                is_full(source)
-            }
-            Self::Content(_) => false,
+            Self::Io { source, .. } => is_full(source),
+            Self::Content(error) => error.is_full(),
             Self::Store(error) => error.is_full(),
         }
     }

@@ -4,10 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::owner;
-use contract::{STARVED_REMEDY, is_starved};
-
-/// What to do when there is no room left to write.
-pub(crate) const ROOM: &str = "free some space and run again: finished work is kept";
+use contract::{ROOM, STARVED_REMEDY, is_full, is_starved};
 
 /// Why the store could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -109,12 +106,6 @@ impl StoreError {
             Self::Output { .. } => None,
         }
     }
-}
-
-/// Whether the error says that there is no room to write: disk full, over quota, or over the size a file may have.
-pub(crate) fn is_full(error: &io::Error) -> bool {
-    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
-    matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
 }
 
 /// Adds the path to an error: `fs::read(&path).map_err(io_error(&path))`.

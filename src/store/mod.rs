@@ -68,7 +68,7 @@ pub use archive::{About, Archive, ArchiveError, Carried, Imported, Index};
 pub use commit::Made;
 pub use digest::{Digest, NotADigest};
 pub use error::StoreError;
-pub(crate) use error::{ROOM, io_error, is_full};
+pub(crate) use error::io_error;
 pub use external::External;
 pub use external::Hashed;
 pub(crate) use external::View;

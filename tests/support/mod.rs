@@ -192,6 +192,28 @@ impl Project {
         Ended::from(self.command(arguments).output().expect("started"))
     }
 
+    /// Runs a script in the folder.
+    pub(crate) fn sh(&self, script: &str) -> Ended {
+        let output = Command::new("sh")
+            .args(["-c", script])
+            .current_dir(self.path())
+            .output();
+        Ended::from(output.expect("sh"))
+    }
+
+    /// Runs a script in the folder that may mount file systems, which nobody else sees, and ends with code 99 where it cannot;
+    /// `None` where it could not, or user namespaces are not allowed.
+    pub(crate) fn unshared(&self, script: &str) -> Option<Ended> {
+        let output = Command::new("unshare")
+            .args(["--user", "--map-root-user", "--mount", "sh", "-c", script])
+            .current_dir(self.path())
+            .output()
+            .ok()?;
+        let refused = output.status.code() == Some(99)
+            || String::from_utf8_lossy(&output.stderr).starts_with("unshare:");
+        (!refused).then(|| Ended::from(output))
+    }
+
     /// Runs everything, and checks that all was there.
     #[track_caller]
     pub(crate) fn is_all_cached(&self) {

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::cli::failure::CommandFailure;
-use crate::store::{Archive, Carried, io_error, is_full};
+use crate::store::{Archive, Carried};
 
 /// Files of an archive's project that a folder does not have yet.
 pub(super) struct Layout<'a> {
@@ -60,11 +60,11 @@ impl<'a> Layout<'a> {
                         return Err(is_another(path));
                     }
                 }
-                Err(error) if is_full(&error) => return Err(io_error(path)(error).into()),
-                Err(error) => {
-                    return Err(CommandFailure::Usage {
-                        message: format!("cannot write {}: {error}", path.display()),
-                        remedy: "name another folder with --project".into(),
+                Err(source) => {
+                    return Err(CommandFailure::Project {
+                        path: path.clone(),
+                        source,
+                        remedy: "name another folder with --project",
                     });
                 }
             }

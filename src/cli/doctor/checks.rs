@@ -5,6 +5,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use contract::{ROOM, is_full};
 use kernels::{Precision, numerics};
 use rustix::fs::statvfs;
 use rustix::process::{Resource, getrlimit};
@@ -190,7 +191,11 @@ fn file_system(store: &Store, name: &str) -> Check {
     match store.trust() {
         Err(error) => {
             let remedy = error.remedy().unwrap_or_default();
-            return check(&error.to_string()).wrong(remedy, Exit::Store);
+            let exit = match error.is_full() {
+                true => Exit::Full,
+                false => Exit::Store,
+            };
+            return check(&error.to_string()).wrong(remedy, exit);
         }
         Ok(Some(word)) => return check(&word),
         Ok(None) => {}
@@ -202,10 +207,7 @@ fn file_system(store: &Store, name: &str) -> Check {
             Ok(false) => {}
             Ok(true) => apart = apart.or(Some(home)),
             Err(error) => {
-                return check(&format!("{home}/: {error}")).wrong(
-                    "make the store writable, or choose another with --store PATH",
-                    Exit::Store,
-                );
+                return unwritable(check(&format!("{home}/: {error}")), &error);
             }
         }
     }
@@ -217,10 +219,8 @@ fn file_system(store: &Store, name: &str) -> Check {
             return check("two processes were given one lock at once").wrong(remedy, Exit::Store);
         }
         Err(error) => {
-            return check(&format!("locks cannot be tried out: {error}")).wrong(
-                "make the store writable, or choose another with --store PATH",
-                Exit::Store,
-            );
+            let check = check(&format!("locks cannot be tried out: {error}"));
+            return unwritable(check, &error);
         }
     }
     match tried(&tmp) {
@@ -232,7 +232,15 @@ fn file_system(store: &Store, name: &str) -> Check {
         Ok(false) => check("locks hold, files are replaced at once").hint(
             "it has no hard links: what stages read and folders that are asked for are copied",
         ),
-        Err(error) => check(&format!("{}: {error}", tmp.display())).wrong(
+        Err(error) => unwritable(check(&format!("{}: {error}", tmp.display())), &error),
+    }
+}
+
+/// Adds what to do about a store in which nothing can be written.
+fn unwritable(check: Check, error: &io::Error) -> Check {
+    match is_full(error) {
+        true => check.wrong(ROOM, Exit::Full),
+        false => check.wrong(
             "make the store writable, or choose another with --store PATH",
             Exit::Store,
         ),

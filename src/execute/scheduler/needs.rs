@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use contract::{ROOM, is_full};
+
 use super::Run;
 use crate::execute::gpus::{Gathered, Lease};
 use crate::execute::{Failure, FailureKind};
@@ -92,14 +94,16 @@ impl Run<'_, '_> {
             }
             Err(error) => {
                 let folder = self.pool.folder().display();
-                let mut failure = Failure::new(
-                    FailureKind::Failed,
-                    format!("{folder}: cannot lease a GPU: {error}"),
-                );
-                failure.remedy = Some(
-                    "make that folder one that all who use the GPUs can write to, or name another to all of them with PIPE_GPU_LOCKS"
-                        .into(),
-                );
+                let (kind, remedy) = match is_full(&error) {
+                    true => (FailureKind::Full, ROOM),
+                    false => (
+                        FailureKind::Failed,
+                        "make that folder one that all who use the GPUs can write to, or name another to all of them with PIPE_GPU_LOCKS",
+                    ),
+                };
+                let text = format!("{folder}: cannot lease a GPU: {error}");
+                let mut failure = Failure::new(kind, text);
+                failure.remedy = Some(remedy.into());
                 Err(failure)
             }
         }

@@ -2,14 +2,11 @@
 
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
 
-use arrow::array::{Array, Float64Array, RecordBatch, StringArray};
-use arrow::datatypes::{DataType, Field, Schema};
+use columnar::{Reader, Schema};
 use contract::{Column, ColumnType, FileOf, OutputFile, StageError, io_error};
 use serde::{Deserialize, Serialize};
 
-use crate::columns::{self, batches, numbers, strings, unreadable, write_batch};
 use crate::{Example, Kind, Metric, StsPair, Task};
 
 const TRAIN: &str = "train.parquet";
@@ -19,6 +16,8 @@ const PAIRS: &str = "pairs.parquet";
 const DESCRIPTION: &str = "task.json";
 /// The name of the similarity sets in `task.json`.
 pub(crate) const STS: &str = "sts";
+/// What to do about a file of the artifact that is damaged, or was made by something else.
+const AGAIN: &str = "run the `benchmarks` stage again to make the artifact anew";
 
 const EXAMPLES: &[Column] = &[
     Column::new(
@@ -38,6 +37,13 @@ const EXAMPLES: &[Column] = &[
         "the class as its place among the labels of task.json, or the score",
     ),
 ];
+const PAIR: &[Column] = &[
+    Column::new("set", ColumnType::Text, "sts12 to sts16, stsb, sickr"),
+    Column::new("subset", ColumnType::Text, "the part of the set"),
+    Column::new("sentence1", ColumnType::Text, "the first sentence"),
+    Column::new("sentence2", ColumnType::Text, "the second"),
+    Column::new("score", ColumnType::Number, "how alike people found them"),
+];
 const GLUE_ALONE: &str = "tasks of GLUE";
 
 /// The files of a benchmark.
@@ -54,18 +60,7 @@ pub(crate) const FILES: &[OutputFile] = &[
         "the development split of other genres",
     )
     .when("mnli"),
-    OutputFile::table(
-        PAIRS,
-        &[
-            Column::new("set", ColumnType::Text, "sts12 to sts16, stsb, sickr"),
-            Column::new("subset", ColumnType::Text, "the part of the set"),
-            Column::new("sentence1", ColumnType::Text, "the first sentence"),
-            Column::new("sentence2", ColumnType::Text, "the second"),
-            Column::new("score", ColumnType::Number, "how alike people found them"),
-        ],
-        "the pairs of all sets",
-    )
-    .when("sts"),
+    OutputFile::table(PAIRS, PAIR, "the pairs of all sets").when("sts"),
 ];
 
 /// What `task.json` says of a GLUE task.
@@ -135,8 +130,8 @@ pub fn read(folder: &Path) -> Result<Task, StageError> {
 /// Returns how many examples to train on the benchmark artifact with these files has, by the metadata alone; `None` where there
 /// is none.
 pub fn training_examples(file: FileOf<'_>) -> Option<f64> {
-    let rows = columns::rows(&file(TRAIN)?)?;
-    Some(rows as f64)
+    let file = Reader::open(&file(TRAIN)?, AGAIN).ok()?;
+    Some(file.rows() as f64)
 }
 
 /// Reads the pairs of the similarity sets from a benchmark artifact, in the order of sets, subsets and files.
@@ -152,20 +147,18 @@ pub fn read_pairs(folder: &Path) -> Result<Vec<StsPair>, StageError> {
             "give a benchmark with `task = \"sts\"`",
         ));
     }
-    let path = folder.join(PAIRS);
     let mut pairs = Vec::new();
-    for batch in batches(&path)? {
+    for batch in Reader::open(&folder.join(PAIRS), AGAIN)?.batches()? {
         let batch = batch?;
-        let [set, subset, sentence1, sentence2] =
-            ["set", "subset", "sentence1", "sentence2"].map(|name| strings(&batch, name, &path));
-        let (set, subset, sentence1, sentence2) = (set?, subset?, sentence1?, sentence2?);
-        let score = numbers(&batch, "score", &path)?;
-        pairs.extend((0..batch.num_rows()).map(|row| StsPair {
-            set: set.value(row).to_owned(),
-            subset: subset.value(row).to_owned(),
-            sentence1: sentence1.value(row).to_owned(),
-            sentence2: sentence2.value(row).to_owned(),
-            score: score.value(row),
+        let (sets, subsets) = (batch.texts("set")?, batch.texts("subset")?);
+        let (firsts, seconds) = (batch.texts("sentence1")?, batch.texts("sentence2")?);
+        let scores = batch.numbers("score")?.iter().enumerate();
+        pairs.extend(scores.map(|(row, score)| StsPair {
+            set: sets.get(row).to_owned(),
+            subset: subsets.get(row).to_owned(),
+            sentence1: firsts.get(row).to_owned(),
+            sentence2: seconds.get(row).to_owned(),
+            score: *score,
         }));
     }
     Ok(pairs)
@@ -189,29 +182,14 @@ pub(crate) fn write(folder: &Path, task: &Task) -> Result<(), StageError> {
 
 /// Writes the similarity sets below `folder`.
 pub(crate) fn write_pairs(folder: &Path, pairs: &[StsPair]) -> Result<(), StageError> {
-    let columns = ["set", "subset", "sentence1", "sentence2"];
-    let mut fields: Vec<_> = columns
-        .iter()
-        .map(|name| Field::new(*name, DataType::Utf8, false))
-        .collect();
-    fields.push(Field::new("score", DataType::Float64, false));
-    let text = |of: fn(&StsPair) -> &str| {
-        Arc::new(StringArray::from_iter_values(pairs.iter().map(of))) as Arc<dyn Array>
-    };
-    let batch = RecordBatch::try_new(
-        Arc::new(Schema::new(fields)),
-        vec![
-            text(|pair| &pair.set),
-            text(|pair| &pair.subset),
-            text(|pair| &pair.sentence1),
-            text(|pair| &pair.sentence2),
-            Arc::new(Float64Array::from_iter_values(
-                pairs.iter().map(|pair| pair.score),
-            )),
-        ],
-    )
-    .map_err(StageError::failed)?;
-    write_batch(&folder.join(PAIRS), &batch)?;
+    let values = vec![
+        pairs.iter().map(|pair| pair.set.as_str()).collect(),
+        pairs.iter().map(|pair| pair.subset.as_str()).collect(),
+        pairs.iter().map(|pair| pair.sentence1.as_str()).collect(),
+        pairs.iter().map(|pair| pair.sentence2.as_str()).collect(),
+        pairs.iter().map(|pair| pair.score).collect(),
+    ];
+    columnar::write(&folder.join(PAIRS), &Schema::of(PAIR), values)?;
 
     let mut sets: Vec<SetDescription> = Vec::new();
     for pair in pairs {
@@ -241,44 +219,24 @@ pub(crate) fn write_pairs(folder: &Path, pairs: &[StsPair]) -> Result<(), StageE
 }
 
 fn write_examples(path: &Path, examples: &[Example]) -> Result<(), StageError> {
-    let schema = Schema::new(vec![
-        Field::new("sentence1", DataType::Utf8, false),
-        Field::new("sentence2", DataType::Utf8, true),
-        Field::new("label", DataType::Float64, false),
-    ]);
-    let batch = RecordBatch::try_new(
-        Arc::new(schema),
-        vec![
-            Arc::new(StringArray::from_iter_values(
-                examples.iter().map(|one| &one.sentence1),
-            )),
-            Arc::new(StringArray::from_iter(
-                examples.iter().map(|one| one.sentence2.as_deref()),
-            )),
-            Arc::new(Float64Array::from_iter_values(
-                examples.iter().map(|one| one.label),
-            )),
-        ],
-    )
-    .map_err(StageError::failed)?;
-    write_batch(path, &batch)
+    let firsts = examples.iter().map(|one| one.sentence1.as_str());
+    let seconds = examples.iter().map(|one| one.sentence2.as_deref());
+    let labels = examples.iter().map(|one| one.label);
+    let values = vec![firsts.collect(), seconds.collect(), labels.collect()];
+    columnar::write(path, &Schema::of(EXAMPLES), values)
 }
 
 fn read_examples(path: &Path) -> Result<Vec<Example>, StageError> {
     let mut examples = Vec::new();
-    for batch in batches(path)? {
+    for batch in Reader::open(path, AGAIN)?.batches()? {
         let batch = batch?;
-        let sentence1 = strings(&batch, "sentence1", path)?;
-        let sentence2 = strings(&batch, "sentence2", path)?;
-        let label = numbers(&batch, "label", path)?;
-        examples.extend((0..batch.num_rows()).map(|row| {
-            Example {
-                sentence1: sentence1.value(row).to_owned(),
-                sentence2: sentence2
-                    .is_valid(row)
-                    .then(|| sentence2.value(row).to_owned()),
-                label: label.value(row),
-            }
+        let firsts = batch.texts("sentence1")?;
+        let seconds = batch.optional_texts("sentence2")?;
+        let labels = batch.numbers("label")?.iter().enumerate();
+        examples.extend(labels.map(|(row, label)| Example {
+            sentence1: firsts.get(row).to_owned(),
+            sentence2: seconds.get_optional(row).map(str::to_owned),
+            label: *label,
         }));
     }
     Ok(examples)
@@ -298,7 +256,7 @@ fn read_description<T: serde::de::DeserializeOwned>(folder: &Path) -> Result<T, 
         ));
     }
     let bytes = fs::read(&path).map_err(io_error(&path))?;
-    serde_json::from_slice(&bytes).map_err(|error| unreadable(&path, error))
+    serde_json::from_slice(&bytes).map_err(|error| contract::unreadable(&path, error, AGAIN))
 }
 
 fn write_description(folder: &Path, description: &impl Serialize) -> Result<(), StageError> {

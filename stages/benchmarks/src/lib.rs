@@ -8,10 +8,9 @@
 //!   Hugging Face `glue` dataset;
 //! * `glue` and `mrpc` read their files, `sts` the seven sets of semantic textual similarity as SentEval has them
 //!   (Conneau and Kiela, *SentEval*, LREC 2018);
-//! * `artifact` writes and reads the Parquet files (`columns`), `task` says what they hold and scores predictions.
+//! * `artifact` writes and reads the Parquet files , `task` says what they hold and scores predictions.
 
 mod artifact;
-mod columns;
 mod glue;
 mod layout;
 mod mrpc;

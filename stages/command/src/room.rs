@@ -1,28 +1,45 @@
 //! Whether a program has failed for want of room to write.
 
 use std::io;
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
+use std::process::ExitStatus;
 
 use contract::StageError;
 use rustix::fs::statvfs;
 use rustix::process::geteuid;
+use signal_hook::consts::SIGXFSZ;
 
 /// With less than this many bytes left a file system is full to a program that has failed: what it has removed since, and
 /// what the system keeps back, is little.
 const LEAST: u64 = 1 << 20;
 /// What programs say, in small letters, whatever their language.
-const SAID: [&str; 4] = [
+const SAID: [&str; 7] = [
     "no space left on device",
     "disk quota exceeded",
+    ": file too large",
+    "] file too large",
     "enospc",
     "edquot",
+    "efbig",
 ];
+/// The signal for a file that grows beyond what it may be, and the code with which a shell ends of which a program got it.
+const TOO_LARGE: (i32, i32) = (SIGXFSZ, 128 + SIGXFSZ);
 
-/// Returns the error of a program that had no room for its `output`, or has `said` so; `None` of any other.
-pub(crate) fn lacking(output: &Path, said: &str, reason: &str) -> Option<StageError> {
+/// Returns the error of a program that had no room for its `output`, has `said` so, or has ended so; `None` of any other.
+pub(crate) fn lacking(
+    output: &Path,
+    said: &str,
+    status: ExitStatus,
+    reason: &str,
+) -> Option<StageError> {
     let said = said.to_lowercase();
+    let (signal, code) = TOO_LARGE;
+    let cut = status.signal() == Some(signal) || status.code() == Some(code);
     let why = if is_full(output) {
         "no space is left here"
+    } else if cut {
+        "a file that it wrote became larger than a file may be (`ulimit -f`)"
     } else if SAID.iter().any(|words| said.contains(words)) {
         "the program was told that no space is left where it wrote, here or on another disk"
     } else {
@@ -54,17 +71,26 @@ mod tests {
     #[test]
     fn a_program_that_had_no_room_is_known_by_its_words() {
         let here = std::env::temp_dir();
+        let failed = ExitStatus::from_raw(1 << 8);
         for said in [
             "cp: error writing 'x': No space left on device\n",
             "OSError: [Errno 28] No space left on device: 'model.bin'\n",
             "write x: no space left on device",
             "Error: ENOSPC: no space left on device, write",
             "tee: x: Disk quota exceeded",
+            "cp: error writing 'x': File too large",
+            "OSError: [Errno 27] File too large",
         ] {
-            let error = lacking(&here, said, "`x` ended with code 1");
-            let is_full = |error: &StageError| matches!(error, StageError::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull);
-            assert!(error.as_ref().is_some_and(is_full), "{said}: {error:?}");
+            let error = lacking(&here, said, failed, "`x` ended with code 1");
+            let is_full = error.as_ref().is_some_and(StageError::is_full);
+            assert!(is_full, "{said}: {error:?}");
         }
-        assert!(lacking(&here, "no spaces allowed", "x").is_none());
+        // As wait(2) gives them: ended by the signal, and with the code.
+        for status in [SIGXFSZ, (128 + SIGXFSZ) << 8].map(ExitStatus::from_raw) {
+            assert!(lacking(&here, "", status, "x").is_some_and(|error| error.is_full()));
+        }
+        for said in ["no spaces allowed", "a file too large to upload"] {
+            assert!(lacking(&here, said, failed, "x").is_none());
+        }
     }
 }

@@ -279,7 +279,7 @@ fn failed(
         reason += &format!(", and last said: {last}");
     }
     let said = String::from_utf8_lossy(&end);
-    if let Some(error) = room::lacking(output, &said, &reason) {
+    if let Some(error) = room::lacking(output, &said, status, &reason) {
         return error;
     }
     let hint = hints::Failed {

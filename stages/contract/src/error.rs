@@ -2,6 +2,8 @@ use std::error::Error;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::{ROOM, is_full};
+
 /// Why a stage could not do its work.
 #[derive(Debug, thiserror::Error)]
 pub enum StageError {
@@ -64,27 +66,18 @@ impl StageError {
     /// deep the library has wrapped it.
     pub fn from_write(path: &Path, error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         let error = error.into();
-        let mut cause: Option<&(dyn Error + 'static)> = Some(&*error);
-        while let Some(here) = cause {
-            if let Some(system) = here.downcast_ref::<io::Error>() {
-                return Self::Io {
-                    path: path.to_path_buf(),
-                    source: copy(system),
-                };
-            }
-            cause = here.source();
+        match system_error(&*error) {
+            Some(source) => io_error(path)(source),
+            None => Self::failed(format!("{}: {error}", path.display())),
         }
-        Self::failed(format!("{}: {error}", path.display()))
     }
 
     /// Returns what to do about it, if that is known.
     pub fn remedy(&self) -> Option<String> {
         match self {
             Self::Input { remedy, .. } | Self::Program { remedy, .. } => Some(remedy.clone()),
+            Self::Io { source, .. } if is_full(source) => Some(ROOM.into()),
             Self::Io { source, .. } => match source.kind() {
-                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                    Some("free some space and run again: finished work is kept".into())
-                }
                 io::ErrorKind::PermissionDenied => {
                     Some("check the permissions of that path".into())
                 }
@@ -103,6 +96,18 @@ pub fn io_error(path: &Path) -> impl FnOnce(io::Error) -> StageError + '_ {
         path: path.to_path_buf(),
         source,
     }
+}
+
+/// Returns the system's word if that is at the root of a library's error, however deep the library has wrapped it.
+pub fn system_error(error: &(dyn Error + 'static)) -> Option<io::Error> {
+    let mut cause = Some(error);
+    while let Some(here) = cause {
+        if let Some(system) = here.downcast_ref::<io::Error>() {
+            return Some(copy(system));
+        }
+        cause = here.source();
+    }
+    None
 }
 
 /// Returns the same error once more: what is borrowed from a chain of causes cannot be taken out of it.

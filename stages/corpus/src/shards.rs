@@ -1,19 +1,10 @@
 //! The corpus artifact: `documents-00000.parquet` and on, with the columns `title` and `text`.
 
-use std::fs::{self, File};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::fs;
+use std::path::Path;
 
-use arrow::array::{Array, RecordBatch, StringArray};
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use columnar::{Batch, Batches, Encoding, Reader, Schema, Writer};
 use contract::{Column, ColumnType, OutputFile, StageError, io_error};
-use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_reader::{
-    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader,
-    ParquetRecordBatchReaderBuilder,
-};
-use parquet::basic::{Compression, ZstdLevel};
-use parquet::file::properties::WriterProperties;
 
 use crate::Document;
 
@@ -21,11 +12,16 @@ use crate::Document;
 const GROUP: usize = 8 << 20;
 /// Bytes of text in a shard.
 const SHARD: usize = 64 << 20;
-/// The most documents in a batch that is read.
-const BATCH: usize = 4096;
+/// Texts do not repeat.
+const ENCODING: Encoding = Encoding {
+    dictionary: false,
+    statistics: true,
+};
+/// What to do about a file that is no corpus.
+const AGAIN: &str =
+    "give what a `corpus` stage has made, or Parquet files with a column `text` of type utf8";
 
-/// The files of a corpus.
-pub(crate) const FILES: &[OutputFile] = &[OutputFile::table(
+const DOCUMENTS: OutputFile = OutputFile::table(
     "documents-*.parquet",
     &[
         Column::new(
@@ -41,40 +37,32 @@ pub(crate) const FILES: &[OutputFile] = &[OutputFile::table(
         ),
     ],
     "the documents, a row each, in the order of their files",
-)];
+);
+/// The files of a corpus.
+pub(crate) const FILES: &[OutputFile] = &[DOCUMENTS];
 
 /// Writes documents into shards.
 pub(crate) struct ShardWriter<'a> {
     folder: &'a Path,
-    schema: SchemaRef,
-    properties: WriterProperties,
+    schema: Schema,
     group: Vec<Document>,
     group_bytes: usize,
-    shard: Option<(PathBuf, ArrowWriter<File>)>,
+    shard: Option<Writer>,
     shard_bytes: usize,
     shards: usize,
 }
 
 impl<'a> ShardWriter<'a> {
-    pub(crate) fn new(folder: &'a Path) -> Result<Self, StageError> {
-        let level = ZstdLevel::try_new(1).map_err(StageError::failed)?;
-        Ok(Self {
+    pub(crate) fn new(folder: &'a Path) -> Self {
+        Self {
             folder,
-            schema: Arc::new(Schema::new(vec![
-                Field::new("title", DataType::Utf8, true),
-                Field::new("text", DataType::Utf8, false),
-            ])),
-            properties: WriterProperties::builder()
-                .set_compression(Compression::ZSTD(level))
-                // Texts do not repeat: a dictionary would only be built and thrown away.
-                .set_dictionary_enabled(false)
-                .build(),
+            schema: Schema::of(DOCUMENTS.columns()),
             group: Vec::new(),
             group_bytes: 0,
             shard: None,
             shard_bytes: 0,
             shards: 0,
-        })
+        }
     }
 
     pub(crate) fn push(&mut self, document: Document) -> Result<(), StageError> {
@@ -99,34 +87,24 @@ impl<'a> ShardWriter<'a> {
         if self.group.is_empty() {
             return Ok(());
         }
-        let titles = self.group.iter().map(|document| document.title.as_deref());
-        let texts = self.group.iter().map(|document| &document.text);
-        let batch = RecordBatch::try_new(
-            Arc::clone(&self.schema),
-            vec![
-                Arc::new(StringArray::from_iter(titles)),
-                Arc::new(StringArray::from_iter_values(texts)),
-            ],
-        )
-        .map_err(StageError::failed)?;
-        let (path, writer) = match &mut self.shard {
+        let shard = match &mut self.shard {
             Some(shard) => shard,
             none => {
-                let path = self
-                    .folder
-                    .join(format!("documents-{:05}.parquet", self.shards));
-                let file = File::create(&path).map_err(io_error(&path))?;
-                let schema = Arc::clone(&self.schema);
-                let writer = ArrowWriter::try_new(file, schema, Some(self.properties.clone()))
-                    .map_err(|error| StageError::from_write(&path, error))?;
+                let name = format!("documents-{:05}.parquet", self.shards);
+                let shard = Writer::create(self.folder.join(name), &self.schema, ENCODING)?;
                 self.shards += 1;
-                none.insert((path, writer))
+                none.insert(shard)
             }
         };
-        writer
-            .write(&batch)
-            .and_then(|()| writer.flush())
-            .map_err(|error| StageError::from_write(path, error))?;
+        let documents = self.group.iter();
+        shard.write(vec![
+            documents
+                .clone()
+                .map(|document| document.title.as_deref())
+                .collect(),
+            documents.map(|document| document.text.as_str()).collect(),
+        ])?;
+        shard.end_group()?;
         self.shard_bytes += self.group_bytes;
         self.group.clear();
         self.group_bytes = 0;
@@ -135,13 +113,7 @@ impl<'a> ShardWriter<'a> {
 
     fn close_shard(&mut self) -> Result<(), StageError> {
         self.shard_bytes = 0;
-        match self.shard.take() {
-            Some((path, writer)) => writer
-                .close()
-                .map(|_| ())
-                .map_err(|error| StageError::from_write(&path, error)),
-            None => Ok(()),
-        }
+        self.shard.take().map_or(Ok(()), Writer::finish)
     }
 }
 
@@ -173,44 +145,24 @@ pub fn read(path: &Path) -> Result<Documents, StageError> {
         ));
     }
     paths.sort();
-    let mut documents = 0;
-    let mut shards = Vec::new();
-    for path in paths {
-        let file = File::open(&path).map_err(io_error(&path))?;
-        // Other writers leave a hint to read text as another Arrow type.
-        let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
-        let metadata =
-            ArrowReaderMetadata::load(&file, options).map_err(|error| unreadable(&path, error))?;
-        documents += metadata.metadata().file_metadata().num_rows().max(0) as u64;
-        let groups = metadata.metadata().num_row_groups();
-        shards.push(Shard {
-            path,
-            metadata,
-            groups,
-        });
-    }
+    let shards = paths.iter().map(|path| Reader::open(path, AGAIN));
+    let mut shards = shards.collect::<Result<Vec<_>, _>>()?;
     shards.reverse();
     Ok(Documents {
+        documents: shards.iter().map(Reader::rows).fold(0, u64::saturating_add),
         shards,
         group: 0,
-        reader: None,
-        documents,
+        batches: None,
     })
-}
-
-struct Shard {
-    path: PathBuf,
-    metadata: ArrowReaderMetadata,
-    groups: usize,
 }
 
 /// The documents of a corpus in their order, in batches of at most 4096 documents and about 8 MiB of text.
 pub struct Documents {
     /// The shards not yet read, last first; the last is being read.
-    shards: Vec<Shard>,
+    shards: Vec<Reader>,
     /// The row group to read next.
     group: usize,
-    reader: Option<ParquetRecordBatchReader>,
+    batches: Option<Batches>,
     documents: u64,
 }
 
@@ -222,25 +174,16 @@ impl Documents {
 
     fn next_batch(&mut self) -> Result<Option<Vec<Document>>, StageError> {
         while let Some(shard) = self.shards.last() {
-            if let Some(batch) = self.reader.as_mut().and_then(Iterator::next) {
-                let batch = batch.map_err(|error| unreadable(&shard.path, error))?;
-                return documents(&batch, &shard.path).map(Some);
+            if let Some(batch) = self.batches.as_mut().and_then(Iterator::next) {
+                return documents(&batch?).map(Some);
             }
-            self.reader = None;
-            if self.group == shard.groups {
+            self.batches = None;
+            if self.group == shard.groups().len() {
                 self.shards.pop();
                 self.group = 0;
                 continue;
             }
-            let file = File::open(&shard.path).map_err(io_error(&shard.path))?;
-            // One row group at a time, so that no batch spans two: that bounds its bytes.
-            let reader =
-                ParquetRecordBatchReaderBuilder::new_with_metadata(file, shard.metadata.clone())
-                    .with_row_groups(vec![self.group])
-                    .with_batch_size(BATCH)
-                    .build()
-                    .map_err(|error| unreadable(&shard.path, error))?;
-            self.reader = Some(reader);
+            self.batches = Some(shard.group(self.group)?);
             self.group += 1;
         }
         Ok(None)
@@ -260,28 +203,17 @@ impl Iterator for Documents {
     }
 }
 
-fn documents(batch: &RecordBatch, path: &Path) -> Result<Vec<Document>, StageError> {
-    let column = |name| {
-        batch
-            .column_by_name(name)
-            .and_then(|column| column.as_any().downcast_ref::<StringArray>())
+fn documents(batch: &Batch) -> Result<Vec<Document>, StageError> {
+    let texts = batch.optional_texts("text")?;
+    let titles = match batch.has("title", ColumnType::Text) {
+        true => Some(batch.optional_texts("title")?),
+        false => None,
     };
-    let texts = column("text").ok_or_else(|| unreadable(path, "no column `text` of type text"))?;
-    let titles = column("title");
-    Ok((0..batch.num_rows())
-        .map(|row| Document {
-            title: titles
-                .filter(|titles| titles.is_valid(row))
-                .map(|titles| titles.value(row).to_owned()),
-            text: texts.value(row).to_owned(),
-        })
-        .collect())
-}
-
-fn unreadable(path: &Path, reason: impl std::fmt::Display) -> StageError {
-    contract::unreadable(
-        path,
-        reason,
-        "run the `corpus` stage again to make the artifact anew",
-    )
+    let rows = (0..batch.rows()).map(|row| Document {
+        title: titles
+            .and_then(|titles| titles.get_optional(row))
+            .map(str::to_owned),
+        text: texts.get(row).to_owned(),
+    });
+    Ok(rows.collect())
 }

@@ -76,7 +76,7 @@ impl Stage for CorpusStage {
             context.note(note);
         }
         let total: u64 = files.iter().map(|file| file.bytes).sum();
-        let mut writer = ShardWriter::new(context.output())?;
+        let mut writer = ShardWriter::new(context.output());
         let (mut kept, mut left_out, mut escaped, mut done) = (0_u64, 0_u64, 0_u64, 0);
         for file in &files {
             let layout = format::of_file(&file.path, &format)?;

@@ -2,17 +2,11 @@
 //! float, all of one length), and `embeddings.json`, which says how the vectors were made.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::path::Path;
-use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, Float32Builder, ListBuilder, RecordBatch, StringArray};
-use arrow::datatypes::{DataType, Field, Float32Type, Schema};
+use columnar::{Encoding, Reader, Schema, Writer};
 use contract::{Column, ColumnType, OutputFile, StageError, io_error};
-use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use parquet::basic::{Compression, ZstdLevel};
-use parquet::file::properties::WriterProperties;
 use serde::{Deserialize, Serialize};
 
 use crate::{Pooling, Similarity};
@@ -21,15 +15,18 @@ const VECTORS: &str = "embeddings.parquet";
 const DESCRIPTION: &str = "embeddings.json";
 /// Rows written at once.
 const ROWS: usize = 4096;
+/// What to do about a file that is not of the artifact.
+const REMEDY: &str = "give what the stage `embed` has written";
 
+const COLUMNS: &[Column] = &[
+    Column::new("sentence", ColumnType::Text, "the sentence"),
+    Column::new("vector", ColumnType::Numbers, "its vector"),
+];
 /// The files of embeddings.
 pub(crate) const FILES: &[OutputFile] = &[
     OutputFile::table(
         VECTORS,
-        &[
-            Column::new("sentence", ColumnType::Text, "the sentence"),
-            Column::new("vector", ColumnType::Numbers, "its vector"),
-        ],
+        COLUMNS,
         "the vectors, a row for each distinct sentence",
     ),
     OutputFile::new(
@@ -75,37 +72,14 @@ pub(crate) fn write(
     vectors: &[Vec<f32>],
 ) -> Result<(), StageError> {
     let path = folder.join(VECTORS);
-    let item = Arc::new(Field::new("item", DataType::Float32, false));
-    let schema = Arc::new(Schema::new(vec![
-        Field::new("sentence", DataType::Utf8, false),
-        Field::new("vector", DataType::List(Arc::clone(&item)), false),
-    ]));
-    let level = ZstdLevel::try_new(1).map_err(StageError::failed)?;
-    let properties = WriterProperties::builder()
-        .set_compression(Compression::ZSTD(level))
-        .build();
-    let file = File::create(&path).map_err(io_error(&path))?;
-    let mut writer = ArrowWriter::try_new(file, Arc::clone(&schema), Some(properties))
-        .map_err(|error| StageError::from_write(&path, error))?;
+    let mut writer = Writer::create(path, &Schema::of(COLUMNS), Encoding::default())?;
     for (sentences, vectors) in sentences.chunks(ROWS).zip(vectors.chunks(ROWS)) {
-        let mut lists = ListBuilder::new(Float32Builder::new()).with_field(Arc::clone(&item));
-        for vector in vectors {
-            lists.values().append_slice(vector);
-            lists.append(true);
-        }
-        let columns: Vec<ArrayRef> = vec![
-            Arc::new(StringArray::from_iter_values(sentences)),
-            Arc::new(lists.finish()),
-        ];
-        let batch =
-            RecordBatch::try_new(Arc::clone(&schema), columns).map_err(StageError::failed)?;
-        writer
-            .write(&batch)
-            .map_err(|error| StageError::from_write(&path, error))?;
+        writer.write(vec![
+            sentences.iter().map(String::as_str).collect(),
+            vectors.iter().map(Vec::as_slice).collect(),
+        ])?;
     }
-    writer
-        .close()
-        .map_err(|error| StageError::from_write(&path, error))?;
+    writer.finish()?;
 
     let path = folder.join(DESCRIPTION);
     let text = serde_json::to_string_pretty(description).map_err(StageError::failed)?;
@@ -123,35 +97,18 @@ impl Embeddings {
         let description: Description = serde_json::from_slice(&text)
             .map_err(|error| wrong(&path, format!("line {}: {error}", error.line())))?;
         let path = folder.join(VECTORS);
-        let file = File::open(&path).map_err(io_error(&path))?;
-        let reader = ParquetRecordBatchReaderBuilder::try_new(file)
-            .and_then(|builder| builder.with_batch_size(ROWS).build())
-            .map_err(|error| wrong(&path, error.to_string()))?;
         let mut vectors = BTreeMap::new();
-        for batch in reader {
-            let batch = batch.map_err(|error| wrong(&path, error.to_string()))?;
-            let sentences = batch
-                .column_by_name("sentence")
-                .and_then(|column| column.as_string_opt::<i32>())
-                .ok_or_else(|| wrong(&path, "has no column `sentence` of texts".to_owned()))?;
-            let lists = batch
-                .column_by_name("vector")
-                .and_then(|column| column.as_list_opt::<i32>())
-                .ok_or_else(|| wrong(&path, "has no column `vector` of lists".to_owned()))?;
-            for (sentence, list) in sentences.iter().zip(lists.iter()) {
-                let vector = list
-                    .as_ref()
-                    .and_then(|list| list.as_primitive_opt::<Float32Type>());
-                let (Some(sentence), Some(vector)) = (sentence, vector) else {
-                    return Err(wrong(&path, "a sentence or a vector is null".to_owned()));
-                };
+        for batch in Reader::open(&path, REMEDY)?.batches()? {
+            let batch = batch?;
+            let sentences = batch.texts("sentence")?;
+            for (row, vector) in batch.number_lists("vector")?.iter().enumerate() {
                 if vector.len() != description.dimension {
                     let (found, said) = (vector.len(), description.dimension);
                     let reason =
                         format!("a vector of {found} numbers where {DESCRIPTION} says {said}");
                     return Err(wrong(&path, reason));
                 }
-                vectors.insert(sentence.to_owned(), vector.values().to_vec());
+                vectors.insert(sentences.get(row).to_owned(), vector.to_vec());
             }
         }
         Ok(Self {
@@ -179,11 +136,7 @@ impl Embeddings {
 }
 
 fn wrong(path: &Path, reason: String) -> StageError {
-    StageError::input(
-        path.display(),
-        reason,
-        "give what the stage `embed` has written",
-    )
+    StageError::input(path.display(), reason, REMEDY)
 }
 
 #[cfg(test)]

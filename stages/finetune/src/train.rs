@@ -24,31 +24,30 @@ type TrainingLog = Log<3>;
 /// The file of these.
 const LOG: &str = "log.parquet";
 
+/// Its columns.
+const UPDATES: &[Column] = &[
+    Column::new("step", ColumnType::Integer, "the update, counted from 1"),
+    Column::new(
+        "loss",
+        ColumnType::Number,
+        "mean over the batch: cross-entropy in nats, or squared error",
+    ),
+    Column::new(
+        "learning_rate",
+        ColumnType::Number,
+        "the rate that the update was made with",
+    ),
+    Column::new(
+        "gradient_norm",
+        ColumnType::Number,
+        "Euclidean norm of the gradient, before clipping",
+    ),
+];
+
 /// The files of what fine-tuning makes.
 pub(crate) const FILES: &[OutputFile] = &[
     scores::DOCUMENTED,
-    OutputFile::log(
-        LOG,
-        &[
-            Column::new("step", ColumnType::Integer, "the update, counted from 1"),
-            Column::new(
-                "loss",
-                ColumnType::Number,
-                "mean over the batch: cross-entropy in nats, or squared error",
-            ),
-            Column::new(
-                "learning_rate",
-                ColumnType::Number,
-                "the rate that the update was made with",
-            ),
-            Column::new(
-                "gradient_norm",
-                ColumnType::Number,
-                "Euclidean norm of the gradient, before clipping",
-            ),
-        ],
-        "the training, a row for each update",
-    ),
+    OutputFile::log(LOG, UPDATES, "the training, a row for each update"),
     predictions::DOCUMENTED,
 ];
 
@@ -93,7 +92,7 @@ pub(crate) fn train(
         order: Order::new(parameters.seed, train.len(), parameters.batch),
         optimizer: AdamW::new(model.parameters(), parameters.optimizer())?,
         gradients: Gradients::zeros(model.parameters()),
-        log: Log::new(["loss", "learning_rate", "gradient_norm"]).shown(context.rows(LOG)),
+        log: Log::new(UPDATES).shown(context.rows(LOG)),
         examples: &train,
         model: &model,
     }

@@ -13,21 +13,15 @@
 //! which is there for that alone, says why: `constant predictions`.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, BooleanArray, Float64Array, Int64Array, StringArray};
-use arrow::datatypes::{DataType, Field, Schema};
-use arrow::record_batch::RecordBatch;
-use contract::{Column, ColumnType, OutputFile, StageError, io_error};
-use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use parquet::basic::{Compression, ZstdLevel};
-use parquet::file::properties::WriterProperties;
+use columnar::{Reader, Schema, Values};
+use contract::{Column, ColumnType, OutputFile, StageError};
 
 /// The column that says why a value is NaN.
 const UNDEFINED: &str = "undefined";
+/// What to do about a file that holds no scores.
+const REMEDY: &str = "give a scores file that `pipe` has written";
 /// The file's name in its artifact.
 pub const FILE: &str = "scores.parquet";
 /// The file, for the signature of a stage that writes it.
@@ -96,56 +90,28 @@ pub struct Score {
 /// written.
 pub fn write(folder: &Path, scores: &[Score]) -> Result<(), StageError> {
     check(scores).map_err(|reason| StageError::failed(format!("scores: {reason}")))?;
-    let path = folder.join(FILE);
-    let text = |get: fn(&Score) -> &str| -> ArrayRef {
-        Arc::new(
-            scores
-                .iter()
-                .map(|score| Some(get(score)))
-                .collect::<StringArray>(),
-        )
-    };
+    let text = |get: fn(&Score) -> &str| -> Values { scores.iter().map(get).collect() };
     let examples = scores
         .iter()
         .map(|score| i64::try_from(score.examples).map_err(StageError::failed))
-        .collect::<Result<Vec<_>, _>>()?;
-    let mut columns: Vec<ArrayRef> = vec![
+        .collect::<Result<_, _>>()?;
+    let mut columns = DOCUMENTED.columns().to_vec();
+    let mut values = vec![
         text(|score| &score.name),
-        Arc::new(
-            scores
-                .iter()
-                .map(|score| score.value)
-                .collect::<Float64Array>(),
-        ),
+        scores.iter().map(|score| score.value).collect(),
         text(|score| &score.unit),
         text(|score| &score.split),
-        Arc::new(Int64Array::from(examples)),
-        Arc::new(BooleanArray::from_iter(
-            scores.iter().map(|score| Some(score.main)),
-        )),
+        examples,
+        scores.iter().map(|score| score.main).collect(),
     ];
-    let mut fields = fields();
     // Files without it are those of before there was the column, to the byte.
     if scores.iter().any(|score| score.undefined.is_some()) {
-        fields.push(Field::new(UNDEFINED, DataType::Utf8, true));
+        let why = "why the value is NaN";
+        columns.push(Column::new(UNDEFINED, ColumnType::Text, why).nullable());
         let reasons = scores.iter().map(|score| score.undefined.as_deref());
-        columns.push(Arc::new(reasons.collect::<StringArray>()));
+        values.push(reasons.collect());
     }
-    let schema = Arc::new(Schema::new(fields));
-    let failed =
-        |error: &dyn std::fmt::Display| StageError::failed(format!("{}: {error}", path.display()));
-    let batch =
-        RecordBatch::try_new(Arc::clone(&schema), columns).map_err(|error| failed(&error))?;
-    let level = ZstdLevel::try_new(1).map_err(|error| failed(&error))?;
-    let properties = WriterProperties::builder()
-        .set_compression(Compression::ZSTD(level))
-        .build();
-    let mut bytes = Vec::new();
-    let mut writer = ArrowWriter::try_new(&mut bytes, schema, Some(properties))
-        .map_err(|error| failed(&error))?;
-    writer.write(&batch).map_err(|error| failed(&error))?;
-    writer.close().map_err(|error| failed(&error))?;
-    fs::write(&path, bytes).map_err(io_error(&path))
+    columnar::write(&folder.join(FILE), &Schema::of(&columns), values)
 }
 
 /// Reads the scores of an artifact: `path` is its folder, or the file itself.
@@ -158,53 +124,35 @@ pub fn read(path: &Path) -> Result<Vec<Score>, StageError> {
     } else {
         path.to_path_buf()
     };
-    let wrong = |reason: String| {
-        contract::unreadable(&path, reason, "give a scores file that `pipe` has written")
-    };
-    let file = File::open(&path).map_err(io_error(&path))?;
-    let reader = ParquetRecordBatchReaderBuilder::try_new(file)
-        .and_then(ParquetRecordBatchReaderBuilder::build)
-        .map_err(|error| wrong(format!("not a Parquet file: {error}")))?;
+    let wrong = |reason: String| contract::unreadable(&path, reason, REMEDY);
     let mut scores = Vec::new();
-    for batch in reader {
-        let batch = batch.map_err(|error| wrong(format!("cannot be read: {error}")))?;
-        let names = column::<StringArray>(&batch, "name").map_err(&wrong)?;
-        let values = column::<Float64Array>(&batch, "value").map_err(&wrong)?;
-        let units = column::<StringArray>(&batch, "unit").map_err(&wrong)?;
-        let splits = column::<StringArray>(&batch, "split").map_err(&wrong)?;
-        let examples = column::<Int64Array>(&batch, "examples").map_err(&wrong)?;
-        let mains = column::<BooleanArray>(&batch, "main").map_err(&wrong)?;
-        let undefined = batch
-            .column_by_name(UNDEFINED)
-            .and_then(|column| column.as_any().downcast_ref::<StringArray>());
-        for row in 0..batch.num_rows() {
+    for batch in Reader::open(&path, REMEDY)?.batches()? {
+        let batch = batch?;
+        let [names, units, splits] = ["name", "unit", "split"].map(|name| batch.texts(name));
+        let (names, units, splits) = (names?, units?, splits?);
+        let values = batch.numbers("value")?;
+        let examples = batch.integers("examples")?;
+        let mains = batch.bools("main")?;
+        let undefined = match batch.has(UNDEFINED, ColumnType::Text) {
+            true => Some(batch.optional_texts(UNDEFINED)?),
+            false => None,
+        };
+        for row in 0..batch.rows() {
+            let reason = undefined.and_then(|reasons| reasons.get_optional(row));
             scores.push(Score {
-                name: names.value(row).to_owned(),
-                value: values.value(row),
-                unit: units.value(row).to_owned(),
-                split: splits.value(row).to_owned(),
-                examples: u64::try_from(examples.value(row))
+                name: names.get(row).to_owned(),
+                value: values[row],
+                unit: units.get(row).to_owned(),
+                split: splits.get(row).to_owned(),
+                examples: u64::try_from(examples[row])
                     .map_err(|_| wrong("a count of examples is negative".to_owned()))?,
-                main: mains.value(row),
-                undefined: undefined
-                    .filter(|reasons| reasons.is_valid(row))
-                    .map(|reasons| reasons.value(row).to_owned()),
+                main: mains[row],
+                undefined: reason.map(str::to_owned),
             });
         }
     }
     check(&scores).map_err(wrong)?;
     Ok(scores)
-}
-
-fn fields() -> Vec<Field> {
-    vec![
-        Field::new("name", DataType::Utf8, false),
-        Field::new("value", DataType::Float64, false),
-        Field::new("unit", DataType::Utf8, false),
-        Field::new("split", DataType::Utf8, false),
-        Field::new("examples", DataType::Int64, false),
-        Field::new("main", DataType::Boolean, false),
-    ]
 }
 
 /// Checks the rules that the schema cannot hold.
@@ -231,27 +179,11 @@ fn check(scores: &[Score]) -> Result<(), String> {
     }
 }
 
-fn column<'a, A: Array + 'static>(batch: &'a RecordBatch, name: &str) -> Result<&'a A, String> {
-    let column = batch
-        .column_by_name(name)
-        .ok_or_else(|| format!("has no column `{name}`"))?;
-    let typed = column.as_any().downcast_ref::<A>();
-    let typed = typed.ok_or_else(|| {
-        format!(
-            "column `{name}` is of type {}, which is not a score's",
-            column.data_type()
-        )
-    })?;
-    if typed.null_count() > 0 {
-        Err(format!("column `{name}` has nulls"))
-    } else {
-        Ok(typed)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+
+    use std::fs;
 
     use super::*;
 

@@ -2,23 +2,18 @@
 //!
 //! No time is in them, so that the same run gives the same bytes.
 
-use std::fs::{self, File};
 use std::path::Path;
-use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, Float64Array, Int64Array, RecordBatch};
-use arrow::datatypes::{Float64Type, Int64Type};
-use contract::{Column, ColumnType, OutputFile, StageError, io_error};
-use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use parquet::basic::{Compression, ZstdLevel};
-use parquet::file::properties::WriterProperties;
+use columnar::{Reader, Schema};
+use contract::{Column, ColumnType, OutputFile, StageError};
 use serde::Serialize;
 
 /// The file of training rows.
 pub const TRAINING: &str = "log.parquet";
 /// The file of validation rows.
 pub const VALIDATION: &str = "validation.parquet";
+/// What to do about a log that cannot be read.
+const AGAIN: &str = "run the `pretrain` stage again";
 
 /// The file of training rows, for the signature.
 pub(crate) const TRAINING_FILE: OutputFile = OutputFile::log(
@@ -107,26 +102,25 @@ impl Log {
     /// # Errors
     /// When they cannot be written.
     pub fn write(&self, folder: &Path) -> Result<(), StageError> {
-        let rows = &self.training;
-        let columns = [
-            ("step", integers(rows, |row| row.step)),
-            ("loss", numbers(rows, |row| row.loss)),
-            ("learning_rate", numbers(rows, |row| row.learning_rate)),
-            ("gradient_norm", numbers(rows, |row| row.gradient_norm)),
-            (
-                "predicted_tokens",
-                integers(rows, |row| row.predicted_tokens),
-            ),
-            ("tokens", integers(rows, |row| row.tokens)),
+        let rows = self.training.iter();
+        let values = vec![
+            rows.clone().map(|row| row.step).collect(),
+            rows.clone().map(|row| row.loss).collect(),
+            rows.clone().map(|row| row.learning_rate).collect(),
+            rows.clone().map(|row| row.gradient_norm).collect(),
+            rows.clone().map(|row| row.predicted_tokens).collect(),
+            rows.map(|row| row.tokens).collect(),
         ];
-        write(&folder.join(TRAINING), columns)?;
-        let rows = &self.validation;
-        let columns = [
-            ("step", integers(rows, |row| row.step)),
-            ("perplexity", numbers(rows, |row| row.perplexity)),
-            ("perplexity_15", numbers(rows, |row| row.perplexity_15)),
+        let schema = Schema::of(TRAINING_FILE.columns());
+        columnar::write(&folder.join(TRAINING), &schema, values)?;
+        let rows = self.validation.iter();
+        let values = vec![
+            rows.clone().map(|row| row.step).collect(),
+            rows.clone().map(|row| row.perplexity).collect(),
+            rows.map(|row| row.perplexity_15).collect(),
         ];
-        write(&folder.join(VALIDATION), columns)
+        let schema = Schema::of(VALIDATION_FILE.columns());
+        columnar::write(&folder.join(VALIDATION), &schema, values)
     }
 
     /// Reads both files from `folder`.
@@ -135,108 +129,38 @@ impl Log {
     /// When they cannot be read or hold other columns.
     pub fn read(folder: &Path) -> Result<Self, StageError> {
         let mut log = Self::default();
-        for table in read(&folder.join(TRAINING))? {
-            for row in 0..table.rows {
-                log.training.push(TrainingRow {
-                    step: table.integer("step", row)?,
-                    loss: table.number("loss", row)?,
-                    learning_rate: table.number("learning_rate", row)?,
-                    gradient_norm: table.number("gradient_norm", row)?,
-                    predicted_tokens: table.integer("predicted_tokens", row)?,
-                    tokens: table.integer("tokens", row)?,
-                });
-            }
+        for batch in Reader::open(&folder.join(TRAINING), AGAIN)?.batches()? {
+            let batch = batch?;
+            let [steps, predicted, tokens] =
+                ["step", "predicted_tokens", "tokens"].map(|name| batch.integers(name));
+            let [losses, rates, norms] =
+                ["loss", "learning_rate", "gradient_norm"].map(|name| batch.numbers(name));
+            let (steps, predicted, tokens) = (steps?, predicted?, tokens?);
+            let (losses, rates, norms) = (losses?, rates?, norms?);
+            log.training
+                .extend((0..batch.rows()).map(|row| TrainingRow {
+                    step: steps[row],
+                    loss: losses[row],
+                    learning_rate: rates[row],
+                    gradient_norm: norms[row],
+                    predicted_tokens: predicted[row],
+                    tokens: tokens[row],
+                }));
         }
-        for table in read(&folder.join(VALIDATION))? {
-            for row in 0..table.rows {
-                log.validation.push(ValidationRow {
-                    step: table.integer("step", row)?,
-                    perplexity: table.number("perplexity", row)?,
-                    perplexity_15: table.number("perplexity_15", row)?,
-                });
-            }
+        for batch in Reader::open(&folder.join(VALIDATION), AGAIN)?.batches()? {
+            let batch = batch?;
+            let steps = batch.integers("step")?;
+            let own = batch.numbers("perplexity")?;
+            let common = batch.numbers("perplexity_15")?;
+            log.validation
+                .extend((0..batch.rows()).map(|row| ValidationRow {
+                    step: steps[row],
+                    perplexity: own[row],
+                    perplexity_15: common[row],
+                }));
         }
         Ok(log)
     }
-}
-
-fn integers<T>(rows: &[T], get: impl Fn(&T) -> i64) -> ArrayRef {
-    Arc::new(rows.iter().map(get).collect::<Int64Array>())
-}
-
-fn numbers<T>(rows: &[T], get: impl Fn(&T) -> f64) -> ArrayRef {
-    Arc::new(rows.iter().map(get).collect::<Float64Array>())
-}
-
-fn write<const N: usize>(path: &Path, columns: [(&str, ArrayRef); N]) -> Result<(), StageError> {
-    let failed =
-        |error: &dyn std::fmt::Display| StageError::failed(format!("{}: {error}", path.display()));
-    let columns = columns.map(|(name, column)| (name, column, false));
-    let batch =
-        RecordBatch::try_from_iter_with_nullable(columns).map_err(|error| failed(&error))?;
-    let level = ZstdLevel::try_new(1).map_err(|error| failed(&error))?;
-    let properties = WriterProperties::builder()
-        .set_compression(Compression::ZSTD(level))
-        .build();
-    let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), Some(properties))
-        .map_err(|error| failed(&error))?;
-    writer.write(&batch).map_err(|error| failed(&error))?;
-    let bytes = writer.into_inner().map_err(|error| failed(&error))?;
-    fs::write(path, bytes).map_err(io_error(path))
-}
-
-/// Rows of a file.
-struct Rows<'a> {
-    path: &'a Path,
-    batch: RecordBatch,
-    rows: usize,
-}
-
-impl Rows<'_> {
-    fn column(&self, name: &str) -> Result<&ArrayRef, StageError> {
-        self.batch
-            .column_by_name(name)
-            .ok_or_else(|| self.wrong(name))
-    }
-
-    fn integer(&self, name: &str, row: usize) -> Result<i64, StageError> {
-        let column = self.column(name)?.as_primitive_opt::<Int64Type>();
-        column
-            .map(|column| column.value(row))
-            .ok_or_else(|| self.wrong(name))
-    }
-
-    fn number(&self, name: &str, row: usize) -> Result<f64, StageError> {
-        let column = self.column(name)?.as_primitive_opt::<Float64Type>();
-        column
-            .map(|column| column.value(row))
-            .ok_or_else(|| self.wrong(name))
-    }
-
-    fn wrong(&self, name: &str) -> StageError {
-        StageError::failed(format!(
-            "{}: no such column as {name} should be",
-            self.path.display()
-        ))
-    }
-}
-
-fn read(path: &Path) -> Result<Vec<Rows<'_>>, StageError> {
-    let failed =
-        |error: &dyn std::fmt::Display| StageError::failed(format!("{}: {error}", path.display()));
-    let file = File::open(path).map_err(io_error(path))?;
-    ParquetRecordBatchReaderBuilder::try_new(file)
-        .and_then(|builder| builder.build())
-        .map_err(|error| failed(&error))?
-        .map(|batch| {
-            let batch = batch.map_err(|error| failed(&error))?;
-            Ok(Rows {
-                path,
-                rows: batch.num_rows(),
-                batch,
-            })
-        })
-        .collect()
 }
 
 #[cfg(test)]

@@ -1,32 +1,27 @@
 //! Comma-separated values, as RFC 4180 has them but for lines that end in a single line feed.
 
-use arrow::array::{Array, AsArray};
-use arrow::datatypes::{DataType, Float64Type, Int64Type};
-use arrow::record_batch::RecordBatch;
+use crate::series::Series;
 
-/// Writes texts, numbers and truth values; numbers with as many digits as tell them from all others.
-pub(crate) fn write(batch: &RecordBatch) -> String {
-    let schema = batch.schema();
-    let names = schema.fields().iter().map(|field| quoted(field.name()));
+/// Writes columns of texts, numbers and truth values under their names; numbers with as many digits as tell them from all others.
+pub(crate) fn write(columns: &[(String, Series)]) -> String {
+    let names = columns.iter().map(|(name, _)| quoted(name));
     let mut lines = vec![names.collect::<Vec<_>>().join(",")];
-    for row in 0..batch.num_rows() {
-        let columns = batch.columns().iter();
-        let fields: Vec<String> = columns.map(|column| field(column, row)).collect();
-        lines.push(fields.join(","));
+    for row in 0..columns.first().map_or(0, |(_, series)| series.len()) {
+        let fields = columns.iter().map(|(_, series)| field(series, row));
+        lines.push(fields.collect::<Vec<_>>().join(","));
     }
     lines.join("\n") + "\n"
 }
 
-fn field(column: &dyn Array, row: usize) -> String {
-    if column.is_null(row) {
-        return String::new();
-    }
-    match column.data_type() {
-        DataType::Int64 => column.as_primitive::<Int64Type>().value(row).to_string(),
-        DataType::Float64 => format!("{:?}", column.as_primitive::<Float64Type>().value(row)),
-        DataType::Boolean => column.as_boolean().value(row).to_string(),
-        _ => quoted(column.as_string::<i32>().value(row)),
-    }
+/// What is missing is empty.
+fn field(series: &Series, row: usize) -> String {
+    let field = match series {
+        Series::Texts(values) => values[row].as_deref().map(quoted),
+        Series::Integers(values) => values[row].map(|value| value.to_string()),
+        Series::Numbers(values) => values[row].map(|value| format!("{value:?}")),
+        Series::Bools(values) => values[row].map(|value| value.to_string()),
+    };
+    field.unwrap_or_default()
 }
 
 /// Quotes what would be read otherwise; an empty text too, which is not null.

@@ -1,17 +1,12 @@
 //! Tables for other programs: one row per score, with a column for each variable.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, StringArray};
-use arrow::datatypes::{DataType, Field, Schema};
-use arrow::record_batch::RecordBatch;
-use contract::StageError;
-use parquet::arrow::ArrowWriter;
-use parquet::basic::{Compression, ZstdLevel};
-use parquet::file::properties::WriterProperties;
+use columnar::Schema;
+use contract::{ColumnType, StageError};
 use serde_json::Value;
 
+use crate::series::Series;
 use crate::{Cell, Column, Row, Table, csv};
 
 /// Values of variables, by name. Of two of one name the later holds.
@@ -52,7 +47,7 @@ const AFTER: [&str; 12] = [
 /// joined by `; `; `missing`: utf8, why
 /// scores are lacking; `chosen`: utf8, how the point was chosen where a grid was searched. A variable that is called like one
 /// of the others has `variable_` before its name.
-pub struct Export(RecordBatch);
+pub struct Export(Vec<(String, Series)>);
 
 /// A row.
 struct Line<'a> {
@@ -89,19 +84,19 @@ impl Table {
                 }
             }
         }
-        self.batch(&lines).map(Export)
+        Ok(Export(self.columns(&lines)))
     }
 
-    fn batch(&self, lines: &[Line<'_>]) -> Result<RecordBatch, StageError> {
-        let text = |get: &dyn Fn(&Line<'_>) -> Option<String>| -> ArrayRef {
-            Arc::new(lines.iter().map(get).collect::<StringArray>())
+    fn columns(&self, lines: &[Line<'_>]) -> Vec<(String, Series)> {
+        let text = |get: &dyn Fn(&Line<'_>) -> Option<String>| {
+            Series::Texts(lines.iter().map(get).collect())
         };
-        let number = |get: &dyn Fn(&Line<'_>) -> Option<f64>| -> ArrayRef {
-            Arc::new(lines.iter().map(get).collect::<Float64Array>())
+        let number = |get: &dyn Fn(&Line<'_>) -> Option<f64>| {
+            Series::Numbers(lines.iter().map(get).collect())
         };
         let joined = |parts: Vec<String>| (!parts.is_empty()).then(|| parts.join("; "));
-        let mut columns: Vec<(String, ArrayRef)> = vec![
-            ("table".into(), text(&|_| Some(self.name.clone()))),
+        let mut columns = vec![
+            ("table".to_owned(), text(&|_| Some(self.name.clone()))),
             ("row".into(), text(&|line| Some(line.row.labels.join(", ")))),
             (
                 "column".into(),
@@ -110,17 +105,17 @@ impl Table {
         ];
         columns.extend(variables(lines));
         let published = |line: &Line<'_>| line.cell.published.clone();
-        let counts = lines.iter().map(|line| line.cell.values.len() as i64);
+        let counts = lines.iter().map(|line| Some(line.cell.values.len() as i64));
         let verified = lines.iter().map(|line| Some(published(line)?.verified));
-        let after: [ArrayRef; AFTER.len()] = [
+        let after: [Series; AFTER.len()] = [
             text(&|line| Some(line.column.metric.clone())),
             text(&|line| Some(line.column.unit.clone())),
             number(&|line| line.value),
-            Arc::new(counts.collect::<Int64Array>()),
+            Series::Integers(counts.collect()),
             number(&|line| Some(line.cell.summary()?.mean)),
             number(&|line| line.cell.summary()?.standard_deviation),
             number(&|line| Some(published(line)?.value)),
-            Arc::new(verified.collect::<BooleanArray>()),
+            Series::Bools(verified.collect()),
             text(&|line| Some(published(line)?.citation.to_string())),
             text(&|line| {
                 let notes = line.cell.footnotes.iter();
@@ -131,18 +126,12 @@ impl Table {
             text(&|line| Some(line.cell.chosen.as_ref()?.rule())),
         ];
         columns.extend(AFTER.into_iter().map(str::to_owned).zip(after));
-        let fields = columns
-            .iter()
-            .map(|(name, values)| Field::new(name, values.data_type().clone(), true));
-        let schema = Schema::new(fields.collect::<Vec<_>>());
-        let arrays = columns.into_iter().map(|(_, values)| values);
-        RecordBatch::try_new(Arc::new(schema), arrays.collect())
-            .map_err(|error| StageError::failed(format!("table {}: {error}", self.name)))
+        columns
     }
 }
 
 /// Returns the columns of variables, by name.
-fn variables(lines: &[Line<'_>]) -> Vec<(String, ArrayRef)> {
+fn variables(lines: &[Line<'_>]) -> Vec<(String, Series)> {
     let mut values: BTreeMap<&str, Vec<Option<&Value>>> = BTreeMap::new();
     for line in lines {
         for name in line.variables.keys() {
@@ -160,36 +149,9 @@ fn variables(lines: &[Line<'_>]) -> Vec<(String, ArrayRef)> {
         } else {
             name.to_owned()
         };
-        (name, array(&values))
+        (name, Series::of(&values))
     });
     columns.collect()
-}
-
-/// Returns values as the narrowest type that holds all of them.
-fn array(values: &[Option<&Value>]) -> ArrayRef {
-    let all = |is: fn(&Value) -> bool| values.iter().flatten().all(|value| is(value));
-    let values = values.iter().copied();
-    if all(Value::is_i64) {
-        Arc::new(values.map(|value| value?.as_i64()).collect::<Int64Array>())
-    } else if all(Value::is_number) {
-        Arc::new(
-            values
-                .map(|value| value?.as_f64())
-                .collect::<Float64Array>(),
-        )
-    } else if all(Value::is_boolean) {
-        Arc::new(
-            values
-                .map(|value| value?.as_bool())
-                .collect::<BooleanArray>(),
-        )
-    } else {
-        let text = |value: &Value| match value {
-            Value::String(text) => text.clone(),
-            value => value.to_string(),
-        };
-        Arc::new(values.map(|value| value.map(text)).collect::<StringArray>())
-    }
 }
 
 impl Export {
@@ -198,16 +160,8 @@ impl Export {
     /// # Errors
     /// When it cannot be written.
     pub fn parquet(&self) -> Result<Vec<u8>, StageError> {
-        let level = ZstdLevel::try_new(1).map_err(StageError::failed)?;
-        let properties = WriterProperties::builder()
-            .set_compression(Compression::ZSTD(level))
-            .build();
-        let mut bytes = Vec::new();
-        let mut writer = ArrowWriter::try_new(&mut bytes, self.0.schema(), Some(properties))
-            .map_err(StageError::failed)?;
-        writer.write(&self.0).map_err(StageError::failed)?;
-        writer.close().map_err(StageError::failed)?;
-        Ok(bytes)
+        let values = self.0.iter().map(|(_, series)| series.values());
+        columnar::encode(&Schema::nullable(self.columns()), values.collect())
     }
 
     /// Returns it as comma-separated values, the names of the columns first; what is null is empty.
@@ -216,10 +170,10 @@ impl Export {
     }
 
     /// Returns names and types of its columns.
-    pub fn columns(&self) -> Vec<(String, DataType)> {
-        let schema = self.0.schema();
-        let fields = schema.fields().iter();
-        let columns = fields.map(|field| (field.name().clone(), field.data_type().clone()));
-        columns.collect()
+    pub fn columns(&self) -> Vec<(String, ColumnType)> {
+        let columns = self.0.iter();
+        columns
+            .map(|(name, series)| (name.clone(), series.holds()))
+            .collect()
     }
 }

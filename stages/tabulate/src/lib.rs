@@ -32,6 +32,7 @@ mod layout;
 mod markdown;
 mod marks;
 pub mod reference;
+mod series;
 mod table;
 mod terminal;
 

@@ -1,19 +1,24 @@
 //! Reading the blocks that the stage `tokenize` wrote, without holding more than was asked for.
 
-use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::path::Path;
 
-use arrow::array::{Array, AsArray};
-use arrow::datatypes::Int32Type;
-use contract::{StageError, io_error};
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReaderBuilder, RowSelection, RowSelector};
-use parquet::file::reader::{FileReader, SerializedFileReader};
+use columnar::Reader;
+use contract::{Column, ColumnType, StageError, io_error};
 use serde::{Deserialize, Serialize};
 
 /// The file that counts blocks and tokens.
 pub(crate) const SUMMARY: &str = "tokens.json";
 /// The column of token ids.
-pub(crate) const COLUMN: &str = "input_ids";
+const IDS: &str = "input_ids";
+/// The columns of the blocks.
+pub(crate) const COLUMNS: &[Column] = &[Column::new(
+    IDS,
+    ColumnType::Integers,
+    "the ids of a block, [CLS] first",
+)];
+/// What to do about a file that is damaged.
+const AGAIN: &str = "run the `tokenize` stage again";
 
 /// What a block is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,7 +82,7 @@ pub struct Blocks {
 }
 
 struct Shard {
-    path: PathBuf,
+    file: Reader,
     /// The first row of each row group, counted over the whole split, and one past the last.
     bounds: Vec<u64>,
 }
@@ -113,14 +118,13 @@ impl Blocks {
         let mut shards = Vec::new();
         let mut next = 0;
         for path in paths {
-            let file = File::open(&path).map_err(io_error(&path))?;
-            let reader = SerializedFileReader::new(file).map_err(|error| damaged(&path, &error))?;
+            let file = Reader::open(&path, AGAIN)?;
             let mut bounds = vec![next];
-            for group in reader.metadata().row_groups() {
-                next += u64::try_from(group.num_rows()).map_err(|error| damaged(&path, &error))?;
+            for rows in file.groups() {
+                next += rows;
                 bounds.push(next);
             }
-            shards.push(Shard { path, bounds });
+            shards.push(Shard { file, bounds });
         }
         let expected = match split {
             Split::Train => summary.train_blocks,
@@ -221,37 +225,10 @@ impl Shard {
         first: u64,
         set: &mut BlockSet,
     ) -> Result<(), StageError> {
-        let file = File::open(&self.path).map_err(io_error(&self.path))?;
-        let mut selectors = Vec::new();
-        let mut next = first;
-        for &row in rows {
-            if row > next {
-                selectors.push(RowSelector::skip((row - next) as usize));
-            }
-            selectors.push(RowSelector::select(1));
-            next = row + 1;
-        }
-        let reader = ParquetRecordBatchReaderBuilder::try_new(file)
-            .and_then(|builder| {
-                builder
-                    .with_row_groups(vec![group])
-                    .with_row_selection(RowSelection::from(selectors))
-                    .with_batch_size(1024)
-                    .build()
-            })
-            .map_err(|error| damaged(&self.path, &error))?;
-        for batch in reader {
-            let batch = batch.map_err(|error| damaged(&self.path, &error))?;
-            let lists = batch
-                .column_by_name(COLUMN)
-                .and_then(|column| column.as_list_opt::<i32>())
-                .ok_or_else(|| damaged(&self.path, &format!("no list column {COLUMN}")))?;
-            for row in 0..lists.len() {
-                let ids = lists.value(row);
-                let ids = ids
-                    .as_primitive_opt::<Int32Type>()
-                    .ok_or_else(|| damaged(&self.path, &"ids that are not int32"))?;
-                set.push(ids.values().iter().map(|&id| id as u32));
+        let places = rows.iter().map(|row| (row - first) as usize);
+        for batch in self.file.pick(group, places)? {
+            for ids in batch?.integer_lists(IDS)?.iter() {
+                set.push(ids.iter().map(|&id| id as u32));
             }
         }
         Ok(())
@@ -326,5 +303,5 @@ fn read_summary(folder: &Path) -> Result<Summary, StageError> {
 
 fn damaged(path: &Path, error: &dyn std::fmt::Display) -> StageError {
     let reason = format!("the blocks are damaged: {error}");
-    contract::unreadable(path, reason, "run the `tokenize` stage again")
+    contract::unreadable(path, reason, AGAIN)
 }

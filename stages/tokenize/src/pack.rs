@@ -1,23 +1,22 @@
 //! Cutting a stream of token ids into blocks, and writing these as Parquet shards.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Int32Builder, ListBuilder, RecordBatch};
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use contract::{StageError, io_error};
-use parquet::arrow::ArrowWriter;
-use parquet::basic::{Compression, ZstdLevel};
-use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use columnar::{Encoding, IntegerLists, Schema, Writer};
+use contract::StageError;
 
 use crate::Split;
-use crate::blocks::COLUMN;
+use crate::blocks::COLUMNS;
 
 /// Blocks a row group: what one reads at least to get one block.
 const GROUP_ROWS: usize = 8192;
 /// Blocks a file.
 const SHARD_ROWS: u64 = 1 << 20;
+/// Nobody looks for blocks by their smallest id.
+const ENCODING: Encoding = Encoding {
+    dictionary: true,
+    statistics: false,
+};
 /// A last block that is not full is kept if it has so many ids besides `[CLS]`: with one there is nothing to predict it
 /// from.
 pub(crate) const LEAST_IDS: usize = 2;
@@ -107,35 +106,23 @@ impl Packer {
 struct ShardWriter {
     folder: PathBuf,
     split: Split,
-    schema: SchemaRef,
-    rows: ListBuilder<Int32Builder>,
+    blocks: IntegerLists,
     waiting: usize,
-    shard: Shard,
+    shard: Writer,
+    /// Blocks in the shard.
+    written: u64,
     shards: usize,
-}
-
-struct Shard {
-    path: PathBuf,
-    writer: ArrowWriter<File>,
-    rows: u64,
 }
 
 impl ShardWriter {
     fn new(folder: &Path, split: Split) -> Result<Self, StageError> {
-        let item = Arc::new(Field::new("element", DataType::Int32, false));
-        let schema = Arc::new(Schema::new(vec![Field::new(
-            COLUMN,
-            DataType::List(Arc::clone(&item)),
-            false,
-        )]));
-        let shard = Shard::create(folder, split, 0, &schema)?;
         Ok(Self {
             folder: folder.to_path_buf(),
             split,
-            schema,
-            rows: ListBuilder::new(Int32Builder::new()).with_field(item),
+            blocks: IntegerLists::new(),
             waiting: 0,
-            shard,
+            shard: shard(folder, split, 0)?,
+            written: 0,
             shards: 1,
         })
     }
@@ -143,9 +130,9 @@ impl ShardWriter {
     fn push(&mut self, cls: u32, ids: &[u32]) -> Result<(), StageError> {
         for &id in std::iter::once(&cls).chain(ids) {
             let id = i32::try_from(id).map_err(StageError::failed)?;
-            self.rows.values().append_value(id);
+            self.blocks.push(id);
         }
-        self.rows.append(true);
+        self.blocks.end_row();
         self.waiting += 1;
         if self.waiting == GROUP_ROWS {
             self.flush()?;
@@ -158,62 +145,27 @@ impl ShardWriter {
         if self.waiting == 0 {
             return Ok(());
         }
-        if self.shard.rows >= SHARD_ROWS {
-            let next = Shard::create(&self.folder, self.split, self.shards, &self.schema)?;
-            std::mem::replace(&mut self.shard, next).close()?;
+        if self.written >= SHARD_ROWS {
+            let next = shard(&self.folder, self.split, self.shards)?;
+            std::mem::replace(&mut self.shard, next).finish()?;
+            self.written = 0;
             self.shards += 1;
         }
-        let column: ArrayRef = Arc::new(self.rows.finish());
-        let batch = RecordBatch::try_new(Arc::clone(&self.schema), vec![column])
-            .map_err(StageError::failed)?;
-        let path = &self.shard.path;
-        self.shard
-            .writer
-            .write(&batch)
-            .map_err(|error| StageError::from_write(path, error))?;
-        self.shard
-            .writer
-            .flush()
-            .map_err(|error| StageError::from_write(path, error))?;
-        self.shard.rows += self.waiting as u64;
+        self.shard.write(vec![self.blocks.take()])?;
+        self.shard.end_group()?;
+        self.written += self.waiting as u64;
         self.waiting = 0;
         Ok(())
     }
 
     fn close(mut self) -> Result<(), StageError> {
         self.flush()?;
-        self.shard.close()
+        self.shard.finish()
     }
 }
 
-impl Shard {
-    fn create(
-        folder: &Path,
-        split: Split,
-        index: usize,
-        schema: &SchemaRef,
-    ) -> Result<Self, StageError> {
-        let path = folder.join(format!("{}-{index:05}.parquet", split.name()));
-        let file = File::create(&path).map_err(io_error(&path))?;
-        let level = ZstdLevel::try_new(1).map_err(StageError::failed)?;
-        let properties = WriterProperties::builder()
-            .set_compression(Compression::ZSTD(level))
-            .set_statistics_enabled(EnabledStatistics::None)
-            .build();
-        let writer = ArrowWriter::try_new(file, Arc::clone(schema), Some(properties))
-            .map_err(|error| StageError::from_write(&path, error))?;
-        Ok(Self {
-            path,
-            writer,
-            rows: 0,
-        })
-    }
-
-    fn close(self) -> Result<(), StageError> {
-        let path = self.path;
-        self.writer
-            .close()
-            .map(drop)
-            .map_err(|error| StageError::from_write(&path, error))
-    }
+/// Begins the file `index` of a split.
+fn shard(folder: &Path, split: Split, index: usize) -> Result<Writer, StageError> {
+    let path = folder.join(format!("{}-{index:05}.parquet", split.name()));
+    Writer::create(path, &Schema::of(COLUMNS), ENCODING)
 }

@@ -11,14 +11,14 @@ use std::fs;
 use std::sync::{Mutex, PoisonError};
 
 use contract::{
-    ArtifactType, Column, ColumnType, Context, Default, Event, Field, FieldType, Inputs,
-    OutputFile, Params, Reads, Signature, Sizes, Stage, StageError, io_error,
+    ArtifactType, Context, Default, Event, Field, FieldType, Inputs, OutputFile, Params, Reads,
+    Signature, Sizes, Stage, StageError, io_error,
 };
 use kernels::Stream;
 use rayon::prelude::*;
 use serde::Deserialize;
 
-use crate::blocks::{COLUMN, SUMMARY};
+use crate::blocks::{COLUMNS, SUMMARY};
 use crate::documents::{Batch, Documents};
 use crate::files;
 use crate::pack::{LEAST_IDS, Packer};
@@ -64,22 +64,16 @@ const FIELDS: &[Field] = &[
     ),
 ];
 
-const BLOCKS: &[Column] = &[Column::new(
-    COLUMN,
-    ColumnType::Integers,
-    "the ids of a block, [CLS] first",
-)];
-
 /// The files of a tokens artifact.
 const FILES: &[OutputFile] = &[
     OutputFile::table(
         "train-*.parquet",
-        BLOCKS,
+        COLUMNS,
         "the blocks to train on, a row each",
     ),
     OutputFile::table(
         "validation-*.parquet",
-        BLOCKS,
+        COLUMNS,
         "the blocks to measure the loss on, a row each",
     ),
     OutputFile::new(

@@ -1,0 +1,208 @@
+//! Rows that were read, by column.
+
+use std::fmt;
+
+use arrow::array::{
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, ListArray, RecordBatch, StringArray,
+};
+use arrow::buffer::ScalarBuffer;
+use arrow::datatypes::{Float32Type, Float64Type, Int32Type, Int64Type};
+use contract::{ColumnType, StageError};
+
+use crate::reader::Source;
+use crate::schema::{arrow_type, type_name};
+
+/// Some rows of a file. A column is asked for by name and type; it is an error that names file and column where there is none,
+/// it is of another type, or, unless said otherwise, a row has nothing in it.
+pub struct Batch {
+    rows: RecordBatch,
+    source: Source,
+}
+
+/// A column of texts.
+#[derive(Clone, Copy, Debug)]
+pub struct Texts<'a>(&'a StringArray);
+
+/// A column of lists.
+#[derive(Clone, Copy, Debug)]
+pub struct Lists<'a, T> {
+    ends: &'a [i32],
+    elements: &'a [T],
+}
+
+impl Batch {
+    pub(crate) fn new(rows: RecordBatch, source: Source) -> Self {
+        Self { rows, source }
+    }
+
+    /// Returns how many rows there are.
+    pub fn rows(&self) -> usize {
+        self.rows.num_rows()
+    }
+
+    /// Whether there is a column of that name and type.
+    pub fn has(&self, name: &str, holds: ColumnType) -> bool {
+        let column = self.rows.column_by_name(name);
+        column.is_some_and(|column| *column.data_type() == arrow_type(holds))
+    }
+
+    /// Returns a column of whole numbers.
+    ///
+    /// # Errors
+    /// When there is no such column.
+    pub fn integers(&self, name: &str) -> Result<&[i64], StageError> {
+        let column = self.column(name, ColumnType::Integer, |column| {
+            column.as_primitive_opt::<Int64Type>()
+        })?;
+        Ok(self.full(name, column)?.values())
+    }
+
+    /// Returns a column of numbers.
+    ///
+    /// # Errors
+    /// When there is no such column.
+    pub fn numbers(&self, name: &str) -> Result<&[f64], StageError> {
+        let column = self.column(name, ColumnType::Number, |column| {
+            column.as_primitive_opt::<Float64Type>()
+        })?;
+        Ok(self.full(name, column)?.values())
+    }
+
+    /// Returns a column of numbers or whole numbers as numbers.
+    ///
+    /// # Errors
+    /// When there is no such column.
+    pub fn any_numbers(&self, name: &str) -> Result<Vec<f64>, StageError> {
+        match self.has(name, ColumnType::Integer) {
+            true => Ok(self
+                .integers(name)?
+                .iter()
+                .map(|value| *value as f64)
+                .collect()),
+            false => Ok(self.numbers(name)?.to_vec()),
+        }
+    }
+
+    /// Returns a column of truth values.
+    ///
+    /// # Errors
+    /// When there is no such column.
+    pub fn bools(&self, name: &str) -> Result<Vec<bool>, StageError> {
+        let column = self.column(name, ColumnType::Bool, |column| column.as_boolean_opt())?;
+        let column: &BooleanArray = self.full(name, column)?;
+        Ok(column.values().iter().collect())
+    }
+
+    /// Returns a column of texts.
+    ///
+    /// # Errors
+    /// When there is no such column.
+    pub fn texts(&self, name: &str) -> Result<Texts<'_>, StageError> {
+        let Texts(column) = self.optional_texts(name)?;
+        Ok(Texts(self.full(name, column)?))
+    }
+
+    /// Returns a column of texts in which a row may have nothing.
+    ///
+    /// # Errors
+    /// When there is no such column.
+    pub fn optional_texts(&self, name: &str) -> Result<Texts<'_>, StageError> {
+        let text = |column| AsArray::as_string_opt::<i32>(column);
+        Ok(Texts(self.column(name, ColumnType::Text, text)?))
+    }
+
+    /// Returns a column of lists of whole numbers.
+    ///
+    /// # Errors
+    /// When there is no such column.
+    pub fn integer_lists(&self, name: &str) -> Result<Lists<'_, i32>, StageError> {
+        self.lists::<Int32Type>(name, ColumnType::Integers)
+    }
+
+    /// Returns a column of lists of 32-bit floats.
+    ///
+    /// # Errors
+    /// When there is no such column.
+    pub fn number_lists(&self, name: &str) -> Result<Lists<'_, f32>, StageError> {
+        self.lists::<Float32Type>(name, ColumnType::Numbers)
+    }
+
+    fn lists<P: ArrowPrimitiveType>(
+        &self,
+        name: &str,
+        holds: ColumnType,
+    ) -> Result<Lists<'_, P::Native>, StageError> {
+        let (lists, elements) = self.column(name, holds, |column| {
+            let lists: &ListArray = column.as_list_opt::<i32>()?;
+            Some((lists, lists.values().as_primitive_opt::<P>()?))
+        })?;
+        self.full(name, lists)?;
+        let elements: &ScalarBuffer<P::Native> = self.full(name, elements)?.values();
+        Ok(Lists {
+            ends: lists.value_offsets(),
+            elements,
+        })
+    }
+
+    /// Returns the column of that name, as `typed` has it.
+    fn column<'a, A>(
+        &'a self,
+        name: &str,
+        holds: ColumnType,
+        typed: impl FnOnce(&'a ArrayRef) -> Option<A>,
+    ) -> Result<A, StageError> {
+        let column = self.rows.column_by_name(name);
+        let column =
+            column.ok_or_else(|| self.source.wrong(format!("there is no column `{name}`")))?;
+        typed(column).ok_or_else(|| {
+            self.source.wrong(format!(
+                "column `{name}` is of type {}, not {}",
+                type_name(column.data_type()),
+                holds.name()
+            ))
+        })
+    }
+
+    /// Returns the column if every row has something in it.
+    fn full<'a, A: Array>(&self, name: &str, column: &'a A) -> Result<&'a A, StageError> {
+        match column.null_count() {
+            0 => Ok(column),
+            _ => Err(self
+                .source
+                .wrong(format!("column `{name}` has rows without a value"))),
+        }
+    }
+}
+
+impl fmt::Debug for Batch {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Batch of {} rows", self.rows())
+    }
+}
+
+impl<'a> Texts<'a> {
+    /// Returns the text of a row; an empty one where there is nothing.
+    ///
+    /// # Panics
+    /// When there is no such row.
+    pub fn get(self, row: usize) -> &'a str {
+        self.0.value(row)
+    }
+
+    /// Returns the text of a row; `None` where there is nothing.
+    ///
+    /// # Panics
+    /// When there is no such row.
+    pub fn get_optional(self, row: usize) -> Option<&'a str> {
+        self.0.is_valid(row).then(|| self.0.value(row))
+    }
+}
+
+impl<'a, T> Lists<'a, T> {
+    /// Returns the lists, row by row.
+    pub fn iter(self) -> impl Iterator<Item = &'a [T]> {
+        let Self { ends, elements } = self;
+        ends.windows(2)
+            .map(move |ends| &elements[ends[0] as usize..ends[1] as usize])
+    }
+}
