@@ -6,12 +6,13 @@
 //! record before. Any other input is taken as the bytes of an archive.
 #![no_main]
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
-use pipe::store::{About, Archive, Digest, Found, Lookup, Record, Store};
+use pipe::store::{About, Archive, Digest, Found, Lookup, Record, Store, Weight};
 use serde_json::{Value, json};
 
 static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| fuzz::folder("archive"));
@@ -58,7 +59,12 @@ fuzz_target!(|bytes: &[u8]| {
         let _ = fs::remove_file(&path);
         let found: Vec<&Found> = found.iter().collect();
         let about: About = archive.index().about.clone();
-        store.export(about, &found, &path).expect("exported");
+        let carried = archive.project();
+        let carried = carried.map(|(file, bytes)| (file.digest, bytes.to_vec()));
+        let carried: BTreeMap<Digest, Vec<u8>> = carried.collect();
+        store
+            .export(about, &carried, &found, Weight::All, &path)
+            .expect("exported");
         fs::read(&path).expect("read")
     };
     assert_eq!(export("first.tar"), export("second.tar"));

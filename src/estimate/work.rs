@@ -51,7 +51,7 @@ impl<'a> Works<'a> {
             measured: HashMap::new(),
         };
         // Where all is known, nobody asks.
-        if standings.iter().all(|standing| standing.found().is_some()) {
+        if standings.iter().all(Standing::is_cached) {
             return works;
         }
         // Inputs come before the jobs that use them.

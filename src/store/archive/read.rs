@@ -13,7 +13,7 @@ use super::{ArchiveError, BLOCK, Carried, Imported, Index, Place, header, index_
 use crate::keys::{self, Key};
 use crate::store::commit::{Move, Source};
 use crate::store::error::io_error;
-use crate::store::{Digest, Entry, Lookup, Manifest, Origin, Record, Store, StoreError};
+use crate::store::{Digest, Elsewhere, Lookup, Manifest, Origin, Record, Store, StoreError};
 
 /// The largest index that is read, in bytes: a million files take a quarter of it.
 const LARGEST_INDEX: u64 = 1 << 30;
@@ -55,6 +55,7 @@ impl Archive {
         let mut reader = Reader::new(path, &file);
         let (index, _) = reader.index()?;
         let mut contents = Contents::default();
+        contents.leave_out(&index, &reader)?;
         for at in 0..index.members.len() {
             contents.check(&index, at, &mut reader)?;
         }
@@ -108,6 +109,11 @@ impl Store {
             program: index.program,
         };
         self.keep_outside(&origin, &index.about.outside)?;
+        let away: BTreeSet<Digest> = archive.index.away.iter().map(|one| one.digest).collect();
+        let results = archive.index.results.iter();
+        let makers: BTreeMap<Digest, &str> = results
+            .map(|listed| (listed.artifact, listed.label.as_str()))
+            .collect();
         // Objects that wait for their manifest, to be synced together.
         let mut waiting: Vec<(TempPath, Digest)> = Vec::new();
         for member in &archive.index.members {
@@ -135,6 +141,19 @@ impl Store {
                 Place::Manifest(_) | Place::Listing(_) | Place::Log(_) | Place::Record(_) => {
                     let bytes = reader.text(member.size, &member.digest)?;
                     self.keep_objects(&mut waiting)?;
+                    if let Place::Manifest(artifact) = place {
+                        let manifest =
+                            Manifest::read(&bytes).map_err(|reason| reader.refuse(&reason))?;
+                        let left_out = manifest.files.into_iter();
+                        let left_out = left_out.filter(|file| away.contains(&file.digest));
+                        let marks = left_out.map(|file| Elsewhere {
+                            digest: file.digest,
+                            path: file.path,
+                            label: makers.get(&artifact).copied().unwrap_or_default().into(),
+                            origin: origin.clone(),
+                        });
+                        self.keep_elsewhere(&marks.collect::<Vec<_>>())?;
+                    }
                     let target = self.root().join(place.path());
                     let is_there = match place {
                         Place::Record(key) => known.contains(&key),
@@ -155,18 +174,29 @@ impl Store {
             reader.pad(member.size)?;
         }
         let all = archive.index.results.len();
+        let mut without = 0;
+        if !away.is_empty() {
+            let mut look = self.look();
+            for listed in &archive.index.results {
+                let found = look.lookup(&listed.key)?;
+                without += usize::from(matches!(found, Lookup::Hit(found) if !found.is_whole()));
+            }
+        }
         Ok(Imported {
             about: archive.index.about.clone(),
             program: archive.index.program.clone(),
             taken: all - known.len(),
             known: known.len(),
+            away: without,
             bytes: archive.bytes,
         })
     }
 
-    /// Returns the results that are there already, and refuses an archive that says otherwise of one.
+    /// Returns the results that are there already, with all that the archive has of them, and refuses an archive that says otherwise
+    /// of one.
     fn known_results(&self, archive: &Archive) -> Result<BTreeSet<Key>, ArchiveError> {
         let mut known = BTreeSet::new();
+        let away: BTreeSet<Digest> = archive.index.away.iter().map(|one| one.digest).collect();
         for listed in &archive.index.results {
             // What is damaged here was set aside, and comes anew.
             let Lookup::Hit(found) = self.lookup(&listed.key)? else {
@@ -188,7 +218,9 @@ impl Store {
                             .into(),
                 });
             }
-            known.insert(listed.key);
+            if found.away().all(|file| away.contains(&file.digest)) {
+                known.insert(listed.key);
+            }
         }
         Ok(known)
     }
@@ -209,6 +241,9 @@ impl Store {
 struct Contents {
     places: BTreeSet<Place>,
     sizes: BTreeMap<Digest, u64>,
+    /// Objects that it leaves out, and those of them that manifests have named so far.
+    away: BTreeMap<Digest, u64>,
+    named: BTreeSet<Digest>,
     records: BTreeMap<Key, Digest>,
     /// Files of the project, and how many bytes they have together.
     carried: BTreeMap<Digest, Vec<u8>>,
@@ -216,6 +251,20 @@ struct Contents {
 }
 
 impl Contents {
+    /// Takes note of what the index says that it leaves out.
+    fn leave_out(&mut self, index: &Index, reader: &Reader<'_>) -> Result<(), ArchiveError> {
+        let digests = || index.away.iter().map(|one| one.digest);
+        if !digests().is_sorted_by(|a, b| a < b) {
+            return Err(reader.refuse("what it leaves out is not in order"));
+        }
+        self.away = index
+            .away
+            .iter()
+            .map(|one| (one.digest, one.size))
+            .collect();
+        Ok(())
+    }
+
     /// Reads the member at that place of the index, and checks that it is what it says, and comes after what it rests on.
     fn check(
         &mut self,
@@ -252,14 +301,20 @@ impl Contents {
                 self.carried.insert(digest, text);
             }
             Place::Object(digest) => {
+                if self.away.contains_key(&digest) {
+                    return Err(reader.refuse("it is there, and said to be left out"));
+                }
                 self.sizes.insert(digest, member.size);
                 reader.member(member.size, &member.digest, &mut |_| Ok(()))?;
             }
             Place::Log(_) => reader.member(member.size, &member.digest, &mut |_| Ok(()))?,
             Place::Manifest(_) | Place::Listing(_) => {
                 let text = reader.text(member.size, &member.digest)?;
-                let rests_on = matches!(place, Place::Manifest(_)).then_some(&self.sizes);
-                manifest_fault(&text, rests_on).map_err(|reason| reader.refuse(&reason))?;
+                let manifest = Manifest::read(&text).map_err(|reason| reader.refuse(&reason))?;
+                if matches!(place, Place::Manifest(_)) {
+                    self.name_files(&manifest)
+                        .map_err(|reason| reader.refuse(&reason))?;
+                }
             }
             Place::Record(key) => {
                 let text = reader.text(member.size, &member.digest)?;
@@ -273,6 +328,20 @@ impl Contents {
         reader.pad(member.size)
     }
 
+    /// Checks that the files of an artifact have been seen, or are left out.
+    fn name_files(&mut self, manifest: &Manifest) -> Result<(), String> {
+        for file in &manifest.files {
+            if self.sizes.get(&file.digest) == Some(&file.size) {
+                continue;
+            }
+            if self.away.get(&file.digest) != Some(&file.size) {
+                return Err(format!("its file `{}` does not come before it", file.path));
+            }
+            self.named.insert(file.digest);
+        }
+        Ok(())
+    }
+
     /// Checks that the archive holds the results that it lists, and no others.
     fn finish(&self, index: &Index, reader: &Reader<'_>) -> Result<(), ArchiveError> {
         let listed = index.results.iter();
@@ -284,6 +353,9 @@ impl Contents {
         });
         if listed != self.records || listed.len() != index.results.len() || !logs {
             return Err(reader.refuse("it does not hold the results that it lists"));
+        }
+        if !self.named.iter().eq(self.away.keys()) {
+            return Err(reader.refuse("it leaves out what no result of it has"));
         }
         let mut paths = BTreeSet::new();
         let mut named = BTreeSet::new();
@@ -316,17 +388,6 @@ fn from(bytes: &[u8], key: &Key, origin: &Origin) -> Result<Vec<u8>, String> {
     let mut record = Record::read(bytes, key)?;
     record.origin.push(origin.clone());
     Ok(record.bytes())
-}
-
-/// Says what is wrong with the list of an artifact's or input's files. Those of an artifact must have been seen.
-fn manifest_fault(text: &[u8], seen: Option<&BTreeMap<Digest, u64>>) -> Result<(), String> {
-    let manifest = Manifest::read(text)?;
-    let missing =
-        |file: &&Entry| seen.is_some_and(|seen| seen.get(&file.digest) != Some(&file.size));
-    match manifest.files.iter().find(missing) {
-        Some(file) => Err(format!("its file `{}` does not come before it", file.path)),
-        None => Ok(()),
-    }
 }
 
 /// Reads an archive from its start, and knows where it is.
