@@ -458,3 +458,62 @@ fn an_import_of_a_thin_archive_may_be_killed() {
     assert_eq!(other.pipe(&["run", "table:training"]).code(0).stdout, table);
     other.pipe(&["verify"]).code(0);
 }
+
+/// What is elsewhere rests on a corpus that stayed where it was: it cannot be made again here, and that is said before anything runs.
+#[test]
+fn what_cannot_be_made_again_is_told_with_what_it_would_need() {
+    const COUNT: &str = r#"
+[vars]
+times = 1
+
+[stage.corpus]
+use = "corpus"
+source = "data/corpus"
+
+[stage.count]
+use = "command"
+shell = "ls {c} | wc -l > {output}/count; echo {{}} > {output}/$TIMES"
+env = { TIMES = "${times}" }
+inputs = { c = "@corpus" }
+
+[profile.plain]
+default = true
+"#;
+    let project = Project::with(COUNT);
+    let text = "the cat sat on the mat\n\n".repeat(50_000);
+    project.write("data/corpus/a.txt", &text);
+    project.pipe(&["run", "stage:count"]).code(0);
+    project
+        .pipe(&["export", "stage:count", "-o", "thin.tar", "--scores"])
+        .code(0);
+    let thin = project.join("thin.tar");
+    let other = Project::with(COUNT);
+    fs::remove_file(other.join("pipeline.toml")).expect("removed");
+    other
+        .pipe(&["import", thin.to_str().expect("UTF-8"), "--project", "."])
+        .code(0);
+    let why = other.pipe(&["why", "stage:count"]).code(0).stdout;
+    assert!(why.contains("count: run: its files are not here"), "{why}");
+    for asked in [
+        &["run", "stage:count"][..],
+        &["run", "stage:count", "--set", "times=2"],
+    ] {
+        other
+            .pipe(asked)
+            .code(2)
+            .says("no such file or folder: data/corpus");
+    }
+    other
+        .pipe(&["export", "stage:count", "-o", "again.tar", "--scores"])
+        .code(0);
+    assert!(
+        fs::read(other.join("again.tar")).expect("read") == fs::read(&thin).expect("read"),
+        "the same bytes"
+    );
+    // With the corpus at hand it can.
+    other.write("data/corpus/a.txt", &text);
+    other
+        .pipe(&["run", "stage:count"])
+        .code(0)
+        .says("2 jobs: 0 cached, 2 run");
+}

@@ -1,5 +1,6 @@
 //! Results that are known and whose files are elsewhere.
 
+use std::fs::{self, File};
 use std::sync::Arc;
 
 use super::bench::{Bench, DIAMOND, graph, letters, machine};
@@ -146,4 +147,68 @@ fn a_job_that_makes_other_bytes_leaves_the_known_result_as_it_is() {
     };
     assert_eq!(there.artifact, known.artifact);
     assert!(!there.is_whole());
+}
+
+#[test]
+fn an_input_of_what_is_made_again_may_turn_out_damaged() {
+    let bench = Bench::new();
+    let jobs = [("a", "a", &[][..]), ("b", "b", &["a"])];
+    let before = bench.run(&graph(&jobs));
+    send_away(&bench, &before[1..]);
+    bench.writer.ran();
+    let object = bench
+        .store()
+        .object(&before[0].found().unwrap().manifest.files[0].digest);
+    let time = fs::metadata(&object).unwrap().modified().unwrap();
+    fs::remove_file(&object).unwrap();
+    fs::write(&object, "b").unwrap();
+    let file = File::options().write(true).open(&object).unwrap();
+    file.set_modified(time).unwrap();
+    let more = [&jobs[..], &[("c", "c", &["b", "a"]), ("d", "d", &["b"])]].concat();
+    let states = bench.run(&graph(&more));
+    assert_eq!(letters(&states), "MMMM");
+    assert_eq!(bench.writer.ran().len(), 4);
+    for (before, after) in before.iter().zip(&states) {
+        let (before, after) = (before.found().unwrap(), after.found().unwrap());
+        assert_eq!(before.artifact, after.artifact);
+    }
+}
+
+#[test]
+fn jobs_with_one_key_are_made_again_once() {
+    let bench = Bench::new();
+    let jobs = [("a", "x", &[][..]), ("b", "x", &[])];
+    let before = bench.run(&graph(&jobs));
+    send_away(&bench, &before[..1]);
+    bench.writer.ran();
+    let more = [&jobs[..], &[("c", "c", &["a"]), ("d", "d", &["b"])]].concat();
+    let states = bench.run(&graph(&more));
+    assert!(states.iter().all(|state| state.found().unwrap().is_whole()));
+    let mut ran = bench.writer.ran();
+    ran.sort();
+    assert_eq!(ran.len(), 3, "{ran:?}");
+    assert_eq!(ran[1..], ["c", "d"]);
+}
+
+#[test]
+fn what_a_stopped_run_has_not_made_again_is_not_told_to_be_here() {
+    let mut bench = Bench::new();
+    let graph = graph(&[("a", "a", &[][..]), ("b", "b", &["a"])]);
+    let before = bench.run(&graph);
+    send_away(&bench, &before);
+    bench.options.asked = graph.jobs().map(|(index, _)| index).collect();
+    bench.options.budget = Some(std::time::Duration::ZERO);
+    let states = bench.run(&graph);
+    assert!(
+        states
+            .iter()
+            .all(|state| state.found().is_none_or(|found| found.is_whole()))
+    );
+    bench.options.budget = None;
+    let states = bench.run(&graph);
+    assert!(
+        states
+            .iter()
+            .all(|state| state.found().is_some_and(|found| found.is_whole()))
+    );
 }
