@@ -165,6 +165,11 @@ impl Store {
     }
 }
 
+/// Returns how the shell names a job as a target. Labels come from archives as well, which anybody may have written.
+pub(super) fn target(label: &str) -> String {
+    format!("'stage:{}'", label.replace('\'', r"'\''"))
+}
+
 /// Returns the name of a mark in its folder.
 fn mark_name(object: &Digest) -> String {
     format!("{object}.json")
@@ -250,6 +255,12 @@ mod tests {
         // Some files are here.
         fs::remove_file(store.mark(&whole.manifest.files[0].digest)).unwrap();
         assert!(is_damaged(&store), "what nobody says to be elsewhere");
+    }
+
+    #[test]
+    fn a_label_ends_no_quotes_of_a_command() {
+        assert_eq!(target("pretrain[m=0.4]"), "'stage:pretrain[m=0.4]'");
+        assert_eq!(target("x'; reboot; '"), r"'stage:x'\''; reboot; '\'''");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::away::target;
 use super::{Digest, Elsewhere, Origin, owner};
 use contract::{STARVED_REMEDY, is_starved};
 
@@ -118,8 +119,8 @@ impl StoreError {
                 Some("run again: what is damaged was set aside and is made anew".into())
             }
             Self::Away(away) => Some(format!(
-                "`pipe run 'stage:{}'` makes it again; or import an archive that was written without --scores",
-                away.label
+                "`pipe run {}` makes it again; or import an archive that was written without --scores",
+                target(&away.label)
             )),
             Self::Differs { place, origin, .. } => Some(format!(
                 "the known result stays{}; what was made lies in {} until the job runs again: compare on another machine                  which of the two is right, or use a store without that import",

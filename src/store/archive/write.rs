@@ -11,6 +11,7 @@ use super::{
     About, ArchiveError, BLOCK, Index, LeftOut, Listed, Member, Place, header, index_name, padding,
 };
 use crate::keys;
+use crate::store::away::target;
 use crate::store::error::io_error;
 use crate::store::{Content, Digest, Entry, Found, Manifest, Record, Store, StoreError};
 
@@ -290,10 +291,7 @@ fn refusal(path: &Path, lacking: &[String], weight: Weight<'_>) -> ArchiveError 
     if lacking.len() > TOLD {
         names += &format!(" and {} more", lacking.len() - TOLD);
     }
-    let stages: Vec<String> = told
-        .iter()
-        .map(|label| format!("'stage:{label}'"))
-        .collect();
+    let stages: Vec<String> = told.iter().map(|label| target(label)).collect();
     let again = format!("make them again with `pipe run {}`", stages.join(" "));
     ArchiveError::Refused {
         path: path.to_path_buf(),
