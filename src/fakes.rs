@@ -6,8 +6,8 @@ use std::fs;
 use std::path::Path;
 
 use contract::{
-    ArtifactType, Context, Default, Field, FieldType, Inputs, Params, Problem, Signature, Stage,
-    StageError,
+    ArtifactType, Context, Default, Device, Field, FieldType, Inputs, Params, Problem, Signature,
+    Stage, StageError,
 };
 
 use crate::declare::{self, Pipeline};
@@ -38,21 +38,15 @@ impl Stage for Fake {
 }
 
 const fn field(name: &'static str, takes: FieldType, default: Default) -> Field {
-    Field {
-        name,
-        takes,
-        default,
-        about: "a parameter",
-    }
+    Field::new(name, takes, default, "a parameter")
 }
 
 const fn input(name: &'static str, takes: ArtifactType) -> Field {
-    Field {
-        name,
-        takes: FieldType::Input(takes),
-        default: Default::Required,
-        about: "an input",
-    }
+    Field::new(name, FieldType::Input(takes), Default::Required, "an input")
+}
+
+fn class(_: &Params, _: Device) -> &'static str {
+    kernels::numerics::CLASS
 }
 
 const fn kind(
@@ -67,7 +61,7 @@ const fn kind(
         about: "A fake.",
         fields,
         output,
-        numeric,
+        numerics: if numeric { Some(class) } else { None },
         files: &[],
     })
 }
@@ -87,12 +81,12 @@ static CORPUS: Fake = kind(
     "corpus",
     &[
         input("source", ArtifactType::Folder),
-        Field {
-            name: "extra",
-            takes: FieldType::Input(ArtifactType::Folder),
-            default: Default::Absent,
-            about: "more text",
-        },
+        Field::new(
+            "extra",
+            FieldType::Input(ArtifactType::Folder),
+            Default::Absent,
+            "more text",
+        ),
     ],
     ArtifactType::Corpus,
     false,

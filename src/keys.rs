@@ -7,8 +7,8 @@
 //! | format version ([`FORMAT`]) | a change of this module must not hit old records | |
 //! | kind | two kinds never share a result | the stage's name in `pipeline.toml` |
 //! | behaviour version | raised when the code gives other bytes than before | the source text of the code |
-//! | numerics class, for stages that need one | other arithmetic, other bits | host, thread count, `resources` |
-//! | parameters, complete and canonical | what the user chose, defaults filled in | variables, spelling, key order, comments |
+//! | numerics class, as the stage says it of its parameters | other arithmetic, other bits | host, thread count, `resources` |
+//! | parameters, complete and canonical | what the user chose, defaults filled in | variables, spelling, key order, comments; what a field's [`contract::KeyPolicy`] keeps out: what can change no byte, and options that came later while they are neutral |
 //! | digests of the inputs, by name | the data itself, so that equal bytes made in another way hit | where the inputs lie, what made them; of a single file of the user's its name, but for the extension |
 //!
 //! **Framing.** Every part is preceded by a tag byte and, where its size may vary, by its length as 64-bit
@@ -120,9 +120,9 @@ pub struct KeyParts {
     pub kind: String,
     /// Its behaviour version.
     pub version: u32,
-    /// The numerics class, for the kinds whose signature says `numeric`.
+    /// The numerics class, for the kinds whose signature says one.
     pub numerics: Option<String>,
-    /// The complete parameters, without inputs.
+    /// What of the complete parameters is keyed, without inputs.
     pub params: contract::Params,
     /// Input name → digest of its content, in lowercase hexadecimal. Inputs that were not given are left out.
     pub inputs: BTreeMap<String, String>,

@@ -100,7 +100,7 @@ fn a_kind_whose_results_change_has_a_new_version() {
     embed/3  embed        bfba2467af7d316e
     finetune/3  finetune     ffaee23a900ac831
     majority/2  majority     e869fb062cc5acb8
-    pretrain/2  pretrain     0fbf7c565e9e1a4c
+    pretrain/3  pretrain     cf107e01ea6cb2bd
     sts/2  sts          620a29249f424d9f
     tokenize/2  tokens       afc6f26a3865f214
     tokenizer/2  tokenizer    c3af02b073d036da

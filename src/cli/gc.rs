@@ -11,7 +11,7 @@ use super::failure::CommandFailure;
 use super::output::{path_json, print, print_json, tell, tell_error};
 use super::project::Project;
 use crate::declare::{self, Pipeline};
-use crate::execute::{Machine, Resolver};
+use crate::execute::Resolver;
 use crate::journal::Runs;
 use crate::progress::{Verbosity, amount, count, duration};
 use crate::reach::{Decided, Fate, Gone, Half, Kept, Wanted, decide};
@@ -81,9 +81,8 @@ fn wanted(
     store: &Store,
     registry: &Registry,
 ) -> Result<Wanted, CommandFailure> {
-    let machine = Machine::here();
     let noted = store.noted(project.pipeline.root());
-    let mut resolver = Resolver::new(store, &machine).to_look(&noted);
+    let mut resolver = Resolver::new(store).to_look(&noted);
     let mut wanted = Wanted::default();
     let mut add = |pipeline: &Pipeline, with: &str| {
         let by = format!("profile {}{with}", pipeline.profile());

@@ -2,7 +2,7 @@
 
 mod names;
 use contract::{
-    Column, Default as FieldDefault, Field, FieldType, FileForm, OutputFile, Signature,
+    Column, Default as FieldDefault, Field, FieldType, FileForm, KeyPolicy, OutputFile, Signature,
 };
 use serde_json::{Value, json};
 
@@ -225,7 +225,7 @@ fn fields_text(text: &mut String, fields: &[Field], depth: usize) {
     for field in fields {
         let default = match field.default {
             FieldDefault::Required => " (required)".to_owned(),
-            FieldDefault::Absent | FieldDefault::Omitted | FieldDefault::Table => String::new(),
+            FieldDefault::Absent | FieldDefault::Table => String::new(),
             default => default
                 .value()
                 .map(|value| format!(" = {value}"))
@@ -239,7 +239,13 @@ fn fields_text(text: &mut String, fields: &[Field], depth: usize) {
             }
             takes => {
                 let about = field.about.trim_end_matches('.');
-                *text += &format!("{indent}    {about}; {}\n", takes.describe());
+                let key = match field.key {
+                    KeyPolicy::Never | KeyPolicy::As(_) => {
+                        "; it can be changed without running anew"
+                    }
+                    KeyPolicy::Always | KeyPolicy::Unless(_) | KeyPolicy::If(_) => "",
+                };
+                *text += &format!("{indent}    {about}; {}{key}\n", takes.describe());
             }
         }
     }
@@ -251,7 +257,7 @@ fn signature_json(signature: &Signature) -> Value {
         "version": signature.version,
         "about": signature.about,
         "output": signature.output.name(),
-        "numeric": signature.numeric,
+        "numeric": signature.numerics.is_some(),
         "fields": fields_json(signature.fields),
         "files": files_json(signature.files),
     })

@@ -32,8 +32,7 @@ pub(super) fn plan(arguments: &PlanArguments, registry: &Registry) -> Result<Exi
         ahead,
         ..
     } = project.expand(&arguments.targets)?;
-    let machine = Machine::here();
-    let mut resolver = Resolver::new(&store, &machine).to_look(&noted);
+    let mut resolver = Resolver::new(&store).to_look(&noted);
     let mut standings = survey_from(&plan.jobs, &mut resolver, Some(ahead))?;
     recall(&plan.jobs, &mut standings, &plan.stages);
     project.tell_away(&noted);
@@ -55,7 +54,7 @@ pub(super) fn plan(arguments: &PlanArguments, registry: &Registry) -> Result<Exi
             false => None,
         });
     }
-    let threads = machine.cores;
+    let threads = Machine::here().cores;
     let prices = prices(
         &plan.jobs,
         &standings,

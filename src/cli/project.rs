@@ -14,7 +14,7 @@ use super::output::tell;
 use super::overridden;
 use crate::declare::{self, Asked, Pipeline, Target};
 use crate::environment;
-use crate::execute::{Machine, Resolver, Standing, survey, survey_from};
+use crate::execute::{Resolver, Standing, survey, survey_from};
 use crate::graph::{self, InputSource, Plan};
 use crate::journal::quoted;
 use crate::progress::{Verbosity, count};
@@ -175,8 +175,7 @@ impl Project {
             ahead,
             ..
         } = self.expand(targets)?;
-        let machine = Machine::here();
-        let mut resolver = Resolver::new(&store, &machine).to_look(&noted);
+        let mut resolver = Resolver::new(&store).to_look(&noted);
         let standings = survey_from(&plan.jobs, &mut resolver, Some(ahead))?;
         self.tell_away(&noted);
         self.tell_elsewhere(targets, &plan, &standings, &store)?;
@@ -194,8 +193,7 @@ impl Project {
     ) -> Result<(Plan, Vec<Arc<Found>>), CommandFailure> {
         let noted = store.noted(self.pipeline.root());
         let (_, plan) = self.plan_with(targets, &noted)?;
-        let machine = Machine::here();
-        let mut resolver = Resolver::new(store, &machine).to_look(&noted);
+        let mut resolver = Resolver::new(store).to_look(&noted);
         let standings = survey(&plan.jobs, &mut resolver)?;
         self.tell_away(&noted);
         let found: Vec<_> = standings.iter().filter_map(Standing::found).collect();

@@ -81,7 +81,7 @@ pub(super) fn rerun(
     let noted = store.noted(project.pipeline.root());
     let (_, plan) = project.plan_with(&project.everything(), &noted)?;
     let machine = Machine::here();
-    let mut resolver = Resolver::new(store, &machine).to_look(&noted);
+    let mut resolver = Resolver::new(store).to_look(&noted);
     let standings = survey(&plan.jobs, &mut resolver)?;
     drop(resolver);
     // A sample of its own each time, so that several see all; and the same again for whoever asks.

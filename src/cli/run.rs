@@ -61,7 +61,7 @@ pub(super) fn run(arguments: &RunArguments, registry: &Registry) -> Result<Exit,
         tell(word);
     }
     let machine = Machine::here();
-    let mut resolver = Resolver::new(&store, &machine).to_look(&noted);
+    let mut resolver = Resolver::new(&store).to_look(&noted);
     let mut standings = survey_from(&plan.jobs, &mut resolver, ahead)?;
     execute::recall(&plan.jobs, &mut standings, &plan.stages);
     drop(resolver);
@@ -81,7 +81,7 @@ pub(super) fn run(arguments: &RunArguments, registry: &Registry) -> Result<Exit,
         budget: arguments.budget,
         order: match arguments.budget {
             Some(_) => {
-                let mut resolver = Resolver::new(&store, &machine).to_look(&noted);
+                let mut resolver = Resolver::new(&store).to_look(&noted);
                 Some(order(&plan, &standings, &mut resolver, registry)?)
             }
             None => None,

@@ -8,7 +8,7 @@ use super::failure::CommandFailure;
 use super::notes;
 use super::output::{print, print_json};
 use super::project::{Expanded, Project};
-use crate::execute::{Machine, Resolver, recall, survey_from};
+use crate::execute::{Resolver, recall, survey_from};
 use crate::explain::{Explainer, Why};
 use crate::history::History;
 use crate::registry::Registry;
@@ -24,8 +24,7 @@ pub(super) fn why(arguments: &WhyArguments, registry: &Registry) -> Result<Exit,
         ahead,
         ..
     } = project.expand(&arguments.targets)?;
-    let machine = Machine::here();
-    let mut resolver = Resolver::new(&store, &machine).to_look(&noted);
+    let mut resolver = Resolver::new(&store).to_look(&noted);
     let mut standings = survey_from(&plan.jobs, &mut resolver, Some(ahead))?;
     recall(&plan.jobs, &mut standings, &plan.stages);
     project.tell_away(&noted);

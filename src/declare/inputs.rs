@@ -18,7 +18,7 @@ pub(super) fn declared_inputs(fields: &[Field], items: &[Item]) -> Vec<InputDecl
                 name: field.name.into(),
                 path: vec![field.name.to_owned()],
                 takes: Some(takes),
-                optional: matches!(field.default, Default::Absent | Default::Omitted),
+                optional: matches!(field.default, Default::Absent),
                 about: field.about,
             }),
             FieldType::Inputs => {

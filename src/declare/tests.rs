@@ -26,7 +26,7 @@ fn keys(text: &str) -> BTreeMap<String, String> {
         let parts = KeyParts {
             kind: job.kind.to_owned(),
             version: job.version,
-            numerics: job.numeric.then(|| "cpu-f32/2".to_owned()),
+            numerics: job.numerics.map(str::to_owned),
             params: job.params.params(),
             inputs: job
                 .inputs

@@ -11,7 +11,7 @@ use contract::{Params, Sizes};
 
 use crate::execute::Standing;
 use crate::graph::{InputSource, JobGraph, JobIndex};
-use crate::keys::KeyParts;
+use crate::keys::{Key, KeyParts};
 use crate::registry::Registry;
 use crate::store::{Digest, Manifest, Record, Store};
 
@@ -25,6 +25,8 @@ pub(super) struct Works<'a> {
     foretold: Vec<Option<f64>>,
     /// What was measured, by kind, input and digest.
     measured: HashMap<(String, String, Digest), Option<f64>>,
+    /// The complete parameters of earlier jobs, by key.
+    params: HashMap<Key, Option<Params>>,
 }
 
 /// How much more work one job is than another.
@@ -49,6 +51,7 @@ impl<'a> Works<'a> {
             store,
             foretold: Vec::with_capacity(graph.len()),
             measured: HashMap::new(),
+            params: HashMap::new(),
         };
         // Where all is known, nobody asks.
         if standings.iter().all(Standing::is_cached) {
@@ -154,12 +157,29 @@ impl<'a> Works<'a> {
         records: impl Iterator<Item = &'r Record>,
     ) -> Vec<Scale> {
         let sizes = self.sizes(index);
+        let params = self.graph.job(index).params.params();
         records
-            .map(|record| self.scale(parts, &sizes, record))
+            .map(|record| self.scale(&params, parts, &sizes, record))
             .collect()
     }
 
-    fn scale(&mut self, parts: &KeyParts, sizes: &Sizes, record: &Record) -> Scale {
+    /// Returns the complete parameters of an earlier job, of which its record has those that its key knows.
+    fn params_of(&mut self, record: &Record) -> Option<Params> {
+        let stage = self.registry.get(&record.parts.kind)?;
+        let params = self
+            .params
+            .entry(record.key)
+            .or_insert_with(|| contract::unkeyed(stage.signature().fields, &record.parts.params));
+        params.clone()
+    }
+
+    fn scale(
+        &mut self,
+        params: &Params,
+        parts: &KeyParts,
+        sizes: &Sizes,
+        record: &Record,
+    ) -> Scale {
         let earlier = self.sizes_of(record);
         let is_sure = sizes.0.keys().eq(earlier.0.keys());
         let both = |sizes: &Sizes, other: &Sizes| {
@@ -172,8 +192,10 @@ impl<'a> Works<'a> {
             let work = stage?.work(params, sizes)?;
             (work.is_finite() && work > 0.0).then_some(work)
         };
-        let new = work(&parts.params, &both(sizes, &earlier));
-        let old = work(&record.parts.params, &both(&earlier, sizes));
+        let new = work(params, &both(sizes, &earlier));
+        let old = self
+            .params_of(record)
+            .and_then(|params| work(&params, &both(&earlier, sizes)));
         match (new, old) {
             (Some(new), Some(old)) => Scale {
                 factor: new / old,

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use contract::{ArtifactType, Event};
+use contract::{ArtifactType, Event, Params};
 
 use super::follow::Follower;
 use super::killed::{self, Circumstances};
@@ -31,6 +31,8 @@ pub(super) struct Attempt<'a> {
     pub(super) parts: KeyParts,
     /// The job's result, if it is known and made again for its files.
     pub(super) known: Option<Arc<Found>>,
+    /// The complete parameters.
+    pub(super) params: Params,
     pub(super) share: Share,
     /// What the job declares to need.
     pub(super) resources: &'a Resources,
@@ -94,7 +96,8 @@ impl Attempt<'_> {
         let job = JobFile {
             kind: self.parts.kind.clone(),
             label: self.label.clone(),
-            params: self.parts.params.clone(),
+            keyed: (self.params != self.parts.params).then(|| self.parts.params.clone()),
+            params: self.params.clone(),
             inputs,
             threads: self.share.threads,
             peak: self.peak,

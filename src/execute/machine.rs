@@ -5,7 +5,6 @@ use std::fs;
 use kernels::Precision;
 
 use crate::graph::Job;
-use crate::keys::CanonicalParams;
 use crate::store::{Peaks, Rates};
 
 /// The machine that a run goes on.
@@ -20,19 +19,11 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// Returns the numerics class of a job, if its result depends on one.
-    pub fn class_of(&self, job: &Job) -> Option<&str> {
-        job.numeric.then(|| match precision(&job.params) {
-            Precision::Bf16 => kernels::numerics::BF16_CLASS,
-            Precision::F32 => &self.class,
-        })
-    }
-
     /// Returns what a job can do at most on so many threads, in floating-point operations a second.
     pub fn peak(&self, peaks: &Peaks, job: &Job, threads: usize) -> Option<f64> {
-        let rates = match precision(&job.params) {
-            Precision::Bf16 => peaks.bf16?,
-            Precision::F32 => peaks.f32,
+        let rates = match job.numerics {
+            Some(kernels::numerics::BF16_CLASS) => peaks.bf16?,
+            _ => peaks.f32,
         };
         Some(rates.on(threads, self.cores))
     }
@@ -65,14 +56,6 @@ impl Machine {
     }
 }
 
-/// Returns the precision that parameters ask for: the encoder's stages call it so.
-fn precision(params: &CanonicalParams) -> Precision {
-    match params.text("precision") {
-        Some("bf16") => Precision::Bf16,
-        _ => Precision::F32,
-    }
-}
-
 fn name(info: &str) -> String {
     field(info, "model name").unwrap_or("unknown").to_owned()
 }
@@ -91,33 +74,6 @@ mod tests {
 
     const INTEL: &str = "processor\t: 0\nvendor_id\t: GenuineIntel\ncpu family\t: 6\nmodel\t\t: 143\n\
         model name\t: Intel(R) Xeon(R) Platinum 8481C CPU @ 2.70GHz\n";
-
-    #[test]
-    fn the_class_follows_from_the_precision() {
-        let machine = Machine::here();
-        let job = |precision: Option<&str>, numeric| {
-            let params = precision.map(|word| ("precision".to_owned(), word.into()));
-            Job {
-                stage: "train".into(),
-                kind: "train",
-                label: "train".into(),
-                params: CanonicalParams::of(&contract::Params(params.into_iter().collect())),
-                inputs: Box::default(),
-                output: contract::ArtifactType::Encoder,
-                version: 1,
-                numeric,
-                resources: Default::default(),
-                selections: Default::default(),
-            }
-        };
-        assert_eq!(machine.class_of(&job(None, true)), Some("cpu-f32/2"));
-        assert_eq!(machine.class_of(&job(Some("f32"), true)), Some("cpu-f32/2"));
-        assert_eq!(
-            machine.class_of(&job(Some("bf16"), true)),
-            Some("cpu-bf16/2")
-        );
-        assert_eq!(machine.class_of(&job(Some("bf16"), false)), None);
-    }
 
     #[test]
     fn processors_are_named() {

@@ -14,6 +14,9 @@ pub struct JobFile {
     pub label: String,
     /// The complete parameters.
     pub params: Params,
+    /// What the job's key knows of them, if that is not all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keyed: Option<Params>,
     /// Where the inputs lie.
     #[serde(with = "super::paths")]
     pub inputs: Inputs,

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use contract::StageError;
 
-use super::{Failure, FailureKind, Machine};
+use super::{Failure, FailureKind};
 use crate::belongs::Selection;
 use crate::graph::{InputName, InputSource, Job, JobGraph, JobIndex};
 use crate::keys::{self, Key, KeyParts};
@@ -112,19 +112,19 @@ pub(super) struct Ready {
 }
 
 impl Ready {
-    /// Returns what the key is made of; `job` and `machine` are those that it was made for.
-    pub(super) fn parts(&self, job: &Job, machine: &Machine) -> KeyParts {
-        key_parts(job, machine, &self.inputs)
+    /// Returns what the key is made of; `job` is the one that it was made for.
+    pub(super) fn parts(&self, job: &Job) -> KeyParts {
+        key_parts(job, &self.inputs)
     }
 }
 
-fn key_parts(job: &Job, machine: &Machine, inputs: &[(InputName, ReadyInput)]) -> KeyParts {
+fn key_parts(job: &Job, inputs: &[(InputName, ReadyInput)]) -> KeyParts {
     let inputs = inputs.iter();
     KeyParts {
         kind: job.kind.to_owned(),
         version: job.version,
-        numerics: machine.class_of(job).map(str::to_owned),
-        params: job.params.params(),
+        numerics: job.numerics.map(str::to_owned),
+        params: job.keyed.params(),
         inputs: inputs
             .map(|(name, input)| (name.to_string(), input.digest().to_string()))
             .collect(),
@@ -223,7 +223,6 @@ pub fn reread(graph: &JobGraph, store: &Store) -> Result<(usize, BTreeSet<PathBu
 /// Makes keys; each external input is hashed once.
 pub struct Resolver<'a> {
     store: &'a Store,
-    machine: &'a Machine,
     externals: HashMap<Place, Arc<External>>,
     hashed: Hashed,
     noted: Option<&'a Noted>,
@@ -233,11 +232,10 @@ pub struct Resolver<'a> {
 type Place = (Arc<Path>, Selection, Option<InputName>);
 
 impl<'a> Resolver<'a> {
-    /// One for a store, on a machine.
-    pub fn new(store: &'a Store, machine: &'a Machine) -> Self {
+    /// One for a store.
+    pub fn new(store: &'a Store) -> Self {
         Self {
             store,
-            machine,
             externals: HashMap::new(),
             hashed: Hashed::default(),
             noted: None,
@@ -270,8 +268,8 @@ impl<'a> Resolver<'a> {
                 let key = keys::key(
                     job.kind,
                     job.version,
-                    self.machine.class_of(job),
-                    &job.params,
+                    job.numerics,
+                    &job.keyed,
                     digests.map(|(name, input)| (name, input.digest().to_hex())),
                 );
                 Some(Ok(Ready { key, inputs }))
@@ -292,7 +290,7 @@ impl<'a> Resolver<'a> {
     ) -> Result<Parts, Failure> {
         let (inputs, open) = self.inputs(job, known)?;
         Ok(Parts {
-            key: key_parts(job, self.machine, &inputs),
+            key: key_parts(job, &inputs),
             inputs,
             open,
         })

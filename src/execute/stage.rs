@@ -73,7 +73,7 @@ fn prepare(
         )
     })?;
     // What computes for long wants large pages; what starts a program, or copies a file, would only clear them.
-    let large = stage.signature().numeric;
+    let large = stage.signature().numerics.is_some();
     let _ = rustix::thread::disable_transparent_huge_pages(!large);
     let stop = Arc::new(AtomicBool::new(false));
     let hangup = (!is_ignored(SIGHUP)).then_some(SIGHUP);

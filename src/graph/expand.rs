@@ -10,7 +10,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use contract::{Field, Params};
+use contract::{Device, Field, Params};
 use petgraph::graph::DiGraph;
 use petgraph::visit::{Dfs, Reversed};
 use serde_json::Value;
@@ -72,6 +72,10 @@ pub(super) struct Expander<'p> {
 #[derive(Clone)]
 struct Said {
     params: CanonicalParams,
+    /// What keys know of them.
+    keyed: CanonicalParams,
+    /// The class of arithmetic, if that decides the result.
+    numerics: Option<&'static str>,
     /// What does not belong to the inputs.
     ignore: Arc<[String]>,
 }
@@ -313,9 +317,16 @@ impl<'p> Expander<'p> {
         );
         reads.extend(&read);
         let mut params = params?;
-        let ignore = take_ignored(self.pipeline.stage(stage).signature.fields, &mut params);
+        let signature = self.pipeline.stage(stage).signature;
+        let ignore = take_ignored(signature.fields, &mut params);
+        let all = CanonicalParams::of(&params);
+        let keyed = CanonicalParams::of(&contract::keyed(signature.fields, &params));
+        let numerics = signature.numerics;
         let said = Said {
-            params: CanonicalParams::of(&params),
+            // Next to always they are the same, and then they are kept once.
+            keyed: if keyed == all { all.clone() } else { keyed },
+            numerics: numerics.map(|class| class(&params, Device::Cpu)),
+            params: all,
             ignore,
         };
         let memo = &mut self.params[stage.0];
@@ -358,7 +369,12 @@ impl<'p> Expander<'p> {
         environment: &Rc<Environment<'p>>,
         reads: &Rc<Reads>,
     ) -> Result<JobIndex, Broken> {
-        let Said { params, ignore } = said;
+        let Said {
+            params,
+            keyed,
+            numerics,
+            ignore,
+        } = said;
         inputs.sort_unstable_by(|a, b| a.0.cmp(&b.0));
         let places = inputs.iter().map(|(_, input)| match input {
             InputSource::Job { subfolder, .. } => subfolder.as_ref().map_or(0, |path| path.len()),
@@ -394,10 +410,11 @@ impl<'p> Expander<'p> {
             kind: signature.kind,
             label: label.into(),
             params,
+            keyed,
             inputs: inputs.into(),
             output: signature.output,
             version: signature.version,
-            numeric: signature.numeric,
+            numerics,
             resources,
             selections,
         });

@@ -25,7 +25,7 @@ fn jobs(graph: &JobGraph) -> Vec<Digest> {
         let mut bytes = Writer::default();
         bytes.text(&job.stage);
         bytes.text(job.kind);
-        bytes.bytes(job.params.as_bytes());
+        bytes.bytes(job.keyed.as_bytes());
         for (name, source) in &job.inputs {
             bytes.text(name);
             match source {

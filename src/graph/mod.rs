@@ -72,14 +72,16 @@ pub struct Job {
     pub label: Box<str>,
     /// The complete parameters, without inputs.
     pub params: CanonicalParams,
+    /// What its key knows of them.
+    pub keyed: CanonicalParams,
     /// Input names, sorted, and where each comes from. Inputs that were not given are left out.
     pub inputs: Box<[(InputName, InputSource)]>,
     /// What the job makes.
     pub output: ArtifactType,
     /// The behaviour version of its kind.
     pub version: u32,
-    /// Whether the numerics class is part of its key.
-    pub numeric: bool,
+    /// The numerics class, if that is part of its key.
+    pub numerics: Option<&'static str>,
     /// What it needs of the machine. Cannot reach its result, and is no part of its key.
     pub resources: Arc<Resources>,
     /// What belongs to its inputs. Enters its key by their content.

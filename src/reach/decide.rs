@@ -249,7 +249,10 @@ fn halves(store: &Store) -> Result<Vec<Half>, StoreError> {
             label,
             core_seconds: time_spent(folder) * threads as f64,
             bytes: size_below(folder),
-            shape: job.map(|job| shape(&job.kind, &CanonicalParams::of(&job.params))),
+            shape: job.map(|job| {
+                let keyed = job.keyed.as_ref().unwrap_or(&job.params);
+                shape(&job.kind, &CanonicalParams::of(keyed))
+            }),
             runs: underway.runs,
         }
     });

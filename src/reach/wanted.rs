@@ -109,7 +109,7 @@ impl Wanted {
     ) -> Result<(), StoreError> {
         let standings = survey(&plan.jobs, resolver)?;
         for ((_, job), standing) in plan.jobs.jobs().zip(&standings) {
-            let shape = shape(job.kind, &job.params);
+            let shape = shape(job.kind, &job.keyed);
             self.shapes.insert((shape, job.label.to_string()));
             let key = match standing {
                 Standing::Cached(found) | Standing::Away(found) => Some(found.key),

@@ -76,7 +76,7 @@ pub fn run(
             pool: Pool::new(options.gpus.clone()),
             options,
             progress,
-            resolver: Resolver::new(store, machine),
+            resolver: Resolver::new(store),
             peaks: store.peaks(&machine.cpu, machine.cores),
             heights: heights(graph),
             missing: missing(graph),
@@ -322,7 +322,7 @@ impl<'scope, 'env> Run<'scope, 'env> {
                     let known = self.likely.entry(rank.2);
                     *known.or_insert_with(|| {
                         let job = self.graph.job(rank.2);
-                        let parts = ready.parts(job, self.means.machine);
+                        let parts = ready.parts(job);
                         let likely = (self.means.peak_memory)(&job.label, &parts)
                             .or_else(|| self.seen.get(&*job.stage).copied());
                         // More than there is runs by itself.
@@ -364,7 +364,8 @@ impl<'scope, 'env> Run<'scope, 'env> {
             cpu: &self.means.machine.cpu,
             label: job.label.to_string(),
             output: job.output,
-            parts: ready.parts(job, self.means.machine),
+            parts: ready.parts(job),
+            params: job.params.params(),
             ready: ready.clone(),
             known: self.known(index).filter(|known| known.key == ready.key),
             share: Share { threads, gpus },

@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::sync::Arc;
 
-use super::bench::{Bench, DIAMOND, graph, letters, machine};
+use super::bench::{Bench, DIAMOND, graph, letters};
 use crate::execute::{FailureKind, JobState, Resolver, Standing, recall, survey};
 use crate::graph::{JobGraph, JobIndex};
 use crate::store::Lookup;
@@ -17,8 +17,8 @@ fn send_away(bench: &Bench, states: &[JobState]) {
 }
 
 fn standings(bench: &Bench, graph: &JobGraph, asked: &[JobIndex]) -> String {
-    let (store, machine) = (bench.store(), machine());
-    let mut standings = survey(graph, &mut Resolver::new(&store, &machine)).unwrap();
+    let store = bench.store();
+    let mut standings = survey(graph, &mut Resolver::new(&store)).unwrap();
     recall(graph, &mut standings, asked);
     let letters = standings.iter().map(|standing| match standing {
         Standing::Cached(_) => 'C',

@@ -179,17 +179,18 @@ pub(super) fn graph(jobs: &[(&str, &str, &[&str])]) -> JobGraph {
             };
             sources.push((format!("input{number}").into(), input));
         }
+        let params = json!({ "text": text }).as_object().unwrap().clone();
+        let params = CanonicalParams::of(&Params(params));
         let node = graph.graph.add_node(Job {
             stage: "writer".into(),
             kind: "writer",
             label: (*label).into(),
-            params: CanonicalParams::of(&Params(
-                json!({ "text": text }).as_object().unwrap().clone(),
-            )),
+            params: params.clone(),
+            keyed: params,
             inputs: sources.into(),
             output: ArtifactType::Folder,
             version: 1,
-            numeric: false,
+            numerics: None,
             resources: Default::default(),
             selections: Default::default(),
         });

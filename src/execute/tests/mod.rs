@@ -14,7 +14,7 @@ use std::fs;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use self::bench::{Bench, DIAMOND, graph, letters, machine};
+use self::bench::{Bench, DIAMOND, graph, letters};
 use crate::execute::queue::{Lane, Queue};
 use crate::execute::resolve::Ready;
 use crate::execute::{FailureKind, JobState, Options, Resolver, Standing, survey};
@@ -90,9 +90,8 @@ fn a_change_runs_what_follows_and_stops_where_bytes_are_the_same() {
 fn the_survey_tells_what_is_cached_what_runs_and_what_is_not_known() {
     let bench = Bench::new();
     bench.run(&graph(&DIAMOND[..2]));
-    let machine = machine();
     let store = bench.store();
-    let mut resolver = Resolver::new(&store, &machine);
+    let mut resolver = Resolver::new(&store);
     let standings = survey(&graph(DIAMOND), &mut resolver).unwrap();
     let letters: String = standings
         .iter()
@@ -277,8 +276,7 @@ fn a_job_that_another_run_works_on_leaves_the_room_to_others() {
     bench.options.jobs = 1;
     let graph = graph(&[("a", "a", &[]), ("b", "b", &[]), ("c", "c", &["a"])]);
     let store = bench.store();
-    let machine = machine();
-    let standings = survey(&graph, &mut Resolver::new(&store, &machine)).unwrap();
+    let standings = survey(&graph, &mut Resolver::new(&store)).unwrap();
     let Standing::Missing { key, .. } = &standings[0] else {
         panic!("{standings:?}")
     };

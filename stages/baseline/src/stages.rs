@@ -15,12 +15,12 @@ pub struct MajorityStage;
 /// Scores a bag-of-words logistic regression on a task.
 pub struct BagOfWordsStage;
 
-const FIELDS: &[Field] = &[Field {
-    name: "data",
-    takes: FieldType::Input(ArtifactType::Benchmark),
-    default: Default::Required,
-    about: "the GLUE task whose training split is fitted and whose development split is scored",
-}];
+const FIELDS: &[Field] = &[Field::new(
+    "data",
+    FieldType::Input(ArtifactType::Benchmark),
+    Default::Required,
+    "the GLUE task whose training split is fitted and whose development split is scored",
+)];
 
 impl Stage for MajorityStage {
     fn signature(&self) -> Signature {
@@ -31,7 +31,7 @@ impl Stage for MajorityStage {
             about: "Scores the most frequent class of a task, or the mean of its scores",
             fields: FIELDS,
             output: ArtifactType::Scores,
-            numeric: false,
+            numerics: None,
             files: &[scores::DOCUMENTED],
         }
     }
@@ -59,7 +59,8 @@ impl Stage for BagOfWordsStage {
             about: "Scores a logistic regression over the words of the sentences",
             fields: FIELDS,
             output: ArtifactType::Scores,
-            numeric: false,
+            // Of the kernels it has exp and ln.
+            numerics: Some(|_, _| kernels::numerics::CLASS),
             files: &[scores::DOCUMENTED],
         }
     }

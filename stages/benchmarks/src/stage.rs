@@ -38,23 +38,25 @@ impl Stage for BenchmarksStage {
             kind: "benchmarks",
             version: 1,
             about: "Reads a GLUE task or the seven STS sets from the official files",
-            fields: &[
-                Field {
-                    name: "source",
-                    takes: FieldType::Input(ArtifactType::Folder),
-                    default: Default::Required,
-                    about: "the folder of the tasks (`glue_data`) or SentEval's `data/downstream`, \
+            fields: const {
+                &[
+                    Field::new(
+                        "source",
+                        FieldType::Input(ArtifactType::Folder),
+                        Default::Required,
+                        "the folder of the tasks (`glue_data`) or SentEval's `data/downstream`, \
                             or a folder above it",
-                },
-                Field {
-                    name: "task",
-                    takes: FieldType::Choice(TASKS),
-                    default: Default::Required,
-                    about: "the GLUE task, or `sts` for STS12 to STS16, STS-B and SICK-R",
-                },
-            ],
+                    ),
+                    Field::new(
+                        "task",
+                        FieldType::Choice(TASKS),
+                        Default::Required,
+                        "the GLUE task, or `sts` for STS12 to STS16, STS-B and SICK-R",
+                    ),
+                ]
+            },
             output: ArtifactType::Benchmark,
-            numeric: false,
+            numerics: None,
             files: artifact::FILES,
         }
     }

@@ -43,78 +43,80 @@ impl Stage for CommandStage {
             kind: "command",
             version: 1,
             about: "Runs a program of yours",
-            fields: &[
-                Field {
-                    name: "argv",
-                    takes: FieldType::TextList,
-                    default: Default::Absent,
-                    about: "the program and its arguments, without a shell; {output}, {checkpoints}, {scratch}, \
+            fields: const {
+                &[
+                    Field::new(
+                        "argv",
+                        FieldType::TextList,
+                        Default::Absent,
+                        "the program and its arguments, without a shell; {output}, {checkpoints}, {scratch}, \
                             {threads} and {NAME} of an input are replaced, {{ and }} are plain braces",
-                },
-                Field {
-                    name: "shell",
-                    takes: FieldType::Text,
-                    default: Default::Absent,
-                    about: "in the place of `argv`, a text for `sh -eu`; places and values of variables are quoted already",
-                },
-                Field {
-                    name: "inputs",
-                    takes: FieldType::Inputs,
-                    default: Default::Table,
-                    about: "what the program reads, scripts included: keyed by content",
-                },
-                Field {
-                    name: "ignore",
-                    takes: FieldType::Ignore,
-                    default: Default::List,
-                    about: "files of the inputs that do not belong to them, as patterns: \"*.log\", \"runs/\"; they are not \
+                    ),
+                    Field::new(
+                        "shell",
+                        FieldType::Text,
+                        Default::Absent,
+                        "in the place of `argv`, a text for `sh -eu`; places and values of variables are quoted already",
+                    ),
+                    Field::new(
+                        "inputs",
+                        FieldType::Inputs,
+                        Default::Table,
+                        "what the program reads, scripts included: keyed by content",
+                    ),
+                    Field::new(
+                        "ignore",
+                        FieldType::Ignore,
+                        Default::List,
+                        "files of the inputs that do not belong to them, as patterns: \"*.log\", \"runs/\"; they are not \
                             keyed, and the program does not see them",
-                },
-                Field {
-                    name: "outputs",
-                    takes: FieldType::TextList,
-                    default: Default::List,
-                    about: "files and folders that it must leave in {output}, and the only ones kept; without any, all are",
-                },
-                Field {
-                    name: "makes",
-                    takes: FieldType::Output(&[
-                        ArtifactType::Folder,
-                        ArtifactType::Scores,
-                        ArtifactType::Encoder,
-                        ArtifactType::Tokenizer,
-                        ArtifactType::Corpus,
-                        ArtifactType::Tokens,
-                        ArtifactType::Benchmark,
-                        ArtifactType::Embeddings,
-                    ]),
-                    default: Default::Text("folder"),
-                    about: "the type of what it leaves; scores are written as scores.json: {\"accuracy\": 91.3}",
-                },
-                Field {
-                    name: "env",
-                    takes: FieldType::TextTable,
-                    default: Default::Table,
-                    about: "its environment, over PATH, HOME, LANG, TMPDIR and the number of threads",
-                },
-                Field {
-                    name: "pass_env",
-                    takes: FieldType::TextList,
-                    default: Default::List,
-                    about: "variables of the environment to take over from outside; their values are not keyed",
-                },
-                Field {
-                    name: "version",
-                    takes: FieldType::Integer {
-                        min: 0,
-                        max: u32::MAX as i64,
-                    },
-                    default: Default::Integer(1),
-                    about: "raise it to have the program run anew",
-                },
-            ],
+                    ),
+                    Field::new(
+                        "outputs",
+                        FieldType::TextList,
+                        Default::List,
+                        "files and folders that it must leave in {output}, and the only ones kept; without any, all are",
+                    ),
+                    Field::new(
+                        "makes",
+                        FieldType::Output(&[
+                            ArtifactType::Folder,
+                            ArtifactType::Scores,
+                            ArtifactType::Encoder,
+                            ArtifactType::Tokenizer,
+                            ArtifactType::Corpus,
+                            ArtifactType::Tokens,
+                            ArtifactType::Benchmark,
+                            ArtifactType::Embeddings,
+                        ]),
+                        Default::Text("folder"),
+                        "the type of what it leaves; scores are written as scores.json: {\"accuracy\": 91.3}",
+                    ),
+                    Field::new(
+                        "env",
+                        FieldType::TextTable,
+                        Default::Table,
+                        "its environment, over PATH, HOME, LANG, TMPDIR and the number of threads",
+                    ),
+                    Field::new(
+                        "pass_env",
+                        FieldType::TextList,
+                        Default::List,
+                        "variables of the environment to take over from outside; their values are not keyed",
+                    ),
+                    Field::new(
+                        "version",
+                        FieldType::Integer {
+                            min: 0,
+                            max: u32::MAX as i64,
+                        },
+                        Default::Integer(1),
+                        "raise it to have the program run anew",
+                    ),
+                ]
+            },
             output: ArtifactType::Folder,
-            numeric: false,
+            numerics: None,
             files: FILES,
         }
     }

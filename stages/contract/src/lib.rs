@@ -6,7 +6,8 @@
 //! * [`Stage`] is the trait every stage kind implements; [`Signature`] is its declaration as data: name, behaviour
 //!   version, fields with types, ranges and defaults, typed inputs, output type and the files that it consists of.
 //! * [`complete`] checks a stage's parameters against the declaration and fills in the defaults, so that writing a
-//!   default out changes nothing.
+//!   default out changes nothing. [`keyed`] says what of them keys know: [`KeyPolicy`] lets a kind take new options and keep
+//!   the results that it has.
 //! * [`Reads`] says what belongs to an input of the user's, [`Patterns`] are how files of it are named.
 //! * [`Context`] is what a running stage may do to the world: write its output folder, report progress, save and find
 //!   checkpoints, and learn that it should stop. [`Meter`] counts what an encoder does, for progress and cost.
@@ -29,6 +30,7 @@ mod content;
 mod context;
 mod error;
 mod folder;
+mod keyed;
 mod meter;
 mod output;
 mod params;
@@ -47,13 +49,14 @@ pub use content::{Content, not_utf8, read_file, unreadable};
 pub use context::{Context, Event, Observer};
 pub use error::{Problem, StageError, io_error};
 pub use folder::{is_folder, make_folder, no_folder, open_plain, open_up, read_plain, remove_all};
+pub use keyed::{keyed, unkeyed};
 pub use meter::Meter;
 pub use output::{Column, ColumnType, FileForm, OutputFile, ScoreName};
 pub use params::{Params, complete, hundredth, text_of};
 pub use patterns::{NotAPattern, Patterns};
 pub use reads::Reads;
 pub use rows::Rows;
-pub use signature::{Default, Field, FieldType, Signature};
+pub use signature::{Default, Device, Field, FieldType, KeyPolicy, NumericsOf, Signature};
 pub use sizes::{FileOf, Sizes};
 pub use stage::{Inputs, Piece, Stage};
 pub use starved::{STARVED, STARVED_REMEDY, is_starved, panicked_starved};

@@ -89,8 +89,6 @@ fn complete_table(
         let value =
             match (given.get(field.name), field.takes, field.default) {
                 (Some(Value::Null), _, Default::Absent) => Some(Value::Null),
-                (None | Some(Value::Null), _, Default::Omitted) => None,
-                (Some(Value::String(text)), _, Default::Omitted) if text.is_empty() => None,
                 // A variable cannot be left out: it is empty instead, as an input is.
                 (Some(Value::String(text)), takes, Default::Absent)
                     if text.is_empty() && !matches!(takes, FieldType::Text) =>
@@ -375,32 +373,32 @@ mod tests {
     use super::*;
 
     const FIELDS: &[Field] = &[
-        Field {
-            name: "tokens",
-            takes: FieldType::Input(crate::ArtifactType::Tokens),
-            default: Default::Required,
-            about: "what to train on",
-        },
-        Field {
-            name: "steps",
-            takes: FieldType::Integer {
+        Field::new(
+            "tokens",
+            FieldType::Input(crate::ArtifactType::Tokens),
+            Default::Required,
+            "what to train on",
+        ),
+        Field::new(
+            "steps",
+            FieldType::Integer {
                 min: 0,
                 max: i64::MAX,
             },
-            default: Default::Required,
-            about: "updates",
-        },
-        Field {
-            name: "masking",
-            takes: FieldType::Table(&[Field {
-                name: "corrupt",
-                takes: FieldType::Number { min: 0.0, max: 1.0 },
-                default: Default::Number(0.4),
-                about: "share of tokens replaced",
-            }]),
-            default: Default::Table,
-            about: "what is masked",
-        },
+            Default::Required,
+            "updates",
+        ),
+        Field::new(
+            "masking",
+            FieldType::Table(&[Field::new(
+                "corrupt",
+                FieldType::Number { min: 0.0, max: 1.0 },
+                Default::Number(0.4),
+                "share of tokens replaced",
+            )]),
+            Default::Table,
+            "what is masked",
+        ),
     ];
 
     fn given(value: Value) -> Map<String, Value> {
@@ -480,36 +478,26 @@ mod tests {
     }
 
     const OPEN: &[Field] = &[
-        Field {
-            name: "argv",
-            takes: FieldType::TextList,
-            default: Default::Absent,
-            about: "what to run",
-        },
-        Field {
-            name: "env",
-            takes: FieldType::TextTable,
-            default: Default::Table,
-            about: "its environment",
-        },
-        Field {
-            name: "inputs",
-            takes: FieldType::Inputs,
-            default: Default::Table,
-            about: "what it reads",
-        },
-        Field {
-            name: "makes",
-            takes: FieldType::Output(&[crate::ArtifactType::Folder, crate::ArtifactType::Scores]),
-            default: Default::Text("folder"),
-            about: "what it makes",
-        },
-        Field {
-            name: "outputs",
-            takes: FieldType::TextList,
-            default: Default::List,
-            about: "what must be there afterwards",
-        },
+        Field::new("argv", FieldType::TextList, Default::Absent, "what to run"),
+        Field::new(
+            "env",
+            FieldType::TextTable,
+            Default::Table,
+            "its environment",
+        ),
+        Field::new("inputs", FieldType::Inputs, Default::Table, "what it reads"),
+        Field::new(
+            "makes",
+            FieldType::Output(&[crate::ArtifactType::Folder, crate::ArtifactType::Scores]),
+            Default::Text("folder"),
+            "what it makes",
+        ),
+        Field::new(
+            "outputs",
+            FieldType::TextList,
+            Default::List,
+            "what must be there afterwards",
+        ),
     ];
 
     #[test]
@@ -571,18 +559,13 @@ mod tests {
     #[test]
     fn an_empty_text_is_as_if_left_out_where_that_may_be() {
         const FIELDS: &[Field] = &[
-            Field {
-                name: "lower_case",
-                takes: FieldType::Bool,
-                default: Default::Absent,
-                about: "whether",
-            },
-            Field {
-                name: "steps",
-                takes: FieldType::Integer { min: 1, max: 9 },
-                default: Default::Integer(1),
-                about: "how many",
-            },
+            Field::new("lower_case", FieldType::Bool, Default::Absent, "whether"),
+            Field::new(
+                "steps",
+                FieldType::Integer { min: 1, max: 9 },
+                Default::Integer(1),
+                "how many",
+            ),
         ];
         let left_out = complete(FIELDS, &Map::new());
         assert_eq!(
@@ -593,33 +576,13 @@ mod tests {
     }
 
     #[test]
-    fn of_a_field_that_came_later_keys_know_only_where_it_is_given() {
-        const FIELDS: &[Field] = &[Field {
-            name: "strip_accents",
-            takes: FieldType::Bool,
-            default: Default::Omitted,
-            about: "whether",
-        }];
-        for nothing in [
-            json!({}),
-            json!({"strip_accents": ""}),
-            json!({"strip_accents": null}),
-        ] {
-            assert_eq!(complete(FIELDS, &given(nothing)), Ok(Map::new()));
-        }
-        let no = given(json!({"strip_accents": false}));
-        assert_eq!(complete(FIELDS, &no), Ok(no));
-        assert!(complete(FIELDS, &given(json!({"strip_accents": "no"}))).is_err());
-    }
-
-    #[test]
     fn patterns_are_checked_where_they_stand() {
-        const IGNORE: &[Field] = &[Field {
-            name: "ignore",
-            takes: FieldType::Ignore,
-            default: Default::List,
-            about: "what does not belong",
-        }];
+        const IGNORE: &[Field] = &[Field::new(
+            "ignore",
+            FieldType::Ignore,
+            Default::List,
+            "what does not belong",
+        )];
         let problems = complete(IGNORE, &given(json!({"ignore": ["*.log", "../x", "["]})));
         let problems = problems.unwrap_err();
         let places: Vec<_> = problems.iter().map(|one| one.path.join(".")).collect();

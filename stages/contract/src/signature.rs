@@ -1,6 +1,6 @@
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use crate::{ArtifactType, OutputFile};
+use crate::{ArtifactType, OutputFile, Params};
 
 /// A stage kind, declared as data.
 #[derive(Clone, Copy, Debug)]
@@ -16,10 +16,22 @@ pub struct Signature {
     pub fields: &'static [Field],
     /// What the stage writes, unless a field of [`FieldType::Output`] says otherwise.
     pub output: ArtifactType,
-    /// Whether floating-point arithmetic of the encoder decides the result, so that the numerics class is keyed.
-    pub numeric: bool,
+    /// Which arithmetic decides the result, so that its class is keyed; `None` where no floating-point kernel does.
+    pub numerics: Option<NumericsOf>,
     /// The files of the artifact, in the order in which the documentation shows them.
     pub files: &'static [OutputFile],
+}
+
+/// Returns the numerics class of a job with these complete parameters on that device: two jobs of one class do the same
+/// floating-point work with the same bits.
+pub type NumericsOf = fn(&Params, Device) -> &'static str;
+
+/// What does a job's arithmetic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Device {
+    /// Processors.
+    Cpu,
 }
 
 impl Signature {
@@ -50,6 +62,63 @@ pub struct Field {
     pub default: Default,
     /// One sentence, with the unit.
     pub about: &'static str,
+    /// Whether keys know of it.
+    pub key: KeyPolicy,
+    /// Its name in keys. It stays what it was when the field is given another name for people.
+    pub keyed_as: &'static str,
+}
+
+impl Field {
+    /// A field that keys know of by its name.
+    pub const fn new(
+        name: &'static str,
+        takes: FieldType,
+        default: Default,
+        about: &'static str,
+    ) -> Self {
+        Self {
+            name,
+            takes,
+            default,
+            about,
+            key: KeyPolicy::Always,
+            keyed_as: name,
+        }
+    }
+
+    /// The field, of which keys know as `policy` says.
+    #[must_use]
+    pub const fn keyed(self, policy: KeyPolicy) -> Self {
+        Self {
+            key: policy,
+            ..self
+        }
+    }
+
+    /// The field, of which keys know by another name.
+    #[must_use]
+    pub const fn keyed_as(self, name: &'static str) -> Self {
+        Self {
+            keyed_as: name,
+            ..self
+        }
+    }
+}
+
+/// What keys know of a parameter. Whatever the policy, parameters that give one key must give one artifact, byte for byte.
+#[derive(Clone, Copy, Debug)]
+pub enum KeyPolicy {
+    /// Its value.
+    Always,
+    /// Nothing: it can change no byte of what the stage makes. Cadences are such, of checkpoints and of progress.
+    Never,
+    /// Its value, unless that is this one: the field came later, and what was made before was made as this value says. A table is
+    /// left out where all in it is.
+    Unless(Default),
+    /// Its value, if this holds of the complete parameters beside it; else nothing.
+    If(fn(&Map<String, Value>) -> bool),
+    /// This value, whatever it has: it can change no byte, and has been keyed once.
+    As(Default),
 }
 
 /// What a field takes. Ranges include both ends.
@@ -101,8 +170,6 @@ pub enum Default {
     Required,
     /// The stage sees no value (JSON `null`; no input). An empty text is no value either, unless the field takes any text.
     Absent,
-    /// As `Absent`, and then no key knows of the field: so a kind can take a new one and keep the results that it has.
-    Omitted,
     /// A truth value.
     Bool(bool),
     /// A whole number.
@@ -122,7 +189,7 @@ impl Default {
     pub fn value(self) -> Option<Value> {
         match self {
             Self::Required | Self::Table => None,
-            Self::Absent | Self::Omitted => Some(Value::Null),
+            Self::Absent => Some(Value::Null),
             Self::Bool(value) => Some(json!(value)),
             Self::Integer(value) => Some(json!(value)),
             Self::Number(value) => Some(json!(value)),
@@ -133,8 +200,8 @@ impl Default {
 }
 
 impl FieldType {
-    /// Whether a field of this type is a parameter: part of every key and shown to the stage. Inputs are edges, and enter keys
-    /// by their content.
+    /// Whether a field of this type is a parameter: shown to the stage, and in keys as its [`KeyPolicy`] says. Inputs are edges,
+    /// and enter keys by their content.
     pub fn is_parameter(self) -> bool {
         !matches!(self, Self::Input(_) | Self::Ignore)
     }

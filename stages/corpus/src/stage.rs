@@ -28,32 +28,34 @@ impl Stage for CorpusStage {
             // 2: compressed files are read, and WikiExtractor's entities.
             version: 2,
             about: "Reads plain text, WikiText or WikiExtractor folders into documents",
-            fields: &[
-                Field {
-                    name: "source",
-                    takes: FieldType::Input(ArtifactType::Folder),
-                    default: Default::Required,
-                    about: "a file, or a folder whose `*.txt`, `*.tokens`, `*.raw` and `wiki_*`, plain or \
+            fields: const {
+                &[
+                    Field::new(
+                        "source",
+                        FieldType::Input(ArtifactType::Folder),
+                        Default::Required,
+                        "a file, or a folder whose `*.txt`, `*.tokens`, `*.raw` and `wiki_*`, plain or \
                             compressed (`.gz`, `.zst`), are read in the order of their paths",
-                },
-                Field {
-                    name: "format",
-                    takes: FieldType::Choice(&["auto", "text", "wikitext", "wikiextractor"]),
-                    default: Default::Text("auto"),
-                    about: "the layout of the files; `auto` goes by each file's first line",
-                },
-                Field {
-                    name: "min_characters",
-                    takes: FieldType::Integer {
-                        min: 1,
-                        max: 1_000_000,
-                    },
-                    default: Default::Integer(1),
-                    about: "the length, in characters, below which a document is left out",
-                },
-            ],
+                    ),
+                    Field::new(
+                        "format",
+                        FieldType::Choice(&["auto", "text", "wikitext", "wikiextractor"]),
+                        Default::Text("auto"),
+                        "the layout of the files; `auto` goes by each file's first line",
+                    ),
+                    Field::new(
+                        "min_characters",
+                        FieldType::Integer {
+                            min: 1,
+                            max: 1_000_000,
+                        },
+                        Default::Integer(1),
+                        "the length, in characters, below which a document is left out",
+                    ),
+                ]
+            },
             output: ArtifactType::Corpus,
-            numeric: false,
+            numerics: None,
             files: FILES,
         }
     }

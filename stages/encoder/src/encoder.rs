@@ -324,10 +324,7 @@ pub(crate) trait Pass {
 pub fn cross_entropy(logits: &Tensor, targets: &[u32]) -> Result<Tensor> {
     let (rows, classes) = logits.dims2()?;
     check_targets(rows, classes, targets)?;
-    Ok(match logits.device() {
-        Device::Cpu => fused::cross_entropy(logits, targets),
-        _ => composed::cross_entropy(logits, targets),
-    }?)
+    Ok(fused::cross_entropy(logits, targets)?)
 }
 
 /// Returns the sum of the squared differences of `outputs`, `[rows, 1]`, to `targets`, a scalar in 64 bits.
@@ -335,10 +332,7 @@ pub fn cross_entropy(logits: &Tensor, targets: &[u32]) -> Result<Tensor> {
 /// # Errors
 /// When shapes disagree.
 pub fn squared_error(outputs: &Tensor, targets: &[f32]) -> Result<Tensor> {
-    Ok(match outputs.device() {
-        Device::Cpu => fused::squared_error(outputs, targets),
-        _ => composed::squared_error(outputs, targets),
-    }?)
+    Ok(fused::squared_error(outputs, targets)?)
 }
 
 fn check_targets(rows: usize, classes: usize, targets: &[u32]) -> Result<()> {

@@ -105,7 +105,7 @@ impl ClassificationHead {
     /// When the hidden states are not those of the batch.
     pub fn forward(&self, hidden: &Tensor, batch: &Batch, mode: Mode) -> Result<Tensor> {
         let dropout = Dropout::of(mode);
-        if self.ops == Ops::Composed || !hidden.device().is_cpu() {
+        if self.ops == Ops::Composed {
             let pooled = composed::pooled(self.pooling, hidden, batch)?;
             let probability = self.probability;
             return composed::classification(

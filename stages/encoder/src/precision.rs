@@ -1,7 +1,8 @@
 //! The parameter by which stages choose how operands of matrix products are rounded.
 
-use contract::{Default, Field, FieldType, StageError};
+use contract::{Default, Device, Field, FieldType, Params, StageError};
 use kernels::Precision;
+use kernels::numerics::{BF16_CLASS, CLASS};
 use serde::{Deserialize, Serialize};
 
 /// Set to have bfloat16 imitated where the processor has no instructions for it.
@@ -24,13 +25,23 @@ fn is_imitated() -> bool {
 
 impl DeclaredPrecision {
     /// The stage's field.
-    pub const FIELD: Field = Field {
-        name: "precision",
-        takes: FieldType::Choice(&["f32", "bf16"]),
-        default: Default::Text("f32"),
-        about: "Operands of matrix products: 32-bit floats, or bfloat16, which is about 1.6 times as fast where the \
+    pub const FIELD: Field = Field::new(
+        "precision",
+        FieldType::Choice(&["f32", "bf16"]),
+        Default::Text("f32"),
+        "Operands of matrix products: 32-bit floats, or bfloat16, which is about 1.6 times as fast where the \
                 processor has it.",
-    };
+    );
+
+    /// Returns the numerics class of a stage with the field, by its complete parameters: [`contract::NumericsOf`].
+    pub fn numerics(params: &Params, device: Device) -> &'static str {
+        let declared = params.0.get(Self::FIELD.name);
+        let declared = declared.and_then(|value| Self::deserialize(value).ok());
+        match (device, declared.unwrap_or(Self::F32)) {
+            (_, Self::Bf16) => BF16_CLASS,
+            (_, Self::F32) => CLASS,
+        }
+    }
 
     /// Returns the precision to compute with.
     ///
@@ -51,5 +62,23 @@ impl DeclaredPrecision {
                 "set precision to f32, or the environment variable {IMITATE}=1 to get the same bits several times slower"
             ),
         ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_class_follows_from_the_precision() {
+        let class = |params: serde_json::Value| {
+            let params = params.as_object().cloned().unwrap_or_default();
+            DeclaredPrecision::numerics(&Params(params), Device::Cpu)
+        };
+        assert_eq!(class(json!({})), "cpu-f32/2");
+        assert_eq!(class(json!({ "precision": "f32" })), "cpu-f32/2");
+        assert_eq!(class(json!({ "precision": "bf16" })), "cpu-bf16/2");
     }
 }

@@ -56,53 +56,49 @@ impl Stage for EmbedStage {
             kind: "embed",
             version: 3,
             about: "Gives each distinct sentence of a benchmark its vector",
-            fields: &[
-                Field {
-                    name: "encoder",
-                    takes: FieldType::Input(ArtifactType::Encoder),
-                    default: Default::Required,
-                    about: "The encoder: one trained here, or a Hugging Face or sentence-transformers folder.",
-                },
-                Field {
-                    name: "data",
-                    takes: FieldType::Input(ArtifactType::Benchmark),
-                    default: Default::Required,
-                    about: "The sentence pairs of task `sts`.",
-                },
-                Field {
-                    name: "pooling",
-                    takes: FieldType::Choice(&[
-                        "auto",
-                        "cls",
-                        "mean",
-                        "first-last",
-                        "embedding-last",
-                    ]),
-                    default: Default::Text("auto"),
-                    about: "How hidden states become one vector; auto: as the sentence-transformers folder says, \
+            fields: const {
+                &[
+                    Field::new(
+                        "encoder",
+                        FieldType::Input(ArtifactType::Encoder),
+                        Default::Required,
+                        "The encoder: one trained here, or a Hugging Face or sentence-transformers folder.",
+                    ),
+                    Field::new(
+                        "data",
+                        FieldType::Input(ArtifactType::Benchmark),
+                        Default::Required,
+                        "The sentence pairs of task `sts`.",
+                    ),
+                    Field::new(
+                        "pooling",
+                        FieldType::Choice(&["auto", "cls", "mean", "first-last", "embedding-last"]),
+                        Default::Text("auto"),
+                        "How hidden states become one vector; auto: as the sentence-transformers folder says, \
                             else mean.",
-                },
-                Field {
-                    name: "normalise",
-                    takes: FieldType::Choice(&["auto", "always", "never"]),
-                    default: Default::Text("auto"),
-                    about: "Whether vectors are scaled to length 1, which changes no cosine; auto: as the \
+                    ),
+                    Field::new(
+                        "normalise",
+                        FieldType::Choice(&["auto", "always", "never"]),
+                        Default::Text("auto"),
+                        "Whether vectors are scaled to length 1, which changes no cosine; auto: as the \
                             sentence-transformers folder says, else not.",
-                },
-                Field {
-                    name: "max_length",
-                    takes: FieldType::Integer {
-                        min: 0,
-                        max: 1 << 20,
-                    },
-                    default: Default::Integer(0),
-                    about: "The most tokens of a sentence that are seen, [CLS] and [SEP] included; 0: as many as the \
+                    ),
+                    Field::new(
+                        "max_length",
+                        FieldType::Integer {
+                            min: 0,
+                            max: 1 << 20,
+                        },
+                        Default::Integer(0),
+                        "The most tokens of a sentence that are seen, [CLS] and [SEP] included; 0: as many as the \
                             folder says (max_seq_length, model_max_length), else all that the encoder has positions for.",
-                },
-                DeclaredPrecision::FIELD,
-            ],
+                    ),
+                    DeclaredPrecision::FIELD,
+                ]
+            },
             output: ArtifactType::Embeddings,
-            numeric: true,
+            numerics: Some(DeclaredPrecision::numerics),
             files: embeddings::FILES,
         }
     }

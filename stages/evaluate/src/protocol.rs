@@ -217,6 +217,26 @@ mod tests {
     }
 
     #[test]
+    fn what_is_scored_is_what_is_said_beforehand() {
+        let pairs: Vec<StsPair> = benchmarks::sts_sets()
+            .flat_map(|set| (0..3).map(move |score| pair(set, "a", f64::from(score))))
+            .collect();
+        let similarities: Vec<f64> = (0..pairs.len()).map(|place| place as f64 / 100.0).collect();
+        let mut made: Vec<ScoreName> = score(&pairs, &similarities, Aggregate::All)
+            .unwrap()
+            .into_iter()
+            .map(|score| {
+                assert_eq!(score.split, SPLIT);
+                ScoreName::new(score.name, SPLIT)
+            })
+            .collect();
+        let mut said = score_names();
+        made.sort();
+        said.sort();
+        assert_eq!(made, said);
+    }
+
+    #[test]
     fn the_three_aggregates_differ_as_they_should() {
         // Perfect order within each subset, of unequal sizes; turned round for the second.
         let mut pairs: Vec<StsPair> = (0..3)

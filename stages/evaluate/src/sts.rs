@@ -31,29 +31,31 @@ impl Stage for StsStage {
             // 2: a correlation with a constant is undefined, not 0.
             version: 2,
             about: "Scores sentence vectors on the sets of semantic textual similarity by SentEval's protocol",
-            fields: &[
-                Field {
-                    name: "embeddings",
-                    takes: FieldType::Input(ArtifactType::Embeddings),
-                    default: Default::Required,
-                    about: "The vectors, from stage kind `embed`.",
-                },
-                Field {
-                    name: "data",
-                    takes: FieldType::Input(ArtifactType::Benchmark),
-                    default: Default::Required,
-                    about: "The sentence pairs of task `sts`, the same that were embedded.",
-                },
-                Field {
-                    name: "aggregate",
-                    takes: FieldType::Choice(&["all", "mean", "wmean"]),
-                    default: Default::Text("all"),
-                    about: "How a set's subsets become one number in the main score: pairs together, mean over \
+            fields: const {
+                &[
+                    Field::new(
+                        "embeddings",
+                        FieldType::Input(ArtifactType::Embeddings),
+                        Default::Required,
+                        "The vectors, from stage kind `embed`.",
+                    ),
+                    Field::new(
+                        "data",
+                        FieldType::Input(ArtifactType::Benchmark),
+                        Default::Required,
+                        "The sentence pairs of task `sts`, the same that were embedded.",
+                    ),
+                    Field::new(
+                        "aggregate",
+                        FieldType::Choice(&["all", "mean", "wmean"]),
+                        Default::Text("all"),
+                        "How a set's subsets become one number in the main score: pairs together, mean over \
                             subsets, or mean weighted by pairs; all three are written.",
-                },
-            ],
+                    ),
+                ]
+            },
             output: ArtifactType::Scores,
-            numeric: false,
+            numerics: None,
             files: &[scores::DOCUMENTED],
         }
     }

@@ -3,7 +3,7 @@
 //! Defaults are those of Wettig et al.'s `finetune_glue.sh`: Adam (0.9, 0.98), epsilon 1e-6, decay 0.1, dropout 0.1
 //! but none in the head, 6 % warm-up, no clipping. Their learning rate, batch and epochs come from a grid per task and have no default.
 
-use contract::{ArtifactType, Default, Field, FieldType, Problem};
+use contract::{ArtifactType, Default, Field, FieldType, KeyPolicy, Problem};
 use encoder::{AdamWOptions, DecayGroup, DeclaredPrecision, HeadPooling};
 use serde::Deserialize;
 
@@ -156,47 +156,33 @@ const fn at_least(min: i64) -> FieldType {
     FieldType::Integer { min, max: i64::MAX }
 }
 
-const fn field(
-    name: &'static str,
-    takes: FieldType,
-    default: Default,
-    about: &'static str,
-) -> Field {
-    Field {
-        name,
-        takes,
-        default,
-        about,
-    }
-}
-
 /// The stage's fields.
 pub(crate) const FIELDS: &[Field] = &[
-    field(
+    Field::new(
         "encoder",
         FieldType::Input(ArtifactType::Encoder),
         Default::Required,
         "The encoder to start from.",
     ),
-    field(
+    Field::new(
         "data",
         FieldType::Input(ArtifactType::Benchmark),
         Default::Required,
         "The task's examples.",
     ),
-    field(
+    Field::new(
         "seed",
         at_least(0),
         Default::Integer(0),
         "Decides the head's initial weights, the order of the examples, and dropout.",
     ),
-    field(
+    Field::new(
         "epochs",
         FieldType::Integer { min: 0, max: 1000 },
         Default::Required,
         "Passes over the training examples.",
     ),
-    field(
+    Field::new(
         "batch",
         FieldType::Integer {
             min: 1,
@@ -205,102 +191,102 @@ pub(crate) const FIELDS: &[Field] = &[
         Default::Required,
         "Examples an update.",
     ),
-    field("lr", POSITIVE, Default::Required, "Peak learning rate."),
-    field(
+    Field::new("lr", POSITIVE, Default::Required, "Peak learning rate."),
+    Field::new(
         "warmup",
         SHARE,
         Default::Number(0.06),
         "Share of the updates in which the learning rate rises.",
     ),
-    field(
+    Field::new(
         "beta1",
         SHARE,
         Default::Number(0.9),
         "Decay of AdamW's first moment.",
     ),
-    field(
+    Field::new(
         "beta2",
         SHARE,
         Default::Number(0.98),
         "Decay of AdamW's second moment.",
     ),
-    field(
+    Field::new(
         "epsilon",
         POSITIVE,
         Default::Number(1e-6),
         "Added to the root of AdamW's second moment.",
     ),
-    field(
+    Field::new(
         "weight_decay",
         POSITIVE,
         Default::Number(0.1),
         "Decoupled weight decay per unit of learning rate.",
     ),
-    field(
+    Field::new(
         "decay",
         FieldType::Choice(&["all", "no-bias-or-norm"]),
         Default::Text("all"),
         "Which parameters decay.",
     ),
-    field(
+    Field::new(
         "clip",
         POSITIVE,
         Default::Number(0.0),
         "Largest gradient norm; 0 switches clipping off.",
     ),
-    field(
+    Field::new(
         "dropout",
         SHARE,
         Default::Number(0.1),
         "Dropout probability of embeddings and sub-layer outputs.",
     ),
-    field(
+    Field::new(
         "attention_dropout",
         SHARE,
         Default::Number(0.1),
         "Dropout probability of attention weights.",
     ),
-    field(
+    Field::new(
         "head_dropout",
         SHARE,
         Default::Number(0.0),
         "Dropout probability before and within the head.",
     ),
     DeclaredPrecision::FIELD,
-    field(
+    Field::new(
         "pooling",
         FieldType::Choice(&["cls", "mean"]),
         Default::Text("cls"),
         "What the head sees: the first token's hidden state, as published, or the mean of all tokens', which small \
          encoders learn from sooner.",
     ),
-    field(
+    Field::new(
         "max_length",
         at_least(0),
         Default::Integer(0),
         "Tokens at which examples are cut; 0 stands for what the tokenizer says (model_max_length), and no more than the \
          encoder has positions for.",
     ),
-    field(
+    Field::new(
         "train_examples",
         at_least(0),
         Default::Integer(0),
         "Training examples to use, the same for every seed; 0 stands for all.",
     ),
-    field(
+    Field::new(
         "held_out",
         at_least(0),
         Default::Integer(0),
         "Of those, examples to set aside, the same for every seed, and to score as the split `held_out`: what the best of \
          several runs can be chosen by; 0 sets none aside.",
     ),
-    field(
+    Field::new(
         "eval_examples",
         at_least(0),
         Default::Integer(0),
         "Development examples to score, the first of the split; 0 stands for all.",
     ),
-    field(
+    Field::new(
         "checkpoint_every",
         FieldType::Integer {
             min: 1,
@@ -308,5 +294,7 @@ pub(crate) const FIELDS: &[Field] = &[
         },
         Default::Integer(500),
         "Updates between checkpoints.",
-    ),
+    )
+    // It was keyed once, with this default.
+    .keyed(KeyPolicy::As(Default::Integer(500))),
 ];

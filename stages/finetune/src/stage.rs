@@ -5,7 +5,7 @@ use contract::{
     ArtifactType, Context, FileOf, Inputs, Params, Problem, Reads, ScoreName, Signature, Sizes,
     Stage, StageError,
 };
-use encoder::{Config, with_deep_stack};
+use encoder::{Config, DeclaredPrecision, with_deep_stack};
 
 use crate::held_out;
 use crate::parameters::{FIELDS, Parameters};
@@ -27,7 +27,7 @@ impl Stage for FinetuneStage {
             about: "Trains an encoder on a GLUE task and scores it on the development split.",
             fields: FIELDS,
             output: ArtifactType::Scores,
-            numeric: true,
+            numerics: Some(DeclaredPrecision::numerics),
             files: FILES,
         }
     }

@@ -5,7 +5,7 @@
 
 mod fields;
 
-use contract::Problem;
+use contract::{Params, Problem, StageError, keyed};
 use encoder::{AdamWOptions, Architecture, Config, DecayGroup, DeclaredPrecision, Size};
 use serde::{Deserialize, Serialize};
 
@@ -127,6 +127,12 @@ pub enum Decay {
 }
 
 impl Parameters {
+    /// Returns what keys know of them.
+    pub(crate) fn keyed(&self) -> Result<Params, StageError> {
+        let all = serde_json::to_value(self).and_then(serde_json::from_value);
+        Ok(keyed(FIELDS, &Params(all.map_err(StageError::failed)?)))
+    }
+
     /// Returns the encoder's configuration over a vocabulary of that many tokens, of which `padding` pads.
     pub fn config(&self, vocabulary: usize, padding: u32) -> Config {
         let architecture = match self.layer_norm {

@@ -1,9 +1,11 @@
-//! `recipe.json`: every choice a run was made with, those nobody made included.
+//! `recipe.json`: every choice a run was made with that can change a byte, those nobody made included.
+//!
+//! What keys do not know is left out: equal keys promise equal bytes, of this file as well.
 
 use std::fs;
 use std::path::Path;
 
-use contract::{StageError, io_error};
+use contract::{Params, StageError, io_error};
 use serde::Serialize;
 
 use crate::parameters::Parameters;
@@ -14,8 +16,8 @@ const FILE: &str = "recipe.json";
 
 /// All choices of a run, and what follows from them.
 #[derive(Debug, Serialize)]
-pub(crate) struct Recipe<'a> {
-    parameters: &'a Parameters,
+pub(crate) struct Recipe {
+    parameters: Params,
     derived: Derived,
 }
 
@@ -35,14 +37,14 @@ struct Derived {
     encoder_parameters: usize,
 }
 
-impl<'a> Recipe<'a> {
+impl Recipe {
     /// What follows from `parameters` on that many blocks, for an encoder of that many parameters.
     pub(crate) fn new(
-        parameters: &'a Parameters,
+        parameters: &Parameters,
         plan: &Plan,
         train_blocks: usize,
         encoder_parameters: usize,
-    ) -> Self {
+    ) -> Result<Self, StageError> {
         let rates = parameters.masking.rates();
         let derived = Derived {
             corruption_rate: rates.corrupt,
@@ -58,10 +60,10 @@ impl<'a> Recipe<'a> {
             epochs: plan.originals() as f64 / train_blocks as f64,
             encoder_parameters,
         };
-        Self {
-            parameters,
+        Ok(Self {
+            parameters: parameters.keyed()?,
             derived,
-        }
+        })
     }
 
     /// Writes the file into `folder`.

@@ -4,7 +4,7 @@ use contract::{
     ArtifactType, Context, FileOf, Inputs, OutputFile, Params, Problem, ScoreName, Signature,
     Sizes, Stage, StageError,
 };
-use encoder::with_deep_stack;
+use encoder::{DeclaredPrecision, with_deep_stack};
 use metrics::scores;
 use tokenize::{Split, Summary};
 
@@ -31,7 +31,7 @@ const FILES: &[OutputFile] = &[
     VALIDATION_FILE,
     OutputFile::new(
         "recipe.json",
-        "all parameters, and what follows from them: updates, epochs, copies",
+        "all parameters that its key knows, and what follows from them: updates, epochs, copies",
     ),
 ];
 
@@ -43,11 +43,11 @@ impl Stage for PretrainStage {
     fn signature(&self) -> Signature {
         Signature {
             kind: "pretrain",
-            version: 2,
+            version: 3,
             about: "Trains an encoder by masked language modelling.",
             fields: FIELDS,
             output: ArtifactType::Encoder,
-            numeric: true,
+            numerics: Some(DeclaredPrecision::numerics),
             files: FILES,
         }
     }

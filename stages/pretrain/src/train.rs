@@ -60,7 +60,7 @@ pub fn train(parameters: &Parameters, tokens: &Path, context: &Context) -> Resul
     data.tokenizer.copy_files_for(longest, folder)?;
     run.log.write(folder)?;
     let scalars = run.encoder.parameters().scalars();
-    Recipe::new(parameters, &plan, data.train.len(), scalars).write(folder)?;
+    Recipe::new(parameters, &plan, data.train.len(), scalars)?.write(folder)?;
     scores::write(
         folder,
         &[

@@ -35,33 +35,33 @@ struct Parameters {
 }
 
 const FIELDS: &[Field] = &[
-    Field {
-        name: "corpus",
-        takes: FieldType::Input(ArtifactType::Corpus),
-        default: Default::Required,
-        about: "the documents",
-    },
-    Field {
-        name: "tokenizer",
-        takes: FieldType::Input(ArtifactType::Tokenizer),
-        default: Default::Required,
-        about: "what turns text into ids",
-    },
-    Field {
-        name: "length",
-        takes: FieldType::Integer {
+    Field::new(
+        "corpus",
+        FieldType::Input(ArtifactType::Corpus),
+        Default::Required,
+        "the documents",
+    ),
+    Field::new(
+        "tokenizer",
+        FieldType::Input(ArtifactType::Tokenizer),
+        Default::Required,
+        "what turns text into ids",
+    ),
+    Field::new(
+        "length",
+        FieldType::Integer {
             min: 3,
             max: 1 << 16,
         },
-        default: Default::Integer(128),
-        about: "ids in a block, [CLS] included",
-    },
-    Field {
-        name: "validation_share",
-        takes: FieldType::Number { min: 0.0, max: 0.5 },
-        default: Default::Number(0.01),
-        about: "share of the documents set aside to measure the loss on; 0 sets none aside",
-    },
+        Default::Integer(128),
+        "ids in a block, [CLS] included",
+    ),
+    Field::new(
+        "validation_share",
+        FieldType::Number { min: 0.0, max: 0.5 },
+        Default::Number(0.01),
+        "share of the documents set aside to measure the loss on; 0 sets none aside",
+    ),
 ];
 
 const BLOCKS: &[Column] = &[Column::new(
@@ -97,7 +97,7 @@ impl Stage for TokenizeStage {
             about: "Turns documents into blocks of token ids, and sets some aside for validation.",
             fields: FIELDS,
             output: ArtifactType::Tokens,
-            numeric: false,
+            numerics: None,
             files: FILES,
         }
     }

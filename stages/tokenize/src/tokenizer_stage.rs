@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use contract::{
-    ArtifactType, Context, Default, Field, FieldType, Inputs, OutputFile, Params, Reads, Signature,
-    Stage, StageError,
+    ArtifactType, Context, Default, Field, FieldType, Inputs, KeyPolicy, OutputFile, Params, Reads,
+    Signature, Stage, StageError,
 };
 use serde::Deserialize;
 
@@ -28,58 +28,59 @@ struct Parameters {
 }
 
 const FIELDS: &[Field] = &[
-    Field {
-        name: "corpus",
-        takes: FieldType::Input(ArtifactType::Corpus),
-        default: Default::Absent,
-        about: "documents to train a vocabulary on; not read if `vocab` is given",
-    },
-    Field {
-        name: "vocab",
-        takes: FieldType::Input(ArtifactType::Folder),
-        default: Default::Absent,
-        about: "a given vocabulary: a vocab.txt, a tokenizer.json, or a folder that holds either",
-    },
-    Field {
-        name: "vocab_size",
-        takes: FieldType::Integer {
+    Field::new(
+        "corpus",
+        FieldType::Input(ArtifactType::Corpus),
+        Default::Absent,
+        "documents to train a vocabulary on; not read if `vocab` is given",
+    ),
+    Field::new(
+        "vocab",
+        FieldType::Input(ArtifactType::Folder),
+        Default::Absent,
+        "a given vocabulary: a vocab.txt, a tokenizer.json, or a folder that holds either",
+    ),
+    Field::new(
+        "vocab_size",
+        FieldType::Integer {
             min: 32,
             max: 1 << 24,
         },
-        default: Default::Integer(30_522),
-        about: "tokens of a trained vocabulary at most, special tokens included",
-    },
-    Field {
-        name: "lower_case",
-        takes: FieldType::Bool,
-        default: Default::Absent,
-        about: "whether text is lower-cased; if left out, as a given vocabulary's files say, else true",
-    },
-    Field {
-        name: "strip_accents",
-        takes: FieldType::Bool,
-        default: Default::Omitted,
-        about: "whether accents are dropped; if left out, as a given vocabulary's files say, else as lower_case says",
-    },
-    Field {
-        name: "min_frequency",
-        takes: FieldType::Integer {
+        Default::Integer(30_522),
+        "tokens of a trained vocabulary at most, special tokens included",
+    ),
+    Field::new(
+        "lower_case",
+        FieldType::Bool,
+        Default::Absent,
+        "whether text is lower-cased; if left out, as a given vocabulary's files say, else true",
+    ),
+    Field::new(
+        "strip_accents",
+        FieldType::Bool,
+        Default::Absent,
+        "whether accents are dropped; if left out, as a given vocabulary's files say, else as lower_case says",
+    )
+    .keyed(KeyPolicy::Unless(Default::Absent)),
+    Field::new(
+        "min_frequency",
+        FieldType::Integer {
             min: 1,
             max: i64::MAX,
         },
-        default: Default::Integer(2),
-        about: "occurrences that a pair of pieces needs in the corpus to become a token",
-    },
-    Field {
-        name: "alphabet",
-        takes: FieldType::Integer {
+        Default::Integer(2),
+        "occurrences that a pair of pieces needs in the corpus to become a token",
+    ),
+    Field::new(
+        "alphabet",
+        FieldType::Integer {
             min: 1,
             max: 1 << 20,
         },
-        default: Default::Integer(1000),
-        about: "characters with tokens of their own at most, the most frequent first, and never more than a quarter of \
+        Default::Integer(1000),
+        "characters with tokens of their own at most, the most frequent first, and never more than a quarter of \
                 `vocab_size`; words with other characters become [UNK]",
-    },
+    ),
 ];
 
 /// The files of a tokenizer.
@@ -104,7 +105,7 @@ impl Stage for TokenizerStage {
             about: "Trains a WordPiece vocabulary on a corpus, or takes a given one.",
             fields: FIELDS,
             output: ArtifactType::Tokenizer,
-            numeric: false,
+            numerics: None,
             files: FILES,
         }
     }

@@ -300,57 +300,57 @@ impl Parameters {
 const LARGEST: i64 = 1_000_000_000;
 
 const FIELDS: &[Field] = &[
-    Field {
-        name: "seed",
-        takes: FieldType::Integer {
+    Field::new(
+        "seed",
+        FieldType::Integer {
             min: 0,
             max: i64::MAX,
         },
-        default: Default::Integer(0),
-        about: "Which world: the same seed and size give the same bytes.",
-    },
-    Field {
-        name: "size",
-        takes: FieldType::Choice(&["tiny", "laptop", "large"]),
-        default: Default::Text("laptop"),
-        about: "How much of everything, unless a number below says otherwise.",
-    },
-    Field {
-        name: "words",
-        takes: FieldType::Integer {
+        Default::Integer(0),
+        "Which world: the same seed and size give the same bytes.",
+    ),
+    Field::new(
+        "size",
+        FieldType::Choice(&["tiny", "laptop", "large"]),
+        Default::Text("laptop"),
+        "How much of everything, unless a number below says otherwise.",
+    ),
+    Field::new(
+        "words",
+        FieldType::Integer {
             min: 100,
             max: LARGEST,
         },
-        default: Default::Absent,
-        about: "Words of running text, punctuation marks included.",
-    },
-    Field {
-        name: "train",
-        takes: FieldType::Integer {
+        Default::Absent,
+        "Words of running text, punctuation marks included.",
+    ),
+    Field::new(
+        "train",
+        FieldType::Integer {
             min: 6,
             max: 10_000_000,
         },
-        default: Default::Absent,
-        about: "Training examples per task.",
-    },
-    Field {
-        name: "dev",
-        takes: FieldType::Integer {
+        Default::Absent,
+        "Training examples per task.",
+    ),
+    Field::new(
+        "dev",
+        FieldType::Integer {
             min: 6,
             max: 10_000_000,
         },
-        default: Default::Absent,
-        about: "Development examples per task.",
-    },
-    Field {
-        name: "pairs",
-        takes: FieldType::Integer {
+        Default::Absent,
+        "Development examples per task.",
+    ),
+    Field::new(
+        "pairs",
+        FieldType::Integer {
             min: 12,
             max: 10_000_000,
         },
-        default: Default::Absent,
-        about: "Sentence pairs per similarity set.",
-    },
+        Default::Absent,
+        "Sentence pairs per similarity set.",
+    ),
 ];
 
 /// The files of a world.
@@ -377,7 +377,7 @@ impl Stage for WorldStage {
             about: "Generates a small English-like world: text, and benchmark files in the official layouts.",
             fields: FIELDS,
             output: ArtifactType::Folder,
-            numeric: false,
+            numerics: None,
             files: FILES,
         }
     }

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use crate::common::{Artifact, folder, run};
-use benchmarks::{Example, Kind, Metric, read, read_pairs};
+use benchmarks::{Example, Kind, Metric, Task, read, read_pairs};
 
 const FIXTURES: &str = "tests/fixtures";
 
@@ -164,6 +164,12 @@ fn scores_have_the_main_metric_first() {
     let task = read(&run(Path::new(FIXTURES), "mnli").unwrap().path()).unwrap();
     assert_eq!((task.kind, task.outputs()), (Kind::Classification, 3));
     let scores = task.scores(&[0.0], Some(&[0.0])).unwrap();
+    for score in &scores {
+        let said = Task::score_names();
+        let mut said = said.iter();
+        let is_said = said.any(|said| said.name == score.name && said.split == score.split);
+        assert!(is_said, "{score:?}");
+    }
     let shown: Vec<_> = scores
         .iter()
         .map(|one| (one.name.as_str(), one.value, one.examples, one.main))

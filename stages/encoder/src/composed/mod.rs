@@ -10,5 +10,5 @@ mod operations;
 mod pass;
 
 pub(crate) use head::{classification, masked_lm_logits, pooled};
-pub(crate) use operations::{cross_entropy, squared_error};
+pub(crate) use operations::cross_entropy;
 pub(crate) use pass::ComposedPass;

@@ -85,15 +85,6 @@ pub(crate) fn cross_entropy(logits: &Tensor, targets: &[u32]) -> Result<Tensor> 
     (normaliser - chosen)?.sum_all()?.to_dtype(DType::F64)
 }
 
-/// Returns the sum of the squared differences of `outputs`, `[rows, 1]`, to `targets`.
-pub(crate) fn squared_error(outputs: &Tensor, targets: &[f32]) -> Result<Tensor> {
-    let targets = Tensor::new(targets, outputs.device())?;
-    (outputs.squeeze(1)? - targets)?
-        .sqr()?
-        .sum_all()?
-        .to_dtype(DType::F64)
-}
-
 /// Returns `x`, each element multiplied by its element of `mask`, a constant.
 pub(super) fn dropout(x: &Tensor, mask: Option<&Tensor>) -> Result<Tensor> {
     match mask {

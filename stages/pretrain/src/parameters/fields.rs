@@ -1,7 +1,8 @@
 //! The stage's fields, as data.
 
-use contract::{ArtifactType, Default, Field, FieldType};
+use contract::{ArtifactType, Default, Field, FieldType, KeyPolicy};
 use encoder::{DeclaredPrecision, Size};
+use serde_json::{Map, Value};
 
 use crate::masking::Strategy;
 
@@ -15,18 +16,9 @@ const POSITIVE: FieldType = FieldType::Number {
     max: f64::MAX,
 };
 
-const fn field(
-    name: &'static str,
-    takes: FieldType,
-    default: Default,
-    about: &'static str,
-) -> Field {
-    Field {
-        name,
-        takes,
-        default,
-        about,
-    }
+/// Whether sums of gradients rest on how many sequences are in memory at once.
+fn is_rounded(beside: &Map<String, Value>) -> bool {
+    beside.get(DeclaredPrecision::FIELD.name) != Some(&Value::from("f32"))
 }
 
 const fn integer(min: i64, max: i64) -> FieldType {
@@ -35,198 +27,200 @@ const fn integer(min: i64, max: i64) -> FieldType {
 
 /// The stage's fields.
 pub(crate) const FIELDS: &[Field] = &[
-    field(
+    Field::new(
         "tokens",
         FieldType::Input(ArtifactType::Tokens),
         Default::Required,
         "Blocks of token ids to train and validate on.",
     ),
-    field(
+    Field::new(
         "size",
         FieldType::Choice(&Size::NAMES),
         Default::Required,
         "Shape of the encoder: layers, width, heads.",
     ),
-    field(
+    Field::new(
         "layer_norm",
         FieldType::Choice(&["pre", "post"]),
         Default::Text("pre"),
         "Where layer normalisation sits: before each sub-layer (Wettig et al.) or after it (BERT).",
     ),
-    field(
+    Field::new(
         "token_types",
         integer(1, 2),
         Default::Integer(1),
         "Rows of the token type table; 1 makes all tokens of one type.",
     ),
-    field(
+    Field::new(
         "max_positions",
         integer(1, 65_536),
         Default::Integer(512),
         "Longest sequence in tokens that the encoder has positions for.",
     ),
-    field(
+    Field::new(
         "dropout",
         SHARE,
         Default::Number(0.1),
         "Dropout probability of embeddings and sub-layer outputs.",
     ),
-    field(
+    Field::new(
         "attention_dropout",
         SHARE,
         Default::Number(0.1),
         "Dropout probability of attention weights.",
     ),
     DeclaredPrecision::FIELD,
-    field(
+    Field::new(
         "initial",
         FieldType::Choice(&["normal", "mimetic"]),
         Default::Text("normal"),
         "How the weights begin: normally distributed, or moved towards what trained encoders look like.",
     ),
-    field(
+    Field::new(
         "initializer_range",
         POSITIVE,
         Default::Number(0.02),
         "Standard deviation of the initial weights; narrow encoders learn sooner from a larger one.",
     ),
-    field(
+    Field::new(
         "seed",
         integer(0, i64::MAX),
         Default::Integer(0),
         "Decides initial weights, order, masks and dropout.",
     ),
-    field(
+    Field::new(
         "steps",
         integer(0, MOST_STEPS),
         Default::Required,
         "Updates; 0 gives the encoder as it was initialised. See masking.updates.",
     ),
-    field(
+    Field::new(
         "batch",
         integer(1, 1 << 20),
         Default::Required,
         "Sequences an update. See masking.batch_counts.",
     ),
-    field(
+    Field::new(
         "micro_batch",
         integer(0, 1 << 20),
         Default::Integer(0),
         "Sequences in memory at once, 0 for all of an update: bounds memory, and changes no bit (with bf16, the last ones).",
-    ),
-    field("lr", POSITIVE, Default::Number(2e-3), "Peak learning rate."),
-    field(
+    )
+    .keyed(KeyPolicy::If(is_rounded)),
+    Field::new("lr", POSITIVE, Default::Number(2e-3), "Peak learning rate."),
+    Field::new(
         "warmup",
         SHARE,
         Default::Number(0.06),
         "Share of the updates in which the learning rate rises; then it falls linearly to 0.",
     ),
-    field(
+    Field::new(
         "beta1",
         SHARE,
         Default::Number(0.9),
         "Decay of AdamW's first moment.",
     ),
-    field(
+    Field::new(
         "beta2",
         SHARE,
         Default::Number(0.98),
         "Decay of AdamW's second moment.",
     ),
-    field(
+    Field::new(
         "epsilon",
         POSITIVE,
         Default::Number(1e-6),
         "Added to the root of the second moment.",
     ),
-    field(
+    Field::new(
         "weight_decay",
         POSITIVE,
         Default::Number(0.01),
         "Decoupled weight decay.",
     ),
-    field(
+    Field::new(
         "decay",
         FieldType::Choice(&["all", "no-bias-or-norm"]),
         Default::Text("all"),
         "Which parameters decay.",
     ),
-    field(
+    Field::new(
         "clip",
         POSITIVE,
         Default::Number(0.0),
         "Largest gradient norm; 0 switches clipping off.",
     ),
-    field(
+    Field::new(
         "masking",
         FieldType::Table(MASKING),
         Default::Table,
         "What is masked and predicted.",
     ),
-    field(
+    Field::new(
         "validation_blocks",
         integer(1, u32::MAX as i64),
         Default::Integer(256),
         "Validation blocks that perplexity is measured on; all, if there are fewer.",
     ),
-    field(
+    Field::new(
         "validate_every",
         integer(0, u32::MAX as i64),
         Default::Integer(0),
         "Updates between measurements of perplexity; 0 for one at the end.",
     ),
-    field(
+    Field::new(
         "checkpoint_every",
         integer(1, u32::MAX as i64),
         Default::Integer(200),
         "Updates between checkpoints.",
-    ),
+    )
+    .keyed(KeyPolicy::Never),
 ];
 
 const MASKING: &[Field] = &[
-    field(
+    Field::new(
         "strategy",
         FieldType::Choice(Strategy::NAMES),
         Default::Text("uniform"),
         "How the places to mask are chosen.",
     ),
-    field(
+    Field::new(
         "corrupt",
         SHARE,
         Default::Number(0.4),
         "Share of a sequence's tokens that is corrupted.",
     ),
-    field(
+    Field::new(
         "predict",
         SHARE,
         Default::Absent,
         "Share of a sequence's tokens that is predicted; by default all that is corrupted.",
     ),
-    field(
+    Field::new(
         "random",
         SHARE,
         Default::Number(0.0),
         "Share of the selected tokens that a random token replaces.",
     ),
-    field(
+    Field::new(
         "same",
         SHARE,
         Default::Number(0.0),
         "Share of the selected tokens that is kept, and predicted all the same.",
     ),
-    field(
+    Field::new(
         "mask_special",
         FieldType::Bool,
         Default::Bool(true),
         "Whether special tokens such as [CLS] are masked like any other.",
     ),
-    field(
+    Field::new(
         "batch_counts",
         FieldType::Choice(&["copies", "originals"]),
         Default::Text("copies"),
         "Whether `batch` counts each copy of a sequence, or originals with all their copies.",
     ),
-    field(
+    Field::new(
         "updates",
         FieldType::Choice(&["fixed", "per-original"]),
         Default::Text("fixed"),

@@ -29,7 +29,7 @@ fn refused(tokens: &Path, given: Value) -> StageError {
 fn the_artifact_is_declared_and_complete() {
     let signature = PretrainStage.signature();
     assert_eq!(
-        (signature.output, signature.numeric),
+        (signature.output, signature.numerics.is_some()),
         (ArtifactType::Encoder, true)
     );
     let tokens = tokens(10);
@@ -186,8 +186,8 @@ fn micro_batches_change_no_bit_of_the_artifact() {
     let (whole, parts) = (run(0), run(3));
     let differs = |name: &&String| whole.get(*name) != parts.get(*name);
     let different: Vec<_> = whole.keys().filter(differs).collect();
-    // The recipe says how many sequences go through at once.
-    assert_eq!(different, ["recipe.json"]);
+    // Not that of the recipe either, since no key knows of it.
+    assert!(different.is_empty(), "{different:?}");
 }
 
 #[test]

@@ -1,0 +1,230 @@
+//! What keys know of parameters.
+
+use serde_json::{Map, Value};
+
+use crate::Params;
+use crate::params::complete;
+use crate::signature::{Default, Field, FieldType, KeyPolicy};
+
+/// Returns what keys know of complete parameters, under the names that it has there.
+pub fn keyed(fields: &[Field], params: &Params) -> Params {
+    Params(keyed_table(fields, &params.0))
+}
+
+fn keyed_table(fields: &[Field], table: &Map<String, Value>) -> Map<String, Value> {
+    let mut keyed = Map::new();
+    for field in fields {
+        let Some(value) = table.get(field.name) else {
+            continue;
+        };
+        let value = match (field.takes, value) {
+            (FieldType::Table(inner), Value::Object(table)) => {
+                Value::Object(keyed_table(inner, table))
+            }
+            _ => value.clone(),
+        };
+        let value = match field.key {
+            KeyPolicy::Always => Some(value),
+            KeyPolicy::Never => None,
+            KeyPolicy::Unless(neutral) => (!is_neutral(&value, neutral)).then_some(value),
+            KeyPolicy::If(holds) => holds(table).then_some(value),
+            KeyPolicy::As(fixed) => fixed.value(),
+        };
+        if let Some(value) = value {
+            keyed.insert(field.keyed_as.to_owned(), value);
+        }
+    }
+    keyed
+}
+
+fn is_neutral(value: &Value, neutral: Default) -> bool {
+    match (neutral, value) {
+        (Default::Table, Value::Object(table)) => table.is_empty(),
+        _ => neutral.value().as_ref() == Some(value),
+    }
+}
+
+/// Returns complete parameters that have that key: of what the key does not know, the neutral value, or else the default. `None`
+/// where the fields have changed so that there are none.
+pub fn unkeyed(fields: &[Field], keyed: &Params) -> Option<Params> {
+    let given = given_table(fields, &keyed.0)?;
+    complete(fields, &given).ok().map(Params)
+}
+
+fn given_table(fields: &[Field], keyed: &Map<String, Value>) -> Option<Map<String, Value>> {
+    let mut given = Map::new();
+    for (name, value) in keyed {
+        let field = fields.iter().find(|field| field.keyed_as == name)?;
+        let value = match (field.takes, value) {
+            (FieldType::Table(inner), Value::Object(table)) => {
+                Value::Object(given_table(inner, table)?)
+            }
+            // The names of inputs, which are edges.
+            (FieldType::Inputs, Value::Array(names)) => {
+                let names = names.iter().filter_map(Value::as_str);
+                Value::Object(names.map(|name| (name.to_owned(), Value::Null)).collect())
+            }
+            _ => value.clone(),
+        };
+        given.insert(field.name.to_owned(), value);
+    }
+    for field in fields {
+        if let KeyPolicy::Unless(neutral) = field.key
+            && !given.contains_key(field.name)
+            && let Some(value) = neutral.value()
+        {
+            given.insert(field.name.to_owned(), value);
+        }
+    }
+    Some(given)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    const SHARE: FieldType = FieldType::Number { min: 0.0, max: 1.0 };
+    const COUNT: FieldType = FieldType::Integer {
+        min: 0,
+        max: 1 << 20,
+    };
+    const PRECISION: FieldType = FieldType::Choice(&["f32", "bf16"]);
+
+    const fn field(name: &'static str, takes: FieldType, default: Default) -> Field {
+        Field::new(name, takes, default, "a parameter")
+    }
+
+    /// A kind as it was.
+    const BEFORE: &[Field] = &[
+        field("seed", COUNT, Default::Integer(0)),
+        field("steps", COUNT, Default::Required),
+        field("every", COUNT, Default::Integer(200)),
+        field("precision", PRECISION, Default::Text("f32")),
+        field("clip", SHARE, Default::Number(0.0)),
+        field(
+            "masking",
+            FieldType::Table(&[field("corrupt", SHARE, Default::Number(0.4))]),
+            Default::Table,
+        ),
+    ];
+
+    fn is_bf16(beside: &Map<String, Value>) -> bool {
+        beside.get("precision") == Some(&json!("bf16"))
+    }
+
+    /// The kind later: a field renamed, one keyed no more, and new ones of each policy.
+    const AFTER: &[Field] = &[
+        field("seed", COUNT, Default::Integer(0)),
+        field("steps", COUNT, Default::Required),
+        field("checkpoint_every", COUNT, Default::Integer(500))
+            .keyed_as("every")
+            .keyed(KeyPolicy::As(Default::Integer(200))),
+        field("precision", PRECISION, Default::Text("f32")),
+        field("max_grad_norm", SHARE, Default::Number(0.0)).keyed_as("clip"),
+        field("progress_every", COUNT, Default::Integer(10)).keyed(KeyPolicy::Never),
+        field("micro_batch", COUNT, Default::Integer(0)).keyed(KeyPolicy::If(is_bf16)),
+        field("parts", COUNT, Default::Integer(1)).keyed(KeyPolicy::Unless(Default::Integer(1))),
+        // Its neutral value is not its default: a later version may change its mind, and results of before stay.
+        field("smoothing", SHARE, Default::Number(0.1))
+            .keyed(KeyPolicy::Unless(Default::Number(0.0))),
+        field("note", FieldType::Bool, Default::Absent).keyed(KeyPolicy::Unless(Default::Absent)),
+        field(
+            "masking",
+            FieldType::Table(&[
+                field("corrupt", SHARE, Default::Number(0.4)),
+                field("replace", SHARE, Default::Number(1.0))
+                    .keyed(KeyPolicy::Unless(Default::Number(1.0))),
+            ]),
+            Default::Table,
+        ),
+        field(
+            "schedule",
+            FieldType::Table(&[field("cooldown", SHARE, Default::Number(0.0))
+                .keyed(KeyPolicy::Unless(Default::Number(0.0)))]),
+            Default::Table,
+        )
+        .keyed(KeyPolicy::Unless(Default::Table)),
+    ];
+
+    fn of(fields: &[Field], given: &Value) -> Params {
+        let given = given.as_object().unwrap();
+        Params(complete(fields, given).unwrap())
+    }
+
+    fn key(fields: &[Field], given: &Value) -> Params {
+        keyed(fields, &of(fields, given))
+    }
+
+    proptest! {
+        /// Whatever was given before has the same key after, whatever those fields say that can change nothing.
+        #[test]
+        fn new_fields_find_old_results(
+            seed in 0..9_i64,
+            steps in 0..9_i64,
+            clip in 0.0..1.0_f64,
+            corrupt in 0.0..1.0_f64,
+            every in 0..9_i64,
+            progress in 0..9_i64,
+            micro in 0..9_i64,
+        ) {
+            let before = json!({
+                "seed": seed, "steps": steps, "clip": clip, "masking": { "corrupt": corrupt },
+            });
+            let after = json!({
+                "seed": seed, "steps": steps, "max_grad_norm": clip, "masking": { "corrupt": corrupt },
+                "checkpoint_every": every, "progress_every": progress, "micro_batch": micro,
+                "smoothing": 0.0,
+            });
+            prop_assert_eq!(key(BEFORE, &before), key(AFTER, &after));
+        }
+
+        /// And what can change something has a key of its own.
+        #[test]
+        fn other_values_have_other_keys(parts in 0..4_i64, replace in 0..4_i64, smoothing in 0..4_i64, cooldown in 0..4_i64) {
+            let given = json!({
+                "steps": 1, "parts": parts, "smoothing": smoothing as f64 / 4.0,
+                "masking": { "replace": replace as f64 / 4.0 }, "schedule": { "cooldown": cooldown as f64 / 4.0 },
+            });
+            let one = key(AFTER, &given);
+            for (path, other) in [("/parts", json!(parts + 1)), ("/smoothing", json!(0.9)),
+                ("/masking/replace", json!(0.9)), ("/schedule/cooldown", json!(0.9))]
+            {
+                let mut changed = given.clone();
+                *changed.pointer_mut(path).unwrap() = other;
+                prop_assert_ne!(&key(AFTER, &changed), &one);
+            }
+            // Parameters made of a key have that key.
+            let back = unkeyed(AFTER, &one).unwrap();
+            prop_assert_eq!(keyed(AFTER, &back), one);
+        }
+    }
+
+    #[test]
+    fn a_field_may_be_keyed_by_what_stands_beside_it() {
+        let given = |precision: &str, micro: i64| json!({ "steps": 1, "precision": precision, "micro_batch": micro });
+        assert_eq!(key(AFTER, &given("f32", 1)), key(AFTER, &given("f32", 2)));
+        assert_ne!(key(AFTER, &given("bf16", 1)), key(AFTER, &given("bf16", 2)));
+    }
+
+    #[test]
+    fn a_key_of_before_gives_parameters_of_now() {
+        let before = key(BEFORE, &json!({ "steps": 3, "clip": 0.5 }));
+        let now = unkeyed(AFTER, &before).unwrap();
+        assert_eq!(now.0["max_grad_norm"], 0.5);
+        assert_eq!(now.0["smoothing"], 0.0, "neutral, and not the default");
+        assert_eq!(now.0["progress_every"], 10);
+        assert_eq!(keyed(AFTER, &now), before);
+        let gone = Params(
+            json!({ "steps": 3, "what": 1 })
+                .as_object()
+                .unwrap()
+                .clone(),
+        );
+        assert_eq!(unkeyed(AFTER, &gone), None);
+    }
+}
