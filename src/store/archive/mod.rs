@@ -32,6 +32,7 @@
 //! laid out elsewhere. The others are not. A result does not need them, but whoever looks it up does, since their content is part
 //! of its key; the index names them with their digests, by which an import finds its results without them ([`super::outside`]).
 
+mod contents;
 mod read;
 mod write;
 

@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, Permissions};
 use std::io::{self, BufReader, ErrorKind, Read, Seek, Write};
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use tempfile::TempPath;
 
+use super::contents::Contents;
 use super::{ArchiveError, BLOCK, Carried, Imported, Index, Place, header, index_name, padding};
 use crate::keys::{self, Key};
 use crate::store::commit::{Move, Source};
@@ -19,8 +20,6 @@ use crate::store::{Digest, Elsewhere, Lookup, Manifest, Origin, Record, Store, S
 const LARGEST_INDEX: u64 = 1 << 30;
 /// The largest member that is read whole, in bytes: all but objects and logs.
 const LARGEST_TEXT: u64 = 1 << 28;
-/// The most bytes that the files of the project have together.
-const LARGEST_PROJECT: u64 = 1 << 26;
 /// Files are read in pieces of this size.
 const PIECE: usize = 1 << 16;
 
@@ -236,153 +235,6 @@ impl Store {
     }
 }
 
-/// What was seen of an archive so far.
-#[derive(Default)]
-struct Contents {
-    places: BTreeSet<Place>,
-    sizes: BTreeMap<Digest, u64>,
-    /// Objects that it leaves out, and those of them that manifests have named so far.
-    away: BTreeMap<Digest, u64>,
-    named: BTreeSet<Digest>,
-    records: BTreeMap<Key, Digest>,
-    /// Files of the project, and how many bytes they have together.
-    carried: BTreeMap<Digest, Vec<u8>>,
-    carried_bytes: u64,
-}
-
-impl Contents {
-    /// Takes note of what the index says that it leaves out.
-    fn leave_out(&mut self, index: &Index, reader: &Reader<'_>) -> Result<(), ArchiveError> {
-        let digests = || index.away.iter().map(|one| one.digest);
-        if !digests().is_sorted_by(|a, b| a < b) {
-            return Err(reader.refuse("what it leaves out is not in order"));
-        }
-        self.away = index
-            .away
-            .iter()
-            .map(|one| (one.digest, one.size))
-            .collect();
-        Ok(())
-    }
-
-    /// Reads the member at that place of the index, and checks that it is what it says, and comes after what it rests on.
-    fn check(
-        &mut self,
-        index: &Index,
-        at: usize,
-        reader: &mut Reader<'_>,
-    ) -> Result<(), ArchiveError> {
-        let member = &index.members[at];
-        reader.name = member.path.clone();
-        let Some(place) = Place::parse(&member.path) else {
-            return Err(reader.refuse("it has a name that is no place in a store"));
-        };
-        if !self.places.insert(place) {
-            return Err(reader.refuse("it is there twice"));
-        }
-        let named = match place {
-            Place::Project(digest)
-            | Place::Object(digest)
-            | Place::Manifest(digest)
-            | Place::Listing(digest) => digest,
-            Place::Log(_) | Place::Record(_) => member.digest,
-        };
-        if named != member.digest {
-            return Err(reader.refuse("its name is not its digest"));
-        }
-        reader.start(&member.path, member.size)?;
-        match place {
-            Place::Project(digest) => {
-                self.carried_bytes = self.carried_bytes.saturating_add(member.size);
-                if self.carried_bytes > LARGEST_PROJECT {
-                    return Err(reader.refuse("its files of the project are too large"));
-                }
-                let text = reader.text(member.size, &member.digest)?;
-                self.carried.insert(digest, text);
-            }
-            Place::Object(digest) => {
-                if self.away.contains_key(&digest) {
-                    return Err(reader.refuse("it is there, and said to be left out"));
-                }
-                self.sizes.insert(digest, member.size);
-                reader.member(member.size, &member.digest, &mut |_| Ok(()))?;
-            }
-            Place::Log(_) => reader.member(member.size, &member.digest, &mut |_| Ok(()))?,
-            Place::Manifest(_) | Place::Listing(_) => {
-                let text = reader.text(member.size, &member.digest)?;
-                let manifest = Manifest::read(&text).map_err(|reason| reader.refuse(&reason))?;
-                if matches!(place, Place::Manifest(_)) {
-                    self.name_files(&manifest)
-                        .map_err(|reason| reader.refuse(&reason))?;
-                }
-            }
-            Place::Record(key) => {
-                let text = reader.text(member.size, &member.digest)?;
-                let record = Record::read(&text, &key).map_err(|reason| reader.refuse(&reason))?;
-                if !self.places.contains(&Place::Manifest(record.artifact)) {
-                    return Err(reader.refuse("its artifact does not come before it"));
-                }
-                self.records.insert(key, record.artifact);
-            }
-        }
-        reader.pad(member.size)
-    }
-
-    /// Checks that the files of an artifact have been seen, or are left out.
-    fn name_files(&mut self, manifest: &Manifest) -> Result<(), String> {
-        for file in &manifest.files {
-            if self.sizes.get(&file.digest) == Some(&file.size) {
-                continue;
-            }
-            if self.away.get(&file.digest) != Some(&file.size) {
-                return Err(format!("its file `{}` does not come before it", file.path));
-            }
-            self.named.insert(file.digest);
-        }
-        Ok(())
-    }
-
-    /// Checks that the archive holds the results that it lists, and no others.
-    fn finish(&self, index: &Index, reader: &Reader<'_>) -> Result<(), ArchiveError> {
-        let listed = index.results.iter();
-        let listed: BTreeMap<Key, Digest> =
-            listed.map(|listed| (listed.key, listed.artifact)).collect();
-        let logs = self.places.iter().all(|place| match place {
-            Place::Log(key) => listed.contains_key(key),
-            _ => true,
-        });
-        if listed != self.records || listed.len() != index.results.len() || !logs {
-            return Err(reader.refuse("it does not hold the results that it lists"));
-        }
-        if !self.named.iter().eq(self.away.keys()) {
-            return Err(reader.refuse("it leaves out what no result of it has"));
-        }
-        let mut paths = BTreeSet::new();
-        let mut named = BTreeSet::new();
-        for file in &index.about.project {
-            named.insert(file.digest);
-            if !is_below(&file.path) || !paths.insert(&file.path) {
-                let path = file.path.escape_debug();
-                return Err(reader.refuse(&format!("no file of a project lies at `{path}`")));
-            }
-        }
-        if !named.iter().eq(self.carried.keys()) {
-            return Err(reader.refuse("it does not hold the files of the project that it lists"));
-        }
-        Ok(())
-    }
-}
-
-/// Whether a path leads from a folder to a file below it, and not to where a store or version control keep theirs.
-fn is_below(path: &str) -> bool {
-    let mut steps = Path::new(path).components();
-    let is_hidden = |step: &std::ffi::OsStr| step == ".pipe" || step == ".git";
-    !path.is_empty()
-        && !path.contains('\0')
-        && !path.ends_with('/')
-        && steps.all(|step| matches!(step, Component::Normal(name) if !is_hidden(name)))
-}
-
 /// Returns a record as it is kept of a result that comes from an archive.
 fn from(bytes: &[u8], key: &Key, origin: &Origin) -> Result<Vec<u8>, String> {
     let mut record = Record::read(bytes, key)?;
@@ -391,12 +243,12 @@ fn from(bytes: &[u8], key: &Key, origin: &Origin) -> Result<Vec<u8>, String> {
 }
 
 /// Reads an archive from its start, and knows where it is.
-struct Reader<'a> {
+pub(super) struct Reader<'a> {
     path: &'a Path,
     source: BufReader<&'a File>,
     at: u64,
     /// The member that is read.
-    name: String,
+    pub(super) name: String,
 }
 
 impl<'a> Reader<'a> {
@@ -409,7 +261,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn refuse(&self, reason: &str) -> ArchiveError {
+    pub(super) fn refuse(&self, reason: &str) -> ArchiveError {
         ArchiveError::Refused {
             path: self.path.to_path_buf(),
             reason: format!("damaged at byte {}, in `{}`: {reason}", self.at, self.name),
@@ -503,7 +355,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads the header of a member, which must be the one that follows from its name and size.
-    fn start(&mut self, path: &str, size: u64) -> Result<(), ArchiveError> {
+    pub(super) fn start(&mut self, path: &str, size: u64) -> Result<(), ArchiveError> {
         self.name = path.to_owned();
         let mut block = [0; BLOCK];
         self.fill(&mut block)?;
@@ -514,7 +366,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads the bytes of a member and gives them to `take`, and checks their digest when all are read.
-    fn member(
+    pub(super) fn member(
         &mut self,
         size: u64,
         digest: &Digest,
@@ -536,7 +388,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn text(&mut self, size: u64, digest: &Digest) -> Result<Vec<u8>, ArchiveError> {
+    pub(super) fn text(&mut self, size: u64, digest: &Digest) -> Result<Vec<u8>, ArchiveError> {
         self.text_up_to(size, digest, LARGEST_TEXT)
     }
 
@@ -558,7 +410,7 @@ impl<'a> Reader<'a> {
         Ok(text)
     }
 
-    fn pad(&mut self, size: u64) -> Result<(), ArchiveError> {
+    pub(super) fn pad(&mut self, size: u64) -> Result<(), ArchiveError> {
         let mut block = [0; BLOCK];
         let padding = &mut block[..padding(size)];
         self.fill(padding)?;
