@@ -88,7 +88,7 @@ pub fn prices(
     for (index, job) in graph.jobs() {
         let runs = matches!(
             standings[index.index()],
-            Standing::Missing { .. } | Standing::Unknown
+            Standing::Away(_) | Standing::Missing { .. } | Standing::Unknown
         );
         let price = match resolver.parts(job, &known) {
             Ok(parts) if runs => {
@@ -116,7 +116,7 @@ pub fn prices(
 /// place. Again and again the cell goes next whose jobs that still have to run cost least together.
 pub fn cells_first(plan: &Plan, standings: &[Standing], prices: &Prices) -> Vec<usize> {
     let graph = &plan.jobs;
-    let runs = |index: JobIndex| standings[index.index()].found().is_none();
+    let runs = |index: JobIndex| !standings[index.index()].is_cached();
     let known: Vec<f64> = prices
         .jobs
         .iter()

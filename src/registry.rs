@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use contract::Stage;
+use contract::{ArtifactType, Stage};
 
 /// The crates below `crates/` and `stages/`, each with a fingerprint of its source and of those that it builds on (`build.rs`).
 const SOURCES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/sources.rs"));
@@ -55,6 +55,15 @@ impl Registry {
         let crate_name = self.get(kind)?.crate_name();
         let found = SOURCES.iter().find(|(name, _)| *name == crate_name)?;
         Some(found.1)
+    }
+
+    /// Whether a file of what a job of that kind made goes along where results travel without their weight
+    /// ([`Signature::is_light`](contract::Signature::is_light)). Of kinds that this program does not know, scores do.
+    pub fn is_light(&self, kind: &str, output: ArtifactType, path: &str) -> bool {
+        match self.get(kind) {
+            Some(stage) => stage.signature().is_light(path, output),
+            None => output == ArtifactType::Scores,
+        }
     }
 
     /// Returns the names of all kinds, sorted.

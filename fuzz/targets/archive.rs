@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
-use pipe::store::{About, Archive, Digest, Found, Lookup, Record, Store};
+use pipe::store::{About, Archive, Digest, Found, Lookup, Record, Store, Weight};
 use serde_json::{Value, json};
 
 static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| fuzz::folder("archive"));
@@ -53,6 +53,9 @@ fuzz_target!(|bytes: &[u8]| {
     let again = store.import(&archive).expect("again");
     assert_eq!((again.taken, again.known), (0, listed.len()));
 
+    if found.iter().any(|found| !found.is_whole()) {
+        return;
+    }
     // Written and read again: what nothing of it rests on is left out the first time, and then nothing is.
     let export = |name: &str| {
         let path = FOLDER.join(name);
@@ -63,7 +66,9 @@ fuzz_target!(|bytes: &[u8]| {
             .project()
             .map(|(file, bytes)| (file.digest, bytes.to_vec()))
             .collect();
-        store.export(about, &carried, &found, &path).expect("exported");
+        store
+            .export(about, &carried, &found, Weight::All, &path)
+            .expect("exported");
         fs::read(&path).expect("read")
     };
     assert_eq!(export("first.tar"), export("second.tar"));

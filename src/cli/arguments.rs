@@ -347,6 +347,9 @@ pub struct ExportArguments {
     /// The file to write, a tar archive, which must not be there yet; `-` for standard output.
     #[arg(long, short, value_name = "FILE")]
     pub output: PathBuf,
+    /// Write a thin archive: records, logs, scores, predictions and logs of trainings, without encoders, tokens and texts.
+    #[arg(long)]
+    pub scores: bool,
     /// What holds for all commands.
     #[command(flatten)]
     pub common: Common,

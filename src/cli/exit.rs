@@ -44,7 +44,12 @@ impl Exit {
             Some(FailureKind::Input) => Self::Input,
             Some(FailureKind::Failed) => Self::Failed,
             Some(FailureKind::Bug) => Self::Bug,
-            Some(FailureKind::Damaged | FailureKind::Changed | FailureKind::Store) => Self::Store,
+            Some(
+                FailureKind::Damaged
+                | FailureKind::Differs
+                | FailureKind::Changed
+                | FailureKind::Store,
+            ) => Self::Store,
             Some(FailureKind::Full) => Self::Full,
         }
     }

@@ -52,6 +52,11 @@ impl CommandFailure {
                 tell(report.styled().trim_end());
                 Exit::Input
             }
+            // As a result that was never made.
+            Self::Store(error @ StoreError::Away(_)) => {
+                tell_error(&error.to_string(), error.remedy().as_deref());
+                Exit::Input
+            }
             Self::Store(error) => {
                 tell_error(
                     &format!("the store cannot be used: {error}"),

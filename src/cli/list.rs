@@ -277,6 +277,7 @@ fn files_json(files: &[OutputFile]) -> Value {
             "path": file.path,
             "when": file.when,
             "about": file.about,
+            "light": file.light,
             "log": matches!(file.form, FileForm::Log(_)),
             "columns": file.columns().iter().map(column).collect::<Vec<_>>(),
         })

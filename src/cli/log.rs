@@ -125,7 +125,7 @@ impl Look<'_> {
         let stage = self.registry.get(job.kind);
         let files = stage.map_or(&[][..], |stage| stage.signature().files);
         let (path, logs, watched) = match &self.standings[index.index()] {
-            Standing::Cached(found) => {
+            Standing::Cached(found) | Standing::Away(found) => {
                 let logs = Log::of_result(self.store, &found.manifest, files)?;
                 (Some(self.store.log(&found.key)), logs, None)
             }
@@ -146,7 +146,7 @@ impl Look<'_> {
             None => Text::None(()),
         };
         let notes = match &self.standings[index.index()] {
-            Standing::Cached(found) => found.notes.clone(),
+            Standing::Cached(found) | Standing::Away(found) => found.notes.clone(),
             Standing::Missing { key, .. } => noted(&self.store.events(key)),
             Standing::Unknown | Standing::Broken(_) => Notes::default(),
         };

@@ -13,7 +13,7 @@ use super::failure::CommandFailure;
 use super::output::{print, print_json, tell};
 use super::project::{Expanded, Project};
 use crate::estimate::{Prices, prices};
-use crate::execute::{Machine, Resolver, Standing, survey_from};
+use crate::execute::{Machine, Resolver, Standing, recall, survey_from};
 use crate::explain::{Explainer, Why};
 use crate::graph::JobGraph;
 use crate::history::History;
@@ -33,7 +33,8 @@ pub(super) fn plan(arguments: &PlanArguments, registry: &Registry) -> Result<Exi
         ..
     } = project.expand(&arguments.targets)?;
     let mut resolver = Resolver::new(&store).to_look(&noted);
-    let standings = survey_from(&plan.jobs, &mut resolver, Some(ahead))?;
+    let mut standings = survey_from(&plan.jobs, &mut resolver, Some(ahead))?;
+    recall(&plan.jobs, &mut standings, &plan.stages);
     project.tell_away(&noted);
     project.tell_elsewhere(&arguments.targets, &plan, &standings, &store)?;
     let mut history = History::new(&store);
@@ -47,7 +48,7 @@ pub(super) fn plan(arguments: &PlanArguments, registry: &Registry) -> Result<Exi
     let mut whys = Vec::with_capacity(standings.len());
     for ((index, _), standing) in plan.jobs.jobs().zip(&standings) {
         // Why a result holds is said in JSON alone, and costs the reading of its record.
-        let is_told = arguments.common.json || standing.found().is_none();
+        let is_told = arguments.common.json || !standing.is_cached();
         whys.push(match is_told {
             true => Some(explainer.why(index)?),
             false => None,
@@ -122,7 +123,9 @@ fn list(graph: &JobGraph, standings: &[Standing], whys: &[Option<Why>]) -> Strin
                     found.artifact.short()
                 )
             }
-            Standing::Missing { .. } => format!("{}      {label}: {why}\n", "run".yellow()),
+            Standing::Away(_) | Standing::Missing { .. } => {
+                format!("{}      {label}: {why}\n", "run".yellow())
+            }
             Standing::Unknown => format!("{}  {label}: {why}\n", "unknown".dimmed()),
             Standing::Broken(_) => format!("{}   {label}: {why}\n", "broken".red()),
         };
@@ -162,6 +165,11 @@ fn jobs(
                 value["artifact"] = json!(found.artifact);
                 let record = store.recorded(&found.key)?;
                 value["cost"] = json!(record.map(|record| record.cost));
+            }
+            Standing::Away(found) => {
+                value["state"] = json!("run");
+                value["key"] = json!(found.key);
+                value["artifact"] = json!(found.artifact);
             }
             Standing::Missing { key, damaged } => {
                 value["state"] = json!("run");

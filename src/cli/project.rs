@@ -184,7 +184,7 @@ impl Project {
         noted: &Noted,
     ) -> Result<(), CommandFailure> {
         let jobs = plan.jobs.jobs().zip(standings);
-        let to_run = jobs.filter(|(_, standing)| standing.found().is_none());
+        let to_run = jobs.filter(|(_, standing)| !standing.is_cached());
         let inputs = to_run.flat_map(|((_, job), _)| &job.inputs);
         let paths = inputs.filter_map(|(_, source)| match source {
             InputSource::Path(path) => Some(&**path),

@@ -22,13 +22,13 @@ use super::stops::stops;
 use crate::estimate::PeakMemory;
 use crate::execute::{
     self, ChildProcess, Failure, FailureKind, JobState, Machine, Means, Memory, Options, Resolver,
-    Standing, survey,
+    Standing, lacking, survey,
 };
 use crate::graph::{InputSource, Job, JobIndex, Plan};
 use crate::keys::Key;
 use crate::progress::{count, to_stderr};
 use crate::registry::Registry;
-use crate::store::{Away, Digest, Found, Manifest, Record, Scratch, Store, StoreError};
+use crate::store::{Away, Digest, Found, Record, Scratch, Store, StoreError};
 
 /// What running jobs once more has found.
 pub(super) struct Rerun {
@@ -134,7 +134,7 @@ pub(super) fn rerun(
                         key: found.key,
                         was: chosen.found.artifact,
                         is: found.artifact,
-                        files: differences(&chosen.found.manifest, &found.manifest),
+                        files: chosen.found.manifest.differences(&found.manifest),
                         place: scratch.leave(store, &found)?,
                         word: word(&chosen.record, registry),
                     }),
@@ -185,7 +185,13 @@ fn choose(
             continue;
         };
         let cost = record.cost.core_seconds;
-        if !is_at_hand(job, noted) {
+        let known = |index: JobIndex| standings[index.index()].found();
+        if !lacking(&plan.jobs, index, &known).is_empty() {
+            told.left_out.push((
+                job.label.to_string(),
+                "files that it reads are not here: imported without their weight",
+            ));
+        } else if !is_at_hand(job, noted) {
             told.left_out.push((
                 job.label.to_string(),
                 "files of yours that it reads are not at hand",
@@ -250,7 +256,7 @@ impl Again<'_> {
             // A job can be chosen only if what it rests on is known.
             let found = standings[index.index()].found().filter(|_| !is_wanted);
             if let Some(found) = &found {
-                scratch.borrow(store, &found.manifest)?;
+                scratch.borrow(store, found)?;
             }
             known.push(found);
         }
@@ -267,6 +273,7 @@ impl Again<'_> {
             budget,
             order: None,
             known,
+            asked: Vec::new(),
         };
         let stops = stops().map_err(|error| match is_starved(&error) {
             true => CommandFailure::Starved,
@@ -285,26 +292,6 @@ impl Again<'_> {
         let states = states.filter(|((_, is_wanted), _)| *is_wanted);
         Ok(states.map(|((index, _), state)| (index, state)).collect())
     }
-}
-
-/// Says in which files two artifacts differ.
-fn differences(was: &Manifest, is: &Manifest) -> Vec<String> {
-    let digests = |manifest: &Manifest| -> BTreeMap<String, Digest> {
-        let files = manifest.files.iter();
-        files.map(|file| (file.path.clone(), file.digest)).collect()
-    };
-    let (was, is) = (digests(was), digests(is));
-    let names: BTreeSet<&String> = was.keys().chain(is.keys()).collect();
-    let differ = names
-        .into_iter()
-        .filter(|name| was.get(*name) != is.get(*name));
-    differ
-        .map(|name| match (was.get(name), is.get(name)) {
-            (None, _) => format!("{name} is new"),
-            (_, None) => format!("{name} is missing"),
-            _ => name.clone(),
-        })
-        .collect()
 }
 
 /// Says what may explain that a job makes other bytes than it did.

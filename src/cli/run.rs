@@ -62,11 +62,12 @@ pub(super) fn run(arguments: &RunArguments, registry: &Registry) -> Result<Exit,
     }
     let machine = Machine::here();
     let mut resolver = Resolver::new(&store).to_look(&noted);
-    let standings = survey_from(&plan.jobs, &mut resolver, ahead)?;
+    let mut standings = survey_from(&plan.jobs, &mut resolver, ahead)?;
+    execute::recall(&plan.jobs, &mut standings, &plan.stages);
     drop(resolver);
     project.check_at_hand(&targets, &plan, &standings, &noted)?;
     project.tell_away(&noted);
-    let runs = |job: JobIndex| standings[job.index()].found().is_none();
+    let runs = |job: JobIndex| !standings[job.index()].is_cached();
     graph::lacking(&project.pipeline, &plan.jobs, &runs)?;
     let options = Options {
         jobs: arguments.jobs.unwrap_or(machine.cores),
@@ -86,6 +87,7 @@ pub(super) fn run(arguments: &RunArguments, registry: &Registry) -> Result<Exit,
             None => None,
         },
         known: standings.iter().map(Standing::found).collect(),
+        asked: plan.stages.clone(),
     };
     tell_damaged(&standings);
     drop(standings);
@@ -258,6 +260,8 @@ fn lay_out(
         .stages
         .iter()
         .filter_map(|job| Some((*job, states[job.index()].found()?)));
+    // What was to be made again, and was not come to, is no folder.
+    let made = made.filter(|(_, found)| found.is_whole());
     made.map(|(job, found)| Ok((job, store.lay_out(&found.manifest)?)))
         .collect()
 }

@@ -42,7 +42,7 @@ pub(super) fn show(arguments: &ShowArguments, registry: &Registry) -> Result<Exi
             Jobs {
                 graph: &plan.jobs,
                 found: &|job| match &standings[job.index()] {
-                    Standing::Cached(found) => Some(found.as_ref()),
+                    Standing::Cached(found) | Standing::Away(found) => Some(found.as_ref()),
                     _ => None,
                 },
                 reason: &|job| match &standings[job.index()] {

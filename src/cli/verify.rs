@@ -53,6 +53,7 @@ pub(super) fn verify(
             "read": found.read,
             "bytes": found.bytes,
             "damaged": damages.collect::<Vec<_>>(),
+            "away": found.away,
         });
         if let Some(inputs) = &inputs {
             told["inputs"] = json!({ "read": inputs.read, "changed": inputs.changed });
@@ -69,6 +70,12 @@ pub(super) fn verify(
         let read = count(found.read, "file");
         let bytes = amount(found.bytes as f64);
         print(&format!("{read}, {bytes}B of them results: {damaged}\n"))?;
+        if found.away > 0 {
+            print(&format!(
+                "{} here without their weight, as they were imported\n",
+                count(found.away, "result")
+            ))?;
+        }
         if let Some(inputs) = &inputs {
             let changed = match inputs.changed.len() {
                 0 => "all as noted".to_owned(),

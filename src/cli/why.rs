@@ -8,7 +8,7 @@ use super::failure::CommandFailure;
 use super::notes;
 use super::output::{print, print_json};
 use super::project::{Expanded, Project};
-use crate::execute::{Resolver, survey_from};
+use crate::execute::{Resolver, recall, survey_from};
 use crate::explain::{Explainer, Why};
 use crate::history::History;
 use crate::registry::Registry;
@@ -25,7 +25,8 @@ pub(super) fn why(arguments: &WhyArguments, registry: &Registry) -> Result<Exit,
         ..
     } = project.expand(&arguments.targets)?;
     let mut resolver = Resolver::new(&store).to_look(&noted);
-    let standings = survey_from(&plan.jobs, &mut resolver, Some(ahead))?;
+    let mut standings = survey_from(&plan.jobs, &mut resolver, Some(ahead))?;
+    recall(&plan.jobs, &mut standings, &plan.stages);
     project.tell_away(&noted);
     project.tell_elsewhere(&arguments.targets, &plan, &standings, &store)?;
     let mut history = History::new(&store);
@@ -74,7 +75,7 @@ pub(super) fn why(arguments: &WhyArguments, registry: &Registry) -> Result<Exit,
                 Why::Cached { .. } => "cached".green().to_string(),
                 Why::Waits { .. } => "unknown".dimmed().to_string(),
                 Why::Broken { .. } => "broken".red().to_string(),
-                Why::First | Why::Changed { .. } | Why::Damaged { .. } => {
+                Why::First | Why::Changed { .. } | Why::Damaged { .. } | Why::Away { .. } => {
                     "run".yellow().to_string()
                 }
             };

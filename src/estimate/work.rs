@@ -54,7 +54,7 @@ impl<'a> Works<'a> {
             params: HashMap::new(),
         };
         // Where all is known, nobody asks.
-        if standings.iter().all(|standing| standing.found().is_some()) {
+        if standings.iter().all(Standing::is_cached) {
             return works;
         }
         // Inputs come before the jobs that use them.

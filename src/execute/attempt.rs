@@ -29,6 +29,8 @@ pub(super) struct Attempt<'a> {
     pub(super) output: ArtifactType,
     pub(super) ready: Ready,
     pub(super) parts: KeyParts,
+    /// The job's result, if it is known and made again for its files.
+    pub(super) known: Option<Arc<Found>>,
     /// The complete parameters.
     pub(super) params: Params,
     pub(super) share: Share,
@@ -66,7 +68,9 @@ impl Attempt<'_> {
         let Some(claim) = self.store.claim(&self.ready.key)? else {
             return Ok(Gained::Elsewhere);
         };
-        if let Lookup::Hit(found) = self.store.lookup(&self.ready.key)? {
+        if let Lookup::Hit(found) = self.store.lookup(&self.ready.key)?
+            && (self.known.is_none() || found.is_whole())
+        {
             self.store.release(claim)?;
             return Ok(Gained::Cached(Arc::new(found)));
         }
@@ -153,7 +157,8 @@ impl Attempt<'_> {
             notes: usage.notes,
         };
         claim.check_place()?;
-        let made = self.store.commit(&claim.output(), made)?;
+        let known = self.known.as_deref();
+        let made = self.store.commit_as(&claim.output(), made, known)?;
         self.store.release(claim)?;
         Ok(made)
     }

@@ -34,8 +34,10 @@ pub enum FailureKind {
     Failed,
     /// The stage, or what runs it, has panicked: a mistake in the program.
     Bug,
-    /// What the job reads was found damaged in the store, more often than it was made anew.
+    /// What the job reads was found damaged in the store, or not to be there, more often than it was made anew.
     Damaged,
+    /// The job has made other bytes than it had made before, by a result that is known.
+    Differs,
     /// What the job read was changed in the store while it ran. It is not tried again at once: who writes there should end first.
     Changed,
     /// The store cannot be read or written.
@@ -102,7 +104,8 @@ impl From<StoreError> for Failure {
             _ if error.is_full() => FailureKind::Full,
             _ if error.is_starved() => FailureKind::Failed,
             StoreError::Output { .. } => FailureKind::Failed,
-            StoreError::Damaged { .. } => FailureKind::Damaged,
+            StoreError::Damaged { .. } | StoreError::Away(_) => FailureKind::Damaged,
+            StoreError::Differs { .. } => FailureKind::Differs,
             StoreError::Changed { .. } => FailureKind::Changed,
             StoreError::Io { .. }
             | StoreError::NotAStore { .. }

@@ -22,6 +22,8 @@ use crate::store::{
 pub enum Standing {
     /// Its result is known.
     Cached(Arc<Found>),
+    /// Its result is known, but files of it are elsewhere that are asked for: it will run again.
+    Away(Arc<Found>),
     /// Its result is not known: it will run.
     Missing {
         /// Its key.
@@ -39,9 +41,14 @@ impl Standing {
     /// Returns the result, if it is known.
     pub fn found(&self) -> Option<Arc<Found>> {
         match self {
-            Self::Cached(found) => Some(Arc::clone(found)),
-            _ => None,
+            Self::Cached(found) | Self::Away(found) => Some(Arc::clone(found)),
+            Self::Missing { .. } | Self::Unknown | Self::Broken(_) => None,
         }
+    }
+
+    /// Whether the job has nothing to do.
+    pub fn is_cached(&self) -> bool {
+        matches!(self, Self::Cached(_))
     }
 }
 

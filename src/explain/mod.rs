@@ -44,6 +44,11 @@ pub enum Why {
         /// What, and how.
         reason: String,
     },
+    /// Its result is known, but files of it are elsewhere that a job reads which will run, or that are asked for.
+    Away {
+        /// Where.
+        reason: String,
+    },
     /// Inputs are not known before other jobs have run.
     Waits {
         /// What differs so far from the nearest result, if there is one.
@@ -143,7 +148,9 @@ impl<'a, 'store> Explainer<'a, 'store> {
         let mut causes = BTreeSet::new();
         match &self.standings[index.index()] {
             Standing::Cached(_) => {}
-            Standing::Missing { .. } | Standing::Broken(_) => drop(causes.insert(index)),
+            Standing::Away(_) | Standing::Missing { .. } | Standing::Broken(_) => {
+                causes.insert(index);
+            }
             Standing::Unknown => {
                 for input in self.graph.inputs(index).collect::<Vec<_>>() {
                     causes.extend(self.causes(input)?.iter().copied());
@@ -181,6 +188,11 @@ impl<'a, 'store> Explainer<'a, 'store> {
                     code_changed: then.zip(now).map(|(then, now)| then != now),
                     version: record.parts.version,
                 });
+            }
+            Standing::Away(found) => {
+                let reason = self.history.store().why_away(found)?;
+                let reason = reason.unwrap_or_default();
+                return Ok(Why::Away { reason });
             }
             Standing::Broken(failure) => {
                 let failure = failure.clone();

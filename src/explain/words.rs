@@ -39,6 +39,7 @@ impl fmt::Display for Why {
                 write!(f, " (against `{nearest}`)")
             }
             Self::Damaged { reason } => write!(f, "its result is damaged in the store: {reason}"),
+            Self::Away { reason } => f.write_str(reason),
             Self::Waits {
                 nearest,
                 inputs,

@@ -52,8 +52,10 @@ impl<W: Write> Lines<W> {
     }
 
     fn counter(&self) -> String {
-        let width = self.jobs.to_string().len();
-        format!("[{:>width$}/{}]", self.done, self.jobs)
+        // What was counted as known may have to be made again.
+        let jobs = self.jobs.max(self.done);
+        let width = jobs.to_string().len();
+        format!("[{:>width$}/{jobs}]", self.done)
     }
 }
 

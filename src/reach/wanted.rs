@@ -125,7 +125,7 @@ impl Wanted {
             let shape = shape(job.kind, &job.keyed);
             self.shapes.insert((shape, job.label.to_string()));
             let key = match standing {
-                Standing::Cached(found) => Some(found.key),
+                Standing::Cached(found) | Standing::Away(found) => Some(found.key),
                 Standing::Missing { key, .. } => Some(*key),
                 Standing::Unknown | Standing::Broken(_) => None,
             };

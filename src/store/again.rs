@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use contract::remove_all;
 
 use super::error::io_error;
-use super::{Found, Manifest, Store, StoreError};
+use super::{Found, Store, StoreError};
 
 /// How names end, in `folders/`, of what a job has made that should have made something else.
 pub(super) const AGAIN: &str = ".again";
@@ -75,12 +75,13 @@ impl Scratch {
         &self.store
     }
 
-    /// Takes in the files of an artifact of the store that it lies in.
+    /// Takes in the files of a result of the store that it lies in, but those that are elsewhere.
     ///
     /// # Errors
     /// When the system refuses.
-    pub fn borrow(&self, from: &Store, manifest: &Manifest) -> Result<(), StoreError> {
-        for file in &manifest.files {
+    pub fn borrow(&self, from: &Store, found: &Found) -> Result<(), StoreError> {
+        let files = found.manifest.files.iter();
+        for file in files.filter(|file| !found.absent.has(&file.digest)) {
             let place = self.store.object(&file.digest);
             let folder = place.parent().unwrap_or(self.store.root());
             fs::create_dir_all(folder).map_err(io_error(folder))?;

@@ -57,6 +57,10 @@ impl Store {
             let place = PathBuf::from(name);
             if !place.exists() {
                 fs::rename(path, &place).map_err(io_error(path))?;
+                // What was damaged here is not elsewhere.
+                if path.starts_with(self.root().join("objects")) {
+                    self.unmark_at(path);
+                }
                 return Ok(place);
             }
             number += 1;

@@ -16,7 +16,9 @@ use super::error::io_error;
 use super::hash::{hash, hash_at};
 use super::lookup::read;
 use super::owner::settle;
-use super::{Content, Cost, Digest, Entry, Found, Manifest, Notes, Record, Store, StoreError};
+use super::{
+    Absent, Content, Cost, Digest, Entry, Found, Manifest, Notes, Record, Store, StoreError,
+};
 use crate::keys::KeyParts;
 
 /// From this size on a file is synced while it is hashed, in bytes.
@@ -46,6 +48,19 @@ impl Store {
     /// When there is no folder but a link to one, when the folder holds no file or something that is no plain file, and when
     /// the system refuses to write. Until the last step is done, the result counts as not there.
     pub fn commit(&self, folder: &Path, made: Made) -> Result<(Found, Record), StoreError> {
+        self.commit_as(folder, made, None)
+    }
+
+    /// Takes in what a job has made as [`Store::commit`] does. Where its result was `known` before, it must be the same.
+    ///
+    /// # Errors
+    /// Those of [`Store::commit`], and when it is not the same: then nothing was moved, and the known result stays.
+    pub fn commit_as(
+        &self,
+        folder: &Path,
+        made: Made,
+        known: Option<&Found>,
+    ) -> Result<(Found, Record), StoreError> {
         // From before the first object that is there already is counted on, to the record: see `users`.
         let _lock = self.shared()?;
         let mut files = Vec::new();
@@ -67,6 +82,18 @@ impl Store {
         let manifest = Manifest::new(Content::Artifact(made.output), files);
         let artifact = manifest.digest();
         let key = made.parts.key();
+        if let Some(known) = known.filter(|known| known.artifact != artifact) {
+            let origin = self
+                .recorded(&key)?
+                .and_then(|record| record.origin.last().cloned());
+            return Err(StoreError::Differs {
+                was: known.artifact,
+                is: artifact,
+                files: known.manifest.differences(&manifest),
+                place: folder.into(),
+                origin: origin.map(Box::new),
+            });
+        }
         let record = Record {
             format: Record::FORMAT,
             key,
@@ -87,6 +114,7 @@ impl Store {
             artifact,
             manifest,
             notes: record.notes.clone(),
+            absent: Absent::default(),
         };
         Ok((found, record))
     }
@@ -163,7 +191,11 @@ impl Store {
     pub(super) fn has_whole(&self, digest: &Digest) -> Result<bool, StoreError> {
         let place = self.object(digest);
         match hash_at(&place) {
-            Ok((there, _)) if there == *digest => return Ok(true),
+            Ok((there, _)) if there == *digest => {
+                // A program that was killed may have left it.
+                self.unmark(digest);
+                return Ok(true);
+            }
             Ok(_) => {}
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
             Err(error) => return Err(io_error(&place)(error)),
@@ -189,6 +221,7 @@ impl Store {
                 touched.insert(self.root().join("objects"));
             }
             move_file(from.path(), to)?;
+            self.unmark_at(to);
         }
         Ok(touched)
     }

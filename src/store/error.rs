@@ -3,7 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::owner;
+use super::away::target;
+use super::{Digest, Elsewhere, Origin, owner};
 use contract::{ROOM, STARVED_REMEDY, is_full, is_starved};
 
 /// Why the store could not be used.
@@ -33,6 +34,23 @@ pub enum StoreError {
         path: PathBuf,
         /// What is wrong with it.
         reason: String,
+    },
+    /// A file of a known result is not here.
+    #[error("`{}` of `{}` is not here: imported from {} without its weight", .0.path, .0.label, .0.origin.archive)]
+    Away(Box<Elsewhere>),
+    /// What a job has made, run once more, is not what it had made before.
+    #[error("its result is not what it makes here: {} (artifact {} known, {} made)", files.join(", "), was.short(), is.short())]
+    Differs {
+        /// The artifact that is known.
+        was: Digest,
+        /// The one that was made.
+        is: Digest,
+        /// In which files they differ.
+        files: Vec<String>,
+        /// Where what was made lies.
+        place: PathBuf,
+        /// Where the known one comes from, if that is known.
+        origin: Option<Box<Origin>>,
     },
     /// Something in the store was written to while a job read it. It was set aside.
     #[error("changed in the store: {}: {reason}", path.display())]
@@ -97,6 +115,15 @@ impl StoreError {
             Self::Damaged { .. } => {
                 Some("run again: what is damaged was set aside and is made anew".into())
             }
+            Self::Away(away) => Some(format!(
+                "`pipe run {}` makes it again; or import an archive that was written without --scores",
+                target(&away.label)
+            )),
+            Self::Differs { place, origin, .. } => Some(format!(
+                "the known result stays{}; what was made lies in {} until the job runs again: compare on another machine                  which of the two is right, or use a store without that import",
+                origin.as_ref().map_or_else(String::new, |origin| format!(", {origin}")),
+                place.display()
+            )),
             Self::Changed { .. } => Some(
                 "no program may write to what it reads, nor to its output once it has ended: look for one that goes on, and run again"
                     .into(),

@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 
 use rustix::fs::{AtFlags, FileType, statat};
 
-use super::{Content, Digest, Entry, Found, Manifest, Notes, Record, Store};
+use super::{Absent, Content, Digest, Entry, Found, Manifest, Notes, Record, Store};
 use crate::frames::{Reader, Writer};
 use crate::keys::Key;
 
@@ -30,6 +30,17 @@ impl Stamp {
             size: metadata.size(),
             modified: nanoseconds(metadata.mtime(), metadata.mtime_nsec()),
         }
+    }
+
+    /// Stands for an object of that size that is elsewhere: no file was changed at that time.
+    pub(super) const fn away(size: u64) -> Self {
+        let modified = i64::MIN;
+        Self { size, modified }
+    }
+
+    /// Whether it stands for an object that is elsewhere.
+    pub(super) fn is_away(self) -> bool {
+        self.modified == i64::MIN
     }
 
     /// Returns when the file was changed last.
@@ -100,12 +111,15 @@ impl Indexed {
             None => (content, Notes::default()),
         };
         let content: Content = serde_json::from_str(content).ok()?;
-        let (mut files, mut objects) = (Vec::new(), Vec::new());
+        let (mut files, mut objects, mut absent) = (Vec::new(), Vec::new(), Vec::new());
         while !bytes.is_at_end() {
             let path = bytes.text()?.to_owned();
             let digest = Digest::from_bytes(bytes.chunk()?);
             let stamp = read(&mut bytes)?;
             let size = stamp.size;
+            if stamp.is_away() {
+                absent.push(digest);
+            }
             files.push(Entry { path, digest, size });
             objects.push(stamp);
         }
@@ -115,6 +129,7 @@ impl Indexed {
                 artifact,
                 manifest: Manifest::new(content, files).into(),
                 notes,
+                absent: Absent::new(absent),
             },
             kind,
             label,
@@ -148,6 +163,7 @@ impl Store {
                     artifact: record.artifact,
                     manifest: Arc::clone(manifest),
                     notes: record.notes.clone(),
+                    absent: Absent::default(),
                 },
             })
         };

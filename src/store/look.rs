@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
+use super::away::mark_place;
 use super::index::{Indexed, Stamp, object_name};
 use super::{Digest, Found, Lookup, Manifest, Store, StoreError};
 use crate::keys::Key;
@@ -80,7 +81,11 @@ impl Look<'_> {
             && entry.objects().all(|(file, stamp)| {
                 let object = self.objects.entry(file.digest);
                 let seen = object.or_insert_with(|| store.stamp(&object_name(&file.digest)));
-                *seen == Some(stamp)
+                match stamp.is_away() {
+                    false => *seen == Some(stamp),
+                    // It got here, or is no longer said to be elsewhere.
+                    true => seen.is_none() && store.stamp(&mark_place(&file.digest)).is_some(),
+                }
             })
     }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::error::io_error;
 use super::hash::hash_at;
 use super::index::{Indexed, Stamp};
-use super::{Digest, Manifest, Notes, Record, Store, StoreError};
+use super::{Absent, Digest, Manifest, Notes, Record, Store, StoreError};
 use crate::keys::Key;
 
 /// A known result. What it cost and what its key was made of says its record, [`Store::recorded`].
@@ -22,12 +22,14 @@ pub struct Found {
     pub manifest: Arc<Manifest>,
     /// What the stage noted of it.
     pub notes: Notes,
+    /// Which of its objects are elsewhere.
+    pub absent: Absent,
 }
 
 /// What the store knows of a key.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Lookup {
-    /// The result is there.
+    /// The result is known. Its files are here, or said to be elsewhere.
     Hit(Found),
     /// Nothing is known.
     Miss,
@@ -42,7 +44,8 @@ pub enum Lookup {
 
 impl Store {
     /// Looks up the result of the job with that key. Checks the record, the manifest's digest, and that each file is
-    /// there with its size, and has not been written since it was hashed; what fails the check is set aside.
+    /// there with its size, and has not been written since it was hashed, or is marked as elsewhere; what fails the check is set
+    /// aside.
     ///
     /// # Errors
     /// When the system refuses to read. A missing or damaged file is no error.
@@ -69,19 +72,30 @@ impl Store {
             Err(damaged) => return Ok(damaged),
         };
         let mut objects = Vec::with_capacity(manifest.files.len());
+        let mut absent = Vec::new();
         for file in &manifest.files {
             let path = self.object(&file.digest);
             let stamp = match fs::metadata(&path) {
                 Ok(found) if found.is_file() && found.len() == file.size => Stamp::of(&found),
+                // Who has sent a list of files may lie about an object that is here and right.
+                Ok(_) if hash_of(&path)? == file.digest => {
+                    let reason = format!("it tells a wrong size of its file `{}`", file.path);
+                    return Ok(self.damaged(self.artifact(&record.artifact), reason));
+                }
                 Ok(found) => {
                     let reason = format!("it has {} bytes, {} were stored", found.len(), file.size);
                     return Ok(self.damaged(path, reason));
                 }
                 Err(error) if error.kind() == ErrorKind::NotFound => {
-                    return Ok(Lookup::Damaged {
-                        path,
-                        reason: "it is missing".into(),
-                    });
+                    if self.elsewhere(&file.digest)?.is_none() {
+                        return Ok(Lookup::Damaged {
+                            path,
+                            reason: "it is missing".into(),
+                        });
+                    }
+                    absent.push(file.digest);
+                    objects.push(Stamp::away(file.size));
+                    continue;
                 }
                 Err(error) => return Err(io_error(&path)(error)),
             };
@@ -100,6 +114,7 @@ impl Store {
                 artifact: record.artifact,
                 manifest: manifest.into(),
                 notes: record.notes,
+                absent: Absent::new(absent),
             },
             kind: record.parts.kind,
             label: record.label,
@@ -152,7 +167,10 @@ impl Store {
         let stamp = match fs::metadata(&path) {
             Ok(metadata) => Stamp::of(&metadata),
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                return damaged(path, "it is missing");
+                return match self.elsewhere(digest)? {
+                    Some(mark) => Err(StoreError::Away(Box::new(mark))),
+                    None => damaged(path, "it is missing"),
+                };
             }
             Err(error) => return Err(io_error(&path)(error)),
         };

@@ -1,6 +1,6 @@
 //! What an artifact consists of.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use contract::ArtifactType;
 use serde::{Deserialize, Serialize};
@@ -146,6 +146,26 @@ impl Manifest {
             Content::Folder,
             left.into_iter().cloned().collect(),
         ))
+    }
+
+    /// Says in which files another artifact differs.
+    pub fn differences(&self, other: &Self) -> Vec<String> {
+        let digests = |manifest: &Self| -> BTreeMap<String, Digest> {
+            let files = manifest.files.iter();
+            files.map(|file| (file.path.clone(), file.digest)).collect()
+        };
+        let (was, is) = (digests(self), digests(other));
+        let names: BTreeSet<&String> = was.keys().chain(is.keys()).collect();
+        let differ = names
+            .into_iter()
+            .filter(|name| was.get(*name) != is.get(*name));
+        differ
+            .map(|name| match (was.get(name), is.get(name)) {
+                (None, _) => format!("{name} is new"),
+                (_, None) => format!("{name} is missing"),
+                _ => name.clone(),
+            })
+            .collect()
     }
 
     /// Returns the names at the top of the artifact, folders with a `/` at the end.

@@ -9,6 +9,7 @@
 //! | `logs/KEY.txt` | logs of finished jobs | key |
 //! | `folders/HEX/` | artifacts that were asked for by name, as folders of links to objects | first digits of the artifact |
 //! | `listings/HEX.json` | what inputs consisted of that are no whole artifacts | BLAKE3 of the list |
+//! | `away/HEX.json` | where an object is that is known and not here | BLAKE3 of the object |
 //! | `imports/HEX.json` | what an archive says of files that are not at hand | the archive's index |
 //! | `machines/` | what `pipe doctor --bench` measured | processor and cores |
 //! | `runs/` | what each run did, and what its jobs had made when it ended | when it began |
@@ -34,6 +35,7 @@
 mod again;
 mod archive;
 mod aside;
+mod away;
 mod cache;
 mod commit;
 mod digest;
@@ -64,7 +66,10 @@ mod verify;
 mod work;
 
 pub use again::Scratch;
-pub use archive::{About, Archive, ArchiveError, Carried, Imported, Index};
+pub use archive::{
+    About, Archive, ArchiveError, Carried, Imported, Index, IsLight, LeftOut, Weight,
+};
+pub use away::{Absent, Elsewhere};
 pub use commit::Made;
 pub use digest::{Digest, NotADigest};
 pub use error::StoreError;

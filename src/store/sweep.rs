@@ -16,6 +16,7 @@ use contract::{is_folder, remove_all};
 
 use super::again::AGAIN;
 use super::aside::{REMOVED, sync};
+use super::away::AWAY;
 use super::error::io_error;
 use super::folders::DIGITS;
 use super::{Digest, Exclusive, Known, Manifest, Store, StoreError, Underway};
@@ -31,12 +32,14 @@ pub struct Held {
     pub known: Known,
     /// What its artifact consists of; `None` if that is damaged.
     pub manifest: Option<Manifest>,
+    /// How many bytes its files have that are here.
+    bytes: u64,
 }
 
 impl Held {
-    /// Returns how many bytes its files have.
+    /// Returns how many bytes its files have that are here.
     pub fn bytes(&self) -> u64 {
-        self.manifest.as_ref().map_or(0, Manifest::size)
+        self.bytes
     }
 }
 
@@ -84,6 +87,8 @@ pub enum Kind {
     Work,
     /// Files of artifacts.
     Object,
+    /// Marks of objects that are elsewhere.
+    Mark,
     /// Logs of finished jobs.
     Log,
     /// Lists of inputs' files.
@@ -105,6 +110,7 @@ impl Kind {
             Self::Folder => "folder",
             Self::Work => "work folder",
             Self::Object => "object",
+            Self::Mark => "mark",
             Self::Log => "log",
             Self::Listing => "listing",
             Self::Import => "import",
@@ -141,9 +147,17 @@ impl Store {
                 });
             }
         }
+        let marked = self.marked()?;
         let held = known.into_iter().map(|known| {
             let manifest = self.listing(&known.record.artifact);
-            Held { known, manifest }
+            let files = manifest.iter().flat_map(|manifest| &manifest.files);
+            let here = files.filter(|file| !marked.contains(&file.digest));
+            let bytes = here.fold(0, |sum: u64, file| sum.saturating_add(file.size));
+            Held {
+                known,
+                manifest,
+                bytes,
+            }
         });
         Ok(held.collect())
     }
@@ -231,6 +245,9 @@ impl Sweep<'_> {
                     .is_ok_and(|digest: Digest| !objects.contains(&digest))
             })?;
         }
+        self.files(Kind::Mark, &root.join(AWAY), |name| {
+            stem(name).is_some_and(|digest: Digest| !objects.contains(&digest))
+        })?;
 
         let underway: BTreeSet<Key> = self.store.underway()?.iter().map(|job| job.key).collect();
         self.files(Kind::Log, &root.join("logs"), |name| {
@@ -381,6 +398,7 @@ fn places(root: &Path) -> Result<Vec<PathBuf>, StoreError> {
         "work",
         "logs",
         "imports",
+        AWAY,
     ];
     let mut folders = names.map(|name| root.join(name)).to_vec();
     let objects = list(&root.join("objects"))?;

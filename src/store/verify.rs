@@ -1,5 +1,6 @@
 //! Reading all of a store, trusting nothing.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -8,10 +9,11 @@ use std::sync::{Mutex, PoisonError};
 
 use contract::Checkpoints;
 
+use super::away::AWAY;
 use super::error::io_error;
 use super::hash::hash_at;
 use super::lookup::read;
-use super::{Digest, Manifest, Record, Store, StoreError};
+use super::{Digest, Elsewhere, Manifest, Record, Store, StoreError};
 use crate::keys::Key;
 
 /// What reading a store has found.
@@ -23,6 +25,8 @@ pub struct Verified {
     pub bytes: u64,
     /// What is damaged, in the order of its places.
     pub damages: Vec<Damage>,
+    /// Results of which files are elsewhere.
+    pub away: usize,
 }
 
 /// Something that is not as it was written.
@@ -69,13 +73,18 @@ impl Store {
             bytes += size;
             take(path, fault);
         }
+        for path in files(&self.root().join(AWAY))? {
+            take(&path, self.mark_fault(&path)?);
+        }
+        let mut away = BTreeSet::new();
         for folder in ["artifacts", "listings"] {
             for path in files(&self.root().join(folder))? {
-                take(&path, self.manifest_fault(&path)?);
+                take(&path, self.manifest_fault(&path, &mut away)?);
             }
         }
+        let mut results_away = 0;
         for path in files(&self.records())? {
-            take(&path, self.record_fault(&path)?);
+            take(&path, self.record_fault(&path, &away, &mut results_away)?);
         }
         for job in self.underway()?.into_iter().filter(|job| !job.runs) {
             let folder = job.folder.join("checkpoints");
@@ -98,12 +107,38 @@ impl Store {
                 .extend(fault.map(|reason| Damage { path, reason }));
         }
         verified.bytes = bytes;
+        verified.away = results_away;
         verified.damages.sort();
         Ok(verified)
     }
 
-    /// Says what is wrong with a record.
-    fn record_fault(&self, path: &Path) -> Result<Option<String>, StoreError> {
+    /// Says what is wrong with a mark of an object that is elsewhere. One that a killed program has left goes.
+    fn mark_fault(&self, path: &Path) -> Result<Option<String>, StoreError> {
+        let Some(bytes) = read(path)? else {
+            return Ok(None);
+        };
+        let named: Option<Digest> = stem(path).and_then(|name| name.parse().ok());
+        let Some(named) = named else {
+            return Ok(Some("its name is no digest".into()));
+        };
+        match serde_json::from_slice::<Elsewhere>(&bytes) {
+            Ok(mark) if mark.digest == named => {}
+            Ok(_) => return Ok(Some("it is another object's".into())),
+            Err(error) => return Ok(Some(format!("not a mark: {error}"))),
+        }
+        if self.object(&named).exists() {
+            self.unmark(&named);
+        }
+        Ok(None)
+    }
+
+    /// Says what is wrong with a record, and counts it where its artifact is one of those that are `away`.
+    fn record_fault(
+        &self,
+        path: &Path,
+        away: &BTreeSet<Digest>,
+        results: &mut usize,
+    ) -> Result<Option<String>, StoreError> {
         let Some(bytes) = read(path)? else {
             return Ok(None);
         };
@@ -120,11 +155,17 @@ impl Store {
             let artifact = record.artifact.short();
             return Ok(Some(format!("its artifact {artifact} is missing")));
         }
+        *results += usize::from(away.contains(&record.artifact));
         Ok(None)
     }
 
     /// Says what is wrong with the list of an artifact's or input's files, or which of an artifact's files are missing.
-    fn manifest_fault(&self, path: &Path) -> Result<Option<String>, StoreError> {
+    /// An artifact with files that are elsewhere is added to those that are `away`.
+    fn manifest_fault(
+        &self,
+        path: &Path,
+        away: &mut BTreeSet<Digest>,
+    ) -> Result<Option<String>, StoreError> {
         let Some(bytes) = read(path)? else {
             return Ok(None);
         };
@@ -146,7 +187,10 @@ impl Store {
                 Ok(found) if found.is_file() && found.len() == file.size => {}
                 Ok(_) => return Ok(Some(format!("its file `{}` has another size", file.path))),
                 Err(error) if error.kind() == ErrorKind::NotFound => {
-                    return Ok(Some(format!("its file `{}` is missing", file.path)));
+                    if self.elsewhere(&file.digest)?.is_none() {
+                        return Ok(Some(format!("its file `{}` is missing", file.path)));
+                    }
+                    away.extend(named);
                 }
                 Err(error) => return Err(io_error(&object)(error)),
             }

@@ -16,7 +16,7 @@ use super::project::{Project, STORE};
 use crate::journal::quoted;
 use crate::progress::{amount, count};
 use crate::registry::Registry;
-use crate::store::{About, Archive, Found, Store};
+use crate::store::{About, Archive, Found, Store, Weight};
 use crate::terminal::line;
 use carried::{Around, left_behind};
 use layout::Layout;
@@ -52,9 +52,15 @@ pub(super) fn export(
         true => Path::new(STDOUT),
         false => arguments.output.as_path(),
     };
+    let is_light = |kind: &str, output, path: &str| registry.is_light(kind, output, path);
+    let weight = match arguments.scores {
+        true => Weight::Light(&is_light),
+        false => Weight::All,
+    };
+    let carried = &around.bytes;
     let (index, bytes) = match to_stdout {
-        true => store.export_to(about, &around.bytes, &found, io::stdout().lock(), path)?,
-        false => store.export(about, &around.bytes, &found, path)?,
+        true => store.export_to(about, carried, &found, weight, io::stdout().lock(), path)?,
+        false => store.export(about, carried, &found, weight, path)?,
     };
     if arguments.common.json {
         print_json(&json!({
@@ -62,6 +68,7 @@ pub(super) fn export(
             "path": path_json(path),
             "bytes": bytes,
             "results": index.results,
+            "away": index.away,
             "outside": index.about.outside,
             "project": index.about.project,
         }))?;
@@ -72,6 +79,15 @@ pub(super) fn export(
     let mut text = format!("{}: {results}, {size}B\n", path.display());
     let files = index.about.project.iter().map(|file| file.path.as_str());
     text += &format!("with {}\n", files.collect::<Vec<_>>().join(", "));
+    if !index.away.is_empty() {
+        let sizes = index.away.iter().map(|one| one.size);
+        let left_out = sizes.fold(0, u64::saturating_add);
+        text += &format!(
+            "without {} of {}B: tables can be shown and made without; what reads them makes them again\n",
+            count(index.away.len(), "file"),
+            amount(left_out as f64)
+        );
+    }
     text += &outside_text(&index.about);
     match to_stdout {
         true if arguments.common.quiet => {}
@@ -130,6 +146,7 @@ pub(super) fn import(arguments: &ImportArguments) -> Result<Exit, CommandFailure
             "schema_version": 1,
             "taken": imported.taken,
             "known": imported.known,
+            "away": imported.away,
             "about": about,
             "program": imported.program,
             "results": archive.index().results,
@@ -154,6 +171,12 @@ pub(super) fn import(arguments: &ImportArguments) -> Result<Exit, CommandFailure
             "\nwhat was taken in is whole; that it is what its jobs would make is taken on trust";
     }
     text += "\n";
+    if imported.away > 0 {
+        text += &format!(
+            "{} of them without their weight: a job that reads it makes it again first\n",
+            imported.away
+        );
+    }
     text += &outside_text(about);
     if let Some(folder) = &arguments.project {
         let place = folder.display().to_string();

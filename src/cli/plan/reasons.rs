@@ -54,6 +54,7 @@ pub(super) fn reasons(
         let (word, parts) = match why {
             Some(Why::First) => ("no result of its kind is known".to_owned(), Vec::new()),
             Some(Why::Damaged { .. }) => ("damaged in the store".to_owned(), Vec::new()),
+            Some(Why::Away { .. }) => ("its files are not here".to_owned(), Vec::new()),
             Some(Why::Broken { .. }) => (BROKEN.to_owned(), Vec::new()),
             Some(why) => match changes(why) {
                 [] => continue,

@@ -59,7 +59,7 @@ pub(super) fn tallies(
         let tally = &mut tallies[place];
         *match standing {
             Standing::Cached(_) => &mut tally.cached,
-            Standing::Missing { .. } => &mut tally.run,
+            Standing::Away(_) | Standing::Missing { .. } => &mut tally.run,
             Standing::Unknown => &mut tally.unknown,
             Standing::Broken(_) => &mut tally.broken,
         } += 1;

@@ -10,11 +10,12 @@
 mod elsewhere;
 mod needs;
 mod options;
+mod recall;
 mod settle;
 mod stopping;
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -85,6 +86,7 @@ pub fn run(
             seen: HashMap::new(),
             used: Vec::new(),
             retries: BTreeMap::new(),
+            recalled: BTreeMap::new(),
             room: Room::new(total),
             kills: &kills,
             inside: inside::jobs(),
@@ -104,6 +106,7 @@ pub fn run(
                 run.has(index, JobState::Cached(found));
             }
         }
+        run.recall_asked();
         run.settle(graph.jobs().map(|(index, _)| index).collect());
         // Whoever names nothing counts on everything: a run that ends at once need not say more.
         if run.queue.len() > 0 {
@@ -115,6 +118,7 @@ pub fn run(
         run.planned = true;
         run.warn();
         run.drive(&messages, stops);
+        run.forget_recalled();
         run.states
             .into_iter()
             .map(|state| state.unwrap_or(JobState::NotStarted))
@@ -163,6 +167,8 @@ struct Run<'scope, 'env> {
     used: Vec<Key>,
     /// How often a job was tried again.
     retries: BTreeMap<JobIndex, u32>,
+    /// Known results that are made again for their files, each with the jobs that wait for these.
+    recalled: BTreeMap<JobIndex, BTreeSet<JobIndex>>,
     room: Room,
     pool: Pool,
     kills: &'env KillWatch,
@@ -225,18 +231,21 @@ impl<'scope, 'env> Run<'scope, 'env> {
         }
     }
 
-    /// A job has to run. If it never could, it fails; then the jobs that need it are returned.
-    fn enqueue(&mut self, index: JobIndex, ready: Ready) -> Vec<JobIndex> {
+    /// A job has to run. If it never could, it fails; then the jobs that need it are added to those to be settled. So are inputs
+    /// that have to be made again before.
+    fn enqueue(&mut self, index: JobIndex, ready: Ready, open: &mut BTreeSet<JobIndex>) {
         if let Some(failure) = self.too_large(index) {
-            return self.fail(index, failure);
+            return open.extend(self.fail(index, failure));
         }
         if self.inside.contains(&ready.key) {
-            return self.fail(index, inside::refusal());
+            return open.extend(self.fail(index, inside::refusal()));
+        }
+        if self.waits_for_files(index, open) {
+            return;
         }
         let job = self.graph.job(index);
         let lane = Lane::of(job.kind, &job.resources);
         self.queue.push(self.rank(index), lane, ready);
-        Vec::new()
     }
 
     fn rank(&self, index: JobIndex) -> Rank {
@@ -358,6 +367,7 @@ impl<'scope, 'env> Run<'scope, 'env> {
             parts: ready.parts(job),
             params: job.params.params(),
             ready: ready.clone(),
+            known: self.known(index).filter(|known| known.key == ready.key),
             share: Share { threads, gpus },
             resources: &job.resources,
             memory: self.options.memory,
@@ -453,8 +463,10 @@ impl<'scope, 'env> Run<'scope, 'env> {
     /// Returns what the jobs have made that need not run.
     fn cached(&self) -> Results<'scope> {
         let jobs = self.graph.jobs().zip(&self.states);
-        let cached = jobs.filter_map(|((_, job), state)| match state {
-            Some(JobState::Cached(found)) => Some((&*job.label, Made::from(&**found))),
+        let cached = jobs.filter_map(|((index, job), state)| match state {
+            Some(JobState::Cached(found)) if !self.recalled.contains_key(&index) => {
+                Some((&*job.label, Made::from(&**found)))
+            }
             _ => None,
         });
         cached.collect()

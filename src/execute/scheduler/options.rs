@@ -29,6 +29,8 @@ pub struct Options {
     pub order: Option<Vec<usize>>,
     /// Results that are known to be there, by index; those not named are looked up.
     pub known: Vec<Option<Arc<Found>>>,
+    /// Jobs of whose results all files are to be here in the end.
+    pub asked: Vec<JobIndex>,
 }
 
 impl Options {

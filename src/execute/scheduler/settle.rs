@@ -18,7 +18,8 @@ impl Run<'_, '_> {
     /// Looks up the given jobs and whatever depends on results that this finds, in the graph's order.
     pub(super) fn settle(&mut self, mut open: BTreeSet<JobIndex>) {
         while let Some(index) = open.pop_first() {
-            if self.states[index.index()].is_some() {
+            let is_recalled = self.recalled.contains_key(&index);
+            if self.states[index.index()].is_some() && !is_recalled {
                 continue;
             }
             let blocker =
@@ -30,6 +31,7 @@ impl Run<'_, '_> {
                         _ => None,
                     });
             if let Some(by) = blocker {
+                self.recalled.remove(&index);
                 self.states[index.index()] = Some(JobState::Blocked { by });
                 open.extend(self.graph.users(index));
                 continue;
@@ -37,28 +39,27 @@ impl Run<'_, '_> {
             if self.missing[index.index()] > 0 {
                 continue;
             }
+            let (graph, states) = (self.graph, &self.states);
             let known = |index: JobIndex| {
-                self.states[index.index()]
-                    .as_ref()
-                    .and_then(JobState::found)
-                    .cloned()
+                let state = states[index.index()].as_ref();
+                state.and_then(JobState::found).cloned()
             };
-            match self.resolver.resolve(self.graph.job(index), &known) {
+            match self.resolver.resolve(graph.job(index), &known) {
                 None => {}
                 Some(Err(failure)) => open.extend(self.fail(index, failure)),
                 Some(Ok(ready)) => match self.look_up(ready.key) {
-                    Ok(Lookup::Hit(found)) => {
+                    Ok(Lookup::Hit(found)) if !is_recalled || found.is_whole() => {
                         self.tell_known(index, &found);
                         let state = JobState::Cached(Arc::new(found));
-                        open.extend(self.has(index, state));
+                        open.extend(self.gains(index, state));
                     }
-                    Ok(Lookup::Miss) => open.extend(self.enqueue(index, ready)),
+                    Ok(Lookup::Hit(_) | Lookup::Miss) => self.enqueue(index, ready, &mut open),
                     Ok(Lookup::Damaged { path, reason }) => {
                         self.progress.note(&format!(
                             "damaged in the store, made again: {}: {reason}",
                             path.display()
                         ));
-                        open.extend(self.enqueue(index, ready));
+                        self.enqueue(index, ready, &mut open);
                     }
                     Err(error) => open.extend(self.fail(index, error.into())),
                 },
@@ -129,7 +130,7 @@ impl Run<'_, '_> {
                 let label = &self.graph.job(index).label;
                 self.progress
                     .finished(index.index(), label, record.as_deref());
-                open.extend(self.has(index, state));
+                open.extend(self.gains(index, state));
                 // Their look-up will find it.
                 open.extend(twins);
             }
@@ -162,7 +163,10 @@ impl Run<'_, '_> {
     /// Gives up a result that is no longer whole. Returns its job, which has to be settled again.
     pub(super) fn lose(&mut self, index: JobIndex) -> Option<JobIndex> {
         let found = self.states[index.index()].as_ref()?.found()?;
-        if let Ok(Lookup::Hit(_)) = self.means.store.lookup(&found.key) {
+        if let Ok(Lookup::Hit(found)) = self.means.store.lookup(&found.key) {
+            // Its files may have gone elsewhere.
+            let found = JobState::Cached(Arc::new(found));
+            self.states[index.index()] = Some(found);
             return None;
         }
         self.states[index.index()] = None;
@@ -192,6 +196,7 @@ impl Run<'_, '_> {
         if fatal || !self.options.keep_going {
             self.starting = false;
         }
+        self.recalled.remove(&index);
         self.states[index.index()] = Some(JobState::Failed(failure.into()));
         self.graph.users(index).collect()
     }

@@ -89,6 +89,11 @@ impl Worker for Writer {
             let place = places.iter().find(|place| place.is_file()).unwrap();
             content += &fs::read_to_string(place).unwrap();
         }
+        // Some throw dice.
+        if text == "dice" {
+            static THROWN: AtomicUsize = AtomicUsize::new(0);
+            content += &THROWN.fetch_add(1, Ordering::SeqCst).to_string();
+        }
         // Some stages forget what they are given.
         if text == "constant" {
             content = text.to_owned();
@@ -226,6 +231,7 @@ impl Bench {
                 budget: None,
                 order: None,
                 known: Vec::new(),
+                asked: Vec::new(),
             },
         }
     }

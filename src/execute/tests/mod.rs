@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod away;
 mod bench;
 mod damage;
 mod resources;
@@ -96,6 +97,7 @@ fn the_survey_tells_what_is_cached_what_runs_and_what_is_not_known() {
         .iter()
         .map(|standing| match standing {
             Standing::Cached(_) => 'C',
+            Standing::Away(_) => 'A',
             Standing::Missing { .. } => 'M',
             Standing::Unknown => 'U',
             Standing::Broken(_) => 'B',

@@ -15,6 +15,13 @@
 //! Members are sorted by the keys of the results and their headers hold no time, user or host, so the same results give the
 //! same bytes. Nothing is compressed: tables and tokens are compressed already, and weights hardly can be.
 //!
+//! A **thin** archive (`pipe export --scores`) leaves out what is heavy: of objects it holds those alone that a kind documents as light
+//! ([`contract::Signature::is_light`]), which are scores, predictions and logs of trainings. The others its index names as `away`,
+//! with their digests and sizes; so a thin archive is no archive with something missing, and an object that is neither in it nor
+//! named so is damage. An import marks them as elsewhere ([`super::away`]), before the manifest that names them. What is here already stays,
+//! whatever an archive says of it. Records in a thin archive do not tell which archives they came through, so that it has the same bytes
+//! wherever the results are known, with their weight or without.
+//!
 //! **It verifies itself.** Headers, padding and end follow from the index, the index from its name, and every other byte is
 //! covered by a digest in the index. A reader knows what each byte must be before it looks, so no damage goes unnoticed, and
 //! no name in the archive ever becomes a path that is not a place in the store. An import reads the whole file before it
@@ -25,6 +32,7 @@
 //! laid out elsewhere. The others are not. A result does not need them, but whoever looks it up does, since their content is part
 //! of its key; the index names them with their digests, by which an import finds its results without them ([`super::outside`]).
 
+mod contents;
 mod read;
 mod write;
 
@@ -37,6 +45,7 @@ use super::{Digest, Outside, StoreError};
 use crate::keys::Key;
 
 pub use read::Archive;
+pub use write::{IsLight, Weight};
 
 /// The size of a header, and what members are padded to.
 const BLOCK: usize = 512;
@@ -61,10 +70,23 @@ pub struct Index {
     pub results: Vec<Listed>,
     /// All other members, in their order.
     pub members: Vec<Member>,
+    /// Objects that its manifests name and that it leaves out, in the order of their digests.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub away: Vec<LeftOut>,
+}
+
+/// An object that an archive leaves out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LeftOut {
+    /// The object.
+    pub digest: Digest,
+    /// How many bytes it has.
+    pub size: u64,
 }
 
 impl Index {
-    /// The version of the form: raised when an older program would misread it. The first had no files of the project.
+    /// The version of the form: raised when an older program would misread it. The first had no files of the project, and left nothing out.
     pub const FORMAT: u32 = 2;
 }
 
@@ -180,6 +202,8 @@ pub struct Imported {
     pub taken: usize,
     /// Results that were there already.
     pub known: usize,
+    /// Results of the archive of which files are elsewhere now.
+    pub away: usize,
     /// How many bytes the archive has.
     pub bytes: u64,
 }

@@ -9,18 +9,17 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use tempfile::TempPath;
 
+use super::contents::Contents;
 use super::{ArchiveError, BLOCK, Carried, Imported, Index, Place, header, index_name, padding};
 use crate::keys::{self, Key};
 use crate::store::commit::{Move, Source};
 use crate::store::error::io_error;
-use crate::store::{Digest, Entry, Lookup, Manifest, Origin, Record, Store, StoreError};
+use crate::store::{Digest, Elsewhere, Lookup, Manifest, Origin, Record, Store, StoreError};
 
 /// The largest index that is read, in bytes: a million files take a quarter of it.
 const LARGEST_INDEX: u64 = 1 << 30;
 /// The largest member that is read whole, in bytes: all but objects and logs.
 const LARGEST_TEXT: u64 = 1 << 28;
-/// The most bytes that the files of the project have together.
-const LARGEST_PROJECT: u64 = 1 << 26;
 /// Files are read in pieces of this size.
 const PIECE: usize = 1 << 16;
 
@@ -55,6 +54,7 @@ impl Archive {
         let mut reader = Reader::new(path, &file);
         let (index, _) = reader.index()?;
         let mut contents = Contents::default();
+        contents.leave_out(&index, &reader)?;
         for at in 0..index.members.len() {
             contents.check(&index, at, &mut reader)?;
         }
@@ -108,6 +108,11 @@ impl Store {
             program: index.program,
         };
         self.keep_outside(&origin, &index.about.outside)?;
+        let away: BTreeSet<Digest> = archive.index.away.iter().map(|one| one.digest).collect();
+        let results = archive.index.results.iter();
+        let makers: BTreeMap<Digest, &str> = results
+            .map(|listed| (listed.artifact, listed.label.as_str()))
+            .collect();
         // Objects that wait for their manifest, to be synced together.
         let mut waiting: Vec<(TempPath, Digest)> = Vec::new();
         for member in &archive.index.members {
@@ -135,6 +140,19 @@ impl Store {
                 Place::Manifest(_) | Place::Listing(_) | Place::Log(_) | Place::Record(_) => {
                     let bytes = reader.text(member.size, &member.digest)?;
                     self.keep_objects(&mut waiting)?;
+                    if let Place::Manifest(artifact) = place {
+                        let manifest =
+                            Manifest::read(&bytes).map_err(|reason| reader.refuse(&reason))?;
+                        let left_out = manifest.files.into_iter();
+                        let left_out = left_out.filter(|file| away.contains(&file.digest));
+                        let marks = left_out.map(|file| Elsewhere {
+                            digest: file.digest,
+                            path: file.path,
+                            label: makers.get(&artifact).copied().unwrap_or_default().into(),
+                            origin: origin.clone(),
+                        });
+                        self.keep_elsewhere(&marks.collect::<Vec<_>>())?;
+                    }
                     let target = self.root().join(place.path());
                     let is_there = match place {
                         Place::Record(key) => known.contains(&key),
@@ -155,18 +173,29 @@ impl Store {
             reader.pad(member.size)?;
         }
         let all = archive.index.results.len();
+        let mut without = 0;
+        if !away.is_empty() {
+            let mut look = self.look();
+            for listed in &archive.index.results {
+                let found = look.lookup(&listed.key)?;
+                without += usize::from(matches!(found, Lookup::Hit(found) if !found.is_whole()));
+            }
+        }
         Ok(Imported {
             about: archive.index.about.clone(),
             program: archive.index.program.clone(),
             taken: all - known.len(),
             known: known.len(),
+            away: without,
             bytes: archive.bytes,
         })
     }
 
-    /// Returns the results that are there already, and refuses an archive that says otherwise of one.
+    /// Returns the results that are there already, with all that the archive has of them, and refuses an archive that says otherwise
+    /// of one.
     fn known_results(&self, archive: &Archive) -> Result<BTreeSet<Key>, ArchiveError> {
         let mut known = BTreeSet::new();
+        let away: BTreeSet<Digest> = archive.index.away.iter().map(|one| one.digest).collect();
         for listed in &archive.index.results {
             // What is damaged here was set aside, and comes anew.
             let Lookup::Hit(found) = self.lookup(&listed.key)? else {
@@ -188,7 +217,9 @@ impl Store {
                             .into(),
                 });
             }
-            known.insert(listed.key);
+            if found.away().all(|file| away.contains(&file.digest)) {
+                known.insert(listed.key);
+            }
         }
         Ok(known)
     }
@@ -204,117 +235,6 @@ impl Store {
     }
 }
 
-/// What was seen of an archive so far.
-#[derive(Default)]
-struct Contents {
-    places: BTreeSet<Place>,
-    sizes: BTreeMap<Digest, u64>,
-    records: BTreeMap<Key, Digest>,
-    /// Files of the project, and how many bytes they have together.
-    carried: BTreeMap<Digest, Vec<u8>>,
-    carried_bytes: u64,
-}
-
-impl Contents {
-    /// Reads the member at that place of the index, and checks that it is what it says, and comes after what it rests on.
-    fn check(
-        &mut self,
-        index: &Index,
-        at: usize,
-        reader: &mut Reader<'_>,
-    ) -> Result<(), ArchiveError> {
-        let member = &index.members[at];
-        reader.name = member.path.clone();
-        let Some(place) = Place::parse(&member.path) else {
-            return Err(reader.refuse("it has a name that is no place in a store"));
-        };
-        if !self.places.insert(place) {
-            return Err(reader.refuse("it is there twice"));
-        }
-        let named = match place {
-            Place::Project(digest)
-            | Place::Object(digest)
-            | Place::Manifest(digest)
-            | Place::Listing(digest) => digest,
-            Place::Log(_) | Place::Record(_) => member.digest,
-        };
-        if named != member.digest {
-            return Err(reader.refuse("its name is not its digest"));
-        }
-        reader.start(&member.path, member.size)?;
-        match place {
-            Place::Project(digest) => {
-                self.carried_bytes = self.carried_bytes.saturating_add(member.size);
-                if self.carried_bytes > LARGEST_PROJECT {
-                    return Err(reader.refuse("its files of the project are too large"));
-                }
-                let text = reader.text(member.size, &member.digest)?;
-                self.carried.insert(digest, text);
-            }
-            Place::Object(digest) => {
-                self.sizes.insert(digest, member.size);
-                reader.member(member.size, &member.digest, &mut |_| Ok(()))?;
-            }
-            Place::Log(_) => reader.member(member.size, &member.digest, &mut |_| Ok(()))?,
-            Place::Manifest(_) | Place::Listing(_) => {
-                let text = reader.text(member.size, &member.digest)?;
-                let rests_on = matches!(place, Place::Manifest(_)).then_some(&self.sizes);
-                manifest_fault(&text, rests_on).map_err(|reason| reader.refuse(&reason))?;
-            }
-            Place::Record(key) => {
-                let text = reader.text(member.size, &member.digest)?;
-                let record = Record::read(&text, &key).map_err(|reason| reader.refuse(&reason))?;
-                if !self.places.contains(&Place::Manifest(record.artifact)) {
-                    return Err(reader.refuse("its artifact does not come before it"));
-                }
-                self.records.insert(key, record.artifact);
-            }
-        }
-        reader.pad(member.size)
-    }
-
-    /// Checks that the archive holds the results that it lists, and no others.
-    fn finish(&self, index: &Index, reader: &Reader<'_>) -> Result<(), ArchiveError> {
-        let listed = index.results.iter();
-        let listed: BTreeMap<Key, Digest> =
-            listed.map(|listed| (listed.key, listed.artifact)).collect();
-        let logs = self.places.iter().all(|place| match place {
-            Place::Log(key) => listed.contains_key(key),
-            _ => true,
-        });
-        if listed != self.records || listed.len() != index.results.len() || !logs {
-            return Err(reader.refuse("it does not hold the results that it lists"));
-        }
-        let mut paths = BTreeSet::new();
-        let mut named = BTreeSet::new();
-        let mut bytes = 0_u64;
-        for file in &index.about.project {
-            named.insert(file.digest);
-            // One file may be laid out under many names.
-            let size = self.carried.get(&file.digest).map_or(0, Vec::len);
-            bytes = bytes.saturating_add(size as u64);
-            if bytes > LARGEST_PROJECT {
-                return Err(reader.refuse("its files of the project are too large"));
-            }
-            if !is_below(&file.path) || !paths.insert(&file.path) {
-                let path = file.path.escape_debug();
-                return Err(reader.refuse(&format!("no file of a project lies at `{path}`")));
-            }
-        }
-        if !named.iter().eq(self.carried.keys()) {
-            return Err(reader.refuse("it does not hold the files of the project that it lists"));
-        }
-        Ok(())
-    }
-}
-
-/// Whether a path leads from a folder to a file below it, in its one form; not to what is hidden, where a store, version control
-/// and shells keep theirs.
-fn is_below(path: &str) -> bool {
-    let is_plain = |step: &str| !step.is_empty() && !step.starts_with('.');
-    path.split('/').all(is_plain) && !path.chars().any(char::is_control)
-}
-
 /// Returns a record as it is kept of a result that comes from an archive.
 fn from(bytes: &[u8], key: &Key, origin: &Origin) -> Result<Vec<u8>, String> {
     let mut record = Record::read(bytes, key)?;
@@ -322,24 +242,13 @@ fn from(bytes: &[u8], key: &Key, origin: &Origin) -> Result<Vec<u8>, String> {
     Ok(record.bytes())
 }
 
-/// Says what is wrong with the list of an artifact's or input's files. Those of an artifact must have been seen.
-fn manifest_fault(text: &[u8], seen: Option<&BTreeMap<Digest, u64>>) -> Result<(), String> {
-    let manifest = Manifest::read(text)?;
-    let missing =
-        |file: &&Entry| seen.is_some_and(|seen| seen.get(&file.digest) != Some(&file.size));
-    match manifest.files.iter().find(missing) {
-        Some(file) => Err(format!("its file `{}` does not come before it", file.path)),
-        None => Ok(()),
-    }
-}
-
 /// Reads an archive from its start, and knows where it is.
-struct Reader<'a> {
+pub(super) struct Reader<'a> {
     path: &'a Path,
     source: BufReader<&'a File>,
     at: u64,
     /// The member that is read.
-    name: String,
+    pub(super) name: String,
 }
 
 impl<'a> Reader<'a> {
@@ -352,7 +261,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn refuse(&self, reason: &str) -> ArchiveError {
+    pub(super) fn refuse(&self, reason: &str) -> ArchiveError {
         ArchiveError::Refused {
             path: self.path.to_path_buf(),
             reason: format!("damaged at byte {}, in `{}`: {reason}", self.at, self.name),
@@ -446,7 +355,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads the header of a member, which must be the one that follows from its name and size.
-    fn start(&mut self, path: &str, size: u64) -> Result<(), ArchiveError> {
+    pub(super) fn start(&mut self, path: &str, size: u64) -> Result<(), ArchiveError> {
         self.name = path.to_owned();
         let mut block = [0; BLOCK];
         self.fill(&mut block)?;
@@ -457,7 +366,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads the bytes of a member and gives them to `take`, and checks their digest when all are read.
-    fn member(
+    pub(super) fn member(
         &mut self,
         size: u64,
         digest: &Digest,
@@ -479,7 +388,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn text(&mut self, size: u64, digest: &Digest) -> Result<Vec<u8>, ArchiveError> {
+    pub(super) fn text(&mut self, size: u64, digest: &Digest) -> Result<Vec<u8>, ArchiveError> {
         self.text_up_to(size, digest, LARGEST_TEXT)
     }
 
@@ -501,7 +410,7 @@ impl<'a> Reader<'a> {
         Ok(text)
     }
 
-    fn pad(&mut self, size: u64) -> Result<(), ArchiveError> {
+    pub(super) fn pad(&mut self, size: u64) -> Result<(), ArchiveError> {
         let mut block = [0; BLOCK];
         let padding = &mut block[..padding(size)];
         self.fill(padding)?;

@@ -5,24 +5,56 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::Path;
 
+use contract::ArtifactType;
+
 use super::{
-    About, ArchiveError, BLOCK, Index, Listed, Member, Place, header, index_name, padding,
+    About, ArchiveError, BLOCK, Index, LeftOut, Listed, Member, Place, header, index_name, padding,
 };
 use crate::keys;
+use crate::store::away::target;
 use crate::store::error::io_error;
-use crate::store::{Digest, Found, Manifest, Record, Store, StoreError};
+use crate::store::{Content, Digest, Entry, Found, Manifest, Record, Store, StoreError};
+
+/// Results named at most whose files are elsewhere.
+const TOLD: usize = 5;
+
+/// Says of a file whether it is light: by the kind of stage that made it, its artifact's type, and its path.
+pub type IsLight<'a> = &'a dyn Fn(&str, ArtifactType, &str) -> bool;
+
+/// What of results goes along.
+#[derive(Clone, Copy)]
+pub enum Weight<'a> {
+    /// All files.
+    All,
+    /// Those that are light.
+    Light(IsLight<'a>),
+}
+
+impl Weight<'_> {
+    /// Whether a file of an artifact goes along.
+    fn has(self, kind: &str, manifest: &Manifest, file: &Entry) -> bool {
+        match (self, manifest.content) {
+            (Self::All, _) => true,
+            (Self::Light(is_light), Content::Artifact(output)) => {
+                is_light(kind, output, &file.path)
+            }
+            (Self::Light(_), Content::Folder | Content::File) => false,
+        }
+    }
+}
 
 impl Store {
     /// Writes results to a file, which must not be there: aside, synced, and put in place when it is whole. `carried` are the
     /// bytes of the project's files, by their digests. Returns what is in it, and how many bytes it has.
     ///
     /// # Errors
-    /// When something in the store is damaged, or the file is there or cannot be written.
+    /// When something in the store is damaged, files that should go along are elsewhere, or the file is there or cannot be written.
     pub fn export(
         &self,
         about: About,
         carried: &BTreeMap<Digest, Vec<u8>>,
         found: &[&Found],
+        weight: Weight<'_>,
         path: &Path,
     ) -> Result<(Index, u64), ArchiveError> {
         let failed = |source: io::Error| ArchiveError::Io {
@@ -36,7 +68,7 @@ impl Store {
                 remedy: "name another file, or remove this one first".into(),
             });
         }
-        let index = self.contents(about, carried, found)?;
+        let (index, texts) = self.contents(about, carried, found, weight, path)?;
         let folder = match path.parent() {
             Some(folder) if !folder.as_os_str().is_empty() => folder,
             _ => Path::new("."),
@@ -46,7 +78,7 @@ impl Store {
             .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
             .tempfile_in(folder)
             .map_err(failed)?;
-        let bytes = self.send(&index, carried, file.as_file(), path)?;
+        let bytes = self.send(&index, &texts, file.as_file(), path)?;
         file.as_file().sync_all().map_err(failed)?;
         file.persist_noclobber(path)
             .map_err(|error| failed(error.error))?;
@@ -57,25 +89,26 @@ impl Store {
     /// found after much was written: only a whole archive is one.
     ///
     /// # Errors
-    /// When something in the store is damaged, or the bytes cannot be written.
+    /// When something in the store is damaged, files that should go along are elsewhere, or the bytes cannot be written.
     pub fn export_to(
         &self,
         about: About,
         carried: &BTreeMap<Digest, Vec<u8>>,
         found: &[&Found],
+        weight: Weight<'_>,
         to: impl Write,
         name: &Path,
     ) -> Result<(Index, u64), ArchiveError> {
-        let index = self.contents(about, carried, found)?;
-        let bytes = self.send(&index, carried, to, name)?;
+        let (index, texts) = self.contents(about, carried, found, weight, name)?;
+        let bytes = self.send(&index, &texts, to, name)?;
         Ok((index, bytes))
     }
 
-    /// Writes an archive; returns how many bytes it has.
+    /// Writes an archive; returns how many bytes it has. Members that are not as they are in the store are `texts`.
     fn send(
         &self,
         index: &Index,
-        carried: &BTreeMap<Digest, Vec<u8>>,
+        texts: &BTreeMap<Digest, Vec<u8>>,
         to: impl Write,
         name: &Path,
     ) -> Result<u64, ArchiveError> {
@@ -94,14 +127,9 @@ impl Store {
         output.pad(text.len() as u64).map_err(failed)?;
         for member in &index.members {
             output.start(&member.path, member.size).map_err(failed)?;
-            match Place::parse(&member.path) {
-                Some(Place::Project(digest)) => {
-                    let bytes = carried.get(&digest).map(Vec::as_slice);
-                    output
-                        .write_all(bytes.unwrap_or_default())
-                        .map_err(failed)?;
-                }
-                _ => self.copy(member, &mut output, &failed)?,
+            match texts.get(&member.digest) {
+                Some(bytes) => output.write_all(bytes).map_err(failed)?,
+                None => self.copy(member, &mut output, &failed)?,
             }
             output.pad(member.size).map_err(failed)?;
         }
@@ -111,18 +139,24 @@ impl Store {
         Ok(output.at)
     }
 
-    /// Lists what an archive of these results holds, in order.
+    /// Lists what an archive of these results holds, in order, and returns the bytes of members that are not as they are in the
+    /// store.
     fn contents(
         &self,
         about: About,
         carried: &BTreeMap<Digest, Vec<u8>>,
         found: &[&Found],
-    ) -> Result<Index, StoreError> {
+        weight: Weight<'_>,
+        path: &Path,
+    ) -> Result<(Index, BTreeMap<Digest, Vec<u8>>), ArchiveError> {
         let mut found = found.to_vec();
         found.sort_by_key(|found| found.key);
         found.dedup_by_key(|found| found.key);
+        let mut texts = carried.clone();
         let (mut results, mut members) = (Vec::new(), Vec::new());
         let mut there = BTreeSet::new();
+        let mut left_out = BTreeMap::new();
+        let mut lacking = Vec::new();
         let mut add = |place: Place, digest: Digest, size: u64| {
             if there.insert(place) {
                 let path = place.path();
@@ -134,13 +168,22 @@ impl Store {
         }
         for found in &found {
             let key = found.key;
-            let Some(record) = self.recorded(&key)? else {
+            let Some(mut record) = self.recorded(&key)? else {
                 let reason = "it is gone, or no record".to_owned();
                 let path = self.record(&key);
-                return Err(StoreError::Damaged { path, reason });
+                return Err(StoreError::Damaged { path, reason }.into());
             };
+            let mut lacks = false;
             for file in &found.manifest.files {
-                add(Place::Object(file.digest), file.digest, file.size);
+                if weight.has(&record.parts.kind, &found.manifest, file) {
+                    lacks |= found.absent.has(&file.digest);
+                    add(Place::Object(file.digest), file.digest, file.size);
+                } else {
+                    left_out.insert(file.digest, file.size);
+                }
+            }
+            if lacks {
+                lacking.push(record.label.clone());
             }
             let manifest = found.manifest.bytes();
             let digest = Digest::of(&manifest);
@@ -156,23 +199,38 @@ impl Store {
                     .map_or(0, |listing| listing.bytes().len());
                 add(Place::Listing(digest), digest, size as u64);
             }
-            for (place, path) in [
-                (Place::Log(key), self.log(&key)),
-                (Place::Record(key), self.record(&key)),
-            ] {
-                match fs::read(&path) {
-                    Ok(bytes) => add(place, Digest::of(&bytes), bytes.len() as u64),
-                    Err(error) if error.kind() == ErrorKind::NotFound && is_log(&place) => {}
-                    Err(error) => return Err(io_error(&path)(error)),
-                }
+            let log = self.log(&key);
+            match fs::read(&log) {
+                Ok(bytes) => add(Place::Log(key), Digest::of(&bytes), bytes.len() as u64),
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) => return Err(io_error(&log)(error).into()),
             }
+            let label = record.label.clone();
+            let bytes = match weight {
+                Weight::All => {
+                    let path = self.record(&key);
+                    fs::read(&path).map_err(io_error(&path))?
+                }
+                Weight::Light(_) => {
+                    record.origin = Vec::new();
+                    let bytes = record.bytes();
+                    texts.insert(Digest::of(&bytes), bytes.clone());
+                    bytes
+                }
+            };
+            add(Place::Record(key), Digest::of(&bytes), bytes.len() as u64);
             results.push(Listed {
                 key,
-                label: record.label,
+                label,
                 artifact: found.artifact,
             });
         }
-        Ok(Index {
+        if !lacking.is_empty() {
+            return Err(refusal(path, &lacking, weight));
+        }
+        left_out.retain(|digest, _| !there.contains(&Place::Object(*digest)));
+        let away = left_out.into_iter();
+        let index = Index {
             format: Index::FORMAT,
             program: concat!("pipe ", env!("CARGO_PKG_VERSION")).to_owned(),
             manifest_format: Manifest::FORMAT,
@@ -181,7 +239,11 @@ impl Store {
             about,
             results,
             members,
-        })
+            away: away
+                .map(|(digest, size)| LeftOut { digest, size })
+                .collect(),
+        };
+        Ok((index, texts))
     }
 
     /// Whether what an input consisted of is listed, and the list is whole and in its one form.
@@ -222,8 +284,33 @@ impl Store {
     }
 }
 
-fn is_log(place: &Place) -> bool {
-    matches!(place, Place::Log(_))
+/// Refuses to write an archive of results whose files are elsewhere.
+fn refusal(path: &Path, lacking: &[String], weight: Weight<'_>) -> ArchiveError {
+    let told: Vec<&str> = lacking.iter().take(TOLD).map(String::as_str).collect();
+    let mut names = told.join(", ");
+    if lacking.len() > TOLD {
+        names += &format!(" and {} more", lacking.len() - TOLD);
+    }
+    let stages: Vec<String> = told.iter().map(|label| target(label)).collect();
+    let again = format!("make them again with `pipe run {}`", stages.join(" "));
+    ArchiveError::Refused {
+        path: path.to_path_buf(),
+        reason: format!(
+            "files of {} are not here, which were imported without: {names}",
+            count(lacking.len())
+        ),
+        remedy: match weight {
+            Weight::All => format!("write what is here with --scores, or {again}"),
+            Weight::Light(_) => again,
+        },
+    }
+}
+
+fn count(results: usize) -> String {
+    match results {
+        1 => "a result".to_owned(),
+        many => format!("{many} results"),
+    }
 }
 
 /// The file, and how many bytes were written to it.

@@ -11,6 +11,8 @@ pub struct OutputFile {
     pub form: FileForm,
     /// One sentence for `pipe list`.
     pub about: &'static str,
+    /// Whether it goes along where results travel without their weight: scores, predictions and logs do.
+    pub light: bool,
 }
 
 /// A score that a job may end with.
@@ -117,6 +119,7 @@ impl OutputFile {
             when: None,
             form: FileForm::Other,
             about,
+            light: false,
         }
     }
 
@@ -132,11 +135,21 @@ impl OutputFile {
         }
     }
 
-    /// A Parquet log that is always there.
+    /// A Parquet log that is always there. Logs are light.
     pub const fn log(path: &'static str, columns: &'static [Column], about: &'static str) -> Self {
         Self {
             form: FileForm::Log(columns),
+            light: true,
             ..Self::new(path, about)
+        }
+    }
+
+    /// A file that goes along where results travel without their weight.
+    #[must_use]
+    pub const fn light(self) -> Self {
+        Self {
+            light: true,
+            ..self
         }
     }
 

@@ -39,6 +39,16 @@ impl Signature {
     pub fn field(&self, name: &str) -> Option<&'static Field> {
         self.fields.iter().find(|field| field.name == name)
     }
+
+    /// Whether a file of an artifact of that type goes along where results travel without their weight: if it is documented as
+    /// light. Of files that nobody documents by name, as what a program of the user's leaves, those of type `scores` do.
+    pub fn is_light(&self, path: &str, output: ArtifactType) -> bool {
+        let mut files = self.files.iter();
+        match files.find(|file| file.is_at(path)) {
+            Some(file) if file.path != "*" => file.light,
+            _ => output == ArtifactType::Scores,
+        }
+    }
 }
 
 /// A parameter or an input of a stage.

@@ -30,7 +30,8 @@ pub(crate) const DOCUMENTED: OutputFile = OutputFile::table(
         Column::new("prediction", ColumnType::Number, "what the encoder says"),
     ],
     "what was predicted, a row for each example",
-);
+)
+.light();
 
 /// Writes the file.
 pub(crate) fn write(

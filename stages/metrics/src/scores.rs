@@ -56,7 +56,8 @@ pub const DOCUMENTED: OutputFile = OutputFile::table(
         ),
     ],
     "the scores, a row each",
-);
+)
+.light();
 /// The unit of accuracy and F1: a share times 100.
 pub const PERCENT: &str = "%";
 /// The unit of correlations: the coefficient times 100.
