@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::Pipeline;
 use super::build::parse_value;
+use super::parameter::no_variable;
 use crate::errors::{Diagnostic, Report, Source, did_you_mean};
 
 /// Something that a run is asked to make.
@@ -176,11 +177,12 @@ impl Pipeline {
             } else if self.variable_ids.contains_key(variable) {
                 bindings.push((variable.to_owned(), parse_value(value)));
             } else {
-                let known = self.variable_ids.keys().map(String::as_str);
+                let known = self.variable_ids.iter();
+                let known = known.map(|(name, id)| (name.as_str(), *id));
                 problems.push(
                     Diagnostic::new(format!("unknown variable `{variable}`"))
                         .at(source, at..at + variable.len(), "")
-                        .help(did_you_mean(variable, known, "variables")),
+                        .help(no_variable(variable, &self.stages, known)),
                 );
             }
         }
