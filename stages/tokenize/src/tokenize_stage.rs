@@ -136,7 +136,7 @@ impl Stage for TokenizeStage {
         }
         let one_is_empty = summary.train_blocks == 0 || summary.validation_blocks == 0;
         if one_is_empty && validation_share > 0.0 {
-            context.note("too few documents to set some aside: validation takes the last blocks");
+            context.note(too_few(&summary, validation_share));
             let train = blocks_before_validation(ids, length, validation_share);
             (summary, _) = job.write(Division::AtTheEnd { train })?;
         }
@@ -151,6 +151,17 @@ impl Stage for TokenizeStage {
         fs::write(&path, text).map_err(io_error(&path))?;
         tokenizer.copy_files(&context.output().join("tokenizer"))
     }
+}
+
+/// Says how many documents there are, and how many it takes that some can be expected to be set aside, and some to be left.
+fn too_few(summary: &Summary, share: f64) -> String {
+    let documents = summary.train_documents + summary.validation_documents;
+    let plural = if documents == 1 { "" } else { "s" };
+    let needed = (1.0 / share).ceil().max(2.0);
+    format!(
+        "{documents} document{plural}, too few to set a share of {share} aside, for which it takes some {needed}: \
+         validation takes the last blocks"
+    )
 }
 
 /// How text is divided between training and validation.
