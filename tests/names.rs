@@ -76,7 +76,10 @@ fn a_variable_tells_its_value_its_meaning_and_its_reach() {
     assert!(list(&["rates"]).contains("make it: pipe run table:rates\n"));
     assert!(list(&["high"]).contains("choose it with --profile high or PIPE_PROFILE=high"));
     let told = list(&["rates"]);
-    assert!(told.contains("  rows: ") && told.contains("  columns: "), "{told}");
+    assert!(
+        told.contains("  rows: ") && told.contains("  columns: "),
+        "{told}"
+    );
     assert!(list(&["high"]).contains("  sets: m = 0.8"));
     let told = list(&["pretrain"]);
     assert!(

@@ -34,9 +34,7 @@ pub(super) fn list(arguments: &ListArguments, registry: &Registry) -> Result<Exi
         let stages = pipeline.stages().map(|(name, signature)| {
             json!({ "name": name, "kind": signature.kind, "output": signature.output.name() })
         });
-        let kinds = registry
-            .stages()
-            .map(|stage| kind_json(stage, registry));
+        let kinds = registry.stages().map(|stage| kind_json(stage, registry));
         print_json(&json!({
             "schema_version": 1,
             "profile": pipeline.profile(),

@@ -432,10 +432,17 @@ fn a_parameter_is_no_variable_and_the_remedy_tells_how_it_is_set() {
     );
     // An input is none, and neither is a table.
     assert!(!help("corpus").contains("parameter"), "{}", help("corpus"));
-    assert!(!help("masking").contains("parameter"), "{}", help("masking"));
+    assert!(
+        !help("masking").contains("parameter"),
+        "{}",
+        help("masking")
+    );
     assert_eq!(help("m_cor"), "did you mean `m_corr`?");
     let pipeline = load(PIPELINE, None, &[]).unwrap();
     let report = pipeline.targets(&["stage:train[steps=2]"]).unwrap_err();
     let help = report.diagnostics()[0].help.clone().unwrap();
-    assert!(help.starts_with("`steps` is a parameter of train: "), "{help}");
+    assert!(
+        help.starts_with("`steps` is a parameter of train: "),
+        "{help}"
+    );
 }

@@ -23,7 +23,9 @@ pub(super) fn text(project: &Project, name: &str) -> String {
         let outline = pipeline.table_outline(name);
         let outline = outline.map(|outline| table_text(&outline));
         let outline = outline.unwrap_or_default();
-        parts.push(format!("table {bold}: {title}\n{outline}  make it: {command}\n"));
+        parts.push(format!(
+            "table {bold}: {title}\n{outline}  make it: {command}\n"
+        ));
     }
     if let Some(group) = pipeline.groups().iter().find(|group| group.name == name) {
         let title = group

@@ -136,7 +136,7 @@ impl Stage for TokenizeStage {
         }
         let one_is_empty = summary.train_blocks == 0 || summary.validation_blocks == 0;
         if one_is_empty && validation_share > 0.0 {
-            context.note(too_few(&summary, validation_share));
+            context.note(too_few(&summary, ids, validation_share));
             let train = blocks_before_validation(ids, length, validation_share);
             (summary, _) = job.write(Division::AtTheEnd { train })?;
         }
@@ -153,13 +153,16 @@ impl Stage for TokenizeStage {
     }
 }
 
-/// Says how many documents there are, and how many it takes that some can be expected to be set aside, and some to be left.
-fn too_few(summary: &Summary, share: f64) -> String {
+/// Says how many documents there are, and how many like them it takes that those set aside fill a block.
+fn too_few(summary: &Summary, ids: u64, share: f64) -> String {
+    // With five times what fills a block on average, chance leaves it unfilled once in 150 corpora.
+    const ENOUGH: f64 = 5.0;
     let documents = summary.train_documents + summary.validation_documents;
-    let plural = if documents == 1 { "" } else { "s" };
-    let needed = (1.0 / share).ceil().max(2.0);
+    let mean = ids as f64 / documents.max(1) as f64;
+    let per_block = (summary.length as f64 / mean.max(1.0)).max(1.0);
+    let needed = (ENOUGH * per_block / share).ceil();
     format!(
-        "{documents} document{plural}, too few to set a share of {share} aside, for which it takes some {needed}: \
+        "too few documents to set some aside ({documents}; a share of {share} takes some {needed} of such a length): \
          validation takes the last blocks"
     )
 }
