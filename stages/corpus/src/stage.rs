@@ -97,13 +97,12 @@ impl Stage for CorpusStage {
         if kept == 0 {
             return Err(StageError::input(
                 source.display(),
-                if left_out == 0 {
-                    "the corpus is empty: no text in its files".to_owned()
-                } else {
-                    format!(
-                        "none of its {} has {min_characters} characters",
-                        documents(left_out)
-                    )
+                match left_out {
+                    0 => "the corpus is empty: no text in its files".to_owned(),
+                    1 => format!("its one document has fewer than {min_characters} characters"),
+                    _ => format!(
+                        "all of its {left_out} documents have fewer than {min_characters} characters"
+                    ),
                 },
                 "give a corpus with text in it, or lower `min_characters`",
             ));
