@@ -101,6 +101,25 @@ fn a_git_lfs_pointer_is_no_file_of_any_kind() {
 }
 
 #[test]
+fn a_refused_file_is_named_as_its_owner_knows_it() {
+    let project = Project::with("[stage.corpus]\nuse = \"corpus\"\nsource = \"texts/b.txt.bz2\"\n");
+    put(&project, "texts/b.txt.bz2", b"BZh91AY&SY\x01");
+    let path = project.path().join("texts/b.txt.bz2");
+    let reason = format!("{}: compressed by bzip2", path.display());
+    project
+        .pipe(&["run", "stage:corpus"])
+        .code(2)
+        .says(&reason)
+        .says(&format!("unpack it: bunzip2 {}", path.display()));
+    let status = project.pipe(&["status"]).code(0).stdout;
+    assert!(status.contains(&reason), "{status}");
+    let json = project.pipe(&["status", "--json"]).code(0).json();
+    let remedy = json["jobs"][0]["failure"]["remedy"].as_str();
+    let remedy = remedy.expect("a remedy");
+    assert!(remedy.ends_with(path.to_str().expect("UTF-8")), "{remedy}");
+}
+
+#[test]
 fn what_a_server_sent_in_the_place_of_a_file_is_told() {
     const PAGE: &[u8] = b"<!DOCTYPE html>\n<html><title>404</title></html>\n";
     for (stage, name) in [
@@ -135,9 +154,9 @@ fn tables_that_are_compressed_or_in_utf_16_are_told() {
         (
             &b"\x1f\x8b\x08\0\0"[..],
             "compressed by gzip",
-            "gunzip < dev.tsv > NEW",
+            "/glue/RTE/dev.tsv > NEW",
         ),
-        (b"PK\x03\x04\x14\0", "a zip archive", "unzip dev.tsv"),
+        (b"PK\x03\x04\x14\0", "a zip archive", "/glue/RTE/dev.tsv"),
         (&wide, "text in UTF-16", "iconv -f UTF-16LE"),
     ] {
         let project = readers();

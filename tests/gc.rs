@@ -56,7 +56,7 @@ fn what_no_table_reaches_goes_and_the_rest_is_still_cached() {
     );
     let ended = project.pipe(&["gc"]).code(0);
     assert!(
-        ended.stdout.contains("of 3 of them since runs of the last 30 d 0 h with values of their own made or used them"),
+        ended.stdout.contains("3 of these stay since runs of the last 30 d 0 h with --set or values in brackets made or used them"),
         "{}",
         ended.stdout
     );

@@ -75,6 +75,17 @@ fn a_variable_tells_its_value_its_meaning_and_its_reach() {
     assert!(told.contains("\npretrain: Trains an encoder"), "{told}");
     assert!(list(&["rates"]).contains("make it: pipe run table:rates\n"));
     assert!(list(&["high"]).contains("choose it with --profile high or PIPE_PROFILE=high"));
+    let told = list(&["rates"]);
+    assert!(
+        told.contains("  rows: ") && told.contains("  columns: "),
+        "{told}"
+    );
+    assert!(list(&["high"]).contains("  sets: m = 0.8"));
+    let told = list(&["pretrain"]);
+    assert!(
+        told.contains("\nscores\n  on the split validation: perplexity, "),
+        "{told}"
+    );
     let json = project.pipe(&["list", "m", "--json"]).code(0).json();
     assert_eq!(json["variable"]["stages"][0], "pretrain");
     assert_eq!(json["variable"]["value"], 0.4);

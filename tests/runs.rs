@@ -56,6 +56,50 @@ fn runs_are_listed_and_what_each_did_can_be_read() {
 }
 
 #[test]
+fn what_a_run_finds_on_its_way_counts_as_cached_and_why() {
+    let project = Project::with(
+        r#"
+[vars]
+seed = 0
+
+[stage.one]
+use = "world"
+seed = "${seed}"
+size = "tiny"
+
+[stage.two]
+use = "world"
+seed = "${seed}"
+size = "tiny"
+
+[stage.corpus]
+use = "corpus"
+source = "@one/text"
+"#,
+    );
+    let both = ["run", "stage:two", "stage:corpus", "--set", "seed=7"];
+    project
+        .pipe(&both)
+        .code(0)
+        .says("3 jobs: 1 cached (1 the same as another job), 2 run in ");
+    project.pipe(&both).code(0).says("all 3 jobs cached");
+    let list = project.pipe(&["log"]).code(0).stdout;
+    assert!(
+        list.contains("--set seed=7: 3 jobs, 1 cached (1 the same as another job), 2 made, "),
+        "{list}"
+    );
+    assert!(list.contains("--set seed=7: 3 jobs, 3 cached, "), "{list}");
+    let json = project.pipe(&["log", "--json"]).code(0).json();
+    assert_eq!(json["runs"][0]["cached"], 1);
+    assert_eq!(json["runs"][0]["made"], 2);
+    let last = project.pipe(&["log", "last"]).code(0).stdout;
+    assert!(
+        last.contains(": stage:two stage:corpus --profile ") && last.contains(" --set seed=7, "),
+        "{last}"
+    );
+}
+
+#[test]
 fn a_comparison_names_what_differs_and_why() {
     let project = Project::new();
     project.pipe(&["run", "table:baselines"]).code(0);
@@ -289,6 +333,6 @@ fn a_job_that_need_not_run_after_all_is_written_down() {
     let told = project.pipe(&["run"]).code(0).stderr;
     assert!(told.contains("[1/2] done    first"), "{told}");
     let log = project.pipe(&["log", "last"]).code(0).stdout;
-    assert!(log.contains(" 2 jobs, 0 cached\n"), "{log}");
+    assert!(log.contains(" 2 jobs, 0 cached at the start\n"), "{log}");
     assert!(log.contains("found    second, artifact "), "{log}");
 }

@@ -313,7 +313,7 @@ pub struct GcArguments {
 /// `pipe pin`.
 #[derive(Args, Debug)]
 pub struct PinArguments {
-    /// What to keep, with all that it rests on: all, table:NAME, stage:NAME[variable=value,…].
+    /// What to keep, with all that it rests on: all, table:NAME, group:NAME, stage:NAME[variable=value,…].
     #[arg(value_name = "TARGET")]
     pub targets: Vec<String>,
     /// What to call it [default: the target].
@@ -341,7 +341,7 @@ pub struct UnpinArguments {
 /// `pipe export`.
 #[derive(Args, Debug)]
 pub struct ExportArguments {
-    /// What to write: all, table:NAME, stage:NAME[variable=value,…].
+    /// What to write: all, table:NAME, group:NAME, stage:NAME[variable=value,…].
     #[arg(value_name = "TARGET", required = true)]
     pub targets: Vec<String>,
     /// The file to write, a tar archive, which must not be there yet; `-` for standard output.

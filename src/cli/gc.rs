@@ -206,14 +206,15 @@ fn summary(arguments: &GcArguments, held: &[Held], decided: &Decided, swept: &Sw
     let perhaps = decided.results.iter().filter(perhaps).count();
     if perhaps > 0 {
         text += &format!(
-            "of {perhaps} of them that cannot be told yet: `pipe run` makes what they rest on, and then it can\n"
+            "{perhaps} of these stay in case: what they rest on has to be made again before it is known whether they are still \
+             needed; after `pipe run` gc can tell\n"
         );
     }
     let recent = |fate: &&Fate| matches!(fate, Fate::Kept(Kept::Recent(_)));
     let recent = decided.results.iter().filter(recent).count();
     if recent > 0 {
         text += &format!(
-            "of {recent} of them since runs of the last {} with values of their own made or used them (--recent 0s lets them go)\n",
+            "{recent} of these stay since runs of the last {} with --set or values in brackets made or used them (--recent 0s lets them go)\n",
             time(arguments.recent.as_secs_f64()),
         );
     }

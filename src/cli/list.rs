@@ -1,8 +1,10 @@
 //! `pipe list`.
 
 mod names;
+mod scores;
+
 use contract::{
-    Column, Default as FieldDefault, Field, FieldType, FileForm, KeyPolicy, OutputFile, Signature,
+    Column, Default as FieldDefault, Field, FieldType, FileForm, KeyPolicy, OutputFile, Stage,
 };
 use serde_json::{Value, json};
 
@@ -32,9 +34,7 @@ pub(super) fn list(arguments: &ListArguments, registry: &Registry) -> Result<Exi
         let stages = pipeline.stages().map(|(name, signature)| {
             json!({ "name": name, "kind": signature.kind, "output": signature.output.name() })
         });
-        let kinds = registry
-            .stages()
-            .map(|stage| signature_json(&stage.signature()));
+        let kinds = registry.stages().map(|stage| kind_json(stage, registry));
         print_json(&json!({
             "schema_version": 1,
             "profile": pipeline.profile(),
@@ -114,15 +114,15 @@ fn named(
     arguments: &ListArguments,
     registry: &Registry,
 ) -> Result<Exit, CommandFailure> {
-    let signature = registry.get(name).map(|stage| stage.signature());
+    let kind = registry.get(name);
     // What a kind takes is told without a pipeline as well.
     let project = match Project::load(&arguments.common, registry) {
         Ok(project) => Some(project),
-        Err(_) if signature.is_some() => None,
+        Err(_) if kind.is_some() => None,
         Err(failure) => return Err(failure),
     };
     if arguments.common.json {
-        let mut value = signature.as_ref().map_or_else(|| json!({}), signature_json);
+        let mut value = kind.map_or_else(|| json!({}), |kind| kind_json(kind, registry));
         if let (Some(object), Some(project)) = (value.as_object_mut(), &project) {
             object.extend(names::json(project, name));
         }
@@ -133,7 +133,7 @@ fn named(
     }
     let mut texts = Vec::new();
     texts.extend(project.as_ref().map(|project| names::text(project, name)));
-    texts.extend(signature.as_ref().map(signature_text));
+    texts.extend(kind.map(|kind| kind_text(kind, registry)));
     texts.retain(|text| !text.is_empty());
     if texts.is_empty() {
         let pipeline = project.as_ref().map(|project| &project.pipeline);
@@ -170,7 +170,8 @@ fn section(text: &mut String, heading: &str, entries: impl Iterator<Item = (Stri
     text.push('\n');
 }
 
-fn signature_text(signature: &Signature) -> String {
+fn kind_text(stage: &dyn Stage, registry: &Registry) -> String {
+    let signature = stage.signature();
     let chosen = signature
         .fields
         .iter()
@@ -186,7 +187,7 @@ fn signature_text(signature: &Signature) -> String {
     );
     fields_text(&mut text, signature.fields, 0);
     files_text(&mut text, signature.files);
-    text
+    text + &scores::text(stage, registry)
 }
 
 /// Says which files the artifact consists of, and what their columns hold.
@@ -251,7 +252,8 @@ fn fields_text(text: &mut String, fields: &[Field], depth: usize) {
     }
 }
 
-fn signature_json(signature: &Signature) -> Value {
+fn kind_json(stage: &dyn Stage, registry: &Registry) -> Value {
+    let signature = stage.signature();
     json!({
         "kind": signature.kind,
         "version": signature.version,
@@ -260,6 +262,7 @@ fn signature_json(signature: &Signature) -> Value {
         "numeric": signature.numerics.is_some(),
         "fields": fields_json(signature.fields),
         "files": files_json(signature.files),
+        "scores": scores::json(stage, registry),
     })
 }
 

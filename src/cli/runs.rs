@@ -10,6 +10,7 @@ use super::arguments::LogArguments;
 use super::failure::CommandFailure;
 use super::notes;
 use super::output::{print, print_json, tell};
+use super::summary::same_as_others;
 use crate::journal::{Ended, Entry, RunSummary, Runs};
 use crate::progress::{count, duration};
 
@@ -38,14 +39,11 @@ pub(super) fn list(runs: &Runs, arguments: &LogArguments) -> Result<Exit, Comman
     let width = summaries.iter().map(|run| run.name.len()).max();
     for run in &summaries {
         let RunSummary { name, begun, .. } = run;
-        let sets = begun.set.iter();
-        let sets = sets.map(|(variable, value)| format!(" --set {variable}={value}"));
         text += &format!(
-            "{:<width$}  {} --profile {}{}: {}\n",
+            "{:<width$}  {}{}: {}\n",
             name.cyan(),
             begun.targets.join(" "),
-            begun.profile,
-            sets.collect::<String>(),
+            begun.options(),
             outcome(run),
             width = width.unwrap_or(0),
         );
@@ -61,7 +59,8 @@ pub(super) fn list(runs: &Runs, arguments: &LogArguments) -> Result<Exit, Comman
 fn outcome(run: &RunSummary) -> String {
     let mut parts = Vec::new();
     if let Some((jobs, cached)) = run.planned {
-        parts.push(format!("{}, {cached} cached", count(jobs, "job")));
+        let same = same_as_others(run.same);
+        parts.push(format!("{}, {cached} cached{same}", count(jobs, "job")));
     }
     for (number, word) in [(run.made, "made"), (run.failed, "failed")] {
         if number > 0 {
@@ -129,17 +128,18 @@ fn event(entry: &Entry) -> String {
         Entry::Begun(begun) => (
             none,
             format!(
-                "begun at {} by process {} on {}: {} --profile {}, {}",
+                "begun at {} by process {} on {}: {}{}, {}",
                 begun.at,
                 begun.pid,
                 begun.host,
                 begun.targets.join(" "),
-                begun.profile,
+                begun.options(),
                 begun.program
             ),
         ),
         Entry::Planned { jobs, cached, .. } => {
-            (none, format!("{}, {cached} cached", count(*jobs, "job")))
+            let jobs = count(*jobs, "job");
+            (none, format!("{jobs}, {cached} cached at the start"))
         }
         Entry::Started {
             seconds,

@@ -1,6 +1,6 @@
 //! What became of a run, in a few lines and as JSON.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use super::output::path_json;
 use crate::execute::{Failure, FailureKind, JobState};
 use crate::graph::{JobGraph, JobIndex};
 use crate::journal::{Result as Made, Results};
+use crate::keys::Key;
 use crate::progress::{count, duration};
 use crate::store::{Store, StoreError};
 
@@ -62,6 +63,18 @@ pub(super) fn line(tables: usize, states: &[JobState], time: Duration) -> String
     let number = |is: fn(&JobState) -> bool| states.iter().filter(|state| is(state)).count();
     let cached = number(|state| matches!(state, JobState::Cached(_)));
     let made = number(|state| matches!(state, JobState::Made(_)));
+    // What the program has made for one job, others may be as well, by another name.
+    let run: HashSet<Key> = states
+        .iter()
+        .filter_map(|state| match state {
+            JobState::Made(found) => Some(found.key),
+            _ => None,
+        })
+        .collect();
+    let same = states
+        .iter()
+        .filter(|state| matches!(state, JobState::Cached(found) if run.contains(&found.key)));
+    let same = same_as_others(same.count());
     let lacking = states.len() - cached - made;
     let time = duration(time);
     if cached == states.len() {
@@ -75,7 +88,7 @@ pub(super) fn line(tables: usize, states: &[JobState], time: Duration) -> String
         _ => format!("{} · ", count(tables, "table")),
     };
     text += &format!(
-        "{}: {cached} cached, {made} run",
+        "{}: {cached} cached{same}, {made} run",
         count(states.len(), "job")
     );
     if lacking > 0 {
@@ -85,6 +98,15 @@ pub(super) fn line(tables: usize, states: &[JobState], time: Duration) -> String
         text += &format!(", {failed} failed, {} not run", lacking - failed);
     }
     format!("{text} in {time}")
+}
+
+/// Says of how many cached jobs the same run has made the result, as that of another job.
+pub(super) fn same_as_others(number: usize) -> String {
+    match number {
+        0 => String::new(),
+        1 => " (1 the same as another job)".to_owned(),
+        _ => format!(" ({number} the same as other jobs)"),
+    }
 }
 
 /// Returns the failures, each job's once, in the graph's order.

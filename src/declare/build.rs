@@ -20,6 +20,8 @@ use super::model::{
     Asked, Definition, Item, ItemValue, Origin, Pipeline, StageDeclaration, StageId, Variable,
     VariableId,
 };
+use super::outline::ProfileOutline;
+use super::parameter::no_variable;
 use super::raw::{self, Node, NodeValue, RawFile, RawStage, Word};
 use super::template::{Mistake, Template};
 use crate::errors::{Diagnostic, Source, did_you_mean};
@@ -65,10 +67,9 @@ pub(super) fn build(
     builder.declare_stages(stages, settings.registry);
 
     let mut variables = builder.variables(&variables);
-    let names = profiles
-        .iter()
-        .map(|profile| profile.name.text.clone())
-        .collect();
+    let outlines = profiles.iter();
+    let outlines = outlines.map(|profile| ProfileOutline::of(profile, &source.text));
+    let outlines = outlines.collect();
     let chosen = builder.choose(&profiles, settings.profile);
     let mut replaced = BTreeMap::new();
     builder.apply(&profiles, &chosen, &tables, &mut variables, &mut replaced);
@@ -99,7 +100,7 @@ pub(super) fn build(
         stages: builder.stages,
         tables,
         groups,
-        profiles: names,
+        profiles: outlines,
         variable_ids: builder.variable_ids,
         stage_ids: builder.stage_ids,
     }
@@ -284,6 +285,13 @@ impl Builder<'_> {
         Definition { template, origin }
     }
 
+    /// Says what may be meant by the name of a variable that there is none of.
+    fn no_variable(&self, name: &str) -> String {
+        let known = self.variable_ids.iter();
+        let known = known.map(|(name, id)| (name.as_str(), *id));
+        no_variable(name, &self.stages, known)
+    }
+
     /// Applies `--set`.
     fn set(&mut self, set: &[(String, String)], variables: &mut [Variable]) {
         for (name, text) in set {
@@ -293,8 +301,7 @@ impl Builder<'_> {
             });
             let start = "--set ".len();
             let Some(id) = self.variable_ids.get(name).copied() else {
-                let known = self.variable_ids.keys().map(String::as_str);
-                let help = did_you_mean(name, known, "variables");
+                let help = self.no_variable(name);
                 self.problems.push(
                     Diagnostic::new(format!("unknown variable `{name}`"))
                         .at(&source, start..start + name.len(), "")

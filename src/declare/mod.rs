@@ -63,6 +63,8 @@ pub(crate) mod grammar;
 mod grid;
 mod inputs;
 mod model;
+mod outline;
+mod parameter;
 mod raw;
 mod reference;
 mod target;
@@ -86,6 +88,7 @@ pub(crate) use model::{
     Combination, Definition, InputDeclaration, Item, ItemValue, Line, Origin, ReferenceKey,
     StageDeclaration, StageId, TableDeclaration, VariableId,
 };
+pub use outline::{ProfileOutline, TableOutline};
 pub use target::Target;
 pub(crate) use target::{written_binding, written_bindings};
 pub(crate) use template::{Part, Template};

@@ -9,6 +9,7 @@ use contract::{ArtifactType, Signature, Stage};
 use serde_json::{Map, Value};
 
 use super::grid::{Grid, Selection};
+use super::outline::ProfileOutline;
 use super::raw::Word;
 use super::reference::Reference;
 use super::template::Template;
@@ -65,7 +66,7 @@ pub struct Pipeline {
     pub(crate) stage_ids: BTreeMap<String, Option<StageId>>,
     pub(crate) tables: Vec<TableDeclaration>,
     pub(crate) groups: Vec<Group>,
-    pub(crate) profiles: Vec<String>,
+    pub(crate) profiles: Vec<ProfileOutline>,
 }
 
 impl Pipeline {
@@ -99,7 +100,12 @@ impl Pipeline {
 
     /// Returns the names of all profiles, in order of declaration.
     pub fn profiles(&self) -> impl Iterator<Item = &str> {
-        self.profiles.iter().map(String::as_str)
+        self.profiles.iter().map(|profile| profile.name.as_str())
+    }
+
+    /// Returns a profile in short, if there is one of that name.
+    pub fn profile_outline(&self, name: &str) -> Option<&ProfileOutline> {
+        self.profiles.iter().find(|profile| profile.name == name)
     }
 
     /// Returns name and signature of every stage, in order of declaration.

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::Pipeline;
 use super::build::parse_value;
+use super::parameter::no_variable;
 use crate::errors::{Diagnostic, Report, Source, did_you_mean};
 
 /// Something that a run is asked to make.
@@ -146,7 +147,18 @@ impl Pipeline {
         let mut bindings: Vec<(String, Value)> = Vec::new();
         let inside_start = start + name.len() + 1;
         for (offset, pair) in split(inside.unwrap_or_default()) {
-            let at = inside_start + offset;
+            let at = inside_start + offset + (pair.len() - pair.trim_start().len());
+            let pair = pair.trim();
+            if let Some(bracket) = bare_bracket(pair) {
+                problems.push(
+                    Diagnostic::new("a bracket within the brackets")
+                        .at(source, at + bracket..at + bracket + 1, "")
+                        .help(
+                            "write stage:NAME[variable=value,…] with one pair of brackets; a value that holds one stands in quotes: variable=\"a]\"",
+                        ),
+                );
+                continue;
+            }
             let Some((variable, value)) = pair.split_once('=') else {
                 problems.push(
                     Diagnostic::new("a binding is variable=value")
@@ -155,6 +167,7 @@ impl Pipeline {
                 );
                 continue;
             };
+            let [variable, value] = [variable, value].map(str::trim);
             if bindings.iter().any(|(bound, _)| bound == variable) {
                 problems.push(
                     Diagnostic::new(format!("`{variable}` is given twice"))
@@ -164,11 +177,12 @@ impl Pipeline {
             } else if self.variable_ids.contains_key(variable) {
                 bindings.push((variable.to_owned(), parse_value(value)));
             } else {
-                let known = self.variable_ids.keys().map(String::as_str);
+                let known = self.variable_ids.iter();
+                let known = known.map(|(name, id)| (name.as_str(), *id));
                 problems.push(
                     Diagnostic::new(format!("unknown variable `{variable}`"))
                         .at(source, at..at + variable.len(), "")
-                        .help(did_you_mean(variable, known, "variables")),
+                        .help(no_variable(variable, &self.stages, known)),
                 );
             }
         }
@@ -263,6 +277,22 @@ fn named<'k>(
     ])
 }
 
+/// Returns where a bracket stands outside of quotes: of a value without quotes none is a part.
+fn bare_bracket(pair: &str) -> Option<usize> {
+    let mut quoted = false;
+    let mut escaped = false;
+    pair.bytes().position(|byte| {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            b'[' | b']' => return !quoted,
+            _ => {}
+        }
+        false
+    })
+}
+
 /// Splits at the commas outside of quotes; gives each piece with where it starts. Empty pieces are left out.
 fn split(text: &str) -> Vec<(usize, &str)> {
     let mut pieces = Vec::new();
@@ -276,7 +306,7 @@ fn split(text: &str) -> Vec<(usize, &str)> {
             b'"' => quoted = !quoted,
             b',' if !quoted || place == text.len() => {
                 let piece = &text[start..place];
-                if !piece.is_empty() {
+                if !piece.trim().is_empty() {
                     pieces.push((start, piece));
                 }
                 start = place + 1;
@@ -324,6 +354,32 @@ mod tests {
     fn a_delete_character_is_read_back() {
         let value = Value::from("a,\u{7f}");
         assert_eq!(parse_value(&written(&value)), value);
+    }
+
+    #[test]
+    fn spaces_beside_signs_are_nothing_and_brackets_are_no_values() {
+        let pipeline = load(PIPELINE, None, &[]).unwrap();
+        let read = |target: &str| pipeline.targets(&[target]);
+        assert_eq!(
+            read("stage:train[ text = a b , m=0.3, ]").unwrap()[0].to_string(),
+            "stage:train[text=a b,m=0.3]"
+        );
+        let quoted = "stage:train[text=\"a[1]\",m=0.3]";
+        assert_eq!(read(quoted).unwrap()[0].to_string(), quoted);
+        for target in [
+            "stage:train[m=0.3]]",
+            "stage:train[m=0.3][text=a]",
+            "stage:train[[m=0.3]",
+            "stage:train[text=a[1]]",
+        ] {
+            let report = read(target).unwrap_err();
+            assert_eq!(report.diagnostics().len(), 1, "{target}");
+            assert!(
+                report.to_string().contains("one pair of brackets"),
+                "{target}"
+            );
+        }
+        assert!(read("stage:train[m=0.3] ").is_err());
     }
 
     #[test]

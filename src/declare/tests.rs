@@ -415,3 +415,34 @@ fn a_profile_replaces_exclusions_and_grids() {
         .unwrap();
     assert_eq!(messages(&report), ["this leaves out what does not occur"]);
 }
+
+#[test]
+fn a_parameter_is_no_variable_and_the_remedy_tells_how_it_is_set() {
+    let help = |name: &str| {
+        let report = load(PIPELINE, None, &[(name, "1")]).err().unwrap();
+        report.diagnostics()[0].help.clone().unwrap()
+    };
+    assert_eq!(
+        help("steps"),
+        "`steps` is a parameter of train: bind it to a variable: `steps = 10` in [vars], `steps = \"${steps}\"` in the stage"
+    );
+    assert_eq!(
+        help("corrupt"),
+        "`corrupt` is a parameter; set its variable: `m_corr` (for train)"
+    );
+    // An input is none, and neither is a table.
+    assert!(!help("corpus").contains("parameter"), "{}", help("corpus"));
+    assert!(
+        !help("masking").contains("parameter"),
+        "{}",
+        help("masking")
+    );
+    assert_eq!(help("m_cor"), "did you mean `m_corr`?");
+    let pipeline = load(PIPELINE, None, &[]).unwrap();
+    let report = pipeline.targets(&["stage:train[steps=2]"]).unwrap_err();
+    let help = report.diagnostics()[0].help.clone().unwrap();
+    assert!(
+        help.starts_with("`steps` is a parameter of train: "),
+        "{help}"
+    );
+}

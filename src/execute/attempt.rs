@@ -109,7 +109,7 @@ impl Attempt<'_> {
         let aside = folder.join("job.json.part");
         fs::write(&aside, text).map_err(io_error(&aside))?;
         fs::rename(&aside, &path).map_err(io_error(&path))?;
-        let outcome_path = folder.join("outcome.json");
+        let outcome_path = folder.join(Outcome::FILE);
         match fs::remove_file(&outcome_path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 return Err(io_error(&outcome_path)(error).into());
@@ -125,12 +125,28 @@ impl Attempt<'_> {
         claim.check_place()?;
         claim.end_log();
         let wall_seconds = start.elapsed().as_secs_f64();
+        let written = outcome(folder)?;
+        if let Some(Outcome::Error(report)) = &written {
+            let ErrorReport {
+                kind,
+                message,
+                remedy,
+            } = report;
+            let report = ErrorReport {
+                kind: *kind,
+                message: serving.readable(message),
+                remedy: remedy.as_deref().map(|remedy| serving.readable(remedy)),
+            };
+            // For whoever looks later; it is told now in any case.
+            let _ = Outcome::Error(report).keep(folder);
+        }
         let readable = |mut failure: Failure| {
             failure.message = serving.readable(&failure.message);
+            failure.remedy = failure.remedy.map(|remedy| serving.readable(&remedy));
             failure
         };
-        let usage = self.judge(folder, &exit, control).map_err(readable);
-        let usage = usage.inspect_err(|failure| {
+        let usage = self.judge(folder, written, &exit, control);
+        let usage = usage.map_err(readable).inspect_err(|failure| {
             if failure.kind == FailureKind::Full {
                 claim.make_room();
             }
@@ -164,13 +180,13 @@ impl Attempt<'_> {
     }
 
     /// Says how the worker's job went: by its outcome, or by how it ended if it left none.
-    fn judge(&self, folder: &Path, exit: &Exit, control: &Control) -> Result<Usage, Failure> {
-        let path = folder.join("outcome.json");
-        let written = match fs::read(&path) {
-            Ok(text) => serde_json::from_slice(&text).ok(),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(error) => return Err(io_error(&path)(error).into()),
-        };
+    fn judge(
+        &self,
+        folder: &Path,
+        written: Option<Outcome>,
+        exit: &Exit,
+        control: &Control,
+    ) -> Result<Usage, Failure> {
         match written.or_else(|| serde_json::from_str(&exit.printed).ok()) {
             Some(Outcome::Ok(usage)) if exit.code == Some(0) => Ok(usage),
             Some(Outcome::Error(report)) => {
@@ -222,6 +238,16 @@ impl Attempt<'_> {
         let mut failure = Failure::new(kind, report.message);
         failure.remedy = report.remedy;
         failure
+    }
+}
+
+/// Returns the outcome that a worker has left in its folder, if it is one.
+fn outcome(folder: &Path) -> Result<Option<Outcome>, Failure> {
+    let path = folder.join(Outcome::FILE);
+    match fs::read(&path) {
+        Ok(text) => Ok(serde_json::from_slice(&text).ok()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(io_error(&path)(error).into()),
     }
 }
 

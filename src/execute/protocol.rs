@@ -1,5 +1,9 @@
 //! What coordinator and child write for each other into a work folder.
 
+use std::fs;
+use std::io;
+use std::path::Path;
+
 use contract::{Inputs, Params, StageError};
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +39,18 @@ pub enum Outcome {
     Ok(Usage),
     /// There is no output.
     Error(ErrorReport),
+}
+
+impl Outcome {
+    /// The file of a work folder that says why there is no result.
+    pub const FILE: &str = "outcome.json";
+
+    /// Writes the outcome into a work folder, in the place of what stood there.
+    pub(super) fn keep(&self, folder: &Path) -> io::Result<()> {
+        let aside = folder.join("outcome.json.part");
+        fs::write(&aside, serde_json::to_vec_pretty(self)?)?;
+        fs::rename(&aside, folder.join(Self::FILE))
+    }
 }
 
 /// What a finished child used.

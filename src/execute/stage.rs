@@ -26,8 +26,6 @@ use crate::store::{Holder, Worked, is_at};
 /// Progress is recorded at most this often, and less often in a long job: a file of it grows for as long as the job goes on.
 const EVERY: Duration = Duration::from_millis(100);
 const SELDOM: Duration = Duration::from_secs(10);
-/// Where an outcome is written that is no result.
-const OUTCOME: &str = "outcome.json";
 
 /// Runs the job of the work folder and returns how it went. What went wrong is also in its `outcome.json`.
 ///
@@ -81,7 +79,7 @@ fn prepare(
         signal_hook::flag::register(signal, Arc::clone(&stop)).map_err(StageError::failed)?;
     }
     let lock = lock(&folder)?;
-    remove(&folder.join(OUTCOME))?;
+    remove(&folder.join(Outcome::FILE))?;
     let output = folder.join("output");
     contract::remove_all(&output).map_err(contract::io_error(&output))?;
     let events = folder.join("events.jsonl");
@@ -145,13 +143,8 @@ impl Prepared {
         };
         // That all is well is printed, for the coordinator; what went wrong is also kept, for whoever looks later. On a full
         // disk this cannot be written: the coordinator then goes by what is printed as well.
-        if matches!(outcome, Outcome::Error(_))
-            && self.is_in_place()
-            && let Ok(text) = serde_json::to_vec_pretty(&outcome)
-        {
-            let aside = self.folder.join("outcome.json.part");
-            let _ = fs::write(&aside, text)
-                .and_then(|()| fs::rename(&aside, self.folder.join(OUTCOME)));
+        if matches!(outcome, Outcome::Error(_)) && self.is_in_place() {
+            let _ = outcome.keep(&self.folder);
         }
         outcome
     }

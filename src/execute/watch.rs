@@ -82,7 +82,7 @@ pub fn watch(store: &Store) -> Result<Vec<Watched>, StoreError> {
 fn look(store: &Store, underway: &Underway) -> Option<Watched> {
     let path = underway.folder.join("job.json");
     let job: JobFile = read(&path)?;
-    let outcome: Option<Outcome> = read(&underway.folder.join("outcome.json"));
+    let outcome: Option<Outcome> = read(&underway.folder.join(Outcome::FILE));
     let state = match (underway.runs, outcome) {
         (true, _) => WatchState::Running,
         (false, Some(Outcome::Error(report))) if report.is_failure() => WatchState::Failed(report),

@@ -38,6 +38,8 @@ pub(super) struct Pair<'l> {
 struct Parts<'l> {
     stage: &'l str,
     bindings: BTreeMap<&'l str, &'l str>,
+    /// The variables as the label has them.
+    order: Vec<&'l str>,
     behind: &'l str,
 }
 
@@ -52,32 +54,35 @@ impl<'l> Parts<'l> {
                 return Some(Self {
                     stage,
                     bindings: BTreeMap::new(),
+                    order: Vec::new(),
                     behind,
                 });
             }
         };
         let mut bindings = BTreeMap::new();
+        let mut order = Vec::new();
         loop {
             let (name, after) = rest.split_once('=')?;
             let end = value_end(after)?;
             bindings.insert(name, &after[..end]);
+            order.push(name);
             rest = &after[end + 1..];
             if after[end..].starts_with(']') {
                 return Some(Self {
                     stage,
                     bindings,
+                    order,
                     behind: rest,
                 });
             }
         }
     }
 
+    /// Returns the label without some variables.
     fn without(&self, variables: &BTreeSet<&str>) -> String {
-        let bindings = self.bindings.iter();
-        let kept: Vec<String> = bindings
-            .filter(|(name, _)| !variables.contains(*name))
-            .map(|(name, value)| format!("{name}={value}"))
-            .collect();
+        let kept = self.order.iter().filter(|name| !variables.contains(*name));
+        let kept = kept.map(|name| format!("{name}={}", self.bindings[name]));
+        let kept: Vec<String> = kept.collect();
         let bindings = match kept.is_empty() {
             true => String::new(),
             false => format!("[{}]", kept.join(",")),
@@ -141,13 +146,15 @@ fn of_stage<'l>(old: &[(&'l str, Parts<'l>)], new: &[(&'l str, Parts<'l>)]) -> V
             settings.insert(variable, (*was, *is));
         }
     }
-    // Each label with the value that was set in the place of which stands that one was set.
+    // What was set in a label, and all else that it says, in whatever order.
     let key = |parts: &Parts<'l>, side: fn(&Values<'l>) -> Option<&'l str>| {
         let set = settings.iter();
         let set = set
             .filter(|(variable, values)| parts.bindings.get(**variable).copied() == side(values));
         let set: BTreeSet<&str> = set.map(|(variable, _)| *variable).collect();
-        (parts.without(&set), set)
+        let mut rest = parts.bindings.clone();
+        rest.retain(|variable, _| !set.contains(variable));
+        (set, rest, parts.behind)
     };
     let mut waiting = BTreeMap::new();
     for (label, parts) in old {
@@ -155,10 +162,11 @@ fn of_stage<'l>(old: &[(&'l str, Parts<'l>)], new: &[(&'l str, Parts<'l>)]) -> V
     }
     let mut pairs = Vec::new();
     for (label, parts) in new {
-        let (common, set) = key(parts, |values| values.1);
-        let Some(old) = waiting.remove(&(common.clone(), set.clone())) else {
+        let key = key(parts, |values| values.1);
+        let Some(old) = waiting.remove(&key) else {
             continue;
         };
+        let (set, ..) = key;
         let told = set.iter().filter_map(|variable| {
             let (old, new) = settings.get(variable)?;
             Some(Setting {
@@ -170,7 +178,7 @@ fn of_stage<'l>(old: &[(&'l str, Parts<'l>)], new: &[(&'l str, Parts<'l>)]) -> V
         pairs.push(Pair {
             old,
             new: label,
-            common,
+            common: parts.without(&set),
             settings: told.collect(),
         });
     }
@@ -215,6 +223,18 @@ mod tests {
                 "tune[lr=1e-3,task=mnli] ~ tune[lr=3e-4,task=mnli]: tune[task=mnli]: lr 1e-3 → 3e-4",
                 "tune[lr=1e-3,task=rte] ~ tune[lr=3e-4,task=rte]: tune[task=rte]: lr 1e-3 → 3e-4",
             ]
+        );
+    }
+
+    #[test]
+    fn variables_keep_their_order() {
+        assert_eq!(
+            told(&["a[x=1,m=2,b=3]"], &["a[m=2,x=7,b=3]"]),
+            ["a[x=1,m=2,b=3] ~ a[m=2,x=7,b=3]: a[m=2,b=3]: x 1 → 7"]
+        );
+        assert_eq!(
+            told(&["a[x=1,m=2,b=3]"], &["a[x=7,m=2,b=3]"]),
+            ["a[x=1,m=2,b=3] ~ a[x=7,m=2,b=3]: a[m=2,b=3]: x 1 → 7"]
         );
     }
 

@@ -32,8 +32,10 @@ pub struct RunSummary {
     pub name: String,
     /// How it was called.
     pub begun: Begun,
-    /// How many jobs there were, and how many of them need not run, as far as that was known.
+    /// How many jobs there were, and how many of them need not run: those known of at the start, and those found since.
     pub planned: Option<(usize, usize)>,
+    /// How many of those that were found since have what it had made for another job.
+    pub same: usize,
     /// Jobs that it made.
     pub made: usize,
     /// Jobs that failed.
@@ -171,12 +173,15 @@ impl Runs {
         // Before the file is read: a run that ends in between has ended.
         let running = is_locked(&self.path(name));
         let mut summary: Option<RunSummary> = None;
+        let mut made = BTreeSet::new();
+        let mut found = BTreeMap::new();
         for entry in self.entries(name)? {
             if let Entry::Begun(begun) = entry {
                 summary = Some(RunSummary {
                     name: name.to_owned(),
                     begun,
                     planned: None,
+                    same: 0,
                     made: 0,
                     failed: 0,
                     ended: match running {
@@ -191,7 +196,17 @@ impl Runs {
             };
             match entry {
                 Entry::Planned { jobs, cached, .. } => summary.planned = Some((jobs, cached)),
-                Entry::Finished { made: Some(_), .. } => summary.made += 1,
+                Entry::Found { job, result, .. } => drop(found.insert(job, result.key)),
+                Entry::Finished {
+                    job,
+                    made: Some(result),
+                    ..
+                } => {
+                    summary.made += 1;
+                    made.insert(result.key);
+                    // What was found and then lost is made again.
+                    found.remove(&job);
+                }
                 Entry::Failed { .. } => summary.failed += 1,
                 Entry::Ended { seconds, exit, .. } => {
                     summary.ended = Ended::Exit {
@@ -201,6 +216,15 @@ impl Runs {
                 }
                 _ => {}
             }
+        }
+        if let Some(RunSummary {
+            planned: Some((_, cached)),
+            same,
+            ..
+        }) = &mut summary
+        {
+            *cached += found.len();
+            *same = found.values().filter(|key| made.contains(*key)).count();
         }
         Ok(summary)
     }

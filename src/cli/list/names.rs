@@ -4,7 +4,7 @@ use crate::terminal::Paint;
 use serde_json::{Map, Value, json};
 
 use crate::cli::project::Project;
-use crate::declare::Pipeline;
+use crate::declare::{Pipeline, ProfileOutline, TableOutline};
 use crate::graph::{self, VariableReport};
 
 /// The widest line of a list of names.
@@ -20,7 +20,12 @@ pub(super) fn text(project: &Project, name: &str) -> String {
     let bold = name.bold();
     if let Some((_, title)) = pipeline.tables().find(|(table, _)| *table == name) {
         let command = project.command("run", &[format!("table:{name}")]);
-        parts.push(format!("table {bold}: {title}\n  make it: {command}\n"));
+        let outline = pipeline.table_outline(name);
+        let outline = outline.map(|outline| table_text(&outline));
+        let outline = outline.unwrap_or_default();
+        parts.push(format!(
+            "table {bold}: {title}\n{outline}  make it: {command}\n"
+        ));
     }
     if let Some(group) = pipeline.groups().iter().find(|group| group.name == name) {
         let title = group
@@ -45,9 +50,60 @@ pub(super) fn text(project: &Project, name: &str) -> String {
             true => "in force".to_owned(),
             false => format!("choose it with --profile {name} or PIPE_PROFILE={name}"),
         };
-        parts.push(format!("profile {bold}: {force}\n"));
+        let outline = pipeline.profile_outline(name).map(profile_text);
+        let outline = outline.unwrap_or_default();
+        parts.push(format!("profile {bold}: {force}\n{outline}"));
     }
     parts.join("\n")
+}
+
+/// Says of what a table consists.
+fn table_text(outline: &TableOutline) -> String {
+    let mut text = String::new();
+    if let Some(cell) = &outline.cell {
+        text += &format!("  cell: stage {cell}\n");
+    }
+    for (what, labels) in [("rows", &outline.rows), ("columns", &outline.columns)] {
+        text += &wrapped(&format!("  {what}: "), labels);
+    }
+    for (what, axes) in [
+        ("over (gathered in each cell)", &outline.over),
+        ("best (searched for each cell)", &outline.best),
+    ] {
+        let axes = axes.iter();
+        let axes: Vec<String> = axes
+            .map(|(variable, values)| format!("{variable} = [{}]", values.join(", ")))
+            .collect();
+        if !axes.is_empty() {
+            text += &wrapped(&format!("  {what}: "), &axes);
+        }
+    }
+    text
+}
+
+/// Says what a profile sets.
+fn profile_text(outline: &ProfileOutline) -> String {
+    let mut text = String::new();
+    if outline.default {
+        text += "  the default\n";
+    }
+    if let Some(base) = &outline.extends {
+        text += &format!("  extends: {base}\n");
+    }
+    let vars = outline.vars.iter();
+    let vars: Vec<String> = vars
+        .map(|(variable, value)| format!("{variable} = {value}"))
+        .collect();
+    if !vars.is_empty() {
+        text += &wrapped("  sets: ", &vars);
+    }
+    for (table, keys) in &outline.tables {
+        text += &format!("  replaces of table {table}: {}\n", keys.join(", "));
+    }
+    if outline.vars.is_empty() && outline.tables.is_empty() {
+        text += "  sets nothing\n";
+    }
+    text
 }
 
 fn variable_text(pipeline: &Pipeline, name: &str, report: &VariableReport) -> String {
@@ -94,7 +150,7 @@ fn variable_text(pipeline: &Pipeline, name: &str, report: &VariableReport) -> St
 }
 
 /// Lists names over as many lines as it takes.
-fn wrapped(head: &str, names: &[String]) -> String {
+pub(super) fn wrapped(head: &str, names: &[String]) -> String {
     let mut lines = vec![head.to_owned()];
     for (place, name) in names.iter().enumerate() {
         let comma = if place + 1 < names.len() { ", " } else { "" };
@@ -136,7 +192,11 @@ pub(super) fn json(project: &Project, name: &str) -> Map<String, Value> {
         );
     }
     if let Some((_, title)) = pipeline.tables().find(|(table, _)| *table == name) {
-        found.insert("table".into(), json!({ "name": name, "title": title }));
+        let outline = pipeline.table_outline(name);
+        found.insert(
+            "table".into(),
+            json!({ "name": name, "title": title, "outline": outline }),
+        );
     }
     if let Some(group) = pipeline.groups().iter().find(|group| group.name == name) {
         found.insert(
@@ -155,7 +215,7 @@ pub(super) fn json(project: &Project, name: &str) -> Map<String, Value> {
         let is_in_force = pipeline.profile() == name;
         found.insert(
             "profile".into(),
-            json!({ "name": name, "in_force": is_in_force }),
+            json!({ "name": name, "in_force": is_in_force, "outline": pipeline.profile_outline(name) }),
         );
     }
     found

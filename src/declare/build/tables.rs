@@ -145,7 +145,7 @@ impl Builder<'_> {
                 Some(word) if nearest(&name.text, known.clone()).is_none() => {
                     format!("did you mean `{word}`?")
                 }
-                _ => did_you_mean(&name.text, known, "variables"),
+                _ => self.no_variable(&name.text),
             };
             self.problem(
                 format!("unknown variable `{}`", name.text),

@@ -127,12 +127,29 @@ fn means_more(before: &str, value: &str, rest: &[Piece<'_>]) -> bool {
     let assigned = assigned.map(|name| name.strip_suffix('+').unwrap_or(name));
     is_redirected && (in_braces || word.chars().all(|c| c.is_ascii_digit()))
         || in_braces && value.contains([',', '.'])
+        || value.contains(MEANS_MORE_IN_BRACKETS) && has_bracket(before)
         || RESERVED.contains(&word.as_str())
         || !before.contains('=')
             && value.contains('=')
             && assigned.is_some_and(|name| {
                 name.chars().all(is_of_name) && name.starts_with(|c: char| !c.is_ascii_digit())
             })
+}
+
+/// What a range of characters (`[a-z]`) or a class of them (`[[:alpha:]]`, `[[.x.]]`, `[[=x=]]`) is written with.
+const MEANS_MORE_IN_BRACKETS: [char; 4] = ['-', ':', '.', '='];
+
+/// Whether a bracket stands in what there is of a word that may be open still. Where one closes shells do not agree.
+fn has_bracket(word: &str) -> bool {
+    let mut characters = word.chars();
+    while let Some(c) = characters.next() {
+        match c {
+            '[' => return true,
+            '\\' => drop(characters.next()),
+            _ => {}
+        }
+    }
+    false
 }
 
 /// Whether a character goes on with the name of a variable.

@@ -181,16 +181,18 @@ impl Content {
     /// Returns how to get at the file that a reader of `path` needs.
     pub fn remedy(self, path: &Path) -> String {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
+        // The whole path, as in the refusal: a job's own path of a file becomes the user's there only where it is whole.
+        let whole = quoted(&path.to_string_lossy());
         // These programs take a file by its name alone if that says what it is.
         let stream = |program: &str| match Self::of_name(&name) {
-            Some(named) if named == self => format!("unpack it: {program} {name}"),
-            _ => format!("unpack it: {program} < {name} > NEW"),
+            Some(named) if named == self => format!("unpack it: {program} {whole}"),
+            _ => format!("unpack it: {program} < {whole} > NEW"),
         };
         let convert = |from: &str| format!("convert it: iconv -f {from} -t UTF-8 OLD > NEW");
         match self {
             Self::GitLfs => "fetch the files, where the repository is: git lfs pull".into(),
             Self::GitAnnex => {
-                format!("fetch the file, where the repository is: git annex get {name}")
+                format!("fetch the file, where the repository is: git annex get {whole}")
             }
             Self::Dvc => "fetch the files, where the repository is: dvc pull".into(),
             Self::Html | Self::Xml => {
@@ -203,16 +205,16 @@ impl Content {
             Self::Lz4 => stream("unlz4"),
             Self::Lzip => stream("lzip -d"),
             Self::Compress => stream("uncompress"),
-            Self::Zip => format!("unpack it: unzip {name}"),
-            Self::SevenZip => format!("unpack it: 7z x {name}"),
-            Self::Rar => format!("unpack it: unrar x {name}"),
-            Self::Tar => format!("unpack it: tar -xf {name}"),
+            Self::Zip => format!("unpack it: unzip {whole}"),
+            Self::SevenZip => format!("unpack it: 7z x {whole}"),
+            Self::Rar => format!("unpack it: unrar x {whole}"),
+            Self::Tar => format!("unpack it: tar -xf {whole}"),
             Self::Parquet | Self::Arrow => {
                 {
                 "write its texts to a plain text file in UTF-8, or to one of JSON lines with a `text`".into()
             }
             }
-            Self::Pdf => format!("turn it into text: pdftotext {name}"),
+            Self::Pdf => format!("turn it into text: pdftotext {whole}"),
             Self::Utf16Le => convert("UTF-16LE"),
             Self::Utf16Be => convert("UTF-16BE"),
             Self::Utf32Le => convert("UTF-32LE"),
@@ -223,6 +225,15 @@ impl Content {
     /// Returns the refusal of the file at `path`.
     pub fn refusal(self, path: &Path) -> StageError {
         StageError::input(path.display(), self.what(), self.remedy(path))
+    }
+}
+
+/// Writes a path so that a shell reads it as one word.
+fn quoted(path: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "_-./=:,+%@".contains(c);
+    match path.chars().all(is_plain) {
+        true => path.to_owned(),
+        false => format!("'{}'", path.replace('\'', "'\\''")),
     }
 }
 

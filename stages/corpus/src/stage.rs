@@ -92,15 +92,17 @@ impl Stage for CorpusStage {
             })?;
             escaped += u64::from(entities);
             done += file.bytes;
-            context.progress(done, total, "byte", format!("{kept} documents"));
+            context.progress(done, total, "byte", documents(kept));
         }
         if kept == 0 {
             return Err(StageError::input(
                 source.display(),
-                if left_out == 0 {
-                    "the corpus is empty: no text in its files".to_owned()
-                } else {
-                    format!("none of its {left_out} documents has {min_characters} characters")
+                match left_out {
+                    0 => "the corpus is empty: no text in its files".to_owned(),
+                    1 => format!("its one document has fewer than {min_characters} characters"),
+                    _ => format!(
+                        "all of its {left_out} documents have fewer than {min_characters} characters"
+                    ),
                 },
                 "give a corpus with text in it, or lower `min_characters`",
             ));
@@ -108,8 +110,8 @@ impl Stage for CorpusStage {
         // Without text there is nothing to leave out.
         if left_out > 0 && min_characters > 1 {
             context.note(format!(
-                "{left_out} document{} of fewer than {min_characters} characters left out",
-                if left_out == 1 { "" } else { "s" }
+                "{} of fewer than {min_characters} characters left out",
+                documents(left_out)
             ));
         }
         if escaped > 0 {
@@ -124,5 +126,13 @@ impl Stage for CorpusStage {
             unit: "byte".to_owned(),
         });
         writer.finish()
+    }
+}
+
+/// Writes a number of documents.
+fn documents(number: u64) -> String {
+    match number {
+        1 => "1 document".to_owned(),
+        _ => format!("{number} documents"),
     }
 }

@@ -1,7 +1,7 @@
 //! What every rendering has in common: the text of each cell, and the lines below the table.
 
 use crate::citation::Citations;
-use crate::marks::{Marks, numbered};
+use crate::marks::{Marks, concerns_all, numbered};
 use crate::{Cell, Table, chosen};
 
 /// What stands for a score that is not there.
@@ -211,8 +211,11 @@ fn legend(
     for reason in reasons {
         add(&mut lines, reason);
     }
-    for footnote in table.footnotes.iter().take(MOST_FOOTNOTES) {
-        add(&mut lines, &footnote.to_string());
+    for (place, footnote) in table.footnotes.iter().take(MOST_FOOTNOTES).enumerate() {
+        // No cell has its number then.
+        let all = concerns_all(table, &|cell| cell.footnotes.contains(&place));
+        let all = if all { " (holds for all scores)" } else { "" };
+        add(&mut lines, &format!("{footnote}{all}"));
     }
     let more = table.footnotes.len().saturating_sub(MOST_FOOTNOTES);
     if more > 0 {

@@ -61,10 +61,8 @@ impl<'a> Marks<'a> {
 
     /// Marks the cells that a note concerns. One that concerns all scores of the table needs no mark.
     pub(crate) fn note(&mut self, number: usize, concerns: &dyn Fn(&Cell) -> bool) {
-        let counts = |cell: &Cell| !cell.values.is_empty();
         let table = self.table;
-        let mut cells = table.cells.iter().flatten();
-        if cells.all(|cell| !counts(cell) || concerns(cell)) {
+        if concerns_all(table, concerns) {
             return;
         }
         let (rows, columns) = (self.rows.len(), self.columns.len());
@@ -73,7 +71,7 @@ impl<'a> Marks<'a> {
         let line = |cells: &mut dyn Iterator<Item = (usize, usize)>| {
             let (mut some, mut all) = (false, true);
             for (row, column) in cells {
-                if counts(&table.cells[row][column]) {
+                if has_scores(&table.cells[row][column]) {
                     let concerned = concerned(row, column);
                     some |= concerned;
                     all &= concerned;
@@ -119,4 +117,14 @@ pub(crate) fn numbered(numbers: &[usize]) -> String {
     }
     let numbers: Vec<String> = numbers.iter().map(ToString::to_string).collect();
     format!(" [{}]", numbers.join(", "))
+}
+
+fn has_scores(cell: &Cell) -> bool {
+    !cell.values.is_empty()
+}
+
+/// Whether a note concerns all scores of a table.
+pub(crate) fn concerns_all(table: &Table, concerns: &dyn Fn(&Cell) -> bool) -> bool {
+    let mut cells = table.cells.iter().flatten();
+    cells.all(|cell| !has_scores(cell) || concerns(cell))
 }

@@ -176,6 +176,44 @@ fn a_value_is_a_part_of_one_word_whatever_it_holds() {
 }
 
 #[test]
+fn in_brackets_a_value_is_no_range_and_no_class() {
+    for shell in Shell::all() {
+        for file in ["-", "m", "a]", "m]", "x-"] {
+            fs::write(shell.path(file), "").unwrap();
+        }
+        for (text, value, told) in [
+            ("argv [@]", "a-z", "<->\n"),
+            ("argv [_@]", "-z", "<->\n"),
+            ("argv \\\\@ [@]", "a-z", "<\\a-z><->\n"),
+            ("argv [[@]]", ":alpha:", "<a]>\n"),
+            ("argv x[[:digit:]@]", ".-~", "<x->\n"),
+            (
+                "case m in [@]) argv yes;; *) argv no;; esac",
+                "a-z",
+                "<no>\n",
+            ),
+            (
+                "case - in [@]) argv yes;; *) argv no;; esac",
+                "a-z",
+                "<yes>\n",
+            ),
+            ("[ @ = a-z ] && argv @", "a-z", "<a-z>\n"),
+        ] {
+            let joined = put(text, value).unwrap();
+            assert_eq!(shell.told(&joined), told, "{}: {joined}", shell.name);
+        }
+    }
+    for (text, joined) in [
+        ("echo @ [ @ ]", "echo a-z [ a-z ]"),
+        ("echo \\[@\\]", "echo \\[a-z\\]"),
+        ("echo '['@", "echo '['a-z"),
+        ("echo [@]", "echo ['a-z']"),
+    ] {
+        assert_eq!(put(text, "a-z").unwrap(), joined);
+    }
+}
+
+#[test]
 fn within_quotes_a_value_is_itself_or_refused() {
     for shell in Shell::all() {
         for (text, told) in [
