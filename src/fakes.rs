@@ -6,8 +6,8 @@ use std::fs;
 use std::path::Path;
 
 use contract::{
-    ArtifactType, Context, Default, Device, Field, FieldType, Inputs, Params, Problem, Signature,
-    Stage, StageError,
+    ArtifactType, Context, Device, Field, FieldDefault, FieldType, Inputs, Params, Problem,
+    Signature, Stage, StageError,
 };
 
 use crate::declare::{self, Pipeline};
@@ -37,12 +37,17 @@ impl Stage for Fake {
     }
 }
 
-const fn field(name: &'static str, takes: FieldType, default: Default) -> Field {
+const fn field(name: &'static str, takes: FieldType, default: FieldDefault) -> Field {
     Field::new(name, takes, default, "a parameter")
 }
 
 const fn input(name: &'static str, takes: ArtifactType) -> Field {
-    Field::new(name, FieldType::Input(takes), Default::Required, "an input")
+    Field::new(
+        name,
+        FieldType::Input(takes),
+        FieldDefault::Required,
+        "an input",
+    )
 }
 
 fn class(_: &Params, _: Device) -> &'static str {
@@ -72,7 +77,7 @@ const SEED: Field = field(
         min: 0,
         max: i64::MAX,
     },
-    Default::Integer(0),
+    FieldDefault::Integer(0),
 );
 const SHARE: FieldType = FieldType::Number { min: 0.0, max: 1.0 };
 
@@ -84,7 +89,7 @@ static CORPUS: Fake = kind(
         Field::new(
             "extra",
             FieldType::Input(ArtifactType::Folder),
-            Default::Absent,
+            FieldDefault::Absent,
             "more text",
         ),
     ],
@@ -101,20 +106,20 @@ static TRAIN: Fake = kind(
                 min: 0,
                 max: i64::MAX,
             },
-            Default::Required,
+            FieldDefault::Required,
         ),
         field(
             "size",
             FieldType::Choice(&["nano", "tiny", "base"]),
-            Default::Text("nano"),
+            FieldDefault::Text("nano"),
         ),
         field(
             "masking",
             FieldType::Table(&[
-                field("corrupt", SHARE, Default::Number(0.4)),
-                field("predict", SHARE, Default::Number(0.4)),
+                field("corrupt", SHARE, FieldDefault::Number(0.4)),
+                field("predict", SHARE, FieldDefault::Number(0.4)),
             ]),
-            Default::Table,
+            FieldDefault::Table,
         ),
         SEED,
     ],
@@ -128,7 +133,7 @@ static TUNE: Fake = kind(
         field(
             "task",
             FieldType::Choice(&["mnli", "qnli", "sst2"]),
-            Default::Required,
+            FieldDefault::Required,
         ),
         SEED,
     ],
@@ -140,7 +145,7 @@ static MAJORITY: Fake = kind(
     &[field(
         "task",
         FieldType::Choice(&["mnli", "qnli", "sst2"]),
-        Default::Required,
+        FieldDefault::Required,
     )],
     ArtifactType::Scores,
     false,

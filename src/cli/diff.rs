@@ -9,7 +9,7 @@ use super::output::{print, print_json, tell};
 use super::project::Project;
 use super::runs;
 use crate::history::Change;
-use crate::journal::{Difference, Ended, Result as Made, Runs, Setting, compare};
+use crate::journal::{Difference, Ended, Made, Runs, Setting, compare};
 use crate::progress::{Verbosity, count};
 use crate::registry::Registry;
 use crate::report::main_score;

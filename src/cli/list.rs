@@ -3,9 +3,7 @@
 mod names;
 mod scores;
 
-use contract::{
-    Column, Default as FieldDefault, Field, FieldType, FileForm, KeyPolicy, OutputFile, Stage,
-};
+use contract::{Column, Field, FieldDefault, FieldType, FileForm, KeyPolicy, OutputFile, Stage};
 use serde_json::{Value, json};
 
 use super::Exit;

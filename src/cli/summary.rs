@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::output::path_json;
 use crate::execute::{Failure, FailureKind, JobState};
 use crate::graph::{JobGraph, JobIndex};
-use crate::journal::{Result as Made, Results};
+use crate::journal::{Made, Results};
 use crate::keys::Key;
 use crate::progress::{count, duration};
 use crate::store::{Store, StoreError};

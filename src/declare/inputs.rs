@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use contract::{ArtifactType, Default, Field, FieldType};
+use contract::{ArtifactType, Field, FieldDefault, FieldType};
 use serde_json::Value;
 
 use super::model::{InputDeclaration, Item, ItemValue};
@@ -18,7 +18,7 @@ pub(super) fn declared_inputs(fields: &[Field], items: &[Item]) -> Vec<InputDecl
                 name: field.name.into(),
                 path: vec![field.name.to_owned()],
                 takes: Some(takes),
-                optional: matches!(field.default, Default::Absent),
+                optional: matches!(field.default, FieldDefault::Absent),
                 about: field.about,
             }),
             FieldType::Inputs => {
@@ -60,7 +60,7 @@ pub(super) fn chosen_output(
     let item = items.iter().find(|item| item.key.text == field.name);
     let word = match item.map(|item| (&item.value, item.span.clone())) {
         None => match field.default {
-            Default::Text(word) => Some(word),
+            FieldDefault::Text(word) => Some(word),
             _ => None,
         },
         Some((ItemValue::Value(definition), span)) => match &definition.template {

@@ -53,14 +53,14 @@ pub fn svg(drawing: &Drawing) -> String {
     text + "</svg>\n"
 }
 
-struct Box {
+struct Node {
     x: f64,
     y: f64,
     width: f64,
 }
 
 /// Columns by layer; within one, boxes are sorted by where what they use lies, which keeps arrows from crossing much.
-fn place(drawing: &Drawing) -> Vec<Box> {
+fn place(drawing: &Drawing) -> Vec<Node> {
     let layers = drawing.layers();
     let count = layers.iter().max().map_or(0, |most| most + 1);
     let mut columns: Vec<Vec<usize>> = vec![Vec::new(); count];
@@ -101,7 +101,7 @@ fn place(drawing: &Drawing) -> Vec<Box> {
         })
         .collect();
     let top = rows.iter().copied().fold(0.0, f64::min);
-    let mut boxes: Vec<Box> = Vec::new();
+    let mut boxes: Vec<Node> = Vec::new();
     let mut lefts = Vec::with_capacity(count);
     let mut left = MARGIN;
     for column in &columns {
@@ -109,7 +109,7 @@ fn place(drawing: &Drawing) -> Vec<Box> {
         left += column.iter().map(|&n| widths[n]).fold(0.0, f64::max) + GAP;
     }
     for (node, &layer) in layers.iter().enumerate() {
-        boxes.push(Box {
+        boxes.push(Node {
             x: lefts[layer],
             y: MARGIN + (rows[node] - top) * ROW,
             width: widths[node],

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::Result;
+use super::Made;
 use super::pair::{Pair, Setting, pairs};
 use crate::history::{Change, changes};
 use crate::keys::Key;
@@ -26,19 +26,19 @@ pub enum Difference {
     /// Only the second run has it.
     Added {
         /// What it made.
-        new: Result,
+        new: Made,
     },
     /// Only the first run has it.
     Gone {
         /// What it made.
-        old: Result,
+        old: Made,
     },
     /// Its key is another.
     Changed {
         /// What it made.
-        old: Result,
+        old: Made,
         /// What it makes.
-        new: Result,
+        new: Made,
         /// Which parts of the key differ; none where a record is gone.
         changes: Option<Vec<Change>>,
         /// What was set otherwise, where its label tells.
@@ -47,9 +47,9 @@ pub enum Difference {
     /// Its key is the same and what it made is not: it is no function of what its key holds.
     Unstable {
         /// What it made.
-        old: Result,
+        old: Made,
         /// What it makes.
-        new: Result,
+        new: Made,
     },
 }
 
@@ -70,21 +70,21 @@ pub struct Set {
 /// When a record cannot be read.
 pub fn compare(
     store: &Store,
-    old: &BTreeMap<String, Result>,
-    new: &BTreeMap<String, Result>,
-) -> std::result::Result<Comparison, StoreError> {
+    old: &BTreeMap<String, Made>,
+    new: &BTreeMap<String, Made>,
+) -> Result<Comparison, StoreError> {
     let mut comparison = Comparison {
         same: 0,
         jobs: BTreeMap::new(),
     };
-    let mut gone: BTreeMap<&str, Result> = BTreeMap::new();
+    let mut gone: BTreeMap<&str, Made> = BTreeMap::new();
     for (label, &old) in old {
         match new.get(label) {
             Some(&new) => comparison.add(store, label, old, new, None)?,
             None => drop(gone.insert(label, old)),
         }
     }
-    let mut added: BTreeMap<&str, Result> = BTreeMap::new();
+    let mut added: BTreeMap<&str, Made> = BTreeMap::new();
     for (label, made) in new {
         if !old.contains_key(label) {
             added.insert(label, *made);
@@ -128,10 +128,10 @@ impl Comparison {
         &mut self,
         store: &Store,
         label: &str,
-        old: Result,
-        new: Result,
+        old: Made,
+        new: Made,
         pair: Option<&Pair<'_>>,
-    ) -> std::result::Result<(), StoreError> {
+    ) -> Result<(), StoreError> {
         let difference = if old == new {
             self.same += 1;
             return Ok(());
@@ -199,11 +199,7 @@ impl Comparison {
     }
 }
 
-fn between(
-    store: &Store,
-    old: &Result,
-    new: &Result,
-) -> std::result::Result<Option<Vec<Change>>, StoreError> {
+fn between(store: &Store, old: &Made, new: &Made) -> Result<Option<Vec<Change>>, StoreError> {
     let (Some(old), Some(new)) = (store.recorded(&old.key)?, store.recorded(&new.key)?) else {
         return Ok(None);
     };

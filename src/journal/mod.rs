@@ -48,7 +48,7 @@ pub enum Entry {
         /// What the job is called.
         job: String,
         /// What it has made.
-        result: Result,
+        result: Made,
     },
     /// A job starts.
     Started {
@@ -75,7 +75,7 @@ pub enum Entry {
         /// What the job is called.
         job: String,
         /// Its key and artifact, if this run made it; none where another run did.
-        made: Option<Result>,
+        made: Option<Made>,
         /// Time that cores spent on it, in seconds.
         core_seconds: f64,
         /// What the stage noted of the result.
@@ -152,14 +152,14 @@ pub fn quoted(word: &str) -> String {
 
 /// What a job made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Result {
+pub struct Made {
     /// Its key.
     pub key: Key,
     /// Its artifact.
     pub artifact: Digest,
 }
 
-impl From<&Found> for Result {
+impl From<&Found> for Made {
     fn from(found: &Found) -> Self {
         Self {
             key: found.key,
@@ -170,10 +170,10 @@ impl From<&Found> for Result {
 
 /// What the jobs of a run have made, by label, each once.
 #[derive(Clone, Debug, Default)]
-pub struct Results<'l>(Vec<(&'l str, Result)>);
+pub struct Results<'l>(Vec<(&'l str, Made)>);
 
-impl<'l> FromIterator<(&'l str, Result)> for Results<'l> {
-    fn from_iter<T: IntoIterator<Item = (&'l str, Result)>>(results: T) -> Self {
+impl<'l> FromIterator<(&'l str, Made)> for Results<'l> {
+    fn from_iter<T: IntoIterator<Item = (&'l str, Made)>>(results: T) -> Self {
         Self(results.into_iter().collect())
     }
 }
@@ -190,7 +190,7 @@ impl<'l> Results<'l> {
     }
 
     /// Returns each job with what it has made.
-    pub fn iter(&self) -> impl Iterator<Item = (&'l str, &Result)> {
+    pub fn iter(&self) -> impl Iterator<Item = (&'l str, &Made)> {
         self.0.iter().map(|(label, result)| (*label, result))
     }
 

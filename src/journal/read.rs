@@ -10,7 +10,7 @@ use chrono::DateTime;
 use serde::Deserialize;
 
 use super::name::Name;
-use super::{Begun, Entry, Result, Results};
+use super::{Begun, Entry, Made, Results};
 use crate::keys::Key;
 use crate::store::{Digest, StoreError, io_error};
 
@@ -78,7 +78,7 @@ impl Runs {
     ///
     /// # Errors
     /// When the folder cannot be read.
-    pub fn list(folder: PathBuf) -> std::result::Result<Self, StoreError> {
+    pub fn list(folder: PathBuf) -> Result<Self, StoreError> {
         let mut names = Vec::new();
         match fs::read_dir(&folder) {
             Ok(entries) => {
@@ -156,7 +156,7 @@ impl Runs {
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub fn entries(&self, name: &str) -> std::result::Result<Vec<Entry>, StoreError> {
+    pub fn entries(&self, name: &str) -> Result<Vec<Entry>, StoreError> {
         let path = self.path(name);
         let text = fs::read(&path).map_err(io_error(&path))?;
         let lines = text.split(|byte| *byte == b'\n');
@@ -169,7 +169,7 @@ impl Runs {
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub fn summary(&self, name: &str) -> std::result::Result<Option<RunSummary>, StoreError> {
+    pub fn summary(&self, name: &str) -> Result<Option<RunSummary>, StoreError> {
         // Before the file is read: a run that ends in between has ended.
         let running = is_locked(&self.path(name));
         let mut summary: Option<RunSummary> = None;
@@ -233,7 +233,7 @@ impl Runs {
     ///
     /// # Errors
     /// When a file cannot be read.
-    pub fn results(&self, name: &str) -> std::result::Result<BTreeMap<String, Result>, StoreError> {
+    pub fn results(&self, name: &str) -> Result<BTreeMap<String, Made>, StoreError> {
         let mut made = BTreeMap::new();
         for entry in self.entries(name)? {
             match entry {
@@ -332,13 +332,13 @@ impl Runs {
         written.is_ok_and(|written| written > since) && ended.is_some_and(|ended| ended > since)
     }
 
-    fn kept(&self, digest: &Digest) -> std::result::Result<BTreeMap<String, Result>, StoreError> {
+    fn kept(&self, digest: &Digest) -> Result<BTreeMap<String, Made>, StoreError> {
         let path = self.folder.join(RESULTS).join(format!("{digest}.jsonl"));
         let bytes = fs::read(&path).map_err(io_error(&path))?;
         let lines = bytes.split(|byte| *byte == b'\n');
-        let made: Vec<(String, Result)> = lines
+        let made: Vec<(String, Made)> = lines
             .filter_map(|line| serde_json::from_slice(line).ok())
-            .map(|Line { job, key, artifact }| (job, Result { key, artifact }))
+            .map(|Line { job, key, artifact }| (job, Made { key, artifact }))
             .collect();
         let results: Results<'_> = made
             .iter()

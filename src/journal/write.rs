@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::name::Name;
 use super::read::RESULTS;
-use super::{Begun, Entry, Result, Results};
+use super::{Begun, Entry, Made, Results};
 use crate::execute::Failure;
 use crate::progress::{Progress, whose};
 use crate::store::{Digest, Holder, Record};
@@ -96,7 +96,7 @@ impl<'a> Journal<'a> {
 struct Line<'a> {
     job: &'a str,
     #[serde(flatten)]
-    result: &'a Result,
+    result: &'a Made,
 }
 
 /// Makes the file of a run, locked for as long as it lives.
@@ -188,7 +188,7 @@ impl Progress for Journal<'_> {
         self.write(&Entry::Finished {
             seconds: self.seconds(),
             job: label.to_owned(),
-            made: made.map(|record| Result {
+            made: made.map(|record| Made {
                 key: record.key,
                 artifact: record.artifact,
             }),

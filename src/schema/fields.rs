@@ -1,6 +1,6 @@
 //! The parameters of stages.
 
-use contract::{Default as FieldDefault, Field, FieldType};
+use contract::{Field, FieldDefault, FieldType};
 use serde_json::{Map, Value, json};
 
 use super::{closed, described, reference};

@@ -35,7 +35,7 @@ use super::resolve::{Ready, Resolver};
 use super::room::{Needs, Room, Taken};
 use super::worker::{Control, Share};
 use crate::graph::{JobGraph, JobIndex};
-use crate::journal::{Result as Made, Results};
+use crate::journal::{Made, Results};
 use crate::keys::Key;
 use crate::progress::{Progress, amount};
 use crate::store::Peaks;

@@ -7,7 +7,7 @@ use super::{JobState, Run};
 use crate::execute::resolve::Ready;
 use crate::execute::{Failure, FailureKind};
 use crate::graph::JobIndex;
-use crate::journal::Result as Made;
+use crate::journal::Made;
 use crate::keys::Key;
 use crate::store::{Found, Lookup, Record, Section, StoreError};
 

@@ -2,8 +2,8 @@
 
 use benchmarks::Task;
 use contract::{
-    ArtifactType, Context, Default, Event, Field, FieldType, Inputs, Params, ScoreName, Signature,
-    Stage, StageError,
+    ArtifactType, Context, Event, Field, FieldDefault, FieldType, Inputs, Params, ScoreName,
+    Signature, Stage, StageError,
 };
 use metrics::scores;
 
@@ -18,7 +18,7 @@ pub struct BagOfWordsStage;
 const FIELDS: &[Field] = &[Field::new(
     "data",
     FieldType::Input(ArtifactType::Benchmark),
-    Default::Required,
+    FieldDefault::Required,
     "the GLUE task whose training split is fitted and whose development split is scored",
 )];
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use contract::{
-    ArtifactType, Context, Default, Event, Field, FieldType, Inputs, Params, Signature, Sizes,
+    ArtifactType, Context, Event, Field, FieldDefault, FieldType, Inputs, Params, Signature, Sizes,
     Stage, StageError,
 };
 use serde::Deserialize;
@@ -43,14 +43,14 @@ impl Stage for BenchmarksStage {
                     Field::new(
                         "source",
                         FieldType::Input(ArtifactType::Folder),
-                        Default::Required,
+                        FieldDefault::Required,
                         "the folder of the tasks (`glue_data`) or SentEval's `data/downstream`, \
                             or a folder above it",
                     ),
                     Field::new(
                         "task",
                         FieldType::Choice(TASKS),
-                        Default::Required,
+                        FieldDefault::Required,
                         "the GLUE task, or `sts` for STS12 to STS16, STS-B and SICK-R",
                     ),
                 ]

@@ -8,8 +8,8 @@ use std::path::Path;
 use std::process::ExitStatus;
 
 use contract::{
-    ArtifactType, Context, Default, Field, FieldType, Inputs, OutputFile, Params, Piece, Problem,
-    Signature, Stage, StageError,
+    ArtifactType, Context, Field, FieldDefault, FieldType, Inputs, OutputFile, Params, Piece,
+    Problem, Signature, Stage, StageError,
 };
 
 use crate::environment::environment;
@@ -48,33 +48,33 @@ impl Stage for CommandStage {
                     Field::new(
                         "argv",
                         FieldType::TextList,
-                        Default::Absent,
+                        FieldDefault::Absent,
                         "the program and its arguments, without a shell; {output}, {checkpoints}, {scratch}, \
                             {threads} and {NAME} of an input are replaced, {{ and }} are plain braces",
                     ),
                     Field::new(
                         "shell",
                         FieldType::Text,
-                        Default::Absent,
+                        FieldDefault::Absent,
                         "in the place of `argv`, a text for `sh -eu`; places and values of variables are quoted already",
                     ),
                     Field::new(
                         "inputs",
                         FieldType::Inputs,
-                        Default::Table,
+                        FieldDefault::Table,
                         "what the program reads, scripts included: keyed by content",
                     ),
                     Field::new(
                         "ignore",
                         FieldType::Ignore,
-                        Default::List,
+                        FieldDefault::List,
                         "files of the inputs that do not belong to them, as patterns: \"*.log\", \"runs/\"; they are not \
                             keyed, and the program does not see them",
                     ),
                     Field::new(
                         "outputs",
                         FieldType::TextList,
-                        Default::List,
+                        FieldDefault::List,
                         "files and folders that it must leave in {output}, and the only ones kept; without any, all are",
                     ),
                     Field::new(
@@ -89,19 +89,19 @@ impl Stage for CommandStage {
                             ArtifactType::Benchmark,
                             ArtifactType::Embeddings,
                         ]),
-                        Default::Text("folder"),
+                        FieldDefault::Text("folder"),
                         "the type of what it leaves; scores are written as scores.json: {\"accuracy\": 91.3}",
                     ),
                     Field::new(
                         "env",
                         FieldType::TextTable,
-                        Default::Table,
+                        FieldDefault::Table,
                         "its environment, over PATH, HOME, LANG, TMPDIR and the number of threads",
                     ),
                     Field::new(
                         "pass_env",
                         FieldType::TextList,
-                        Default::List,
+                        FieldDefault::List,
                         "variables of the environment to take over from outside; their values are not keyed",
                     ),
                     Field::new(
@@ -110,7 +110,7 @@ impl Stage for CommandStage {
                             min: 0,
                             max: u32::MAX as i64,
                         },
-                        Default::Integer(1),
+                        FieldDefault::Integer(1),
                         "raise it to have the program run anew",
                     ),
                 ]

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use contract::{
-    ArtifactType, Context, Default, Event, Field, FieldType, Inputs, Params, Signature, Stage,
+    ArtifactType, Context, Event, Field, FieldDefault, FieldType, Inputs, Params, Signature, Stage,
     StageError,
 };
 use serde::Deserialize;
@@ -33,14 +33,14 @@ impl Stage for CorpusStage {
                     Field::new(
                         "source",
                         FieldType::Input(ArtifactType::Folder),
-                        Default::Required,
+                        FieldDefault::Required,
                         "a file, or a folder whose `*.txt`, `*.tokens`, `*.raw` and `wiki_*`, plain or \
                             compressed (`.gz`, `.zst`), are read in the order of their paths",
                     ),
                     Field::new(
                         "format",
                         FieldType::Choice(&["auto", "text", "wikitext", "wikiextractor"]),
-                        Default::Text("auto"),
+                        FieldDefault::Text("auto"),
                         "the layout of the files; `auto` goes by each file's first line",
                     ),
                     Field::new(
@@ -49,7 +49,7 @@ impl Stage for CorpusStage {
                             min: 1,
                             max: 1_000_000,
                         },
-                        Default::Integer(1),
+                        FieldDefault::Integer(1),
                         "the length, in characters, below which a document is left out",
                     ),
                 ]

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use benchmarks::StsPair;
 use contract::{
-    ArtifactType, Context, Default, Field, FieldType, FileOf, Inputs, Params, Problem, Reads,
+    ArtifactType, Context, Field, FieldDefault, FieldType, FileOf, Inputs, Params, Problem, Reads,
     Signature, Sizes, Stage, StageError,
 };
 use encoder::{Config, DeclaredPrecision, Encoder};
@@ -61,26 +61,26 @@ impl Stage for EmbedStage {
                     Field::new(
                         "encoder",
                         FieldType::Input(ArtifactType::Encoder),
-                        Default::Required,
+                        FieldDefault::Required,
                         "The encoder: one trained here, or a Hugging Face or sentence-transformers folder.",
                     ),
                     Field::new(
                         "data",
                         FieldType::Input(ArtifactType::Benchmark),
-                        Default::Required,
+                        FieldDefault::Required,
                         "The sentence pairs of task `sts`.",
                     ),
                     Field::new(
                         "pooling",
                         FieldType::Choice(&["auto", "cls", "mean", "first-last", "embedding-last"]),
-                        Default::Text("auto"),
+                        FieldDefault::Text("auto"),
                         "How hidden states become one vector; auto: as the sentence-transformers folder says, \
                             else mean.",
                     ),
                     Field::new(
                         "normalise",
                         FieldType::Choice(&["auto", "always", "never"]),
-                        Default::Text("auto"),
+                        FieldDefault::Text("auto"),
                         "Whether vectors are scaled to length 1, which changes no cosine; auto: as the \
                             sentence-transformers folder says, else not.",
                     ),
@@ -90,7 +90,7 @@ impl Stage for EmbedStage {
                             min: 0,
                             max: 1 << 20,
                         },
-                        Default::Integer(0),
+                        FieldDefault::Integer(0),
                         "The most tokens of a sentence that are seen, [CLS] and [SEP] included; 0: as many as the \
                             folder says (max_seq_length, model_max_length), else all that the encoder has positions for.",
                     ),

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use benchmarks::BenchmarksStage;
 use contract::{
-    ArtifactType, Context, Default, Field, FieldType, Inputs, Params, ScoreName, Signature, Stage,
-    StageError,
+    ArtifactType, Context, Field, FieldDefault, FieldType, Inputs, Params, ScoreName, Signature,
+    Stage, StageError,
 };
 use metrics::scores;
 use serde::Deserialize;
@@ -36,19 +36,19 @@ impl Stage for StsStage {
                     Field::new(
                         "embeddings",
                         FieldType::Input(ArtifactType::Embeddings),
-                        Default::Required,
+                        FieldDefault::Required,
                         "The vectors, from stage kind `embed`.",
                     ),
                     Field::new(
                         "data",
                         FieldType::Input(ArtifactType::Benchmark),
-                        Default::Required,
+                        FieldDefault::Required,
                         "The sentence pairs of task `sts`, the same that were embedded.",
                     ),
                     Field::new(
                         "aggregate",
                         FieldType::Choice(&["all", "mean", "wmean"]),
-                        Default::Text("all"),
+                        FieldDefault::Text("all"),
                         "How a set's subsets become one number in the main score: pairs together, mean over \
                             subsets, or mean weighted by pairs; all three are written.",
                     ),

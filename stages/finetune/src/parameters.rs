@@ -3,7 +3,7 @@
 //! Defaults are those of Wettig et al.'s `finetune_glue.sh`: Adam (0.9, 0.98), epsilon 1e-6, decay 0.1, dropout 0.1
 //! but none in the head, 6 % warm-up, no clipping. Their learning rate, batch and epochs come from a grid per task and have no default.
 
-use contract::{ArtifactType, Default, Field, FieldType, KeyPolicy, Problem};
+use contract::{ArtifactType, Field, FieldDefault, FieldType, KeyPolicy, Problem};
 use encoder::{AdamWOptions, DecayGroup, DeclaredPrecision, HeadPooling};
 use serde::Deserialize;
 
@@ -161,25 +161,25 @@ pub(crate) const FIELDS: &[Field] = &[
     Field::new(
         "encoder",
         FieldType::Input(ArtifactType::Encoder),
-        Default::Required,
+        FieldDefault::Required,
         "The encoder to start from.",
     ),
     Field::new(
         "data",
         FieldType::Input(ArtifactType::Benchmark),
-        Default::Required,
+        FieldDefault::Required,
         "The task's examples.",
     ),
     Field::new(
         "seed",
         at_least(0),
-        Default::Integer(0),
+        FieldDefault::Integer(0),
         "Decides the head's initial weights, the order of the examples, and dropout.",
     ),
     Field::new(
         "epochs",
         FieldType::Integer { min: 0, max: 1000 },
-        Default::Required,
+        FieldDefault::Required,
         "Passes over the training examples.",
     ),
     Field::new(
@@ -188,102 +188,107 @@ pub(crate) const FIELDS: &[Field] = &[
             min: 1,
             max: 65_536,
         },
-        Default::Required,
+        FieldDefault::Required,
         "Examples an update.",
     ),
-    Field::new("lr", POSITIVE, Default::Required, "Peak learning rate."),
+    Field::new(
+        "lr",
+        POSITIVE,
+        FieldDefault::Required,
+        "Peak learning rate.",
+    ),
     Field::new(
         "warmup",
         SHARE,
-        Default::Number(0.06),
+        FieldDefault::Number(0.06),
         "Share of the updates in which the learning rate rises.",
     ),
     Field::new(
         "beta1",
         SHARE,
-        Default::Number(0.9),
+        FieldDefault::Number(0.9),
         "Decay of AdamW's first moment.",
     ),
     Field::new(
         "beta2",
         SHARE,
-        Default::Number(0.98),
+        FieldDefault::Number(0.98),
         "Decay of AdamW's second moment.",
     ),
     Field::new(
         "epsilon",
         POSITIVE,
-        Default::Number(1e-6),
+        FieldDefault::Number(1e-6),
         "Added to the root of AdamW's second moment.",
     ),
     Field::new(
         "weight_decay",
         POSITIVE,
-        Default::Number(0.1),
+        FieldDefault::Number(0.1),
         "Decoupled weight decay per unit of learning rate.",
     ),
     Field::new(
         "decay",
         FieldType::Choice(&["all", "no-bias-or-norm"]),
-        Default::Text("all"),
+        FieldDefault::Text("all"),
         "Which parameters decay.",
     ),
     Field::new(
         "clip",
         POSITIVE,
-        Default::Number(0.0),
+        FieldDefault::Number(0.0),
         "Largest gradient norm; 0 switches clipping off.",
     ),
     Field::new(
         "dropout",
         SHARE,
-        Default::Number(0.1),
+        FieldDefault::Number(0.1),
         "Dropout probability of embeddings and sub-layer outputs.",
     ),
     Field::new(
         "attention_dropout",
         SHARE,
-        Default::Number(0.1),
+        FieldDefault::Number(0.1),
         "Dropout probability of attention weights.",
     ),
     Field::new(
         "head_dropout",
         SHARE,
-        Default::Number(0.0),
+        FieldDefault::Number(0.0),
         "Dropout probability before and within the head.",
     ),
     DeclaredPrecision::FIELD,
     Field::new(
         "pooling",
         FieldType::Choice(&["cls", "mean"]),
-        Default::Text("cls"),
+        FieldDefault::Text("cls"),
         "What the head sees: the first token's hidden state, as published, or the mean of all tokens', which small \
          encoders learn from sooner.",
     ),
     Field::new(
         "max_length",
         at_least(0),
-        Default::Integer(0),
+        FieldDefault::Integer(0),
         "Tokens at which examples are cut; 0 stands for what the tokenizer says (model_max_length), and no more than the \
          encoder has positions for.",
     ),
     Field::new(
         "train_examples",
         at_least(0),
-        Default::Integer(0),
+        FieldDefault::Integer(0),
         "Training examples to use, the same for every seed; 0 stands for all.",
     ),
     Field::new(
         "held_out",
         at_least(0),
-        Default::Integer(0),
+        FieldDefault::Integer(0),
         "Of those, examples to set aside, the same for every seed, and to score as the split `held_out`: what the best of \
          several runs can be chosen by; 0 sets none aside.",
     ),
     Field::new(
         "eval_examples",
         at_least(0),
-        Default::Integer(0),
+        FieldDefault::Integer(0),
         "Development examples to score, the first of the split; 0 stands for all.",
     ),
     Field::new(
@@ -292,9 +297,9 @@ pub(crate) const FIELDS: &[Field] = &[
             min: 1,
             max: 1_000_000,
         },
-        Default::Integer(500),
+        FieldDefault::Integer(500),
         "Updates between checkpoints.",
     )
     // It was keyed once, with this default.
-    .keyed(KeyPolicy::As(Default::Integer(500))),
+    .keyed(KeyPolicy::As(FieldDefault::Integer(500))),
 ];

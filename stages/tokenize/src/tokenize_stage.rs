@@ -11,8 +11,8 @@ use std::fs;
 use std::sync::{Mutex, PoisonError};
 
 use contract::{
-    ArtifactType, Context, Default, Event, Field, FieldType, Inputs, OutputFile, Params, Reads,
-    Signature, Sizes, Stage, StageError, io_error,
+    ArtifactType, Context, Event, Field, FieldDefault, FieldType, Inputs, OutputFile, Params,
+    Reads, Signature, Sizes, Stage, StageError, io_error,
 };
 use kernels::Stream;
 use rayon::prelude::*;
@@ -38,13 +38,13 @@ const FIELDS: &[Field] = &[
     Field::new(
         "corpus",
         FieldType::Input(ArtifactType::Corpus),
-        Default::Required,
+        FieldDefault::Required,
         "the documents",
     ),
     Field::new(
         "tokenizer",
         FieldType::Input(ArtifactType::Tokenizer),
-        Default::Required,
+        FieldDefault::Required,
         "what turns text into ids",
     ),
     Field::new(
@@ -53,13 +53,13 @@ const FIELDS: &[Field] = &[
             min: 3,
             max: 1 << 16,
         },
-        Default::Integer(128),
+        FieldDefault::Integer(128),
         "ids in a block, [CLS] included",
     ),
     Field::new(
         "validation_share",
         FieldType::Number { min: 0.0, max: 0.5 },
-        Default::Number(0.01),
+        FieldDefault::Number(0.01),
         "share of the documents set aside to measure the loss on; 0 sets none aside",
     ),
 ];

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use contract::{
-    ArtifactType, Context, Default, Field, FieldType, Inputs, KeyPolicy, OutputFile, Params, Reads,
-    Signature, Stage, StageError,
+    ArtifactType, Context, Field, FieldDefault, FieldType, Inputs, KeyPolicy, OutputFile, Params,
+    Reads, Signature, Stage, StageError,
 };
 use serde::Deserialize;
 
@@ -31,13 +31,13 @@ const FIELDS: &[Field] = &[
     Field::new(
         "corpus",
         FieldType::Input(ArtifactType::Corpus),
-        Default::Absent,
+        FieldDefault::Absent,
         "documents to train a vocabulary on; not read if `vocab` is given",
     ),
     Field::new(
         "vocab",
         FieldType::Input(ArtifactType::Folder),
-        Default::Absent,
+        FieldDefault::Absent,
         "a given vocabulary: a vocab.txt, a tokenizer.json, or a folder that holds either",
     ),
     Field::new(
@@ -46,29 +46,29 @@ const FIELDS: &[Field] = &[
             min: 32,
             max: 1 << 24,
         },
-        Default::Integer(30_522),
+        FieldDefault::Integer(30_522),
         "tokens of a trained vocabulary at most, special tokens included",
     ),
     Field::new(
         "lower_case",
         FieldType::Bool,
-        Default::Absent,
+        FieldDefault::Absent,
         "whether text is lower-cased; if left out, as a given vocabulary's files say, else true",
     ),
     Field::new(
         "strip_accents",
         FieldType::Bool,
-        Default::Absent,
+        FieldDefault::Absent,
         "whether accents are dropped; if left out, as a given vocabulary's files say, else as lower_case says",
     )
-    .keyed(KeyPolicy::Unless(Default::Absent)),
+    .keyed(KeyPolicy::Unless(FieldDefault::Absent)),
     Field::new(
         "min_frequency",
         FieldType::Integer {
             min: 1,
             max: i64::MAX,
         },
-        Default::Integer(2),
+        FieldDefault::Integer(2),
         "occurrences that a pair of pieces needs in the corpus to become a token",
     ),
     Field::new(
@@ -77,7 +77,7 @@ const FIELDS: &[Field] = &[
             min: 1,
             max: 1 << 20,
         },
-        Default::Integer(1000),
+        FieldDefault::Integer(1000),
         "characters with tokens of their own at most, the most frequent first, and never more than a quarter of \
                 `vocab_size`; words with other characters become [UNK]",
     ),

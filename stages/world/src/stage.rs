@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use contract::{
-    ArtifactType, Context, Default, Field, FieldType, Inputs, OutputFile, Params, Signature, Sizes,
-    Stage, StageError,
+    ArtifactType, Context, Field, FieldDefault, FieldType, Inputs, OutputFile, Params, Signature,
+    Sizes, Stage, StageError,
 };
 use serde::Deserialize;
 
@@ -306,13 +306,13 @@ const FIELDS: &[Field] = &[
             min: 0,
             max: i64::MAX,
         },
-        Default::Integer(0),
+        FieldDefault::Integer(0),
         "Which world: the same seed and size give the same bytes.",
     ),
     Field::new(
         "size",
         FieldType::Choice(&["tiny", "laptop", "large"]),
-        Default::Text("laptop"),
+        FieldDefault::Text("laptop"),
         "How much of everything, unless a number below says otherwise.",
     ),
     Field::new(
@@ -321,7 +321,7 @@ const FIELDS: &[Field] = &[
             min: 100,
             max: LARGEST,
         },
-        Default::Absent,
+        FieldDefault::Absent,
         "Words of running text, punctuation marks included.",
     ),
     Field::new(
@@ -330,7 +330,7 @@ const FIELDS: &[Field] = &[
             min: 6,
             max: 10_000_000,
         },
-        Default::Absent,
+        FieldDefault::Absent,
         "Training examples per task.",
     ),
     Field::new(
@@ -339,7 +339,7 @@ const FIELDS: &[Field] = &[
             min: 6,
             max: 10_000_000,
         },
-        Default::Absent,
+        FieldDefault::Absent,
         "Development examples per task.",
     ),
     Field::new(
@@ -348,7 +348,7 @@ const FIELDS: &[Field] = &[
             min: 12,
             max: 10_000_000,
         },
-        Default::Absent,
+        FieldDefault::Absent,
         "Sentence pairs per similarity set.",
     ),
 ];

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::Params;
 use crate::params::complete;
-use crate::signature::{Default, Field, FieldType, KeyPolicy};
+use crate::signature::{Field, FieldDefault, FieldType, KeyPolicy};
 
 /// Returns what keys know of complete parameters, under the names that it has there.
 pub fn keyed(fields: &[Field], params: &Params) -> Params {
@@ -37,9 +37,9 @@ fn keyed_table(fields: &[Field], table: &Map<String, Value>) -> Map<String, Valu
     keyed
 }
 
-fn is_neutral(value: &Value, neutral: Default) -> bool {
+fn is_neutral(value: &Value, neutral: FieldDefault) -> bool {
     match (neutral, value) {
-        (Default::Table, Value::Object(table)) => table.is_empty(),
+        (FieldDefault::Table, Value::Object(table)) => table.is_empty(),
         _ => neutral.value().as_ref() == Some(value),
     }
 }
@@ -95,21 +95,21 @@ mod tests {
     };
     const PRECISION: FieldType = FieldType::Choice(&["f32", "bf16"]);
 
-    const fn field(name: &'static str, takes: FieldType, default: Default) -> Field {
+    const fn field(name: &'static str, takes: FieldType, default: FieldDefault) -> Field {
         Field::new(name, takes, default, "a parameter")
     }
 
     /// A kind as it was.
     const BEFORE: &[Field] = &[
-        field("seed", COUNT, Default::Integer(0)),
-        field("steps", COUNT, Default::Required),
-        field("every", COUNT, Default::Integer(200)),
-        field("precision", PRECISION, Default::Text("f32")),
-        field("clip", SHARE, Default::Number(0.0)),
+        field("seed", COUNT, FieldDefault::Integer(0)),
+        field("steps", COUNT, FieldDefault::Required),
+        field("every", COUNT, FieldDefault::Integer(200)),
+        field("precision", PRECISION, FieldDefault::Text("f32")),
+        field("clip", SHARE, FieldDefault::Number(0.0)),
         field(
             "masking",
-            FieldType::Table(&[field("corrupt", SHARE, Default::Number(0.4))]),
-            Default::Table,
+            FieldType::Table(&[field("corrupt", SHARE, FieldDefault::Number(0.4))]),
+            FieldDefault::Table,
         ),
     ];
 
@@ -119,36 +119,38 @@ mod tests {
 
     /// The kind later: a field renamed, one keyed no more, and new ones of each policy.
     const AFTER: &[Field] = &[
-        field("seed", COUNT, Default::Integer(0)),
-        field("steps", COUNT, Default::Required),
-        field("checkpoint_every", COUNT, Default::Integer(500))
+        field("seed", COUNT, FieldDefault::Integer(0)),
+        field("steps", COUNT, FieldDefault::Required),
+        field("checkpoint_every", COUNT, FieldDefault::Integer(500))
             .keyed_as("every")
-            .keyed(KeyPolicy::As(Default::Integer(200))),
-        field("precision", PRECISION, Default::Text("f32")),
-        field("max_grad_norm", SHARE, Default::Number(0.0)).keyed_as("clip"),
-        field("progress_every", COUNT, Default::Integer(10)).keyed(KeyPolicy::Never),
-        field("micro_batch", COUNT, Default::Integer(0)).keyed(KeyPolicy::If(is_bf16)),
-        field("parts", COUNT, Default::Integer(1)).keyed(KeyPolicy::Unless(Default::Integer(1))),
+            .keyed(KeyPolicy::As(FieldDefault::Integer(200))),
+        field("precision", PRECISION, FieldDefault::Text("f32")),
+        field("max_grad_norm", SHARE, FieldDefault::Number(0.0)).keyed_as("clip"),
+        field("progress_every", COUNT, FieldDefault::Integer(10)).keyed(KeyPolicy::Never),
+        field("micro_batch", COUNT, FieldDefault::Integer(0)).keyed(KeyPolicy::If(is_bf16)),
+        field("parts", COUNT, FieldDefault::Integer(1))
+            .keyed(KeyPolicy::Unless(FieldDefault::Integer(1))),
         // Its neutral value is not its default: a later version may change its mind, and results of before stay.
-        field("smoothing", SHARE, Default::Number(0.1))
-            .keyed(KeyPolicy::Unless(Default::Number(0.0))),
-        field("note", FieldType::Bool, Default::Absent).keyed(KeyPolicy::Unless(Default::Absent)),
+        field("smoothing", SHARE, FieldDefault::Number(0.1))
+            .keyed(KeyPolicy::Unless(FieldDefault::Number(0.0))),
+        field("note", FieldType::Bool, FieldDefault::Absent)
+            .keyed(KeyPolicy::Unless(FieldDefault::Absent)),
         field(
             "masking",
             FieldType::Table(&[
-                field("corrupt", SHARE, Default::Number(0.4)),
-                field("replace", SHARE, Default::Number(1.0))
-                    .keyed(KeyPolicy::Unless(Default::Number(1.0))),
+                field("corrupt", SHARE, FieldDefault::Number(0.4)),
+                field("replace", SHARE, FieldDefault::Number(1.0))
+                    .keyed(KeyPolicy::Unless(FieldDefault::Number(1.0))),
             ]),
-            Default::Table,
+            FieldDefault::Table,
         ),
         field(
             "schedule",
-            FieldType::Table(&[field("cooldown", SHARE, Default::Number(0.0))
-                .keyed(KeyPolicy::Unless(Default::Number(0.0)))]),
-            Default::Table,
+            FieldType::Table(&[field("cooldown", SHARE, FieldDefault::Number(0.0))
+                .keyed(KeyPolicy::Unless(FieldDefault::Number(0.0)))]),
+            FieldDefault::Table,
         )
-        .keyed(KeyPolicy::Unless(Default::Table)),
+        .keyed(KeyPolicy::Unless(FieldDefault::Table)),
     ];
 
     fn of(fields: &[Field], given: &Value) -> Params {

@@ -4,11 +4,11 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::signature::{Default, Field, FieldType};
+use crate::signature::{Field, FieldDefault, FieldType};
 use crate::{Patterns, Problem, StageError};
 
 /// A stage's parameters: checked against its signature, with every default filled in. Inputs are not among them.
-#[derive(Clone, Debug, std::default::Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Params(pub Map<String, Value>);
 
@@ -86,67 +86,66 @@ fn complete_table(
             continue;
         }
         path.push(field.name.into());
-        let value =
-            match (given.get(field.name), field.takes, field.default) {
-                (Some(Value::Null), _, Default::Absent) => Some(Value::Null),
-                // A variable cannot be left out: it is empty instead, as an input is.
-                (Some(Value::String(text)), takes, Default::Absent)
-                    if text.is_empty() && !matches!(takes, FieldType::Text) =>
-                {
-                    Some(Value::Null)
+        let value = match (given.get(field.name), field.takes, field.default) {
+            (Some(Value::Null), _, FieldDefault::Absent) => Some(Value::Null),
+            // A variable cannot be left out: it is empty instead, as an input is.
+            (Some(Value::String(text)), takes, FieldDefault::Absent)
+                if text.is_empty() && !matches!(takes, FieldType::Text) =>
+            {
+                Some(Value::Null)
+            }
+            (Some(Value::Object(table)), FieldType::Table(inner), _) => {
+                Some(Value::Object(complete_table(inner, table, path, problems)))
+            }
+            (Some(Value::Array(items)), FieldType::TextList | FieldType::Ignore, _) => {
+                let items = items.iter().enumerate();
+                let named = items.map(|(place, item)| (place.to_string(), item));
+                let texts = texts(named, path, problems);
+                if let FieldType::Ignore = field.takes {
+                    check_patterns(&texts, path, problems);
                 }
-                (Some(Value::Object(table)), FieldType::Table(inner), _) => {
-                    Some(Value::Object(complete_table(inner, table, path, problems)))
+                Some(texts.into_iter().map(|(_, text)| text).collect())
+            }
+            (Some(Value::Object(table)), FieldType::TextTable, _) => {
+                let named = table.iter().map(|(name, value)| (name.clone(), value));
+                Some(Value::Object(
+                    texts(named, path, problems).into_iter().collect(),
+                ))
+            }
+            (Some(Value::Object(table)), FieldType::Inputs, _) => {
+                Some(input_names(table, path, problems))
+            }
+            (Some(value), takes, _) => match fit(takes, value) {
+                Ok(value) => Some(value),
+                Err(message) => {
+                    let help = meant(takes, value);
+                    problems.push(Problem {
+                        path: owned(path),
+                        message,
+                        help,
+                        at_key: false,
+                    });
+                    None
                 }
-                (Some(Value::Array(items)), FieldType::TextList | FieldType::Ignore, _) => {
-                    let items = items.iter().enumerate();
-                    let named = items.map(|(place, item)| (place.to_string(), item));
-                    let texts = texts(named, path, problems);
-                    if let FieldType::Ignore = field.takes {
-                        check_patterns(&texts, path, problems);
-                    }
-                    Some(texts.into_iter().map(|(_, text)| text).collect())
+            },
+            (None, FieldType::Table(inner), FieldDefault::Table) => Some(Value::Object(
+                complete_table(inner, &Map::new(), path, problems),
+            )),
+            (None, FieldType::TextTable, FieldDefault::Table) => Some(Value::Object(Map::new())),
+            (None, FieldType::Inputs, FieldDefault::Table) => Some(Value::Array(Vec::new())),
+            (None, takes, default) => {
+                let value = default.value();
+                if value.is_none() {
+                    problems.push(Problem {
+                        path: owned(path),
+                        message: format!("`{}` is missing", field.name),
+                        help: Some(format!("it takes {}: {}", takes.describe(), field.about)),
+                        at_key: true,
+                    });
                 }
-                (Some(Value::Object(table)), FieldType::TextTable, _) => {
-                    let named = table.iter().map(|(name, value)| (name.clone(), value));
-                    Some(Value::Object(
-                        texts(named, path, problems).into_iter().collect(),
-                    ))
-                }
-                (Some(Value::Object(table)), FieldType::Inputs, _) => {
-                    Some(input_names(table, path, problems))
-                }
-                (Some(value), takes, _) => match fit(takes, value) {
-                    Ok(value) => Some(value),
-                    Err(message) => {
-                        let help = meant(takes, value);
-                        problems.push(Problem {
-                            path: owned(path),
-                            message,
-                            help,
-                            at_key: false,
-                        });
-                        None
-                    }
-                },
-                (None, FieldType::Table(inner), Default::Table) => Some(Value::Object(
-                    complete_table(inner, &Map::new(), path, problems),
-                )),
-                (None, FieldType::TextTable, Default::Table) => Some(Value::Object(Map::new())),
-                (None, FieldType::Inputs, Default::Table) => Some(Value::Array(Vec::new())),
-                (None, takes, default) => {
-                    let value = default.value();
-                    if value.is_none() {
-                        problems.push(Problem {
-                            path: owned(path),
-                            message: format!("`{}` is missing", field.name),
-                            help: Some(format!("it takes {}: {}", takes.describe(), field.about)),
-                            at_key: true,
-                        });
-                    }
-                    value
-                }
-            };
+                value
+            }
+        };
         if let Some(value) = value {
             result.insert(field.name.to_owned(), value);
         }
@@ -376,7 +375,7 @@ mod tests {
         Field::new(
             "tokens",
             FieldType::Input(crate::ArtifactType::Tokens),
-            Default::Required,
+            FieldDefault::Required,
             "what to train on",
         ),
         Field::new(
@@ -385,7 +384,7 @@ mod tests {
                 min: 0,
                 max: i64::MAX,
             },
-            Default::Required,
+            FieldDefault::Required,
             "updates",
         ),
         Field::new(
@@ -393,10 +392,10 @@ mod tests {
             FieldType::Table(&[Field::new(
                 "corrupt",
                 FieldType::Number { min: 0.0, max: 1.0 },
-                Default::Number(0.4),
+                FieldDefault::Number(0.4),
                 "share of tokens replaced",
             )]),
-            Default::Table,
+            FieldDefault::Table,
             "what is masked",
         ),
     ];
@@ -478,24 +477,34 @@ mod tests {
     }
 
     const OPEN: &[Field] = &[
-        Field::new("argv", FieldType::TextList, Default::Absent, "what to run"),
+        Field::new(
+            "argv",
+            FieldType::TextList,
+            FieldDefault::Absent,
+            "what to run",
+        ),
         Field::new(
             "env",
             FieldType::TextTable,
-            Default::Table,
+            FieldDefault::Table,
             "its environment",
         ),
-        Field::new("inputs", FieldType::Inputs, Default::Table, "what it reads"),
+        Field::new(
+            "inputs",
+            FieldType::Inputs,
+            FieldDefault::Table,
+            "what it reads",
+        ),
         Field::new(
             "makes",
             FieldType::Output(&[crate::ArtifactType::Folder, crate::ArtifactType::Scores]),
-            Default::Text("folder"),
+            FieldDefault::Text("folder"),
             "what it makes",
         ),
         Field::new(
             "outputs",
             FieldType::TextList,
-            Default::List,
+            FieldDefault::List,
             "what must be there afterwards",
         ),
     ];
@@ -559,11 +568,16 @@ mod tests {
     #[test]
     fn an_empty_text_is_as_if_left_out_where_that_may_be() {
         const FIELDS: &[Field] = &[
-            Field::new("lower_case", FieldType::Bool, Default::Absent, "whether"),
+            Field::new(
+                "lower_case",
+                FieldType::Bool,
+                FieldDefault::Absent,
+                "whether",
+            ),
             Field::new(
                 "steps",
                 FieldType::Integer { min: 1, max: 9 },
-                Default::Integer(1),
+                FieldDefault::Integer(1),
                 "how many",
             ),
         ];
@@ -580,7 +594,7 @@ mod tests {
         const IGNORE: &[Field] = &[Field::new(
             "ignore",
             FieldType::Ignore,
-            Default::List,
+            FieldDefault::List,
             "what does not belong",
         )];
         let problems = complete(IGNORE, &given(json!({"ignore": ["*.log", "../x", "["]})));

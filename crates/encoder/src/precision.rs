@@ -1,6 +1,6 @@
 //! The parameter by which stages choose how operands of matrix products are rounded.
 
-use contract::{Default, Device, Field, FieldType, Params, StageError};
+use contract::{Device, Field, FieldDefault, FieldType, Params, StageError};
 use kernels::Precision;
 use kernels::numerics::{BF16_CLASS, CLASS};
 use serde::{Deserialize, Serialize};
@@ -28,7 +28,7 @@ impl DeclaredPrecision {
     pub const FIELD: Field = Field::new(
         "precision",
         FieldType::Choice(&["f32", "bf16"]),
-        Default::Text("f32"),
+        FieldDefault::Text("f32"),
         "Operands of matrix products: 32-bit floats, or bfloat16, which is about 1.6 times as fast where the \
                 processor has it.",
     );

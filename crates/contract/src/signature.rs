@@ -59,7 +59,7 @@ pub struct Field {
     /// What it takes.
     pub takes: FieldType,
     /// What holds when it is left out.
-    pub default: Default,
+    pub default: FieldDefault,
     /// One sentence, with the unit.
     pub about: &'static str,
     /// Whether keys know of it.
@@ -73,7 +73,7 @@ impl Field {
     pub const fn new(
         name: &'static str,
         takes: FieldType,
-        default: Default,
+        default: FieldDefault,
         about: &'static str,
     ) -> Self {
         Self {
@@ -114,11 +114,11 @@ pub enum KeyPolicy {
     Never,
     /// Its value, unless that is this one: the field came later, and what was made before was made as this value says. A table is
     /// left out where all in it is.
-    Unless(Default),
+    Unless(FieldDefault),
     /// Its value, if this holds of the complete parameters beside it; else nothing.
     If(fn(&Map<String, Value>) -> bool),
     /// This value, whatever it has: it can change no byte, and has been keyed once.
-    As(Default),
+    As(FieldDefault),
 }
 
 /// What a field takes. Ranges include both ends.
@@ -165,7 +165,7 @@ pub enum FieldType {
 
 /// What holds when a field is left out.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Default {
+pub enum FieldDefault {
     /// Leaving it out is an error.
     Required,
     /// The stage sees no value (JSON `null`; no input). An empty text is no value either, unless the field takes any text.
@@ -184,7 +184,7 @@ pub enum Default {
     List,
 }
 
-impl Default {
+impl FieldDefault {
     /// Returns the value to fill in, or `None` where there is none (`Required`, `Table`).
     pub fn value(self) -> Option<Value> {
         match self {
