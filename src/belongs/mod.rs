@@ -20,6 +20,7 @@ mod dangling;
 mod names;
 mod own;
 
+use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -29,7 +30,7 @@ pub(crate) use dangling::{Dangling, dangling};
 pub(crate) use own::{CACHE_TAG, DIGESTS, Own, identity, is_cache_tag, is_results, open};
 
 /// Which files of an input belong to it, as the stage declares it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selection {
     /// Whether hidden files count, unless they have a name that never does.
     pub hidden: bool,
@@ -39,6 +40,14 @@ pub struct Selection {
     pub ignore: Arc<[String]>,
     /// Folders in which each profile has one that runs write results to.
     pub results: Arc<[PathBuf]>,
+}
+
+/// Selections are looked up for each job with a path, few of them differ, and the rest is long.
+impl Hash for Selection {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.hidden.hash(state);
+        self.ignore.len().hash(state);
+    }
 }
 
 impl Selection {

@@ -183,6 +183,10 @@ impl Project {
         standings: &[Standing],
         noted: &Noted,
     ) -> Result<(), CommandFailure> {
+        let used = noted.used();
+        if used.is_empty() {
+            return Ok(());
+        }
         let jobs = plan.jobs.jobs().zip(standings);
         let to_run = jobs.filter(|(_, standing)| !standing.is_cached());
         let inputs = to_run.flat_map(|((_, job), _)| &job.inputs);
@@ -191,7 +195,6 @@ impl Project {
             InputSource::Job { .. } => None,
         });
         let needed: BTreeSet<&Path> = paths.collect();
-        let used = noted.used();
         let mut away = used.iter().filter(|away| needed.contains(&*away.path));
         let Some(first) = away.next() else {
             return Ok(());

@@ -358,7 +358,7 @@ impl<'a> Resolver<'a> {
         name: &InputName,
         selection: &Selection,
     ) -> Result<ReadyInput, Failure> {
-        if let Some(noted) = self.noted {
+        if let Some(noted) = self.noted.filter(|noted| !noted.is_empty()) {
             let place = (Arc::clone(path), selection.clone(), Arc::clone(name));
             let away = match self.away.get(&place) {
                 Some(away) => *away,

@@ -320,10 +320,13 @@ impl<'p> Expander<'p> {
         let signature = self.pipeline.stage(stage).signature;
         let ignore = take_ignored(signature.fields, &mut params);
         let all = CanonicalParams::of(&params);
-        let keyed = CanonicalParams::of(&contract::keyed(signature.fields, &params));
+        // Next to always they are the same, and then they are kept once.
+        let keyed = match contract::is_keyed_whole(signature.fields) {
+            true => all.clone(),
+            false => CanonicalParams::of(&contract::keyed(signature.fields, &params)),
+        };
         let numerics = signature.numerics;
         let said = Said {
-            // Next to always they are the same, and then they are kept once.
             keyed: if keyed == all { all.clone() } else { keyed },
             numerics: numerics.map(|class| class(&params, Device::Cpu)),
             params: all,

@@ -97,6 +97,11 @@ pub struct Away {
 }
 
 impl Noted {
+    /// Whether no archive tells of any.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.places.is_empty()
+    }
+
     /// Whether something is known of what a path led to.
     pub fn knows(&self, path: &Path) -> bool {
         let is_of = |told: &str| self.places.keys().any(|(path, ..)| path == told);

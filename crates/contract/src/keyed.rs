@@ -11,6 +11,17 @@ pub fn keyed(fields: &[Field], params: &Params) -> Params {
     Params(keyed_table(fields, &params.0))
 }
 
+/// Whether keys know of all parameters of these fields, as they are.
+pub fn is_keyed_whole(fields: &[Field]) -> bool {
+    fields.iter().all(|field| {
+        let inner = match field.takes {
+            FieldType::Table(inner) => is_keyed_whole(inner),
+            _ => true,
+        };
+        inner && matches!(field.key, KeyPolicy::Always) && field.keyed_as == field.name
+    })
+}
+
 fn keyed_table(fields: &[Field], table: &Map<String, Value>) -> Map<String, Value> {
     let mut keyed = Map::new();
     for field in fields {
@@ -228,5 +239,6 @@ mod tests {
                 .clone(),
         );
         assert_eq!(unkeyed(AFTER, &gone), None);
+        assert!(is_keyed_whole(BEFORE) && !is_keyed_whole(AFTER));
     }
 }
