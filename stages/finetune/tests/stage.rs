@@ -295,6 +295,21 @@ fn a_run_that_was_stopped_ends_with_the_same_bytes() {
     assert_eq!(bytes(&straight), bytes(&stopped));
 }
 
+/// Whatever the cadence of checkpoints, keys hold the same.
+#[test]
+fn the_cadence_of_checkpoints_changes_no_byte() {
+    let folder = TempDir::new().unwrap();
+    let (encoder, data) = (encoder(folder.path(), 2), sentiment(folder.path()));
+    let inputs = [("encoder", &*encoder), ("data", &*data)];
+    let run = |every: u32| {
+        let recipe = json!({ "epochs": 2, "batch": 16, "lr": 1e-3, "checkpoint_every": every });
+        let place = folder.path().join(format!("every-{every}"));
+        run_in(&FinetuneStage, recipe, &inputs, &place).unwrap();
+        bytes(&place)
+    };
+    assert_eq!(run(1), run(1000));
+}
+
 #[test]
 fn an_encoder_with_too_few_positions_is_named() {
     let folder = TempDir::new().unwrap();

@@ -190,6 +190,19 @@ fn micro_batches_change_no_bit_of_the_artifact() {
     assert!(different.is_empty(), "{different:?}");
 }
 
+/// No key knows of the cadence of checkpoints.
+#[test]
+fn the_cadence_of_checkpoints_changes_no_bit_of_the_artifact() {
+    let tokens = tokens(30);
+    let run = |every: usize| {
+        let parameters = json!({"checkpoint_every": every});
+        files(run(tokens.path(), parameters).unwrap().path())
+    };
+    let often = run(1);
+    assert!(!often.is_empty());
+    assert_eq!(often, run(1000));
+}
+
 #[test]
 fn another_seed_is_another_run() {
     let tokens = tokens(30);
