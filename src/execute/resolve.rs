@@ -224,6 +224,8 @@ pub fn reread(graph: &JobGraph, store: &Store) -> Result<(usize, BTreeSet<PathBu
 pub struct Resolver<'a> {
     store: &'a Store,
     externals: HashMap<Place, Arc<External>>,
+    /// The last that was read: next to always the next job has it as well.
+    last: Option<(Place, Arc<External>)>,
     hashed: Hashed,
     noted: Option<&'a Noted>,
     /// Whether what is away counts as known.
@@ -241,6 +243,7 @@ impl<'a> Resolver<'a> {
         Self {
             store,
             externals: HashMap::new(),
+            last: None,
             hashed: Hashed::default(),
             noted: None,
             believes: false,
@@ -387,6 +390,13 @@ impl<'a> Resolver<'a> {
         name: &InputName,
         selection: &Selection,
     ) -> Result<Arc<External>, StageError> {
+        if let Some(((last, of, single), external)) = &self.last
+            && Arc::ptr_eq(last, path)
+            && of == selection
+            && single.as_ref().is_none_or(|single| single == name)
+        {
+            return Ok(Arc::clone(external));
+        }
         let mut place: Place = (Arc::clone(path), selection.clone(), None);
         if let Some(folder) = self.externals.get(&place) {
             return Ok(Arc::clone(folder));
@@ -400,6 +410,7 @@ impl<'a> Resolver<'a> {
             place.2 = None;
         }
         let external = Arc::new(external);
+        self.last = Some((place.clone(), Arc::clone(&external)));
         self.externals.insert(place, Arc::clone(&external));
         Ok(external)
     }
