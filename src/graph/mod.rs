@@ -284,7 +284,7 @@ impl CellPlan {
 }
 
 /// A grid that is searched for a cell.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Choice {
     /// What the best point is chosen by.
     pub select: Selection,
@@ -293,7 +293,7 @@ pub struct Choice {
 }
 
 /// A point of a grid.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct GridPoint {
     /// What it binds, in the order of the grid.
     pub bindings: Vec<(String, Value)>,

@@ -3,9 +3,9 @@
 //! A setting may cut what rows vary from what their cells show, such as an input that is given where rows train their own. The
 //! table then says one thing under several labels, which nobody should take for a finding.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
-use crate::graph::{CellPlan, TablePlan};
+use crate::graph::TablePlan;
 
 /// Labels named at most.
 const NAMED: usize = 6;
@@ -32,25 +32,16 @@ pub(super) fn notes(plan: &TablePlan) -> Vec<String> {
     told.collect()
 }
 
-/// Returns the sets of two rows and more whose cells in a column are the same.
-fn groups(plan: &TablePlan, column: usize) -> Vec<Vec<usize>> {
-    let mut groups: Vec<(&CellPlan, Vec<usize>)> = Vec::new();
+/// Returns the sets of two rows and more whose cells in a column show the same, whatever their row binds; in no order.
+fn groups(plan: &TablePlan, column: usize) -> impl Iterator<Item = Vec<usize>> {
+    let mut groups: HashMap<_, Vec<usize>> = HashMap::new();
     for (row, cells) in plan.cells.iter().enumerate() {
-        let Some(cell) = &cells[column] else {
-            continue;
-        };
-        match groups.iter_mut().find(|(first, _)| is_same(first, cell)) {
-            Some((_, rows)) => rows.push(row),
-            None => groups.push((cell, vec![row])),
+        if let Some(cell) = &cells[column] {
+            let shown = (&cell.jobs, &cell.metric, &cell.choice);
+            groups.entry(shown).or_default().push(row);
         }
     }
-    let rows = groups.into_iter().map(|(_, rows)| rows);
-    rows.filter(|rows| rows.len() > 1).collect()
-}
-
-/// Whether two cells show the same, whatever their row and column bind.
-fn is_same(one: &CellPlan, other: &CellPlan) -> bool {
-    one.metric == other.metric && one.jobs == other.jobs && one.choice == other.choice
+    groups.into_values().filter(|rows| rows.len() > 1)
 }
 
 fn listed(labels: &[&str]) -> String {

@@ -7,11 +7,11 @@ use metrics::scores::Score;
 pub(super) struct Averaged(Vec<(String, String, usize)>);
 
 impl Averaged {
-    pub(super) fn add(&mut self, score: &Score) {
+    pub(super) fn add(&mut self, score: Score) {
         let mut known = self.0.iter_mut();
         match known.find(|(name, unit, _)| *name == score.name && *unit == score.unit) {
             Some((.., count)) => *count += 1,
-            None => self.0.push((score.name.clone(), score.unit.clone(), 1)),
+            None => self.0.push((score.name, score.unit, 1)),
         }
     }
 
@@ -54,7 +54,7 @@ mod tests {
         let told = |scores: &[(&str, &str)]| {
             let mut averaged = Averaged::default();
             for (name, unit) in scores {
-                averaged.add(&score(name, unit));
+                averaged.add(score(name, unit));
             }
             averaged.remark()
         };

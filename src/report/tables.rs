@@ -208,7 +208,7 @@ impl<'a> Builder<'a> {
                         None => {
                             cell.values.push(score.value);
                             cell.places.push(place);
-                            averaged.add(&score);
+                            averaged.add(score);
                         }
                     }
                 }
