@@ -21,9 +21,9 @@ use super::memo::Memo;
 use super::parameters::parameters;
 use super::resources::resources;
 use super::settings::{Setting, Watch};
-use super::{InputName, InputSource, Job, JobGraph, JobIndex, label};
+use super::{InputName, InputSource, Job, JobGraph, JobIndex, label, parts};
 use crate::belongs::{Selection, Selections};
-use crate::declare::{Pipeline, StageDeclaration, StageId};
+use crate::declare::{InputDeclaration, Pipeline, StageDeclaration, StageId};
 use crate::errors::Diagnostic;
 use crate::keys::CanonicalParams;
 use crate::resources::Resources;
@@ -217,7 +217,7 @@ impl<'p> Expander<'p> {
                 open[frame.stage.0] = false;
                 let outcome = self.make(frame, environment);
                 match stack.last_mut() {
-                    Some(user) => self.take(user, outcome.0, &outcome.1),
+                    Some(user) => self.take(user, outcome.0, &outcome.1, environment),
                     None => return outcome.0,
                 }
                 continue;
@@ -249,7 +249,7 @@ impl<'p> Expander<'p> {
             };
             frame.subfolder = subfolder;
             if let Some((outcome, reads)) = self.known[input.0].get(environment) {
-                self.take(frame, outcome, &reads);
+                self.take(frame, outcome, &reads, environment);
             } else if open[input.0] {
                 frame.broken = true;
                 let from = stack.iter().position(|f| f.stage == input).unwrap_or(0);
@@ -263,18 +263,52 @@ impl<'p> Expander<'p> {
     }
 
     /// Gives `user` the outcome of the input it was waiting for.
-    fn take(&self, user: &mut Frame, outcome: Result<JobIndex, Broken>, reads: &Reads) {
+    fn take(
+        &mut self,
+        user: &mut Frame,
+        outcome: Result<JobIndex, Broken>,
+        reads: &Reads,
+        environment: &Environment<'p>,
+    ) {
         user.reads.extend(reads);
         let subfolder = user.subfolder.take();
         let declaration = self.pipeline.stage(user.stage);
         match outcome {
             Ok(job) => {
+                let input = &declaration.inputs[user.next - 1];
+                if let Some(part) = &subfolder
+                    && let Some(problem) =
+                        self.lacking(job, part, (declaration, input), environment)
+                {
+                    self.problems.push(problem);
+                    user.broken = true;
+                    return;
+                }
                 let name = Arc::clone(&declaration.inputs[user.next - 1].name);
                 user.inputs
                     .push((name, InputSource::Job { job, subfolder }));
             }
             Err(Broken) => user.broken = true,
         }
+    }
+
+    /// Says that a job's result will have no such part.
+    fn lacking(
+        &self,
+        job: JobIndex,
+        part: &str,
+        edge: (&StageDeclaration, &InputDeclaration),
+        environment: &Environment<'p>,
+    ) -> Option<Diagnostic> {
+        let job = self.job_at(job);
+        let maker = self
+            .pipeline
+            .stage_ids
+            .get(&*job.stage)
+            .copied()
+            .flatten()?;
+        let maker = self.pipeline.stage(maker);
+        parts::lacking(maker, &job.params.params(), part, edge, environment)
     }
 
     /// Finishes a stage whose inputs are all resolved.

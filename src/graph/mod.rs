@@ -15,6 +15,7 @@ mod label;
 mod lacking;
 mod memo;
 mod parameters;
+mod parts;
 mod place;
 mod placed;
 mod resources;

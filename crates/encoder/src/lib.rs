@@ -5,7 +5,7 @@
 //! * [`Batch`] packs sequences without padding; [`Mode`] says whether dropout is on and which random numbers it takes.
 //! * [`ClassificationHead`] scores whole sequences.
 //! * [`Parameters`] are [`Block`]s: each one flat variable with tensors in it by name.
-//! * [`Gradients`], [`audit`], [`AdamW`] and [`Schedule`] train whatever [`Parameters`] hold. [`Sink`] is how a custom
+//! * [`Gradients`], [`audit`] and [`AdamW`] train whatever [`Parameters`] hold. [`Sink`] is how a custom
 //!   operation over a whole block adds to its gradients.
 //! * [`Ops`] says which implementation runs: a few large operations with arithmetic of our own, or plain candle.
 //!
@@ -53,8 +53,6 @@ mod ops;
 mod optimizer;
 mod parameters;
 mod precision;
-mod resume;
-mod schedule;
 mod sink;
 mod specification;
 mod values;
@@ -75,8 +73,6 @@ pub use ops::Ops;
 pub use optimizer::{AdamW, AdamWOptions, DecayGroup};
 pub use parameters::Parameters;
 pub use precision::DeclaredPrecision;
-pub use resume::{restore_checkpoint, save_checkpoint};
-pub use schedule::Schedule;
 pub use sink::Sink;
 
 /// The result of everything in this crate that can fail.
