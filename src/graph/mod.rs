@@ -285,7 +285,7 @@ impl CellPlan {
 }
 
 /// A grid that is searched for a cell.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Choice {
     /// What the best point is chosen by.
     pub select: Selection,
@@ -294,7 +294,7 @@ pub struct Choice {
 }
 
 /// A point of a grid.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GridPoint {
     /// What it binds, in the order of the grid.
     pub bindings: Vec<(String, Value)>,
