@@ -10,7 +10,7 @@
 //! 5. [`execute`] runs the jobs that are not, each in its own process;
 //! 6. [`report`] prints the tables and writes them with their provenance.
 //!
-//! [`reach`] says what is still needed of a store. [`cli`] is the command line over them; [`progress`] shows a run while it goes on.
+//! [`gc`] says what is still needed of a store, and removes the rest. [`cli`] is the command line over them; [`progress`] shows a run while it goes on.
 
 pub mod belongs;
 pub mod cli;
@@ -24,6 +24,7 @@ pub mod explain;
 #[cfg(test)]
 mod fakes;
 mod frames;
+pub mod gc;
 pub mod graph;
 pub mod history;
 pub mod journal;
@@ -31,7 +32,6 @@ pub mod keys;
 pub mod logs;
 pub mod paths;
 pub mod progress;
-pub mod reach;
 pub mod registry;
 pub mod report;
 pub mod resources;

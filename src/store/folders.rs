@@ -13,7 +13,7 @@ use super::users::lock_file;
 use super::{Entry, Manifest, Store, StoreError};
 
 /// How many digits of an artifact's digest name its folder: enough for a store, short enough for a command line.
-pub(super) const DIGITS: usize = 16;
+pub(crate) const DIGITS: usize = 16;
 
 impl Store {
     /// Lays the files of `manifest` out as a folder for other programs to read, and returns its path, or that of the

@@ -176,7 +176,7 @@ impl Store {
     }
 
     /// Drops the entries of results that a sweep has removed.
-    pub(super) fn forget_all_but(&self, kept: &BTreeSet<Key>) {
+    pub(crate) fn forget_all_but(&self, kept: &BTreeSet<Key>) {
         self.index()
             .retain(&|key| kept.contains(&Key::from_bytes(*key)));
     }

@@ -1,9 +1,9 @@
-//! What a store holds, and removing what nothing needs: `pipe gc`.
+//! Removing what nothing needs.
 //!
-//! Which results are needed is decided elsewhere ([`crate::reach`]); here is what follows from it for files, and the order of
+//! Which results are needed is decided elsewhere ([`super::decide`]); here is what follows from it for files, and the order of
 //! removal. Records go first, then the manifests that no record names, then the objects that no manifest names, each kind
 //! synced before the next. So a kill, or a power cut, leaves nothing that rests on what is gone, only files that nothing
-//! names, which the next sweep takes. That nobody comes to need something meanwhile is what [`super::users`] is for.
+//! names, which the next sweep takes. That nobody comes to need something meanwhile is what `store/users.rs` is for.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -14,34 +14,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use contract::{is_folder, remove_all};
 
-use super::again::AGAIN;
-use super::aside::{REMOVED, sync};
-use super::away::AWAY;
-use super::error::io_error;
-use super::folders::DIGITS;
-use super::{Digest, Exclusive, Known, Manifest, Store, StoreError, Underway};
 use crate::keys::Key;
+use crate::store::{
+    AGAIN, AWAY, DIGITS, Digest, Exclusive, Held, REMOVED, Store, StoreError, Underway, io_error,
+    list, size_below, stem, sync,
+};
 
 /// How long what was set aside as damaged is kept, as evidence.
 const EVIDENCE: Duration = Duration::from_secs(14 * 24 * 60 * 60);
-
-/// A result in the store.
-#[derive(Clone, Debug)]
-pub struct Held {
-    /// Its record, and when it was written.
-    pub known: Known,
-    /// What its artifact consists of; `None` if that is damaged.
-    pub manifest: Option<Manifest>,
-    /// How many bytes its files have that are here.
-    bytes: u64,
-}
-
-impl Held {
-    /// Returns how many bytes its files have that are here.
-    pub fn bytes(&self) -> u64 {
-        self.bytes
-    }
-}
 
 /// What a sweep leaves.
 #[derive(Clone, Debug, Default)]
@@ -129,69 +109,35 @@ pub struct Tally {
     pub bytes: u64,
 }
 
-impl Store {
-    /// Returns all results, in the order of their keys.
-    ///
-    /// # Errors
-    /// When a record cannot be read: what it says is needed cannot be told.
-    pub fn held(&self) -> Result<Vec<Held>, StoreError> {
-        let known = self.known()?;
-        let read: BTreeSet<Key> = known.iter().map(|known| known.record.key).collect();
-        for (path, name) in list(&self.records())? {
-            let is_read = stem(&name).is_some_and(|key| read.contains(&key));
-            if name.ends_with(".json") && !is_read {
-                return Err(StoreError::Unreadable {
-                    path,
-                    reason: "the record cannot be read".into(),
-                    remedy: "`pipe verify` sets aside what is damaged; then try again".into(),
-                });
-            }
-        }
-        let marked = self.marked()?;
-        let held = known.into_iter().map(|known| {
-            let manifest = self.listing(&known.record.artifact);
-            let files = manifest.iter().flat_map(|manifest| &manifest.files);
-            let here = files.filter(|file| !marked.contains(&file.digest));
-            let bytes = here.fold(0, |sum: u64, file| sum.saturating_add(file.size));
-            Held {
-                known,
-                manifest,
-                bytes,
-            }
-        });
-        Ok(held.collect())
+/// Removes all that nothing needs of what is in `keep`, or only says what that is where no lock is given. `held` are all
+/// results of the store.
+///
+/// # Errors
+/// When a folder cannot be listed or a file not be removed. What was removed until then was not needed.
+pub fn sweep(
+    store: &Store,
+    keep: &Keep,
+    held: &[Held],
+    lock: Option<&Exclusive>,
+) -> Result<Swept, StoreError> {
+    let mut sweep = Sweep {
+        store,
+        removes: lock.is_some(),
+        swept: Swept::default(),
+    };
+    let note = || match lock {
+        Some(lock) => lock.note_sweep().map_err(io_error(&store.users_folder())),
+        None => Ok(()),
+    };
+    note()?;
+    let swept = sweep.all(keep, held);
+    // Once more: who looked while it went on has seen what is there no more.
+    note()?;
+    swept?;
+    if lock.is_some() {
+        store.forget_all_but(&keep.results);
     }
-
-    /// Removes all that nothing needs of what is in `keep`, or only says what that is where no lock is given. `held` are all
-    /// results of the store.
-    ///
-    /// # Errors
-    /// When a folder cannot be listed or a file not be removed. What was removed until then was not needed.
-    pub fn sweep_all_but(
-        &self,
-        keep: &Keep,
-        held: &[Held],
-        lock: Option<&Exclusive>,
-    ) -> Result<Swept, StoreError> {
-        let mut sweep = Sweep {
-            store: self,
-            removes: lock.is_some(),
-            swept: Swept::default(),
-        };
-        let note = || match lock {
-            Some(lock) => lock.note_sweep().map_err(io_error(&self.users_folder())),
-            None => Ok(()),
-        };
-        note()?;
-        let swept = sweep.all(keep, held);
-        // Once more: who looked while it went on has seen what is there no more.
-        note()?;
-        swept?;
-        if lock.is_some() {
-            self.forget_all_but(&keep.results);
-        }
-        Ok(sweep.swept)
-    }
+    Ok(sweep.swept)
 }
 
 struct Sweep<'a> {
@@ -432,46 +378,9 @@ fn is_old(path: &Path) -> bool {
     })
 }
 
-/// Returns how many bytes the file, or the files below the folder, take by themselves: links to what stays take none.
-pub(crate) fn size_below(path: &Path) -> u64 {
-    match fs::symlink_metadata(path) {
-        Ok(metadata) if metadata.is_dir() => fs::read_dir(path)
-            .into_iter()
-            .flatten()
-            .flatten()
-            .map(|entry| size_below(&entry.path()))
-            .sum(),
-        Ok(metadata) if metadata.is_file() && metadata.nlink() == 1 => metadata.len(),
-        _ => 0,
-    }
-}
-
-fn stem<T: std::str::FromStr>(name: &str) -> Option<T> {
-    name.strip_suffix(".json")?.parse().ok()
-}
-
 fn remove_file(path: &Path) -> Result<(), StoreError> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(io_error(path)(error)),
         _ => Ok(()),
     }
-}
-
-/// Returns what lies in a folder, with the names, sorted. Names that are not UTF-8 are nothing of ours.
-pub(super) fn list(folder: &Path) -> Result<Vec<(PathBuf, String)>, StoreError> {
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) if error.kind() == ErrorKind::NotADirectory => return Ok(Vec::new()),
-        Err(error) => return Err(io_error(folder)(error)),
-    };
-    let mut found = Vec::new();
-    for entry in entries {
-        let entry = entry.map_err(io_error(folder))?;
-        if let Ok(name) = entry.file_name().into_string() {
-            found.push((entry.path(), name));
-        }
-    }
-    found.sort();
-    Ok(found)
 }
