@@ -16,9 +16,9 @@ use super::project::Project;
 use crate::declare::Target;
 use crate::execute::Standing;
 use crate::graph::{CellPlan, JobIndex, Plan, TablePlan};
-use crate::journal::quoted;
 use crate::progress::{amount, duration};
 use crate::report::describe;
+use crate::runs::quoted;
 use crate::store::{Record, Store};
 use crate::terminal::Paint;
 

@@ -13,9 +13,9 @@ use super::project::Project;
 use crate::declare::{self, Pipeline};
 use crate::execute::Resolver;
 use crate::gc::{Decided, Fate, Gone, Half, Keep, Kept, Swept, Wanted, decide, sweep};
-use crate::journal::Runs;
 use crate::progress::{Verbosity, amount, count, duration};
 use crate::registry::Registry;
+use crate::runs::Runs;
 use crate::store::{Held, Store};
 use crate::terminal::Paint;
 

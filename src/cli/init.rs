@@ -14,8 +14,8 @@ use super::failure::CommandFailure;
 use super::output::{path_json, print, print_json, tell};
 use crate::declare::{self, Pipeline};
 use crate::graph;
-use crate::journal::quoted;
 use crate::registry::Registry;
+use crate::runs::quoted;
 use crate::schema;
 use survey::{Finding, survey};
 

@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 use super::output::path_json;
 use crate::execute::{Failure, FailureKind, JobState};
 use crate::graph::{JobGraph, JobIndex};
-use crate::journal::{Made, Results};
 use crate::keys::Key;
 use crate::progress::{count, duration};
+use crate::runs::{Made, Results};
 use crate::store::{Store, StoreError};
 
 /// Says why a job has no result; `None` if it has one. `stopped` is said of what the end of the run has kept from it.

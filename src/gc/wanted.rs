@@ -7,8 +7,8 @@ use crate::declare::{Pipeline, Target};
 use crate::errors::Report;
 use crate::execute::{Resolver, Standing, survey};
 use crate::graph::{self, JobIndex, Plan};
-use crate::journal::Adjusted;
 use crate::keys::{self, CanonicalParams, Key};
+use crate::runs::Adjusted;
 use crate::store::{Digest, Record, StoreError};
 
 /// What some pipelines come to.

@@ -10,7 +10,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 use super::text::{amount, duration, whose};
 use super::{Progress, Verbosity};
 use crate::execute::{Failure, FailureKind};
-use crate::journal::Results;
+use crate::runs::Results;
 use crate::store::{Holder, Record};
 use crate::terminal::{self, Paint, shown};
 

@@ -9,7 +9,7 @@ use contract::Event;
 use super::text::{amount, count, duration, percent_of, whose};
 use super::{Progress, Verbosity};
 use crate::execute::{Failure, FailureKind};
-use crate::journal::Results;
+use crate::runs::Results;
 use crate::store::{Holder, Record};
 use crate::terminal::shown;
 

@@ -14,7 +14,7 @@ use contract::Event;
 pub use text::{amount, count, duration, percent_of, whose};
 
 use crate::execute::Failure;
-use crate::journal::Results;
+use crate::runs::Results;
 use crate::store::{Holder, Record};
 
 /// Takes what happens in a run. Jobs are told apart by their index in the graph.

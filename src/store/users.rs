@@ -351,7 +351,7 @@ fn wait_for(path: &Path, lock: impl Fn() -> io::Result<()>) -> Result<(), StoreE
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::fakes::in_time;
+    use crate::test_support::in_time;
 
     fn key(byte: &str) -> Key {
         byte.repeat(32).parse().unwrap()

@@ -7,8 +7,8 @@ use super::{JobState, Run};
 use crate::execute::resolve::Ready;
 use crate::execute::{Failure, FailureKind};
 use crate::graph::JobIndex;
-use crate::journal::Made;
 use crate::keys::Key;
+use crate::runs::Made;
 use crate::store::{Found, Lookup, Record, Section, StoreError};
 
 /// How often a job is tried again whose inputs were found damaged.

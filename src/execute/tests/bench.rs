@@ -16,9 +16,9 @@ use crate::execute::{
     Control, Exit, Failure, JobState, Machine, Means, Options, Share, Stop, Worker, run,
 };
 use crate::graph::{InputSource, Job, JobGraph};
-use crate::journal::Results;
 use crate::keys::{CanonicalParams, KeyParts};
 use crate::progress::Progress;
+use crate::runs::Results;
 use crate::store::{Holder, Record, Store, StoreError};
 
 /// Writes the text of its parameter and its inputs to one file, or fails as its parameter says.

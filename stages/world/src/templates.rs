@@ -6,20 +6,20 @@ use crate::lexicon::{Lexicon, Setting};
 use crate::meaning::{Fact, Frequencies, Kind, Noun, Person, Predicate};
 use crate::words::{article, past};
 
-/// Which frames a sentence may take.
+/// Which templates a sentence may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Genre {
-    /// The frames of most text.
+    /// The templates of most text.
     Matched,
-    /// The frames that the mismatched development set is made of.
+    /// The templates that the mismatched development set is made of.
     Mismatched,
-    /// All of these frames.
+    /// All of these templates.
     Any,
     /// The person and the thing are not named again.
     Short,
 }
 
-/// Says a fact in one of the frames of the genre, without the full stop.
+/// Says a fact in one of the templates of the genre, without the full stop.
 pub(crate) fn statement(
     lexicon: &Lexicon,
     fact: &Fact,
@@ -27,23 +27,27 @@ pub(crate) fn statement(
     colour: f64,
     draws: &mut Draws,
 ) -> String {
-    let frames = &lexicon.frames;
+    let templates = &lexicon.templates;
     let (matched, mismatched, short) = match fact.kind {
-        Kind::Event => (&frames.event, &frames.event_mismatched, &frames.event_short),
+        Kind::Event => (
+            &templates.event,
+            &templates.event_mismatched,
+            &templates.event_short,
+        ),
         Kind::Property => (
-            &frames.property,
-            &frames.property_mismatched,
-            &frames.property_short,
+            &templates.property,
+            &templates.property_mismatched,
+            &templates.property_short,
         ),
     };
-    let frame = match genre {
+    let template = match genre {
         Genre::Matched => draws.pick(matched),
         Genre::Mismatched => draws.pick(mismatched),
         Genre::Short => draws.pick(short),
         Genre::Any if draws.chance(0.75) => draws.pick(matched),
         Genre::Any => draws.pick(mismatched),
     };
-    fill(lexicon, fact, frame, colour, draws)
+    fill(lexicon, fact, template, colour, draws)
 }
 
 /// What a question asks for.
@@ -73,7 +77,7 @@ pub(crate) fn question(
     colour: f64,
     draws: &mut Draws,
 ) -> String {
-    let frames: &[&str] = match (fact.kind, ask) {
+    let templates: &[&str] = match (fact.kind, ask) {
         (Kind::Event, Ask::Who) => &["who {past} {patient} ?", "by whom was {patient} {past} ?"],
         (Kind::Event, Ask::What) => &["what was {past} by {agent} ?"],
         (Kind::Event, Ask::Whether) => &["was {patient} {past} by {agent} ?"],
@@ -85,8 +89,8 @@ pub(crate) fn question(
         (_, Ask::WhetherIt) => &["was it {word} ?", "why was it {word} ?"],
         (Kind::Property, _) => &["was {patient} {adjective} ?"],
     };
-    let frame: &&str = draws.pick(frames);
-    fill(lexicon, fact, frame, colour, draws)
+    let template: &&str = draws.pick(templates);
+    fill(lexicon, fact, template, colour, draws)
 }
 
 /// Returns the noun phrase for a person.
@@ -112,9 +116,9 @@ pub(crate) fn word(lexicon: &Lexicon, kind: Kind, predicate: Predicate) -> &str 
     &kind.axes(lexicon)[predicate.axis].poles[predicate.pole][predicate.word]
 }
 
-/// Puts a fact's words into a frame; each content word brings a word of the company that it keeps with probability
+/// Puts a fact's words into a template; each content word brings a word of the company that it keeps with probability
 /// `colour`.
-fn fill(lexicon: &Lexicon, fact: &Fact, frame: &str, colour: f64, draws: &mut Draws) -> String {
+fn fill(lexicon: &Lexicon, fact: &Fact, template: &str, colour: f64, draws: &mut Draws) -> String {
     let mut coloured = |word: &str, company: &[String]| {
         if draws.chance(colour) {
             format!("{} {word}", draws.pick(company))
@@ -152,7 +156,7 @@ fn fill(lexicon: &Lexicon, fact: &Fact, frame: &str, colour: f64, draws: &mut Dr
     let adjective = coloured(word, &company);
     let patient = format!("the {noun}");
     replace(
-        frame,
+        template,
         &[
             ("{agent}", &agent),
             ("{patient}", &patient),
@@ -187,8 +191,8 @@ pub(crate) fn setting(
     }
 }
 
-fn replace(frame: &str, values: &[(&str, &str)]) -> String {
-    frame
+fn replace(template: &str, values: &[(&str, &str)]) -> String {
+    template
         .split(' ')
         .map(|word| {
             values

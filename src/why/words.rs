@@ -4,8 +4,7 @@ use std::fmt;
 
 use serde_json::Value;
 
-use super::{Cause, Why};
-use crate::history::{Change, How};
+use super::{Cause, Change, How, Why};
 
 /// Files named at most of one input.
 const FILES: usize = 4;
@@ -162,7 +161,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::history::FileChange;
+    use crate::why::FileChange;
 
     #[test]
     fn reasons_read_as_sentences() {

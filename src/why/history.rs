@@ -1,7 +1,5 @@
 //! Earlier results, to compare with: to say what differs, and what a job will cost.
 
-mod changes;
-
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -9,8 +7,7 @@ use std::sync::Arc;
 use crate::keys::KeyParts;
 use crate::store::{Glance, Known, Store, StoreError};
 
-use changes::distance;
-pub use changes::{Change, FileChange, How, changes};
+use super::changes::distance;
 
 /// Results of a kind that a job is compared with at most if there are none of its own label: the latest, and as many again whose
 /// labels come next to its own in order. Enough to find a near one, and few enough that explaining a large sweep takes no time

@@ -4,8 +4,6 @@
 //! earlier result of the same kind: the one that differs in the fewest parts. What differs is the reason. Of a job whose inputs
 //! have to be made first, the chain is followed to the jobs in which it begins.
 
-mod words;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
@@ -13,9 +11,10 @@ use serde::Serialize;
 
 use crate::execute::{Failure, Resolver, Standing};
 use crate::graph::{InputSource, JobGraph, JobIndex};
-use crate::history::{Change, History, changes};
 use crate::registry::Registry;
 use crate::store::StoreError;
+
+use super::{Change, History, changes};
 
 /// Why a job stands as it does.
 #[derive(Clone, Debug, Serialize)]

@@ -4,8 +4,6 @@
 //! the work that both declare ([`contract::Stage::work`]), with inputs of their sizes; where several are alike, their spread
 //! says how sure that is.
 
-mod work;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,12 +12,12 @@ use serde::Serialize;
 
 use crate::execute::{Resolver, Standing};
 use crate::graph::{JobGraph, JobIndex, Plan};
-use crate::history::History;
 use crate::keys::KeyParts;
 use crate::registry::Registry;
 use crate::store::{Known, Store, StoreError};
 
-use work::{Scale, Works};
+use super::History;
+use super::work::{Scale, Works};
 
 /// How far off an estimate from a single result, or from one of another amount of work, may be: factors, taken once more for
 /// each tenfold of work, since little work and much do not go at one speed.

@@ -6,9 +6,9 @@ use serde::Serialize;
 
 use super::Made;
 use super::pair::{Pair, Setting, pairs};
-use crate::history::{Change, changes};
 use crate::keys::Key;
 use crate::store::{Digest, Store, StoreError};
+use crate::why::{Change, changes};
 
 /// What differs between two runs.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::frames::Writer;
+use crate::bytes::Writer;
 use crate::keys::Key;
 use crate::store::{Digest, Found, Notes};
 
