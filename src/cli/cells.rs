@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use serde_json::{Map, Value, json};
-use tabulate::{Cell, Chosen, Table};
+use tables::{Cell, Chosen, Table};
 
 use super::Exit;
 use super::failure::CommandFailure;

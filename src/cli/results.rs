@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use tabulate::Bindings;
+use tables::Bindings;
 
 use super::arguments::RunArguments;
 use super::failure::CommandFailure;
@@ -27,7 +27,7 @@ pub(super) struct Writing<'a> {
     pub(super) targets: &'a [Target],
     pub(super) plan: &'a Plan,
     pub(super) states: &'a [JobState],
-    pub(super) tables: &'a [tabulate::Table],
+    pub(super) tables: &'a [tables::Table],
     /// For each table the values of `--set` that reach it.
     pub(super) settings: &'a [Bindings],
     pub(super) machine: &'a Machine,

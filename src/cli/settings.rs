@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
-use tabulate::Bindings;
+use tables::Bindings;
 
 use super::arguments::Common;
 use super::project::Project;

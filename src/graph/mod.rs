@@ -20,7 +20,7 @@ mod placed;
 mod resources;
 mod scored;
 mod settings;
-mod tables;
+mod table;
 #[cfg(test)]
 mod tests;
 mod unread;
@@ -308,7 +308,7 @@ pub struct GridPoint {
 /// # Errors
 /// All problems at once: unknown names in targets, values out of range in some binding, missing input files.
 pub fn expand(pipeline: &Pipeline, targets: &[Target]) -> Result<Plan, Report> {
-    tables::expand(pipeline, targets, Files::There).map_err(Report::of)
+    table::expand(pipeline, targets, Files::There).map_err(Report::of)
 }
 
 /// Expands like [`expand`], but files of the user's for which `is_known` is true need not be there.
@@ -320,7 +320,7 @@ pub fn expand_unless(
     targets: &[Target],
     is_known: &dyn Fn(&Path) -> bool,
 ) -> Result<Plan, Report> {
-    tables::expand(pipeline, targets, Files::ThereUnless(is_known)).map_err(Report::of)
+    table::expand(pipeline, targets, Files::ThereUnless(is_known)).map_err(Report::of)
 }
 
 /// Expands like [`expand`], and takes it that the user's files are there.
@@ -328,7 +328,7 @@ pub fn expand_unless(
 /// # Errors
 /// As [`expand`], but for missing input files.
 pub fn expand_without_files(pipeline: &Pipeline, targets: &[Target]) -> Result<Plan, Report> {
-    tables::expand(pipeline, targets, Files::Any).map_err(Report::of)
+    table::expand(pipeline, targets, Files::Any).map_err(Report::of)
 }
 
 /// Says what this machine lacks to run those jobs that are `wanted`.
@@ -345,5 +345,5 @@ pub fn lacking(
 
 /// Looks for what depends on the values of variables: edges, cycles, parameters.
 pub(crate) fn check(pipeline: &Pipeline) -> Vec<Diagnostic> {
-    tables::check(pipeline)
+    table::check(pipeline)
 }

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use contract::io_error;
 use metrics::scores::Score;
-use tabulate::reference::{self, Key, Reference};
-use tabulate::{Cell, Column, Row, Table};
+use tables::reference::{self, Key, Reference};
+use tables::{Cell, Column, Row, Table};
 
 use super::ReportError;
 use super::alike;

@@ -9,7 +9,7 @@ use arrow::datatypes::{Float64Type, Int64Type};
 use metrics::scores::{HUNDREDFOLD, PERCENT, PERPLEXITY};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::{Value, json};
-use tabulate::{
+use tables::{
     Bindings, Cell, Citation, Column, Export, Footnote, Published, Row, Table, Variables,
 };
 

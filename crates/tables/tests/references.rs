@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use tabulate::reference::{Key, Reference, first};
+use tables::reference::{Key, Reference, first};
 
 const TEXT: &str = r#"
 schema = 1
