@@ -78,6 +78,3 @@ pub use precision::DeclaredPrecision;
 pub use resume::{restore_checkpoint, save_checkpoint};
 pub use schedule::Schedule;
 pub use sink::Sink;
-
-/// The result of everything in this crate that can fail.
-pub type Result<T, E = EncoderError> = std::result::Result<T, E>;
