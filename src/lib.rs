@@ -20,6 +20,7 @@ pub mod draw;
 pub mod environment;
 pub mod errors;
 pub mod execute;
+pub mod failure;
 pub mod gc;
 pub mod graph;
 pub mod keys;

@@ -10,8 +10,9 @@ use contract::{
     Signature, Stage, StageError,
 };
 
-use crate::declare::{self, Pipeline};
+use crate::declare::Pipeline;
 use crate::errors::Report;
+use crate::graph;
 use crate::registry::Registry;
 
 struct Fake(Signature);
@@ -253,7 +254,7 @@ pub(crate) fn load_in(
         .iter()
         .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
         .collect();
-    declare::load(&file, profile.map(Into::into), &set, &registry())
+    graph::load(&file, profile.map(Into::into), &set, &registry())
 }
 
 /// Returns the messages of a report.

@@ -10,9 +10,10 @@ use super::arguments::GcArguments;
 use super::failure::CommandFailure;
 use super::output::{path_json, print, print_json, tell, tell_error};
 use super::project::Project;
-use crate::declare::{self, Pipeline};
+use crate::declare::Pipeline;
 use crate::execute::Resolver;
 use crate::gc::{Decided, Fate, Gone, Half, Keep, Kept, Swept, Wanted, decide, sweep};
+use crate::graph;
 use crate::progress::{Verbosity, amount, count, duration};
 use crate::registry::Registry;
 use crate::runs::Runs;
@@ -91,7 +92,7 @@ fn wanted(
     let file = Project::file(&arguments.common)?;
     let profiles: Vec<&str> = project.pipeline.profiles().collect();
     for profile in &profiles {
-        let pipeline = declare::load(&file, Some((*profile).into()), &[], registry)?;
+        let pipeline = graph::load(&file, Some((*profile).into()), &[], registry)?;
         add(&pipeline, "")??;
     }
     if !arguments.common.set.is_empty() {

@@ -14,7 +14,7 @@ use super::elsewhere;
 use super::failure::CommandFailure;
 use super::output::tell;
 use super::overridden;
-use crate::declare::{self, Asked, Pipeline, Target};
+use crate::declare::{Asked, Pipeline, Target};
 use crate::environment;
 use crate::execute::{Resolver, Standing, survey, survey_from};
 use crate::graph::{self, InputSource, Plan};
@@ -60,7 +60,7 @@ impl Project {
             (None, Some(profile)) => Some(Asked::by_variable(profile, environment::PROFILE)),
             (None, None) => None,
         };
-        let mut pipeline = declare::load(&file, asked, &common.set, registry)?;
+        let mut pipeline = graph::load(&file, asked, &common.set, registry)?;
         pipeline.set_results(vec![pipeline.root().join(RESULTS)]);
         let store = common.store();
         let store = store.unwrap_or_else(|| pipeline.root().join(STORE));

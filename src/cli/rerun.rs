@@ -20,9 +20,10 @@ use super::project::Project;
 use super::run::gpus;
 use super::stops::stops;
 use crate::execute::{
-    self, ChildProcess, Failure, FailureKind, JobState, Machine, Means, Memory, Options, Resolver,
-    Standing, lacking, survey,
+    self, ChildProcess, JobState, Machine, Means, Memory, Options, Resolver, Standing, lacking,
+    survey,
 };
+use crate::failure::{Failure, FailureKind};
 use crate::graph::{InputSource, Job, JobIndex, Plan};
 use crate::keys::Key;
 use crate::progress::{count, to_stderr};

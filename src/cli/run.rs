@@ -21,9 +21,10 @@ use super::stops::stops;
 use super::{settings, show, summary};
 use crate::declare::Target;
 use crate::execute::{
-    self, ChildProcess, FailureKind, Gpu, JobState, Machine, Means, Memory, Options, Resolver,
-    Standing, survey_from,
+    self, ChildProcess, Gpu, JobState, Machine, Means, Memory, Options, Resolver, Standing,
+    survey_from,
 };
+use crate::failure::FailureKind;
 use crate::graph::{self, JobGraph, JobIndex, Plan};
 use crate::progress::{Verbosity, count, to_stderr};
 use crate::registry::Registry;

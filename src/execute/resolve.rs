@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use contract::StageError;
 
-use super::{Failure, FailureKind};
 use crate::belongs::Selection;
+use crate::failure::{Failure, FailureKind};
 use crate::graph::{InputName, InputSource, Job, JobGraph, JobIndex};
 use crate::keys::{self, Key, KeyParts};
 use crate::store::{

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::Made;
 use super::pair::{Pair, Setting, pairs};
 use crate::keys::Key;
+use crate::progress::Made;
 use crate::store::{Digest, Store, StoreError};
 use crate::why::{Change, changes};
 

@@ -10,8 +10,9 @@ use chrono::DateTime;
 use serde::Deserialize;
 
 use super::name::Name;
-use super::{Begun, Entry, Made, Results};
+use super::{Begun, Entry};
 use crate::keys::Key;
+use crate::progress::{Made, Results};
 use crate::store::{Digest, StoreError, io_error};
 
 /// The folder of results, below that of the runs.

@@ -12,9 +12,9 @@ use serde::Serialize;
 
 use super::name::Name;
 use super::read::RESULTS;
-use super::{Begun, Entry, Made, Results};
-use crate::execute::Failure;
-use crate::progress::{Progress, whose};
+use super::{Begun, Entry};
+use crate::failure::Failure;
+use crate::progress::{Made, Progress, Results, whose};
 use crate::store::{Digest, Holder, Record};
 
 /// How often a name is looked for that no run has that begins at the same time.
@@ -67,7 +67,7 @@ impl<'a> Journal<'a> {
         let path = folder.join(format!("{digest}.jsonl"));
         if !path.exists() {
             let mut bytes = Vec::new();
-            for (job, result) in &results.0 {
+            for (job, result) in results.iter() {
                 serde_json::to_writer(&mut bytes, &Line { job, result })?;
                 bytes.push(b'\n');
             }

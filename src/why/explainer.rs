@@ -9,7 +9,8 @@ use std::rc::Rc;
 
 use serde::Serialize;
 
-use crate::execute::{Failure, Resolver, Standing};
+use crate::execute::{Resolver, Standing};
+use crate::failure::Failure;
 use crate::graph::{InputSource, JobGraph, JobIndex};
 use crate::registry::Registry;
 use crate::store::StoreError;

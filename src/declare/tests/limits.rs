@@ -1,6 +1,6 @@
 //! Small files that would come to more than any machine has are refused, with the limit named, and in no time.
 
-use crate::declare::load as load_file;
+use crate::graph::load as load_file;
 use crate::registry::Registry;
 use crate::test_support::{load, messages};
 

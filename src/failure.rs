@@ -54,7 +54,7 @@ fn shown<S: Serializer>(path: &Option<PathBuf>, to: S) -> Result<S::Ok, S::Error
 }
 
 impl Failure {
-    pub(super) fn new(kind: FailureKind, message: impl Into<String>) -> Self {
+    pub(crate) fn new(kind: FailureKind, message: impl Into<String>) -> Self {
         Self {
             kind,
             message: message.into(),
@@ -63,7 +63,7 @@ impl Failure {
         }
     }
 
-    pub(super) fn interrupted() -> Self {
+    pub(crate) fn interrupted() -> Self {
         Self::new(
             FailureKind::Interrupted,
             StageError::Interrupted.to_string(),
@@ -71,7 +71,7 @@ impl Failure {
     }
 
     /// A mistake in the program itself.
-    pub(super) fn panicked(panic: &(dyn Any + Send)) -> Self {
+    pub(crate) fn panicked(panic: &(dyn Any + Send)) -> Self {
         let text = panic.downcast_ref::<&str>().copied();
         let text = text
             .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
@@ -86,13 +86,13 @@ impl Failure {
     }
 
     /// There is no thread or process for the job.
-    pub(super) fn starved() -> Self {
+    pub(crate) fn starved() -> Self {
         let mut failure = Self::new(FailureKind::Failed, STARVED);
         failure.remedy = Some(STARVED_REMEDY.into());
         failure
     }
 
-    pub(super) fn with_log(mut self, log: PathBuf) -> Self {
+    pub(crate) fn with_log(mut self, log: PathBuf) -> Self {
         self.log = Some(log);
         self
     }
