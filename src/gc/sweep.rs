@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use contract::{is_folder, remove_all};
+use walkdir::WalkDir;
 
 use crate::keys::Key;
 use crate::store::{
@@ -354,15 +355,12 @@ fn places(root: &Path) -> Result<Vec<PathBuf>, StoreError> {
 
 /// Adds the objects that symbolic links below a folder lead to.
 fn linked(folder: &Path, objects: &mut BTreeSet<Digest>) {
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        let path = entry.path();
-        match fs::read_link(&path) {
-            Ok(target) => {
-                let name = target.file_name().and_then(|name| name.to_str());
-                objects.extend(name.and_then(|name| name.parse::<Digest>().ok()));
-            }
-            Err(_) if path.is_dir() => linked(&path, objects),
-            Err(_) => {}
+    for entry in WalkDir::new(folder).into_iter().flatten() {
+        if entry.path_is_symlink()
+            && let Ok(target) = fs::read_link(entry.path())
+        {
+            let name = target.file_name().and_then(|name| name.to_str());
+            objects.extend(name.and_then(|name| name.parse::<Digest>().ok()));
         }
     }
 }

@@ -6,6 +6,8 @@ use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use walkdir::WalkDir;
+
 use super::{Known, Manifest, Store, StoreError, io_error};
 use crate::keys::Key;
 
@@ -63,16 +65,10 @@ impl Store {
 
 /// Returns how many bytes the file, or the files below the folder, take by themselves: links to what stays take none.
 pub(crate) fn size_below(path: &Path) -> u64 {
-    match fs::symlink_metadata(path) {
-        Ok(metadata) if metadata.is_dir() => fs::read_dir(path)
-            .into_iter()
-            .flatten()
-            .flatten()
-            .map(|entry| size_below(&entry.path()))
-            .sum(),
-        Ok(metadata) if metadata.is_file() && metadata.nlink() == 1 => metadata.len(),
-        _ => 0,
-    }
+    let all = WalkDir::new(path).follow_root_links(false).into_iter();
+    let metadata = all.flatten().flat_map(|entry| entry.metadata());
+    let own = metadata.filter(|metadata| metadata.is_file() && metadata.nlink() == 1);
+    own.map(|metadata| metadata.len()).sum()
 }
 
 /// Returns what a file `NAME.json` is named after.
