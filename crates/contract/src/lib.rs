@@ -25,6 +25,7 @@
 //! ```
 
 mod artifact;
+mod below;
 mod checkpoint;
 mod content;
 mod context;
@@ -45,6 +46,7 @@ mod starved;
 mod text;
 
 pub use artifact::ArtifactType;
+pub use below::{Below, below};
 pub use checkpoint::{Checkpoint, Checkpoints};
 pub use content::{Content, not_utf8, read_file, unreadable};
 pub use context::{Context, Event, Observer};

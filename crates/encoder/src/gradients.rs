@@ -7,7 +7,7 @@ use crate::block::{Block, Entry};
 use crate::names::KEY_BIAS;
 use crate::sink::{Buffer, Loan};
 use crate::values::with_values;
-use crate::{EncoderError, Parameters, Result};
+use crate::{EncoderError, Parameters};
 
 /// Elements that one task works on.
 const CHUNK: usize = 1 << 16;
@@ -38,7 +38,7 @@ impl Collecting<'_> {
     /// # Errors
     /// When a tensor operation fails, or the parameters are in another backward pass. The gradients may then have been
     /// added in part: collect them anew.
-    pub fn add(&mut self, loss: &Tensor) -> Result<()> {
+    pub fn add(&mut self, loss: &Tensor) -> Result<(), EncoderError> {
         let Gradients {
             parameters,
             buffers,
@@ -109,7 +109,7 @@ impl Gradients {
     ///
     /// # Errors
     /// As [`Collecting::add`].
-    pub fn replace(&mut self, loss: &Tensor) -> Result<()> {
+    pub fn replace(&mut self, loss: &Tensor) -> Result<(), EncoderError> {
         self.collect().add(loss)
     }
 
@@ -187,7 +187,7 @@ impl Gradients {
 ///
 /// # Errors
 /// [`EncoderError::Audit`] names every parameter that is not trained, and why.
-pub fn audit(parameters: &Parameters, gradients: &Gradients) -> Result<()> {
+pub fn audit(parameters: &Parameters, gradients: &Gradients) -> Result<(), EncoderError> {
     let mut problems = Vec::new();
     for (block, entry) in parameters.entries() {
         let name = entry.name();

@@ -13,7 +13,7 @@ use crate::fused::{ClassificationOp, Saving};
 use crate::layout::ClassificationLayout;
 use crate::ops::Ops;
 use crate::specification;
-use crate::{Batch, Config, EncoderError, Mode, Parameters, Result};
+use crate::{Batch, Config, EncoderError, Mode, Parameters};
 
 /// What stands for a whole sequence.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,7 +46,7 @@ impl ClassificationHead {
     ///
     /// # Errors
     /// When `labels` is 0.
-    pub fn new(config: &Config, labels: usize, seed: u64) -> Result<Self> {
+    pub fn new(config: &Config, labels: usize, seed: u64) -> Result<Self, EncoderError> {
         if labels == 0 {
             return Err(EncoderError::invalid(
                 "labels",
@@ -103,7 +103,12 @@ impl ClassificationHead {
     ///
     /// # Errors
     /// When the hidden states are not those of the batch.
-    pub fn forward(&self, hidden: &Tensor, batch: &Batch, mode: Mode) -> Result<Tensor> {
+    pub fn forward(
+        &self,
+        hidden: &Tensor,
+        batch: &Batch,
+        mode: Mode,
+    ) -> Result<Tensor, EncoderError> {
         let dropout = Dropout::of(mode);
         if self.ops == Ops::Composed {
             let pooled = composed::pooled(self.pooling, hidden, batch)?;

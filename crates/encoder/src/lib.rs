@@ -74,6 +74,3 @@ pub use optimizer::{AdamW, AdamWOptions, DecayGroup};
 pub use parameters::Parameters;
 pub use precision::DeclaredPrecision;
 pub use sink::Sink;
-
-/// The result of everything in this crate that can fail.
-pub type Result<T, E = EncoderError> = std::result::Result<T, E>;

@@ -24,7 +24,6 @@ use std::time::{Duration, Instant};
 
 use contract::Event;
 
-use super::Failure;
 use super::attempt::{Attempt, Gained};
 use super::follow::Follower;
 use super::gpus::{Lease, Pool};
@@ -34,10 +33,10 @@ use super::queue::{Lane, Queue, Rank};
 use super::resolve::{Ready, Resolver};
 use super::room::{Needs, Room, Taken};
 use super::worker::{Control, Share};
+use crate::failure::Failure;
 use crate::graph::{Job, JobGraph, JobIndex};
-use crate::journal::{Made, Results};
 use crate::keys::Key;
-use crate::progress::{Progress, amount};
+use crate::progress::{Made, Progress, Results, amount};
 use crate::store::{Found, Peaks};
 use elsewhere::Elsewhere;
 pub use options::{JobState, Means, Options, Stop};

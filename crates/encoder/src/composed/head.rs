@@ -8,10 +8,14 @@ use crate::block::Block;
 use crate::dropout::{Dropout, Site};
 use crate::layout::ClassificationLayout;
 use crate::specification::Place;
-use crate::{Batch, Encoder, HeadPooling, Result};
+use crate::{Batch, Encoder, EncoderError, HeadPooling};
 
 /// Returns the scores of every vocabulary entry at `rows`, `[rows, vocabulary]`.
-pub(crate) fn masked_lm_logits(encoder: &Encoder, hidden: &Tensor, rows: &[u32]) -> Result<Tensor> {
+pub(crate) fn masked_lm_logits(
+    encoder: &Encoder,
+    hidden: &Tensor,
+    rows: &[u32],
+) -> Result<Tensor, EncoderError> {
     let (layout, flat) = (encoder.layout.head, encoder.block(Place::Head).flat(true));
     let rows = Tensor::new(rows, hidden.device())?;
     let hidden = hidden.index_select(&rows, 0)?;
@@ -32,7 +36,7 @@ pub(crate) fn classification(
     batch: &Batch,
     drops: &Dropout,
     probability: f64,
-) -> Result<Tensor> {
+) -> Result<Tensor, EncoderError> {
     let flat = block.flat(true);
     let mask = |site| {
         let dropout = drops.at(site, probability);
@@ -49,7 +53,11 @@ pub(crate) fn classification(
 }
 
 /// Returns what stands for each sequence, `[sequences, width]`, in the caller's order.
-pub(crate) fn pooled(pooling: HeadPooling, hidden: &Tensor, batch: &Batch) -> Result<Tensor> {
+pub(crate) fn pooled(
+    pooling: HeadPooling,
+    hidden: &Tensor,
+    batch: &Batch,
+) -> Result<Tensor, EncoderError> {
     match pooling {
         HeadPooling::Cls => first(hidden, batch),
         HeadPooling::Mean => mean(hidden, batch),
@@ -57,7 +65,7 @@ pub(crate) fn pooled(pooling: HeadPooling, hidden: &Tensor, batch: &Batch) -> Re
 }
 
 /// Returns each sequence's first row, `[sequences, width]`, in the caller's order.
-fn first(hidden: &Tensor, batch: &Batch) -> Result<Tensor> {
+fn first(hidden: &Tensor, batch: &Batch) -> Result<Tensor, EncoderError> {
     let rows: Vec<u32> = (0..batch.sequences())
         .map(|index| batch.row(index, 0))
         .collect();
@@ -66,7 +74,7 @@ fn first(hidden: &Tensor, batch: &Batch) -> Result<Tensor> {
 
 /// Returns the mean of each sequence's rows, `[sequences, width]`, in the caller's order. Each sum runs over its own
 /// sequence, so that it does not depend on the others in the batch.
-fn mean(hidden: &Tensor, batch: &Batch) -> Result<Tensor> {
+fn mean(hidden: &Tensor, batch: &Batch) -> Result<Tensor, EncoderError> {
     let width = hidden.dim(1)?;
     let groups = batch.layout.groups.iter().map(|group| {
         hidden
