@@ -3,8 +3,8 @@
 
 use candle_core::{D, Device, Tensor, Var};
 use encoder::{
-    Activation, Architecture, Batch, ClassificationHead, Config, Encoder, Gradients, HeadPooling,
-    Mode, Ops, Parameters, Precision, Sequence, Size, cross_entropy, squared_error,
+    Activation, Architecture, Batch, ClassificationHead, Config, Encoder, Gradients, Mode, Ops,
+    Parameters, Pooling, Precision, Sequence, Size, cross_entropy, squared_error,
 };
 use kernels::Stream;
 use proptest::prelude::*;
@@ -74,7 +74,10 @@ proptest! {
 
     #[test]
     fn encoders_agree(
-        lengths in prop::collection::vec(1_usize..40, 1..9), pre: bool, exact: bool, dropped: bool, mean: bool,
+        lengths in prop::collection::vec(1_usize..40, 1..9), pre: bool, exact: bool, dropped: bool,
+        pooling in prop::sample::select(vec![
+            Pooling::Cls, Pooling::Mean, Pooling::FirstLast, Pooling::EmbeddingLast,
+        ]),
         heads in 1_usize..4, size in 1_usize..20, inner in 1_usize..70, recomputes: bool,
     ) {
         let probability = if dropped { 0.2 } else { 0.0 };
@@ -94,14 +97,14 @@ proptest! {
         let types = config.type_vocab_size;
         let encoder = Encoder::new(config, 1).unwrap().with_recomputation(recomputes);
         let head = ClassificationHead::new(encoder.config(), 3, 2).unwrap();
-        let head = head.with_pooling(if mean { HeadPooling::Mean } else { HeadPooling::Cls });
+        let head = head.with_pooling(pooling);
         let batch = Batch::pack(&sequences(&lengths, types), encoder.config()).unwrap();
         let rows: Vec<u32> = (0..batch.tokens() as u32).step_by(3).collect();
         let targets: Vec<u32> = rows.iter().map(|row| row % VOCABULARY).collect();
         compare(encoder.parameters(), 2e-5, |ops| {
             let encoder = encoder.clone().with_ops(ops);
             let layers: Vec<_> = (0..=encoder.config().num_hidden_layers).collect();
-            let mut states = encoder.hidden_states(&batch, &layers).unwrap();
+            let mut states = encoder.hidden_states(&batch, &layers, Mode::Evaluate).unwrap();
             let hidden = encoder.forward(&batch, TRAIN).unwrap();
             states.push(encoder.masked_lm_logits(&hidden, &rows).unwrap());
             let loss = encoder.masked_lm_loss(&hidden, &rows, &targets).unwrap();
@@ -113,10 +116,13 @@ proptest! {
         trained.extend(head.parameters()).unwrap();
         let classes: Vec<u32> = (0..lengths.len() as u32).map(|index| index % 3).collect();
         compare(&trained, 2e-5, |ops| {
-            let hidden = encoder.clone().with_ops(ops).forward(&batch, TRAIN).unwrap();
-            let scores = head.clone().with_ops(ops).forward(&hidden, &batch, TRAIN).unwrap();
+            let encoder = encoder.clone().with_ops(ops);
+            let layers = pooling.layers(encoder.config().num_hidden_layers);
+            let mut states = encoder.hidden_states(&batch, &layers, TRAIN).unwrap();
+            let scores = head.clone().with_ops(ops).forward(&states, &batch, TRAIN).unwrap();
             let loss = cross_entropy(&scores, &classes).unwrap();
-            (vec![hidden, scores], loss)
+            states.push(scores);
+            (states, loss)
         });
     }
 }

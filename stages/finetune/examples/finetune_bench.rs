@@ -106,7 +106,7 @@ fn train(work: &Work, precision: Precision) -> Result<(), Box<dyn Error>> {
         };
         let batch = Batch::pack(&sequences, encoder.config())?;
         let hidden = encoder.forward(&batch, mode)?;
-        let loss = cross_entropy(&head.forward(&hidden, &batch, mode)?, &labels)?;
+        let loss = cross_entropy(&head.forward(&[hidden], &batch, mode)?, &labels)?;
         let sum = loss.to_scalar::<f64>()?;
         if !sum.is_finite() {
             return Err(format!("the loss of update {} is not finite", step + 1).into());

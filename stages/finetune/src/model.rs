@@ -4,7 +4,7 @@ use benchmarks::{Kind, Task};
 use candle_core::Tensor;
 use contract::StageError;
 use encoder::{
-    Batch, ClassificationHead, Config, Encoder, Gradients, HeadPooling, Mode, Parameters,
+    Batch, ClassificationHead, Config, Encoder, Gradients, Mode, Parameters, Pooling,
     cross_entropy, squared_error,
 };
 
@@ -26,7 +26,7 @@ impl Model {
     pub(crate) fn new(
         encoder: Encoder,
         task: &Task,
-        pooling: HeadPooling,
+        pooling: Pooling,
         seed: u64,
     ) -> Result<Self, StageError> {
         let head = ClassificationHead::new(encoder.config(), task.outputs(), seed)?
@@ -107,8 +107,10 @@ impl Model {
     fn outputs(&self, examples: &[&Encoded], mode: Mode) -> Result<Tensor, StageError> {
         let sequences: Vec<_> = (0..).zip(examples).map(|(n, e)| e.sequence(n)).collect();
         let batch = Batch::pack(&sequences, self.encoder.config())?;
-        let hidden = self.encoder.forward(&batch, mode)?;
-        Ok(self.head.forward(&hidden, &batch, mode)?)
+        let layers = self.encoder.config().num_hidden_layers;
+        let layers = self.head.pooling().layers(layers);
+        let states = self.encoder.hidden_states(&batch, &layers, mode)?;
+        Ok(self.head.forward(&states, &batch, mode)?)
     }
 }
 

@@ -84,7 +84,7 @@ pub(crate) fn train(
     let reader = Reader::new(&tokenizer, encoder.config(), parameters.max_length)?;
     let train = reader.read(&task.train);
     reader.note_cut("training", &train, context);
-    let model = Model::new(encoder, &task, parameters.pooling.into(), parameters.seed)?;
+    let model = Model::new(encoder, &task, parameters.pooling, parameters.seed)?;
 
     let log = Run {
         parameters,
