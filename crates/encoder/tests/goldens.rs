@@ -28,9 +28,8 @@ impl Golden {
                 .unwrap();
         let sequences = (0..2)
             .map(|index| Sequence {
-                ids: numbers(&expected[&format!("ids.{index}")]),
                 token_types: numbers(&expected[&format!("types.{index}")]),
-                sample: index,
+                ..Sequence::new(numbers(&expected[&format!("ids.{index}")]), index)
             })
             .collect();
         Self {

@@ -36,10 +36,12 @@ fn numbers(tensor: &Tensor) -> Vec<f32> {
 
 fn sequences(lengths: &[usize], types: usize) -> Vec<Sequence> {
     let mut draws = Stream::new(8, "test").draws(0, 0, 0);
-    let sequence = |(sample, &length): (usize, &usize)| Sequence {
-        ids: (0..length).map(|_| draws.below(VOCABULARY)).collect(),
-        token_types: (0..length).map(|at| (at * types / length) as u32).collect(),
-        sample: 3 * sample as u32,
+    let sequence = |(sample, &length): (usize, &usize)| {
+        let ids = (0..length).map(|_| draws.below(VOCABULARY)).collect();
+        Sequence {
+            token_types: (0..length).map(|at| (at * types / length) as u32).collect(),
+            ..Sequence::new(ids, 3 * sample as u32)
+        }
     };
     lengths.iter().enumerate().map(sequence).collect()
 }
@@ -124,6 +126,65 @@ proptest! {
             states.push(scores);
             (states, loss)
         });
+    }
+}
+
+/// Returns every second token of each sequence, with its position.
+fn halves(sequences: &[Sequence]) -> Vec<Sequence> {
+    let half = |values: &[u32]| values.iter().copied().step_by(2).collect();
+    sequences
+        .iter()
+        .map(|one| Sequence {
+            token_types: half(&one.token_types),
+            positions: (0..one.ids.len() as u32).step_by(2).collect(),
+            ..Sequence::new(half(&one.ids), one.sample)
+        })
+        .collect()
+}
+
+/// An encoder that sees some tokens alone: the reference agrees, each token is embedded as in its text, and positions that
+/// are said as they would be anyway change no bit.
+#[test]
+fn tokens_keep_their_positions_without_the_others() {
+    for architecture in [Architecture::Bert, Architecture::RobertaPreLayerNorm] {
+        let config = Config::of_size(Size::Nano, architecture, VOCABULARY as usize, 40, 0);
+        let encoder = Encoder::new(config, 1).unwrap();
+        let types = encoder.config().type_vocab_size;
+        let whole = sequences(&[9, 40, 1, 12], types);
+        let seen = halves(&whole);
+        let pack = |sequences: &[Sequence]| Batch::pack(sequences, encoder.config()).unwrap();
+        let batch = pack(&seen);
+        let rows: Vec<u32> = (0..batch.tokens() as u32).step_by(2).collect();
+        let targets: Vec<u32> = rows.iter().map(|row| 3 * row % VOCABULARY).collect();
+        compare(encoder.parameters(), 2e-5, |ops| {
+            let encoder = encoder.clone().with_ops(ops);
+            let hidden = encoder.forward(&batch, TRAIN).unwrap();
+            let loss = encoder.masked_lm_loss(&hidden, &rows, &targets).unwrap();
+            (vec![hidden], loss)
+        });
+
+        let of_layer = |batch: &Batch, layer: usize| -> Vec<Vec<f32>> {
+            let states = encoder.hidden_states(batch, &[layer], Mode::Evaluate);
+            states.unwrap()[0].to_vec2().unwrap()
+        };
+        let all = pack(&whole);
+        let (some, every) = (of_layer(&batch, 0), of_layer(&all, 0));
+        for (sequence, one) in seen.iter().enumerate() {
+            for (token, &position) in one.positions.iter().enumerate() {
+                let found = &some[batch.row(sequence, token) as usize];
+                let expected = &every[all.row(sequence, position as usize) as usize];
+                assert_eq!(found, expected, "{architecture:?} {sequence} {position}");
+            }
+        }
+
+        let said: Vec<Sequence> = whole
+            .iter()
+            .map(|one| one.clone().at((0..one.ids.len() as u32).collect()))
+            .collect();
+        assert_eq!(of_layer(&pack(&said), 2), of_layer(&all, 2));
+        // They are looked at: as if they followed each other, the same tokens are something else.
+        let moved: Vec<Sequence> = seen.iter().map(|one| one.clone().at(Vec::new())).collect();
+        assert_ne!(of_layer(&pack(&moved), 2), of_layer(&batch, 2));
     }
 }
 

@@ -94,9 +94,8 @@ fn train(work: &Work, precision: Precision) -> Result<(), Box<dyn Error>> {
         let sequences: Vec<Sequence> = (0..)
             .zip(examples)
             .map(|(sample, example)| Sequence {
-                ids: example.ids.clone(),
                 token_types: example.types.clone(),
-                sample,
+                ..Sequence::new(example.ids.clone(), sample)
             })
             .collect();
         let labels: Vec<u32> = examples.iter().map(|example| example.label).collect();

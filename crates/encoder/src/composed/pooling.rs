@@ -10,7 +10,7 @@ pub(crate) fn pooled(tokens: &[Range<usize>], states: &[Tensor]) -> Result<Tenso
     let averages = tokens.iter().map(|rows| {
         let layers = states.iter().map(|state| {
             let average = match rows.is_empty() {
-                true => (state.narrow(0, 0, 1)? * 0.0)?,
+                true => state.narrow(0, 0, 1)?.zeros_like()?,
                 false => state.narrow(0, rows.start, rows.len())?.mean_keepdim(0)?,
             };
             average / states.len() as f64
