@@ -3,7 +3,7 @@
 //! * [`Encoder`] is a post-layer-norm (`BertForMaskedLM`) or pre-layer-norm (`RobertaPreLayerNormForMaskedLM`)
 //!   encoder with its masked language modelling head. It reads and writes Hugging Face folders.
 //! * [`Batch`] packs sequences without padding; [`Mode`] says whether dropout is on and which random numbers it takes.
-//! * [`ClassificationHead`] scores whole sequences.
+//! * [`Pooling`] says what stands for a whole sequence; [`ClassificationHead`] scores them.
 //! * [`Parameters`] are [`Block`]s: each one flat variable with tensors in it by name.
 //! * [`Gradients`], [`audit`] and [`AdamW`] train whatever [`Parameters`] hold. [`Sink`] is how a custom
 //!   operation over a whole block adds to its gradients.
@@ -52,6 +52,7 @@ mod names;
 mod ops;
 mod optimizer;
 mod parameters;
+mod pooling;
 mod precision;
 mod sink;
 mod specification;
@@ -67,10 +68,11 @@ pub use dropout::Mode;
 pub use encoder::{Encoder, cross_entropy, squared_error};
 pub use error::EncoderError;
 pub use gradients::{Collecting, Gradients, audit};
-pub use head::{ClassificationHead, HeadPooling};
+pub use head::ClassificationHead;
 pub use kernels::Precision;
 pub use ops::Ops;
 pub use optimizer::{AdamW, AdamWOptions, DecayGroup};
 pub use parameters::Parameters;
+pub use pooling::Pooling;
 pub use precision::DeclaredPrecision;
 pub use sink::Sink;

@@ -91,9 +91,8 @@ fn train(work: &Work, precision: Precision) -> Result<(), Box<dyn Error>> {
         let sequences: Vec<Sequence> = (0..)
             .zip(examples)
             .map(|(sample, example)| Sequence {
-                ids: example.ids.clone(),
                 token_types: example.types.clone(),
-                sample,
+                ..Sequence::new(example.ids.clone(), sample)
             })
             .collect();
         let labels: Vec<u32> = examples.iter().map(|example| example.label).collect();
@@ -103,7 +102,7 @@ fn train(work: &Work, precision: Precision) -> Result<(), Box<dyn Error>> {
         };
         let batch = Batch::pack(&sequences, encoder.config())?;
         let hidden = encoder.forward(&batch, mode)?;
-        let loss = cross_entropy(&head.forward(&hidden, &batch, mode)?, &labels)?;
+        let loss = cross_entropy(&head.forward(&[hidden], &batch, mode)?, &labels)?;
         let sum = loss.to_scalar::<f64>()?;
         if !sum.is_finite() {
             return Err(format!("the loss of update {} is not finite", step + 1).into());

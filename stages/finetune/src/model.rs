@@ -4,7 +4,7 @@ use benchmarks::{Kind, Task};
 use candle_core::Tensor;
 use contract::StageError;
 use encoder::{
-    Batch, ClassificationHead, Collecting, Config, Encoder, HeadPooling, Mode, Parameters,
+    Batch, ClassificationHead, Collecting, Config, Encoder, Mode, Parameters, Pooling,
     cross_entropy, squared_error,
 };
 
@@ -26,7 +26,7 @@ impl Model {
     pub(crate) fn new(
         encoder: Encoder,
         task: &Task,
-        pooling: HeadPooling,
+        pooling: Pooling,
         seed: u64,
     ) -> Result<Self, StageError> {
         let head = ClassificationHead::new(encoder.config(), task.outputs(), seed)?
@@ -110,8 +110,10 @@ impl Model {
         let samples = first as u32..;
         let sequences: Vec<_> = samples.zip(examples).map(|(n, e)| e.sequence(n)).collect();
         let batch = Batch::pack(&sequences, self.encoder.config())?;
-        let hidden = self.encoder.forward(&batch, mode)?;
-        Ok(self.head.forward(&hidden, &batch, mode)?)
+        let layers = self.encoder.config().num_hidden_layers;
+        let layers = self.head.pooling().layers(layers);
+        let states = self.encoder.hidden_states(&batch, &layers, mode)?;
+        Ok(self.head.forward(&states, &batch, mode)?)
     }
 }
 

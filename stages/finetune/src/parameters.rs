@@ -4,7 +4,7 @@
 //! but none in the head, 6 % warm-up, no clipping. Their learning rate, batch and epochs come from a grid per task and have no default.
 
 use contract::{ArtifactType, Field, FieldDefault, FieldType, KeyPolicy, Problem, joined};
-use encoder::HeadPooling;
+use encoder::Pooling;
 use serde::{Deserialize, Serialize};
 use training::Options;
 use training::fields::{self, Defaults, SHARE};
@@ -32,25 +32,6 @@ pub struct Parameters {
     pub held_out: usize,
     /// Development examples to score; 0 stands for all.
     pub eval_examples: usize,
-}
-
-/// What the head sees of a sequence.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Pooling {
-    /// The hidden state of the first token (Wettig et al.).
-    Cls,
-    /// The mean over all tokens.
-    Mean,
-}
-
-impl From<Pooling> for HeadPooling {
-    fn from(pooling: Pooling) -> Self {
-        match pooling {
-            Pooling::Cls => Self::Cls,
-            Pooling::Mean => Self::Mean,
-        }
-    }
 }
 
 impl Parameters {
@@ -146,10 +127,10 @@ const OWN: &[Field] = &[
     ),
     Field::new(
         "pooling",
-        FieldType::Choice(&["cls", "mean"]),
+        FieldType::Choice(Pooling::NAMES),
         FieldDefault::Text("cls"),
-        "What the head sees: the first token's hidden state, as published, or the mean of all tokens', which small \
-         encoders learn from sooner.",
+        "What the head sees: the first token's hidden state, as published, the mean of all tokens', which small \
+         encoders learn from sooner, or the mean over the first or the embedding layer and the last.",
     ),
     Field::new(
         "max_length",

@@ -66,7 +66,7 @@ pub(crate) fn train(
     let reader = Reader::new(&tokenizer, encoder.config(), parameters.max_length)?;
     let train = reader.read(&task.train);
     reader.note_cut("training", &train, context);
-    let model = Model::new(encoder, &task, parameters.pooling.into(), options.seed)?;
+    let model = Model::new(encoder, &task, parameters.pooling, options.seed)?;
 
     let epochs = Epochs::new(options.seed, train.len())?;
     let updates = epochs.updates(parameters.batch) * parameters.epochs;

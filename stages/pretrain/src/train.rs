@@ -193,7 +193,8 @@ impl Data {
             rates: parameters.masking.rates(),
             replacement: parameters.masking.replacement(),
             mask_special: parameters.masking.mask_special,
-            vocabulary: Vocabulary::new(self.tokenizer.vocabulary(), specials.mask, &special),
+            vocabulary: Vocabulary::new(self.tokenizer.vocabulary(), specials.mask, &special)
+                .with_word_starts(self.tokenizer.word_starts()),
             stream: Stream::new(parameters.training.seed, "mask"),
         }
     }
