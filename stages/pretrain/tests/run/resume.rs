@@ -21,7 +21,7 @@ impl Observer for StopAfter {
     }
 }
 
-fn stopped_after(folder: &Path, tokens: &Path, steps: u64, given: Value) {
+pub(crate) fn stopped_after(folder: &Path, tokens: &Path, steps: u64, given: Value) {
     let stop = Arc::new(AtomicBool::new(false));
     let context = Context::in_folder(folder)
         .unwrap()
