@@ -4,7 +4,7 @@
 mod support;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use support::Project;
 
@@ -66,7 +66,7 @@ fn made(project: &Project, target: &str) -> PathBuf {
     folder.into()
 }
 
-fn weights(folder: &PathBuf) -> Vec<u8> {
+fn weights(folder: &Path) -> Vec<u8> {
     fs::read(folder.join("model.safetensors")).unwrap()
 }
 

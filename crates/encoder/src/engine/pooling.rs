@@ -33,7 +33,7 @@ impl PoolingPass {
             let count = count(states.len(), rows);
             match self.sums {
                 Sums::Single if count == 1 && rows.len() == 1 => {
-                    values.for_each(|values| target.copy_from_slice(values))
+                    values.for_each(|values| target.copy_from_slice(values));
                 }
                 Sums::Single => {
                     values.for_each(|values| add_columns(values, target));
