@@ -10,9 +10,10 @@
 //!   of the machine: `threads`, `memory` (`"8 GB"`) and `gpus`, each as far as it matters; no key rests on it.
 //!   A kind may take lists and tables of texts, and inputs under names of the user's; and it may leave to the file what
 //!   the stage makes, which then is a plain word and no variable.
+//! - `[KIND.NAME]` for each kind of output, of which `table` is the first (`grammar::OutputKind`):
 //! - `[table.NAME]`: `title`, `caption`, `reference` (`"FILE#ID"`, one or several), `cell` (`"@stage"`), `rows` and
 //!   `columns`, `over` (variable → values gathered in each cell), `exclude`, `best` and `select`. Every key of a row or
-//!   column except `label`, `cell`, `metric`, `reference`, `best` and `select` binds a variable. A `cell` or `metric`
+//!   column except `label`, `cell`, `metric`, `shows`, `reference`, `best` and `select` binds a variable. A `cell` or `metric`
 //!   there takes precedence over the table's; where row and column name different ones, the cell stays empty.
 //! - `[group.NAME]`: `tables` that are asked for together, and perhaps a `title`.
 //! - `[profile.NAME]`: `vars`, and `rows`, `columns`, `over`, `exclude`, `best` or `select` of
@@ -82,12 +83,12 @@ use crate::registry::Registry;
 pub(crate) use build::parse_value;
 pub use grid::Selection;
 pub(crate) use grid::{Axis, Grid, Point, product};
-pub use model::{Asked, Group, Pipeline};
+pub use model::{Asked, Group, Output, Pipeline};
 pub(crate) use model::{
-    Combination, Definition, InputDeclaration, Item, ItemValue, Line, Origin, ReferenceKey,
-    StageDeclaration, StageId, TableDeclaration, VariableId,
+    Combination, Definition, InputDeclaration, Item, ItemValue, Line, Origin, OutputDeclaration,
+    ReferenceKey, StageDeclaration, StageId, VariableId,
 };
-pub use outline::{ProfileOutline, TableOutline};
+pub use outline::{OutputOutline, ProfileOutline};
 pub use target::Target;
 pub(crate) use target::{written_binding, written_bindings};
 pub(crate) use template::{Part, Template};
@@ -120,7 +121,7 @@ pub(crate) fn parse(
     let root = file.parent().unwrap_or(Path::new("")).to_path_buf();
     let mut problems = Vec::new();
     let pipeline = build(&source, root, profile, set, registry, &mut problems)?;
-    reference::check(&source, &pipeline.tables, &mut problems);
+    reference::check(&source, &pipeline.outputs, &mut problems);
     Ok(Parsed { pipeline, problems })
 }
 

@@ -5,13 +5,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::graph::TablePlan;
+use crate::graph::OutputPlan;
 
 /// Labels named at most.
 const NAMED: usize = 6;
 
 /// Returns a note for each set of rows that have the same jobs behind them, with the columns where that is so.
-pub(super) fn notes(plan: &TablePlan) -> Vec<String> {
+pub(super) fn notes(plan: &OutputPlan) -> Vec<String> {
     let mut columns: BTreeMap<Vec<usize>, Vec<&str>> = BTreeMap::new();
     for (place, column) in plan.columns.iter().enumerate() {
         for rows in groups(plan, place) {
@@ -33,11 +33,11 @@ pub(super) fn notes(plan: &TablePlan) -> Vec<String> {
 }
 
 /// Returns the sets of two rows and more whose cells in a column show the same, whatever their row binds; in no order.
-fn groups(plan: &TablePlan, column: usize) -> impl Iterator<Item = Vec<usize>> {
+fn groups(plan: &OutputPlan, column: usize) -> impl Iterator<Item = Vec<usize>> {
     let mut groups: HashMap<_, Vec<usize>> = HashMap::new();
     for (row, cells) in plan.cells.iter().enumerate() {
         if let Some(cell) = &cells[column] {
-            let shown = (&cell.jobs, &cell.metric, &cell.choice);
+            let shown = (&cell.jobs, &cell.metric, &cell.text, &cell.choice);
             groups.entry(shown).or_default().push(row);
         }
     }
