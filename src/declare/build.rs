@@ -2,6 +2,7 @@
 
 mod axes;
 mod checks;
+mod gathers;
 mod groups;
 mod names;
 mod outputs;
@@ -182,10 +183,12 @@ impl Builder<'_> {
                         self.problem(message, span, "write the word itself");
                     }
                 }
+                let mut inputs = declared_inputs(signature.fields, &items);
+                self.gather(&mut inputs, &items);
                 self.stages.push(StageDeclaration {
                     name: name.clone(),
                     stage,
-                    inputs: declared_inputs(signature.fields, &items),
+                    inputs,
                     signature,
                     items,
                     resources,

@@ -8,6 +8,7 @@
 //!   `"@stage/sub/folder"` where that stage makes a folder, or a path: from the file's folder, or from the current
 //!   one where `--set` gave it. An optional input that is the empty text is left out. `resources` says what the stage's jobs need
 //!   of the machine: `threads`, `memory` (`"8 GB"`) and `gpus`, each as far as it matters; no key rests on it.
+//!   `{ stage = "@stage", over = { seed = [0, 1, 2] } }` is an input that gathers the stage's results, a folder of each.
 //!   A kind may take lists and tables of texts, and inputs under names of the user's; and it may leave to the file what
 //!   the stage makes, which then is a plain word and no variable.
 //! - `[KIND.NAME]` for each kind of output, of which `table` is the first (`grammar::OutputKind`):
@@ -85,8 +86,8 @@ pub use grid::Selection;
 pub(crate) use grid::{Axis, Grid, Point, product};
 pub use model::{Asked, Group, Output, Pipeline};
 pub(crate) use model::{
-    Combination, Definition, InputDeclaration, Item, ItemValue, Line, Origin, OutputDeclaration,
-    ReferenceKey, StageDeclaration, StageId, VariableId,
+    Combination, Definition, Gathers, InputDeclaration, Item, ItemValue, Line, Origin,
+    OutputDeclaration, ReferenceKey, StageDeclaration, StageId, VariableId,
 };
 pub use outline::{OutputOutline, ProfileOutline};
 pub use target::Target;

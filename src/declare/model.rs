@@ -245,6 +245,19 @@ pub(crate) struct InputDeclaration {
     pub(crate) takes: Option<ArtifactType>,
     pub(crate) optional: bool,
     pub(crate) about: &'static str,
+    /// What it gathers, where the file says `{ stage = …, over = … }`.
+    pub(crate) gathers: Option<Gathers>,
+}
+
+/// The results of a stage over values of variables, as one input.
+#[derive(Debug)]
+pub(crate) struct Gathers {
+    /// `"@stage"`, or a variable that is that.
+    pub(crate) stage: Definition,
+    pub(crate) over: Grid,
+    /// Where all of it stands, and `over`.
+    pub(crate) span: Range<usize>,
+    pub(crate) over_span: Range<usize>,
 }
 
 /// A key of a stage.

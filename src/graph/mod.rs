@@ -13,6 +13,7 @@ mod gathered;
 mod inputs;
 mod label;
 mod lacking;
+mod members;
 mod memo;
 mod outputs;
 mod parameters;
@@ -89,7 +90,7 @@ pub struct Job {
     pub selections: Arc<Selections>,
 }
 
-/// The name of an input, shared by the jobs of its stage.
+/// The name of an input, shared by the jobs of its stage: `NAME`, or `NAME/MEMBER` of one that gathers several results.
 pub type InputName = Arc<str>;
 
 impl Job {
