@@ -275,6 +275,34 @@ fn what_is_wrong_is_told_with_place_reason_and_remedy() {
 }
 
 #[test]
+fn what_gathers_what_gathers_has_an_end() {
+    let project = project();
+    let values = |count: u32| format!("{:?}", (0..count).collect::<Vec<_>>());
+    project.edit("seed = [0, 1, 2]", &format!("seed = {}", values(330)));
+    project.edit(
+        "[table.means]",
+        &format!(
+            "[stage.all]\nuse = \"command\"\nargv = [\"true\", \"{{means}}\"]\n\
+             inputs = {{ means = {{ stage = \"@mean\", over = {{ m = {} }} }} }}\n\n[table.means]",
+            values(330),
+        ),
+    );
+    project
+        .pipe(&["plan", "stage:all"])
+        .code(2)
+        .says("with `mean` inputs gather more than 100000 results")
+        .says("gather fewer");
+    project.edit(
+        &format!("m = {}", values(330)),
+        &format!("m = {}", values(10_001)),
+    );
+    project
+        .pipe(&["plan", "stage:all"])
+        .code(2)
+        .says("this gathers 10001 results, more than 10000");
+}
+
+#[test]
 fn a_variable_that_is_gathered_over_is_no_longer_the_job_s_own() {
     let project = project();
     project

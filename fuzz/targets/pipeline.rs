@@ -71,7 +71,7 @@ fn read(file: &Path, profile: Option<&str>, set: &[(String, String)]) -> Option<
                     .map(|(name, _)| name)
                     .eq(second.stages().map(|(name, _)| name))
             );
-            assert!(first.tables().eq(second.tables()));
+            assert!(first.outputs().eq(second.outputs()));
             assert_eq!(first.groups(), second.groups());
             assert_eq!(first.places(), second.places());
             Some(first)

@@ -49,7 +49,8 @@
 //!
 //! A few lines can stand for more than any machine has. What comes to more than a limit is refused, and the message names it:
 //! 100 000 combinations of one table of axes, 1 000 000 places of all tables (rows × columns × `over` × `best`), 20 000 000
-//! comparisons of a place with a combination that is left out, 512 MiB for all lines; 1000 reads of variables for one value
+//! comparisons of a place with a combination that is left out, 512 MiB for all lines; 10 000 results that one input gathers, and
+//! 100 000 of all; 1000 reads of variables for one value
 //! and 64 KiB for a text that they are put together to; 16 MiB for the texts of one job and 2 GiB for those of all.
 //!
 //! # How it is read

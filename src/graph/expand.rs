@@ -24,13 +24,15 @@ use super::resources::resources;
 use super::settings::{Setting, Watch};
 use super::{InputName, InputSource, Job, JobGraph, JobIndex, label};
 use crate::belongs::{Selection, Selections};
-use crate::declare::{Pipeline, StageDeclaration, StageId, VariableId};
+use crate::declare::{Gathers, Pipeline, StageDeclaration, StageId, VariableId};
 use crate::errors::Diagnostic;
 use crate::keys::CanonicalParams;
 use crate::resources::Resources;
 
 /// The most bytes that the parameters, inputs and names of all jobs may take: beyond any use, short of exhausting the memory.
 const ROOM: usize = 1 << 31;
+/// The most results that inputs gather together: what gathers may be gathered itself.
+const MOST_GATHERED: usize = 100_000;
 /// So many problems are enough to begin with: a mistake may reach every one of a large table's cells.
 const ENOUGH: usize = 1000;
 
@@ -64,6 +66,8 @@ pub(super) struct Expander<'p> {
     labels: label::Labels<'p>,
     /// What is read of the variables that `--set` gives.
     pub(super) watch: Watch<'p>,
+    /// How many results inputs have gathered so far.
+    gathered: usize,
     /// How many bytes there is room for yet; `None` once there was none.
     room: Option<usize>,
     pub(super) problems: Vec<Diagnostic>,
@@ -135,6 +139,7 @@ impl<'p> Expander<'p> {
             traces: Vec::new(),
             labels: label::Labels::new(pipeline),
             watch: Watch::new(pipeline),
+            gathered: 0,
             room: Some(ROOM),
             problems: Vec::new(),
         }
@@ -266,6 +271,10 @@ impl<'p> Expander<'p> {
                 Some(Edge::Stage { stage, subfolder }) => (stage, subfolder),
             };
             if let Some(gathers) = &wanted.gathers {
+                if !self.may_gather(pending.stage, gathers) {
+                    pending.broken = true;
+                    continue;
+                }
                 let members = Members::of(
                     self.pipeline,
                     &wanted.name,
@@ -287,6 +296,22 @@ impl<'p> Expander<'p> {
             let environment = Rc::clone(&pending.environment);
             self.follow(&mut stack, &mut open, input, &environment);
         }
+    }
+
+    /// Takes so many results of those that all inputs may gather. That they are more is told once.
+    fn may_gather(&mut self, stage: StageId, gathers: &Gathers) -> bool {
+        let before = self.gathered;
+        self.gathered = before.saturating_add(gathers.over.count());
+        if self.gathered > MOST_GATHERED && before <= MOST_GATHERED {
+            let name = &self.pipeline.stage(stage).name.text;
+            let message = format!("with `{name}` inputs gather more than {MOST_GATHERED} results");
+            self.problems.push(
+                Diagnostic::new(message)
+                    .at(&self.pipeline.source, gathers.over_span.clone(), "")
+                    .help("gather fewer, or name fewer lines"),
+            );
+        }
+        self.gathered <= MOST_GATHERED
     }
 
     /// Has the last of the stack take the job that `input` is under `environment`, or wait for it.
