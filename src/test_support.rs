@@ -11,6 +11,7 @@ use contract::{
 };
 
 use crate::declare::Pipeline;
+use crate::declare::grammar::{OutputKind, Takes, key};
 use crate::errors::Report;
 use crate::graph;
 use crate::registry::Registry;
@@ -164,6 +165,22 @@ static LOOP: Fake = kind(
 pub(crate) fn registry() -> Registry {
     Registry::new(&[&WORLD, &CORPUS, &TRAIN, &TUNE, &MAJORITY, &LOOP])
 }
+
+/// A kind of output without columns, and with a key of its own.
+pub(crate) static LISTING: OutputKind = OutputKind {
+    word: "listing",
+    keys: &[
+        key("cell", Takes::Stage, "The stage whose scores are listed."),
+        key("over", Takes::Grid, "What is gathered in each line."),
+        key("rows", Takes::Lines, "The lines."),
+        key(
+            "between",
+            Takes::Text,
+            "What stands between label and scores.",
+        ),
+    ],
+    needs: &["rows"],
+};
 
 /// A small pipeline with two tables.
 pub(crate) const PIPELINE: &str = r#"

@@ -71,7 +71,7 @@ fn read(file: &Path, profile: Option<&str>, set: &[(String, String)]) -> Option<
                     .map(|(name, _)| name)
                     .eq(second.stages().map(|(name, _)| name))
             );
-            assert!(first.tables().eq(second.tables()));
+            assert!(first.outputs().eq(second.outputs()));
             assert_eq!(first.groups(), second.groups());
             assert_eq!(first.places(), second.places());
             Some(first)
@@ -186,7 +186,7 @@ fn check(plan: &Plan) {
         assert_eq!(read.key(), key);
         made.insert(index.index(), key);
     }
-    for table in &plan.tables {
+    for table in &plan.outputs {
         assert_eq!(table.cells.len(), table.rows.len());
         for cells in &table.cells {
             assert_eq!(cells.len(), table.columns.len());
@@ -208,7 +208,7 @@ fn assert_same(first: &Plan, second: &Plan) {
             .collect()
     };
     assert_eq!(jobs(first), jobs(second));
-    for (first, second) in first.tables.iter().zip(&second.tables) {
+    for (first, second) in first.outputs.iter().zip(&second.outputs) {
         assert_eq!(first.rows, second.rows);
         assert_eq!(first.columns, second.columns);
         assert_eq!(first.cells, second.cells);

@@ -79,8 +79,9 @@ impl Selections {
         Self(inputs.into_iter().collect())
     }
 
-    /// Returns that of the input of that name.
+    /// Returns that of the input of that name, or of the one that it is a member of.
     pub fn of(&self, input: &str) -> Option<&Selection> {
+        let input = input.split_once('/').map_or(input, |(whole, _)| whole);
         let mut inputs = self.0.iter();
         Some(&inputs.find(|(name, _)| **name == *input)?.1)
     }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use serde_json::{Map, Value, json};
-use tables::{Cell, Chosen, Table};
+use tables::{Cell, Chosen};
 
 use super::Exit;
 use super::failure::CommandFailure;
@@ -15,9 +15,9 @@ use super::output::{path_json, print, print_json};
 use super::project::Project;
 use crate::declare::Target;
 use crate::execute::Standing;
-use crate::graph::{CellPlan, JobIndex, Plan, TablePlan};
+use crate::graph::{CellPlan, JobIndex, OutputPlan, Plan};
 use crate::progress::{amount, duration};
-use crate::report::describe;
+use crate::report::{Output, describe};
 use crate::runs::quoted;
 use crate::store::{Record, Store};
 use crate::terminal::Paint;
@@ -32,7 +32,7 @@ pub(super) struct Cells<'a> {
 
 /// A cell that was asked for.
 struct Asked<'a> {
-    table: &'a TablePlan,
+    table: &'a OutputPlan,
     row: &'a str,
     column: &'a str,
     plan: &'a CellPlan,
@@ -52,10 +52,10 @@ impl Cells<'_> {
     pub(super) fn show(
         &self,
         selector: &str,
-        tables: &[Table],
+        outputs: &[Box<dyn Output>],
         as_json: bool,
     ) -> Result<Exit, CommandFailure> {
-        let chosen = self.choose(selector, tables)?;
+        let chosen = self.choose(selector, outputs)?;
         if as_json {
             let cells = chosen.iter().map(|chosen| self.json(chosen));
             print_json(&json!({
@@ -73,11 +73,12 @@ impl Cells<'_> {
     fn choose<'t>(
         &'t self,
         selector: &str,
-        tables: &'t [Table],
+        outputs: &'t [Box<dyn Output>],
     ) -> Result<Vec<Asked<'t>>, CommandFailure> {
         let mut chosen = Vec::new();
-        for (plan, table) in self.plan.tables.iter().zip(tables) {
-            for (row, (plans, cells)) in plan.rows.iter().zip(plan.cells.iter().zip(&table.cells)) {
+        for (plan, output) in self.plan.outputs.iter().zip(outputs) {
+            for (row, (plans, cells)) in plan.rows.iter().zip(plan.cells.iter().zip(output.cells()))
+            {
                 for (column, (planned, cell)) in plan.columns.iter().zip(plans.iter().zip(cells)) {
                     let Some(planned) = planned else { continue };
                     let labels = [row.label.as_str(), column.label.as_str()];
@@ -112,6 +113,9 @@ impl Cells<'_> {
                 text += &format!(", standard deviation {deviation:.2}");
             }
             text += &format!(", of {}\n", values.join(", "));
+        }
+        if !chosen.cell.texts.is_empty() {
+            text += &format!("  {}\n", chosen.cell.texts.join(", "));
         }
         for remark in &chosen.cell.remarks {
             text += &format!("  {remark}\n");
@@ -245,13 +249,14 @@ impl Cells<'_> {
         };
         let summary = chosen.cell.summary();
         json!({
-            "table": chosen.table.name,
+            chosen.table.kind: chosen.table.name,
             "row": chosen.row,
             "column": chosen.column,
             "bindings": chosen.plan.bindings.iter()
                 .map(|(name, value)| (name.to_string(), value.clone()))
                 .collect::<Map<_, _>>(),
             "values": chosen.cell.values,
+            "texts": chosen.cell.texts,
             "mean": summary.map(|summary| summary.mean),
             "missing": chosen.cell.reasons,
             "remarks": chosen.cell.remarks,

@@ -22,7 +22,7 @@ pub(super) fn options(
     standings: &[Standing],
     store: &Store,
 ) -> Result<Option<String>, StoreError> {
-    let cells = plan.tables.iter().flat_map(|table| &table.cells);
+    let cells = plan.outputs.iter().flat_map(|table| &table.cells);
     let cells = cells.flatten().flatten().flat_map(|cell| &cell.jobs);
     let asked: Vec<JobIndex> = plan.stages.iter().chain(cells).copied().collect();
     let is_known = |job: &&JobIndex| standings[job.index()].found().is_some();
@@ -85,13 +85,13 @@ fn meet(pipeline: &Pipeline, targets: &[String], others: &[String]) -> bool {
     targets.any(|target| others.contains(target))
 }
 
-/// Returns the tables that a target names, or the stage without its variables.
+/// Returns the outputs that a target names, or the stage without its variables.
 fn names(pipeline: &Pipeline, target: &str) -> Vec<String> {
     let table = |name: &str| format!("table:{name}");
     if target == "all" {
-        let tables: Vec<String> = pipeline.tables().map(|(name, _)| table(name)).collect();
-        if !tables.is_empty() {
-            return tables;
+        let outputs: Vec<String> = pipeline.outputs().map(|output| output.target()).collect();
+        if !outputs.is_empty() {
+            return outputs;
         }
         return pipeline
             .stages()

@@ -11,6 +11,7 @@ use super::arguments::ListArguments;
 use super::failure::CommandFailure;
 use super::output::{print, print_json};
 use super::project::Project;
+use crate::declare::grammar;
 use crate::errors::nearest;
 use crate::registry::Registry;
 use crate::terminal::Paint;
@@ -23,9 +24,11 @@ pub(super) fn list(arguments: &ListArguments, registry: &Registry) -> Result<Exi
     let project = Project::load(&arguments.common, registry)?;
     let pipeline = &project.pipeline;
     if arguments.common.json {
-        let tables = pipeline
-            .tables()
-            .map(|(name, title)| json!({ "name": name, "title": title }));
+        let outputs = grammar::outputs().map(|kind| {
+            let alike = pipeline.outputs().filter(|output| output.kind == kind.word);
+            let alike = alike.map(|output| json!({ "name": output.name, "title": output.title }));
+            (format!("{}s", kind.word), alike.collect())
+        });
         let groups = pipeline.groups().iter().map(
             |group| json!({ "name": group.name, "title": group.title, "tables": group.tables }),
         );
@@ -33,26 +36,33 @@ pub(super) fn list(arguments: &ListArguments, registry: &Registry) -> Result<Exi
             json!({ "name": name, "kind": signature.kind, "output": signature.output.name() })
         });
         let kinds = registry.stages().map(|stage| kind_json(stage, registry));
-        print_json(&json!({
+        let mut all = json!({
             "schema_version": 1,
             "profile": pipeline.profile(),
             "profiles": pipeline.profiles().collect::<Vec<_>>(),
-            "tables": tables.collect::<Vec<_>>(),
             "groups": groups.collect::<Vec<_>>(),
             "stages": stages.collect::<Vec<_>>(),
             "variables": pipeline.variables().collect::<Vec<_>>(),
             "kinds": kinds.collect::<Vec<_>>(),
-        }))?;
+        });
+        if let Value::Object(all) = &mut all {
+            all.extend(outputs);
+        }
+        print_json(&all)?;
         return Ok(Exit::Ok);
     }
     let mut text = String::new();
-    section(
-        &mut text,
-        "Tables (pipe run table:NAME)",
-        pipeline
-            .tables()
-            .map(|(name, title)| (name.to_owned(), title.to_owned())),
-    );
+    for kind in grammar::outputs() {
+        let word = kind.word;
+        let heading = format!(
+            "{}{}s (pipe run {word}:NAME)",
+            word[..1].to_uppercase(),
+            &word[1..]
+        );
+        let alike = pipeline.outputs().filter(|output| output.kind == word);
+        let named = alike.map(|output| (output.name.to_owned(), output.title.to_owned()));
+        section(&mut text, &heading, named);
+    }
     section(
         &mut text,
         "Groups of tables (pipe run group:NAME)",

@@ -125,11 +125,11 @@ impl Project {
         self.pipeline.text().contains(path) || set.any(|(_, value)| value == path)
     }
 
-    /// Returns targets that name all tables and all stages.
+    /// Returns targets that name all outputs and all stages.
     pub(super) fn everything(&self) -> Vec<String> {
         let stages = self.pipeline.stages();
         let mut targets: Vec<String> = stages.map(|(name, _)| format!("stage:{name}")).collect();
-        if self.pipeline.tables().next().is_some() {
+        if self.pipeline.outputs().next().is_some() {
             targets.push("all".into());
         }
         targets

@@ -1,4 +1,4 @@
-//! Writing the results of a run: tables, provenance, digests.
+//! Writing the results of a run: outputs, provenance, digests.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs;
@@ -16,7 +16,7 @@ use crate::bytes::Writer;
 use crate::declare::Target;
 use crate::execute::{JobState, Machine};
 use crate::graph::{self, InputSource, JobIndex, Plan};
-use crate::report::{Entry, Files, Provenance, is_complete, update_digests};
+use crate::report::{Entry, Files, Output, Provenance, update_digests};
 use crate::store::{Digest, Store};
 
 /// What the results of a run are made of.
@@ -27,8 +27,8 @@ pub(super) struct Writing<'a> {
     pub(super) targets: &'a [Target],
     pub(super) plan: &'a Plan,
     pub(super) states: &'a [JobState],
-    pub(super) tables: &'a [tables::Table],
-    /// For each table the values of `--set` that reach it.
+    pub(super) outputs: &'a [Box<dyn Output>],
+    /// For each output the values of `--set` that reach it.
     pub(super) settings: &'a [Bindings],
     pub(super) machine: &'a Machine,
 }
@@ -47,7 +47,7 @@ pub(super) fn check_apart(
     let Ok(folder) = results.canonicalize() else {
         return Ok(());
     };
-    if plan.tables.is_empty() {
+    if plan.outputs.is_empty() {
         return Ok(());
     }
     let is_used = fs::read_dir(&folder).is_ok_and(|mut entries| entries.next().is_some());
@@ -80,16 +80,16 @@ pub(super) fn check_apart(
     Ok(())
 }
 
-/// The tables that go to one folder.
+/// The outputs that go to one folder.
 struct Group<'a> {
     files: Files,
     /// Their places in the plan.
-    tables: Vec<usize>,
+    outputs: Vec<usize>,
     settings: &'a Bindings,
 }
 
 impl Writing<'_> {
-    /// Writes the complete tables; nothing if they were written of the same results, `made`, and lie there as they were.
+    /// Writes the complete outputs; nothing if they were written of the same results, `made`, and lie there as they were.
     pub(super) fn write(&self, made: &Digest) -> Result<(), CommandFailure> {
         for group in self.groups() {
             let files = &group.files;
@@ -105,7 +105,7 @@ impl Writing<'_> {
         Ok(())
     }
 
-    /// Returns the tables by where they go: those that `--set` reaches, to a folder for its values.
+    /// Returns the outputs by where they go: those that `--set` reaches, to a folder for its values.
     fn groups(&self) -> Vec<Group<'_>> {
         let folder = self.project.results(self.arguments.results.as_deref());
         let mut groups: BTreeMap<Option<String>, Group<'_>> = BTreeMap::new();
@@ -117,10 +117,10 @@ impl Writing<'_> {
             };
             let group = groups.entry(name).or_insert_with(|| Group {
                 files,
-                tables: Vec::new(),
+                outputs: Vec::new(),
                 settings,
             });
-            group.tables.push(place);
+            group.outputs.push(place);
         }
         groups.into_values().collect()
     }
@@ -146,8 +146,8 @@ impl Writing<'_> {
         // Entries of what is declared no more go.
         bytes.text(&self.project.pipeline.source.text);
         bytes.bytes(made.as_bytes());
-        for place in &group.tables {
-            bytes.text(&self.tables[*place].markdown());
+        for place in &group.outputs {
+            bytes.text(&self.outputs[*place].document());
         }
         bytes.0
     }
@@ -161,9 +161,9 @@ impl Writing<'_> {
         }
         let mut digests = BTreeMap::new();
         let mut complete = true;
-        for place in &group.tables {
-            let table = &self.tables[*place];
-            if !is_complete(table) {
+        for place in &group.outputs {
+            let output = &self.outputs[*place];
+            if !output.is_complete() {
                 complete = false;
                 continue;
             }
@@ -173,18 +173,18 @@ impl Writing<'_> {
                     .ok()?
             };
             let provenance = Provenance {
-                plan: &self.plan.tables[*place],
-                table,
+                plan: &self.plan.outputs[*place],
+                cells: output.cells(),
                 graph: &self.plan.jobs,
                 profile: self.project.pipeline.profile(),
                 settings: group.settings,
                 known: &known,
             };
-            for (name, bytes) in group.files.table(&provenance)? {
+            for (name, bytes) in group.files.output(output.as_ref(), &provenance)? {
                 digests.insert(name, Digest::of(&bytes));
             }
         }
-        let all = group.tables.len() == self.tables.len();
+        let all = group.outputs.len() == self.outputs.len();
         let made = match all {
             true => summary::digests(&self.plan.jobs, self.states),
             // Of a run whose `--set` reaches other tables, what these rest on.
@@ -210,8 +210,8 @@ impl Writing<'_> {
 
     /// Returns the jobs that the tables of a group rest on.
     fn behind(&self, group: &Group<'_>) -> BTreeSet<JobIndex> {
-        let cells = group.tables.iter();
-        let cells = cells.flat_map(|place| self.plan.tables[*place].cells.iter().flatten());
+        let cells = group.outputs.iter();
+        let cells = cells.flat_map(|place| self.plan.outputs[*place].cells.iter().flatten());
         let mut open: Vec<JobIndex> = cells.flatten().flat_map(|cell| cell.jobs.clone()).collect();
         let mut behind = BTreeSet::new();
         while let Some(job) = open.pop() {
@@ -226,7 +226,7 @@ impl Writing<'_> {
 /// What a run of everything would name.
 struct Declared {
     jobs: BTreeSet<String>,
-    tables: BTreeSet<String>,
+    outputs: BTreeSet<String>,
 }
 
 impl Declared {
@@ -239,16 +239,16 @@ impl Declared {
                 .jobs()
                 .map(|(_, job)| job.label.to_string())
                 .collect(),
-            tables: plan.tables.into_iter().map(|table| table.name).collect(),
+            outputs: plan.outputs.into_iter().map(|output| output.name).collect(),
         })
     }
 
     fn names(&self, entry: Entry<'_>) -> bool {
         match entry {
             Entry::Job(label) => self.jobs.contains(label),
-            Entry::Table(file) => file
+            Entry::File(file) => file
                 .rsplit_once('.')
-                .is_some_and(|(table, _)| self.tables.contains(table)),
+                .is_some_and(|(table, _)| self.outputs.contains(table)),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use contract::is_starved;
-use serde_json::json;
+use serde_json::{Map, json};
 
 use super::Exit;
 use super::arguments::RunArguments;
@@ -18,7 +18,7 @@ use super::plan::tell_damaged;
 use super::project::{Expanded, Project};
 use super::results::{self, Writing};
 use super::stops::stops;
-use super::{settings, show, summary};
+use super::{settings, summary};
 use crate::declare::Target;
 use crate::execute::{
     self, ChildProcess, Gpu, JobState, Machine, Means, Memory, Options, Resolver, Standing,
@@ -28,7 +28,7 @@ use crate::failure::FailureKind;
 use crate::graph::{self, JobGraph, JobIndex, Plan};
 use crate::progress::{Verbosity, count, to_stderr};
 use crate::registry::Registry;
-use crate::report::{Builder, Jobs, Lack};
+use crate::report::{Builder, Jobs, Lack, all_json};
 use crate::runs::{Begun, Journal};
 use crate::store::{Store, StoreError};
 use crate::why::{History, PeakMemory, cells_first, prices};
@@ -120,27 +120,29 @@ pub(super) fn run(arguments: &RunArguments, registry: &Registry) -> Result<Exit,
     };
     let settings = settings::reaching(common, &project, registry, &targets, &plan);
     let mut builder = Builder::new(&store);
-    let mut tables = Vec::new();
-    for (table, settings) in plan.tables.iter().zip(&settings) {
+    let mut outputs = Vec::new();
+    for (output, settings) in plan.outputs.iter().zip(&settings) {
         let jobs = Jobs {
             graph: &plan.jobs,
             found: &|job| states[job.index()].found().map(AsRef::as_ref),
             reason: &|job| summary::reason(&plan.jobs, &states, job, stopped).unwrap_or_default(),
         };
-        tables.push(builder.table(table, vec![settings::note(&project, settings)], jobs)?);
+        outputs.push(builder.output(output, vec![settings::note(&project, settings)], jobs)?);
     }
     let folders = lay_out(&store, &plan, &states);
     let places = folders.as_ref().ok();
     let printed = if common.json {
-        print_json(&json!({
-            "schema_version": 1,
-            "profile": project.pipeline.profile(),
-            "numerics": machine.class,
-            "jobs": summary::jobs(&plan.jobs, &states, places, &store)?,
-            "tables": tables.iter().map(show::table_json).collect::<Vec<_>>(),
-        }))
+        let mut all = Map::new();
+        all.insert("schema_version".into(), json!(1));
+        all.insert("profile".into(), json!(project.pipeline.profile()));
+        all.insert("numerics".into(), json!(machine.class));
+        let jobs = summary::jobs(&plan.jobs, &states, places, &store)?;
+        all.insert("jobs".into(), json!(jobs));
+        all.extend(all_json(&plan.outputs, &outputs));
+        print_json(&all.into())
     } else {
-        let texts: Vec<String> = tables.iter().map(|table| table.terminal(width())).collect();
+        let texts = outputs.iter().map(|output| output.terminal(width()));
+        let texts: Vec<String> = texts.collect();
         print(&texts.join("\n")).and_then(|()| print_stages(&plan, places))
     };
     // Whoever closed the output still wants the results.
@@ -153,7 +155,7 @@ pub(super) fn run(arguments: &RunArguments, registry: &Registry) -> Result<Exit,
         targets: &targets,
         plan: &plan,
         states: &states,
-        tables: &tables,
+        outputs: &outputs,
         settings: &settings,
         machine: &machine,
     }
@@ -185,7 +187,7 @@ pub(super) fn run(arguments: &RunArguments, registry: &Registry) -> Result<Exit,
     journal.end(exit as u8, &made, digest);
     if common.verbosity() > Verbosity::Quiet {
         tell_notes(&plan, &states);
-        tell(&summary::line(tables.len(), &states, start.elapsed()));
+        tell(&summary::line(&plan.outputs, &states, start.elapsed()));
         if exit == Exit::Interrupted {
             tell("interrupted: the same command goes on where it stopped");
         }

@@ -30,7 +30,7 @@ pub(super) fn reaching(
     // Of two values of one variable the later holds, as everywhere.
     let set: BTreeMap<&str, &str> = pairs(&common.set).collect();
     if set.is_empty() {
-        return vec![Bindings::new(); plan.tables.len()];
+        return vec![Bindings::new(); plan.outputs.len()];
     }
     let own = owned(plan);
     let mut known: BTreeMap<BTreeSet<String>, Fingerprints> = BTreeMap::new();
@@ -50,7 +50,7 @@ pub(super) fn reaching(
         let found = found.as_ref().and_then(|found| found.get(table));
         found.is_some() && found == own.get(table)
     };
-    let tables = plan.tables.iter().map(|table| {
+    let tables = plan.outputs.iter().map(|table| {
         let mut names: BTreeSet<String> = set.keys().map(ToString::to_string).collect();
         // One after the other, since two may each be enough alone.
         for name in set.keys() {

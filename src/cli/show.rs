@@ -2,8 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Value, json};
-use tables::{Chosen, Table};
+use serde_json::{Map, json};
 
 use super::Exit;
 use super::arguments::ShowArguments;
@@ -17,7 +16,7 @@ use crate::execute::{Standing, WatchState, Watched, watch};
 use crate::graph::{JobGraph, JobIndex};
 use crate::keys::Key;
 use crate::registry::Registry;
-use crate::report::{Builder, Jobs};
+use crate::report::{Builder, Jobs, all_json};
 use crate::store::{Store, StoreError};
 
 /// Prints tables of what is known.
@@ -26,7 +25,7 @@ pub(super) fn show(arguments: &ShowArguments, registry: &Registry) -> Result<Exi
     let (plan, store, standings) = project.look(&arguments.targets)?;
     let targets = project.pipeline.targets(&arguments.targets)?;
     let settings = settings::reaching(&arguments.common, &project, registry, &targets, &plan);
-    if plan.tables.is_empty() {
+    if plan.outputs.is_empty() {
         return Err(CommandFailure::Usage {
             message: "only tables can be shown".into(),
             remedy: "name one: pipe show table:NAME; `pipe list` shows them".into(),
@@ -34,10 +33,10 @@ pub(super) fn show(arguments: &ShowArguments, registry: &Registry) -> Result<Exi
     }
     let missing = Missing::new(&plan.jobs, &standings, &store)?;
     let mut builder = Builder::new(&store);
-    let mut tables = Vec::new();
-    for (table, settings) in plan.tables.iter().zip(&settings) {
-        tables.push(builder.table(
-            table,
+    let mut outputs = Vec::new();
+    for (output, settings) in plan.outputs.iter().zip(&settings) {
+        outputs.push(builder.output(
+            output,
             vec![settings::note(&project, settings)],
             Jobs {
                 graph: &plan.jobs,
@@ -59,16 +58,17 @@ pub(super) fn show(arguments: &ShowArguments, registry: &Registry) -> Result<Exi
             standings: &standings,
             store: &store,
         };
-        return cells.show(selector, &tables, arguments.common.json);
+        return cells.show(selector, &outputs, arguments.common.json);
     }
     if arguments.common.json {
-        print_json(&json!({
-            "schema_version": 1,
-            "profile": project.pipeline.profile(),
-            "tables": tables.iter().map(table_json).collect::<Vec<_>>(),
-        }))?;
+        let mut all = Map::new();
+        all.insert("schema_version".into(), json!(1));
+        all.insert("profile".into(), json!(project.pipeline.profile()));
+        all.extend(all_json(&plan.outputs, &outputs));
+        print_json(&all.into())?;
     } else {
-        let texts: Vec<String> = tables.iter().map(|table| table.terminal(width())).collect();
+        let texts = outputs.iter().map(|output| output.terminal(width()));
+        let texts: Vec<String> = texts.collect();
         print(&texts.join("\n"))?;
     }
     Ok(Exit::Ok)
@@ -145,53 +145,4 @@ impl<'a> Missing<'a> {
             false => format!("{label}, {text}"),
         })
     }
-}
-
-/// Returns a table as JSON.
-pub(super) fn table_json(table: &Table) -> Value {
-    let rows: Vec<Value> = table
-        .rows
-        .iter()
-        .zip(&table.cells)
-        .map(|(row, cells)| {
-            let cells: Vec<Value> = table
-                .columns
-                .iter()
-                .zip(cells)
-                .map(|(column, cell)| {
-                    let summary = cell.summary();
-                    json!({
-                        "column": column.label,
-                        "metric": column.metric,
-                        "unit": column.unit,
-                        "values": cell.values,
-                        "mean": summary.map(|summary| summary.mean),
-                        "standard_deviation": summary.and_then(|summary| summary.standard_deviation),
-                        "missing": cell.reasons,
-                        "remarks": cell.remarks,
-                        "noted_by_stages": cell.footnotes,
-                        "chosen": cell.chosen.as_ref().map(Chosen::to_json),
-                        "published": cell.published.as_ref().map(|published| json!({
-                            "value": published.value,
-                            "verified": published.verified,
-                            "source": published.citation.to_string(),
-                        })),
-                    })
-                })
-                .collect();
-            json!({ "row": row.labels, "cells": cells })
-        })
-        .collect();
-    let noted: Vec<Value> = table
-        .footnotes
-        .iter()
-        .map(|note| json!({ "stage": note.stage, "jobs": note.jobs, "message": note.message }))
-        .collect();
-    json!({
-        "name": table.name,
-        "title": table.title,
-        "notes": table.notes,
-        "noted_by_stages": noted,
-        "rows": rows,
-    })
 }

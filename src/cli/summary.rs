@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::output::path_json;
 use crate::execute::JobState;
 use crate::failure::{Failure, FailureKind};
-use crate::graph::{JobGraph, JobIndex};
+use crate::graph::{JobGraph, JobIndex, OutputPlan};
 use crate::keys::Key;
 use crate::progress::{Made, Results, count, duration};
 use crate::store::{Store, StoreError};
@@ -59,7 +59,7 @@ fn log(failure: &Failure) -> String {
 }
 
 /// Returns the last line of a run.
-pub(super) fn line(tables: usize, states: &[JobState], time: Duration) -> String {
+pub(super) fn line(outputs: &[OutputPlan], states: &[JobState], time: Duration) -> String {
     let number = |is: fn(&JobState) -> bool| states.iter().filter(|state| is(state)).count();
     let cached = number(|state| matches!(state, JobState::Cached(_)));
     let made = number(|state| matches!(state, JobState::Made(_)));
@@ -83,10 +83,17 @@ pub(super) fn line(tables: usize, states: &[JobState], time: Duration) -> String
             _ => format!("all {cached} jobs cached ({time})"),
         };
     }
-    let mut text = match tables {
-        0 => String::new(),
-        _ => format!("{} · ", count(tables, "table")),
-    };
+    let mut kinds: Vec<(&str, usize)> = Vec::new();
+    for output in outputs {
+        match kinds.iter_mut().find(|(kind, _)| *kind == output.kind) {
+            Some((_, number)) => *number += 1,
+            None => kinds.push((output.kind, 1)),
+        }
+    }
+    let kinds = kinds.into_iter();
+    let mut text: String = kinds
+        .map(|(kind, number)| format!("{} · ", count(number, kind)))
+        .collect();
     text += &format!(
         "{}: {cached} cached{same}, {made} run",
         count(states.len(), "job")

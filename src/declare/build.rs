@@ -2,10 +2,11 @@
 
 mod axes;
 mod checks;
+mod gathers;
 mod groups;
 mod names;
+mod outputs;
 mod profile;
-mod tables;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -59,7 +60,7 @@ pub(super) fn build(
     let RawFile {
         variables,
         stages,
-        tables,
+        outputs,
         groups,
         profiles,
     } = file;
@@ -72,18 +73,20 @@ pub(super) fn build(
     let outlines = outlines.collect();
     let chosen = builder.choose(&profiles, settings.profile);
     let mut replaced = BTreeMap::new();
-    builder.apply(&profiles, &chosen, &tables, &mut variables, &mut replaced);
+    builder.apply(&profiles, &chosen, &outputs, &mut variables, &mut replaced);
     builder.set(settings.set, &mut variables);
 
-    let groups = builder.groups(groups, &tables);
-    let tables = tables
+    let groups = builder.groups(groups, &outputs);
+    builder.check_names(&outputs);
+    let outputs = outputs
         .into_iter()
-        .map(|mut table| {
-            if let Some(axes) = replaced.remove(&table.name.text) {
-                builder.check_axes(&table.axes);
-                axes.replace(&mut table.axes);
+        .map(|mut output| {
+            let name = (output.kind.word, output.name.text.clone());
+            if let Some(axes) = replaced.remove(&name) {
+                builder.check_axes(&output.axes);
+                axes.replace(&mut output.axes);
             }
-            builder.table(table, &settings.root)
+            builder.output(output, &settings.root)
         })
         .collect();
     let profile = chosen
@@ -98,7 +101,7 @@ pub(super) fn build(
         profile,
         variables,
         stages: builder.stages,
-        tables,
+        outputs,
         groups,
         profiles: outlines,
         variable_ids: builder.variable_ids,
@@ -180,10 +183,12 @@ impl Builder<'_> {
                         self.problem(message, span, "write the word itself");
                     }
                 }
+                let mut inputs = declared_inputs(signature.fields, &items);
+                self.gather(&mut inputs, &items);
                 self.stages.push(StageDeclaration {
                     name: name.clone(),
                     stage,
-                    inputs: declared_inputs(signature.fields, &items),
+                    inputs,
                     signature,
                     items,
                     resources,

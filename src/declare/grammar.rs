@@ -45,11 +45,13 @@ pub(crate) enum Takes {
     Stages,
     /// Name → what the keys describe.
     Named(&'static [Key]),
-    /// Name → the keys of a table that a profile may replace.
-    Replaced,
+    /// Name → an output of that kind.
+    Output(&'static OutputKind),
+    /// Name → the keys of an output of that kind that a profile may replace.
+    Replaced(&'static OutputKind),
 }
 
-const fn key(name: &'static str, takes: Takes, about: &'static str) -> Key {
+pub(crate) const fn key(name: &'static str, takes: Takes, about: &'static str) -> Key {
     Key {
         name,
         takes,
@@ -79,7 +81,7 @@ pub(crate) const SECTIONS: &[Key] = &[
     ),
     key(
         "table",
-        Takes::Named(TABLE),
+        Takes::Output(&TABLE),
         "Rows and columns of cells, each a score of a stage.",
     ),
     key(
@@ -108,8 +110,45 @@ pub(crate) const STAGE: &[Key] = &[
     ),
 ];
 
+/// A kind of output: what a section declares by name, and `WORD:NAME` asks for. What it shows are cells, as the keys `cell`,
+/// `rows`, `columns`, `over`, `exclude`, `best` and `select` say, as far as it has them; they say as well which jobs it needs.
+/// What else it has is handed on as it is written.
+#[derive(Debug)]
+pub(crate) struct OutputKind {
+    /// The section, and the prefix of targets.
+    pub(crate) word: &'static str,
+    pub(crate) keys: &'static [Key],
+    /// The keys that must be there, in the file or in the profile.
+    pub(crate) needs: &'static [&'static str],
+}
+
+impl OutputKind {
+    /// Returns the key of that name.
+    pub(crate) fn key(&self, name: &str) -> Option<&'static Key> {
+        self.keys.iter().find(|key| key.name == name)
+    }
+}
+
+/// Returns all kinds of outputs.
+pub(crate) fn outputs() -> impl Iterator<Item = &'static OutputKind> + Clone {
+    let declared = SECTIONS.iter().filter_map(|key| match key.takes {
+        Takes::Output(kind) => Some(kind),
+        _ => None,
+    });
+    #[cfg(test)]
+    let declared = declared.chain([&crate::test_support::LISTING]);
+    declared
+}
+
+/// Rows × columns of cells, printed and written as a table.
+pub(crate) static TABLE: OutputKind = OutputKind {
+    word: "table",
+    keys: TABLE_KEYS,
+    needs: &["rows", "columns"],
+};
+
 /// What a table has.
-pub(crate) const TABLE: &[Key] = &[
+const TABLE_KEYS: &[Key] = &[
     key(
         "title",
         Takes::Text,
@@ -161,7 +200,7 @@ pub(crate) const TABLE: &[Key] = &[
 const SELECT: &str = "What the best point of a grid is chosen by: \"accuracy\", \"accuracy@SPLIT\", \"@SPLIT\", or \
                       \"lowest NAME@SPLIT\"; by default the score that the cell shows.";
 
-/// What of a table a profile may replace.
+/// What of an output a profile may replace.
 pub(crate) const REPLACEABLE: [&str; 6] = ["rows", "columns", "over", "exclude", "best", "select"];
 
 /// What a row or a column has besides variables.
@@ -180,6 +219,11 @@ pub(crate) const LINE: &[Key] = &[
         "metric",
         Takes::Text,
         "The score that is shown; by default the stage's main one.",
+    ),
+    key(
+        "shows",
+        Takes::Text,
+        "A text that the job made, in the place of a score: its name in the job's texts.json.",
     ),
     key(
         "reference",
@@ -213,7 +257,11 @@ pub(crate) const PROFILE: &[Key] = &[
         Takes::Variables,
         "Values in the place of the file's.",
     ),
-    key("table", Takes::Replaced, "What is replaced of tables."),
+    key(
+        "table",
+        Takes::Replaced(&TABLE),
+        "What is replaced of tables.",
+    ),
 ];
 
 /// Returns the names of keys.

@@ -20,6 +20,7 @@ pub(super) fn declared_inputs(fields: &[Field], items: &[Item]) -> Vec<InputDecl
                 takes: Some(takes),
                 optional: matches!(field.default, FieldDefault::Absent),
                 about: field.about,
+                gathers: None,
             }),
             FieldType::Inputs => {
                 let item = items.iter().find(|item| item.key.text == field.name);
@@ -33,6 +34,7 @@ pub(super) fn declared_inputs(fields: &[Field], items: &[Item]) -> Vec<InputDecl
                     takes: None,
                     optional: false,
                     about: field.about,
+                    gathers: None,
                 }));
             }
             _ => {}

@@ -8,11 +8,13 @@
 //!   `"@stage/sub/folder"` where that stage makes a folder, or a path: from the file's folder, or from the current
 //!   one where `--set` gave it. An optional input that is the empty text is left out. `resources` says what the stage's jobs need
 //!   of the machine: `threads`, `memory` (`"8 GB"`) and `gpus`, each as far as it matters; no key rests on it.
+//!   `{ stage = "@stage", over = { seed = [0, 1, 2] } }` is an input that gathers the stage's results, a folder of each.
 //!   A kind may take lists and tables of texts, and inputs under names of the user's; and it may leave to the file what
 //!   the stage makes, which then is a plain word and no variable.
+//! - `[KIND.NAME]` for each kind of output, of which `table` is the first (`grammar::OutputKind`):
 //! - `[table.NAME]`: `title`, `caption`, `reference` (`"FILE#ID"`, one or several), `cell` (`"@stage"`), `rows` and
 //!   `columns`, `over` (variable → values gathered in each cell), `exclude`, `best` and `select`. Every key of a row or
-//!   column except `label`, `cell`, `metric`, `reference`, `best` and `select` binds a variable. A `cell` or `metric`
+//!   column except `label`, `cell`, `metric`, `shows`, `reference`, `best` and `select` binds a variable. A `cell` or `metric`
 //!   there takes precedence over the table's; where row and column name different ones, the cell stays empty.
 //! - `[group.NAME]`: `tables` that are asked for together, and perhaps a `title`.
 //! - `[profile.NAME]`: `vars`, and `rows`, `columns`, `over`, `exclude`, `best` or `select` of
@@ -47,7 +49,8 @@
 //!
 //! A few lines can stand for more than any machine has. What comes to more than a limit is refused, and the message names it:
 //! 100 000 combinations of one table of axes, 1 000 000 places of all tables (rows × columns × `over` × `best`), 20 000 000
-//! comparisons of a place with a combination that is left out, 512 MiB for all lines; 1000 reads of variables for one value
+//! comparisons of a place with a combination that is left out, 512 MiB for all lines; 10 000 results that one input gathers, and
+//! 100 000 of all; 1000 reads of variables for one value
 //! and 64 KiB for a text that they are put together to; 16 MiB for the texts of one job and 2 GiB for those of all.
 //!
 //! # How it is read
@@ -82,12 +85,12 @@ use crate::registry::Registry;
 pub(crate) use build::parse_value;
 pub use grid::Selection;
 pub(crate) use grid::{Axis, Grid, Point, product};
-pub use model::{Asked, Group, Pipeline};
+pub use model::{Asked, Group, Output, Pipeline};
 pub(crate) use model::{
-    Combination, Definition, InputDeclaration, Item, ItemValue, Line, Origin, ReferenceKey,
-    StageDeclaration, StageId, TableDeclaration, VariableId,
+    Combination, Definition, Gathers, InputDeclaration, Item, ItemValue, Line, Origin,
+    OutputDeclaration, ReferenceKey, StageDeclaration, StageId, VariableId,
 };
-pub use outline::{ProfileOutline, TableOutline};
+pub use outline::{OutputOutline, ProfileOutline};
 pub use target::Target;
 pub(crate) use target::{written_binding, written_bindings};
 pub(crate) use template::{Part, Template};
@@ -120,7 +123,7 @@ pub(crate) fn parse(
     let root = file.parent().unwrap_or(Path::new("")).to_path_buf();
     let mut problems = Vec::new();
     let pipeline = build(&source, root, profile, set, registry, &mut problems)?;
-    reference::check(&source, &pipeline.tables, &mut problems);
+    reference::check(&source, &pipeline.outputs, &mut problems);
     Ok(Parsed { pipeline, problems })
 }
 

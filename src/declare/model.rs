@@ -8,6 +8,7 @@ use std::sync::Arc;
 use contract::{ArtifactType, Signature, Stage};
 use serde_json::{Map, Value};
 
+use super::grammar::OutputKind;
 use super::grid::{Grid, Selection};
 use super::outline::ProfileOutline;
 use super::raw::Word;
@@ -64,7 +65,7 @@ pub struct Pipeline {
     pub(crate) stages: Vec<StageDeclaration>,
     /// `None` marks a stage that is declared but of no known kind: such a pipeline is never handed out.
     pub(crate) stage_ids: BTreeMap<String, Option<StageId>>,
-    pub(crate) tables: Vec<TableDeclaration>,
+    pub(crate) outputs: Vec<OutputDeclaration>,
     pub(crate) groups: Vec<Group>,
     pub(crate) profiles: Vec<ProfileOutline>,
 }
@@ -82,7 +83,7 @@ impl Pipeline {
 
     /// Returns the files of published values that tables refer to, each once.
     pub fn reference_files(&self) -> BTreeSet<&Path> {
-        let references = self.tables.iter().flat_map(|table| &table.references);
+        let references = self.outputs.iter().flat_map(|output| &output.references);
         references
             .map(|reference| reference.file.as_path())
             .collect()
@@ -115,16 +116,18 @@ impl Pipeline {
             .map(|stage| (stage.name.text.as_str(), &stage.signature))
     }
 
-    /// Returns name and title of every table, in order of declaration.
-    pub fn tables(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.tables
-            .iter()
-            .map(|table| (table.name.text.as_str(), table.title.as_str()))
+    /// Returns every output, in order of declaration.
+    pub fn outputs(&self) -> impl Iterator<Item = Output<'_>> {
+        self.outputs.iter().map(|output| Output {
+            kind: output.kind.word,
+            name: &output.name.text,
+            title: &output.title,
+        })
     }
 
-    /// Returns how many places all tables have together: what expanding them takes grows with it. Bounded where a file is read.
+    /// Returns how many places all outputs have together: what expanding them takes grows with it. Bounded where a file is read.
     pub fn places(&self) -> usize {
-        self.tables.iter().map(TableDeclaration::places).sum()
+        self.outputs.iter().map(OutputDeclaration::places).sum()
     }
 
     /// Returns all groups of tables, in order of declaration.
@@ -147,6 +150,24 @@ impl Pipeline {
 
     pub(crate) fn stage(&self, id: StageId) -> &StageDeclaration {
         &self.stages[id.0]
+    }
+}
+
+/// An output that is declared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Output<'p> {
+    /// What it is: `table`.
+    pub kind: &'static str,
+    /// Its name, which no other output has.
+    pub name: &'p str,
+    /// What it shows.
+    pub title: &'p str,
+}
+
+impl Output<'_> {
+    /// Returns the target that asks for it: `table:NAME`.
+    pub fn target(&self) -> String {
+        format!("{}:{}", self.kind, self.name)
     }
 }
 
@@ -224,6 +245,19 @@ pub(crate) struct InputDeclaration {
     pub(crate) takes: Option<ArtifactType>,
     pub(crate) optional: bool,
     pub(crate) about: &'static str,
+    /// What it gathers, where the file says `{ stage = …, over = … }`.
+    pub(crate) gathers: Option<Gathers>,
+}
+
+/// The results of a stage over values of variables, as one input.
+#[derive(Debug)]
+pub(crate) struct Gathers {
+    /// `"@stage"`, or a variable that is that.
+    pub(crate) stage: Definition,
+    pub(crate) over: Grid,
+    /// Where all of it stands, and `over`.
+    pub(crate) span: Range<usize>,
+    pub(crate) over_span: Range<usize>,
 }
 
 /// A key of a stage.
@@ -242,9 +276,10 @@ pub(crate) enum ItemValue {
     Table(Vec<Item>),
 }
 
-/// `[table.NAME]`, with what the profile replaces of it.
+/// `[KIND.NAME]`, with what the profile replaces of it.
 #[derive(Debug)]
-pub(crate) struct TableDeclaration {
+pub(crate) struct OutputDeclaration {
+    pub(crate) kind: &'static OutputKind,
     pub(crate) name: Word,
     pub(crate) title: String,
     pub(crate) caption: Option<String>,
@@ -253,6 +288,8 @@ pub(crate) struct TableDeclaration {
     pub(crate) rows: Vec<Line>,
     pub(crate) columns: Vec<Line>,
     pub(crate) over: Grid,
+    /// What its kind has besides.
+    pub(crate) options: Map<String, Value>,
     pub(crate) exclude: Vec<Combination>,
     /// The grid that is searched for each cell, and what its best point is chosen by.
     pub(crate) best: Option<Grid>,
@@ -279,7 +316,7 @@ pub(crate) struct Combination {
     pub(crate) bindings: Vec<(VariableId, Definition)>,
 }
 
-impl TableDeclaration {
+impl OutputDeclaration {
     /// Returns the stage whose score fills the cell; `None` where row and column name different ones, so that their
     /// pair means nothing.
     pub(crate) fn cell(&self, row: &Line, column: &Line) -> Option<StageId> {
@@ -327,12 +364,42 @@ impl TableDeclaration {
         line.or(self.select_at.as_ref())
     }
 
-    /// Returns the score's name likewise; `Some(None)` is the main score.
-    pub(crate) fn metric<'l>(&self, row: &'l Line, column: &'l Line) -> Option<Option<&'l str>> {
-        let text = |line: &'l Line| line.metric.as_ref().map(|word| word.text.as_str());
-        match (text(row), text(column)) {
-            (Some(row), Some(column)) if row != column => None,
-            (row, column) => Some(row.or(column)),
+    /// Returns what a cell shows, likewise.
+    pub(crate) fn shown<'l>(&self, row: &'l Line, column: &'l Line) -> Option<Shown<'l>> {
+        let of = |line: &'l Line| match (&line.shows, &line.metric) {
+            (Some(word), _) => Some(Shown::Text(&word.text)),
+            (None, Some(word)) => Some(Shown::Score(&word.text)),
+            (None, None) => None,
+        };
+        agreed(of(row), of(column), Some(Shown::Main))
+    }
+}
+
+/// What a cell shows of its jobs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Shown<'l> {
+    /// The main score.
+    Main,
+    /// The score of that name.
+    Score(&'l str),
+    /// The text of that name.
+    Text(&'l str),
+}
+
+impl<'l> Shown<'l> {
+    /// Returns the name of a score, if one is named.
+    pub(crate) fn metric(self) -> Option<&'l str> {
+        match self {
+            Self::Score(name) => Some(name),
+            Self::Main | Self::Text(_) => None,
+        }
+    }
+
+    /// Returns the name of a text, if that is shown.
+    pub(crate) fn text(self) -> Option<&'l str> {
+        match self {
+            Self::Text(name) => Some(name),
+            Self::Main | Self::Score(_) => None,
         }
     }
 }
@@ -351,6 +418,8 @@ pub(crate) struct Line {
     pub(crate) span: Range<usize>,
     pub(crate) cell: Option<StageId>,
     pub(crate) metric: Option<Word>,
+    /// The text that is shown in the place of a score.
+    pub(crate) shows: Option<Word>,
     pub(crate) reference: Option<LineReference>,
     pub(crate) best: Option<Grid>,
     pub(crate) select: Option<Selection>,

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use serde::Serialize;
 
-use super::model::{Definition, Line, Pipeline, TableDeclaration};
+use super::model::{Definition, Line, OutputDeclaration, Pipeline};
 use super::raw::{RawAxes, RawProfile};
 use super::{Axis, Grid};
 
@@ -23,9 +23,9 @@ pub struct ProfileOutline {
     pub tables: Vec<(String, Vec<&'static str>)>,
 }
 
-/// A table, under the profile in force.
+/// An output, under the profile in force.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct TableOutline {
+pub struct OutputOutline {
     /// The stage whose scores fill it, where rows and columns name no other.
     pub cell: Option<String>,
     /// The labels of its rows.
@@ -41,7 +41,7 @@ pub struct TableOutline {
 impl ProfileOutline {
     pub(super) fn of(raw: &RawProfile, text: &str) -> Self {
         let vars = raw.variables.iter();
-        let tables = raw.tables.iter();
+        let tables = raw.outputs.iter();
         Self {
             name: raw.name.text.clone(),
             default: raw.default,
@@ -75,12 +75,12 @@ fn written(text: &str, span: &Range<usize>) -> String {
 }
 
 impl Pipeline {
-    /// Returns a table in short, if there is one of that name.
-    pub fn table_outline(&self, name: &str) -> Option<TableOutline> {
-        let named = |table: &&TableDeclaration| table.name.text == name;
-        let table = self.tables.iter().find(named)?;
+    /// Returns an output in short, if there is one of that name.
+    pub fn output_outline(&self, name: &str) -> Option<OutputOutline> {
+        let named = |table: &&OutputDeclaration| table.name.text == name;
+        let table = self.outputs.iter().find(named)?;
         let labels = |lines: &[Line]| lines.iter().map(|line| line.label.clone()).collect();
-        Some(TableOutline {
+        Some(OutputOutline {
             cell: table.cell.map(|stage| self.stage(stage).name.text.clone()),
             rows: labels(&table.rows),
             columns: labels(&table.columns),

@@ -9,11 +9,11 @@ mod axes;
 use std::ops::Range;
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::grammar::{self, Key, PROFILE, REPLACEABLE, SECTIONS, TABLE};
+use super::grammar::{self, Key, OutputKind, PROFILE, REPLACEABLE, SECTIONS, Takes};
 use crate::errors::{Diagnostic, Source, did_you_mean};
 
 /// A key or a text value, and where it stands.
@@ -43,7 +43,7 @@ pub(crate) enum NodeValue {
 pub(super) struct RawFile {
     pub(super) variables: Vec<(Word, Node)>,
     pub(super) stages: Vec<RawStage>,
-    pub(super) tables: Vec<RawTable>,
+    pub(super) outputs: Vec<RawOutput>,
     pub(super) groups: Vec<RawGroup>,
     pub(super) profiles: Vec<RawProfile>,
 }
@@ -53,7 +53,7 @@ impl RawFile {
     pub(super) fn is_empty(&self) -> bool {
         self.variables.is_empty()
             && self.stages.is_empty()
-            && self.tables.is_empty()
+            && self.outputs.is_empty()
             && self.groups.is_empty()
             && self.profiles.is_empty()
     }
@@ -66,17 +66,20 @@ pub(super) struct RawStage {
     pub(super) fields: Vec<(Word, Node)>,
 }
 
-/// `[table.NAME]`.
-pub(super) struct RawTable {
+/// `[KIND.NAME]`.
+pub(super) struct RawOutput {
+    pub(super) kind: &'static OutputKind,
     pub(super) name: Word,
     pub(super) title: Option<Word>,
     pub(super) caption: Option<Word>,
     pub(super) reference: Vec<Word>,
     pub(super) cell: Option<Word>,
     pub(super) axes: RawAxes,
+    /// What its kind has besides.
+    pub(super) options: Map<String, Value>,
 }
 
-/// The parts of a table that a profile may replace.
+/// The parts of an output that a profile may replace.
 #[derive(Clone, Default)]
 pub(super) struct RawAxes {
     pub(super) rows: Option<Vec<RawLine>>,
@@ -94,10 +97,28 @@ pub(super) struct RawLine {
     pub(super) label: Option<Word>,
     pub(super) cell: Option<Word>,
     pub(super) metric: Option<Word>,
+    pub(super) shows: Option<Word>,
     pub(super) reference: Option<Node>,
     pub(super) best: Option<RawGrid>,
     pub(super) select: Option<Word>,
     pub(super) bindings: Vec<(Word, Node)>,
+}
+
+impl RawLine {
+    /// A line that says nothing.
+    pub(super) fn bare(span: Range<usize>) -> Self {
+        Self {
+            span,
+            label: None,
+            cell: None,
+            metric: None,
+            shows: None,
+            reference: None,
+            best: None,
+            select: None,
+            bindings: Vec::new(),
+        }
+    }
 }
 
 /// Tables of variable → values, and where each stands.
@@ -123,11 +144,12 @@ pub(super) struct RawProfile {
     pub(super) default: bool,
     pub(super) extends: Option<Word>,
     pub(super) variables: Vec<(Word, Node)>,
-    pub(super) tables: Vec<RawReplaced>,
+    pub(super) outputs: Vec<RawReplaced>,
 }
 
-/// What a profile replaces of a table.
+/// What a profile replaces of an output.
 pub(super) struct RawReplaced {
+    pub(super) kind: &'static OutputKind,
     pub(super) name: Word,
     pub(super) axes: RawAxes,
 }
@@ -185,11 +207,6 @@ impl Reader<'_> {
                         file.stages.push(self.stage(name, value));
                     }
                 }
-                "table" => {
-                    for (name, value) in self.named(&key, value) {
-                        file.tables.push(self.table(name, value));
-                    }
-                }
                 "group" => {
                     for (name, value) in self.named(&key, value) {
                         file.groups.push(self.group(name, value));
@@ -200,7 +217,14 @@ impl Reader<'_> {
                         file.profiles.push(self.profile(name, value));
                     }
                 }
-                _ => self.unknown(&key, SECTIONS, "a pipeline file has"),
+                word => match grammar::outputs().find(|kind| kind.word == word) {
+                    Some(kind) => {
+                        for (name, value) in self.named(&key, value) {
+                            file.outputs.push(self.output(kind, name, value));
+                        }
+                    }
+                    None => self.unknown(&key, SECTIONS, "a pipeline file has"),
+                },
             }
         }
         file
@@ -228,41 +252,84 @@ impl Reader<'_> {
         RawStage { name, kind, fields }
     }
 
-    fn table(&mut self, name: Word, value: &Spanned<DeValue<'_>>) -> RawTable {
+    fn output(
+        &mut self,
+        kind: &'static OutputKind,
+        name: Word,
+        value: &Spanned<DeValue<'_>>,
+    ) -> RawOutput {
         let entries = self.table_of(&name, value);
-        let mut table = RawTable {
+        let mut output = RawOutput {
+            kind,
             name,
             title: None,
             caption: None,
             reference: Vec::new(),
             cell: None,
             axes: RawAxes::default(),
+            options: Map::new(),
         };
         for (key, node) in entries {
-            match key.text.as_str() {
-                "title" => table.title = self.text(&key, &node),
-                "caption" => table.caption = self.text(&key, &node),
-                "cell" => table.cell = self.text(&key, &node),
-                "reference" => table.reference = self.texts(&key, &node),
-                word if REPLACEABLE.contains(&word) => self.axis(&key, node, &mut table.axes),
-                _ => self.unknown(&key, TABLE, "a table has"),
+            let Some(known) = kind.key(&key.text) else {
+                self.unknown(&key, kind.keys, &format!("a {} has", kind.word));
+                continue;
+            };
+            match known.name {
+                "title" => output.title = self.text(&key, &node),
+                "caption" => output.caption = self.text(&key, &node),
+                "cell" => output.cell = self.text(&key, &node),
+                "reference" => output.reference = self.texts(&key, &node),
+                word if REPLACEABLE.contains(&word) => self.axis(&key, node, &mut output.axes),
+                word => {
+                    if let Some(value) = self.option(&key, &node, known.takes) {
+                        output.options.insert(word.to_owned(), value);
+                    }
+                }
             }
         }
-        table
+        output
     }
 
-    /// Reads what a profile replaces of a table.
-    fn replaced(&mut self, name: Word, value: &Spanned<DeValue<'_>>) -> RawReplaced {
+    /// Reads what only some kind of output has: a text, texts, or a truth value.
+    fn option(&mut self, key: &Word, node: &Node, takes: Takes) -> Option<Value> {
+        match takes {
+            Takes::Texts | Takes::Names => {
+                let texts = self.texts(key, node).into_iter();
+                Some(texts.map(|word| Value::from(word.text)).collect())
+            }
+            Takes::Flag => {
+                let flag = match &node.value {
+                    NodeValue::Scalar(Value::Bool(flag)) => Some(Value::from(*flag)),
+                    _ => None,
+                };
+                if flag.is_none() {
+                    self.expected(key, node.span.clone(), "true or false");
+                }
+                flag
+            }
+            _ => Some(Value::from(self.text(key, node)?.text)),
+        }
+    }
+
+    /// Reads what a profile replaces of an output.
+    fn replaced(
+        &mut self,
+        kind: &'static OutputKind,
+        name: Word,
+        value: &Spanned<DeValue<'_>>,
+    ) -> RawReplaced {
         let mut axes = RawAxes::default();
+        let replaceable = |name: &&str| kind.key(name).is_some();
+        let replaceable = REPLACEABLE.iter().copied().filter(replaceable);
         for (key, node) in self.table_of(&name, value) {
-            if REPLACEABLE.contains(&key.text.as_str()) {
+            if replaceable.clone().any(|name| name == key.text) {
                 self.axis(&key, node, &mut axes);
             } else {
-                let about = "a profile may replace these of a table:";
-                self.unknown_of(&key, REPLACEABLE.iter().copied(), about);
+                let about = format!("a profile may replace these of a {}:", kind.word);
+                self.unknown_of(&key, replaceable.clone(), &about);
             }
         }
-        RawReplaced { name, axes }
+        RawReplaced { kind, name, axes }
     }
 
     fn group(&mut self, name: Word, value: &Spanned<DeValue<'_>>) -> RawGroup {
@@ -305,7 +372,7 @@ impl Reader<'_> {
             default: false,
             extends: None,
             variables: Vec::new(),
-            tables: Vec::new(),
+            outputs: Vec::new(),
         };
         for (key, value) in entries {
             match key.text.as_str() {
@@ -317,12 +384,14 @@ impl Reader<'_> {
                     profile.extends = self.node(value).and_then(|node| self.text(&key, &node));
                 }
                 "vars" => profile.variables = self.table_of(&key, value),
-                "table" => {
-                    for (name, value) in self.named(&key, value) {
-                        profile.tables.push(self.replaced(name, value));
+                word => match grammar::outputs().find(|kind| kind.word == word) {
+                    Some(kind) => {
+                        for (name, value) in self.named(&key, value) {
+                            profile.outputs.push(self.replaced(kind, name, value));
+                        }
                     }
-                }
-                _ => self.unknown(&key, PROFILE, "a profile has"),
+                    None => self.unknown(&key, PROFILE, "a profile has"),
+                },
             }
         }
         profile

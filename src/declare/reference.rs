@@ -10,7 +10,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::model::{LineReference, ReferenceKey, TableDeclaration};
+use super::model::{LineReference, OutputDeclaration, ReferenceKey};
 use crate::errors::{Diagnostic, Source, did_you_mean};
 
 /// One published table: `FILE#ID`.
@@ -47,7 +47,7 @@ struct PublishedColumn {
 /// Checks that files, tables, columns and rows referred to exist.
 pub(super) fn check(
     source: &Arc<Source>,
-    tables: &[TableDeclaration],
+    tables: &[OutputDeclaration],
     problems: &mut Vec<Diagnostic>,
 ) {
     let mut files: BTreeMap<&Path, Result<String, io::Error>> = BTreeMap::new();

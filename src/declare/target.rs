@@ -1,4 +1,4 @@
-//! What may be asked for: `all`, `table:NAME`, `group:NAME`, `stage:NAME[variable=value,…]`.
+//! What may be asked for: `all`, an output by its kind (`table:NAME`), `group:NAME`, `stage:NAME[variable=value,…]`.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,16 +7,22 @@ use serde_json::Value;
 
 use super::Pipeline;
 use super::build::parse_value;
+use super::grammar;
 use super::parameter::no_variable;
 use crate::errors::{Diagnostic, Report, Source, did_you_mean};
 
 /// Something that a run is asked to make.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Target {
-    /// `all`: every table, or every stage of a pipeline without tables.
+    /// `all`: every output, or every stage of a pipeline without any.
     All,
-    /// `table:NAME`.
-    Table(String),
+    /// `KIND:NAME`: an output, as `table:NAME`.
+    Output {
+        /// What it is: `table`.
+        kind: &'static str,
+        /// Its name.
+        name: String,
+    },
     /// `group:NAME`: the tables of a group.
     Group(String),
     /// `stage:NAME[variable=value,…]`.
@@ -32,7 +38,7 @@ impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::All => f.write_str("all"),
-            Self::Table(name) => write!(f, "table:{name}"),
+            Self::Output { kind, name } => write!(f, "{kind}:{name}"),
             Self::Group(name) => write!(f, "group:{name}"),
             Self::Stage { name, bindings } => {
                 write!(f, "stage:{name}")?;
@@ -107,10 +113,15 @@ impl Pipeline {
         if text == "all" {
             return Ok(Target::All);
         }
-        let tables = || self.tables().map(|(name, _)| name);
         let groups = || self.groups.iter().map(|group| group.name.as_str());
-        if let Some(name) = text.strip_prefix("table:") {
-            return named(source, name, "table", tables(), self.elsewhere(name)).map(Target::Table);
+        if let Some((prefix, name)) = text.split_once(':')
+            && let Some(kind) = grammar::outputs().find(|kind| kind.word == prefix)
+        {
+            let kind = kind.word;
+            let alike = self.outputs().filter(|output| output.kind == kind);
+            let known = alike.map(|output| output.name);
+            let name = named(source, name, kind, known, self.elsewhere(name))?;
+            return Ok(Target::Output { kind, name });
         }
         if let Some(name) = text.strip_prefix("group:") {
             return named(source, name, "group", groups(), self.elsewhere(name)).map(Target::Group);
@@ -198,23 +209,23 @@ impl Pipeline {
 
     /// Says what bears a name that was looked for among others: a stage that was taken for a table.
     fn elsewhere(&self, name: &str) -> Option<String> {
-        let is_table = self.tables().any(|(table, _)| table == name);
+        let output = self.outputs().find(|output| output.name == name);
         let is_group = self.groups.iter().any(|group| group.name == name);
         let is_stage = self.stage_ids.contains_key(name);
-        let kinds = [
-            ("table", is_table),
-            ("group", is_group),
-            ("stage", is_stage),
-        ];
-        let (kind, _) = kinds.into_iter().find(|(_, is)| *is)?;
-        Some(format!("did you mean `{kind}:{name}`?"))
+        let target = match output {
+            Some(output) => output.target(),
+            None if is_group => format!("group:{name}"),
+            None if is_stage => format!("stage:{name}"),
+            None => return None,
+        };
+        Some(format!("did you mean `{target}`?"))
     }
 
     /// Returns the target that was probably meant by a text that is neither `all` nor has a prefix: `stage:train[m=0.3]` by
     /// `train[m=0.3]`.
     pub fn meant(&self, text: &str) -> Option<String> {
         let mut known = vec!["all".to_owned()];
-        known.extend(self.tables().map(|(name, _)| format!("table:{name}")));
+        known.extend(self.outputs().map(|output| output.target()));
         known.extend(
             self.groups
                 .iter()

@@ -397,7 +397,7 @@ fn a_profile_replaces_exclusions_and_grids() {
     let own = |profile| {
         let pipeline = load(&text, Some(profile), &[]).unwrap_or_else(|report| panic!("{report}"));
         let plan = graph::expand(&pipeline, &pipeline.targets(&["table:own"]).unwrap()).unwrap();
-        let cells: Vec<_> = plan.tables[0]
+        let cells: Vec<_> = plan.outputs[0]
             .cells
             .iter()
             .map(|row| {

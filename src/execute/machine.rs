@@ -1,8 +1,7 @@
 //! Which processor this is, as far as results or costs depend on it.
 
-use std::fs;
-
 use kernels::Precision;
+use procfs::{CpuInfo, Current};
 
 use crate::graph::Job;
 use crate::store::{Peaks, Rates};
@@ -46,38 +45,13 @@ impl Machine {
 
     /// Returns the machine that this program runs on.
     pub fn here() -> Self {
-        let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+        let info = CpuInfo::current().ok();
+        let name = info.as_ref().and_then(|info| info.model_name(0));
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
             class: kernels::numerics::CLASS.to_owned(),
-            cpu: name(&info),
+            cpu: name.unwrap_or("unknown").to_owned(),
             cores,
         }
-    }
-}
-
-fn name(info: &str) -> String {
-    field(info, "model name").unwrap_or("unknown").to_owned()
-}
-
-/// Returns the first value of `key` in `/proc/cpuinfo`.
-fn field<'a>(info: &'a str, key: &str) -> Option<&'a str> {
-    info.lines().find_map(|line| {
-        let (found, value) = line.split_once(':')?;
-        (found.trim() == key).then(|| value.trim())
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const INTEL: &str = "processor\t: 0\nvendor_id\t: GenuineIntel\ncpu family\t: 6\nmodel\t\t: 143\n\
-        model name\t: Intel(R) Xeon(R) Platinum 8481C CPU @ 2.70GHz\n";
-
-    #[test]
-    fn processors_are_named() {
-        assert_eq!(name(INTEL), "Intel(R) Xeon(R) Platinum 8481C CPU @ 2.70GHz");
-        assert_eq!(name(""), "unknown");
     }
 }

@@ -4,6 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use procfs::process::Process;
+use procfs::{Current, Meminfo, ProcessCGroup};
+
 /// What memory a process on this machine can have, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Memory {
@@ -18,10 +21,10 @@ pub struct Memory {
 impl Memory {
     /// Returns what there is here and now; `None` where the system does not tell.
     pub fn here() -> Option<Self> {
-        let info = fs::read_to_string("/proc/meminfo").ok()?;
+        let info = Meminfo::current().ok()?;
         let machine = Self {
-            total: kibibytes(&info, "MemTotal:")?,
-            free: kibibytes(&info, "MemAvailable:")?,
+            total: info.mem_total,
+            free: info.mem_available?,
             limit: None,
         };
         Some(machine.within(&Groups::here()))
@@ -66,24 +69,19 @@ struct Groups {
 
 impl Groups {
     fn here() -> Self {
-        let text = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-        Self::of(&text, Path::new("/sys/fs/cgroup"))
+        let groups = Process::myself().and_then(|process| process.cgroups());
+        let groups = groups.map_or_else(|_| Vec::new(), |groups| groups.0);
+        Self::of(&groups, Path::new("/sys/fs/cgroup"))
     }
 
-    /// Those that `/proc/self/cgroup` names, of either version.
-    fn of(text: &str, root: &Path) -> Self {
-        let mut unified = None;
-        let mut memory = None;
-        for line in text.lines() {
-            let mut parts = line.splitn(3, ':').skip(1);
-            match (parts.next(), parts.next()) {
-                (Some(""), Some(path)) => unified = Some(path),
-                (Some(names), Some(path)) if names.split(',').any(|name| name == "memory") => {
-                    memory = Some(path);
-                }
-                _ => {}
-            }
-        }
+    /// Those of a process, of either version.
+    fn of(groups: &[ProcessCGroup], root: &Path) -> Self {
+        let path = |bounds: &dyn Fn(&ProcessCGroup) -> bool| {
+            let mut groups = groups.iter();
+            Some(groups.find(|group| bounds(group))?.pathname.as_str())
+        };
+        let unified = path(&|group| group.hierarchy == 0);
+        let memory = path(&|group| group.controllers.iter().any(|name| name == "memory"));
         let (root, path, files, idle, kills) = match memory {
             Some(path) => (
                 root.join("memory"),
@@ -145,10 +143,11 @@ struct Kills {
 
 impl Kills {
     fn now() -> Self {
-        let all = fs::read_to_string("/proc/vmstat").unwrap_or_default();
+        let all = procfs::vmstat().unwrap_or_default();
+        let machine = all.get("oom_kill").copied();
         Self {
             group: Groups::here().killed(),
-            machine: field(&all, "oom_kill"),
+            machine: machine.and_then(|kills| u64::try_from(kills).ok()),
         }
     }
 
@@ -192,21 +191,20 @@ impl KillWatch {
 /// Returns how much memory a process and those that it has started have held at most, each by itself; `None` if it has
 /// ended.
 pub(super) fn held(process: u32) -> Option<u64> {
-    let folder = Path::new("/proc").join(process.to_string());
-    let status = fs::read_to_string(folder.join("status")).ok()?;
-    let mut bytes = kibibytes(&status, "VmHWM:")?;
-    let tasks = fs::read_dir(folder.join("task")).ok()?;
-    for task in tasks.flatten() {
-        let children = fs::read_to_string(task.path().join("children")).unwrap_or_default();
-        let children = children.split_whitespace().filter_map(|id| id.parse().ok());
-        bytes += children.filter_map(held).sum::<u64>();
+    let found = Process::new(i32::try_from(process).ok()?).ok()?;
+    let mut bytes = peak(process)?;
+    for task in found.tasks().ok()?.flatten() {
+        let children = task.children().unwrap_or_default();
+        bytes += children.into_iter().filter_map(held).sum::<u64>();
     }
     Some(bytes)
 }
 
-/// Returns a field of `/proc/meminfo` or of a process's status, in bytes.
-pub(super) fn kibibytes(text: &str, name: &str) -> Option<u64> {
-    Some(field(text, name)? * 1024)
+/// Returns the most memory that a process has held by itself, in bytes.
+pub(super) fn peak(process: u32) -> Option<u64> {
+    let process = Process::new(i32::try_from(process).ok()?).ok()?;
+    // A process that has ended and was not waited for holds none.
+    Some(process.status().ok()?.vmhwm? * 1024)
 }
 
 /// Returns the number after a name that begins a line.
@@ -220,6 +218,8 @@ fn field(text: &str, name: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use procfs::{FromRead, ProcessCGroups};
+
     use super::*;
 
     fn group(folder: &Path, files: &[(&str, &str)]) {
@@ -227,6 +227,11 @@ mod tests {
         for (name, text) in files {
             fs::write(folder.join(name), text).unwrap();
         }
+    }
+
+    fn of(text: &str, root: &Path) -> Groups {
+        let groups = ProcessCGroups::from_read(text.as_bytes()).unwrap();
+        Groups::of(&groups.0, root)
     }
 
     const MACHINE: Memory = Memory {
@@ -254,7 +259,7 @@ mod tests {
                 ("memory.events", "low 0\noom_kill 3\n"),
             ],
         );
-        let groups = Groups::of("0::/user/job\n", root);
+        let groups = of("0::/user/job\n", root);
         assert_eq!(
             MACHINE.within(&groups),
             Memory {
@@ -265,7 +270,7 @@ mod tests {
         );
         assert_eq!(groups.killed(), Some(3));
         // A path of the host's, which a container does not see.
-        let groups = Groups::of("0::/docker/abc\n", root);
+        let groups = of("0::/docker/abc\n", root);
         assert_eq!(MACHINE.within(&groups), MACHINE);
     }
 
@@ -282,7 +287,7 @@ mod tests {
                 ("memory.oom_control", "oom_kill_disable 0\noom_kill 2\n"),
             ],
         );
-        let groups = Groups::of("4:cpu,memory:/a\n1:cpu:/b\n0::/\n", root);
+        let groups = of("4:cpu,memory:/a\n1:cpu:/b\n0::/\n", root);
         let memory = MACHINE.within(&groups);
         assert_eq!((memory.total, memory.free), (8_000, 3_000));
         assert_eq!(groups.killed(), Some(2));

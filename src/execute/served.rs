@@ -67,7 +67,11 @@ impl Serving {
                     )
                 }
             };
-            paths.0.insert(name.to_string(), path);
+            match name.split_once('/') {
+                // Several results are given as one folder of theirs.
+                Some((whole, _)) => paths.0.insert(whole.to_owned(), inputs.join(whole)),
+                None => paths.0.insert(name.to_string(), path),
+            };
             served.push((Arc::clone(name), kind));
         }
         names.sort_unstable_by_key(|(place, _)| std::cmp::Reverse(place.len()));

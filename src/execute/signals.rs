@@ -1,31 +1,41 @@
 //! Which signals this program was started to ignore.
 
-use std::fs;
+use procfs::process::Process;
 
 /// Whether the signal is ignored, as `nohup` has it: then it is not to be caught.
 pub(crate) fn is_ignored(signal: i32) -> bool {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    is_among_ignored(&status, signal)
-}
-
-fn is_among_ignored(status: &str, signal: i32) -> bool {
-    let mask = status.lines().find_map(|line| {
-        let mask = line.strip_prefix("SigIgn:")?;
-        u64::from_str_radix(mask.trim(), 16).ok()
-    });
-    mask.unwrap_or(0) >> (signal - 1) & 1 == 1
+    let status = Process::myself().and_then(|process| process.status());
+    status.is_ok_and(|status| status.sigign >> (signal - 1) & 1 == 1)
 }
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::process::Command;
+
     use super::*;
 
     #[test]
-    fn a_signal_is_a_bit_of_the_mask() {
-        let status = "SigBlk:\t0000000000000000\nSigIgn:\t0000000000001001\n";
-        assert!(is_among_ignored(status, 1));
-        assert!(is_among_ignored(status, 13));
-        assert!(!is_among_ignored(status, 15));
-        assert!(!is_among_ignored("", 1));
+    fn what_a_process_was_started_to_ignore_is_told() {
+        let told = |script: &str| {
+            let mut shell = Command::new("sh").args(["-c", script]).spawn().unwrap();
+            let status = || {
+                let process = Process::new(i32::try_from(shell.id()).unwrap()).unwrap();
+                (
+                    process.stat().unwrap().comm,
+                    process.status().unwrap().sigign,
+                )
+            };
+            // The shell becomes the other program, which inherits what is ignored.
+            while status().0 != "sleep" {
+                std::thread::yield_now();
+            }
+            let (_, ignored) = status();
+            shell.kill().unwrap();
+            shell.wait().unwrap();
+            ignored & 1 == 1
+        };
+        assert!(told("trap '' HUP; exec sleep 60"));
+        assert!(!told("exec sleep 60"));
     }
 }

@@ -11,13 +11,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use contract::{Context, Event, Observer, Stage, StageError};
+use procfs::process::Process;
 use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
 use rustix::time::{ClockId, clock_gettime};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use super::is_ignored;
-use super::memory::kibibytes;
+use super::memory;
 use super::noting::NoteTaker;
 use super::protocol::{ErrorKind, ErrorReport, JobFile, Outcome, Usage};
 use crate::failure::{Failure, FailureKind};
@@ -294,21 +295,12 @@ fn core_seconds() -> f64 {
 /// Returns the time on all cores of the programs that this process has started, in seconds; 0 where the kernel does not
 /// tell.
 fn children_core_seconds() -> f64 {
-    // The unit of this file, on every architecture (proc(5), `sysconf(_SC_CLK_TCK)`).
-    const TICKS: f64 = 100.0;
-    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    // The name, in brackets, may hold anything.
-    let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
-    let fields = after_name.split_whitespace();
-    let ticks = fields
-        .skip(13)
-        .take(2)
-        .map(|field| field.parse().unwrap_or(0_u32));
-    f64::from(ticks.sum::<u32>()) / TICKS
+    let stat = Process::myself().and_then(|process| process.stat());
+    let ticks = stat.map_or(0, |stat| stat.cutime + stat.cstime);
+    ticks as f64 / procfs::ticks_per_second() as f64
 }
 
 /// Returns the most memory this process ever held, in bytes; 0 where the kernel does not tell.
 fn peak_memory() -> u64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    kibibytes(&status, "VmHWM:").unwrap_or(0)
+    memory::peak(std::process::id()).unwrap_or(0)
 }

@@ -11,12 +11,12 @@ use super::expand::{Broken, Expander};
 use super::gathered::Over;
 use super::place::Place;
 use super::{CellPlan, Choice, GridPoint, JobIndex};
-use crate::declare::{Grid, Line, Pipeline, Point, TableDeclaration, VariableId};
+use crate::declare::{Grid, Line, OutputDeclaration, Pipeline, Point, VariableId};
 
 /// The cells of a table.
 pub(super) struct Cells<'a, 'p> {
     pub(super) pipeline: &'p Pipeline,
-    pub(super) table: &'p TableDeclaration,
+    pub(super) table: &'p OutputDeclaration,
     pub(super) base: &'a Environment<'p>,
 }
 
@@ -29,7 +29,7 @@ impl<'p> Cells<'_, 'p> {
         column: &'p Line,
         over: &Over<'p>,
     ) -> Option<CellPlan> {
-        let metric = self.table.metric(row, column)?.map(str::to_owned);
+        let shown = self.table.shown(row, column)?;
         self.table.cell(row, column)?;
         if expander.has_enough() {
             return None;
@@ -85,7 +85,8 @@ impl<'p> Cells<'_, 'p> {
                 .collect(),
         );
         (!jobs.is_empty()).then(|| CellPlan {
-            metric,
+            metric: shown.metric().map(str::to_owned),
+            text: shown.text().map(str::to_owned),
             jobs,
             over: match searched.as_slice() {
                 [only] => only.over.clone(),

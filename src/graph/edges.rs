@@ -83,10 +83,16 @@ impl<'p> Edges<'p> {
             );
             return None;
         };
-        let ItemValue::Value(definition) = &item.value else {
+        let definition = match (&item.value, &input.gathers) {
+            (ItemValue::Value(definition), _) => Some(definition),
+            (_, Some(gathers)) => Some(&gathers.stage),
+            _ => None,
+        };
+        let Some(definition) = definition else {
             let found = match &item.value {
                 ItemValue::List(_) => "a list",
-                _ => "a table",
+                // What is wrong with it has been told.
+                _ => return None,
             };
             problems.push(
                 Diagnostic::new(format!("expected an input, found {found}"))
@@ -102,6 +108,23 @@ impl<'p> Edges<'p> {
                 return None;
             }
         };
+        let gathers = input.gathers.as_ref();
+        let folder = Some(ArtifactType::Folder);
+        if let (Some(gathers), Some(expected)) = (gathers, expected.filter(|_| expected != folder))
+        {
+            let message = format!(
+                "{what} takes {}, and this is a folder of several results",
+                a(expected)
+            );
+            problems.push(
+                Diagnostic::new(message)
+                    .at(source, gathers.span.clone(), "")
+                    .help("name one stage: \"@stage\"; programs of a `command` stage take folders"),
+            );
+            return None;
+        }
+        // Whatever the stage makes, what is gathered is a folder.
+        let expected = if gathers.is_some() { None } else { expected };
         let mut wrong = None;
         let result = match evaluated.value.as_str() {
             None => {
@@ -126,6 +149,14 @@ impl<'p> Edges<'p> {
                         }),
                         None => Err(self.unknown(name)),
                     }
+                }
+                None if gathers.is_some() => {
+                    let message = format!("`{text}` is no stage, whose results could be gathered");
+                    let meant = match self.pipeline.stage_ids.contains_key(text) {
+                        true => format!("did you mean `@{text}`?"),
+                        false => "write stage = \"@stage\"".to_owned(),
+                    };
+                    Err(Diagnostic::new(message).help(meant))
                 }
                 None => self.path(text, evaluated.origin),
             },

@@ -48,6 +48,17 @@ impl Reads {
         }
     }
 
+    /// Adds all of another's but those variables.
+    pub(super) fn extend_without(&mut self, other: &Self, left_out: &[VariableId]) {
+        let mut other = other.clone();
+        for variable in left_out {
+            if let Some(word) = other.0.get_mut(variable.0 / 64) {
+                *word &= !(1 << (variable.0 % 64));
+            }
+        }
+        self.extend(&other);
+    }
+
     /// Returns the variables, in their order.
     pub(super) fn iter(&self) -> impl Iterator<Item = VariableId> + '_ {
         self.0.iter().enumerate().flat_map(|(at, word)| {

@@ -17,19 +17,22 @@ use serde_json::Value;
 
 use super::edges::{Edge, Edges, Files};
 use super::environment::{Environment, Reads, from_smallest};
+use super::members::Members;
 use super::memo::Memo;
 use super::parameters::parameters;
 use super::resources::resources;
 use super::settings::{Setting, Watch};
 use super::{InputName, InputSource, Job, JobGraph, JobIndex, label, parts};
 use crate::belongs::{Selection, Selections};
-use crate::declare::{InputDeclaration, Pipeline, StageDeclaration, StageId};
+use crate::declare::{Gathers, InputDeclaration, Pipeline, StageDeclaration, StageId, VariableId};
 use crate::errors::Diagnostic;
 use crate::keys::CanonicalParams;
 use crate::resources::Resources;
 
 /// The most bytes that the parameters, inputs and names of all jobs may take: beyond any use, short of exhausting the memory.
 const ROOM: usize = 1 << 31;
+/// The most results that inputs gather together: what gathers may be gathered itself.
+const MOST_GATHERED: usize = 100_000;
 /// So many problems are enough to begin with: a mistake may reach every one of a large table's cells.
 const ENOUGH: usize = 1000;
 
@@ -63,6 +66,8 @@ pub(super) struct Expander<'p> {
     labels: label::Labels<'p>,
     /// What is read of the variables that `--set` gives.
     pub(super) watch: Watch<'p>,
+    /// How many results inputs have gathered so far.
+    gathered: usize,
     /// How many bytes there is room for yet; `None` once there was none.
     room: Option<usize>,
     pub(super) problems: Vec<Diagnostic>,
@@ -81,26 +86,32 @@ struct Said {
 }
 
 /// A stage on its way to becoming a job.
-struct Pending {
+struct Pending<'p> {
     stage: StageId,
+    /// What holds where it is made.
+    environment: Rc<Environment<'p>>,
     /// The input to look at next.
     next: usize,
     inputs: Vec<(InputName, InputSource)>,
     reads: Reads,
     broken: bool,
-    /// The folder wanted of the input that is being resolved.
-    subfolder: Option<Arc<str>>,
+    /// What the input that is being resolved is called, and the folder wanted of it.
+    wanted: Option<(InputName, Option<Arc<str>>)>,
+    /// What that gathers, if it gathers several.
+    members: Option<Members<'p>>,
 }
 
-impl Pending {
-    fn new(stage: StageId) -> Self {
+impl<'p> Pending<'p> {
+    fn new(stage: StageId, environment: &Rc<Environment<'p>>) -> Self {
         Self {
             stage,
+            environment: Rc::clone(environment),
             next: 0,
             inputs: Vec::new(),
             reads: Reads::new(),
             broken: false,
-            subfolder: None,
+            wanted: None,
+            members: None,
         }
     }
 }
@@ -128,6 +139,7 @@ impl<'p> Expander<'p> {
             traces: Vec::new(),
             labels: label::Labels::new(pipeline),
             watch: Watch::new(pipeline),
+            gathered: 0,
             room: Some(ROOM),
             problems: Vec::new(),
         }
@@ -206,18 +218,29 @@ impl<'p> Expander<'p> {
         self.room.ok_or(Broken)?;
         let mut open = vec![false; self.pipeline.stages.len()];
         open[stage.0] = true;
-        let mut stack = vec![Pending::new(stage)];
+        let mut stack = vec![Pending::new(stage, environment)];
         loop {
             let Some(pending) = stack.last_mut() else {
                 return Err(Broken);
             };
+            if let Some(members) = &mut pending.members {
+                let Some((name, member)) = members.left.pop_front() else {
+                    pending.members = None;
+                    continue;
+                };
+                let input = members.stage;
+                pending.wanted = Some((name, members.subfolder.clone()));
+                self.follow(&mut stack, &mut open, input, &member);
+                continue;
+            }
             let declaration = self.pipeline.stage(pending.stage);
             let Some(wanted) = declaration.inputs.get(pending.next) else {
-                let pending = stack.pop().unwrap_or_else(|| Pending::new(stage));
+                let pending = stack.pop();
+                let pending = pending.unwrap_or_else(|| Pending::new(stage, environment));
                 open[pending.stage.0] = false;
-                let outcome = self.make(pending, environment);
+                let outcome = self.make(pending);
                 match stack.last_mut() {
-                    Some(user) => self.take(user, outcome.0, &outcome.1, environment),
+                    Some(user) => self.take(user, outcome.0, &outcome.1),
                     None => return outcome.0,
                 }
                 continue;
@@ -226,7 +249,7 @@ impl<'p> Expander<'p> {
             let edge = self.edges.resolve(
                 declaration,
                 wanted,
-                environment,
+                &pending.environment,
                 &mut pending.reads,
                 &mut self.problems,
             );
@@ -247,49 +270,146 @@ impl<'p> Expander<'p> {
                 }
                 Some(Edge::Stage { stage, subfolder }) => (stage, subfolder),
             };
-            pending.subfolder = subfolder;
-            if let Some((outcome, reads)) = self.known[input.0].get(environment) {
-                self.take(pending, outcome, &reads, environment);
-            } else if open[input.0] {
-                pending.broken = true;
-                let from = stack.iter().position(|f| f.stage == input).unwrap_or(0);
-                let cycle: Vec<_> = stack[from..].iter().map(|f| f.stage).collect();
-                self.problems.push(self.cycle(&cycle));
-            } else {
-                open[input.0] = true;
-                stack.push(Pending::new(input));
+            if let Some(gathers) = &wanted.gathers {
+                if !self.may_gather(pending.stage, gathers) {
+                    pending.broken = true;
+                    continue;
+                }
+                let members = Members::of(
+                    self.pipeline,
+                    &wanted.name,
+                    gathers,
+                    (input, subfolder),
+                    &pending.environment,
+                    &mut pending.reads,
+                );
+                match members {
+                    Ok(members) => pending.members = Some(members),
+                    Err(problem) => {
+                        pending.broken = true;
+                        self.problems.push(problem);
+                    }
+                }
+                continue;
             }
+            pending.wanted = Some((Arc::clone(&wanted.name), subfolder));
+            let environment = Rc::clone(&pending.environment);
+            self.follow(&mut stack, &mut open, input, &environment);
+        }
+    }
+
+    /// Takes so many results of those that all inputs may gather. That they are more is told once.
+    fn may_gather(&mut self, stage: StageId, gathers: &Gathers) -> bool {
+        let before = self.gathered;
+        self.gathered = before.saturating_add(gathers.over.count());
+        if self.gathered > MOST_GATHERED && before <= MOST_GATHERED {
+            let name = &self.pipeline.stage(stage).name.text;
+            let message = format!("with `{name}` inputs gather more than {MOST_GATHERED} results");
+            self.problems.push(
+                Diagnostic::new(message)
+                    .at(&self.pipeline.source, gathers.over_span.clone(), "")
+                    .help("gather fewer, or name fewer lines"),
+            );
+        }
+        self.gathered <= MOST_GATHERED
+    }
+
+    /// Has the last of the stack take the job that `input` is under `environment`, or wait for it.
+    fn follow(
+        &mut self,
+        stack: &mut Vec<Pending<'p>>,
+        open: &mut [bool],
+        input: StageId,
+        environment: &Rc<Environment<'p>>,
+    ) {
+        if let Some((outcome, reads)) = self.known[input.0].get(environment) {
+            if let Some(pending) = stack.last_mut() {
+                self.take(pending, outcome, &reads);
+            }
+        } else if open[input.0] {
+            let from = stack.iter().position(|f| f.stage == input).unwrap_or(0);
+            let cycle: Vec<_> = stack[from..].iter().map(|f| f.stage).collect();
+            self.problems.push(self.cycle(&cycle));
+            if let Some(pending) = stack.last_mut() {
+                pending.broken = true;
+                // The others would say the same again.
+                pending.members = None;
+            }
+        } else {
+            open[input.0] = true;
+            stack.push(Pending::new(input, environment));
         }
     }
 
     /// Gives `user` the outcome of the input it was waiting for.
-    fn take(
-        &mut self,
-        user: &mut Pending,
-        outcome: Result<JobIndex, Broken>,
-        reads: &Reads,
-        environment: &Environment<'p>,
-    ) {
-        user.reads.extend(reads);
-        let subfolder = user.subfolder.take();
-        let declaration = self.pipeline.stage(user.stage);
-        match outcome {
-            Ok(job) => {
-                let input = &declaration.inputs[user.next - 1];
-                if let Some(part) = &subfolder
-                    && let Some(problem) =
-                        self.lacking(job, part, (declaration, input), environment)
-                {
-                    self.problems.push(problem);
-                    user.broken = true;
-                    return;
-                }
-                let name = Arc::clone(&declaration.inputs[user.next - 1].name);
-                user.inputs
-                    .push((name, InputSource::Job { job, subfolder }));
-            }
-            Err(Broken) => user.broken = true,
+    fn take(&mut self, user: &mut Pending<'p>, outcome: Result<JobIndex, Broken>, reads: &Reads) {
+        let wanted = user.wanted.take();
+        match &user.members {
+            // What `over` binds, nobody else decides.
+            Some(members) => user.reads.extend_without(reads, &members.bound),
+            None => user.reads.extend(reads),
         }
+        let (Ok(job), Some((name, subfolder))) = (outcome, wanted) else {
+            user.broken = true;
+            // The others would say the same again.
+            user.members = None;
+            return;
+        };
+        if let Some(members) = &mut user.members
+            && let Some(problem) = self.alike(members, job, reads)
+        {
+            self.problems.push(problem);
+            user.broken = true;
+            user.members = None;
+            return;
+        }
+        let declaration = self.pipeline.stage(user.stage);
+        let edge = (declaration, &declaration.inputs[user.next - 1]);
+        let part = subfolder.as_deref();
+        let lacking = part.and_then(|part| self.lacking(job, part, edge, &user.environment));
+        if let Some(problem) = lacking {
+            self.problems.push(problem);
+            user.broken = true;
+            user.members = None;
+            return;
+        }
+        user.inputs
+            .push((name, InputSource::Job { job, subfolder }));
+    }
+
+    /// Says why a job is no result of its own among those that an input gathers.
+    fn alike(&self, members: &mut Members<'p>, job: JobIndex, reads: &Reads) -> Option<Diagnostic> {
+        let stage = &self.pipeline.stage(members.stage).name.text;
+        let name = |variable: VariableId| self.pipeline.variable(variable).name.as_str();
+        let mut bound = members.bound.iter();
+        let unread = bound.find(|variable| !reads.contains(**variable));
+        let (message, help) = match unread {
+            Some(variable) => {
+                let known: Vec<&str> = reads.iter().map(name).collect();
+                let known = match known.is_empty() {
+                    true => "no variable".to_owned(),
+                    false => known.join(", "),
+                };
+                (
+                    format!(
+                        "`over` binds `{}`, which does not reach `{stage}`: its results would be one",
+                        name(*variable)
+                    ),
+                    format!("leave it out, or gather over what reaches `{stage}`: {known}"),
+                )
+            }
+            None if members.seen.insert(job) => return None,
+            None => (
+                format!("two of these values come to one result of `{stage}`"),
+                "leave one of them out".to_owned(),
+            ),
+        };
+        let span = members.gathers.over_span.clone();
+        Some(
+            Diagnostic::new(message)
+                .at(&self.pipeline.source, span, "")
+                .help(help),
+        )
     }
 
     /// Says that a job's result will have no such part.
@@ -312,12 +432,9 @@ impl<'p> Expander<'p> {
     }
 
     /// Finishes a stage whose inputs are all resolved.
-    fn make(
-        &mut self,
-        mut pending: Pending,
-        environment: &Rc<Environment<'p>>,
-    ) -> (Result<JobIndex, Broken>, Rc<Reads>) {
+    fn make(&mut self, mut pending: Pending<'p>) -> (Result<JobIndex, Broken>, Rc<Reads>) {
         let stage = pending.stage;
+        let environment = &Rc::clone(&pending.environment);
         let said = self.said(stage, environment, &mut pending.reads);
         let reads = self.known[stage.0].share(pending.reads);
         let outcome = match said {

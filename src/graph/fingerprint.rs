@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStrExt;
 
-use super::{InputSource, JobGraph, Plan, TablePlan};
+use super::{InputSource, JobGraph, OutputPlan, Plan};
 use crate::bytes::Writer;
 use crate::store::Digest;
 
@@ -11,9 +11,9 @@ use crate::store::Digest;
 /// all that they rest on. The content of the user's files is left out.
 pub fn fingerprints(plan: &Plan) -> BTreeMap<&str, Digest> {
     let jobs = jobs(&plan.jobs);
-    let tables = plan.tables.iter();
+    let tables = plan.outputs.iter();
     tables
-        .map(|table| (table.name.as_str(), of_table(table, &jobs)))
+        .map(|table| (table.name.as_str(), of_output(table, &jobs)))
         .collect()
 }
 
@@ -41,8 +41,10 @@ fn jobs(graph: &JobGraph) -> Vec<Digest> {
     all
 }
 
-fn of_table(table: &TablePlan, jobs: &[Digest]) -> Digest {
-    let TablePlan {
+fn of_output(table: &OutputPlan, jobs: &[Digest]) -> Digest {
+    let OutputPlan {
+        kind,
+        options,
         name: _,
         title,
         caption,
@@ -53,14 +55,17 @@ fn of_table(table: &TablePlan, jobs: &[Digest]) -> Digest {
     } = table;
     let mut bytes = Writer::default();
     bytes.text(&format!(
-        "{title:?} {caption:?} {reference:?} {rows:?} {columns:?}"
+        "{kind} {options:?} {title:?} {caption:?} {reference:?} {rows:?} {columns:?}"
     ));
     for cell in cells.iter().flatten() {
         let Some(cell) = cell else {
             bytes.text("");
             continue;
         };
-        bytes.text(&format!("{:?} {:?}", cell.metric, cell.bindings));
+        bytes.text(&format!(
+            "{:?} {:?} {:?}",
+            cell.metric, cell.text, cell.bindings
+        ));
         for (job, over) in cell.jobs.iter().zip(&cell.over) {
             bytes.text(&format!("{over:?}"));
             bytes.bytes(jobs[job.index()].as_bytes());

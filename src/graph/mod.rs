@@ -13,7 +13,9 @@ mod gathered;
 mod inputs;
 mod label;
 mod lacking;
+mod members;
 mod memo;
+mod outputs;
 mod parameters;
 mod parts;
 mod place;
@@ -21,7 +23,6 @@ mod placed;
 mod resources;
 mod scored;
 mod settings;
-mod table;
 #[cfg(test)]
 mod tests;
 mod unread;
@@ -90,7 +91,7 @@ pub struct Job {
     pub selections: Arc<Selections>,
 }
 
-/// The name of an input, shared by the jobs of its stage.
+/// The name of an input, shared by the jobs of its stage: `NAME`, or `NAME/MEMBER` of one that gathers several results.
 pub type InputName = Arc<str>;
 
 impl Job {
@@ -197,17 +198,19 @@ impl JobGraph {
 pub struct Plan {
     /// All jobs that the targets need.
     pub jobs: JobGraph,
-    /// The tables asked for, in order of declaration.
-    pub tables: Vec<TablePlan>,
+    /// The outputs asked for, in order of declaration.
+    pub outputs: Vec<OutputPlan>,
     /// The stages asked for themselves, in the order asked.
     pub stages: Vec<JobIndex>,
     /// What became of the variables that `--set` gives, in order of declaration.
     pub settings: Vec<Setting>,
 }
 
-/// A table: rows × columns of cells.
+/// An output: rows × columns of cells, as a table shows them, and what its kind has besides.
 #[derive(Clone, Debug)]
-pub struct TablePlan {
+pub struct OutputPlan {
+    /// What it is: `table`.
+    pub kind: &'static str,
     /// The name in `pipeline.toml`.
     pub name: String,
     /// The heading.
@@ -222,6 +225,8 @@ pub struct TablePlan {
     pub columns: Vec<ColumnPlan>,
     /// `cells[row][column]`; `None` where the pair means nothing.
     pub cells: Vec<Vec<Option<CellPlan>>>,
+    /// What its kind has besides, as it is written.
+    pub options: Map<String, Value>,
 }
 
 /// One published table: `FILE#ID`.
@@ -256,6 +261,8 @@ pub struct ColumnPlan {
 pub struct CellPlan {
     /// The score's name; `None` takes the stage's main score.
     pub metric: Option<String>,
+    /// The name of the text that it shows in the place of a score.
+    pub text: Option<String>,
     /// One job per point of `over`, each once: a job that reaches none of those variables stands alone. Where a grid
     /// is searched, those of all its points.
     pub jobs: Vec<JobIndex>,
@@ -310,7 +317,7 @@ pub struct GridPoint {
 /// # Errors
 /// All problems at once: unknown names in targets, values out of range in some binding, missing input files.
 pub fn expand(pipeline: &Pipeline, targets: &[Target]) -> Result<Plan, Report> {
-    table::expand(pipeline, targets, Files::There).map_err(Report::of)
+    outputs::expand(pipeline, targets, Files::There).map_err(Report::of)
 }
 
 /// Expands like [`expand`], but files of the user's for which `is_known` is true need not be there.
@@ -322,7 +329,7 @@ pub fn expand_unless(
     targets: &[Target],
     is_known: &dyn Fn(&Path) -> bool,
 ) -> Result<Plan, Report> {
-    table::expand(pipeline, targets, Files::ThereUnless(is_known)).map_err(Report::of)
+    outputs::expand(pipeline, targets, Files::ThereUnless(is_known)).map_err(Report::of)
 }
 
 /// Expands like [`expand`], and takes it that the user's files are there.
@@ -330,7 +337,7 @@ pub fn expand_unless(
 /// # Errors
 /// As [`expand`], but for missing input files.
 pub fn expand_without_files(pipeline: &Pipeline, targets: &[Target]) -> Result<Plan, Report> {
-    table::expand(pipeline, targets, Files::Any).map_err(Report::of)
+    outputs::expand(pipeline, targets, Files::Any).map_err(Report::of)
 }
 
 /// Says what this machine lacks to run those jobs that are `wanted`.
@@ -375,7 +382,7 @@ fn check(parsed: Parsed) -> Result<Pipeline, Report> {
         pipeline,
         mut problems,
     } = parsed;
-    problems.extend(table::check(&pipeline));
+    problems.extend(outputs::check(&pipeline));
     Report::unless_empty(problems)?;
     Ok(pipeline)
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use super::environment::{Environment, Reads};
 use super::label::same;
 use crate::declare::{
-    Axis, Combination, Definition, Grid, Line, Point, TableDeclaration, Template, VariableId,
+    Axis, Combination, Definition, Grid, Line, OutputDeclaration, Point, Template, VariableId,
     product,
 };
 
@@ -67,7 +67,7 @@ impl<'p> Place<'_, 'p> {
 /// Returns whether any place of a table has all values of a combination.
 pub(super) fn occurs<'p>(
     combination: &'p Combination,
-    table: &'p TableDeclaration,
+    table: &'p OutputDeclaration,
     base: &Environment<'p>,
 ) -> bool {
     let variables: BTreeSet<VariableId> = combination

@@ -70,7 +70,7 @@ fn uses(pipeline: &Pipeline) -> Vec<Uses> {
         };
         of_items(&stage.items, &is_input, &mut uses);
     }
-    let lines = pipeline.tables.iter().flat_map(|table| {
+    let lines = pipeline.outputs.iter().flat_map(|table| {
         let lines = table.rows.iter().chain(&table.columns);
         let grids = lines.clone().filter_map(|line| line.best.as_ref());
         let grids = grids.chain(&table.best).chain([&table.over]);

@@ -24,9 +24,11 @@ pub(super) fn check<'p>(
     looked: &mut Looked<'p>,
 ) {
     let table = cells.table;
-    let (Some(stage), Some(metric)) = (table.cell(row, column), table.metric(row, column)) else {
+    let (Some(stage), Some(shown)) = (table.cell(row, column), table.shown(row, column)) else {
         return;
     };
+    // Which texts a job makes no kind says beforehand.
+    let metric = shown.metric();
     let select = table.best(row, column).map(|_| table.select(row, column));
     let select = select.unwrap_or_default();
     if metric.is_none() && select == Selection::default() {

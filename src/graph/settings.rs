@@ -1,7 +1,7 @@
 //! What `--set` reaches of what is asked for: a row that sets a variable itself knows nothing of it.
 
 use super::environment::{Environment, Reads};
-use crate::declare::{Grid, Line, Pipeline, TableDeclaration, VariableId};
+use crate::declare::{Grid, Line, OutputDeclaration, Pipeline, VariableId};
 
 /// What became of a variable that `--set` gives a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,7 +96,7 @@ impl<'p> Watch<'p> {
     /// Finds what a table sets otherwise, by what its cells have read.
     pub(super) fn table(
         &mut self,
-        table: &TableDeclaration,
+        table: &OutputDeclaration,
         base: &Environment<'_>,
         cells: &[CellReads],
     ) {

@@ -59,7 +59,7 @@ fn cells_share_every_job_that_their_variables_do_not_reach() {
             .count(),
         12
     );
-    let cells = &plan.tables[0].cells;
+    let cells = &plan.outputs[0].cells;
     assert_eq!(cells[0][0].as_ref().unwrap().jobs.len(), 3);
     let perplexity = cells[0][2].as_ref().unwrap();
     assert_eq!(perplexity.metric.as_deref(), Some("perplexity"));
@@ -80,8 +80,8 @@ fn cells_share_every_job_that_their_variables_do_not_reach() {
 fn tables_share_jobs() {
     let pipeline = load(PIPELINE, None, &[]).unwrap();
     let both = plan(&pipeline, &["all"]);
-    let same = both.tables[0].cells[1][0].as_ref().unwrap().jobs[0];
-    assert_eq!(both.tables[1].cells[1][0].as_ref().unwrap().jobs, [same]);
+    let same = both.outputs[0].cells[1][0].as_ref().unwrap().jobs[0];
+    assert_eq!(both.outputs[1].cells[1][0].as_ref().unwrap().jobs, [same]);
 }
 
 #[test]
@@ -159,7 +159,7 @@ fn rows_win_over_set_and_set_over_the_profile() {
     let plan = plan(&pipeline, &["table:rates"]);
     let job = plan
         .jobs
-        .job(plan.tables[0].cells[0][0].as_ref().unwrap().jobs[0]);
+        .job(plan.outputs[0].cells[0][0].as_ref().unwrap().jobs[0]);
     assert_eq!(job.params.text("task"), Some("mnli"));
     let train = plan
         .jobs
@@ -169,7 +169,7 @@ fn rows_win_over_set_and_set_over_the_profile() {
         .1;
     assert_eq!(train.params.text("size"), Some("tiny"));
     assert_eq!(
-        plan.tables[0].cells[0][0].as_ref().unwrap().jobs.len(),
+        plan.outputs[0].cells[0][0].as_ref().unwrap().jobs.len(),
         1,
         "the profile's seeds"
     );
@@ -246,7 +246,7 @@ fn own(table: &str) -> Plan {
 
 /// Row labels, and for each cell the labels of its jobs.
 fn outline(plan: &Plan) -> Vec<(String, Vec<Option<Vec<String>>>)> {
-    let table = &plan.tables[0];
+    let table = &plan.outputs[0];
     let label = |job: &JobIndex| plan.jobs.job(*job).label.to_string();
     let rows = table.rows.iter().zip(&table.cells).map(|(row, cells)| {
         let cells = cells
@@ -307,7 +307,7 @@ proptest! {
         let axis = if is_in_a_list { format!("[{axis}]") } else { axis };
         let (short, long) = (table(&axis), table(&format!("[{}]", lines.join(", "))));
         prop_assert_eq!(outline(&short), outline(&long));
-        prop_assert_eq!(&short.tables[0].columns, &long.tables[0].columns);
+        prop_assert_eq!(&short.outputs[0].columns, &long.outputs[0].columns);
         prop_assert_eq!(labels(&short), labels(&long));
     }
 
@@ -350,7 +350,7 @@ fn a_list_mixes_lines_and_axes() {
             { label = "majority", cell = "@majority" },
         ]
         columns = { task = ["mnli"] }"#);
-    let labels: Vec<_> = plan.tables[0]
+    let labels: Vec<_> = plan.outputs[0]
         .rows
         .iter()
         .map(|row| row.label.as_str())
@@ -382,7 +382,7 @@ fn a_grid_is_searched_where_it_reaches() {
             { label = "majority", cell = "@majority" },
         ]
         columns = { task = ["mnli"] }"#);
-    let cell = |row: usize| plan.tables[0].cells[row][0].as_ref().unwrap();
+    let cell = |row: usize| plan.outputs[0].cells[row][0].as_ref().unwrap();
     let points = |row: usize| -> Vec<String> {
         let points = cell(row).choice.iter().flat_map(|choice| &choice.points);
         let names = points.map(|point| {
@@ -433,7 +433,7 @@ fn what_is_excluded_may_be_illegal() {
     let plan = own(&format!(
         "{table}\nexclude = {{ m_corr = 0.05, m_pred = 0.4 }}"
     ));
-    let cells: Vec<bool> = plan.tables[0]
+    let cells: Vec<bool> = plan.outputs[0]
         .cells
         .iter()
         .map(|row| row[0].is_some())
@@ -448,7 +448,7 @@ fn a_group_is_its_tables() {
     let pipeline = load(&text, None, &[]).unwrap();
     let plan = plan(&pipeline, &["group:some", "table:own"]);
     let names: Vec<_> = plan
-        .tables
+        .outputs
         .iter()
         .map(|table| table.name.as_str())
         .collect();

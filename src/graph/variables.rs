@@ -123,7 +123,7 @@ fn stages(pipeline: &Pipeline, variable: VariableId) -> Vec<String> {
 /// Finds what binds a variable in tables.
 fn set_by(pipeline: &Pipeline, variable: VariableId) -> Vec<(String, String)> {
     let mut found = Vec::new();
-    for table in &pipeline.tables {
+    for table in &pipeline.outputs {
         let binds = |line: &&Line| line.bindings.iter().any(|(bound, _)| *bound == variable);
         let number = |lines: &[Line]| lines.iter().filter(binds).count();
         let lines = table.rows.iter().chain(&table.columns);

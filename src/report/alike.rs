@@ -5,13 +5,13 @@
 
 use std::collections::BTreeMap;
 
-use crate::graph::{CellPlan, TablePlan};
+use crate::graph::{CellPlan, OutputPlan};
 
 /// Labels named at most.
 const NAMED: usize = 6;
 
 /// Returns a note for each set of rows that have the same jobs behind them, with the columns where that is so.
-pub(super) fn notes(plan: &TablePlan) -> Vec<String> {
+pub(super) fn notes(plan: &OutputPlan) -> Vec<String> {
     let mut columns: BTreeMap<Vec<usize>, Vec<&str>> = BTreeMap::new();
     for (place, column) in plan.columns.iter().enumerate() {
         for rows in groups(plan, place) {
@@ -33,7 +33,7 @@ pub(super) fn notes(plan: &TablePlan) -> Vec<String> {
 }
 
 /// Returns the sets of two rows and more whose cells in a column show the same, whatever their row binds.
-fn groups(plan: &TablePlan, column: usize) -> Vec<Vec<usize>> {
+fn groups(plan: &OutputPlan, column: usize) -> Vec<Vec<usize>> {
     let cells = plan.cells.iter().map(|cells| cells[column].as_ref());
     let mut cells: Vec<(usize, &CellPlan)> = (0..)
         .zip(cells)
@@ -59,7 +59,8 @@ fn groups(plan: &TablePlan, column: usize) -> Vec<Vec<usize>> {
 
 /// Whether two cells show the same.
 fn is_same(one: &CellPlan, other: &CellPlan) -> bool {
-    one.metric == other.metric && one.jobs == other.jobs && one.choice == other.choice
+    (&one.jobs, &one.metric, &one.text, &one.choice)
+        == (&other.jobs, &other.metric, &other.text, &other.choice)
 }
 
 fn listed(labels: &[&str]) -> String {

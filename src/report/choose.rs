@@ -7,7 +7,7 @@ use metrics::scores::Score;
 use tables::{Candidate, Chosen};
 
 use super::ReportError;
-use super::table::{Builder, Known, add};
+use super::builder::{Builder, Known, add};
 use crate::graph::{Choice, JobIndex};
 
 impl<'a> Builder<'a> {

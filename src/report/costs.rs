@@ -22,7 +22,7 @@ impl Serialize for Costs<'_> {
         };
         let mut fields = serializer.serialize_struct("Costs", 5)?;
         fields.serialize_field("schema_version", &SCHEMA_VERSION)?;
-        fields.serialize_field("table", &self.0.plan.name)?;
+        fields.serialize_field(self.0.plan.kind, &self.0.plan.name)?;
         fields.serialize_field("profile", self.0.profile)?;
         fields.serialize_field("jobs", &jobs)?;
         fields.serialize_field("core_seconds", &jobs.core_seconds.get())?;

@@ -16,8 +16,8 @@ const SCHEMA_VERSION: u32 = 1;
 pub enum Entry<'a> {
     /// A job, by label.
     Job(&'a str),
-    /// A file of a table, by name.
-    Table(&'a str),
+    /// A file of an output, by name.
+    File(&'a str),
 }
 
 /// Writes the digests of jobs' artifacts, by label, and of the tables' files, by name.
@@ -66,7 +66,7 @@ pub fn update(
         "schema_version": SCHEMA_VERSION,
         "numerics": class,
         "jobs": merged("jobs", |label| Entry::Job(label), jobs),
-        "tables": merged("tables", |file| Entry::Table(file), tables),
+        "tables": merged("tables", |file| Entry::File(file), tables),
     });
     files.json(FILE, &value)
 }

@@ -10,9 +10,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::variables::variables;
-use super::{Costs, Provenance};
+use super::{Costs, Output, Provenance};
 use crate::store::{StoreError, make_folder, settle};
-use crate::terminal::shown;
 
 /// Results that could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -62,34 +61,32 @@ impl Files {
         &self.folder
     }
 
-    /// Writes a table, where it comes from and what it cost. Returns the names of the table's own files, which hold nothing but
-    /// results, with their bytes.
+    /// Writes an output, where it comes from and what it cost. Returns the names of the output's own files, which hold nothing
+    /// but results, with their bytes.
     ///
     /// # Errors
-    /// When the table is out of shape, or the system refuses.
-    pub fn table(
+    /// When the output is out of shape, or the system refuses.
+    pub fn output(
         &self,
+        output: &dyn Output,
         provenance: &Provenance<'_>,
     ) -> Result<Vec<(String, Vec<u8>)>, ReportError> {
         let Provenance {
             plan,
-            table,
+            cells,
             settings,
             ..
         } = provenance;
-        let export = table.export(&variables(plan, table, settings))?;
-        // Whoever reads it in a terminal is shown what others have written as by the program itself.
-        let markdown = shown(&table.markdown(), false).into_owned();
-        let files = vec![
-            (format!("{}.md", table.name), markdown.into_bytes()),
-            (format!("{}.parquet", table.name), export.parquet()?),
-            (format!("{}.csv", table.name), export.csv().into_bytes()),
-        ];
+        let name = &plan.name;
+        let files = output.files(&variables(plan, cells, settings))?.into_iter();
+        let files: Vec<(String, Vec<u8>)> = files
+            .map(|(extension, bytes)| (format!("{name}.{extension}"), bytes))
+            .collect();
         for (name, bytes) in &files {
             self.write(name, bytes)?;
         }
-        self.json(&format!("{}.provenance.json", table.name), provenance)?;
-        self.json(&format!("{}.costs.json", table.name), &Costs(provenance))?;
+        self.json(&format!("{name}.provenance.json"), provenance)?;
+        self.json(&format!("{name}.costs.json"), &Costs(provenance))?;
         Ok(files)
     }
 

@@ -1,4 +1,4 @@
-//! What a run leaves for its reader: tables, their provenance, and the digests of all that was made.
+//! What a run leaves for its reader: outputs, of which tables are the first kind ([`output`]), their provenance, and the digests of all that was made.
 //!
 //! Below `results/PROFILE/`:
 //!
@@ -16,21 +16,27 @@
 
 mod alike;
 mod averaged;
+mod builder;
 mod choose;
 mod costs;
 mod digests;
 mod files;
 mod footnotes;
+#[cfg(test)]
+mod listing;
 mod names;
+mod output;
 mod provenance;
 mod scores;
 mod table;
+mod texts;
 mod variables;
 
+pub use builder::{Builder, Jobs, Lack};
 pub use costs::Costs;
 pub use digests::{Entry, update as update_digests};
 pub use files::{Files, ReportError};
 pub use names::Names;
+pub use output::{Kind, Output, all_json};
 pub use provenance::{Provenance, describe};
 pub use scores::main_score;
-pub use table::{Builder, Jobs, Lack, is_complete};

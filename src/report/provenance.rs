@@ -4,28 +4,28 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::ser::{Serialize, SerializeMap, SerializeStruct, Serializer};
 use serde_json::{Map, Value, json};
-use tables::{Bindings, Table};
+use tables::{Bindings, Cell};
 
-use crate::graph::{CellPlan, InputSource, Job, JobGraph, JobIndex, TablePlan};
+use crate::graph::{CellPlan, InputSource, Job, JobGraph, JobIndex, OutputPlan};
 use crate::store::Record;
 
 /// The version of the file's fields.
 const SCHEMA_VERSION: u32 = 2;
 
-/// For each cell of a table the jobs that it was gathered from, and for each of those, and all that they needed: key,
+/// For each cell of an output the jobs that it was gathered from, and for each of those, and all that they needed: key,
 /// artifact, parameters, inputs, behaviour version, numerics class and notes. All of it follows from the declaration; what is
 /// of one machine stands in [`super::Costs`]. Of a large table this is long: it is read as it is written, one job after the
 /// other.
 pub struct Provenance<'a> {
-    /// The table as it was planned.
-    pub plan: &'a TablePlan,
-    /// The table as it came out.
-    pub table: &'a Table,
+    /// The output as it was planned.
+    pub plan: &'a OutputPlan,
+    /// Its cells as they came out.
+    pub cells: &'a [Vec<Cell>],
     /// The jobs of the plan.
     pub graph: &'a JobGraph,
     /// The profile that they were bound by.
     pub profile: &'a str,
-    /// The variables that the command line has given other values, as far as they reach the table.
+    /// The variables that the command line has given other values, as far as they reach the output.
     pub settings: &'a Bindings,
     /// Returns what is recorded of a job.
     pub known: &'a dyn Fn(JobIndex) -> Option<Record>,
@@ -36,7 +36,7 @@ impl Serialize for Provenance<'_> {
         let settings: Map<String, Value> = self.settings.iter().cloned().collect();
         let mut fields = serializer.serialize_struct("Provenance", 7)?;
         fields.serialize_field("schema_version", &SCHEMA_VERSION)?;
-        fields.serialize_field("table", &self.plan.name)?;
+        fields.serialize_field(self.plan.kind, &self.plan.name)?;
         fields.serialize_field("profile", self.profile)?;
         fields.serialize_field("set", &settings)?;
         fields.serialize_field("program", concat!("pipe ", env!("CARGO_PKG_VERSION")))?;
@@ -49,9 +49,9 @@ impl Serialize for Provenance<'_> {
 impl Provenance<'_> {
     fn rows(&self) -> Vec<Value> {
         let Self {
-            plan, table, graph, ..
+            plan, cells, graph, ..
         } = self;
-        let cells = plan.cells.iter().zip(&table.cells);
+        let cells = plan.cells.iter().zip(*cells);
         let rows = plan.rows.iter().zip(cells).map(|(row, (plans, cells))| {
             let columns = plan.columns.iter().zip(plans.iter().zip(cells));
             let cells = columns.filter_map(|(column, (planned, cell))| {
@@ -98,7 +98,7 @@ impl Serialize for Jobs<'_> {
 }
 
 /// Returns the jobs that a cell shows; where it was chosen from a grid also how, and the jobs of every point.
-fn cell_json(plan: &CellPlan, cell: &tables::Cell, graph: &JobGraph) -> Value {
+fn cell_json(plan: &CellPlan, cell: &Cell, graph: &JobGraph) -> Value {
     let labels = |jobs: &[JobIndex]| -> Vec<Value> {
         jobs.iter()
             .map(|job| json!(graph.job(*job).label))
@@ -106,6 +106,9 @@ fn cell_json(plan: &CellPlan, cell: &tables::Cell, graph: &JobGraph) -> Value {
     };
     let place = cell.chosen.as_ref().map(|chosen| chosen.place);
     let mut value = json!({ "metric": plan.metric, "jobs": labels(plan.shown(place)) });
+    if let Some(text) = &plan.text {
+        value["text"] = json!(text);
+    }
     if let (Some(choice), Some(chosen)) = (&plan.choice, &cell.chosen) {
         value["chosen"] = chosen.to_json();
         for (place, point) in choice.points.iter().enumerate() {

@@ -1,17 +1,17 @@
 //! The variables behind the scores of a table, for its files that other programs read.
 
-use tables::{Bindings, Table, Variables};
+use tables::{Bindings, Cell, Variables};
 
-use crate::graph::{CellPlan, TablePlan};
+use crate::graph::{CellPlan, OutputPlan};
 
 /// Returns the variables of each cell: what the command line, a chosen point, row and column bind, and what each score was
 /// gathered over.
 pub(super) fn variables(
-    plan: &TablePlan,
-    table: &Table,
+    plan: &OutputPlan,
+    cells: &[Vec<Cell>],
     settings: &Bindings,
 ) -> Vec<Vec<Variables>> {
-    let rows = plan.cells.iter().zip(&table.cells);
+    let rows = plan.cells.iter().zip(cells);
     let rows = rows.map(|(plans, cells)| {
         let cells = plans.iter().zip(cells);
         let cells = cells.map(|(plan, cell)| match plan {
@@ -23,7 +23,7 @@ pub(super) fn variables(
     rows.collect()
 }
 
-fn of_cell(plan: &CellPlan, cell: &tables::Cell, settings: &Bindings) -> Variables {
+fn of_cell(plan: &CellPlan, cell: &Cell, settings: &Bindings) -> Variables {
     let place = cell.chosen.as_ref().map(|chosen| chosen.place);
     let chosen = cell.chosen.as_ref();
     let chosen = chosen.and_then(|chosen| chosen.points.get(chosen.place));

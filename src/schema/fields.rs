@@ -1,6 +1,6 @@
 //! The parameters of stages.
 
-use contract::{Field, FieldDefault, FieldType};
+use contract::{ArtifactType, Field, FieldDefault, FieldType};
 use serde_json::{Map, Value, json};
 
 use super::{closed, described, reference};
@@ -63,6 +63,7 @@ fn value(takes: FieldType) -> Value {
             "anyOf": [{ "enum": words }, { "type": "string", "pattern": r"\$\{" }],
         }),
         FieldType::Table(fields) => table(fields),
+        FieldType::Input(ArtifactType::Folder) => input(),
         FieldType::Input(_) => json!({ "type": "string" }),
         FieldType::TextList | FieldType::Ignore => {
             json!({ "type": "array", "items": reference("scalar") })
@@ -75,13 +76,40 @@ fn value(takes: FieldType) -> Value {
             json!({ "type": "object", "additionalProperties": reference("scalar") })
         }
         FieldType::Inputs => {
-            json!({ "type": "object", "additionalProperties": { "type": "string" } })
+            json!({ "type": "object", "additionalProperties": input() })
         }
         FieldType::Output(types) => {
             let words: Vec<&str> = types.iter().map(|kind| kind.name()).collect();
             json!({ "enum": words })
         }
     }
+}
+
+/// Returns the schema of an input that may gather the results of a stage.
+fn input() -> Value {
+    let over = json!({
+        "type": "object",
+        "minProperties": 1,
+        "additionalProperties": reference("values"),
+    });
+    let properties = [
+        (
+            "stage".to_owned(),
+            described(
+                json!({ "type": "string" }),
+                "The stage whose results are gathered: \"@stage\".",
+            ),
+        ),
+        (
+            "over".to_owned(),
+            described(
+                over,
+                "The values that they are gathered over: { seed = [0, 1, 2] }.",
+            ),
+        ),
+    ];
+    let gathers = closed(&properties.into_iter().collect(), &["stage", "over"]);
+    json!({ "anyOf": [{ "type": "string" }, gathers] })
 }
 
 /// Returns the schema of `resources`, a key of every stage.

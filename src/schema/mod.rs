@@ -9,7 +9,7 @@ mod fields;
 use contract::Signature;
 use serde_json::{Map, Value, json};
 
-use crate::declare::grammar::{Key, LINE, REPLACEABLE, SECTIONS, STAGE, TABLE, Takes};
+use crate::declare::grammar::{Key, LINE, REPLACEABLE, SECTIONS, STAGE, Takes};
 use crate::registry::Registry;
 
 /// Letters, digits, `-` and `_`: what a name is made of.
@@ -60,8 +60,12 @@ fn takes(key: &Key) -> Value {
         Takes::Resources => fields::resources(),
         Takes::Stages => named(&reference("stage")),
         Takes::Named(keys) => named(&object(keys.iter())),
-        Takes::Replaced => {
-            let replaced = TABLE.iter().filter(|key| REPLACEABLE.contains(&key.name));
+        Takes::Output(kind) => named(&object(kind.keys.iter())),
+        Takes::Replaced(kind) => {
+            let replaced = kind
+                .keys
+                .iter()
+                .filter(|key| REPLACEABLE.contains(&key.name));
             named(&object(replaced))
         }
     }

@@ -127,7 +127,7 @@ pub fn cells_first(plan: &Plan, standings: &[Standing], prices: &Prices) -> Vec<
         |index: JobIndex| prices.jobs[index.index()].map_or(usual, |price| price.core_seconds);
     let mut cells: Vec<BTreeSet<JobIndex>> = Vec::new();
     for cell in plan
-        .tables
+        .outputs
         .iter()
         .flat_map(|table| &table.cells)
         .flatten()

@@ -14,7 +14,7 @@
 //! | [`pearson`], [`spearman`] | numbers | -1 to 1 | STS-B, STS12 to STS16, SICK-R |
 //!
 //! Papers print all of these times 100; [`scores`] holds them in the printed unit, and [`find`] and [`Direction`] choose
-//! by them. [`log`] holds what a training run records update by update.
+//! by them. [`texts`] are what a job says in words; [`log`] holds what a training run records update by update.
 
 mod classification;
 mod correlation;
@@ -23,6 +23,7 @@ pub mod log;
 pub mod scores;
 mod selection;
 mod summary;
+pub mod texts;
 
 pub use classification::{accuracy, f1, matthews};
 pub use correlation::{pearson, spearman};

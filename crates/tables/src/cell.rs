@@ -7,7 +7,9 @@ use crate::{Chosen, Citation};
 pub struct Cell {
     /// The scores, one per seed, in the order of the seeds.
     pub values: Vec<f64>,
-    /// Of each score, which of those that the cell gathers it is: others may be lacking or undefined.
+    /// The texts, one per seed, where the cell shows texts in the place of scores.
+    pub texts: Vec<String>,
+    /// Of each score, or text, which of those that the cell gathers it is: others may be lacking or undefined.
     pub places: Vec<usize>,
     /// What else there is to say of the scores, a sentence fragment each. Equal remarks of several cells share one note.
     pub remarks: Vec<String>,
@@ -62,6 +64,22 @@ impl Cell {
                 (count, all) => format!("undefined for {count} of {all}: {why}"),
             });
         }
+    }
+
+    /// Returns how many scores or texts there are.
+    pub fn count(&self) -> usize {
+        self.values.len() + self.texts.len()
+    }
+
+    /// Returns its texts, each once, in the order of the seeds: `tf-idf / counts`.
+    pub fn text(&self) -> Option<String> {
+        let mut distinct: Vec<&str> = Vec::new();
+        for text in &self.texts {
+            if !distinct.contains(&text.as_str()) {
+                distinct.push(text);
+            }
+        }
+        (!distinct.is_empty()).then(|| distinct.join(" / "))
     }
 
     /// Returns count, mean and spread of the scores, or `None` when there are none.

@@ -38,6 +38,9 @@ const AFTER: [&str; 12] = [
     "chosen",
 ];
 
+/// The column of texts, where a table shows any.
+const TEXT: &str = "text_value";
+
 /// A table, a row per score from the top left; a cell without scores has one row, without a value.
 ///
 /// Columns: `table`, `row` (labels joined by `, `), `column`: utf8; one for each variable, by name, of the type that fits all
@@ -45,7 +48,8 @@ const AFTER: [&str; 12] = [
 /// `mean`, `standard_deviation` of the cell: int64 and double; `published`: double; `published_verified`: bool;
 /// `published_source`: utf8; `notes`: utf8, what there is to say of the scores, and what stages noted of what the cell rests on,
 /// joined by `; `; `missing`: utf8, why
-/// scores are lacking; `chosen`: utf8, how the point was chosen where a grid was searched. A variable that is called like one
+/// scores are lacking; `chosen`: utf8, how the point was chosen where a grid was searched; where a table shows texts as well,
+/// `text_value`: utf8, the text, in the place of `value`. A variable that is called like one
 /// of the others has `variable_` before its name.
 pub struct Export(Vec<(String, Series)>);
 
@@ -55,6 +59,7 @@ struct Line<'a> {
     column: &'a Column,
     cell: &'a Cell,
     value: Option<f64>,
+    text: Option<&'a str>,
     variables: BTreeMap<&'a str, &'a Value>,
 }
 
@@ -71,7 +76,7 @@ impl Table {
             for (place, (column, cell)) in self.columns.iter().zip(cells).enumerate() {
                 let of_cell = variables.get(at).and_then(|row| row.get(place));
                 let of_cell = of_cell.unwrap_or(&none);
-                for score in 0..cell.values.len().max(1) {
+                for score in 0..cell.count().max(1) {
                     let of_score = of_cell.scores.get(score).into_iter().flatten();
                     let all = of_cell.cell.iter().chain(of_score);
                     lines.push(Line {
@@ -79,6 +84,7 @@ impl Table {
                         column,
                         cell,
                         value: cell.values.get(score).copied(),
+                        text: cell.texts.get(score).map(String::as_str),
                         variables: all.map(|(name, value)| (name.as_str(), value)).collect(),
                     });
                 }
@@ -105,7 +111,7 @@ impl Table {
         ];
         columns.extend(variables(lines));
         let published = |line: &Line<'_>| line.cell.published.clone();
-        let counts = lines.iter().map(|line| Some(line.cell.values.len() as i64));
+        let counts = lines.iter().map(|line| Some(line.cell.count() as i64));
         let verified = lines.iter().map(|line| Some(published(line)?.verified));
         let after: [Series; AFTER.len()] = [
             text(&|line| Some(line.column.metric.clone())),
@@ -126,6 +132,10 @@ impl Table {
             text(&|line| Some(line.cell.chosen.as_ref()?.rule())),
         ];
         columns.extend(AFTER.into_iter().map(str::to_owned).zip(after));
+        // Tables of scores alone are those of before there were texts, to the byte.
+        if lines.iter().any(|line| line.text.is_some()) {
+            columns.push((TEXT.into(), text(&|line| line.text.map(str::to_owned))));
+        }
         columns
     }
 }
@@ -143,7 +153,7 @@ fn variables(lines: &[Line<'_>]) -> Vec<(String, Series)> {
         values.extend(of_line);
     }
     let columns = values.into_iter().map(|(name, values)| {
-        let taken = BEFORE.contains(&name) || AFTER.contains(&name);
+        let taken = BEFORE.contains(&name) || AFTER.contains(&name) || name == TEXT;
         let name = if taken {
             format!("variable_{name}")
         } else {

@@ -141,7 +141,7 @@ fn reasons(table: &Table) -> Vec<&str> {
 
 fn text(cell: &Cell, decimals: usize, expected: usize, marks: &[usize]) -> Text {
     let mut own = match cell.summary() {
-        None => MISSING.to_owned(),
+        None => cell.text().unwrap_or_else(|| MISSING.to_owned()),
         Some(summary) => {
             let mut own = number(summary.mean, decimals);
             if let Some(spread) = summary.standard_deviation {
@@ -200,7 +200,7 @@ fn legend(
         }
         lines.push(line);
     }
-    if cells(table).any(|cell| cell.values.is_empty() && cell.reasons.is_empty()) {
+    if cells(table).any(|cell| cell.count() == 0 && cell.reasons.is_empty()) {
         lines.push(format!("{MISSING} does not apply"));
     }
     let mut number = citations.numbers();

@@ -120,7 +120,7 @@ pub(crate) fn numbered(numbers: &[usize]) -> String {
 }
 
 fn has_scores(cell: &Cell) -> bool {
-    !cell.values.is_empty()
+    cell.count() > 0
 }
 
 /// Whether a note concerns all scores of a table.

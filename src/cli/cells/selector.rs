@@ -60,7 +60,7 @@ pub(super) fn none(selector: &str, plan: &Plan) -> CommandFailure {
 }
 
 fn cells(plan: &Plan) -> impl Iterator<Item = Labelled<'_>> {
-    plan.tables.iter().flat_map(|table| {
+    plan.outputs.iter().flat_map(|table| {
         let rows = table.rows.iter().zip(&table.cells);
         rows.flat_map(|(row, cells)| {
             let cells = table.columns.iter().zip(cells);
@@ -107,6 +107,7 @@ mod tests {
     fn what_was_meant_is_guessed() {
         let cell = |m: f64, task: &str| CellPlan {
             metric: None,
+            text: None,
             jobs: Vec::new(),
             choice: None,
             over: Vec::new(),

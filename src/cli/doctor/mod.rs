@@ -139,13 +139,13 @@ pub(super) fn doctor(
 
 fn pipeline(project: &Project) -> Check {
     let pipeline = &project.pipeline;
-    let (stages, tables) = (pipeline.stages().count(), pipeline.tables().count());
+    let (stages, tables) = (pipeline.stages().count(), pipeline.outputs().count());
     let text = format!(
         "{}, profile {}: {}, {}",
         pipeline.root().display(),
         pipeline.profile(),
         count(stages, "stage"),
-        count(tables, "table")
+        count(tables, "output")
     );
     Check::fine("pipeline", text)
 }

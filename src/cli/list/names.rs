@@ -4,7 +4,7 @@ use crate::terminal::Paint;
 use serde_json::{Map, Value, json};
 
 use crate::cli::project::Project;
-use crate::declare::{Pipeline, ProfileOutline, TableOutline};
+use crate::declare::{OutputOutline, Pipeline, ProfileOutline};
 use crate::graph::{self, VariableReport};
 
 /// The widest line of a list of names.
@@ -18,13 +18,14 @@ pub(super) fn text(project: &Project, name: &str) -> String {
         parts.push(variable_text(pipeline, name, &report));
     }
     let bold = name.bold();
-    if let Some((_, title)) = pipeline.tables().find(|(table, _)| *table == name) {
-        let command = project.command("run", &[format!("table:{name}")]);
-        let outline = pipeline.table_outline(name);
-        let outline = outline.map(|outline| table_text(&outline));
+    if let Some(output) = pipeline.outputs().find(|output| output.name == name) {
+        let command = project.command("run", &[output.target()]);
+        let outline = pipeline.output_outline(name);
+        let outline = outline.map(|outline| output_text(&outline));
         let outline = outline.unwrap_or_default();
         parts.push(format!(
-            "table {bold}: {title}\n{outline}  make it: {command}\n"
+            "{} {bold}: {}\n{outline}  make it: {command}\n",
+            output.kind, output.title
         ));
     }
     if let Some(group) = pipeline.groups().iter().find(|group| group.name == name) {
@@ -57,8 +58,8 @@ pub(super) fn text(project: &Project, name: &str) -> String {
     parts.join("\n")
 }
 
-/// Says of what a table consists.
-fn table_text(outline: &TableOutline) -> String {
+/// Says of what an output consists.
+fn output_text(outline: &OutputOutline) -> String {
     let mut text = String::new();
     if let Some(cell) = &outline.cell {
         text += &format!("  cell: stage {cell}\n");
@@ -191,11 +192,11 @@ pub(super) fn json(project: &Project, name: &str) -> Map<String, Value> {
             }),
         );
     }
-    if let Some((_, title)) = pipeline.tables().find(|(table, _)| *table == name) {
-        let outline = pipeline.table_outline(name);
+    if let Some(output) = pipeline.outputs().find(|output| output.name == name) {
+        let outline = pipeline.output_outline(name);
         found.insert(
-            "table".into(),
-            json!({ "name": name, "title": title, "outline": outline }),
+            output.kind.into(),
+            json!({ "name": name, "title": output.title, "outline": outline }),
         );
     }
     if let Some(group) = pipeline.groups().iter().find(|group| group.name == name) {
@@ -223,10 +224,10 @@ pub(super) fn json(project: &Project, name: &str) -> Map<String, Value> {
 
 /// Returns all names that there are in a pipeline.
 pub(super) fn all(pipeline: &Pipeline) -> Vec<&str> {
-    let tables = pipeline.tables().map(|(name, _)| name);
+    let outputs = pipeline.outputs().map(|output| output.name);
     let groups = pipeline.groups().iter().map(|group| group.name.as_str());
     let stages = pipeline.stages().map(|(name, _)| name);
-    let names = tables.chain(groups).chain(stages);
+    let names = outputs.chain(groups).chain(stages);
     names
         .chain(pipeline.variables())
         .chain(pipeline.profiles())

@@ -2,12 +2,12 @@
 
 use super::Builder;
 use crate::declare::grid::{Axis, Grid, Selection};
-use crate::declare::model::{Line, TableDeclaration, VariableId};
+use crate::declare::model::{Line, OutputDeclaration, VariableId};
 use crate::errors::Diagnostic;
 
 impl Builder<'_> {
     /// Checks grids, selections and exclusions.
-    pub(super) fn check_grids(&mut self, table: &TableDeclaration) {
+    pub(super) fn check_grids(&mut self, table: &OutputDeclaration) {
         self.check_both(table, "best", |line| line.best.is_some());
         self.check_both(table, "select", |line| line.select.is_some());
         self.check_gathered(table);
@@ -17,7 +17,7 @@ impl Builder<'_> {
     }
 
     /// A row and a column that meet may not both say a thing of their cell.
-    fn check_both(&mut self, table: &TableDeclaration, key: &str, says: fn(&Line) -> bool) {
+    fn check_both(&mut self, table: &OutputDeclaration, key: &str, says: fn(&Line) -> bool) {
         let mut rows = table.rows.iter().filter(|row| says(row));
         let columns: Vec<&Line> = table.columns.iter().filter(|line| says(line)).collect();
         let clash = rows.find_map(|row| {
@@ -36,7 +36,7 @@ impl Builder<'_> {
     }
 
     /// What a cell is gathered over cannot be chosen as well.
-    fn check_gathered(&mut self, table: &TableDeclaration) {
+    fn check_gathered(&mut self, table: &OutputDeclaration) {
         for axis in grids(table).flat_map(Grid::axes) {
             if !table.over.binds(axis.variable) {
                 continue;
@@ -52,7 +52,7 @@ impl Builder<'_> {
     }
 
     /// Values of `over` and `best` must reach a cell: what a row or a column sets goes before them.
-    fn check_used(&mut self, table: &TableDeclaration) {
+    fn check_used(&mut self, table: &OutputDeclaration) {
         let sets = |line: &Line, axis: &Axis| line.binds(axis.variable);
         let all_set = |lines: &[Line], axis: &Axis| {
             !lines.is_empty() && lines.iter().all(|line| sets(line, axis))
@@ -91,7 +91,7 @@ impl Builder<'_> {
         }
     }
 
-    fn check_selected(&mut self, table: &TableDeclaration) {
+    fn check_selected(&mut self, table: &OutputDeclaration) {
         let selects = |selection: &Option<Selection>| selection.is_some();
         let line = lines(table).find(|line| selects(&line.select));
         if (line.is_none() && !selects(&table.select)) || grids(table).next().is_some() {
@@ -106,7 +106,7 @@ impl Builder<'_> {
         );
     }
 
-    fn check_excluded(&mut self, table: &TableDeclaration) {
+    fn check_excluded(&mut self, table: &OutputDeclaration) {
         for combination in &table.exclude {
             for (variable, definition) in &combination.bindings {
                 if !binds(table, *variable) {
@@ -120,16 +120,16 @@ impl Builder<'_> {
     }
 }
 
-fn lines(table: &TableDeclaration) -> impl Iterator<Item = &Line> {
+fn lines(table: &OutputDeclaration) -> impl Iterator<Item = &Line> {
     table.rows.iter().chain(&table.columns)
 }
 
-fn grids(table: &TableDeclaration) -> impl Iterator<Item = &Grid> {
+fn grids(table: &OutputDeclaration) -> impl Iterator<Item = &Grid> {
     let of_lines = lines(table).filter_map(|line| line.best.as_ref());
     table.best.iter().chain(of_lines)
 }
 
-fn binds(table: &TableDeclaration, variable: VariableId) -> bool {
+fn binds(table: &OutputDeclaration, variable: VariableId) -> bool {
     lines(table).any(|line| line.binds(variable))
         || table.over.binds(variable)
         || grids(table).any(|grid| grid.binds(variable))

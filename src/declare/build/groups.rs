@@ -1,14 +1,20 @@
 //! Groups of tables.
 
 use super::{Builder, names};
+use crate::declare::grammar::TABLE;
 use crate::declare::model::Group;
-use crate::declare::raw::{RawGroup, RawTable};
+use crate::declare::raw::{RawGroup, RawOutput};
 use crate::errors::did_you_mean;
 
 impl Builder<'_> {
     /// Resolves the tables of groups.
-    pub(super) fn groups(&mut self, groups: Vec<RawGroup>, tables: &[RawTable]) -> Vec<Group> {
-        let known = || tables.iter().map(|table| table.name.text.as_str());
+    pub(super) fn groups(&mut self, groups: Vec<RawGroup>, outputs: &[RawOutput]) -> Vec<Group> {
+        let known = || {
+            let tables = outputs
+                .iter()
+                .filter(|output| output.kind.word == TABLE.word);
+            tables.map(|table| table.name.text.as_str())
+        };
         let mut built = Vec::with_capacity(groups.len());
         for RawGroup {
             name,

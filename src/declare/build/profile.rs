@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Builder;
 use crate::declare::model::{Asked, Variable};
-use crate::declare::raw::{RawAxes, RawProfile, RawTable};
+use crate::declare::raw::{RawAxes, RawOutput, RawProfile};
 use crate::errors::{Diagnostic, Source, did_you_mean};
 
 /// What the profile in force is called where a file declares none.
@@ -117,19 +117,15 @@ impl Builder<'_> {
         chain
     }
 
-    /// Checks every profile, and applies those of `chain`: variables at once, the axes of tables into `replaced`.
+    /// Checks every profile, and applies those of `chain`: variables at once, the axes of outputs into `replaced`.
     pub(super) fn apply(
         &mut self,
         profiles: &[RawProfile],
         chain: &[usize],
-        tables: &[RawTable],
+        outputs: &[RawOutput],
         variables: &mut [Variable],
-        replaced: &mut BTreeMap<String, RawAxes>,
+        replaced: &mut BTreeMap<(&'static str, String), RawAxes>,
     ) {
-        let known: Vec<_> = tables
-            .iter()
-            .map(|table| table.name.text.as_str())
-            .collect();
         // The furthest ancestor first, so that the nearest has the last word.
         let mut order: Vec<usize> = (0..profiles.len()).filter(|p| !chain.contains(p)).collect();
         let ancestors = order.len();
@@ -145,17 +141,21 @@ impl Builder<'_> {
                     variables[id.0].profile = definition;
                 }
             }
-            for table in &profiles[place].tables {
-                if !known.contains(&table.name.text.as_str()) {
-                    let help = did_you_mean(&table.name.text, known.iter().copied(), "tables");
-                    let message = format!("unknown table `{}`", table.name.text);
-                    self.problem(message, table.name.span.clone(), help);
+            for changed in &profiles[place].outputs {
+                let word = changed.kind.word;
+                let alike = outputs.iter().filter(|output| output.kind.word == word);
+                let known = alike.map(|output| output.name.text.as_str());
+                if !known.clone().any(|name| name == changed.name.text) {
+                    let help = did_you_mean(&changed.name.text, known, &format!("{word}s"));
+                    let message = format!("unknown {word} `{}`", changed.name.text);
+                    self.problem(message, changed.name.span.clone(), help);
                     continue;
                 }
-                self.check_axes(&table.axes);
+                self.check_axes(&changed.axes);
                 if holds {
-                    let axes = replaced.entry(table.name.text.clone()).or_default();
-                    table.axes.clone().replace(axes);
+                    let name = (word, changed.name.text.clone());
+                    let axes = replaced.entry(name).or_default();
+                    changed.axes.clone().replace(axes);
                 }
             }
         }

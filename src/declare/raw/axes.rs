@@ -19,21 +19,13 @@ impl Reader<'_> {
     fn lines(&mut self, key: &Word, node: Node) -> Vec<RawLine> {
         let mut lines = Vec::new();
         for item in self.combinations(key, node, LINES) {
-            let mut line = RawLine {
-                span: item.span,
-                label: None,
-                cell: None,
-                metric: None,
-                reference: None,
-                best: None,
-                select: None,
-                bindings: Vec::new(),
-            };
+            let mut line = RawLine::bare(item.span);
             for (key, node) in item.bindings {
                 match key.text.as_str() {
                     "label" => line.label = self.text(&key, &node),
                     "cell" => line.cell = self.text(&key, &node),
                     "metric" => line.metric = self.text(&key, &node),
+                    "shows" => line.shows = self.text(&key, &node),
                     "reference" => line.reference = Some(node),
                     "best" => line.best = Some(self.combinations(&key, node, SEARCHED)),
                     "select" => line.select = self.text(&key, &node),

@@ -6,6 +6,12 @@
 //! {"accuracy": 91.3, "f1": 88.0, "main": "accuracy"}
 //! ```
 //!
+//! and perhaps texts, which go to a file [`metrics::texts`] that tables show as well:
+//!
+//! ```json
+//! {"accuracy": 91.3, "texts": {"features": "tf-idf"}}
+//! ```
+//!
 //! or a list with all that [`metrics::scores`] keeps; all but `name` and `value` may be left out:
 //!
 //! ```json
@@ -14,13 +20,14 @@
 //!
 //! The file stays in the artifact, and `scores.parquet` is made of it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
 use contract::{StageError, io_error, read_plain};
 use metrics::scores::{self, Score};
+use metrics::texts;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -29,6 +36,8 @@ use crate::outputs::LARGEST;
 
 const FILE: &str = "scores.json";
 const MAIN: &str = "main";
+/// The key of texts; a number of that name is a score like any other.
+const TEXTS: &str = "texts";
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -65,15 +74,27 @@ pub(crate) fn convert(folder: &Path) -> Result<bool, StageError> {
         Err(error) => return Err(refused(FILE, &path, error)),
     };
     let text = String::from_utf8(bytes).map_err(|_| wrong("it is not UTF-8"))?;
-    let scores =
+    let Written { scores, texts } =
         parse(text.strip_prefix('\u{feff}').unwrap_or(&text)).map_err(|reason| wrong(&reason))?;
-    // Written anew and not over what the program has put there: that may be a link, or have another name elsewhere.
-    match fs::remove_file(&table) {
-        Err(error) if error.kind() != ErrorKind::NotFound => return Err(io_error(&table)(error)),
-        _ => {}
-    }
+    make_way(&table)?;
     scores::write(folder, &scores)?;
+    if !texts.is_empty() {
+        let path = folder.join(texts::FILE);
+        make_way(&path)?;
+        let mut text = serde_json::to_string_pretty(&texts).map_err(StageError::failed)?;
+        text.push('\n');
+        fs::write(&path, text).map_err(io_error(&path))?;
+    }
     Ok(true)
+}
+
+/// Removes what the program has put in the place of a file that is made here: it may be a link, or have another name elsewhere,
+/// and is not to be written over.
+fn make_way(path: &Path) -> Result<(), StageError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(io_error(path)(error)),
+        _ => Ok(()),
+    }
 }
 
 /// A file that is not to be read, or cannot be.
@@ -104,7 +125,13 @@ fn wrong(reason: &str) -> StageError {
     }
 }
 
-fn parse(text: &str) -> Result<Vec<Score>, String> {
+/// What a file holds.
+struct Written {
+    scores: Vec<Score>,
+    texts: BTreeMap<String, String>,
+}
+
+fn parse(text: &str) -> Result<Written, String> {
     let Distinct(value) = serde_json::from_str(text).map_err(|error| {
         if error.is_data() {
             return error.to_string();
@@ -116,8 +143,14 @@ fn parse(text: &str) -> Result<Vec<Score>, String> {
             None => format!("it is not JSON: {error}"),
         }
     })?;
+    let mut texts = BTreeMap::new();
     let mut scores = match value {
-        Value::Object(table) => of_table(&table)?,
+        Value::Object(mut table) => {
+            if let Some(Value::Object(_)) = table.get(TEXTS) {
+                texts = of_texts(table.remove(TEXTS))?;
+            }
+            of_table(&table)?
+        }
         Value::Array(list) => list.into_iter().map(of_item).collect::<Result<_, _>>()?,
         _ => return Err("it holds neither a table nor a list".into()),
     };
@@ -130,12 +163,25 @@ fn parse(text: &str) -> Result<Vec<Score>, String> {
     }
     match scores.iter().filter(|score| score.main).count() {
         _ if scores.is_empty() => Err("it holds no score".into()),
-        1 => Ok(scores),
+        1 => Ok(Written { scores, texts }),
         0 => Err(format!(
             "it holds {} scores and does not say which is the main one",
             scores.len()
         )),
         mains => Err(format!("{mains} scores are marked as the main one")),
+    }
+}
+
+fn of_texts(texts: Option<Value>) -> Result<BTreeMap<String, String>, String> {
+    let texts = texts.unwrap_or_default();
+    let texts: BTreeMap<String, String> = serde_json::from_value(texts)
+        .map_err(|error| format!("`{TEXTS}` holds names and texts: {error}"))?;
+    match texts
+        .iter()
+        .find_map(|(name, text)| texts::problem(name, text))
+    {
+        Some(reason) => Err(reason),
+        None => Ok(texts),
     }
 }
 
@@ -193,7 +239,8 @@ mod tests {
 
     fn told(text: &str) -> String {
         match parse(text) {
-            Ok(scores) => scores
+            Ok(written) => written
+                .scores
                 .iter()
                 .map(|score| {
                     format!(
@@ -230,6 +277,9 @@ mod tests {
             r#"{"accuracy": NaN}"#,
             r#"{"accuracy": 1e999}"#,
             r#"{"accuracy": "high"}"#,
+            r#"{"accuracy": 1, "texts": {"a": 1}}"#,
+            r#"{"accuracy": 1, "texts": {"a": ""}}"#,
+            r#"{"texts": {"a": "b"}}"#,
             r#"{"a": 1, "b": 2}"#,
             r#"{"a": 1, "main": "b"}"#,
             r#"{"a": 1, "main": 1}"#,
@@ -251,6 +301,9 @@ mod tests {
         it is not JSON, which has no NaN: expected value at line 1 column 14
         it is not JSON: number out of range at line 1 column 18
         `accuracy` is "high", which is no number
+        `texts` holds names and texts: invalid type: integer `1`, expected a string
+        the text `a` is empty
+        it holds no score
         it holds 2 scores and does not say which is the main one
         `main` names `b`, which is none of the scores
         `main` is to name a score
@@ -277,6 +330,13 @@ mod tests {
             (read[0].name.as_str(), read[0].value, read[0].main),
             ("accuracy", 91.25, true)
         );
+        assert!(!folder.path().join(texts::FILE).exists());
+        let both = r#"{"accuracy": 91.25, "texts": {"features": "tf-idf"}}"#;
+        fs::write(folder.path().join(FILE), both).unwrap();
+        assert!(convert(folder.path()).unwrap());
+        let found = texts::read(&folder.path().join(texts::FILE)).unwrap();
+        assert_eq!(found["features"], "tf-idf");
+        assert_eq!(scores::read(folder.path()).unwrap(), read);
         fs::remove_file(folder.path().join(FILE)).unwrap();
         assert!(convert(folder.path()).unwrap(), "the other form will do");
         fs::write(folder.path().join(scores::FILE), "no such thing").unwrap();

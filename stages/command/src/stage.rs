@@ -12,6 +12,8 @@ use contract::{
     Problem, Signature, Stage, StageError,
 };
 
+use metrics::texts;
+
 use crate::environment::environment;
 use crate::log::{Log, last_lines};
 use crate::parameters::{Command, Parameters};
@@ -31,6 +33,7 @@ const SHELL: [&str; 3] = ["sh", "-euc", "--"];
 /// The files of what a program makes.
 const FILES: &[OutputFile] = &[
     metrics::scores::DOCUMENTED.when("makes = \"scores\", or an encoder with a scores.json"),
+    texts::DOCUMENTED.when("the program wrote it, or texts into scores.json"),
     OutputFile::new(
         "*",
         "what the program leaves in {output}: all of it, or what `outputs` names",
@@ -209,6 +212,10 @@ impl Stage for CommandStage {
             if !found && parameters.makes == ArtifactType::Scores {
                 return Err(scores::missing());
             }
+        }
+        let texts = context.output().join(texts::FILE);
+        if texts.exists() {
+            texts::read(&texts)?;
         }
         Ok(())
     }

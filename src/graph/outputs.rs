@@ -1,4 +1,4 @@
-//! Tables and targets: which cells there are, and which jobs fill them.
+//! Outputs and targets: which cells there are, and which jobs fill them.
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -14,9 +14,9 @@ use super::gathered::Over;
 use super::place::{Place, occurs};
 use super::scored;
 use super::unread::unread;
-use super::{ColumnPlan, Plan, Reference, RowPlan, TablePlan};
+use super::{ColumnPlan, OutputPlan, Plan, Reference, RowPlan};
 use crate::declare::{
-    Definition, Line, Origin, Pipeline, ReferenceKey, TableDeclaration, Target, Template,
+    Definition, Line, Origin, OutputDeclaration, Pipeline, ReferenceKey, Target, Template,
     VariableId,
 };
 use crate::errors::{Diagnostic, Source, did_you_mean};
@@ -35,7 +35,7 @@ pub(super) fn check(pipeline: &Pipeline) -> Vec<Diagnostic> {
     for stage in pipeline.stage_list() {
         let _ = expander.job(stage, &base);
     }
-    for table in &pipeline.tables {
+    for table in &pipeline.outputs {
         let mut looked = scored::Looked::new();
         let cells = Cells {
             pipeline,
@@ -118,37 +118,40 @@ pub(super) fn expand<'p>(
     files: Files<'p>,
 ) -> Result<Plan, Vec<Diagnostic>> {
     let mut problems = Vec::new();
-    let mut tables = BTreeSet::new();
+    let mut outputs = BTreeSet::new();
     let mut stages = Vec::new();
     for target in targets {
         match target {
             Target::All => {
-                tables.extend(0..pipeline.tables.len());
-                if pipeline.tables.is_empty() {
+                outputs.extend(0..pipeline.outputs.len());
+                if pipeline.outputs.is_empty() {
                     stages.extend(pipeline.stage_list().map(|stage| (stage, Vec::new())));
                 }
             }
-            Target::Table(name) => {
+            Target::Output { kind, name } => {
                 let found = pipeline
-                    .tables
-                    .iter()
-                    .position(|table| table.name.text == *name);
+                    .outputs()
+                    .position(|output| output.kind == *kind && output.name == name);
                 if found.is_none() {
-                    let known = pipeline.tables.iter().map(|table| table.name.text.as_str());
+                    let alike = pipeline.outputs().filter(|output| output.kind == *kind);
+                    let known = alike.map(|output| output.name);
                     problems.push(
-                        Diagnostic::new(format!("unknown table `{name}`"))
-                            .help(did_you_mean(name, known, "tables")),
+                        Diagnostic::new(format!("unknown {kind} `{name}`")).help(did_you_mean(
+                            name,
+                            known,
+                            &format!("{kind}s"),
+                        )),
                     );
                 }
-                tables.extend(found);
+                outputs.extend(found);
             }
             Target::Group(name) => match pipeline.groups.iter().find(|group| group.name == *name) {
                 Some(group) => {
                     let place_of = |name: &String| {
-                        let mut all = pipeline.tables.iter();
+                        let mut all = pipeline.outputs.iter();
                         all.position(|table| table.name.text == *name)
                     };
-                    tables.extend(group.tables.iter().filter_map(place_of));
+                    outputs.extend(group.tables.iter().filter_map(place_of));
                 }
                 None => {
                     let known = pipeline.groups.iter().map(|group| group.name.as_str());
@@ -175,9 +178,9 @@ pub(super) fn expand<'p>(
     }
     let base = Rc::new(Environment::base(pipeline));
     let mut expander = Expander::new(pipeline, files);
-    let plans = tables
+    let plans = outputs
         .into_iter()
-        .map(|place| table_plan(&mut expander, &pipeline.tables[place], &base))
+        .map(|place| output_plan(&mut expander, &pipeline.outputs[place], &base))
         .collect();
     let mut jobs = Vec::new();
     for (stage, bindings) in &stages {
@@ -196,7 +199,7 @@ pub(super) fn expand<'p>(
     let (graph, settings) = expander.finish();
     Ok(Plan {
         jobs: graph,
-        tables: plans,
+        outputs: plans,
         stages: distinct(jobs),
         settings,
     })
@@ -249,11 +252,11 @@ fn bind(
     bound
 }
 
-fn table_plan<'p>(
+fn output_plan<'p>(
     expander: &mut Expander<'p>,
-    table: &'p TableDeclaration,
+    table: &'p OutputDeclaration,
     base: &Rc<Environment<'p>>,
-) -> TablePlan {
+) -> OutputPlan {
     let cells = Cells {
         pipeline: expander.pipeline,
         table,
@@ -284,7 +287,9 @@ fn table_plan<'p>(
         lines.push(line);
     }
     expander.watch.table(table, base, &reads);
-    TablePlan {
+    OutputPlan {
+        kind: table.kind.word,
+        options: table.options.clone(),
         name: table.name.text.clone(),
         title: table.title.clone(),
         caption: table.caption.clone(),

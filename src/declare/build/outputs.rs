@@ -1,4 +1,4 @@
-//! Tables: cells, lines, bindings, references.
+//! Outputs: cells, lines, bindings, references.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,9 +10,9 @@ use super::Builder;
 use crate::declare::grammar::{self, LINE};
 use crate::declare::grid::Grid;
 use crate::declare::model::{
-    Definition, Line, LineReference, ReferenceKey, StageId, TableDeclaration, VariableId,
+    Definition, Line, LineReference, OutputDeclaration, ReferenceKey, StageId, VariableId,
 };
-use crate::declare::raw::{Node, NodeValue, RawAxes, RawLine, RawTable, Word};
+use crate::declare::raw::{Node, NodeValue, RawAxes, RawLine, RawOutput, Word};
 use crate::declare::reference::Reference;
 use crate::errors::{Diagnostic, did_you_mean, nearest};
 
@@ -31,35 +31,64 @@ enum Side {
 }
 
 impl Builder<'_> {
-    pub(super) fn table(&mut self, table: RawTable, root: &Path) -> TableDeclaration {
+    /// Refuses outputs of two kinds under one name: what they write would be one file.
+    pub(super) fn check_names(&mut self, outputs: &[RawOutput]) {
+        let mut known: BTreeMap<&str, &RawOutput> = BTreeMap::new();
+        for output in outputs {
+            let Some(first) = known.insert(&output.name.text, output) else {
+                continue;
+            };
+            let [word, other] = [output, first].map(|output| output.kind.word);
+            let message = format!("`{}` is a {other} and a {word}", output.name.text);
+            self.problems.push(
+                Diagnostic::new(message)
+                    .at(self.source, output.name.span.clone(), "")
+                    .at(self.source, first.name.span.clone(), "the first")
+                    .help("their files would have one name: call one of them something else"),
+            );
+        }
+    }
+
+    pub(super) fn output(&mut self, output: RawOutput, root: &Path) -> OutputDeclaration {
         let before = self.problems.len();
-        let RawTable {
+        let RawOutput {
+            kind,
             name,
             title,
             caption,
             reference,
             cell,
-            axes,
-        } = table;
+            mut axes,
+            options,
+        } = output;
+        let word = kind.word;
         if let Err(why) = super::names::check(&name.text) {
-            let message = format!("`{}` cannot name a table", name.text);
+            let message = format!("`{}` cannot name a {word}", name.text);
             self.problem(message, name.span.clone(), why);
         }
         for (key, given) in [
             ("rows", axes.rows.is_some()),
             ("columns", axes.columns.is_some()),
         ] {
-            if !given {
-                let message = format!("table `{}` has no `{key}`", name.text);
+            if !given && kind.needs.contains(&key) {
+                let message = format!("{word} `{}` has no `{key}`", name.text);
                 let help = format!("write {key} = [{{ label = \"…\", … }}, …]");
                 self.problem(message, name.span.clone(), help);
+            }
+        }
+        // What a kind does not have is one line that binds nothing.
+        for (key, lines) in [("rows", &mut axes.rows), ("columns", &mut axes.columns)] {
+            if lines.is_none() && !kind.needs.contains(&key) {
+                *lines = Some(vec![RawLine::bare(name.span.clone())]);
             }
         }
         let references = reference
             .iter()
             .filter_map(|word| self.reference(word, root))
             .collect();
-        let mut table = TableDeclaration {
+        let mut table = OutputDeclaration {
+            kind,
+            options,
             title: title.map_or_else(|| name.text.clone(), |title| title.text),
             caption: caption.map(|caption| caption.text),
             references,
@@ -87,7 +116,7 @@ impl Builder<'_> {
     }
 
     /// Counts the places of a table, and empties it where they are too many.
-    fn count(&mut self, table: &mut TableDeclaration) {
+    fn count(&mut self, table: &mut OutputDeclaration) {
         let places = table.places();
         let before = self.places;
         self.places = before.saturating_add(places);
@@ -175,12 +204,36 @@ impl Builder<'_> {
                 label,
                 cell,
                 metric,
+                shows,
                 reference,
                 best,
                 select,
                 bindings,
             } = line;
-            let cell = cell.and_then(|cell| self.cell(&cell));
+            if let (Some(shows), Some(metric)) = (&shows, &metric) {
+                let (message, help) = (
+                    "a line shows a text or a score, and not both",
+                    "leave out `metric` or `shows`",
+                );
+                self.problems.push(
+                    Diagnostic::new(message)
+                        .at(self.source, shows.span.clone(), "")
+                        .at(self.source, metric.span.clone(), "")
+                        .help(help),
+                );
+            }
+            if let (Some(shows), Some(reference), Side::Column) = (&shows, &reference, side) {
+                self.problems.push(
+                    Diagnostic::new("a column of texts has no published values")
+                        .at(self.source, reference.span.clone(), "")
+                        .at(self.source, shows.span.clone(), "the texts")
+                        .help("leave out `reference`"),
+                );
+            }
+            let cell = cell.and_then(|cell| match &shows {
+                Some(_) => self.stage_of(&cell),
+                None => self.cell(&cell),
+            });
             let select_at = select.as_ref().map(|select| select.span.clone());
             let select = select.and_then(|select| self.selection(&select));
             let before = self.problems.len();
@@ -200,6 +253,7 @@ impl Builder<'_> {
                     span: span.clone(),
                     cell,
                     metric: metric.clone(),
+                    shows: shows.clone(),
                     reference: reference
                         .as_ref()
                         .and_then(|node| self.line_reference(node, side, &bindings)),
@@ -215,22 +269,25 @@ impl Builder<'_> {
 
     /// Resolves `"@stage"`, a stage that has scores.
     fn cell(&mut self, cell: &Word) -> Option<StageId> {
+        let id = self.stage_of(cell)?;
+        let output = self.stages[id.0].signature.output;
+        // A trained encoder carries the scores of its training.
+        if !matches!(output, ArtifactType::Scores | ArtifactType::Encoder) {
+            let message = format!("`{}` has no scores: it makes {output}", cell.text);
+            let help = "a cell names a stage that makes scores";
+            self.problem(message, cell.span.clone(), help);
+        }
+        Some(id)
+    }
+
+    /// Resolves `"@stage"`.
+    fn stage_of(&mut self, cell: &Word) -> Option<StageId> {
         let found = cell
             .text
             .strip_prefix('@')
             .and_then(|name| self.stage_ids.get(name).copied());
         match found {
-            Some(Some(id)) => {
-                let output = self.stages[id.0].signature.output;
-                // A trained encoder carries the scores of its training.
-                if !matches!(output, ArtifactType::Scores | ArtifactType::Encoder) {
-                    let message = format!("`{}` has no scores: it makes {output}", cell.text);
-                    let help = "a cell names a stage that makes scores";
-                    self.problem(message, cell.span.clone(), help);
-                }
-                Some(id)
-            }
-            Some(None) => None,
+            Some(found) => found,
             None => {
                 let known: Vec<_> = self
                     .stage_ids
@@ -302,7 +359,7 @@ impl Builder<'_> {
     }
 
     /// Checks that row and column agree on what a cell is.
-    fn check_cells(&mut self, table: &TableDeclaration) {
+    fn check_cells(&mut self, table: &OutputDeclaration) {
         let mut binding_columns: BTreeMap<VariableId, Vec<&Line>> = BTreeMap::new();
         for column in &table.columns {
             for (id, _) in &column.bindings {
@@ -313,7 +370,7 @@ impl Builder<'_> {
             for (id, definition) in &row.bindings {
                 let columns = binding_columns.get(id).map_or(&[][..], Vec::as_slice);
                 let clash = columns.iter().find(|column| {
-                    table.cell(row, column).is_some() && table.metric(row, column).is_some()
+                    table.cell(row, column).is_some() && table.shown(row, column).is_some()
                 });
                 let Some(column) = clash else { continue };
                 let name = self.name_of(*id);
@@ -337,11 +394,11 @@ impl Builder<'_> {
             let help = "give the table a reference = \"FILE#ID\"";
             self.problem(message, reference.span.clone(), help);
         }
-        if table.cell.is_none() {
+        if table.cell.is_none() && table.kind.key("cell").is_some() {
             let bare_column = table.columns.iter().find(|column| column.cell.is_none());
             let bare_row = table.rows.iter().find(|row| row.cell.is_none());
             if let (Some(row), Some(_)) = (bare_row, bare_column) {
-                let message = format!("table `{}` has no `cell`", table.name.text);
+                let message = format!("{} `{}` has no `cell`", table.kind.word, table.name.text);
                 self.problems.push(
                     Diagnostic::new(message)
                         .at(self.source, table.name.span.clone(), "")
