@@ -48,7 +48,7 @@ const UPDATES: &[Column] = &[
 pub(crate) const FILES: &[OutputFile] = &[
     scores::DOCUMENTED,
     OutputFile::log(LOG, UPDATES, "the training, a row for each update"),
-    predictions::DOCUMENTED,
+    metrics::predictions::DOCUMENTED,
 ];
 
 /// Trains the encoder in the folder `encoder` on the benchmark artifact `data` and writes scores, predictions and the
@@ -65,7 +65,7 @@ pub(crate) fn train(
     data: &Path,
     context: &Context,
 ) -> Result<(), StageError> {
-    let mut task = benchmarks::read(data)?;
+    let mut task = benchmarks::read_labelled(data)?;
     examples::limit(
         &mut task,
         parameters.train_examples,
@@ -131,7 +131,7 @@ fn score(
         all.extend(held_out::scores(held_out, &predicted)?);
         splits.push((held_out::SPLIT, &held_out.validation, &predicted));
     }
-    predictions::write(context.output(), &splits)?;
+    predictions::write(context.output(), task, &splits)?;
     scores::write(context.output(), &all)
 }
 
