@@ -57,8 +57,12 @@ impl Pooling {
 
     fn fused(self, states: &[Tensor], batch: &Batch, skip: usize, sums: Sums) -> Result<Tensor> {
         self.check(states)?;
-        let tokens = self.tokens(batch, skip);
-        Ok(fused::pool(PoolingPass { tokens, sums }, states)?)
+        let pass = PoolingPass {
+            tokens: self.tokens(batch, skip),
+            rows: batch.tokens(),
+            sums,
+        };
+        Ok(fused::pool(pass, states)?)
     }
 
     /// Pools by plain candle operations: the reference.

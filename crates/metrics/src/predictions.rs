@@ -158,7 +158,7 @@ pub fn write(folder: &Path, rows: &[Row]) -> Result<(), StageError> {
         rows.iter().try_for_each(check)
     };
     rows_check().map_err(|reason| StageError::failed(format!("predictions: {reason}")))?;
-    let mut values = names(rows.iter().map(|row| &row.name));
+    let mut values = names(&rows.iter().map(|row| &row.name).collect::<Vec<_>>());
     values.extend([
         rows.iter().map(|row| row.label).collect(),
         rows.iter().map(|row| row.prediction).collect(),
@@ -176,7 +176,7 @@ pub fn write(folder: &Path, rows: &[Row]) -> Result<(), StageError> {
 pub fn write_answers(folder: &Path, rows: &[AnswerRow]) -> Result<(), StageError> {
     check_names(rows.iter().map(|row| &row.name))
         .map_err(|reason| StageError::failed(format!("predictions: {reason}")))?;
-    let mut values = names(rows.iter().map(|row| &row.name));
+    let mut values = names(&rows.iter().map(|row| &row.name).collect::<Vec<_>>());
     values.extend([
         rows.iter().map(|row| row.answer.as_str()).collect(),
         rows.iter().map(|row| row.found.exact).collect(),
@@ -222,8 +222,8 @@ fn save(folder: &Path, file: &OutputFile, values: Vec<Values>) -> Result<(), Sta
     columnar::write(&folder.join(FILE), &Schema::of(file.columns()), values)
 }
 
-fn names<'a>(names: impl Iterator<Item = &'a Name> + Clone) -> Vec<Values> {
-    let column = |get: fn(&Name) -> &str| names.clone().map(get).collect();
+fn names(names: &[&Name]) -> Vec<Values> {
+    let column = |get: fn(&Name) -> &str| names.iter().map(|name| get(name)).collect();
     vec![
         column(|name| &name.set),
         column(|name| &name.subset),

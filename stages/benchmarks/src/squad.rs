@@ -197,7 +197,27 @@ fn locate(context: &str, answer: &Answer) -> Option<(Range<usize>, bool)> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        /// Whatever a file says, what is kept is the answer as it stands in the text.
+        #[test]
+        fn a_place_is_that_of_the_answer(
+            context in "[aé– ]{0,12}", text in "[aé– ]{0,3}", answer_start in 0_usize..16,
+        ) {
+            let answer = Answer { text, answer_start };
+            match locate(&context, &answer) {
+                Some((bytes, moved)) => {
+                    prop_assert_eq!(&context[bytes.clone()], &answer.text);
+                    let said = context[..bytes.start].chars().count();
+                    prop_assert_eq!(moved, said != answer_start);
+                }
+                None => prop_assert!(answer.text.is_empty() || !context.contains(&answer.text)),
+            }
+        }
+    }
 
     #[test]
     fn answers_are_found_where_they_stand() {
