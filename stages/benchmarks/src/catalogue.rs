@@ -1,5 +1,5 @@
-//! The tasks that can be read, each with its reader: to add one is a name here, and a row of `layout` or a file beside `sts`
-//! and `squad`.
+//! The tasks that can be read, each with its reader. To add one is a row of `layout`, or a reader beside `sts` and `squad` and a
+//! source here.
 
 use std::path::Path;
 
@@ -8,21 +8,23 @@ use contract::StageError;
 use crate::layout::{LAYOUTS, Layout};
 use crate::{Benchmark, artifact, glue, squad, sts};
 
-/// The names of all tasks.
-pub(crate) const TASKS: &[&str] = &[
-    "cola",
-    "sst2",
-    "mrpc",
-    "qqp",
-    "stsb",
-    "mnli",
-    "qnli",
-    "rte",
-    "wnli",
-    artifact::STS,
-    "squad",
-    "squad2",
-];
+const GLUE: usize = LAYOUTS.len();
+const SQUAD: usize = squad::RELEASES.len();
+
+/// The names of all tasks: those of `layout`, the sets of similarity, the releases of SQuAD.
+pub(crate) const TASKS: [&str; GLUE + 1 + SQUAD] = {
+    let mut names = [artifact::STS; GLUE + 1 + SQUAD];
+    let mut place = 0;
+    while place < GLUE {
+        names[place] = LAYOUTS[place].task;
+        place += 1;
+    }
+    while place < GLUE + SQUAD {
+        names[place + 1] = squad::RELEASES[place - GLUE].task;
+        place += 1;
+    }
+    names
+};
 
 /// A benchmark as read, and what the user should know about its files.
 pub(crate) struct Reading {
@@ -81,10 +83,10 @@ mod tests {
 
     #[test]
     fn every_task_has_a_reader() {
-        for task in TASKS {
+        for (place, task) in TASKS.iter().enumerate() {
             assert!(Source::of(task).is_ok(), "{task}");
+            assert!(!TASKS[..place].contains(task), "{task} is there twice");
         }
-        assert_eq!(TASKS.len(), LAYOUTS.len() + 1 + squad::RELEASES.len());
         assert!(Source::of("glue").is_err());
     }
 }

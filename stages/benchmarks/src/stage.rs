@@ -37,7 +37,7 @@ impl Stage for BenchmarksStage {
                     ),
                     Field::new(
                         "task",
-                        FieldType::Choice(TASKS),
+                        FieldType::Choice(&TASKS),
                         FieldDefault::Required,
                         "the GLUE task, `sts` for STS12 to STS16, STS-B and SICK-R, or `squad` (1.1) and `squad2` (2.0)",
                     ),
