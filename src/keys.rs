@@ -150,29 +150,29 @@ pub fn key<N: AsRef<str>, D: AsRef<str>>(
     params: &CanonicalParams,
     inputs: impl ExactSizeIterator<Item = (N, D)>,
 ) -> Key {
-    let mut frame = Frame(Vec::with_capacity(params.0.len() + 256));
-    frame.fixed(b'F', &FORMAT.to_le_bytes());
-    frame.sized(b'K', kind.as_bytes());
-    frame.fixed(b'V', &version.to_le_bytes());
+    let mut encoding = Encoding(Vec::with_capacity(params.0.len() + 256));
+    encoding.fixed(b'F', &FORMAT.to_le_bytes());
+    encoding.sized(b'K', kind.as_bytes());
+    encoding.fixed(b'V', &version.to_le_bytes());
     match numerics {
-        Some(class) => frame.sized(b'N', class.as_bytes()),
-        None => frame.fixed(b'n', &[]),
+        Some(class) => encoding.sized(b'N', class.as_bytes()),
+        None => encoding.fixed(b'n', &[]),
     }
-    frame.fixed(b'P', &params.0);
-    frame.fixed(b'I', &(inputs.len() as u64).to_le_bytes());
+    encoding.fixed(b'P', &params.0);
+    encoding.fixed(b'I', &(inputs.len() as u64).to_le_bytes());
     for (name, digest) in inputs {
-        frame.sized(b'k', name.as_ref().as_bytes());
-        frame.sized(b's', digest.as_ref().as_bytes());
+        encoding.sized(b'k', name.as_ref().as_bytes());
+        encoding.sized(b's', digest.as_ref().as_bytes());
     }
     let mut hasher = blake3::Hasher::new_derive_key(CONTEXT);
-    hasher.update(&frame.0);
+    hasher.update(&encoding.0);
     Key(hasher.finalize())
 }
 
 /// Writes values so that where one ends is never in doubt.
-struct Frame(Vec<u8>);
+struct Encoding(Vec<u8>);
 
-impl Frame {
+impl Encoding {
     fn fixed(&mut self, tag: u8, bytes: &[u8]) {
         self.0.push(tag);
         self.0.extend_from_slice(bytes);

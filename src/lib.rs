@@ -10,31 +10,30 @@
 //! 5. [`execute`] runs the jobs that are not, each in its own process;
 //! 6. [`report`] prints the tables and writes them with their provenance.
 //!
-//! [`reach`] says what is still needed of a store. [`cli`] is the command line over them; [`progress`] shows a run while it goes on.
+//! [`gc`] says what is still needed of a store, and removes the rest. [`cli`] is the command line over them; [`progress`] shows a run while it goes on.
 
 pub mod belongs;
+mod bytes;
 pub mod cli;
 pub mod declare;
 pub mod draw;
 pub mod environment;
 pub mod errors;
-pub mod estimate;
 pub mod execute;
-pub mod explain;
-#[cfg(test)]
-mod fakes;
-mod frames;
+pub mod failure;
+pub mod gc;
 pub mod graph;
-pub mod history;
-pub mod journal;
 pub mod keys;
 pub mod logs;
 pub mod paths;
 pub mod progress;
-pub mod reach;
 pub mod registry;
 pub mod report;
 pub mod resources;
+pub mod runs;
 pub mod schema;
 pub mod store;
 pub mod terminal;
+#[cfg(test)]
+mod test_support;
+pub mod why;

@@ -55,10 +55,10 @@ fuzz_target!(|bytes: &[u8]| {
 
 fn check(folder: &Path, all: &[(Key, Lookup)]) {
     let store = Store::view(folder).expect("a store");
-    let ahead = store.look_ahead();
-    let mut look = store.look();
+    let ahead = store.prefetch();
+    let mut snapshot = store.snapshot();
     for (key, known) in all {
-        assert_eq!(look.lookup(key).expect("read"), *known);
+        assert_eq!(snapshot.lookup(key).expect("read"), *known);
         assert_eq!(store.lookup(key).expect("read"), *known);
         if let Some(found) = ahead.take(key) {
             assert_eq!(Lookup::Hit(found), *known);

@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 use contract::Event;
 use libfuzzer_sys::fuzz_target;
 use pipe::execute::{JobFile, Outcome};
-use pipe::journal::{self, Runs};
+use pipe::runs::{self, Runs};
 use pipe::store::Holder;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -23,10 +23,10 @@ fuzz_target!(|bytes: &[u8]| {
     let entries = runs.entries(name).expect("read");
     for entry in &entries {
         let line = serde_json::to_vec(entry).expect("an entry is JSON");
-        let read: journal::Entry = serde_json::from_slice(&line).expect("read back");
+        let read: runs::Entry = serde_json::from_slice(&line).expect("read back");
         assert_eq!(read, *entry);
     }
-    let begun = |entry: &&journal::Entry| matches!(entry, journal::Entry::Begun(_));
+    let begun = |entry: &&runs::Entry| matches!(entry, runs::Entry::Begun(_));
     let summary = runs.summary(name).expect("read");
     assert_eq!(summary.is_some(), entries.iter().any(|entry| begun(&entry)));
     if let Ok(results) = runs.results(name) {

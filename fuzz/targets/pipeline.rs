@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
-use pipe::declare::{self, Pipeline, Target};
+use pipe::declare::{Pipeline, Target};
 use pipe::errors::Report;
 use pipe::graph::{self, InputSource, Plan};
 use pipe::keys::{self, Key, KeyParts};
@@ -61,8 +61,8 @@ fuzz_target!(|bytes: &[u8]| {
 
 /// Reads the file twice.
 fn read(file: &Path, profile: Option<&str>, set: &[(String, String)]) -> Option<Pipeline> {
-    let first = declare::load(file, profile.map(Into::into), set, &REGISTRY);
-    let second = declare::load(file, profile.map(Into::into), set, &REGISTRY);
+    let first = graph::load(file, profile.map(Into::into), set, &REGISTRY);
+    let second = graph::load(file, profile.map(Into::into), set, &REGISTRY);
     match (first, second) {
         (Ok(first), Ok(second)) => {
             assert!(

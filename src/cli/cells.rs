@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use serde_json::{Map, Value, json};
-use tabulate::{Cell, Chosen, Table};
+use tables::{Cell, Chosen, Table};
 
 use super::Exit;
 use super::failure::CommandFailure;
@@ -16,9 +16,9 @@ use super::project::Project;
 use crate::declare::Target;
 use crate::execute::Standing;
 use crate::graph::{CellPlan, JobIndex, Plan, TablePlan};
-use crate::journal::quoted;
 use crate::progress::{amount, duration};
 use crate::report::describe;
+use crate::runs::quoted;
 use crate::store::{Record, Store};
 use crate::terminal::Paint;
 

@@ -8,13 +8,13 @@ use super::failure::CommandFailure;
 use super::output::{print, print_json, tell};
 use super::project::Project;
 use super::runs;
-use crate::history::Change;
-use crate::journal::{Difference, Ended, Made, Runs, Setting, compare};
-use crate::progress::{Verbosity, count};
+use crate::progress::{Made, Verbosity, count};
 use crate::registry::Registry;
 use crate::report::main_score;
+use crate::runs::{Difference, Ended, Runs, Setting, compare};
 use crate::store::Store;
 use crate::terminal::Paint;
+use crate::why::Change;
 
 /// Shows what differs between what two runs have made.
 pub(super) fn diff(arguments: &DiffArguments, registry: &Registry) -> Result<Exit, CommandFailure> {

@@ -6,7 +6,7 @@ use super::arguments::Common;
 use crate::declare::Pipeline;
 use crate::execute::Standing;
 use crate::graph::{JobIndex, Plan};
-use crate::journal::{Begun, Runs, quoted};
+use crate::runs::{Begun, Runs, quoted};
 use crate::store::{Store, StoreError};
 
 /// Runs that are looked at, the latest first.

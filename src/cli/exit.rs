@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use crate::execute::{Failure, FailureKind};
+use crate::failure::{Failure, FailureKind};
 
 /// How the program ends.
 ///

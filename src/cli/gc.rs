@@ -10,13 +10,14 @@ use super::arguments::GcArguments;
 use super::failure::CommandFailure;
 use super::output::{path_json, print, print_json, tell, tell_error};
 use super::project::Project;
-use crate::declare::{self, Pipeline};
+use crate::declare::Pipeline;
 use crate::execute::Resolver;
-use crate::journal::Runs;
+use crate::gc::{Decided, Fate, Gone, Half, Keep, Kept, Swept, Wanted, decide, sweep};
+use crate::graph;
 use crate::progress::{Verbosity, amount, count, duration};
-use crate::reach::{Decided, Fate, Gone, Half, Kept, Wanted, decide};
 use crate::registry::Registry;
-use crate::store::{Held, Keep, Store, Swept};
+use crate::runs::Runs;
+use crate::store::{Held, Store};
 use crate::terminal::Paint;
 
 /// Removes what nothing needs from the store.
@@ -57,7 +58,7 @@ pub(super) fn gc(arguments: &GcArguments, registry: &Registry) -> Result<Exit, C
     if !common.json {
         print(&results_text(&held, &decided, common.verbosity()))?;
     }
-    let swept = store.sweep_all_but(&keep, &held, lock.as_ref())?;
+    let swept = sweep(&store, &keep, &held, lock.as_ref())?;
     drop(lock);
     if common.json {
         print_json(&as_json(arguments, &held, &decided, &swept))?;
@@ -91,7 +92,7 @@ fn wanted(
     let file = Project::file(&arguments.common)?;
     let profiles: Vec<&str> = project.pipeline.profiles().collect();
     for profile in &profiles {
-        let pipeline = declare::load(&file, Some((*profile).into()), &[], registry)?;
+        let pipeline = graph::load(&file, Some((*profile).into()), &[], registry)?;
         add(&pipeline, "")??;
     }
     if !arguments.common.set.is_empty() {

@@ -12,10 +12,10 @@ use super::Exit;
 use super::arguments::InitArguments;
 use super::failure::CommandFailure;
 use super::output::{path_json, print, print_json, tell};
-use crate::declare::{self, Pipeline};
+use crate::declare::Pipeline;
 use crate::graph;
-use crate::journal::quoted;
 use crate::registry::Registry;
+use crate::runs::quoted;
 use crate::schema;
 use survey::{Finding, survey};
 
@@ -89,7 +89,7 @@ pub(super) fn init(arguments: &InitArguments, registry: &Registry) -> Result<Exi
     write(&folder, &files)?;
     // The program that writes a pipeline reads it as well.
     let path = folder.join(PIPELINE);
-    let pipeline = declare::load(&path, None, &[], registry)?;
+    let pipeline = graph::load(&path, None, &[], registry)?;
     let names: Vec<&str> = files.iter().map(|(name, _)| *name).collect();
     if arguments.json {
         let found = found
@@ -120,7 +120,7 @@ fn look(data: &Path, registry: &Registry) -> Result<Vec<Finding>, CommandFailure
             remedy: "name the folder that holds your data".into(),
         });
     }
-    let pipeline = declare::load_text(SHIPPED, registry)?;
+    let pipeline = graph::load_text(SHIPPED, registry)?;
     let variables = graph::input_variables(&pipeline);
     let found = survey(&data, &variables);
     if found.is_empty() {

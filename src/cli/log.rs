@@ -13,10 +13,10 @@ use super::runs;
 use super::status::{described, word};
 use crate::execute::{Standing, Watched, noted, watch};
 use crate::graph::{Job, JobIndex};
-use crate::journal::{Runs, quoted};
 use crate::logs::{Log, Messages, Table};
 use crate::progress::count;
 use crate::registry::Registry;
+use crate::runs::{Runs, quoted};
 use crate::store::{Notes, Store};
 
 /// How many rows of a training are shown unless told otherwise.

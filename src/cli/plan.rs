@@ -12,15 +12,13 @@ use super::arguments::PlanArguments;
 use super::failure::CommandFailure;
 use super::output::{print, print_json, tell};
 use super::project::{Expanded, Project};
-use crate::estimate::{Prices, prices};
 use crate::execute::{Machine, Resolver, Standing, recall, survey_from};
-use crate::explain::{Explainer, Why};
 use crate::graph::JobGraph;
-use crate::history::History;
 use crate::progress::{Verbosity, duration};
 use crate::registry::Registry;
 use crate::store::{Store, StoreError};
 use crate::terminal::Paint;
+use crate::why::{Explainer, History, Prices, Why, prices};
 
 /// Shows what is cached and what would run.
 pub(super) fn plan(arguments: &PlanArguments, registry: &Registry) -> Result<Exit, CommandFailure> {

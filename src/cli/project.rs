@@ -14,14 +14,14 @@ use super::elsewhere;
 use super::failure::CommandFailure;
 use super::output::tell;
 use super::overridden;
-use crate::declare::{self, Asked, Pipeline, Target};
+use crate::declare::{Asked, Pipeline, Target};
 use crate::environment;
 use crate::execute::{Resolver, Standing, survey, survey_from};
 use crate::graph::{self, InputSource, Plan};
-use crate::journal::quoted;
 use crate::progress::{Verbosity, count};
 use crate::registry::Registry;
-use crate::store::{Away, Found, LookAhead, Noted, Store, StoreError};
+use crate::runs::quoted;
+use crate::store::{Away, Found, Noted, Prefetch, Store, StoreError};
 
 /// The file that is looked for.
 const FILE: &str = "pipeline.toml";
@@ -47,7 +47,7 @@ pub(super) struct Expanded {
     /// What is known of files that are not at hand.
     pub(super) noted: Noted,
     /// Who looks which results are there.
-    pub(super) ahead: LookAhead,
+    pub(super) ahead: Prefetch,
 }
 
 impl Project {
@@ -60,7 +60,7 @@ impl Project {
             (None, Some(profile)) => Some(Asked::by_variable(profile, environment::PROFILE)),
             (None, None) => None,
         };
-        let mut pipeline = declare::load(&file, asked, &common.set, registry)?;
+        let mut pipeline = graph::load(&file, asked, &common.set, registry)?;
         pipeline.set_results(vec![pipeline.root().join(RESULTS)]);
         let store = common.store();
         let store = store.unwrap_or_else(|| pipeline.root().join(STORE));
@@ -160,7 +160,7 @@ impl Project {
     /// archives tell of need not be at hand.
     pub(super) fn expand(&self, targets: &[String]) -> Result<Expanded, CommandFailure> {
         let store = Store::view(&self.store)?;
-        let ahead = store.look_ahead();
+        let ahead = store.prefetch();
         let noted = store.noted(self.pipeline.root());
         let (targets, plan) = self.plan_with(targets, &noted)?;
         Ok(Expanded {

@@ -19,16 +19,17 @@ use super::output::{path_json, tell_error};
 use super::project::Project;
 use super::run::gpus;
 use super::stops::stops;
-use crate::estimate::PeakMemory;
 use crate::execute::{
-    self, ChildProcess, Failure, FailureKind, JobState, Machine, Means, Memory, Options, Resolver,
-    Standing, lacking, survey,
+    self, ChildProcess, JobState, Machine, Means, Memory, Options, Resolver, Standing, lacking,
+    survey,
 };
+use crate::failure::{Failure, FailureKind};
 use crate::graph::{InputSource, Job, JobIndex, Plan};
 use crate::keys::Key;
 use crate::progress::{count, to_stderr};
 use crate::registry::Registry;
 use crate::store::{Away, Digest, Found, Record, Scratch, Store, StoreError};
+use crate::why::PeakMemory;
 
 /// What running jobs once more has found.
 pub(super) struct Rerun {

@@ -5,16 +5,16 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use tabulate::Bindings;
+use tables::Bindings;
 
 use super::arguments::RunArguments;
 use super::failure::CommandFailure;
 use super::project::Project;
 use super::{settings, summary};
 use crate::belongs::is_results;
+use crate::bytes::Writer;
 use crate::declare::Target;
 use crate::execute::{JobState, Machine};
-use crate::frames::Writer;
 use crate::graph::{self, InputSource, JobIndex, Plan};
 use crate::report::{Entry, Files, Provenance, is_complete, update_digests};
 use crate::store::{Digest, Store};
@@ -27,7 +27,7 @@ pub(super) struct Writing<'a> {
     pub(super) targets: &'a [Target],
     pub(super) plan: &'a Plan,
     pub(super) states: &'a [JobState],
-    pub(super) tables: &'a [tabulate::Table],
+    pub(super) tables: &'a [tables::Table],
     /// For each table the values of `--set` that reach it.
     pub(super) settings: &'a [Bindings],
     pub(super) machine: &'a Machine,

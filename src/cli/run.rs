@@ -20,18 +20,18 @@ use super::results::{self, Writing};
 use super::stops::stops;
 use super::{settings, show, summary};
 use crate::declare::Target;
-use crate::estimate::{PeakMemory, cells_first, prices};
 use crate::execute::{
-    self, ChildProcess, FailureKind, Gpu, JobState, Machine, Means, Memory, Options, Resolver,
-    Standing, survey_from,
+    self, ChildProcess, Gpu, JobState, Machine, Means, Memory, Options, Resolver, Standing,
+    survey_from,
 };
+use crate::failure::FailureKind;
 use crate::graph::{self, JobGraph, JobIndex, Plan};
-use crate::history::History;
-use crate::journal::{Begun, Journal};
 use crate::progress::{Verbosity, count, to_stderr};
 use crate::registry::Registry;
 use crate::report::{Builder, Jobs, Lack};
+use crate::runs::{Begun, Journal};
 use crate::store::{Store, StoreError};
+use crate::why::{History, PeakMemory, cells_first, prices};
 
 /// Runs what the targets need, prints their tables and writes the results.
 pub(super) fn run(arguments: &RunArguments, registry: &Registry) -> Result<Exit, CommandFailure> {

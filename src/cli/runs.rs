@@ -11,8 +11,8 @@ use super::failure::CommandFailure;
 use super::notes;
 use super::output::{print, print_json, tell};
 use super::summary::same_as_others;
-use crate::journal::{Ended, Entry, RunSummary, Runs};
 use crate::progress::{count, duration};
+use crate::runs::{Ended, Entry, RunSummary, Runs};
 
 /// How many are listed unless told otherwise.
 const LISTED: usize = 20;

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
-use tabulate::Bindings;
+use tables::Bindings;
 
 use super::arguments::Common;
 use super::project::Project;
-use crate::declare::{self, Target, parse_value};
-use crate::graph::{Plan, expand_without_files, fingerprints, placed};
+use crate::declare::{Target, parse_value};
+use crate::graph::{self, Plan, expand_without_files, fingerprints, placed};
 use crate::registry::Registry;
 use crate::store::Digest;
 
@@ -43,7 +43,7 @@ pub(super) fn reaching(
                 .collect();
             let file = Project::file(common).ok()?;
             let profile = Some(project.pipeline.profile().into());
-            let pipeline = declare::load(&file, profile, &set, registry).ok()?;
+            let pipeline = graph::load(&file, profile, &set, registry).ok()?;
             let plan = expand_without_files(&pipeline, targets).ok()?;
             Some(owned(&plan))
         });

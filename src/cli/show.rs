@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
-use tabulate::{Chosen, Table};
+use tables::{Chosen, Table};
 
 use super::Exit;
 use super::arguments::ShowArguments;

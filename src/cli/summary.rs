@@ -7,11 +7,11 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::output::path_json;
-use crate::execute::{Failure, FailureKind, JobState};
+use crate::execute::JobState;
+use crate::failure::{Failure, FailureKind};
 use crate::graph::{JobGraph, JobIndex};
-use crate::journal::{Made, Results};
 use crate::keys::Key;
-use crate::progress::{count, duration};
+use crate::progress::{Made, Results, count, duration};
 use crate::store::{Store, StoreError};
 
 /// Says why a job has no result; `None` if it has one. `stopped` is said of what the end of the run has kept from it.

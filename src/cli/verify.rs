@@ -10,9 +10,9 @@ use super::failure::CommandFailure;
 use super::output::{path_json, print, print_json, tell_error};
 use super::project::Project;
 use super::{reread, rerun};
-use crate::journal::Runs;
 use crate::progress::{amount, count};
 use crate::registry::Registry;
+use crate::runs::Runs;
 use crate::store::{Damage, Store, StoreError};
 
 /// Reads the store, and tells what is damaged.

@@ -9,10 +9,9 @@ use super::notes;
 use super::output::{print, print_json};
 use super::project::{Expanded, Project};
 use crate::execute::{Resolver, recall, survey_from};
-use crate::explain::{Explainer, Why};
-use crate::history::History;
 use crate::registry::Registry;
 use crate::terminal::Paint;
+use crate::why::{Explainer, History, Why};
 
 /// Says of each job that the targets need why it will run, or need not.
 pub(super) fn why(arguments: &WhyArguments, registry: &Registry) -> Result<Exit, CommandFailure> {

@@ -55,7 +55,7 @@
 //! Reading has two steps. `raw` turns the text into tables whose every key and value knows where it stands, and
 //! knows nothing of what they mean. `build` makes of that a [`Pipeline`]: profile chosen, `--set` applied, names
 //! resolved to indices, templates parsed. Both collect problems instead of stopping at the first. What depends on
-//! the values of variables (edges, parameters) is checked by [`crate::graph`], once per stage and table line, before
+//! the values of variables (edges, parameters) is checked by `graph::load`, once per stage and table line, before
 //! anything is handed out.
 
 mod build;
@@ -77,7 +77,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::errors::{Diagnostic, Report, Source};
-use crate::graph;
 use crate::registry::Registry;
 
 pub(crate) use build::parse_value;
@@ -93,19 +92,25 @@ pub use target::Target;
 pub(crate) use target::{written_binding, written_bindings};
 pub(crate) use template::{Part, Template};
 
-/// Reads and checks a pipeline file.
+/// A pipeline as far as it can be understood, and all that is wrong with it.
+pub(crate) struct Parsed {
+    pub(crate) pipeline: Pipeline,
+    pub(crate) problems: Vec<Diagnostic>,
+}
+
+/// Reads a pipeline file, and checks all that does not depend on the values of variables.
 ///
 /// `profile` is the profile asked for, else the one marked `default`; `set` holds the `VARIABLE=VALUE` pairs of
 /// `--set`, whose values parse as TOML scalars and are text otherwise.
 ///
 /// # Errors
-/// All problems at once: syntax, unknown keys and names, wrong edges, cycles, values out of range, missing references.
-pub fn load(
+/// What keeps anything else from being understood: the file cannot be read, or is no TOML.
+pub(crate) fn parse(
     file: &Path,
     profile: Option<Asked<'_>>,
     set: &[(String, String)],
     registry: &Registry,
-) -> Result<Pipeline, Report> {
+) -> Result<Parsed, Report> {
     let text = read(file)?;
     let source = Arc::new(Source {
         name: file.display().to_string(),
@@ -116,25 +121,22 @@ pub fn load(
     let mut problems = Vec::new();
     let pipeline = build(&source, root, profile, set, registry, &mut problems)?;
     reference::check(&source, &pipeline.tables, &mut problems);
-    problems.extend(graph::check(&pipeline));
-    Report::unless_empty(problems)?;
-    Ok(pipeline)
+    Ok(Parsed { pipeline, problems })
 }
 
-/// Reads and checks a pipeline that lies in no file yet, under its default profile. Files that it names are not looked for.
+/// Reads, like [`parse`], a pipeline that lies in no file yet, under its default profile. Files that it names are not looked
+/// for.
 ///
 /// # Errors
-/// As [`load`], but for missing files.
-pub fn load_text(text: &str, registry: &Registry) -> Result<Pipeline, Report> {
+/// As [`parse`].
+pub(crate) fn parse_text(text: &str, registry: &Registry) -> Result<Parsed, Report> {
     let source = Arc::new(Source {
         name: "pipeline.toml".into(),
         text: text.to_owned(),
     });
     let mut problems = Vec::new();
     let pipeline = build(&source, PathBuf::new(), None, &[], registry, &mut problems)?;
-    problems.extend(graph::check(&pipeline));
-    Report::unless_empty(problems)?;
-    Ok(pipeline)
+    Ok(Parsed { pipeline, problems })
 }
 
 fn build(

@@ -24,7 +24,7 @@ pub(crate) struct Reference {
 }
 
 /// What is read of a file of published values: the names that something may point at. That the file is of its format
-/// is for `tabulate` to say.
+/// is for `tables` to say.
 #[derive(Deserialize)]
 struct Published {
     table: Vec<PublishedTable>,
@@ -100,7 +100,7 @@ fn find(
             "a reference is FILE#ID; a relative path starts at the folder of the pipeline file",
         )
     })?;
-    tabulate::reference::Reference::parse(text, name, Some(&reference.id))
+    tables::reference::Reference::parse(text, name, Some(&reference.id))
         .map_err(|error| Diagnostic::new(error.to_string()).maybe_help(error.remedy()))?;
     let tables = toml::from_str::<Published>(text)
         .map_err(|error| Diagnostic::new(format!("{name}: {}", error.message())))?

@@ -324,7 +324,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::fakes::{PIPELINE, load};
+    use crate::test_support::{PIPELINE, load};
 
     fn value() -> impl Strategy<Value = Value> {
         prop_oneof![

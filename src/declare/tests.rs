@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
-use crate::fakes::{PIPELINE, load, messages};
 use crate::graph::{self, InputSource};
 use crate::keys::KeyParts;
+use crate::test_support::{PIPELINE, load, messages};
 
 /// Returns label → key of every job of every table; a job's key stands for the digest of what it makes.
 fn keys(text: &str) -> BTreeMap<String, String> {
@@ -248,7 +248,7 @@ fn references_are_checked_before_anything_runs() {
                 "task = \"mnli\" },\n",
                 &format!("task = \"mnli\", reference = {column} }},\n"),
             );
-        let loaded = crate::fakes::load_in(folder.path(), &text, None, &[]);
+        let loaded = crate::test_support::load_in(folder.path(), &text, None, &[]);
         loaded.err().map(|report| report.diagnostics().len())
     };
     assert_eq!(with("paper.toml#rates", "{ m = 15 }", "\"mnli\""), None);

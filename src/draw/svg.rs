@@ -76,15 +76,15 @@ fn place(drawing: &Drawing) -> Vec<Node> {
     for column in &columns {
         spread(column, &mut rows);
     }
+    let mut used: Vec<Vec<usize>> = vec![Vec::new(); layers.len()];
+    for &(from, to) in &drawing.edges {
+        used[to].push(from);
+    }
     for _ in 0..ROUNDS {
         for column in &mut columns {
-            let wish = |node: usize| {
-                let used = drawing.edges.iter().filter(|edge| edge.1 == node);
-                let used: Vec<f64> = used.map(|edge| rows[edge.0]).collect();
-                match used.len() {
-                    0 => rows[node],
-                    count => used.iter().sum::<f64>() / count as f64,
-                }
+            let wish = |node: usize| match used[node].len() {
+                0 => rows[node],
+                count => used[node].iter().map(|&from| rows[from]).sum::<f64>() / count as f64,
             };
             let mut wishes: Vec<(f64, usize)> = column.iter().map(|&n| (wish(n), n)).collect();
             wishes.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));

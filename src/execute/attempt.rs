@@ -15,7 +15,7 @@ use super::protocol::{ErrorKind, ErrorReport, JobFile, Outcome, Usage};
 use super::resolve::Ready;
 use super::served::Serving;
 use super::worker::{Control, Exit, Share, Worker};
-use super::{Failure, FailureKind};
+use crate::failure::{Failure, FailureKind};
 use crate::keys::KeyParts;
 use crate::resources::Resources;
 use crate::store::{Claim, Cost, Found, Lookup, Made, Record, Store, io_error};

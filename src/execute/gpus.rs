@@ -331,7 +331,7 @@ fn open(path: &Path) -> io::Result<File> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::fakes::in_time;
+    use crate::test_support::in_time;
 
     fn devices_of(number: usize) -> Vec<Device> {
         let device = |number: usize| Device {

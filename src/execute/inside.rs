@@ -5,8 +5,8 @@
 
 use std::path::Path;
 
-use super::{Failure, FailureKind};
 use crate::environment;
+use crate::failure::{Failure, FailureKind};
 use crate::keys::Key;
 
 /// The variable that names the jobs by their keys, the innermost last: `KEY,KEY`. `command` passes it on to programs.

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::memory::Evidence;
 use super::worker::Exit;
-use super::{Failure, FailureKind};
+use crate::failure::{Failure, FailureKind};
 use crate::progress::amount;
 
 /// The signal that cannot be caught: the system's, when memory runs out.

@@ -9,7 +9,6 @@
 //! `outcome.json` how it went. Only the coordinator touches the rest of the store.
 
 mod attempt;
-mod failure;
 mod follow;
 mod gpus;
 mod inside;
@@ -30,7 +29,6 @@ mod stage;
 mod watch;
 mod worker;
 
-pub use failure::{Failure, FailureKind};
 pub use gpus::{Gpu, Lease, gpus};
 pub(crate) use inside::{INSIDE, with as inside};
 pub use machine::Machine;

@@ -9,12 +9,12 @@ use std::sync::Arc;
 
 use contract::StageError;
 
-use super::{Failure, FailureKind};
 use crate::belongs::Selection;
+use crate::failure::{Failure, FailureKind};
 use crate::graph::{InputName, InputSource, Job, JobGraph, JobIndex};
 use crate::keys::{self, Key, KeyParts};
 use crate::store::{
-    Digest, External, Found, Hashed, LookAhead, Lookup, Manifest, Noted, Store, StoreError,
+    Digest, External, Found, Hashed, Lookup, Manifest, Noted, Prefetch, Store, StoreError,
 };
 
 /// How it stands with a job before it runs.
@@ -67,9 +67,9 @@ pub fn survey(graph: &JobGraph, resolver: &mut Resolver<'_>) -> Result<Vec<Stand
 pub fn survey_from(
     graph: &JobGraph,
     resolver: &mut Resolver<'_>,
-    ahead: Option<LookAhead>,
+    ahead: Option<Prefetch>,
 ) -> Result<Vec<Standing>, StoreError> {
-    let mut look = resolver.store().look();
+    let mut snapshot = resolver.store().snapshot();
     let seen = |key: &Key| ahead.as_ref()?.take(key);
     let mut standings: Vec<Standing> = Vec::with_capacity(graph.len());
     for (_, job) in graph.jobs() {
@@ -79,9 +79,10 @@ pub fn survey_from(
                 None => Standing::Unknown,
                 Some(Err(failure)) => Standing::Broken(failure.into()),
                 // Two jobs may have one key; the second is looked up.
-                Some(Ok(ready)) => match seen(&ready.key)
-                    .map_or_else(|| look.lookup(&ready.key), |found| Ok(Lookup::Hit(found)))?
-                {
+                Some(Ok(ready)) => match seen(&ready.key).map_or_else(
+                    || snapshot.lookup(&ready.key),
+                    |found| Ok(Lookup::Hit(found)),
+                )? {
                     Lookup::Hit(found) => Standing::Cached(Arc::new(found)),
                     Lookup::Miss => Standing::Missing {
                         key: ready.key,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use contract::Inputs;
 
 use super::resolve::{Ready, ReadyInput};
-use super::{Failure, FailureKind};
+use crate::failure::{Failure, FailureKind};
 use crate::graph::InputName;
 use crate::store::{External, Served, Store, View, io_error};
 

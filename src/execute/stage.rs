@@ -16,10 +16,11 @@ use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
 use rustix::time::{ClockId, clock_gettime};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
+use super::is_ignored;
 use super::memory::kibibytes;
 use super::noting::NoteTaker;
 use super::protocol::{ErrorKind, ErrorReport, JobFile, Outcome, Usage};
-use super::{Failure, FailureKind, is_ignored};
+use crate::failure::{Failure, FailureKind};
 use crate::registry::Registry;
 use crate::store::{Holder, Worked, is_at};
 

@@ -21,9 +21,9 @@ use super::memo::Memo;
 use super::parameters::parameters;
 use super::resources::resources;
 use super::settings::{Setting, Watch};
-use super::{InputName, InputSource, Job, JobGraph, JobIndex, label};
+use super::{InputName, InputSource, Job, JobGraph, JobIndex, label, parts};
 use crate::belongs::{Selection, Selections};
-use crate::declare::{Pipeline, StageDeclaration, StageId};
+use crate::declare::{InputDeclaration, Pipeline, StageDeclaration, StageId};
 use crate::errors::Diagnostic;
 use crate::keys::CanonicalParams;
 use crate::resources::Resources;
@@ -81,7 +81,7 @@ struct Said {
 }
 
 /// A stage on its way to becoming a job.
-struct Frame {
+struct Pending {
     stage: StageId,
     /// The input to look at next.
     next: usize,
@@ -92,7 +92,7 @@ struct Frame {
     subfolder: Option<Arc<str>>,
 }
 
-impl Frame {
+impl Pending {
     fn new(stage: StageId) -> Self {
         Self {
             stage,
@@ -206,69 +206,84 @@ impl<'p> Expander<'p> {
         self.room.ok_or(Broken)?;
         let mut open = vec![false; self.pipeline.stages.len()];
         open[stage.0] = true;
-        let mut stack = vec![Frame::new(stage)];
+        let mut stack = vec![Pending::new(stage)];
         loop {
-            let Some(frame) = stack.last_mut() else {
+            let Some(pending) = stack.last_mut() else {
                 return Err(Broken);
             };
-            let declaration = self.pipeline.stage(frame.stage);
-            let Some(wanted) = declaration.inputs.get(frame.next) else {
-                let frame = stack.pop().unwrap_or_else(|| Frame::new(stage));
-                open[frame.stage.0] = false;
-                let outcome = self.make(frame, environment);
+            let declaration = self.pipeline.stage(pending.stage);
+            let Some(wanted) = declaration.inputs.get(pending.next) else {
+                let pending = stack.pop().unwrap_or_else(|| Pending::new(stage));
+                open[pending.stage.0] = false;
+                let outcome = self.make(pending, environment);
                 match stack.last_mut() {
-                    Some(user) => self.take(user, outcome.0, &outcome.1),
+                    Some(user) => self.take(user, outcome.0, &outcome.1, environment),
                     None => return outcome.0,
                 }
                 continue;
             };
-            frame.next += 1;
+            pending.next += 1;
             let edge = self.edges.resolve(
                 declaration,
                 wanted,
                 environment,
-                &mut frame.reads,
+                &mut pending.reads,
                 &mut self.problems,
             );
             let (input, subfolder) = match edge {
                 None => {
-                    frame.broken = true;
+                    pending.broken = true;
                     continue;
                 }
                 Some(Edge::Absent) => continue,
                 Some(Edge::Path(path)) => {
                     let name = Arc::clone(&wanted.name);
-                    frame.inputs.push((name, InputSource::Path(path)));
+                    pending.inputs.push((name, InputSource::Path(path)));
                     continue;
                 }
                 Some(Edge::Wrong(input)) => {
-                    frame.broken = true;
+                    pending.broken = true;
                     (input, None)
                 }
                 Some(Edge::Stage { stage, subfolder }) => (stage, subfolder),
             };
-            frame.subfolder = subfolder;
+            pending.subfolder = subfolder;
             if let Some((outcome, reads)) = self.known[input.0].get(environment) {
-                self.take(frame, outcome, &reads);
+                self.take(pending, outcome, &reads, environment);
             } else if open[input.0] {
-                frame.broken = true;
+                pending.broken = true;
                 let from = stack.iter().position(|f| f.stage == input).unwrap_or(0);
                 let cycle: Vec<_> = stack[from..].iter().map(|f| f.stage).collect();
                 self.problems.push(self.cycle(&cycle));
             } else {
                 open[input.0] = true;
-                stack.push(Frame::new(input));
+                stack.push(Pending::new(input));
             }
         }
     }
 
     /// Gives `user` the outcome of the input it was waiting for.
-    fn take(&self, user: &mut Frame, outcome: Result<JobIndex, Broken>, reads: &Reads) {
+    fn take(
+        &mut self,
+        user: &mut Pending,
+        outcome: Result<JobIndex, Broken>,
+        reads: &Reads,
+        environment: &Environment<'p>,
+    ) {
         user.reads.extend(reads);
         let subfolder = user.subfolder.take();
         let declaration = self.pipeline.stage(user.stage);
         match outcome {
             Ok(job) => {
+                let input = &declaration.inputs[user.next - 1];
+                if let Some(part) = &subfolder
+                    && let Some(problem) =
+                        self.lacking(job, part, (declaration, input), environment)
+                {
+                    self.problems.push(problem);
+                    user.broken = true;
+                    return;
+                }
                 let name = Arc::clone(&declaration.inputs[user.next - 1].name);
                 user.inputs
                     .push((name, InputSource::Job { job, subfolder }));
@@ -277,18 +292,37 @@ impl<'p> Expander<'p> {
         }
     }
 
+    /// Says that a job's result will have no such part.
+    fn lacking(
+        &self,
+        job: JobIndex,
+        part: &str,
+        edge: (&StageDeclaration, &InputDeclaration),
+        environment: &Environment<'p>,
+    ) -> Option<Diagnostic> {
+        let job = self.job_at(job);
+        let maker = self
+            .pipeline
+            .stage_ids
+            .get(&*job.stage)
+            .copied()
+            .flatten()?;
+        let maker = self.pipeline.stage(maker);
+        parts::lacking(maker, &job.params.params(), part, edge, environment)
+    }
+
     /// Finishes a stage whose inputs are all resolved.
     fn make(
         &mut self,
-        mut frame: Frame,
+        mut pending: Pending,
         environment: &Rc<Environment<'p>>,
     ) -> (Result<JobIndex, Broken>, Rc<Reads>) {
-        let stage = frame.stage;
-        let said = self.said(stage, environment, &mut frame.reads);
-        let reads = self.known[stage.0].share(frame.reads);
+        let stage = pending.stage;
+        let said = self.said(stage, environment, &mut pending.reads);
+        let reads = self.known[stage.0].share(pending.reads);
         let outcome = match said {
-            Some(said) if !frame.broken => {
-                self.share(stage, said, frame.inputs, environment, &reads)
+            Some(said) if !pending.broken => {
+                self.share(stage, said, pending.inputs, environment, &reads)
             }
             _ => Err(Broken),
         };
@@ -521,7 +555,7 @@ fn identity(
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::fakes::{PIPELINE, load};
+    use crate::test_support::{PIPELINE, load};
 
     #[test]
     fn without_room_no_more_jobs_are_made_and_that_is_told_once() {

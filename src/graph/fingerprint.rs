@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStrExt;
 
 use super::{InputSource, JobGraph, Plan, TablePlan};
-use crate::frames::Writer;
+use crate::bytes::Writer;
 use crate::store::Digest;
 
 /// Returns by name what decides each table: its labels, what its cells gather and choose by, and the jobs behind them with

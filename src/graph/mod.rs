@@ -15,12 +15,13 @@ mod label;
 mod lacking;
 mod memo;
 mod parameters;
+mod parts;
 mod place;
 mod placed;
 mod resources;
 mod scored;
 mod settings;
-mod tables;
+mod table;
 #[cfg(test)]
 mod tests;
 mod unread;
@@ -38,9 +39,10 @@ use serde_json::{Map, Value};
 
 use self::edges::Files;
 use crate::belongs::Selections;
-use crate::declare::{Pipeline, Selection, Target};
-use crate::errors::{Diagnostic, Report};
+use crate::declare::{self, Asked, Parsed, Pipeline, Selection, Target};
+use crate::errors::Report;
 use crate::keys::CanonicalParams;
+use crate::registry::Registry;
 use crate::resources::Resources;
 
 pub use fingerprint::fingerprints;
@@ -284,7 +286,7 @@ impl CellPlan {
 }
 
 /// A grid that is searched for a cell.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Choice {
     /// What the best point is chosen by.
     pub select: Selection,
@@ -293,7 +295,7 @@ pub struct Choice {
 }
 
 /// A point of a grid.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GridPoint {
     /// What it binds, in the order of the grid.
     pub bindings: Vec<(String, Value)>,
@@ -308,7 +310,7 @@ pub struct GridPoint {
 /// # Errors
 /// All problems at once: unknown names in targets, values out of range in some binding, missing input files.
 pub fn expand(pipeline: &Pipeline, targets: &[Target]) -> Result<Plan, Report> {
-    tables::expand(pipeline, targets, Files::There).map_err(Report::of)
+    table::expand(pipeline, targets, Files::There).map_err(Report::of)
 }
 
 /// Expands like [`expand`], but files of the user's for which `is_known` is true need not be there.
@@ -320,7 +322,7 @@ pub fn expand_unless(
     targets: &[Target],
     is_known: &dyn Fn(&Path) -> bool,
 ) -> Result<Plan, Report> {
-    tables::expand(pipeline, targets, Files::ThereUnless(is_known)).map_err(Report::of)
+    table::expand(pipeline, targets, Files::ThereUnless(is_known)).map_err(Report::of)
 }
 
 /// Expands like [`expand`], and takes it that the user's files are there.
@@ -328,7 +330,7 @@ pub fn expand_unless(
 /// # Errors
 /// As [`expand`], but for missing input files.
 pub fn expand_without_files(pipeline: &Pipeline, targets: &[Target]) -> Result<Plan, Report> {
-    tables::expand(pipeline, targets, Files::Any).map_err(Report::of)
+    table::expand(pipeline, targets, Files::Any).map_err(Report::of)
 }
 
 /// Says what this machine lacks to run those jobs that are `wanted`.
@@ -343,7 +345,37 @@ pub fn lacking(
     Report::unless_empty(lacking::lacking(pipeline, jobs, wanted))
 }
 
-/// Looks for what depends on the values of variables: edges, cycles, parameters.
-pub(crate) fn check(pipeline: &Pipeline) -> Vec<Diagnostic> {
-    tables::check(pipeline)
+/// Reads and checks a pipeline file.
+///
+/// `profile` is the profile asked for, else the one marked `default`; `set` holds the `VARIABLE=VALUE` pairs of
+/// `--set`, whose values parse as TOML scalars and are text otherwise.
+///
+/// # Errors
+/// All problems at once: syntax, unknown keys and names, wrong edges, cycles, values out of range, missing references.
+pub fn load(
+    file: &Path,
+    profile: Option<Asked<'_>>,
+    set: &[(String, String)],
+    registry: &Registry,
+) -> Result<Pipeline, Report> {
+    check(declare::parse(file, profile, set, registry)?)
+}
+
+/// Reads and checks a pipeline that lies in no file yet, under its default profile. Files that it names are not looked for.
+///
+/// # Errors
+/// As [`load`], but for missing files.
+pub fn load_text(text: &str, registry: &Registry) -> Result<Pipeline, Report> {
+    check(declare::parse_text(text, registry)?)
+}
+
+/// Looks as well for what depends on the values of variables: edges, cycles, parameters.
+fn check(parsed: Parsed) -> Result<Pipeline, Report> {
+    let Parsed {
+        pipeline,
+        mut problems,
+    } = parsed;
+    problems.extend(table::check(&pipeline));
+    Report::unless_empty(problems)?;
+    Ok(pipeline)
 }

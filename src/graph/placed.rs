@@ -144,7 +144,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
-    use crate::fakes::{PIPELINE, load};
+    use crate::test_support::{PIPELINE, load};
 
     #[test]
     fn what_is_no_path_stays_as_it_is() {

@@ -102,9 +102,9 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use crate::declare::Target;
-    use crate::fakes;
     use crate::graph::{Plan, expand};
     use crate::resources::Resources;
+    use crate::test_support;
 
     /// A world with these resources, under a variable `n`.
     fn pipeline(resources: &str) -> String {
@@ -114,14 +114,16 @@ mod tests {
     }
 
     fn plan(text: &str, set: &[(&str, &str)]) -> Plan {
-        let pipeline = fakes::load(text, None, set).unwrap();
+        let pipeline = test_support::load(text, None, set).unwrap();
         let targets = pipeline.targets(&["stage:world".to_owned()]).unwrap();
         assert!(matches!(targets[0], Target::Stage { .. }));
         expand(&pipeline, &targets).unwrap()
     }
 
     fn report(resources: &str) -> String {
-        let report = fakes::load(&pipeline(resources), None, &[]).err().unwrap();
+        let report = test_support::load(&pipeline(resources), None, &[])
+            .err()
+            .unwrap();
         // The folder's name is another each time.
         let text = report.to_string();
         let lines = text.lines().map(|line| match line.find("/pipeline.toml") {

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use super::{InputSource, JobIndex, Plan, expand};
 use crate::declare::{Pipeline, Target};
-use crate::fakes::{PIPELINE, load, load_in, messages};
+use crate::test_support::{PIPELINE, load, load_in, messages};
 
 fn plan(pipeline: &Pipeline, targets: &[&str]) -> Plan {
     expand(pipeline, &pipeline.targets(targets).unwrap()).unwrap()

@@ -97,8 +97,8 @@ fn meant<'a>(given: &str, of_stage: &[&'a str], of_inputs: &[&'a str]) -> Option
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use crate::fakes::{PIPELINE, load};
     use crate::graph::expand;
+    use crate::test_support::{PIPELINE, load};
 
     use super::meant;
 

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use contract::Params;
 use serde_json::{Map, Value};
 
-use super::Frame;
+use super::Encoding;
 
-/// A job's complete parameters as the bytes that enter its key: values framed, maps sorted by name. A large sweep has them
+/// A job's complete parameters as the bytes that enter its key: every value with its length, maps sorted by name. A large sweep has them
 /// for each job, so they are kept this way, shared by jobs that differ in their inputs alone, and read when somebody asks.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct CanonicalParams(pub(super) Arc<[u8]>);
@@ -15,9 +15,9 @@ pub struct CanonicalParams(pub(super) Arc<[u8]>);
 impl CanonicalParams {
     /// Those of `params`.
     pub fn of(params: &Params) -> Self {
-        let mut frame = Frame(Vec::new());
-        frame.map(&params.0);
-        Self(frame.0.into())
+        let mut encoding = Encoding(Vec::new());
+        encoding.map(&params.0);
+        Self(encoding.0.into())
     }
 
     /// Returns the bytes.
@@ -45,7 +45,7 @@ impl CanonicalParams {
     }
 }
 
-/// Reads what [`Frame`] has written: nothing else ever comes here, so what cannot be read is read as nothing.
+/// Reads what [`Encoding`] has written: nothing else ever comes here, so what cannot be read is read as nothing.
 struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {

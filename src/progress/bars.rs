@@ -9,8 +9,8 @@ use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 
 use super::text::{amount, duration, whose};
 use super::{Progress, Verbosity};
-use crate::execute::{Failure, FailureKind};
-use crate::journal::Results;
+use crate::failure::{Failure, FailureKind};
+use crate::progress::Results;
 use crate::store::{Holder, Record};
 use crate::terminal::{self, Paint, shown};
 

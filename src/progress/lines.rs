@@ -8,8 +8,8 @@ use contract::Event;
 
 use super::text::{amount, count, duration, percent_of, whose};
 use super::{Progress, Verbosity};
-use crate::execute::{Failure, FailureKind};
-use crate::journal::Results;
+use crate::failure::{Failure, FailureKind};
+use crate::progress::Results;
 use crate::store::{Holder, Record};
 use crate::terminal::shown;
 

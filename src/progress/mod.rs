@@ -5,16 +5,17 @@
 
 mod bars;
 mod lines;
+mod results;
 mod text;
 
 use std::io::{IsTerminal, stderr};
 
 use contract::Event;
 
+pub use results::{Made, Results};
 pub use text::{amount, count, duration, percent_of, whose};
 
-use crate::execute::Failure;
-use crate::journal::Results;
+use crate::failure::Failure;
 use crate::store::{Holder, Record};
 
 /// Takes what happens in a run. Jobs are told apart by their index in the graph.

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use metrics::Direction;
 use metrics::scores::Score;
-use tabulate::{Candidate, Chosen};
+use tables::{Candidate, Chosen};
 
 use super::ReportError;
-use super::tables::{Builder, Known, add};
+use super::table::{Builder, Known, add};
 use crate::graph::{Choice, JobIndex};
 
 impl<'a> Builder<'a> {

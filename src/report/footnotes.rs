@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 
-use tabulate::Footnote;
+use tables::Footnote;
 
 use super::{Jobs, Names};
 use crate::graph::JobIndex;

@@ -24,7 +24,7 @@ mod footnotes;
 mod names;
 mod provenance;
 mod scores;
-mod tables;
+mod table;
 mod variables;
 
 pub use costs::Costs;
@@ -33,4 +33,4 @@ pub use files::{Files, ReportError};
 pub use names::Names;
 pub use provenance::{Provenance, describe};
 pub use scores::main_score;
-pub use tables::{Builder, Jobs, Lack, is_complete};
+pub use table::{Builder, Jobs, Lack, is_complete};

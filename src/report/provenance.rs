@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::ser::{Serialize, SerializeMap, SerializeStruct, Serializer};
 use serde_json::{Map, Value, json};
-use tabulate::{Bindings, Table};
+use tables::{Bindings, Table};
 
 use crate::graph::{CellPlan, InputSource, Job, JobGraph, JobIndex, TablePlan};
 use crate::store::Record;
@@ -98,7 +98,7 @@ impl Serialize for Jobs<'_> {
 }
 
 /// Returns the jobs that a cell shows; where it was chosen from a grid also how, and the jobs of every point.
-fn cell_json(plan: &CellPlan, cell: &tabulate::Cell, graph: &JobGraph) -> Value {
+fn cell_json(plan: &CellPlan, cell: &tables::Cell, graph: &JobGraph) -> Value {
     let labels = |jobs: &[JobIndex]| -> Vec<Value> {
         jobs.iter()
             .map(|job| json!(graph.job(*job).label))

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use metrics::scores::{self, Score};
 
 use super::ReportError;
-use crate::frames::{Reader, Writer};
+use crate::bytes::{Reader, Writer};
 use crate::store::{Digest, Manifest, Store};
 
 /// The version of the notes: one of another is read as none.

@@ -1,6 +1,6 @@
 //! The variables behind the scores of a table, for its files that other programs read.
 
-use tabulate::{Bindings, Table, Variables};
+use tables::{Bindings, Table, Variables};
 
 use crate::graph::{CellPlan, TablePlan};
 
@@ -23,7 +23,7 @@ pub(super) fn variables(
     rows.collect()
 }
 
-fn of_cell(plan: &CellPlan, cell: &tabulate::Cell, settings: &Bindings) -> Variables {
+fn of_cell(plan: &CellPlan, cell: &tables::Cell, settings: &Bindings) -> Variables {
     let place = cell.chosen.as_ref().map(|chosen| chosen.place);
     let chosen = cell.chosen.as_ref();
     let chosen = chosen.and_then(|chosen| chosen.points.get(chosen.place));

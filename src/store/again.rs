@@ -14,7 +14,7 @@ use super::error::io_error;
 use super::{Found, Store, StoreError};
 
 /// How names end, in `folders/`, of what a job has made that should have made something else.
-pub(super) const AGAIN: &str = ".again";
+pub(crate) const AGAIN: &str = ".again";
 /// How names of stores aside begin.
 const SCRATCH: &str = "rerun-";
 /// How many digits of a key name it there.

@@ -15,7 +15,7 @@ use super::owner::settle;
 use super::{Store, StoreError};
 
 /// How names begin of what is nothing yet, or nothing any more.
-pub(super) const REMOVED: &str = "removed-";
+pub(crate) const REMOVED: &str = "removed-";
 /// How often the removal of a folder is tried, that is out of the way by then. Whoever was about to make a file in it when it
 /// was renamed makes it all the same; and on a network file system files that are still open stay under other names.
 const REMOVALS: u32 = 8;
@@ -68,7 +68,7 @@ impl Store {
     }
 
     /// Removes a folder so that nobody sees half of it: renamed away first.
-    pub(super) fn remove_folder(&self, folder: &Path) -> Result<(), StoreError> {
+    pub(crate) fn remove_folder(&self, folder: &Path) -> Result<(), StoreError> {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let mut home = self.tmp();
         let mut is_open = false;
@@ -155,7 +155,7 @@ pub(super) fn move_file(from: &Path, to: &Path) -> Result<(), StoreError> {
 }
 
 /// Syncs a file or a folder.
-pub(super) fn sync(path: &Path) -> Result<(), StoreError> {
+pub(crate) fn sync(path: &Path) -> Result<(), StoreError> {
     File::open(path)
         .and_then(|file| file.sync_all())
         .map_err(io_error(path))

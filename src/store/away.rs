@@ -19,12 +19,12 @@ use serde::{Deserialize, Serialize};
 
 use super::aside::{Aside, sync, sync_all};
 use super::error::io_error;
+use super::held::list;
 use super::lookup::read;
-use super::sweep::list;
 use super::{Digest, Entry, Found, Manifest, Origin, Store, StoreError};
 
 /// The folder of the marks.
-pub(super) const AWAY: &str = "away";
+pub(crate) const AWAY: &str = "away";
 
 /// The mark of an object that is known and not here: what it belongs to, and where it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -158,7 +158,7 @@ impl Store {
     ///
     /// # Errors
     /// When the system refuses to list them.
-    pub(super) fn marked(&self) -> Result<BTreeSet<Digest>, StoreError> {
+    pub(crate) fn marked(&self) -> Result<BTreeSet<Digest>, StoreError> {
         let names = list(&self.marks())?.into_iter();
         let marked = names.filter_map(|(_, name)| name.strip_suffix(".json")?.parse().ok());
         Ok(marked.collect())
@@ -206,8 +206,9 @@ impl Store {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
+    use crate::gc::{Keep, Kind, sweep};
+    use crate::store::Lookup;
     use crate::store::tests::{commit, key};
-    use crate::store::{Keep, Kind, Lookup};
 
     use super::*;
 
@@ -341,7 +342,7 @@ mod tests {
             results: [whole.key].into(),
             ..Keep::default()
         };
-        let swept = |keep: &Keep| store.sweep_all_but(keep, &held, None).unwrap().kinds;
+        let swept = |keep: &Keep| sweep(&store, keep, &held, None).unwrap().kinds;
         assert_eq!(swept(&keep), []);
         keep.results.clear();
         let marks = swept(&keep)

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 
-use contract::{ArtifactType, no_folder, open_plain};
+use contract::{ArtifactType, Below, below, no_folder, open_plain};
 use tempfile::TempPath;
 
 use super::aside::{Aside, move_file, sync_all};
@@ -286,29 +286,25 @@ fn files_below(folder: &Path) -> Result<Vec<(PathBuf, String)>, StoreError> {
         });
     }
     let mut files = Vec::new();
-    let mut folders = vec![(folder.to_path_buf(), String::new())];
-    while let Some((folder, prefix)) = folders.pop() {
-        for entry in fs::read_dir(&folder).map_err(io_error(&folder))? {
-            let entry = entry.map_err(io_error(&folder))?;
-            let path = entry.path();
-            let Ok(name) = entry.file_name().into_string() else {
-                return Err(StoreError::Output {
-                    path,
-                    reason: "the file's name is not UTF-8".into(),
-                });
-            };
-            let name = format!("{prefix}{name}");
-            let kind = entry.file_type().map_err(io_error(&path))?;
-            if kind.is_dir() {
-                folders.push((path, format!("{name}/")));
-            } else if kind.is_file() {
-                files.push((path, name));
-            } else {
-                let reason = "the stage wrote something else than files and folders".into();
-                return Err(StoreError::Output { path, reason });
-            }
+    for Below { path, name, kind } in
+        below(folder).map_err(|(place, error)| io_error(&place)(error))?
+    {
+        let wrong = |reason: &str| StoreError::Output {
+            path: path.clone(),
+            reason: reason.into(),
+        };
+        if path
+            .strip_prefix(folder)
+            .is_ok_and(|name| name.to_str().is_none())
+        {
+            return Err(wrong("the file's name is not UTF-8"));
         }
+        if !kind.is_file() {
+            return Err(wrong(
+                "the stage wrote something else than files and folders",
+            ));
+        }
+        files.push((path, name));
     }
-    files.sort_unstable_by(|a, b| a.1.cmp(&b.1));
     Ok(files)
 }

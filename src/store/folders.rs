@@ -5,6 +5,8 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use contract::below;
+
 use super::aside::REMOVED;
 use super::error::io_error;
 use super::hash::hash_at;
@@ -13,7 +15,7 @@ use super::users::lock_file;
 use super::{Entry, Manifest, Store, StoreError};
 
 /// How many digits of an artifact's digest name its folder: enough for a store, short enough for a command line.
-pub(super) const DIGITS: usize = 16;
+pub(crate) const DIGITS: usize = 16;
 
 impl Store {
     /// Lays the files of `manifest` out as a folder for other programs to read, and returns its path, or that of the
@@ -72,15 +74,11 @@ impl Store {
     /// Whether the files of `manifest`, and no others, lie in the folder.
     fn is_laid_out(&self, manifest: &Manifest, folder: &Path) -> Result<bool, StoreError> {
         // What cannot be listed is nothing that could be handed to another program.
-        let mut names = Vec::new();
-        if list(folder, "", &mut names).is_err() {
+        let Ok(there) = below(folder) else {
             return Ok(false);
-        }
-        names.sort_unstable();
-        if !names
-            .iter()
-            .eq(manifest.files.iter().map(|file| &file.path))
-        {
+        };
+        let names = there.iter().map(|file| &file.name);
+        if !names.eq(manifest.files.iter().map(|file| &file.path)) {
             return Ok(false);
         }
         for file in &manifest.files {
@@ -110,19 +108,6 @@ impl Store {
         }
         Ok(hash_at(path).map_err(io_error(path))?.0 == entry.digest)
     }
-}
-
-/// Gathers the names of all below a folder that is no folder itself.
-fn list(folder: &Path, prefix: &str, names: &mut Vec<String>) -> io::Result<()> {
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
-        match entry.file_type()?.is_dir() {
-            true => list(&entry.path(), &format!("{name}/"), names)?,
-            false => names.push(name),
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

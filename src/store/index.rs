@@ -13,7 +13,7 @@ use std::time::{Duration, SystemTime};
 use rustix::fs::{AtFlags, FileType, statat};
 
 use super::{Absent, Content, Digest, Entry, Found, Manifest, Notes, Record, Store};
-use crate::frames::{Reader, Writer};
+use crate::bytes::{Reader, Writer};
 use crate::keys::Key;
 
 /// What tells that a file was changed without reading it: size in bytes, and time of the last change in nanoseconds. Not the
@@ -176,7 +176,7 @@ impl Store {
     }
 
     /// Drops the entries of results that a sweep has removed.
-    pub(super) fn forget_all_but(&self, kept: &BTreeSet<Key>) {
+    pub(crate) fn forget_all_but(&self, kept: &BTreeSet<Key>) {
         self.index()
             .retain(&|key| kept.contains(&Key::from_bytes(*key)));
     }
@@ -269,7 +269,7 @@ mod tests {
             Indexed::decode(found.key, &entry.encode()),
             Some(entry.clone())
         );
-        assert!(store.look().holds(&entry));
+        assert!(store.snapshot().holds(&entry));
         for path in [
             store.record(&found.key),
             store.artifact(&found.artifact),
@@ -278,14 +278,14 @@ mod tests {
             let before = fs::metadata(&path).unwrap().modified().unwrap();
             let file = File::open(&path).unwrap();
             file.set_modified(before + Duration::from_nanos(1)).unwrap();
-            assert!(!store.look().holds(&entry), "{}", path.display());
+            assert!(!store.snapshot().holds(&entry), "{}", path.display());
             // What is as it was is found right, and found again.
             assert_eq!(
                 store.lookup(&found.key).unwrap(),
                 Lookup::Hit(found.clone())
             );
             file.set_modified(before).unwrap();
-            assert!(store.look().holds(&entry));
+            assert!(store.snapshot().holds(&entry));
         }
     }
 
@@ -321,7 +321,7 @@ mod tests {
             .set_modified(before)
             .unwrap();
         assert!(
-            store.look().holds(&store.indexed(&found.key).unwrap()),
+            store.snapshot().holds(&store.indexed(&found.key).unwrap()),
             "it looks as it did"
         );
         let aside = tempfile::tempdir_in(store.tmp()).unwrap();

@@ -50,7 +50,7 @@ impl Store {
     /// # Errors
     /// When the system refuses to read. A missing or damaged file is no error.
     pub fn lookup(&self, key: &Key) -> Result<Lookup, StoreError> {
-        self.look().lookup(key)
+        self.snapshot().lookup(key)
     }
 
     /// Looks up a result in the files themselves. Objects are read where they were changed since `before`.

@@ -137,7 +137,7 @@ impl Store {
 
     /// Returns what killed runs have left unfinished: nobody works in `tmp` for as long as a day, but in a store aside, which is
     /// locked as long as somebody does.
-    pub(super) fn abandoned(&self) -> Vec<PathBuf> {
+    pub(crate) fn abandoned(&self) -> Vec<PathBuf> {
         let old = |entry: &fs::DirEntry| {
             let folder = entry.path();
             if is_scratch(&folder) {
@@ -314,7 +314,7 @@ impl Store {
         self.root.join("objects").join(&name[..2]).join(&name)
     }
 
-    pub(super) fn artifact(&self, digest: &Digest) -> PathBuf {
+    pub(crate) fn artifact(&self, digest: &Digest) -> PathBuf {
         self.root.join("artifacts").join(format!("{digest}.json"))
     }
 
@@ -322,7 +322,7 @@ impl Store {
         self.root.join("listings").join(format!("{digest}.json"))
     }
 
-    pub(super) fn records(&self) -> PathBuf {
+    pub(crate) fn records(&self) -> PathBuf {
         self.root.join("records")
     }
 

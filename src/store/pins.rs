@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::error::io_error;
-use super::sweep::list;
+use super::held::list;
 use super::{Store, StoreError};
 use crate::keys::Key;
 

@@ -36,8 +36,8 @@ use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
 
 use super::error::io_error;
+use super::held::list;
 use super::owner::{Owner, settle};
-use super::sweep::list;
 use super::{Store, StoreError};
 use crate::keys::Key;
 
@@ -250,14 +250,14 @@ impl Store {
         Ok(lock)
     }
 
-    pub(super) fn users_folder(&self) -> PathBuf {
+    pub(crate) fn users_folder(&self) -> PathBuf {
         self.root().join("users")
     }
 }
 
 impl Exclusive {
     /// Notes that a sweep goes on ([`Store::last_sweep`]), which takes no room on the disk.
-    pub(super) fn note_sweep(&self) -> io::Result<()> {
+    pub(crate) fn note_sweep(&self) -> io::Result<()> {
         self.lock.set_modified(SystemTime::now())
     }
 }
@@ -351,7 +351,7 @@ fn wait_for(path: &Path, lock: impl Fn() -> io::Result<()>) -> Result<(), StoreE
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::fakes::in_time;
+    use crate::test_support::in_time;
 
     fn key(byte: &str) -> Key {
         byte.repeat(32).parse().unwrap()

@@ -225,7 +225,7 @@ pub(crate) fn is_at(file: &File, path: &Path) -> io::Result<bool> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::fakes::in_time;
+    use crate::test_support::in_time;
 
     fn key() -> Key {
         "ab".repeat(32).parse().unwrap()

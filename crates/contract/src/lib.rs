@@ -25,6 +25,7 @@
 //! ```
 
 mod artifact;
+mod below;
 mod checkpoint;
 mod content;
 mod context;
@@ -45,6 +46,7 @@ mod starved;
 mod text;
 
 pub use artifact::ArtifactType;
+pub use below::{Below, below};
 pub use checkpoint::{Checkpoint, Checkpoints};
 pub use content::{Content, not_utf8, read_file, unreadable};
 pub use context::{Context, Event, Observer};
@@ -58,7 +60,9 @@ pub use params::{Params, complete, hundredth, text_of};
 pub use patterns::{NotAPattern, Patterns};
 pub use reads::Reads;
 pub use rows::Rows;
-pub use signature::{Device, Field, FieldDefault, FieldType, KeyPolicy, NumericsOf, Signature};
+pub use signature::{
+    Device, Field, FieldDefault, FieldType, KeyPolicy, NumericsOf, Signature, joined,
+};
 pub use sizes::{FileOf, Sizes};
 pub use stage::{Inputs, Piece, Stage};
 pub use starved::{STARVED, STARVED_REMEDY, is_starved, panicked_starved};

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use kernels::Sequences;
 
-use crate::{Config, EncoderError, Result};
+use crate::{Config, EncoderError};
 
 /// One sequence of tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,7 +85,7 @@ impl Batch {
     /// # Errors
     /// When there is no sequence, or one is empty, longer than the encoder has positions for, or holds a token id, a type or
     /// a position that the encoder does not have.
-    pub fn pack(sequences: &[Sequence], config: &Config) -> Result<Self> {
+    pub fn pack(sequences: &[Sequence], config: &Config) -> Result<Self, EncoderError> {
         for (index, sequence) in sequences.iter().enumerate() {
             check(index, sequence, config)?;
         }
@@ -189,7 +189,7 @@ impl Batch {
     }
 }
 
-fn check(index: usize, sequence: &Sequence, config: &Config) -> Result<()> {
+fn check(index: usize, sequence: &Sequence, config: &Config) -> Result<(), EncoderError> {
     let invalid = |reason: String, remedy: &str| {
         Err(EncoderError::invalid(
             format!("sequence {index}"),

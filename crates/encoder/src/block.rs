@@ -6,10 +6,10 @@ use std::sync::Arc;
 use candle_core::{Device, Tensor, Var};
 use rayon::prelude::*;
 
+use crate::EncoderError;
 use crate::layout::Cursor;
 use crate::sink::Sink;
 use crate::values::with_values;
-use crate::{EncoderError, Result};
 
 /// A named tensor in a block.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,8 +79,8 @@ impl Table {
     /// between entries stay zero.
     pub(crate) fn block(
         self,
-        fill: impl Fn(usize, &Entry, &mut [f32]) -> Result<()> + Sync,
-    ) -> Result<Block> {
+        fill: impl Fn(usize, &Entry, &mut [f32]) -> Result<(), EncoderError> + Sync,
+    ) -> Result<Block, EncoderError> {
         let mut values = vec![0.0; self.length];
         let mut slices = Vec::with_capacity(self.entries.len());
         let (mut rest, mut start) = (values.as_mut_slice(), 0);
@@ -123,7 +123,7 @@ impl Block {
     pub fn new<'a>(
         name: &str,
         tensors: impl IntoIterator<Item = (&'a str, &'a Tensor)>,
-    ) -> Result<Self> {
+    ) -> Result<Self, EncoderError> {
         let tensors: Vec<(&str, Tensor)> = tensors
             .into_iter()
             .map(|(name, tensor)| Ok((name, tensor.contiguous()?)))
@@ -183,7 +183,7 @@ impl Block {
     }
 
     /// Returns a tensor of the block, sharing its memory.
-    pub(crate) fn value(&self, entry: &Entry, tracked: bool) -> Result<Tensor> {
+    pub(crate) fn value(&self, entry: &Entry, tracked: bool) -> Result<Tensor, EncoderError> {
         let flat = self.flat(tracked);
         Ok(flat
             .narrow(0, entry.offset, entry.scalars())?
@@ -191,7 +191,7 @@ impl Block {
     }
 
     /// Sets a tensor of the block.
-    pub(crate) fn set(&self, entry: &Entry, value: &Tensor) -> Result<()> {
+    pub(crate) fn set(&self, entry: &Entry, value: &Tensor) -> Result<(), EncoderError> {
         if value.dims() != entry.shape() {
             return Err(EncoderError::invalid(
                 entry.name(),

@@ -17,7 +17,7 @@ use crate::names::Names;
 use crate::specification::{self, Place, Specification};
 use crate::values::with_values;
 use crate::weights::WeightsFile;
-use crate::{Config, EncoderError, Parameters, Result};
+use crate::{Config, EncoderError, Parameters};
 
 /// The file of weights in a Hugging Face folder.
 pub(crate) const WEIGHTS: &str = "model.safetensors";
@@ -95,7 +95,7 @@ impl View for Stored<'_> {
 pub(crate) fn write<'a>(
     path: &Path,
     entries: impl IntoIterator<Item = (String, Stored<'a>)>,
-) -> Result<()> {
+) -> Result<(), EncoderError> {
     let entries: Vec<(String, Stored<'_>)> = entries.into_iter().collect();
     for (_, entry) in &entries {
         if let Stored::Tensor(tensor) = entry {
@@ -117,7 +117,7 @@ pub(crate) struct TensorFile<'a> {
 }
 
 impl<'a> TensorFile<'a> {
-    pub(crate) fn parse(path: &'a Path, bytes: &'a [u8]) -> Result<Self> {
+    pub(crate) fn parse(path: &'a Path, bytes: &'a [u8]) -> Result<Self, EncoderError> {
         let tensors = SafeTensors::deserialize(bytes).map_err(|error| {
             let (reason, remedy) = match Content::of(bytes) {
                 _ if bytes.is_empty() => ("the file is empty".into(), AGAIN.into()),
@@ -130,7 +130,7 @@ impl<'a> TensorFile<'a> {
     }
 
     /// Returns the tensor of that name and shape as 32-bit floats.
-    pub(crate) fn tensor(&self, name: &str, shape: &[usize]) -> Result<Tensor> {
+    pub(crate) fn tensor(&self, name: &str, shape: &[usize]) -> Result<Tensor, EncoderError> {
         let view = self.view(name)?;
         if view.shape() != shape {
             return Err(EncoderError::checkpoint(
@@ -146,7 +146,7 @@ impl<'a> TensorFile<'a> {
     }
 
     /// Returns a single whole number that [`Stored::Count`] wrote.
-    pub(crate) fn count(&self, name: &str) -> Result<u64> {
+    pub(crate) fn count(&self, name: &str) -> Result<u64, EncoderError> {
         let view = self.view(name)?;
         view.data().try_into().map(u64::from_le_bytes).map_err(|_| {
             EncoderError::checkpoint(
@@ -157,7 +157,7 @@ impl<'a> TensorFile<'a> {
         })
     }
 
-    fn view(&self, name: &str) -> Result<TensorView<'_>> {
+    fn view(&self, name: &str) -> Result<TensorView<'_>, EncoderError> {
         self.tensors.tensor(name).map_err(|_| {
             EncoderError::checkpoint(
                 self.path,
@@ -179,8 +179,8 @@ pub(crate) struct Loaded {
 /// Loads the folder of a BERT encoder; `keep_going` is asked before each tensor.
 pub(crate) fn load(
     folder: &Path,
-    keep_going: impl Fn() -> Result<()> + Send + Sync,
-) -> Result<Loaded> {
+    keep_going: impl Fn() -> Result<(), EncoderError> + Send + Sync,
+) -> Result<Loaded, EncoderError> {
     let config_path = folder.join(CONFIG);
     if !config_path.is_file() {
         return Err(missing_config(folder, &config_path));
@@ -288,7 +288,11 @@ fn missing_weights(folder: &Path, path: &Path) -> EncoderError {
 }
 
 /// Writes the folder of an encoder.
-pub(crate) fn save(folder: &Path, config: &Config, parameters: &Parameters) -> Result<()> {
+pub(crate) fn save(
+    folder: &Path,
+    config: &Config,
+    parameters: &Parameters,
+) -> Result<(), EncoderError> {
     fs::create_dir_all(folder).map_err(EncoderError::io(folder))?;
     config.write(&folder.join(CONFIG))?;
     parameters.save(&folder.join(WEIGHTS))

@@ -4,14 +4,14 @@ use std::path::Path;
 
 use crate::names::{self, Module, Names};
 use crate::weights::WeightsFile;
-use crate::{Config, EncoderError, Result};
+use crate::{Config, EncoderError};
 
 /// Checks that there may be as many layers as claimed, and that vocabulary, positions, token types and widths are those of the
 /// tensors. What follows from these numbers is then of the size of the file.
 ///
 /// # Errors
 /// When the file says otherwise.
-pub(crate) fn check(config: &Config, path: &Path, file: &WeightsFile) -> Result<()> {
+pub(crate) fn check(config: &Config, path: &Path, file: &WeightsFile) -> Result<(), EncoderError> {
     let names = Names::of(config.architecture);
     let (layers, tensors) = (config.num_hidden_layers, file.len());
     if layers > tensors {

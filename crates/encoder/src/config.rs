@@ -5,7 +5,7 @@ use std::{fmt, fs};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{EncoderError, Result};
+use crate::EncoderError;
 
 /// Where layer normalisation sits, and with it the checkpoint's class and tensor names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -262,7 +262,7 @@ impl Config {
     ///
     /// # Errors
     /// When the file cannot be read, is no JSON, lacks a field, or describes an encoder of another kind.
-    pub fn read(path: &Path) -> Result<Self> {
+    pub fn read(path: &Path) -> Result<Self, EncoderError> {
         let text = contract::read_text(path)?;
         let remedy = "give the folder of a BERT encoder: config.json with model_type \"bert\" or \
                       \"roberta-prelayernorm\"";
@@ -281,7 +281,7 @@ impl Config {
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub fn write(&self, path: &Path) -> Result<()> {
+    pub fn write(&self, path: &Path) -> Result<(), EncoderError> {
         let mut text = serde_json::to_string_pretty(self).expect("plain fields become JSON");
         text.push('\n');
         fs::write(path, text).map_err(EncoderError::io(path))
@@ -341,7 +341,7 @@ impl Config {
     ///
     /// # Errors
     /// [`EncoderError::Invalid`] for the first that does not.
-    pub fn check(&self) -> Result<()> {
+    pub fn check(&self) -> Result<(), EncoderError> {
         let invalid = |place: &str, reason: String, remedy: &str| {
             Err(EncoderError::invalid(place, reason, remedy))
         };

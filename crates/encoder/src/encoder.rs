@@ -17,7 +17,7 @@ use crate::names::Names;
 use crate::ops::Ops;
 use crate::specification::{self, Place};
 use crate::values::with_values;
-use crate::{Batch, Config, EncoderError, Mode, Parameters, Result};
+use crate::{Batch, Config, EncoderError, Mode, Parameters};
 
 /// A BERT-family encoder (Devlin et al. 2019) with its masked language modelling head.
 ///
@@ -40,7 +40,7 @@ impl Encoder {
     ///
     /// # Errors
     /// When the configuration makes no encoder.
-    pub fn new(config: Config, seed: u64) -> Result<Self> {
+    pub fn new(config: Config, seed: u64) -> Result<Self, EncoderError> {
         config.check()?;
         let blocks = specification::blocks(specification::of_encoder(&config), |block| {
             block.start(config.initializer_range, seed)
@@ -57,7 +57,7 @@ impl Encoder {
     ///
     /// # Errors
     /// When a tensor operation fails.
-    pub fn with_mimetic_start(self) -> Result<Self> {
+    pub fn with_mimetic_start(self) -> Result<Self, EncoderError> {
         let names = Names::of(self.config.architecture);
         mimetic::start(&self.config, &names, &self.parameters)?;
         Ok(self)
@@ -71,7 +71,7 @@ impl Encoder {
     /// # Errors
     /// When a file is missing, damaged, or of another kind of model; when a tensor is missing or has another shape than
     /// `config.json` says.
-    pub fn load(folder: &Path) -> Result<Self> {
+    pub fn load(folder: &Path) -> Result<Self, EncoderError> {
         checkpoint::load(folder, || Ok(())).map(Self::of)
     }
 
@@ -79,7 +79,7 @@ impl Encoder {
     ///
     /// # Errors
     /// Those of [`Encoder::load`], and [`StageError::Interrupted`](contract::StageError::Interrupted).
-    pub fn load_unless_stopped(folder: &Path, context: &Context) -> Result<Self> {
+    pub fn load_unless_stopped(folder: &Path, context: &Context) -> Result<Self, EncoderError> {
         checkpoint::load(folder, || Ok(context.keep_going()?)).map(Self::of)
     }
 
@@ -106,7 +106,12 @@ impl Encoder {
     ///
     /// # Errors
     /// When one is not from 0 up to but not 1.
-    pub fn with_dropout(mut self, hidden: f64, attention: f64, head: f64) -> Result<Self> {
+    pub fn with_dropout(
+        mut self,
+        hidden: f64,
+        attention: f64,
+        head: f64,
+    ) -> Result<Self, EncoderError> {
         self.config.hidden_dropout_prob = hidden;
         self.config.attention_probs_dropout_prob = attention;
         self.config.classifier_dropout = Some(head);
@@ -146,7 +151,7 @@ impl Encoder {
     ///
     /// # Errors
     /// When the files cannot be written.
-    pub fn save(&self, folder: &Path) -> Result<()> {
+    pub fn save(&self, folder: &Path) -> Result<(), EncoderError> {
         checkpoint::save(folder, &self.config, &self.parameters)
     }
 
@@ -181,7 +186,7 @@ impl Encoder {
     ///
     /// # Errors
     /// When a tensor operation fails.
-    pub fn forward(&self, batch: &Batch, mode: Mode) -> Result<Tensor> {
+    pub fn forward(&self, batch: &Batch, mode: Mode) -> Result<Tensor, EncoderError> {
         let pass = self.pass(batch, mode);
         let mut hidden = pass.embeddings()?;
         for layer in 0..self.config.num_hidden_layers {
@@ -216,7 +221,7 @@ impl Encoder {
         batch: &Batch,
         layers: &[usize],
         mode: Mode,
-    ) -> Result<Vec<Tensor>> {
+    ) -> Result<Vec<Tensor>, EncoderError> {
         let pass = self.pass(batch, mode);
         let count = self.config.num_hidden_layers;
         let mut found: Vec<Option<Tensor>> = vec![None; layers.len()];
@@ -243,7 +248,12 @@ impl Encoder {
     ///
     /// # Errors
     /// [`EncoderError::NoHead`] when the checkpoint had no head; when a row or target is out of range.
-    pub fn masked_lm_loss(&self, hidden: &Tensor, rows: &[u32], targets: &[u32]) -> Result<Tensor> {
+    pub fn masked_lm_loss(
+        &self,
+        hidden: &Tensor,
+        rows: &[u32],
+        targets: &[u32],
+    ) -> Result<Tensor, EncoderError> {
         self.check_rows(hidden, rows)?;
         check_targets(rows.len(), self.config.vocab_size, targets)?;
         if self.ops == Ops::Composed {
@@ -261,7 +271,7 @@ impl Encoder {
     ///
     /// # Errors
     /// [`EncoderError::NoHead`] when the checkpoint had no head; when a row is out of range.
-    pub fn masked_lm_logits(&self, hidden: &Tensor, rows: &[u32]) -> Result<Tensor> {
+    pub fn masked_lm_logits(&self, hidden: &Tensor, rows: &[u32]) -> Result<Tensor, EncoderError> {
         self.check_rows(hidden, rows)?;
         if self.ops == Ops::Composed {
             return Ok(composed::masked_lm_logits(self, hidden, rows)?.detach());
@@ -293,7 +303,7 @@ impl Encoder {
     }
 
     /// Checks that there is a head, and that `hidden` has the rows.
-    fn check_rows(&self, hidden: &Tensor, rows: &[u32]) -> Result<()> {
+    fn check_rows(&self, hidden: &Tensor, rows: &[u32]) -> Result<(), EncoderError> {
         if !self.has_head() {
             return Err(EncoderError::NoHead {
                 missing: self.missing_head.clone(),
@@ -314,11 +324,11 @@ impl Encoder {
 /// A pass of a batch through the layers of an encoder.
 pub(crate) trait Pass {
     /// Returns the normalised embeddings, `[tokens, hidden size]`.
-    fn embeddings(&self) -> Result<Tensor>;
+    fn embeddings(&self) -> Result<Tensor, EncoderError>;
     /// Returns the layer's output from its input, both `[tokens, hidden size]`.
-    fn layer(&self, layer: usize, hidden: &Tensor) -> Result<Tensor>;
+    fn layer(&self, layer: usize, hidden: &Tensor) -> Result<Tensor, EncoderError>;
     /// Returns the encoder's output from the last layer's.
-    fn end(&self, hidden: Tensor) -> Result<Tensor>;
+    fn end(&self, hidden: Tensor) -> Result<Tensor, EncoderError>;
 }
 
 /// Returns the sum of the cross-entropies in nats of `targets` under `softmax(logits)`; `logits` is `[rows, classes]`,
@@ -326,7 +336,7 @@ pub(crate) trait Pass {
 ///
 /// # Errors
 /// When shapes disagree or a target is no class.
-pub fn cross_entropy(logits: &Tensor, targets: &[u32]) -> Result<Tensor> {
+pub fn cross_entropy(logits: &Tensor, targets: &[u32]) -> Result<Tensor, EncoderError> {
     let (rows, classes) = logits.dims2()?;
     check_targets(rows, classes, targets)?;
     Ok(fused::cross_entropy(logits, targets)?)
@@ -336,11 +346,11 @@ pub fn cross_entropy(logits: &Tensor, targets: &[u32]) -> Result<Tensor> {
 ///
 /// # Errors
 /// When shapes disagree.
-pub fn squared_error(outputs: &Tensor, targets: &[f32]) -> Result<Tensor> {
+pub fn squared_error(outputs: &Tensor, targets: &[f32]) -> Result<Tensor, EncoderError> {
     Ok(fused::squared_error(outputs, targets)?)
 }
 
-fn check_targets(rows: usize, classes: usize, targets: &[u32]) -> Result<()> {
+fn check_targets(rows: usize, classes: usize, targets: &[u32]) -> Result<(), EncoderError> {
     if rows != targets.len() {
         let reason = format!("{} targets for {rows} rows", targets.len());
         return Err(EncoderError::invalid(

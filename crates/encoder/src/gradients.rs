@@ -7,7 +7,7 @@ use crate::block::{Block, Entry};
 use crate::names::KEY_BIAS;
 use crate::sink::{Buffer, Loan};
 use crate::values::with_values;
-use crate::{EncoderError, Parameters, Result};
+use crate::{EncoderError, Parameters};
 
 /// Elements that one task works on.
 const CHUNK: usize = 1 << 16;
@@ -38,7 +38,7 @@ impl Collecting<'_> {
     /// # Errors
     /// When a tensor operation fails, or the parameters are in another backward pass. The gradients may then have been
     /// added in part: collect them anew.
-    pub fn add(&mut self, loss: &Tensor) -> Result<()> {
+    pub fn add(&mut self, loss: &Tensor) -> Result<(), EncoderError> {
         let Gradients {
             parameters,
             buffers,
@@ -109,8 +109,21 @@ impl Gradients {
     ///
     /// # Errors
     /// As [`Collecting::add`].
-    pub fn replace(&mut self, loss: &Tensor) -> Result<()> {
+    pub fn replace(&mut self, loss: &Tensor) -> Result<(), EncoderError> {
         self.collect().add(loss)
+    }
+
+    /// Adds those of `other`, which are of the same parameters. Neither must have been scaled.
+    pub fn add(&mut self, other: &Self) {
+        for (sums, others) in self.buffers.iter_mut().zip(&other.buffers) {
+            if others.touched {
+                sums.values
+                    .par_chunks_mut(CHUNK)
+                    .zip(others.values.par_chunks(CHUNK))
+                    .for_each(|(sums, others)| kernels::add(sums, others));
+                sums.touched = true;
+            }
+        }
     }
 
     /// Multiplies all by `factor`.
@@ -174,7 +187,7 @@ impl Gradients {
 ///
 /// # Errors
 /// [`EncoderError::Audit`] names every parameter that is not trained, and why.
-pub fn audit(parameters: &Parameters, gradients: &Gradients) -> Result<()> {
+pub fn audit(parameters: &Parameters, gradients: &Gradients) -> Result<(), EncoderError> {
     let mut problems = Vec::new();
     for (block, entry) in parameters.entries() {
         let name = entry.name();

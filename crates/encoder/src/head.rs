@@ -13,7 +13,7 @@ use crate::fused::{ClassificationOp, Saving};
 use crate::layout::ClassificationLayout;
 use crate::ops::Ops;
 use crate::specification;
-use crate::{Batch, Config, EncoderError, Mode, Parameters, Pooling, Result};
+use crate::{Batch, Config, EncoderError, Mode, Parameters, Pooling};
 
 /// RoBERTa's classification head: dropout, dense, tanh, dropout, output map (Liu et al. 2019;
 /// `RobertaClassificationHead` in Hugging Face's and fairseq's code).
@@ -35,7 +35,7 @@ impl ClassificationHead {
     ///
     /// # Errors
     /// When `labels` is 0.
-    pub fn new(config: &Config, labels: usize, seed: u64) -> Result<Self> {
+    pub fn new(config: &Config, labels: usize, seed: u64) -> Result<Self, EncoderError> {
         if labels == 0 {
             return Err(EncoderError::invalid(
                 "labels",
@@ -98,7 +98,12 @@ impl ClassificationHead {
     ///
     /// # Errors
     /// When the hidden states are not those of the batch, or of the layers.
-    pub fn forward(&self, states: &[Tensor], batch: &Batch, mode: Mode) -> Result<Tensor> {
+    pub fn forward(
+        &self,
+        states: &[Tensor],
+        batch: &Batch,
+        mode: Mode,
+    ) -> Result<Tensor, EncoderError> {
         let dropout = Dropout::of(mode);
         if self.ops == Ops::Composed {
             let pooled = self.pooling.composed(states, batch, 0)?;

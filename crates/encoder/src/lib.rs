@@ -5,7 +5,7 @@
 //! * [`Batch`] packs sequences without padding; [`Mode`] says whether dropout is on and which random numbers it takes.
 //! * [`Pooling`] says what stands for a whole sequence; [`ClassificationHead`] scores them.
 //! * [`Parameters`] are [`Block`]s: each one flat variable with tensors in it by name.
-//! * [`Gradients`], [`audit`], [`AdamW`] and [`Schedule`] train whatever [`Parameters`] hold. [`Sink`] is how a custom
+//! * [`Gradients`], [`audit`] and [`AdamW`] train whatever [`Parameters`] hold. [`Sink`] is how a custom
 //!   operation over a whole block adds to its gradients.
 //! * [`Ops`] says which implementation runs: a few large operations with arithmetic of our own, or plain candle.
 //!
@@ -54,8 +54,6 @@ mod optimizer;
 mod parameters;
 mod pooling;
 mod precision;
-mod resume;
-mod schedule;
 mod sink;
 mod specification;
 mod values;
@@ -77,9 +75,4 @@ pub use optimizer::{AdamW, AdamWOptions, DecayGroup};
 pub use parameters::Parameters;
 pub use pooling::Pooling;
 pub use precision::DeclaredPrecision;
-pub use resume::{restore_checkpoint, save_checkpoint};
-pub use schedule::Schedule;
 pub use sink::Sink;
-
-/// The result of everything in this crate that can fail.
-pub type Result<T, E = EncoderError> = std::result::Result<T, E>;

@@ -12,7 +12,7 @@
 use candle_core::{Device, Tensor};
 
 use crate::names::{Module, Names, POSITIONS};
-use crate::{Config, Parameters, Result};
+use crate::{Config, EncoderError, Parameters};
 
 /// What is added to the diagonals of value and output maps.
 const IDENTITY: f32 = 0.3;
@@ -22,7 +22,11 @@ const AMPLITUDE: f64 = 0.2;
 const LONGEST: f64 = 10.0;
 
 /// Sets the parameters of a new encoder to the mimetic start.
-pub(crate) fn start(config: &Config, names: &Names, parameters: &Parameters) -> Result<()> {
+pub(crate) fn start(
+    config: &Config,
+    names: &Names,
+    parameters: &Parameters,
+) -> Result<(), EncoderError> {
     let width = config.hidden_size;
     let positions = sinusoids(config.max_position_embeddings, width);
     let shape = (config.max_position_embeddings, width);

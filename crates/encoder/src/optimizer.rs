@@ -7,19 +7,27 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
+use serde::{Deserialize, Serialize};
+
 use self::update::{Update, rules};
 use crate::block::{Block, Entry, Table};
 use crate::checkpoint::{self, Stored, TensorFile};
 use crate::values::with_values;
-use crate::{EncoderError, Gradients, Parameters, Result};
+use crate::{EncoderError, Gradients, Parameters};
 
 /// Which parameters decay.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum DecayGroup {
     /// All (Wettig et al. 2023, after fairseq).
     All,
     /// All but biases and the weights of layer normalisation (Devlin et al. 2019, Izsak et al. 2021).
     NoBiasOrNorm,
+}
+
+impl DecayGroup {
+    /// The names, as parameters take them.
+    pub const NAMES: &'static [&'static str] = &["all", "no-bias-or-norm"];
 }
 
 /// Settings of [`AdamW`]. The defaults are Wettig et al.'s.
@@ -84,7 +92,7 @@ impl AdamW {
     ///
     /// # Errors
     /// When an option is out of range.
-    pub fn new(parameters: &Parameters, options: AdamWOptions) -> Result<Self> {
+    pub fn new(parameters: &Parameters, options: AdamWOptions) -> Result<Self, EncoderError> {
         for (place, value, most) in [
             ("beta1", options.beta1, 1.0),
             ("beta2", options.beta2, 1.0),
@@ -120,7 +128,7 @@ impl AdamW {
         parameters: &Parameters,
         gradients: &Gradients,
         learning_rate: f64,
-    ) -> Result<()> {
+    ) -> Result<(), EncoderError> {
         let blocks = parameters.blocks();
         let all = blocks.iter().enumerate().map(|(place, block)| {
             let own = self.moments.get(place).map(|moments| &moments.table);
@@ -158,7 +166,7 @@ impl AdamW {
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub fn save(&self, path: &Path) -> Result<()> {
+    pub fn save(&self, path: &Path) -> Result<(), EncoderError> {
         let moments = self.places().into_iter().flat_map(|(block, entry)| {
             let (shape, range) = (entry.shape(), entry.range());
             [(FIRST, &block.first), (SECOND, &block.second)].map(|(kind, values)| {
@@ -174,7 +182,7 @@ impl AdamW {
     ///
     /// # Errors
     /// When the file cannot be read, or lacks a parameter's moments. The optimiser is then as it was.
-    pub fn restore(&mut self, path: &Path) -> Result<()> {
+    pub fn restore(&mut self, path: &Path) -> Result<(), EncoderError> {
         let bytes = fs::read(path).map_err(EncoderError::io(path))?;
         let file = TensorFile::parse(path, &bytes)?;
         let read = |kind: &str, entry: &Entry| {

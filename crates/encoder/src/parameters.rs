@@ -5,9 +5,9 @@ use std::path::Path;
 
 use candle_core::Tensor;
 
+use crate::EncoderError;
 use crate::block::{Block, Entry};
 use crate::checkpoint::{self, Stored, TensorFile};
-use crate::{EncoderError, Result};
 
 /// Trainable tensors: flat blocks in a fixed order, each with its tensors by name. Clones share their values.
 #[derive(Clone, Debug, Default)]
@@ -27,7 +27,7 @@ impl Parameters {
     ///
     /// # Errors
     /// When two have one name.
-    pub fn of(blocks: impl IntoIterator<Item = Block>) -> Result<Self> {
+    pub fn of(blocks: impl IntoIterator<Item = Block>) -> Result<Self, EncoderError> {
         let mut parameters = Self::new();
         for block in blocks {
             parameters.push(block)?;
@@ -39,7 +39,7 @@ impl Parameters {
     ///
     /// # Errors
     /// When there is a parameter of one of its names already.
-    pub fn push(&mut self, block: Block) -> Result<()> {
+    pub fn push(&mut self, block: Block) -> Result<(), EncoderError> {
         let names = block.entries().iter().map(Entry::name);
         if let Some(name) = names.clone().find(|&name| self.places.contains_key(name)) {
             return Err(EncoderError::invalid(
@@ -62,7 +62,7 @@ impl Parameters {
     ///
     /// # Errors
     /// When both have a parameter of one name.
-    pub fn extend(&mut self, other: &Self) -> Result<()> {
+    pub fn extend(&mut self, other: &Self) -> Result<(), EncoderError> {
         other
             .blocks
             .iter()
@@ -109,7 +109,7 @@ impl Parameters {
     ///
     /// # Errors
     /// When there is no such parameter.
-    pub fn value(&self, name: &str, tracked: bool) -> Result<Tensor> {
+    pub fn value(&self, name: &str, tracked: bool) -> Result<Tensor, EncoderError> {
         let (block, entry) = self.existing(name)?;
         block.value(entry, tracked)
     }
@@ -118,7 +118,7 @@ impl Parameters {
     ///
     /// # Errors
     /// When there is no such parameter, or the value is of another shape or shares the memory of the parameter's block.
-    pub fn set(&self, name: &str, value: &Tensor) -> Result<()> {
+    pub fn set(&self, name: &str, value: &Tensor) -> Result<(), EncoderError> {
         let (block, entry) = self.existing(name)?;
         block.set(entry, value)
     }
@@ -127,12 +127,12 @@ impl Parameters {
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub fn save(&self, path: &Path) -> Result<()> {
+    pub fn save(&self, path: &Path) -> Result<(), EncoderError> {
         let entries = self.entries().map(|(block, entry)| {
             let value = block.value(entry, false)?;
             Ok((entry.name().to_owned(), Stored::Tensor(value)))
         });
-        checkpoint::write(path, entries.collect::<Result<Vec<_>>>()?)
+        checkpoint::write(path, entries.collect::<Result<Vec<_>, EncoderError>>()?)
     }
 
     /// Sets all values from a safetensors file that [`Parameters::save`] wrote for parameters of the same names and
@@ -140,7 +140,7 @@ impl Parameters {
     ///
     /// # Errors
     /// When the file cannot be read, lacks a parameter, or holds one of another shape.
-    pub fn restore(&self, path: &Path) -> Result<()> {
+    pub fn restore(&self, path: &Path) -> Result<(), EncoderError> {
         let bytes = std::fs::read(path).map_err(EncoderError::io(path))?;
         let file = TensorFile::parse(path, &bytes)?;
         for (block, entry) in self.entries() {
@@ -169,7 +169,7 @@ impl Parameters {
         (block, &block.entries()[entry])
     }
 
-    fn existing(&self, name: &str) -> Result<(&Block, &Entry)> {
+    fn existing(&self, name: &str) -> Result<(&Block, &Entry), EncoderError> {
         match self.place(name) {
             Some((block, entry)) => Ok(self.at(block, entry)),
             None => Err(EncoderError::invalid(

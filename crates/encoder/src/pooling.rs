@@ -4,7 +4,7 @@ use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::{PoolingPass, Sums};
-use crate::{Batch, EncoderError, Result, composed, fused};
+use crate::{Batch, EncoderError, composed, fused};
 
 /// How the hidden states of a sequence become one vector. Averages are over all tokens, those that begin and end the
 /// sequence included, as in sentence-transformers and SimCSE (`simcse/evaluation.py`).
@@ -46,16 +46,31 @@ impl Pooling {
     ///
     /// # Errors
     /// When the hidden states are not those of the layers, or of the batch.
-    pub fn pool(self, states: &[Tensor], batch: &Batch, skip: usize) -> Result<Tensor> {
+    pub fn pool(
+        self,
+        states: &[Tensor],
+        batch: &Batch,
+        skip: usize,
+    ) -> Result<Tensor, EncoderError> {
         self.fused(states, batch, skip, Sums::Double)
     }
 
     /// Pools with the sums of a head, which have always been made in 32 bits: 64 would be other weights.
-    pub(crate) fn pool_for_head(self, states: &[Tensor], batch: &Batch) -> Result<Tensor> {
+    pub(crate) fn pool_for_head(
+        self,
+        states: &[Tensor],
+        batch: &Batch,
+    ) -> Result<Tensor, EncoderError> {
         self.fused(states, batch, 0, Sums::Single)
     }
 
-    fn fused(self, states: &[Tensor], batch: &Batch, skip: usize, sums: Sums) -> Result<Tensor> {
+    fn fused(
+        self,
+        states: &[Tensor],
+        batch: &Batch,
+        skip: usize,
+        sums: Sums,
+    ) -> Result<Tensor, EncoderError> {
         self.check(states)?;
         let pass = PoolingPass {
             tokens: self.tokens(batch, skip),
@@ -66,12 +81,17 @@ impl Pooling {
     }
 
     /// Pools by plain candle operations: the reference.
-    pub(crate) fn composed(self, states: &[Tensor], batch: &Batch, skip: usize) -> Result<Tensor> {
+    pub(crate) fn composed(
+        self,
+        states: &[Tensor],
+        batch: &Batch,
+        skip: usize,
+    ) -> Result<Tensor, EncoderError> {
         self.check(states)?;
         composed::pooled(&self.tokens(batch, skip), states)
     }
 
-    fn check(self, states: &[Tensor]) -> Result<()> {
+    fn check(self, states: &[Tensor]) -> Result<(), EncoderError> {
         let wanted = self.layers(1).len();
         if states.len() == wanted {
             return Ok(());

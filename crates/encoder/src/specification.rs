@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use crate::block::{Block, Entry, Table};
 use crate::layout::{ClassificationLayout, EncoderLayout, Linear, Matrix, Norm, Vector};
 use crate::names::{self, Module, Names};
-use crate::{Config, Result};
+use crate::{Config, EncoderError};
 
 /// How a parameter begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,14 +36,14 @@ impl Specification {
     /// Makes the block; `fill` is given each entry and its floats, zero so far.
     pub(crate) fn block(
         self,
-        fill: impl Fn(&Entry, &mut [f32]) -> Result<()> + Sync,
-    ) -> Result<Block> {
+        fill: impl Fn(&Entry, &mut [f32]) -> Result<(), EncoderError> + Sync,
+    ) -> Result<Block, EncoderError> {
         self.table.block(|_, entry, values| fill(entry, values))
     }
 
     /// Makes the block at its beginning: zero, one, or normal with that standard deviation. The random numbers are keyed
     /// by seed and name, so a parameter does not depend on which others there are.
-    pub(crate) fn start(self, deviation: f64, seed: u64) -> Result<Block> {
+    pub(crate) fn start(self, deviation: f64, seed: u64) -> Result<Block, EncoderError> {
         let stream = Stream::new(seed, "initial weights");
         self.table.block(|place, entry, values| {
             match self.starts[place] {
@@ -69,8 +69,8 @@ fn normal(stream: &Stream, name: &str, deviation: f64, values: &mut [f32]) {
 /// Makes all blocks.
 pub(crate) fn blocks(
     specifications: Vec<Specification>,
-    make: impl Fn(Specification) -> Result<Block> + Send + Sync,
-) -> Result<Vec<Block>> {
+    make: impl Fn(Specification) -> Result<Block, EncoderError> + Send + Sync,
+) -> Result<Vec<Block>, EncoderError> {
     specifications.into_par_iter().map(make).collect()
 }
 

@@ -12,8 +12,8 @@ use contract::Content;
 use safetensors::Dtype;
 use safetensors::tensor::{Metadata, TensorView};
 
+use crate::EncoderError;
 use crate::values::with_values;
-use crate::{EncoderError, Result};
 
 /// The types of numbers that weights may have.
 const FLOATS: [Dtype; 4] = [Dtype::F64, Dtype::F32, Dtype::F16, Dtype::BF16];
@@ -38,7 +38,7 @@ impl WeightsFile {
     ///
     /// # Errors
     /// When it cannot be read, or is not as long as its header says.
-    pub(crate) fn open(path: &Path) -> Result<Self> {
+    pub(crate) fn open(path: &Path) -> Result<Self, EncoderError> {
         let io = EncoderError::io;
         let broken = |reason: String| {
             // What stands in its place tells more than what its first bytes would claim.
@@ -101,7 +101,7 @@ impl WeightsFile {
     ///
     /// # Errors
     /// When it does not.
-    pub(crate) fn check(&self, name: &str, shape: &[usize]) -> Result<()> {
+    pub(crate) fn check(&self, name: &str, shape: &[usize]) -> Result<(), EncoderError> {
         match self.shape(name) {
             Some(found) if found == shape => Ok(()),
             Some(found) => Err(EncoderError::checkpoint(
@@ -121,7 +121,7 @@ impl WeightsFile {
     ///
     /// # Errors
     /// When there is none, it holds no floating-point numbers, one of them is not finite, or it cannot be read.
-    pub(crate) fn tensor(&self, name: &str, shape: &[usize]) -> Result<Tensor> {
+    pub(crate) fn tensor(&self, name: &str, shape: &[usize]) -> Result<Tensor, EncoderError> {
         self.check(name, shape)?;
         let info = self.metadata.info(name).expect("checked to be there");
         if !FLOATS.contains(&info.dtype) {

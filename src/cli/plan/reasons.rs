@@ -6,10 +6,9 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::execute::Standing;
-use crate::explain::Why;
 use crate::graph::{JobGraph, JobIndex};
-use crate::history::Change;
 use crate::progress::count;
+use crate::why::{Change, Why};
 
 /// New values of a parameter told at most.
 const VALUES: usize = 4;

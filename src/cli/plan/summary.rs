@@ -7,10 +7,10 @@ use serde::Serialize;
 
 use super::reasons::Reason;
 use super::{cut, time};
-use crate::estimate::{Price, Prices};
 use crate::execute::Standing;
 use crate::graph::JobGraph;
 use crate::progress::{amount, count};
+use crate::why::{Price, Prices};
 
 /// Stages that have lines of their own at most.
 const STAGES: usize = 16;

@@ -1,8 +1,8 @@
 //! Small files that would come to more than any machine has are refused, with the limit named, and in no time.
 
-use crate::declare::load as load_file;
-use crate::fakes::{load, messages};
+use crate::graph::load as load_file;
 use crate::registry::Registry;
+use crate::test_support::{load, messages};
 
 /// A table over the fake `majority` with these rows, columns and what else it has; `x`, `y` and `z` are variables.
 fn table(axes: &str) -> String {

@@ -3,10 +3,10 @@
 use std::time::{Duration, Instant};
 
 use super::{Run, Running};
-use crate::execute::Failure;
 use crate::execute::follow::Follower;
 use crate::execute::queue::{Lane, Rank};
 use crate::execute::resolve::Ready;
+use crate::failure::Failure;
 use crate::store::Holder;
 
 /// How often to look whether another run's job is done: first, and at most.

@@ -6,7 +6,7 @@ use contract::{ROOM, is_full};
 
 use super::Run;
 use crate::execute::gpus::{Gathered, Lease};
-use crate::execute::{Failure, FailureKind};
+use crate::failure::{Failure, FailureKind};
 use crate::graph::JobIndex;
 use crate::progress::{amount, count, whose};
 

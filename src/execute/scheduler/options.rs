@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::execute::{Failure, Gpu, Machine, Worker};
+use crate::execute::{Gpu, Machine, Worker};
+use crate::failure::Failure;
 use crate::graph::JobIndex;
 use crate::keys::KeyParts;
 use crate::store::{Found, Store};

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use super::{JobState, Run};
 use crate::execute::resolve::Ready;
-use crate::execute::{Failure, FailureKind};
+use crate::failure::{Failure, FailureKind};
 use crate::graph::JobIndex;
-use crate::journal::Made;
 use crate::keys::Key;
+use crate::progress::Made;
 use crate::store::{Found, Lookup, Record, Section, StoreError};
 
 /// How often a job is tried again whose inputs were found damaged.

@@ -4,7 +4,8 @@ use std::fs::{self, File};
 use std::sync::Arc;
 
 use super::bench::{Bench, DIAMOND, graph, letters};
-use crate::execute::{FailureKind, JobState, Resolver, Standing, recall, survey};
+use crate::execute::{JobState, Resolver, Standing, recall, survey};
+use crate::failure::FailureKind;
 use crate::graph::{JobGraph, JobIndex};
 use crate::store::Lookup;
 

@@ -12,13 +12,11 @@ use contract::{ArtifactType, Event, Params};
 use serde_json::json;
 
 use crate::execute::protocol::{ErrorKind, ErrorReport, JobFile, Outcome, Usage};
-use crate::execute::{
-    Control, Exit, Failure, JobState, Machine, Means, Options, Share, Stop, Worker, run,
-};
+use crate::execute::{Control, Exit, JobState, Machine, Means, Options, Share, Stop, Worker, run};
+use crate::failure::Failure;
 use crate::graph::{InputSource, Job, JobGraph};
-use crate::journal::Results;
 use crate::keys::{CanonicalParams, KeyParts};
-use crate::progress::Progress;
+use crate::progress::{Progress, Results};
 use crate::store::{Holder, Record, Store, StoreError};
 
 /// Writes the text of its parameter and its inputs to one file, or fails as its parameter says.

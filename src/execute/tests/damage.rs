@@ -6,7 +6,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::bench::{Bench, DIAMOND, graph, letters};
-use crate::execute::{FailureKind, JobState};
+use crate::execute::JobState;
+use crate::failure::FailureKind;
 use crate::graph::{InputSource, JobGraph};
 use crate::store::Digest;
 

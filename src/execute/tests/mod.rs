@@ -17,7 +17,8 @@ use std::time::Duration;
 use self::bench::{Bench, DIAMOND, graph, letters};
 use crate::execute::queue::{Lane, Queue};
 use crate::execute::resolve::Ready;
-use crate::execute::{FailureKind, JobState, Options, Resolver, Standing, survey};
+use crate::execute::{JobState, Options, Resolver, Standing, survey};
+use crate::failure::FailureKind;
 use crate::graph::JobIndex;
 use crate::resources::Resources;
 

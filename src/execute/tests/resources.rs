@@ -4,7 +4,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::bench::{Bench, graph, letters};
-use crate::execute::{FailureKind, JobState, Options};
+use crate::execute::{JobState, Options};
+use crate::failure::FailureKind;
 use crate::graph::JobGraph;
 use crate::resources::Resources;
 

@@ -5,7 +5,8 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use super::bench::{Bench, DIAMOND, Silent, graph, letters, machine, means};
-use crate::execute::{FailureKind, JobState, Stop, run};
+use crate::execute::{JobState, Stop, run};
+use crate::failure::FailureKind;
 use crate::graph::JobGraph;
 
 /// Runs four jobs, of which the first is asked to stop and the others are never started.

@@ -175,9 +175,9 @@ impl Store {
         let all = archive.index.results.len();
         let mut without = 0;
         if !away.is_empty() {
-            let mut look = self.look();
+            let mut snapshot = self.snapshot();
             for listed in &archive.index.results {
-                let found = look.lookup(&listed.key)?;
+                let found = snapshot.lookup(&listed.key)?;
                 without += usize::from(matches!(found, Lookup::Hit(found) if !found.is_whole()));
             }
         }

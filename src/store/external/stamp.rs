@@ -5,7 +5,7 @@ use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::time::SystemTime;
 
-use crate::frames::Writer;
+use crate::bytes::Writer;
 use crate::store::{Digest, Store};
 
 /// How many seconds old the last change of a file must be for its time to tell it from a later one: more than the coarsest

@@ -1,11 +1,14 @@
 //! What the program has left in its output folder: whether it is what the stage declares.
 
-use std::fs::{self, FileType, Permissions};
+use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use contract::{ArtifactType, Context, StageError, io_error, no_folder, open_up, read_plain};
+use contract::{
+    ArtifactType, Below, Context, StageError, below, io_error, no_folder, open_up, read_plain,
+};
 use serde_json::{Map, Value};
+use walkdir::WalkDir;
 
 use crate::links::Links;
 use crate::log::tell;
@@ -87,7 +90,7 @@ pub(crate) fn keep(outputs: &[String], context: &Context) -> Result<(), StageErr
     let is_kept =
         |name: &str| outputs.is_empty() || outputs.iter().any(|output| below(name, output));
     let links = Links::within(folder)?;
-    for Item { path, name, kind } in items(folder)? {
+    for Below { path, name, kind } in items(folder)? {
         // On the way to what is kept as well.
         if kind.is_symlink()
             && (is_kept(&name) || outputs.iter().any(|output| below(output, &name)))
@@ -121,7 +124,7 @@ pub(crate) fn keep(outputs: &[String], context: &Context) -> Result<(), StageErr
         });
     }
     let mut left_out = Vec::new();
-    for Item { path, name, kind } in items(folder)? {
+    for Below { path, name, kind } in items(folder)? {
         if !is_kept(&name) {
             fs::remove_file(&path).map_err(io_error(&path))?;
             left_out.push(name);
@@ -228,41 +231,13 @@ pub(crate) fn check_type(makes: ArtifactType, folder: &Path) -> Result<(), Stage
 
 /// Whether there is a file at `path`, or below it.
 fn holds_file(path: &Path) -> bool {
-    let Ok(metadata) = fs::symlink_metadata(path) else {
-        return false;
-    };
-    if !metadata.is_dir() {
-        return true;
-    }
-    fs::read_dir(path).is_ok_and(|entries| entries.flatten().any(|entry| holds_file(&entry.path())))
-}
-
-/// Something in a folder that is no folder itself.
-struct Item {
-    path: PathBuf,
-    /// The name, relative to the folder.
-    name: String,
-    kind: FileType,
+    let all = WalkDir::new(path).follow_root_links(false).into_iter();
+    all.flatten().any(|entry| !entry.file_type().is_dir())
 }
 
 /// Returns everything below `folder` that is no folder, sorted by name. No link is followed.
-fn items(folder: &Path) -> Result<Vec<Item>, StageError> {
-    let mut items = Vec::new();
-    let mut open = vec![(folder.to_path_buf(), String::new())];
-    while let Some((folder, prefix)) = open.pop() {
-        for entry in fs::read_dir(&folder).map_err(io_error(&folder))? {
-            let entry = entry.map_err(io_error(&folder))?;
-            let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
-            let (path, kind) = (entry.path(), entry.file_type().map_err(io_error(&folder))?);
-            if kind.is_dir() {
-                open.push((path, format!("{name}/")));
-            } else {
-                items.push(Item { path, name, kind });
-            }
-        }
-    }
-    items.sort_unstable_by(|a, b| a.name.cmp(&b.name));
-    Ok(items)
+fn items(folder: &Path) -> Result<Vec<Below>, StageError> {
+    below(folder).map_err(|(place, error)| io_error(&place)(error))
 }
 
 fn names(folder: &Path) -> Result<Vec<String>, StageError> {

@@ -1,9 +1,11 @@
 //! Finds the text files of a corpus.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use contract::{Content, StageError, io_error};
+use walkdir::{DirEntry, WalkDir};
 
 use crate::open::are_equal;
 
@@ -72,18 +74,26 @@ pub(crate) fn find(source: &Path) -> Result<Found, StageError> {
             notes: Vec::new(),
         });
     }
-    let mut walk = Walk {
-        source,
-        within: Vec::new(),
-        files: Vec::new(),
-        others: Vec::new(),
-    };
-    walk.folder(source)?;
-    let Walk {
-        mut files,
-        mut others,
-        ..
-    } = walk;
+    let (mut files, mut others) = (Vec::new(), Vec::new());
+    for entry in walk(source) {
+        let entry = entry.map_err(|error| unlisted(source, error))?;
+        if entry.file_type().is_dir() {
+            continue;
+        }
+        let path = entry.path().to_path_buf();
+        match named(&entry.file_name().to_string_lossy()) {
+            Named::Text => files.push(TextFile {
+                bytes: fs::metadata(&path).map_err(io_error(&path))?.len(),
+                plain: plain(&path),
+                path,
+            }),
+            // A pointer stays beside the data that it has fetched.
+            Named::Unreadable(Content::Dvc) if path.with_extension("").exists() => {}
+            Named::Unreadable(content) => return Err(unreadable(&path, content)),
+            Named::About => {}
+            Named::Other => others.push(below(source, &path)),
+        }
+    }
     others.sort();
     if files.is_empty() {
         let but = match others.len() {
@@ -121,93 +131,56 @@ pub(crate) fn find(source: &Path) -> Result<Found, StageError> {
 
 /// Returns how many bytes of text lie in a folder and below it; `None` where other files lie there too.
 pub(crate) fn text_alone(folder: &Path) -> Option<u64> {
-    let (mut bytes, mut seen) = (0, 0);
-    let mut open = vec![folder.to_path_buf()];
-    while let Some(folder) = open.pop() {
-        for entry in fs::read_dir(folder).ok()? {
-            let entry = entry.ok()?;
-            let name = entry.file_name().to_str()?.to_owned();
-            seen += 1;
-            if seen > MOST_LOOKED_AT {
-                break;
-            }
-            if name.starts_with('.') {
-                continue;
-            }
-            let metadata = fs::metadata(entry.path()).ok()?;
-            if metadata.is_dir() {
-                open.push(entry.path());
-            } else {
-                match named(&name) {
-                    Named::Text => bytes += metadata.len(),
-                    Named::About => {}
-                    Named::Unreadable(_) | Named::Other => return None,
-                }
-            }
+    let mut bytes = 0;
+    for entry in walk(folder).take(MOST_LOOKED_AT) {
+        let entry = entry.ok()?;
+        match named(entry.file_name().to_str()?) {
+            _ if entry.file_type().is_dir() => {}
+            Named::Text => bytes += entry.metadata().ok()?.len(),
+            Named::About => {}
+            Named::Unreadable(_) | Named::Other => return None,
         }
     }
     (bytes > 0).then_some(bytes)
 }
 
-/// The search of a folder.
-struct Walk<'a> {
-    source: &'a Path,
-    /// The folders that lead to where the search is.
-    within: Vec<PathBuf>,
-    files: Vec<TextFile>,
-    /// Files that are no text, by their paths below the source.
-    others: Vec<String>,
+/// Goes through what lies below a folder and is not hidden, where links lead as well.
+fn walk(folder: &Path) -> impl Iterator<Item = walkdir::Result<DirEntry>> {
+    let is_hidden =
+        |name: Option<&OsStr>| name.is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+    let entries = WalkDir::new(folder).follow_links(true).into_iter();
+    let entries = entries
+        .filter_entry(move |entry| entry.depth() == 0 || !is_hidden(Some(entry.file_name())));
+    // What a hidden link leads to is asked for before its name is looked at.
+    entries.filter(move |entry| match entry {
+        Ok(_) => true,
+        Err(error) => error.depth() == 0 || !is_hidden(error.path().and_then(Path::file_name)),
+    })
 }
 
-impl Walk<'_> {
-    fn folder(&mut self, folder: &Path) -> Result<(), StageError> {
-        let real = fs::canonicalize(folder).map_err(io_error(folder))?;
-        if self.within.contains(&real) {
-            return Err(StageError::input(
-                folder.display(),
-                "this link leads back to a folder it lies in",
-                "remove the link",
-            ));
-        }
-        self.within.push(real);
-        for entry in fs::read_dir(folder).map_err(io_error(folder))? {
-            let entry = entry.map_err(io_error(folder))?;
-            let name = entry.file_name();
-            let name = name.to_string_lossy();
-            if name.starts_with('.') {
-                continue;
-            }
-            let path = entry.path();
-            let metadata = fs::metadata(&path).map_err(io_error(&path))?;
-            if metadata.is_dir() {
-                self.folder(&path)?;
-                continue;
-            }
-            match named(&name) {
-                Named::Text => self.files.push(TextFile {
-                    bytes: metadata.len(),
-                    plain: plain(&path),
-                    path,
-                }),
-                // A pointer stays beside the data that it has fetched.
-                Named::Unreadable(Content::Dvc) if path.with_extension("").exists() => {}
-                Named::Unreadable(content) => {
-                    let stays = match content {
-                        Content::Tar | Content::Zip | Content::SevenZip | Content::Rar => {
-                            ", and take the archive out of the folder"
-                        }
-                        _ => "",
-                    };
-                    let remedy = content.remedy(&path) + stays;
-                    return Err(StageError::input(path.display(), content.what(), remedy));
-                }
-                Named::About => {}
-                Named::Other => self.others.push(below(self.source, &path)),
-            }
-        }
-        self.within.pop();
-        Ok(())
+/// Says why something below `source` cannot be looked at.
+fn unlisted(source: &Path, error: walkdir::Error) -> StageError {
+    let place = error.path().unwrap_or(source).to_path_buf();
+    match error.loop_ancestor() {
+        Some(_) => StageError::input(
+            place.display(),
+            "this link leads back to a folder it lies in",
+            "remove the link",
+        ),
+        None => io_error(&place)(error.into()),
     }
+}
+
+/// Says what is wrong with a file that cannot be read as it is.
+fn unreadable(path: &Path, content: Content) -> StageError {
+    let stays = match content {
+        Content::Tar | Content::Zip | Content::SevenZip | Content::Rar => {
+            ", and take the archive out of the folder"
+        }
+        _ => "",
+    };
+    let remedy = content.remedy(path) + stays;
+    StageError::input(path.display(), content.what(), remedy)
 }
 
 /// Takes out of `files`, which are sorted, those that hold, compressed, what the file before them holds; returns their paths.

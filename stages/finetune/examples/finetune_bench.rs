@@ -9,9 +9,10 @@ use std::time::Instant;
 
 use encoder::{
     AdamW, AdamWOptions, Architecture, Batch, ClassificationHead, Config, Encoder, Gradients, Mode,
-    Precision, Schedule, Sequence, Size, cross_entropy, with_deep_stack,
+    Precision, Sequence, Size, cross_entropy, with_deep_stack,
 };
 use serde::Deserialize;
+use training::Schedule;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -80,11 +81,7 @@ fn train(work: &Work, precision: Precision) -> Result<(), Box<dyn Error>> {
     parameters.extend(head.parameters())?;
     let mut optimizer = AdamW::new(&parameters, AdamWOptions::default())?;
     let mut gradients = Gradients::zeros(&parameters);
-    let schedule = Schedule {
-        peak: work.learning_rate,
-        warmup_steps: 0,
-        total_steps: updates as u32,
-    };
+    let schedule = Schedule::linear(work.learning_rate, 0, updates as u32);
 
     let (mut start, mut tokens) = (Instant::now(), 0);
     for (step, examples) in (0..).zip(work.examples.chunks(work.batch)) {

@@ -53,14 +53,14 @@ trait Choose {
     ) -> Vec<Vec<usize>>;
 }
 
-/// What a selected token is replaced with: `random` and `same` are shares of the selected tokens, the rest becomes
-/// `[MASK]`. BERT's 80-10-10 is `random` 0.1, `same` 0.1; the default of Wettig et al. is 0 and 0.
+/// What a selected token is replaced with: `random` and `keep` are shares of the selected tokens, the rest becomes
+/// `[MASK]`. BERT's 80-10-10 is `random` 0.1, `keep` 0.1; the default of Wettig et al. is 0 and 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Replacement {
     /// Share replaced with a token drawn uniformly from the vocabulary without its special tokens.
     pub random: f64,
     /// Share left as it is, and predicted all the same.
-    pub same: f64,
+    pub keep: f64,
 }
 
 /// What masking needs to know of a vocabulary.
@@ -198,9 +198,9 @@ impl Masker {
 
     fn replace(&self, id: u32, draws: &mut Draws) -> u32 {
         let u = draws.uniform();
-        if u < self.replacement.same {
+        if u < self.replacement.keep {
             id
-        } else if u < self.replacement.same + self.replacement.random {
+        } else if u < self.replacement.keep + self.replacement.random {
             // A vocabulary of special tokens alone has nothing to draw from.
             if self.vocabulary.ordinary.is_empty() {
                 id

@@ -1,16 +1,16 @@
 //! Running text: short documents that keep to their people, things and mood.
 //!
 //! A document has a cast, a few facts and a mood, and returns to them: a fact is said again in other words and another
-//! frame, denied by its opposite, asked about and answered; judgements agree with the mood; most questions ask for
+//! template, denied by its opposite, asked about and answered; judgements agree with the mood; most questions ask for
 //! places, or most for times. A masked word can then be told from what the sentences beside it mean, and a masked marker
 //! (`indeed`, `instead`, `also`) only from how the two sentences relate.
 
 use kernels::{Draws, Stream};
 
-use crate::frames::{Ask, Genre, noun, person, question, setting, statement, word};
 use crate::lexicon::{Lexicon, zipf};
 use crate::meaning::{Fact, Frequencies, Kind, Noun, Person, Predicate, Relation, other};
 use crate::tasks::sst2;
+use crate::templates::{Ask, Genre, noun, person, question, setting, statement, word};
 use crate::words::{article, past, plural, progressive};
 
 /// A title and paragraphs, lower-case words with spaces between.

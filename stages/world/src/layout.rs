@@ -7,9 +7,9 @@ use std::path::Path;
 use contract::{StageError, io_error};
 
 use crate::documents::Document;
-use crate::frames::written;
 use crate::lexicon::Lexicon;
 use crate::tasks::{Example, mnli, qnli, rte};
+use crate::templates::written;
 
 /// Writes a file, and the folders above it.
 pub(crate) fn save(path: &Path, text: &str) -> Result<(), StageError> {

@@ -32,7 +32,7 @@ pub(crate) struct Lexicon {
     pub(crate) times: Setting,
     pub(crate) collocations: Collocations,
     pub(crate) markers: Markers,
-    pub(crate) frames: Frames,
+    pub(crate) templates: Templates,
 }
 
 /// Proper names: a person has one of each.
@@ -97,10 +97,10 @@ pub(crate) struct Markers {
     pub(crate) other: Vec<String>,
 }
 
-/// Sentence frames, with `{placeholders}`.
+/// Sentence templates, with `{placeholders}`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Frames {
+pub(crate) struct Templates {
     pub(crate) event: Vec<String>,
     pub(crate) event_mismatched: Vec<String>,
     pub(crate) property: Vec<String>,

@@ -4,12 +4,12 @@
 //! With nothing downloaded, a pipeline still has data that goes through the very readers real data goes through. The
 //! language is small enough to be learned in a minute and built so that learning it pays: labels follow from who did
 //! what, from synonymy, opposition, negation and hypernymy, none of which can be read off one word or off the length of
-//! a sentence. The text says things twice, in other words and other frames, and marks how a sentence relates to
+//! a sentence. The text says things twice, in other words and other templates, and marks how a sentence relates to
 //! the one before it; an encoder that has learned to fill in masked words has learned what the tasks ask for.
 //!
 //! * `lexicon`, `words`: the words of `data/world.toml` and their inflection.
 //! * `meaning`: facts, and facts that say the same, the opposite or something else.
-//! * `frames`: from a fact to a sentence.
+//! * `templates`: from a fact to a sentence.
 //! * `documents`: running text.
 //! * `tasks`: labelled examples. `layout` writes them as the official distributions do.
 //! * `card`: what each task is worth without understanding: majority class, bag of words, ceiling.
@@ -18,12 +18,12 @@
 
 mod card;
 mod documents;
-mod frames;
 mod layout;
 mod lexicon;
 mod meaning;
 mod stage;
 mod tasks;
+mod templates;
 mod words;
 
 pub use stage::{Size, WorldStage, generate};

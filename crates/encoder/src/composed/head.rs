@@ -8,10 +8,14 @@ use crate::block::Block;
 use crate::dropout::{Dropout, Site};
 use crate::layout::ClassificationLayout;
 use crate::specification::Place;
-use crate::{Batch, Encoder, Result};
+use crate::{Batch, Encoder, EncoderError};
 
 /// Returns the scores of every vocabulary entry at `rows`, `[rows, vocabulary]`.
-pub(crate) fn masked_lm_logits(encoder: &Encoder, hidden: &Tensor, rows: &[u32]) -> Result<Tensor> {
+pub(crate) fn masked_lm_logits(
+    encoder: &Encoder,
+    hidden: &Tensor,
+    rows: &[u32],
+) -> Result<Tensor, EncoderError> {
     let (layout, flat) = (encoder.layout.head, encoder.block(Place::Head).flat(true));
     let rows = Tensor::new(rows, hidden.device())?;
     let hidden = hidden.index_select(&rows, 0)?;
@@ -32,7 +36,7 @@ pub(crate) fn classification(
     batch: &Batch,
     drops: &Dropout,
     probability: f64,
-) -> Result<Tensor> {
+) -> Result<Tensor, EncoderError> {
     let flat = block.flat(true);
     let mask = |site| {
         let dropout = drops.at(site, probability);

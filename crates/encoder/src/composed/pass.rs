@@ -8,7 +8,7 @@ use crate::dropout::{Dropout, Site};
 use crate::encoder::Pass;
 use crate::layout::{Linear, Norm};
 use crate::specification::Place;
-use crate::{Architecture, Batch, Config, Encoder, Mode, Result};
+use crate::{Architecture, Batch, Config, Encoder, EncoderError, Mode};
 
 /// One pass over a batch.
 pub(crate) struct ComposedPass<'a> {
@@ -36,17 +36,17 @@ impl<'a> ComposedPass<'a> {
         self.encoder.block(place).flat(self.tracked)
     }
 
-    fn normalise(&self, x: &Tensor, block: &Tensor, norm: Norm) -> Result<Tensor> {
+    fn normalise(&self, x: &Tensor, block: &Tensor, norm: Norm) -> Result<Tensor, EncoderError> {
         let [weight, bias] = norm.of(block)?;
         Ok(layer_norm(x, &weight, &bias, self.config.layer_norm_eps)?)
     }
 
-    fn linear(&self, x: &Tensor, block: &Tensor, linear: Linear) -> Result<Tensor> {
+    fn linear(&self, x: &Tensor, block: &Tensor, linear: Linear) -> Result<Tensor, EncoderError> {
         let [weight, bias] = linear.of(block)?;
         Ok(self::linear(x, &weight, &bias)?)
     }
 
-    fn hidden_mask(&self, site: Site) -> Result<Option<Tensor>> {
+    fn hidden_mask(&self, site: Site) -> Result<Option<Tensor>, EncoderError> {
         let width = self.config.hidden_size;
         let dropout = self.dropout.at(site, self.config.hidden_dropout_prob);
         let mask = dropout.map(|dropout| masks::hidden(&dropout, &self.batch.sequences, width));
@@ -60,7 +60,7 @@ impl<'a> ComposedPass<'a> {
         block: &Tensor,
         input: &Tensor,
         residual: &Tensor,
-    ) -> Result<Tensor> {
+    ) -> Result<Tensor, EncoderError> {
         let at = self.encoder.layout.layer;
         // One product for all three.
         let qkv = self.linear(input, block, at.qkv)?;
@@ -83,7 +83,7 @@ impl<'a> ComposedPass<'a> {
         block: &Tensor,
         input: &Tensor,
         residual: &Tensor,
-    ) -> Result<Tensor> {
+    ) -> Result<Tensor, EncoderError> {
         let at = self.encoder.layout.layer;
         let wide = self.linear(input, block, at.feed_forward_input)?;
         let wide = activate(self.config.hidden_act, &wide)?;
@@ -94,7 +94,7 @@ impl<'a> ComposedPass<'a> {
 }
 
 impl Pass for ComposedPass<'_> {
-    fn embeddings(&self) -> Result<Tensor> {
+    fn embeddings(&self) -> Result<Tensor, EncoderError> {
         let (at, block) = (
             self.encoder.layout.embeddings,
             self.block(Place::Embeddings),
@@ -115,7 +115,7 @@ impl Pass for ComposedPass<'_> {
         )?)
     }
 
-    fn layer(&self, layer: usize, hidden: &Tensor) -> Result<Tensor> {
+    fn layer(&self, layer: usize, hidden: &Tensor) -> Result<Tensor, EncoderError> {
         let (at, block) = (self.encoder.layout.layer, &self.block(Place::Layer(layer)));
         match self.config.architecture {
             Architecture::Bert => {
@@ -133,7 +133,7 @@ impl Pass for ComposedPass<'_> {
         }
     }
 
-    fn end(&self, hidden: Tensor) -> Result<Tensor> {
+    fn end(&self, hidden: Tensor) -> Result<Tensor, EncoderError> {
         match self.encoder.layout.final_norm {
             None => Ok(hidden),
             Some(at) => self.normalise(&hidden, &self.block(Place::FinalNorm), at.norm),

@@ -2,11 +2,11 @@ use std::ops::Range;
 
 use candle_core::Tensor;
 
-use crate::Result;
+use crate::EncoderError;
 
 /// Returns averages over rows of hidden states, `[results, width]`. Each sum runs over its own rows, so that it does not
 /// depend on what else is in the batch; the average of no rows is zero.
-pub(crate) fn pooled(tokens: &[Range<usize>], states: &[Tensor]) -> Result<Tensor> {
+pub(crate) fn pooled(tokens: &[Range<usize>], states: &[Tensor]) -> Result<Tensor, EncoderError> {
     let averages = tokens.iter().map(|rows| {
         let layers = states.iter().map(|state| {
             let average = match rows.is_empty() {

@@ -10,7 +10,7 @@ use crate::dropout::{Dropout, Site};
 use crate::encoder::Pass;
 use crate::engine::{EmbeddingPass, FinalNormPass, LayerDropout, LayerPass, LayerShape};
 use crate::specification::Place;
-use crate::{Batch, Encoder, Mode, Result};
+use crate::{Batch, Encoder, EncoderError, Mode};
 
 /// One pass over a batch.
 pub(crate) struct FusedPass<'a> {
@@ -39,7 +39,12 @@ impl<'a> FusedPass<'a> {
             .at(site, self.encoder.config.hidden_dropout_prob)
     }
 
-    fn apply(&self, place: Place, pass: impl BlockPass, hidden: &Tensor) -> Result<Tensor> {
+    fn apply(
+        &self,
+        place: Place,
+        pass: impl BlockPass,
+        hidden: &Tensor,
+    ) -> Result<Tensor, EncoderError> {
         let block = self.encoder.block(place);
         let operation = HiddenOp::new(pass, block.sink(), self.saving);
         Ok(hidden.apply_op2(&block.flat(self.tracked()), operation)?)
@@ -47,7 +52,7 @@ impl<'a> FusedPass<'a> {
 }
 
 impl Pass for FusedPass<'_> {
-    fn embeddings(&self) -> Result<Tensor> {
+    fn embeddings(&self) -> Result<Tensor, EncoderError> {
         let Batch {
             ids,
             positions,
@@ -67,7 +72,7 @@ impl Pass for FusedPass<'_> {
         Ok(block.flat(self.tracked()).apply_op1(operation)?)
     }
 
-    fn layer(&self, layer: usize, hidden: &Tensor) -> Result<Tensor> {
+    fn layer(&self, layer: usize, hidden: &Tensor) -> Result<Tensor, EncoderError> {
         let config = &self.encoder.config;
         let weights = config.attention_probs_dropout_prob;
         let pass = LayerPass {
@@ -91,7 +96,7 @@ impl Pass for FusedPass<'_> {
         self.apply(Place::Layer(layer), pass, hidden)
     }
 
-    fn end(&self, hidden: Tensor) -> Result<Tensor> {
+    fn end(&self, hidden: Tensor) -> Result<Tensor, EncoderError> {
         let Some(layout) = self.encoder.layout.final_norm else {
             return Ok(hidden);
         };

@@ -60,7 +60,7 @@ fn sum(block: &Block, fails: bool) -> Tensor {
     block.flat(true).apply_op1(Sum { sink, fails }).unwrap()
 }
 
-fn message<T: std::fmt::Debug>(result: Result<T>) -> String {
+fn message<T: std::fmt::Debug>(result: Result<T, EncoderError>) -> String {
     result.unwrap_err().to_string()
 }
 

@@ -5,7 +5,7 @@ use kernels::Stream;
 use proptest::prelude::*;
 
 use super::Pooling;
-use crate::{Architecture, Batch, Config, Result, Sequence, Size};
+use crate::{Architecture, Batch, Config, EncoderError, Sequence, Size};
 
 const WIDTH: usize = 5;
 const ALL: [Pooling; 4] = [
@@ -52,7 +52,7 @@ fn near(found: &[f32], expected: &[f32]) {
 fn run(
     states: &[Vec<f32>],
     weights: &Tensor,
-    pool: impl Fn(&[Tensor]) -> Result<Tensor>,
+    pool: impl Fn(&[Tensor]) -> Result<Tensor, EncoderError>,
 ) -> (Vec<f32>, Vec<Vec<f32>>) {
     let states: Vec<Var> = states
         .iter()

@@ -81,7 +81,7 @@ fn the_realised_rate_is_the_asked_one() {
 fn draws_are_pinned() {
     let replacement = Replacement {
         random: 0.2,
-        same: 0.2,
+        keep: 0.2,
     };
     let masked = masker(
         Rates {
@@ -208,7 +208,7 @@ fn replacement_follows_its_shares_and_spares_special_tokens() {
         Rates::equal(1.0),
         Replacement {
             random: 0.1,
-            same: 0.2,
+            keep: 0.2,
         },
     );
     let ids = vec![500; 200];
@@ -245,7 +245,7 @@ fn random_replacements_are_uniform() {
             Rates::equal(1.0),
             Replacement {
                 random: 1.0,
-                same: 0.0,
+                keep: 0.0,
             },
         )
     };

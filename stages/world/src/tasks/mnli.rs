@@ -4,9 +4,9 @@
 use kernels::Draws;
 
 use super::{Example, Split, any_fact};
-use crate::frames::{Genre, statement};
 use crate::lexicon::Lexicon;
 use crate::meaning::Relation;
+use crate::templates::{Genre, statement};
 
 /// The classes in the official order.
 pub(crate) const LABELS: [&str; 3] = ["entailment", "neutral", "contradiction"];

@@ -11,9 +11,9 @@ use std::collections::HashSet;
 
 use kernels::{Draws, Stream};
 
-use crate::frames::Genre;
 use crate::lexicon::Lexicon;
 use crate::meaning::{Fact, Frequencies, Kind, Noun, Person, Predicate};
+use crate::templates::Genre;
 
 /// A sentence or two, lower-case words with spaces between, and the label.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,7 +44,7 @@ pub(crate) const DEV: Split = Split {
     genre: Genre::Matched,
     frequencies: Frequencies::Even,
 };
-/// MNLI's development split in frames that training does not show.
+/// MNLI's development split in templates that training does not show.
 pub(crate) const DEV_MISMATCHED: Split = Split {
     name: "dev_mismatched",
     genre: Genre::Mismatched,

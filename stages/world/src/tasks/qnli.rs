@@ -4,9 +4,9 @@
 use kernels::Draws;
 
 use super::{Example, Split, fact, lean};
-use crate::frames::{Ask, question, setting, statement};
 use crate::lexicon::Lexicon;
 use crate::meaning::{Kind, Relation};
+use crate::templates::{Ask, question, setting, statement};
 
 /// The classes in the official order.
 pub(crate) const LABELS: [&str; 2] = ["entailment", "not_entailment"];

@@ -3,9 +3,9 @@
 use kernels::Draws;
 
 use super::{Example, Split, any_fact};
-use crate::frames::{Ask, question};
 use crate::lexicon::Lexicon;
 use crate::meaning::Relation;
+use crate::templates::{Ask, question};
 
 /// Makes an example; class 1 is a duplicate.
 pub(crate) fn example(lexicon: &Lexicon, split: Split, class: usize, draws: &mut Draws) -> Example {

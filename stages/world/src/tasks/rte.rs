@@ -4,9 +4,9 @@
 use kernels::Draws;
 
 use super::{Example, Split, any_fact, lean};
-use crate::frames::statement;
 use crate::lexicon::Lexicon;
 use crate::meaning::other;
+use crate::templates::statement;
 use crate::words::article;
 
 /// The classes in the official order.

@@ -5,9 +5,9 @@
 use kernels::Draws;
 
 use super::{Example, Split, lean};
-use crate::frames::{noun, person, word};
 use crate::lexicon::Lexicon;
 use crate::meaning::{Kind, Noun, Person, Predicate, Relation};
+use crate::templates::{noun, person, word};
 use crate::words::past;
 
 /// What one sentence says.

@@ -3,9 +3,9 @@
 use kernels::Draws;
 
 use super::{Example, LEANING, Split};
-use crate::frames::noun;
 use crate::lexicon::Lexicon;
 use crate::meaning::{Frequencies, Noun};
+use crate::templates::noun;
 use crate::words::article;
 
 /// Makes an example; class 1 is favourable.

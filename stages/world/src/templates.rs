@@ -1,0 +1,226 @@
+//! From a fact to a sentence: lower-case words with spaces between, as tokenised text is.
+
+use kernels::Draws;
+
+use crate::lexicon::{Lexicon, Setting};
+use crate::meaning::{Fact, Frequencies, Kind, Noun, Person, Predicate};
+use crate::words::{article, past};
+
+/// Which templates a sentence may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Genre {
+    /// The templates of most text.
+    Matched,
+    /// The templates that the mismatched development set is made of.
+    Mismatched,
+    /// All of these templates.
+    Any,
+    /// The person and the thing are not named again.
+    Short,
+}
+
+/// Says a fact in one of the templates of the genre, without the full stop.
+pub(crate) fn statement(
+    lexicon: &Lexicon,
+    fact: &Fact,
+    genre: Genre,
+    colour: f64,
+    draws: &mut Draws,
+) -> String {
+    let templates = &lexicon.templates;
+    let (matched, mismatched, short) = match fact.kind {
+        Kind::Event => (
+            &templates.event,
+            &templates.event_mismatched,
+            &templates.event_short,
+        ),
+        Kind::Property => (
+            &templates.property,
+            &templates.property_mismatched,
+            &templates.property_short,
+        ),
+    };
+    let template = match genre {
+        Genre::Matched => draws.pick(matched),
+        Genre::Mismatched => draws.pick(mismatched),
+        Genre::Short => draws.pick(short),
+        Genre::Any if draws.chance(0.75) => draws.pick(matched),
+        Genre::Any => draws.pick(mismatched),
+    };
+    fill(lexicon, fact, template, colour, draws)
+}
+
+/// What a question asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ask {
+    /// The person.
+    Who,
+    /// The thing.
+    What,
+    /// Whether it is so.
+    Whether,
+    /// Whether it is so, without naming person and thing again.
+    WhetherIt,
+    /// The place.
+    Where,
+    /// The time.
+    When,
+    /// The reason.
+    Why,
+}
+
+/// Asks about a fact, with the question mark.
+pub(crate) fn question(
+    lexicon: &Lexicon,
+    fact: &Fact,
+    ask: Ask,
+    colour: f64,
+    draws: &mut Draws,
+) -> String {
+    let templates: &[&str] = match (fact.kind, ask) {
+        (Kind::Event, Ask::Who) => &["who {past} {patient} ?", "by whom was {patient} {past} ?"],
+        (Kind::Event, Ask::What) => &["what was {past} by {agent} ?"],
+        (Kind::Event, Ask::Whether) => &["was {patient} {past} by {agent} ?"],
+        (Kind::Event, Ask::Where) => &["where was {patient} {past} ?", "where was it ?"],
+        (Kind::Event, Ask::When) => &["when was {patient} {past} ?", "when was it ?"],
+        (Kind::Event, Ask::Why) => &["why was {patient} {past} by {agent} ?"],
+        (Kind::Property, Ask::Who) => &["who had {a} {adjective} {noun} ?"],
+        (Kind::Property, Ask::Why) => &["why was {patient} {adjective} ?"],
+        (_, Ask::WhetherIt) => &["was it {word} ?", "why was it {word} ?"],
+        (Kind::Property, _) => &["was {patient} {adjective} ?"],
+    };
+    let template: &&str = draws.pick(templates);
+    fill(lexicon, fact, template, colour, draws)
+}
+
+/// Returns the noun phrase for a person.
+pub(crate) fn person(lexicon: &Lexicon, person: Person) -> String {
+    match person {
+        Person::Named { first, last } => {
+            format!(
+                "{} {}",
+                lexicon.names.first[first], lexicon.names.last[last]
+            )
+        }
+        Person::Role(noun) => format!("the {}", lexicon.persons[noun.kind].words[noun.word]),
+    }
+}
+
+/// Returns the noun for a thing.
+pub(crate) fn noun(lexicon: &Lexicon, thing: Noun) -> &str {
+    &lexicon.things[thing.kind].words[thing.word]
+}
+
+/// Returns the verb or adjective, in its base form.
+pub(crate) fn word(lexicon: &Lexicon, kind: Kind, predicate: Predicate) -> &str {
+    &kind.axes(lexicon)[predicate.axis].poles[predicate.pole][predicate.word]
+}
+
+/// Puts a fact's words into a template; each content word brings a word of the company that it keeps with probability
+/// `colour`.
+fn fill(lexicon: &Lexicon, fact: &Fact, template: &str, colour: f64, draws: &mut Draws) -> String {
+    let mut coloured = |word: &str, company: &[String]| {
+        if draws.chance(colour) {
+            format!("{} {word}", draws.pick(company))
+        } else {
+            word.to_owned()
+        }
+    };
+    let things = &lexicon.things[fact.thing.kind];
+    let noun = match fact.called {
+        Some(kind) => coloured(
+            &lexicon.things[kind].hypernym,
+            &lexicon.things[kind].company,
+        ),
+        None => coloured(noun(lexicon, fact.thing), &things.company),
+    };
+    let agent = match fact.person {
+        Person::Named { .. } => person(lexicon, fact.person),
+        Person::Role(role) => {
+            let persons = &lexicon.persons[role.kind];
+            format!(
+                "the {}",
+                coloured(&persons.words[role.word], &persons.company)
+            )
+        }
+    };
+    let axis = &fact.kind.axes(lexicon)[fact.predicate.axis];
+    let pole = fact.predicate.pole;
+    let company: Vec<String> = axis.company[pole]
+        .iter()
+        .chain(&lexicon.sentiment.company[pole])
+        .cloned()
+        .collect();
+    let word = word(lexicon, fact.kind, fact.predicate);
+    let past = coloured(&past(word), &company);
+    let adjective = coloured(word, &company);
+    let patient = format!("the {noun}");
+    replace(
+        template,
+        &[
+            ("{agent}", &agent),
+            ("{patient}", &patient),
+            ("{noun}", &noun),
+            ("{past}", &past),
+            ("{adjective}", &adjective),
+            (
+                "{word}",
+                if fact.kind == Kind::Event {
+                    &past
+                } else {
+                    &adjective
+                },
+            ),
+            ("{a}", article(&adjective)),
+        ],
+    )
+}
+
+/// Says where or when: `in the garden`.
+pub(crate) fn setting(
+    setting: &Setting,
+    frequencies: Frequencies,
+    colour: f64,
+    draws: &mut Draws,
+) -> String {
+    let word = &setting.words[frequencies.index(draws, setting.words.len())];
+    if draws.chance(colour) {
+        format!("in the {} {word}", draws.pick(&setting.company))
+    } else {
+        format!("in the {word}")
+    }
+}
+
+fn replace(template: &str, values: &[(&str, &str)]) -> String {
+    template
+        .split(' ')
+        .map(|word| {
+            values
+                .iter()
+                .find(|(name, _)| *name == word)
+                .map_or(word, |(_, value)| value)
+        })
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// Turns tokenised words into written text: capitals and closed punctuation.
+pub(crate) fn written(lexicon: &Lexicon, tokenised: &str) -> String {
+    let mut text = String::with_capacity(tokenised.len());
+    let mut opens_sentence = true;
+    for word in tokenised.split(' ') {
+        let is_mark = [".", ",", "?", ":"].contains(&word);
+        if !text.is_empty() && !is_mark {
+            text.push(' ');
+        }
+        if opens_sentence || lexicon.is_proper(word) {
+            let mut letters = word.chars();
+            text.extend(letters.next().into_iter().flat_map(char::to_uppercase));
+            text.push_str(letters.as_str());
+        } else {
+            text.push_str(word);
+        }
+        opens_sentence = [".", "?"].contains(&word);
+    }
+    text
+}
