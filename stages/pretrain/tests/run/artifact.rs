@@ -100,21 +100,21 @@ pub(crate) fn params(given: Value) -> Params {
 
 /// Runs the stage in a context.
 pub(crate) fn run_in(context: &Context, tokens: &Path, given: Value) -> Result<(), StageError> {
-    run_on(context, Inputs::from([("tokens", tokens)]), given)
+    run_on(context, &Inputs::from([("tokens", tokens)]), given)
 }
 
 /// Runs the stage in a context on any inputs.
-pub(crate) fn run_on(context: &Context, inputs: Inputs, given: Value) -> Result<(), StageError> {
+pub(crate) fn run_on(context: &Context, inputs: &Inputs, given: Value) -> Result<(), StageError> {
     let params = params(given);
     assert_eq!(PretrainStage.check(&params), []);
-    PretrainStage.run(&params, &inputs, context)
+    PretrainStage.run(&params, inputs, context)
 }
 
 /// Runs the stage in a fresh folder, starting from the encoder of another run.
 pub(crate) fn go_on(tokens: &Path, start: &Path, given: Value) -> Result<TempDir, StageError> {
     let folder = tempfile::tempdir().unwrap();
     let inputs = Inputs::from([("tokens", tokens), ("start", start)]);
-    run_on(&Context::in_folder(folder.path())?, inputs, given)?;
+    run_on(&Context::in_folder(folder.path())?, &inputs, given)?;
     Ok(folder)
 }
 

@@ -158,10 +158,7 @@ fn the_best_measurement_decides_and_a_kill_does_not_change_it() {
 
 fn refused(result: Result<tempfile::TempDir, StageError>) -> (String, String) {
     let error = result.map(|_| ()).unwrap_err();
-    (
-        error.to_string(),
-        error.remedy().unwrap_or_default().to_owned(),
-    )
+    (error.to_string(), error.remedy().unwrap_or_default())
 }
 
 #[test]
