@@ -92,16 +92,16 @@ fn a_kind_whose_results_change_has_a_new_version() {
     }
     // If this fails, raise the version of the kinds that differ, then pin what they make now.
     insta::assert_snapshot!(golden, @"
-    bag-of-words/2  bag-of-words e0c9d9a45932f569
-    benchmarks/1  benchmark    b7dac326e69249de
-    benchmarks/1  sts-pairs    c687474dd738361d
-    command/1  joined       5c31e25a1dafa516
+    bag-of-words/3  bag-of-words 03b87a5f246a4772
+    benchmarks/2  benchmark    84f1a3f816112c11
+    benchmarks/2  sts-pairs    22d96904e017374e
+    command/1  joined       1ecfe6c42e10e008
     corpus/2  corpus       c0c49abffdcd3bb2
     embed/3  embed        bfba2467af7d316e
-    finetune/3  finetune     ffaee23a900ac831
-    majority/2  majority     e869fb062cc5acb8
+    finetune/4  finetune     5d68498feb4f10e4
+    majority/3  majority     56686a02306c48b3
     pretrain/3  pretrain     cf107e01ea6cb2bd
-    sts/2  sts          620a29249f424d9f
+    sts/3  sts          56e41b44ed41236d
     tokenize/2  tokens       afc6f26a3865f214
     tokenizer/2  tokenizer    c3af02b073d036da
     world/2  world        185ef1f41d61c519

@@ -72,8 +72,12 @@ impl Pooling {
         sums: Sums,
     ) -> Result<Tensor, EncoderError> {
         self.check(states)?;
-        let tokens = self.tokens(batch, skip);
-        Ok(fused::pool(PoolingPass { tokens, sums }, states)?)
+        let pass = PoolingPass {
+            tokens: self.tokens(batch, skip),
+            rows: batch.tokens(),
+            sums,
+        };
+        Ok(fused::pool(pass, states)?)
     }
 
     /// Pools by plain candle operations: the reference.

@@ -1,4 +1,4 @@
-//! The metrics of GLUE and STS, and the scores file that every evaluating stage writes.
+//! The metrics of GLUE, STS and SQuAD, and the files of scores and predictions that every stage that scores writes.
 //!
 //! The definitions are those of the benchmarks' own scorers, which are scikit-learn's and SciPy's; goldens made with
 //! them hold this crate to 1e-12. Where scikit-learn has a convention, this crate has it: an F1 without positives and a
@@ -12,16 +12,20 @@
 //! | [`f1`] | classes, positive class 1 | 0 to 1 | QQP, MRPC |
 //! | [`matthews`] | classes | -1 to 1 | CoLA |
 //! | [`pearson`], [`spearman`] | numbers | -1 to 1 | STS-B, STS12 to STS16, SICK-R |
+//! | [`span_match`] | parts of a text | 0 to 1 | SQuAD |
 //!
 //! Papers print all of these times 100; [`scores`] holds them in the printed unit, and [`find`] and [`Direction`] choose
-//! by them. [`texts`] are what a job says in words; [`log`] holds what a training run records update by update.
+//! by them. [`predictions`] holds what was predicted example by example, [`texts`] what a job says in words, [`log`] what a training
+//! run records update by update.
 
 mod classification;
 mod correlation;
 mod error;
 pub mod log;
+pub mod predictions;
 pub mod scores;
 mod selection;
+mod spans;
 mod summary;
 pub mod texts;
 
@@ -29,4 +33,5 @@ pub use classification::{accuracy, f1, matthews};
 pub use correlation::{pearson, spearman};
 pub use error::{MetricError, Undefined};
 pub use selection::{Direction, find};
+pub use spans::{SpanMatch, SpanRules, span_match};
 pub use summary::{mean, standard_deviation};

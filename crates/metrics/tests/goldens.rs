@@ -1,8 +1,12 @@
-//! Agreement with scikit-learn and SciPy. The goldens were made by `tests/goldens/make.py`.
+//! Agreement with scikit-learn and SciPy, and with SQuAD's scripts. The goldens were made by `tests/goldens/make.py` and
+//! `tests/goldens/spans.py`.
 
 #![allow(clippy::unwrap_used)]
 
-use metrics::{MetricError, accuracy, f1, matthews, mean, pearson, spearman, standard_deviation};
+use metrics::{
+    MetricError, SpanRules, accuracy, f1, matthews, mean, pearson, span_match, spearman,
+    standard_deviation,
+};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -92,5 +96,33 @@ fn spread_is_as_in_numpy() {
             standard_deviation(&case.values).unwrap(),
             case.standard_deviation,
         );
+    }
+}
+
+#[derive(Deserialize)]
+struct Span {
+    predicted: String,
+    gold: Vec<String>,
+    first: (f64, f64),
+    second: (f64, f64),
+}
+
+#[test]
+fn answers_are_scored_as_by_the_scripts_of_squad() {
+    let spans: Vec<Span> = serde_json::from_str(include_str!("goldens/spans.json")).unwrap();
+    assert_eq!(spans.len(), 400);
+    for span in spans {
+        let gold: Vec<&str> = span.gold.iter().map(String::as_str).collect();
+        for (rules, expected) in [
+            (SpanRules::Answered, span.first),
+            (SpanRules::MayBeUnanswerable, span.second),
+        ] {
+            let found = span_match(&span.predicted, &gold, rules);
+            let (predicted, found) = (&span.predicted, (found.exact, found.f1));
+            assert!(
+                found.0 == expected.0 && (found.1 - expected.1).abs() < 1e-12,
+                "{predicted:?} {gold:?} {rules:?}: {found:?}, not {expected:?}"
+            );
+        }
     }
 }

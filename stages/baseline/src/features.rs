@@ -131,6 +131,7 @@ mod tests {
     #[test]
     fn shared_words_count_once_and_unknown_ones_not_at_all() {
         let pair = |sentence1: &str, sentence2: &str| Example {
+            id: String::new(),
             sentence1: sentence1.into(),
             sentence2: Some(sentence2.into()),
             label: 0.0,

@@ -1,8 +1,10 @@
 //! The answer that looks at no sentence.
 
-use benchmarks::{Example, Kind, Task};
+use benchmarks::{Example, Kind, Prediction, Task};
 use contract::StageError;
 use metrics::scores::Score;
+
+use crate::Predictions;
 
 /// Returns the constant prediction of a task: the most frequent class of `train` (of several, the first), or the mean
 /// of its scores.
@@ -27,13 +29,29 @@ pub fn majority(train: &[Example], kind: Kind) -> f64 {
     }
 }
 
+/// Returns the constant prediction for the validation splits of a task. A class is as probable as it is frequent among the
+/// examples to train on.
+pub fn majority_predictions(task: &Task) -> Predictions {
+    let share = |class: usize| {
+        let of_class = task.train.iter().filter(|one| one.class() == class);
+        of_class.count() as f64 / task.train.len().max(1) as f64
+    };
+    let answer = Prediction {
+        value: majority(&task.train, task.kind),
+        probabilities: match task.kind {
+            Kind::Classification => (0..task.labels.len())
+                .map(|class| share(class) as f32)
+                .collect(),
+            Kind::Regression => Vec::new(),
+        },
+    };
+    Predictions::of(task, |examples| vec![answer.clone(); examples.len()])
+}
+
 /// Scores the constant prediction with the task's metrics on its validation splits.
 ///
 /// # Errors
 /// When a validation split is empty.
 pub fn majority_scores(task: &Task) -> Result<Vec<Score>, StageError> {
-    let answer = majority(&task.train, task.kind);
-    let answers = |examples: &Vec<Example>| vec![answer; examples.len()];
-    let mismatched = task.validation_mismatched.as_ref().map(answers);
-    task.scores(&answers(&task.validation), mismatched.as_deref())
+    majority_predictions(task).scores(task)
 }

@@ -1,13 +1,14 @@
 //! The bag-of-words model: choosing the penalty, fitting, predicting.
 
-use benchmarks::{Example, Kind, Task};
+use benchmarks::{Example, Kind, Prediction, Task};
 use contract::StageError;
 use kernels::Stream;
 use metrics::scores::Score;
 
+use crate::Predictions;
 use crate::features::{Rows, Vocabulary};
 use crate::lbfgs::{Stop, minimise};
-use crate::objective::{Loss, Objective, linear};
+use crate::objective::{Loss, Objective, linear, logistic, softmax};
 
 /// The inverse penalties C tried, strongest penalty first.
 const INVERSE_PENALTIES: [f64; 4] = [0.01, 0.1, 1.0, 10.0];
@@ -53,11 +54,17 @@ impl BagOfWords {
         })
     }
 
-    /// Returns the predicted class index or number of each example.
-    pub fn predict(&self, examples: &[Example]) -> Vec<f64> {
+    /// Returns the predicted class, with the probabilities of all, or number of each example.
+    pub fn predict(&self, examples: &[Example]) -> Vec<Prediction> {
         let rows = self.vocabulary.rows(examples);
         (0..rows.len())
-            .map(|index| self.shape.predict(&self.parameters, rows.row(index)))
+            .map(|index| {
+                let row = rows.row(index);
+                Prediction {
+                    value: self.shape.predict(&self.parameters, row),
+                    probabilities: self.shape.probabilities(&self.parameters, row),
+                }
+            })
             .collect()
     }
 
@@ -67,17 +74,21 @@ impl BagOfWords {
     }
 }
 
+/// Fits the model to a task's training split and predicts its validation splits.
+///
+/// # Errors
+/// When the training split is empty, or a label is no class of the task.
+pub fn bag_of_words_predictions(task: &Task) -> Result<Predictions, StageError> {
+    let model = BagOfWords::fit(&task.train, task.kind, task.labels.len())?;
+    Ok(Predictions::of(task, |examples| model.predict(examples)))
+}
+
 /// Fits the model to a task's training split and scores it with the task's metrics on its validation splits.
 ///
 /// # Errors
 /// When a split is empty, or a label is no class of the task.
 pub fn bag_of_words_scores(task: &Task) -> Result<Vec<Score>, StageError> {
-    let model = BagOfWords::fit(&task.train, task.kind, task.labels.len())?;
-    let mismatched = task
-        .validation_mismatched
-        .as_ref()
-        .map(|examples| model.predict(examples));
-    task.scores(&model.predict(&task.validation), mismatched.as_deref())
+    bag_of_words_predictions(task)?.scores(task)
 }
 
 fn check(train: &[Example], kind: Kind, classes: usize) -> Result<(), StageError> {
@@ -184,6 +195,22 @@ impl Shape {
         outputs
     }
 
+    /// Returns the probability of each class; none for a number.
+    fn probabilities(self, parameters: &[f64], row: &[(u32, f64)]) -> Vec<f32> {
+        let mut outputs = self.outputs(parameters, row);
+        match self.loss {
+            Loss::Squared => Vec::new(),
+            Loss::Logistic => {
+                let probability = logistic(outputs[0]);
+                vec![(1.0 - probability) as f32, probability as f32]
+            }
+            Loss::Softmax => {
+                softmax(&mut outputs);
+                outputs.into_iter().map(|one| one as f32).collect()
+            }
+        }
+    }
+
     /// Returns the class index or number predicted for a row.
     fn predict(self, parameters: &[f64], row: &[(u32, f64)]) -> f64 {
         let outputs = self.outputs(parameters, row);
@@ -208,7 +235,6 @@ mod tests {
     use serde::Deserialize;
 
     use super::*;
-    use crate::objective::{logistic, softmax};
 
     /// One fit of scikit-learn's; see the script beside the file.
     #[derive(Deserialize)]
@@ -235,6 +261,7 @@ mod tests {
                 .examples
                 .into_iter()
                 .map(|(sentence1, sentence2, label)| Example {
+                    id: String::new(),
                     sentence1,
                     sentence2,
                     label,
@@ -284,6 +311,7 @@ mod tests {
 
     fn example(sentence1: &str, label: f64) -> Example {
         Example {
+            id: String::new(),
             sentence1: sentence1.into(),
             sentence2: None,
             label,
@@ -296,10 +324,12 @@ mod tests {
             let train = vec![example("a b", 1.0); count];
             for classes in [2, 3] {
                 let model = BagOfWords::fit(&train, Kind::Classification, classes).unwrap();
-                assert_eq!(model.predict(&[example("c", 0.0)]), [1.0]);
+                let found = &model.predict(&[example("c", 0.0)])[0];
+                assert_eq!((found.value, found.probabilities.len()), (1.0, classes));
             }
             let model = BagOfWords::fit(&train, Kind::Regression, 0).unwrap();
-            assert!((model.predict(&[example("a b", 0.0)])[0] - 1.0).abs() < 1e-3);
+            let found = &model.predict(&[example("a b", 0.0)])[0];
+            assert!((found.value - 1.0).abs() < 1e-3 && found.probabilities.is_empty());
         }
     }
 

@@ -5,9 +5,9 @@ use contract::{
     ArtifactType, Context, Event, Field, FieldDefault, FieldType, Inputs, Params, ScoreName,
     Signature, Stage, StageError,
 };
-use metrics::scores;
 
-use crate::{bag_of_words_scores, majority_scores};
+use crate::predictions::FILES;
+use crate::{bag_of_words_predictions, majority_predictions};
 
 /// Scores the most frequent class of a task.
 pub struct MajorityStage;
@@ -26,13 +26,13 @@ impl Stage for MajorityStage {
     fn signature(&self) -> Signature {
         Signature {
             kind: "majority",
-            // 2: a correlation with a constant is undefined, not 0.
-            version: 2,
+            // 2: a correlation with a constant is undefined, not 0. 3: predictions are written.
+            version: 3,
             about: "Scores the most frequent class of a task, or the mean of its scores",
             fields: FIELDS,
             output: ArtifactType::Scores,
             numerics: None,
-            files: &[scores::DOCUMENTED],
+            files: FILES,
         }
     }
 
@@ -45,8 +45,8 @@ impl Stage for MajorityStage {
     }
 
     fn run(&self, _: &Params, inputs: &Inputs, context: &Context) -> Result<(), StageError> {
-        let task = benchmarks::read(inputs.path("data")?)?;
-        scores::write(context.output(), &majority_scores(&task)?)
+        let task = benchmarks::read_labelled(inputs.path("data")?)?;
+        majority_predictions(&task).write(&task, context.output())
     }
 }
 
@@ -54,14 +54,14 @@ impl Stage for BagOfWordsStage {
     fn signature(&self) -> Signature {
         Signature {
             kind: "bag-of-words",
-            // 2: a correlation with a constant is undefined, not 0.
-            version: 2,
+            // 2: a correlation with a constant is undefined, not 0. 3: predictions are written.
+            version: 3,
             about: "Scores a logistic regression over the words of the sentences",
             fields: FIELDS,
             output: ArtifactType::Scores,
             // Of the kernels it has exp and ln.
             numerics: Some(|_, _| kernels::numerics::CLASS),
-            files: &[scores::DOCUMENTED],
+            files: FILES,
         }
     }
 
@@ -74,8 +74,8 @@ impl Stage for BagOfWordsStage {
     }
 
     fn run(&self, _: &Params, inputs: &Inputs, context: &Context) -> Result<(), StageError> {
-        let task: Task = benchmarks::read(inputs.path("data")?)?;
-        scores::write(context.output(), &bag_of_words_scores(&task)?)?;
+        let task = benchmarks::read_labelled(inputs.path("data")?)?;
+        bag_of_words_predictions(&task)?.write(&task, context.output())?;
         let examples = task.train.len() as f64;
         context.tell(&Event::Worked {
             amount: examples,

@@ -16,6 +16,7 @@ use tempfile::TempDir;
 
 fn example(sentence1: &str, sentence2: Option<&str>, label: f64) -> Example {
     Example {
+        id: String::new(),
         sentence1: sentence1.into(),
         sentence2: sentence2.map(Into::into),
         label,
@@ -108,7 +109,9 @@ fn words_and_shared_words_are_learned() {
         example("GOOD, good villain", None, 1.0),
         example("bad villain", None, 0.0),
     ];
-    assert_eq!(model.predict(&unseen), [1.0, 0.0]);
+    let predicted = model.predict(&unseen);
+    assert_eq!([predicted[0].value, predicted[1].value], [1.0, 0.0]);
+    assert!(predicted[0].probabilities[1] > 0.5 && predicted[1].probabilities[0] > 0.5);
 
     // Each word of either sentence tells nothing; that both have it does.
     let words = ["red", "blue", "green", "grey"];
@@ -160,10 +163,19 @@ fn the_stages_write_the_same_scores_each_time() {
             let [first, second] = [(), ()].map(|()| {
                 let (_kept, output) = run(stage, ("data", &data), &json!({}));
                 let bytes = std::fs::read(output.join(metrics::scores::FILE)).unwrap();
-                (metrics::scores::read(&output).unwrap(), bytes)
+                let rows = metrics::predictions::read(&output).unwrap();
+                (metrics::scores::read(&output).unwrap(), bytes, rows)
             });
             // The scores themselves may be undefined, which equals nothing.
             assert_eq!(first.1, second.1);
+            assert_eq!(first.2, second.2);
+            let task = benchmarks::read_labelled(&data).unwrap();
+            let mismatched = task.validation_mismatched.as_ref().map_or(0, Vec::len);
+            assert_eq!(first.2.len(), task.validation.len() + mismatched);
+            for row in &first.2 {
+                assert_eq!(row.name.set, name);
+                assert_eq!(row.probabilities.len(), task.labels.len());
+            }
             assert_eq!(first.0.iter().filter(|score| score.main).count(), 1);
         }
     }

@@ -1,13 +1,17 @@
-//! The benchmark artifact: Parquet files by split and `task.json`.
+//! The benchmark artifact: Parquet files by split and `task.json`, whose `shape` says of what kind they are.
+
+mod labelled;
+mod pairs;
+mod spans;
 
 use std::fs;
 use std::path::Path;
 
-use columnar::{Reader, Schema};
-use contract::{Column, ColumnType, FileOf, OutputFile, StageError, io_error};
+use columnar::Reader;
+use contract::{FileOf, OutputFile, StageError, io_error};
 use serde::{Deserialize, Serialize};
 
-use crate::{Example, Kind, Metric, StsPair, Task};
+use crate::{Benchmark, Shape, SpanTask, StsPair, Task};
 
 const TRAIN: &str = "train.parquet";
 const VALIDATION: &str = "validation.parquet";
@@ -19,112 +23,108 @@ pub(crate) const STS: &str = "sts";
 /// What to do about a file of the artifact that is damaged, or was made by something else.
 const AGAIN: &str = "run the `benchmarks` stage again to make the artifact anew";
 
-const EXAMPLES: &[Column] = &[
-    Column::new(
-        "sentence1",
-        ColumnType::Text,
-        "the sentence, or the first of two",
-    ),
-    Column::new(
-        "sentence2",
-        ColumnType::Text,
-        "the second, in tasks on pairs",
-    )
-    .nullable(),
-    Column::new(
-        "label",
-        ColumnType::Number,
-        "the class as its place among the labels of task.json, or the score",
-    ),
-];
-const PAIR: &[Column] = &[
-    Column::new("set", ColumnType::Text, "sts12 to sts16, stsb, sickr"),
-    Column::new("subset", ColumnType::Text, "the part of the set"),
-    Column::new("sentence1", ColumnType::Text, "the first sentence"),
-    Column::new("sentence2", ColumnType::Text, "the second"),
-    Column::new("score", ColumnType::Number, "how alike people found them"),
-];
 const GLUE_ALONE: &str = "tasks of GLUE";
+const SQUAD_ALONE: &str = "squad";
 
 /// The files of a benchmark.
 pub(crate) const FILES: &[OutputFile] = &[
     OutputFile::new(
         DESCRIPTION,
-        "the task, its labels and metrics; of `sts`, its sets and their subsets",
+        "the task, the shape of its examples, its labels and metrics; of `sts`, its sets and their subsets",
     ),
-    OutputFile::table(TRAIN, EXAMPLES, "the examples to train on, a row each").when(GLUE_ALONE),
-    OutputFile::table(VALIDATION, EXAMPLES, "the development split").when(GLUE_ALONE),
+    OutputFile::table(
+        TRAIN,
+        labelled::COLUMNS,
+        "the examples to train on, a row each",
+    )
+    .when(GLUE_ALONE),
+    OutputFile::table(VALIDATION, labelled::COLUMNS, "the development split").when(GLUE_ALONE),
     OutputFile::table(
         MISMATCHED,
-        EXAMPLES,
+        labelled::COLUMNS,
         "the development split of other genres",
     )
     .when("mnli"),
-    OutputFile::table(PAIRS, PAIR, "the pairs of all sets").when("sts"),
+    OutputFile::table(PAIRS, pairs::COLUMNS, "the pairs of all sets").when("sts"),
+    OutputFile::table(
+        TRAIN,
+        spans::COLUMNS,
+        "the questions to train on, a row each",
+    )
+    .when(SQUAD_ALONE),
+    OutputFile::table(VALIDATION, spans::COLUMNS, "the development split").when(SQUAD_ALONE),
 ];
 
-/// What `task.json` says of a GLUE task.
-#[derive(Serialize, Deserialize)]
-struct GlueDescription {
-    task: String,
-    kind: Kind,
-    labels: Vec<String>,
-    metrics: Vec<Metric>,
-}
-
-/// What `task.json` says of the similarity sets.
-#[derive(Serialize, Deserialize)]
-struct StsDescription {
-    task: String,
-    metrics: Vec<Metric>,
-    sets: Vec<SetDescription>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct SetDescription {
-    set: String,
-    subsets: Vec<SubsetDescription>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct SubsetDescription {
-    subset: String,
-    pairs: usize,
-}
-
-/// The part of `task.json` that tells the two apart.
+/// The part of `task.json` that tells what the rest is.
 #[derive(Deserialize)]
 struct Header {
     task: String,
+    shape: Option<Shape>,
 }
 
-/// Reads a GLUE task from a benchmark artifact.
+impl Header {
+    /// Returns the shape: artifacts had none once, and programs of users may write none.
+    fn shape(&self) -> Shape {
+        self.shape.unwrap_or(match self.task.as_str() {
+            STS => Shape::Pairs,
+            _ => Shape::Labelled,
+        })
+    }
+}
+
+/// Reads a benchmark artifact, whatever its shape.
 ///
 /// # Errors
-/// When the folder is no benchmark artifact, or holds the similarity sets.
-pub fn read(folder: &Path) -> Result<Task, StageError> {
-    if header(folder)?.task == STS {
-        return Err(StageError::input(
-            folder.display(),
-            "these are the similarity sets (`sts`), which have no training split",
-            "give a benchmark of a GLUE task: `task = \"sst2\"`",
-        ));
-    }
-    let description: GlueDescription = read_description(folder)?;
-    let mismatched = folder.join(MISMATCHED);
-    Ok(Task {
-        name: description.task,
-        kind: description.kind,
-        labels: description.labels,
-        metrics: description.metrics,
-        train: read_examples(&folder.join(TRAIN))?,
-        validation: read_examples(&folder.join(VALIDATION))?,
-        validation_mismatched: if mismatched.exists() {
-            Some(read_examples(&mismatched)?)
-        } else {
-            None
-        },
+/// When the folder is no benchmark artifact, or damaged.
+pub fn read(folder: &Path) -> Result<Benchmark, StageError> {
+    let header: Header = read_description(folder)?;
+    Ok(match header.shape() {
+        Shape::Labelled => Benchmark::Labelled(labelled::read(folder)?),
+        Shape::Pairs => Benchmark::Pairs(pairs::read(folder)?),
+        Shape::Spans => Benchmark::Spans(spans::read(folder)?),
     })
+}
+
+/// Reads a task whose examples have a class or a number from a benchmark artifact.
+///
+/// # Errors
+/// When the folder is no benchmark artifact, or one of another shape.
+pub fn read_labelled(folder: &Path) -> Result<Task, StageError> {
+    expect(folder, Shape::Labelled)?;
+    labelled::read(folder)
+}
+
+/// Reads the pairs of the similarity sets from a benchmark artifact, in the order of sets, subsets and files.
+///
+/// # Errors
+/// When the folder is no benchmark artifact, or one of another shape.
+pub fn read_pairs(folder: &Path) -> Result<Vec<StsPair>, StageError> {
+    expect(folder, Shape::Pairs)?;
+    pairs::read(folder)
+}
+
+/// Reads a task of questions about texts from a benchmark artifact.
+///
+/// # Errors
+/// When the folder is no benchmark artifact, or one of another shape.
+pub fn read_spans(folder: &Path) -> Result<SpanTask, StageError> {
+    expect(folder, Shape::Spans)?;
+    spans::read(folder)
+}
+
+/// Refuses an artifact of another shape before its files are read.
+fn expect(folder: &Path, wanted: Shape) -> Result<(), StageError> {
+    let header: Header = read_description(folder)?;
+    let found = header.shape();
+    if found == wanted {
+        return Ok(());
+    }
+    let (task, (is, _), (what, remedy)) = (&header.task, found.words(), wanted.words());
+    Err(StageError::input(
+        folder.display(),
+        format!("this is the task `{task}`: {is}, not {what}"),
+        remedy,
+    ))
 }
 
 /// Returns how many examples to train on the benchmark artifact with these files has, by the metadata alone; `None` where there
@@ -134,116 +134,13 @@ pub fn training_examples(file: FileOf<'_>) -> Option<f64> {
     Some(file.rows() as f64)
 }
 
-/// Reads the pairs of the similarity sets from a benchmark artifact, in the order of sets, subsets and files.
-///
-/// # Errors
-/// When the folder is no benchmark artifact, or holds another task.
-pub fn read_pairs(folder: &Path) -> Result<Vec<StsPair>, StageError> {
-    let task = header(folder)?.task;
-    if task != STS {
-        return Err(StageError::input(
-            folder.display(),
-            format!("this is the GLUE task `{task}`, not the similarity sets"),
-            "give a benchmark with `task = \"sts\"`",
-        ));
+/// Writes a benchmark below `folder`.
+pub(crate) fn write(folder: &Path, benchmark: &Benchmark) -> Result<(), StageError> {
+    match benchmark {
+        Benchmark::Labelled(task) => labelled::write(folder, task),
+        Benchmark::Pairs(pairs) => pairs::write(folder, pairs),
+        Benchmark::Spans(task) => spans::write(folder, task),
     }
-    let mut pairs = Vec::new();
-    for batch in Reader::open(&folder.join(PAIRS), AGAIN)?.batches()? {
-        let batch = batch?;
-        let (sets, subsets) = (batch.texts("set")?, batch.texts("subset")?);
-        let (firsts, seconds) = (batch.texts("sentence1")?, batch.texts("sentence2")?);
-        let scores = batch.numbers("score")?.iter().enumerate();
-        pairs.extend(scores.map(|(row, score)| StsPair {
-            set: sets.get(row).to_owned(),
-            subset: subsets.get(row).to_owned(),
-            sentence1: firsts.get(row).to_owned(),
-            sentence2: seconds.get(row).to_owned(),
-            score: *score,
-        }));
-    }
-    Ok(pairs)
-}
-
-/// Writes a GLUE task below `folder`.
-pub(crate) fn write(folder: &Path, task: &Task) -> Result<(), StageError> {
-    write_examples(&folder.join(TRAIN), &task.train)?;
-    write_examples(&folder.join(VALIDATION), &task.validation)?;
-    if let Some(examples) = &task.validation_mismatched {
-        write_examples(&folder.join(MISMATCHED), examples)?;
-    }
-    let description = GlueDescription {
-        task: task.name.clone(),
-        kind: task.kind,
-        labels: task.labels.clone(),
-        metrics: task.metrics.clone(),
-    };
-    write_description(folder, &description)
-}
-
-/// Writes the similarity sets below `folder`.
-pub(crate) fn write_pairs(folder: &Path, pairs: &[StsPair]) -> Result<(), StageError> {
-    let values = vec![
-        pairs.iter().map(|pair| pair.set.as_str()).collect(),
-        pairs.iter().map(|pair| pair.subset.as_str()).collect(),
-        pairs.iter().map(|pair| pair.sentence1.as_str()).collect(),
-        pairs.iter().map(|pair| pair.sentence2.as_str()).collect(),
-        pairs.iter().map(|pair| pair.score).collect(),
-    ];
-    columnar::write(&folder.join(PAIRS), &Schema::of(PAIR), values)?;
-
-    let mut sets: Vec<SetDescription> = Vec::new();
-    for pair in pairs {
-        if sets.last().is_none_or(|last| last.set != pair.set) {
-            sets.push(SetDescription {
-                set: pair.set.clone(),
-                subsets: Vec::new(),
-            });
-        }
-        let Some(SetDescription { subsets, .. }) = sets.last_mut() else {
-            continue;
-        };
-        match subsets.last_mut() {
-            Some(last) if last.subset == pair.subset => last.pairs += 1,
-            _ => subsets.push(SubsetDescription {
-                subset: pair.subset.clone(),
-                pairs: 1,
-            }),
-        }
-    }
-    let description = StsDescription {
-        task: STS.to_owned(),
-        metrics: vec![Metric::Spearman],
-        sets,
-    };
-    write_description(folder, &description)
-}
-
-fn write_examples(path: &Path, examples: &[Example]) -> Result<(), StageError> {
-    let firsts = examples.iter().map(|one| one.sentence1.as_str());
-    let seconds = examples.iter().map(|one| one.sentence2.as_deref());
-    let labels = examples.iter().map(|one| one.label);
-    let values = vec![firsts.collect(), seconds.collect(), labels.collect()];
-    columnar::write(path, &Schema::of(EXAMPLES), values)
-}
-
-fn read_examples(path: &Path) -> Result<Vec<Example>, StageError> {
-    let mut examples = Vec::new();
-    for batch in Reader::open(path, AGAIN)?.batches()? {
-        let batch = batch?;
-        let firsts = batch.texts("sentence1")?;
-        let seconds = batch.optional_texts("sentence2")?;
-        let labels = batch.numbers("label")?.iter().enumerate();
-        examples.extend(labels.map(|(row, label)| Example {
-            sentence1: firsts.get(row).to_owned(),
-            sentence2: seconds.get_optional(row).map(str::to_owned),
-            label: *label,
-        }));
-    }
-    Ok(examples)
-}
-
-fn header(folder: &Path) -> Result<Header, StageError> {
-    read_description(folder)
 }
 
 fn read_description<T: serde::de::DeserializeOwned>(folder: &Path) -> Result<T, StageError> {

@@ -4,16 +4,12 @@ use std::path::{Path, PathBuf};
 
 use contract::StageError;
 
+use crate::catalogue::Reading;
+use crate::identity::settle;
 use crate::layout::{Answer, Columns, Layout, Quirk};
 use crate::table::{Row, Table, shorten};
 use crate::text::TextFile;
-use crate::{Example, Task, mrpc};
-
-/// A task as read, and what the user should know about its files.
-pub(crate) struct Reading {
-    pub(crate) task: Task,
-    pub(crate) notes: Vec<String>,
-}
+use crate::{Benchmark, Example, Task, mrpc};
 
 /// Reads a task's training and development splits from `source/TASK` or `source/glue_data/TASK`. Test splits have no
 /// labels and are not read.
@@ -43,7 +39,10 @@ pub(crate) fn read(source: &Path, layout: &Layout) -> Result<Reading, StageError
         validation,
         validation_mismatched,
     };
-    Ok(Reading { task, notes })
+    Ok(Reading {
+        benchmark: Benchmark::Labelled(task),
+        notes,
+    })
 }
 
 fn find_folder(source: &Path, layout: &Layout) -> Result<PathBuf, StageError> {
@@ -81,12 +80,12 @@ pub(crate) fn read_split(
             sentence1,
             sentence2: Some(sentence2),
             label,
-        } => Table::with_header(&file, &[label, sentence1, sentence2])?,
+        } => Table::with_header(&file, &[label, sentence1, sentence2], layout.naming)?,
         Columns::Named {
             sentence1,
             sentence2: None,
             label,
-        } => Table::with_header(&file, &[label, sentence1])?,
+        } => Table::with_header(&file, &[label, sentence1], layout.naming)?,
         Columns::Positions {
             width,
             sentence1,
@@ -94,11 +93,14 @@ pub(crate) fn read_split(
         } => Table::without_header(&file, width, &[label, sentence1]),
     };
     let (mut short, mut undecided) = (0_usize, 0_usize);
-    let mut examples = Vec::new();
+    let (mut examples, mut names) = (Vec::new(), Vec::new());
     for row in table.rows() {
         match row {
             Ok(row) if layout.quirk == Quirk::Undecided && row.fields[0] == "-" => undecided += 1,
-            Ok(row) => examples.push(example(&row, layout)?),
+            Ok(row) => {
+                examples.push(example(&row, layout)?);
+                names.push((row.name, row.number));
+            }
             Err(broken) if layout.quirk == Quirk::QuotedAndShortRows && broken.is_short() => {
                 short += 1;
             }
@@ -119,7 +121,15 @@ pub(crate) fn read_split(
             if undecided == 1 { "" } else { "s" }
         ));
     }
+    name(&mut examples, names);
     not_empty(examples, path)
+}
+
+/// Gives examples their names, from those of their rows.
+pub(crate) fn name(examples: &mut [Example], names: Vec<(String, usize)>) {
+    for (example, name) in examples.iter_mut().zip(settle(names.into_iter())) {
+        example.id = name;
+    }
 }
 
 /// Opens a file of a task, or says that it is missing.
@@ -146,7 +156,7 @@ pub(crate) fn not_empty(examples: Vec<Example>, path: &Path) -> Result<Vec<Examp
     Ok(examples)
 }
 
-/// Reads a row of the columns label, first sentence and perhaps second sentence.
+/// Reads a row of the columns label, first sentence and perhaps second sentence. The example has no name yet.
 pub(crate) fn example(row: &Row<'_>, layout: &Layout) -> Result<Example, StageError> {
     let sentence = |text: &str| {
         if layout.quirk == Quirk::QuotedAndShortRows {
@@ -156,6 +166,7 @@ pub(crate) fn example(row: &Row<'_>, layout: &Layout) -> Result<Example, StageEr
         }
     };
     Ok(Example {
+        id: String::new(),
         label: label(row, &layout.answer)?,
         sentence1: sentence(row.fields[1]),
         sentence2: row.fields.get(2).copied().map(sentence),

@@ -9,6 +9,8 @@ pub(crate) struct Layout {
     /// The folder below `glue_data`.
     pub(crate) folder: &'static str,
     pub(crate) columns: Columns,
+    /// The columns that together name an example, where the file has them.
+    pub(crate) naming: &'static [&'static str],
     pub(crate) answer: Answer,
     /// The official metrics, the main one first.
     pub(crate) metrics: &'static [Metric],
@@ -112,6 +114,7 @@ pub(crate) const LAYOUTS: &[Layout] = &[
             sentence2: Some("#2 String"),
             label: "Quality",
         },
+        naming: &["#1 ID", "#2 ID"],
         answer: Answer::Classes(&[("0", "not_equivalent"), ("1", "equivalent")]),
         metrics: &[Metric::F1, Metric::Accuracy],
         quirk: Quirk::MicrosoftRelease,
@@ -125,6 +128,7 @@ pub(crate) const LAYOUTS: &[Layout] = &[
             sentence2: Some("question2"),
             label: "is_duplicate",
         },
+        naming: &["id"],
         answer: Answer::Classes(&[("0", "not_duplicate"), ("1", "duplicate")]),
         metrics: &[Metric::F1, Metric::Accuracy],
         quirk: Quirk::QuotedAndShortRows,
@@ -192,6 +196,7 @@ const PLAIN: Layout = Layout {
         sentence2: Some("sentence2"),
         label: "label",
     },
+    naming: &["index"],
     answer: ENTAILMENT,
     metrics: &[Metric::Accuracy],
     validation: "dev.tsv",

@@ -1,26 +1,35 @@
-//! Readers of the official GLUE and SentEval STS files.
+//! Readers of the official GLUE, SentEval STS and SQuAD files.
 //!
 //! The stage [`BenchmarksStage`] turns one task's files, in the layout in which everybody downloads them, into Parquet
-//! with plain columns and a `task.json`; the functions [`read`] and [`read_pairs`] give that back to the stages that
-//! train and evaluate. Each task's quirks (a missing header, doubled quotation marks, the order of labels) end here.
+//! with plain columns and a `task.json`; the function [`read`] gives that back to the stages that train and evaluate, and
+//! [`read_labelled`], [`read_pairs`] and [`read_spans`] the one shape that a stage can do with. Each task's quirks (a missing
+//! header, doubled quotation marks, the order of labels) end here.
 //!
+//! * `catalogue` names the tasks, each with its reader, `shape` the shapes of their examples;
 //! * `layout` declares the nine GLUE tasks as data, after Wang et al., *GLUE*, ICLR 2019, and the label order of the
 //!   Hugging Face `glue` dataset;
 //! * `glue` and `mrpc` read their files, `sts` the seven sets of semantic textual similarity as SentEval has them
-//!   (Conneau and Kiela, *SentEval*, LREC 2018);
-//! * `artifact` writes and reads the Parquet files , `task` says what they hold and scores predictions.
+//!   (Conneau and Kiela, *SentEval*, LREC 2018), `squad` both releases of SQuAD; `identity` settles what an example is called;
+//! * `artifact` writes and reads the Parquet files, `task` and `spans` say what they hold and score predictions.
 
 mod artifact;
+mod catalogue;
 mod glue;
+mod identity;
 mod layout;
 mod mrpc;
+mod shape;
+mod spans;
+mod squad;
 mod stage;
 mod sts;
 mod table;
 mod task;
 mod text;
 
-pub use artifact::{read, read_pairs, training_examples};
+pub use artifact::{read, read_labelled, read_pairs, read_spans, training_examples};
+pub use shape::{Benchmark, Shape};
+pub use spans::{Question, SpanTask};
 pub use stage::BenchmarksStage;
 pub use sts::sets as sts_sets;
-pub use task::{Example, Kind, Metric, StsPair, Task};
+pub use task::{Example, Kind, Metric, Prediction, StsPair, Task};

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use contract::StageError;
 
-use crate::glue::{example, not_empty, open};
+use crate::glue::{example, name, not_empty, open};
 use crate::layout::Layout;
 use crate::table::Table;
 use crate::{Example, glue};
@@ -45,17 +45,23 @@ pub(crate) fn read_release(
         .collect();
     let file = open(&train_file)?;
     let columns = ["Quality", "#1 String", "#2 String", "#1 ID", "#2 ID"];
-    let (mut train, mut validation) = (Vec::new(), Vec::new());
-    for row in Table::with_header(&file, &columns)?.rows() {
+    let (mut examples, mut names, mut is_held_out) = (Vec::new(), Vec::new(), Vec::new());
+    for row in Table::with_header(&file, &columns, layout.naming)?.rows() {
         let mut row = row?;
-        let identifiers = (row.fields[3], row.fields[4]);
+        is_held_out.push(held_out.contains(&(row.fields[3], row.fields[4])));
         row.fields.truncate(3);
-        let split = if held_out.contains(&identifiers) {
+        examples.push(example(&row, layout)?);
+        names.push((row.name, row.number));
+    }
+    name(&mut examples, names);
+    let (mut train, mut validation) = (Vec::new(), Vec::new());
+    for (example, is_held_out) in examples.into_iter().zip(is_held_out) {
+        let split = if is_held_out {
             &mut validation
         } else {
             &mut train
         };
-        split.push(example(&row, layout)?);
+        split.push(example);
     }
     Ok((
         not_empty(train, &train_file)?,

@@ -8,24 +8,11 @@ use contract::{
 };
 use serde::Deserialize;
 
-use crate::layout::{LAYOUTS, Layout};
-use crate::{artifact, glue, sts};
+use crate::artifact;
+use crate::catalogue::{self, Reading, TASKS};
 
 /// Reads one benchmark's official files.
 pub struct BenchmarksStage;
-
-const TASKS: &[&str] = &[
-    "cola",
-    "sst2",
-    "mrpc",
-    "qqp",
-    "stsb",
-    "mnli",
-    "qnli",
-    "rte",
-    "wnli",
-    artifact::STS,
-];
 
 #[derive(Deserialize)]
 struct Parameters {
@@ -36,8 +23,9 @@ impl Stage for BenchmarksStage {
     fn signature(&self) -> Signature {
         Signature {
             kind: "benchmarks",
-            version: 1,
-            about: "Reads a GLUE task or the seven STS sets from the official files",
+            // 2: examples have names.
+            version: 2,
+            about: "Reads a GLUE task, the seven STS sets or SQuAD from the official files",
             fields: const {
                 &[
                     Field::new(
@@ -45,13 +33,13 @@ impl Stage for BenchmarksStage {
                         FieldType::Input(ArtifactType::Folder),
                         FieldDefault::Required,
                         "the folder of the tasks (`glue_data`) or SentEval's `data/downstream`, \
-                            or a folder above it",
+                            or the folder of SQuAD's JSON files, or a folder above it",
                     ),
                     Field::new(
                         "task",
-                        FieldType::Choice(TASKS),
+                        FieldType::Choice(&TASKS),
                         FieldDefault::Required,
-                        "the GLUE task, or `sts` for STS12 to STS16, STS-B and SICK-R",
+                        "the GLUE task, `sts` for STS12 to STS16, STS-B and SICK-R, or `squad` (1.1) and `squad2` (2.0)",
                     ),
                 ]
             },
@@ -64,15 +52,7 @@ impl Stage for BenchmarksStage {
     /// As many tasks, or sets of similarity, as lie in a folder.
     fn suits(&self, _: &str, params: &Params, path: &Path) -> Option<u64> {
         let Parameters { task } = params.parse().ok()?;
-        let tasks = match task == artifact::STS {
-            true => sts::sets_in(path),
-            false => {
-                let is_there =
-                    |layout: &&Layout| path.join(layout.folder).join(layout.validation).is_file();
-                LAYOUTS.iter().filter(is_there).count()
-            }
-        };
-        Some(tasks as u64)
+        Some(catalogue::found(&task, path) as u64)
     }
 
     /// Examples of a task to train on: as many as its source has of each.
@@ -84,23 +64,14 @@ impl Stage for BenchmarksStage {
     fn run(&self, params: &Params, inputs: &Inputs, context: &Context) -> Result<(), StageError> {
         let Parameters { task } = params.parse()?;
         let source = inputs.path("source")?;
-        let (notes, examples) = if let Some(layout) = LAYOUTS.iter().find(|one| one.task == task) {
-            let glue::Reading { task, notes } = glue::read(source, layout)?;
-            context.keep_going()?;
-            artifact::write(context.output(), &task)?;
-            let mismatched = task.validation_mismatched.as_ref().map_or(0, Vec::len);
-            (notes, task.train.len() + task.validation.len() + mismatched)
-        } else {
-            let sts::Reading { pairs, notes } = sts::read(source)?;
-            context.keep_going()?;
-            artifact::write_pairs(context.output(), &pairs)?;
-            (notes, pairs.len())
-        };
+        let Reading { benchmark, notes } = catalogue::read(&task, source)?;
+        context.keep_going()?;
+        artifact::write(context.output(), &benchmark)?;
         for note in notes {
             context.note(note);
         }
         context.tell(&Event::Worked {
-            amount: examples as f64,
+            amount: benchmark.examples() as f64,
             unit: "example".to_owned(),
         });
         Ok(())

@@ -8,10 +8,12 @@ use std::path::{Path, PathBuf};
 
 use contract::StageError;
 
-use crate::StsPair;
+use crate::catalogue::Reading as Read;
 use crate::glue::score;
+use crate::identity::settle;
 use crate::table::{Table, shorten};
 use crate::text::{Place, TextFile};
+use crate::{Benchmark, StsPair};
 
 /// One SemEval year.
 struct Year {
@@ -87,14 +89,15 @@ const UNSCORED: [&str; 2] = ["sts15", "sts16"];
 /// What the input and gold files of a subset may be called before its name.
 const PREFIXES: [(&str, &str); 2] = [("STS.input.", "STS.gs."), ("STS2016.input.", "STS2016.gs.")];
 
-/// The pairs as read, and what the user should know about the files.
-pub(crate) struct Reading {
-    pub(crate) pairs: Vec<StsPair>,
-    pub(crate) notes: Vec<String>,
+/// The pairs so far, with the lines that they were read from, and what the user should know about the files.
+struct Reading {
+    pairs: Vec<StsPair>,
+    lines: Vec<usize>,
+    notes: Vec<String>,
 }
 
 /// Reads every set that `source` has: SentEval's `downstream` folder, a folder above it, or the folder of the years.
-pub(crate) fn read(source: &Path) -> Result<Reading, StageError> {
+pub(crate) fn read(source: &Path) -> Result<Read, StageError> {
     if !source.is_dir() {
         return Err(StageError::input(
             source.display(),
@@ -105,6 +108,7 @@ pub(crate) fn read(source: &Path) -> Result<Reading, StageError> {
     let (years, sick) = find_folders(source);
     let mut reading = Reading {
         pairs: Vec::new(),
+        lines: Vec::new(),
         notes: Vec::new(),
     };
     for year in YEARS {
@@ -129,7 +133,10 @@ pub(crate) fn read(source: &Path) -> Result<Reading, StageError> {
             REMEDY,
         ));
     }
-    Ok(reading)
+    Ok(Read {
+        benchmark: Benchmark::Pairs(reading.pairs),
+        notes: reading.notes,
+    })
 }
 
 const REMEDY: &str = "give SentEval's `data/downstream`, which holds `STS/STS12-en-test`, …, \
@@ -201,7 +208,7 @@ fn read_year(folder: &Path, year: &Year, reading: &mut Reading) -> Result<(), St
     for (subset, (input, gold)) in found {
         let before = reading.pairs.len();
         unscored += read_subset(&input, &gold, year.set, subset, reading)?;
-        not_empty(reading, before, &input)?;
+        reading.end_part(before, &input)?;
     }
     if unscored > 0 && !UNSCORED.contains(&year.set) {
         reading.notes.push(format!(
@@ -254,7 +261,7 @@ fn read_subset(
         ));
     }
     let mut unscored = 0;
-    for ((place, pair), (gold_place, gold)) in input.lines().zip(gold.lines()) {
+    for (line, ((place, pair), (gold_place, gold))) in input.lines().zip(gold.lines()).enumerate() {
         if gold.trim().is_empty() {
             unscored += 1;
             continue;
@@ -269,7 +276,8 @@ fn read_subset(
             ));
         };
         let score = gold_score(gold_place, gold)?;
-        reading.push(set, subset, [sentence1, sentence2], score);
+        let own = String::new();
+        reading.push([set, subset], (own, line), [sentence1, sentence2], score);
     }
     Ok(unscored)
 }
@@ -278,35 +286,37 @@ fn read_subset(
 fn read_sts_benchmark(path: &Path, reading: &mut Reading) -> Result<(), StageError> {
     let before = reading.pairs.len();
     let file = TextFile::open(path)?;
-    for (place, line) in file.lines().filter(|(_, line)| !line.is_empty()) {
+    let lines = file.lines().filter(|(_, line)| !line.is_empty());
+    for (number, (place, line)) in lines.enumerate() {
         let columns: Vec<_> = line.split('\t').collect();
-        let [_, _, _, _, gold, sentence1, sentence2, ..] = columns[..] else {
+        let [genre, file, year, index, gold, sentence1, sentence2, ..] = columns[..] else {
             return Err(StageError::input(
                 place,
                 format!("expected at least 7 columns, found {}", columns.len()),
                 "restore the tabs between the row's columns, or use the official file",
             ));
         };
-        reading.push(
-            STSB,
-            "test",
-            [sentence1, sentence2],
-            gold_score(place, gold)?,
-        );
+        let own = match index.is_empty() {
+            true => String::new(),
+            false => [genre, file, year, index].join("/"),
+        };
+        let score = gold_score(place, gold)?;
+        reading.push([STSB, "test"], (own, number), [sentence1, sentence2], score);
     }
-    not_empty(reading, before, path)
+    reading.end_part(before, path)
 }
 
 fn read_sick(path: &Path, reading: &mut Reading) -> Result<(), StageError> {
     let before = reading.pairs.len();
     let file = TextFile::open(path)?;
     let columns = ["relatedness_score", "sentence_A", "sentence_B"];
-    for row in Table::with_header(&file, &columns)?.rows() {
+    for row in Table::with_header(&file, &columns, &["pair_ID"])?.rows() {
         let row = row?;
         let score = gold_score(row.place, row.fields[0])?;
-        reading.push(SICKR, "test", [row.fields[1], row.fields[2]], score);
+        let sentences = [row.fields[1], row.fields[2]];
+        reading.push([SICKR, "test"], (row.name, row.number), sentences, score);
     }
-    not_empty(reading, before, path)
+    reading.end_part(before, path)
 }
 
 fn gold_score(place: Place<'_>, text: &str) -> Result<f64, StageError> {
@@ -322,17 +332,6 @@ fn gold_score(place: Place<'_>, text: &str) -> Result<f64, StageError> {
     })
 }
 
-fn not_empty(reading: &Reading, before: usize, path: &Path) -> Result<(), StageError> {
-    if reading.pairs.len() > before {
-        return Ok(());
-    }
-    Err(StageError::input(
-        path.display(),
-        "no pair in it has a gold score",
-        "use the official file, or remove it to do without",
-    ))
-}
-
 impl Reading {
     /// Notes that a file of a set is not in its folder, which is there.
     fn note_lacking(&mut self, file: &Path, set: &str) {
@@ -343,12 +342,41 @@ impl Reading {
         }
     }
 
-    fn push(&mut self, set: &str, subset: &str, sentences: [&str; 2], score: f64) {
+    /// Ends a part, which the pairs from `before` on are of: settles what they are called.
+    fn end_part(&mut self, before: usize, path: &Path) -> Result<(), StageError> {
+        let (part, lines) = (&mut self.pairs[before..], &self.lines[before..]);
+        if part.is_empty() {
+            return Err(StageError::input(
+                path.display(),
+                "no pair in it has a gold score",
+                "use the official file, or remove it to do without",
+            ));
+        }
+        let own: Vec<_> = part.iter().map(|pair| pair.id.clone()).collect();
+        for (pair, id) in part
+            .iter_mut()
+            .zip(settle(own.into_iter().zip(lines.iter().copied())))
+        {
+            pair.id = id;
+        }
+        Ok(())
+    }
+
+    /// Adds a pair with its own name, empty for none, and the line that it was read from.
+    fn push(
+        &mut self,
+        [set, subset]: [&str; 2],
+        (own, line): (String, usize),
+        sentences: [&str; 2],
+        score: f64,
+    ) {
         let [sentence1, sentence2] =
             sentences.map(|text| text.split_whitespace().collect::<Vec<_>>().join(" "));
+        self.lines.push(line);
         self.pairs.push(StsPair {
             set: set.to_owned(),
             subset: subset.to_owned(),
+            id: own,
             sentence1,
             sentence2,
             score,

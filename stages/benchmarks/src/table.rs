@@ -8,6 +8,8 @@ use crate::text::{Place, TextFile};
 pub(crate) struct Table<'a> {
     file: &'a TextFile,
     wanted: Vec<usize>,
+    /// The columns that together name a row.
+    naming: Vec<usize>,
     width: usize,
     header: bool,
 }
@@ -16,6 +18,10 @@ pub(crate) struct Table<'a> {
 pub(crate) struct Row<'a> {
     pub(crate) place: Place<'a>,
     pub(crate) fields: Vec<&'a str>,
+    /// What the table calls the row; empty where it has no name for it.
+    pub(crate) name: String,
+    /// Which row it is, from 0, empty lines left out.
+    pub(crate) number: usize,
 }
 
 /// A row that has another number of columns than the table.
@@ -44,8 +50,12 @@ impl From<BrokenRow<'_>> for StageError {
 }
 
 impl<'a> Table<'a> {
-    /// A table whose first line names its columns.
-    pub(crate) fn with_header(file: &'a TextFile, wanted: &[&str]) -> Result<Self, StageError> {
+    /// A table whose first line names its columns. Those of `naming` together name a row, where all of them are there.
+    pub(crate) fn with_header(
+        file: &'a TextFile,
+        wanted: &[&str],
+        naming: &[&str],
+    ) -> Result<Self, StageError> {
         let Some((place, header)) = file.lines().next() else {
             return Err(StageError::input(
                 file.path().display(),
@@ -73,9 +83,15 @@ impl<'a> Table<'a> {
             })
         };
         let wanted = wanted.iter().map(find).collect::<Result<_, _>>()?;
+        let naming = naming
+            .iter()
+            .map(|name| names.iter().position(|found| found == name))
+            .collect::<Option<_>>()
+            .unwrap_or_default();
         Ok(Self {
             file,
             wanted,
+            naming,
             width: names.len(),
             header: true,
         })
@@ -87,6 +103,7 @@ impl<'a> Table<'a> {
         Self {
             file,
             wanted: wanted.to_vec(),
+            naming: Vec::new(),
             width,
             header: false,
         }
@@ -97,11 +114,22 @@ impl<'a> Table<'a> {
         let lines = self.file.lines().skip(usize::from(self.header));
         lines
             .filter(|(_, line)| !line.is_empty())
-            .map(|(place, line)| {
+            .enumerate()
+            .map(|(number, (place, line))| {
                 let fields: Vec<_> = line.split('\t').collect();
                 if fields.len() == self.width {
+                    let parts: Vec<_> = self.naming.iter().map(|column| fields[*column]).collect();
+                    let name = match parts.iter().any(|part| part.is_empty()) {
+                        true => String::new(),
+                        false => parts.join("-"),
+                    };
                     let fields = self.wanted.iter().map(|column| fields[*column]).collect();
-                    Ok(Row { place, fields })
+                    Ok(Row {
+                        place,
+                        fields,
+                        name,
+                        number,
+                    })
                 } else {
                     Err(BrokenRow {
                         place,

@@ -2,12 +2,15 @@
 
 use contract::{ScoreName, StageError};
 use metrics::MetricError;
+use metrics::predictions::{Name, Row};
 use metrics::scores::{HUNDREDFOLD, PERCENT, Score};
 use serde::{Deserialize, Serialize};
 
 /// One labelled sentence or pair of sentences.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Example {
+    /// What the data set calls it, or else its place in the file, from 0: unique in its split.
+    pub id: String,
     /// The only sentence, or the first of two, as the file has it.
     pub sentence1: String,
     /// The second sentence, for tasks over pairs.
@@ -30,12 +33,23 @@ pub struct StsPair {
     pub set: String,
     /// The part of the set, as its file is named (`MSRpar`); `test` for `stsb` and `sickr`.
     pub subset: String,
+    /// What the set calls it, or else its line in the file, from 0: unique in its subset.
+    pub id: String,
     /// The first sentence, with single spaces between its words.
     pub sentence1: String,
     /// The second sentence, with single spaces between its words.
     pub sentence2: String,
     /// How alike the two are, from 0 to 5, as people judged.
     pub score: f64,
+}
+
+/// What is predicted of an example of a task with classes or numbers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Prediction {
+    /// The class's index, or the number.
+    pub value: f64,
+    /// The probability of each class; empty for a number.
+    pub probabilities: Vec<f32>,
 }
 
 /// Whether a task asks for a class or for a number.
@@ -114,7 +128,7 @@ pub struct Task {
 }
 
 /// The split that is scored, and MNLI's second one, with what names of its scores end in.
-const SPLIT: &str = "validation";
+pub(crate) const SPLIT: &str = "validation";
 const MISMATCHED: (&str, &str) = ("validation_mismatched", "_mm");
 
 impl Task {
@@ -139,7 +153,7 @@ impl Task {
     }
 
     /// Scores predictions of the validation split, and of the mismatched one where the task has it, with every metric
-    /// of the task. A prediction is a class index or, for regression, a number; there is one per example, in order.
+    /// of the task. There is one prediction per example, in order.
     /// The first score is the main one; names of scores of the mismatched split end in `_mm`. A correlation with a constant is
     /// undefined, and says so.
     ///
@@ -148,23 +162,11 @@ impl Task {
     /// reverse, or a prediction of a regression task is not finite.
     pub fn scores(
         &self,
-        validation: &[f64],
-        mismatched: Option<&[f64]>,
+        validation: &[Prediction],
+        mismatched: Option<&[Prediction]>,
     ) -> Result<Vec<Score>, StageError> {
-        let splits = match (&self.validation_mismatched, mismatched) {
-            (None, None) => vec![(SPLIT, "", &self.validation, validation)],
-            (Some(examples), Some(predictions)) => vec![
-                (SPLIT, "", &self.validation, validation),
-                (MISMATCHED.0, MISMATCHED.1, examples, predictions),
-            ],
-            _ => {
-                return Err(StageError::failed(
-                    "predictions of a mismatched split go with a task that has one",
-                ));
-            }
-        };
         let mut scores = Vec::new();
-        for (split, suffix, examples, predictions) in splits {
+        for (split, suffix, examples, predictions) in self.splits(validation, mismatched)? {
             for metric in &self.metrics {
                 let (value, undefined) = match score(*metric, examples, predictions) {
                     Ok(value) => (value, None),
@@ -184,10 +186,76 @@ impl Task {
         }
         Ok(scores)
     }
+
+    /// Returns the same predictions as rows of `predictions.parquet`.
+    ///
+    /// # Errors
+    /// When there are predictions of a split that the task has not, or the reverse.
+    pub fn rows(
+        &self,
+        validation: &[Prediction],
+        mismatched: Option<&[Prediction]>,
+    ) -> Result<Vec<Row>, StageError> {
+        let splits = self.splits(validation, mismatched)?.into_iter();
+        let rows = splits.flat_map(|(split, _, examples, predictions)| {
+            self.rows_of(split, examples, predictions)
+        });
+        Ok(rows.collect())
+    }
+
+    /// Returns predictions of examples of a split of that name as rows of `predictions.parquet`.
+    pub fn rows_of<'a>(
+        &'a self,
+        split: &'a str,
+        examples: &'a [Example],
+        predictions: &'a [Prediction],
+    ) -> impl Iterator<Item = Row> + 'a {
+        examples
+            .iter()
+            .zip(predictions)
+            .map(move |(one, found)| Row {
+                name: Name {
+                    set: self.name.clone(),
+                    subset: String::new(),
+                    split: split.to_owned(),
+                    example: one.id.clone(),
+                },
+                label: one.label,
+                prediction: found.value,
+                probabilities: found.probabilities.clone(),
+            })
+    }
+
+    /// Returns the splits that are scored: their names, what names of their scores end in, examples and predictions.
+    fn splits<'a>(
+        &'a self,
+        validation: &'a [Prediction],
+        mismatched: Option<&'a [Prediction]>,
+    ) -> Result<Vec<Scored<'a>>, StageError> {
+        let first = (SPLIT, "", &self.validation[..], validation);
+        match (&self.validation_mismatched, mismatched) {
+            (None, None) => Ok(vec![first]),
+            (Some(examples), Some(predictions)) => {
+                let (split, suffix) = MISMATCHED;
+                Ok(vec![first, (split, suffix, examples, predictions)])
+            }
+            _ => Err(StageError::failed(
+                "predictions of a mismatched split go with a task that has one",
+            )),
+        }
+    }
 }
 
+/// A split that is scored: its name, what names of its scores end in, its examples and what was predicted of them.
+type Scored<'a> = (&'static str, &'static str, &'a [Example], &'a [Prediction]);
+
 /// Returns one metric, in its unit, from -100 to 100.
-fn score(metric: Metric, examples: &[Example], predictions: &[f64]) -> Result<f64, MetricError> {
+fn score(
+    metric: Metric,
+    examples: &[Example],
+    predictions: &[Prediction],
+) -> Result<f64, MetricError> {
+    let predictions: Vec<f64> = predictions.iter().map(|one| one.value).collect();
     let labels: Vec<f64> = examples.iter().map(|example| example.label).collect();
     let classes = |values: &[f64]| {
         values
@@ -196,11 +264,11 @@ fn score(metric: Metric, examples: &[Example], predictions: &[f64]) -> Result<f6
             .collect::<Vec<_>>()
     };
     let value = match metric {
-        Metric::Accuracy => metrics::accuracy(&classes(predictions), &classes(&labels)),
-        Metric::F1 => metrics::f1(&classes(predictions), &classes(&labels)),
-        Metric::Matthews => metrics::matthews(&classes(predictions), &classes(&labels)),
-        Metric::Pearson => metrics::pearson(predictions, &labels),
-        Metric::Spearman => metrics::spearman(predictions, &labels),
+        Metric::Accuracy => metrics::accuracy(&classes(&predictions), &classes(&labels)),
+        Metric::F1 => metrics::f1(&classes(&predictions), &classes(&labels)),
+        Metric::Matthews => metrics::matthews(&classes(&predictions), &classes(&labels)),
+        Metric::Pearson => metrics::pearson(&predictions, &labels),
+        Metric::Spearman => metrics::spearman(&predictions, &labels),
     };
     Ok(100.0 * value?)
 }

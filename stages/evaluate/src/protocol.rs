@@ -55,7 +55,7 @@ struct Subset {
 
 /// What the average over the sets is called, and what is scored of them.
 const AVERAGE: &str = "avg";
-const SPLIT: &str = "test";
+pub(crate) const SPLIT: &str = "test";
 
 /// A score, or why it is undefined.
 type Value = Result<f64, String>;
@@ -210,6 +210,7 @@ mod tests {
         StsPair {
             set: set.to_owned(),
             subset: subset.to_owned(),
+            id: String::new(),
             sentence1: String::new(),
             sentence2: String::new(),
             score,

@@ -7,11 +7,12 @@ use contract::{
     ArtifactType, Context, Field, FieldDefault, FieldType, Inputs, Params, ScoreName, Signature,
     Stage, StageError,
 };
+use metrics::predictions::{self, Name, Row};
 use metrics::scores;
 use serde::Deserialize;
 
 use crate::Embeddings;
-use crate::protocol::{Aggregate, score, score_names};
+use crate::protocol::{Aggregate, SPLIT, score, score_names};
 
 /// The sets over which papers average.
 const SETS: usize = 7;
@@ -28,8 +29,8 @@ impl Stage for StsStage {
     fn signature(&self) -> Signature {
         Signature {
             kind: "sts",
-            // 2: a correlation with a constant is undefined, not 0.
-            version: 2,
+            // 2: a correlation with a constant is undefined, not 0. 3: predictions are written.
+            version: 3,
             about: "Scores sentence vectors on the sets of semantic textual similarity by SentEval's protocol",
             fields: const {
                 &[
@@ -56,7 +57,7 @@ impl Stage for StsStage {
             },
             output: ArtifactType::Scores,
             numerics: None,
-            files: &[scores::DOCUMENTED],
+            files: &[scores::DOCUMENTED, predictions::DOCUMENTED],
         }
     }
 
@@ -92,9 +93,23 @@ impl Stage for StsStage {
                 "the average is over {present} of the {SETS} STS sets: {names}"
             ));
         }
-        scores::write(
-            context.output(),
-            &score(&pairs, &similarities, parameters.aggregate)?,
-        )
+        let rows: Vec<Row> = pairs
+            .iter()
+            .zip(&similarities)
+            .map(|(pair, similarity)| Row {
+                name: Name {
+                    set: pair.set.clone(),
+                    subset: pair.subset.clone(),
+                    split: SPLIT.to_owned(),
+                    example: pair.id.clone(),
+                },
+                label: pair.score,
+                prediction: *similarity,
+                probabilities: Vec::new(),
+            })
+            .collect();
+        let scores = score(&pairs, &similarities, parameters.aggregate)?;
+        predictions::write(context.output(), &rows)?;
+        scores::write(context.output(), &scores)
     }
 }

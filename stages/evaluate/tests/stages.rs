@@ -430,6 +430,7 @@ fn scores_agree_with_senteval_on_ties() {
              }| StsPair {
                 set,
                 subset,
+                id: String::new(),
                 sentence1: String::new(),
                 sentence2: String::new(),
                 score,
@@ -485,6 +486,14 @@ fn sts_scores_what_was_embedded() {
         } else {
             400
         }));
+    // The rows give a set's score once more.
+    let rows = metrics::predictions::read(&done.output()).unwrap();
+    assert_eq!(rows.len(), 800);
+    let of_set = rows.iter().filter(|row| row.name.set == "sts13");
+    let (found, labels): (Vec<f64>, Vec<f64>) =
+        of_set.map(|row| (row.prediction, row.label)).unzip();
+    let again = 100.0 * metrics::spearman(&found, &labels).unwrap();
+    assert_eq!(scores[0].value, again);
     // The same pairs in both sets, turned round: a cosine does not care.
     assert_eq!(scores[0].value, scores[3].value);
     assert_eq!(

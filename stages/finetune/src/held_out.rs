@@ -1,7 +1,7 @@
 //! Training examples that are set aside: not trained on, but scored, so that runs can be chosen by them and the
 //! development split says nothing of the choice.
 
-use benchmarks::{Metric, Task};
+use benchmarks::{Metric, Prediction, Task};
 use contract::{ScoreName, StageError};
 use kernels::Stream;
 use metrics::scores::Score;
@@ -69,7 +69,10 @@ fn renamed(name: &str) -> String {
 ///
 /// # Errors
 /// As [`Task::scores`].
-pub(crate) fn scores(held_out: &Task, predictions: &[f64]) -> Result<Vec<Score>, StageError> {
+pub(crate) fn scores(
+    held_out: &Task,
+    predictions: &[Prediction],
+) -> Result<Vec<Score>, StageError> {
     let scores = held_out.scores(predictions, None)?.into_iter();
     let renamed = scores.map(|score| Score {
         name: renamed(&score.name),

@@ -1,6 +1,6 @@
 //! Encoder and head, with the losses of both kinds of task.
 
-use benchmarks::{Kind, Task};
+use benchmarks::{Kind, Prediction, Task};
 use candle_core::Tensor;
 use contract::StageError;
 use encoder::{
@@ -75,25 +75,41 @@ impl Model {
         sum.to_scalar::<f64>().map_err(StageError::failed)
     }
 
-    /// Returns the prediction for each example: the class with the highest score (the first of equals), or the number.
-    pub(crate) fn predict(&self, examples: &[Encoded]) -> Result<Vec<f64>, StageError> {
+    /// Returns the prediction for each example: the class with the highest score (the first of equals) and the probabilities
+    /// of all, or the number.
+    pub(crate) fn predict(&self, examples: &[Encoded]) -> Result<Vec<Prediction>, StageError> {
         // Neighbours of equal length share attention's matrices where candle's operations run.
         let mut order: Vec<usize> = (0..examples.len()).collect();
         order.sort_by_key(|&at| examples[at].ids.len());
-        let mut predictions = vec![0.0; examples.len()];
+        let none = Prediction {
+            value: 0.0,
+            probabilities: Vec::new(),
+        };
+        let mut predictions = vec![none; examples.len()];
         for part in order.chunks(PREDICTED_AT_ONCE) {
             let chosen: Vec<&Encoded> = part.iter().map(|&at| &examples[at]).collect();
             let outputs = self.outputs(&chosen, 0, Mode::Evaluate)?;
             let rows = outputs.to_vec2::<f32>().map_err(StageError::failed)?;
-            for (row, &at) in rows.iter().zip(part) {
+            for (mut row, &at) in rows.into_iter().zip(part) {
                 if row.iter().any(|score| !score.is_finite()) {
                     return Err(StageError::failed(
                         "a prediction is not finite: the run has diverged; lower lr or set max_grad_norm",
                     ));
                 }
                 predictions[at] = match self.kind {
-                    Kind::Classification => highest(row) as f64,
-                    Kind::Regression => f64::from(row[0]),
+                    Kind::Classification => {
+                        let value = highest(&row) as f64;
+                        let classes = row.len();
+                        kernels::softmax(&mut row, classes, 1.0);
+                        Prediction {
+                            value,
+                            probabilities: row,
+                        }
+                    }
+                    Kind::Regression => Prediction {
+                        value: f64::from(row[0]),
+                        probabilities: Vec::new(),
+                    },
                 };
             }
         }

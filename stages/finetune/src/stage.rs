@@ -22,8 +22,8 @@ impl Stage for FinetuneStage {
     fn signature(&self) -> Signature {
         Signature {
             kind: "finetune",
-            // 3: a correlation with a constant is undefined, not 0.
-            version: 3,
+            // 3: a correlation with a constant is undefined, not 0. 4: predictions have names and probabilities.
+            version: 4,
             about: "Trains an encoder on a GLUE task and scores it on the development split.",
             fields: FIELDS,
             output: ArtifactType::Scores,

@@ -30,7 +30,7 @@ pub(crate) const FILES: &[OutputFile] = &[
         "measurements on the way, as `validate_every` says",
     )
     .when("validate_every is not 0"),
-    predictions::DOCUMENTED,
+    metrics::predictions::DOCUMENTED,
 ];
 
 /// Trains the encoder in the folder `encoder` on the benchmark artifact `data` and writes scores, predictions and the
@@ -47,7 +47,7 @@ pub(crate) fn train(
     context: &Context,
 ) -> Result<(), StageError> {
     let options = &parameters.training;
-    let mut task = benchmarks::read(data)?;
+    let mut task = benchmarks::read_labelled(data)?;
     examples::limit(
         &mut task,
         parameters.train_examples,
@@ -115,6 +115,6 @@ fn score(
         all.extend(held_out::scores(held_out, &predicted)?);
         splits.push((held_out::SPLIT, &held_out.validation, &predicted));
     }
-    predictions::write(context.output(), &splits)?;
+    predictions::write(context.output(), task, &splits)?;
     scores::write(context.output(), &all)
 }

@@ -13,6 +13,7 @@ use contract::{Context, Event, Inputs, Observer, Params, Stage, StageError, comp
 use encoder::{Architecture, Config, Encoder, Size};
 use finetune::FinetuneStage;
 use kernels::Stream;
+use metrics::predictions::Row;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokenize::Tokenizer;
@@ -168,6 +169,25 @@ fn learns_a_class() {
         names,
         ["log.parquet", "predictions.parquet", "scores.parquet"]
     );
+
+    // The rows give the score once more, and say which example each is, and how sure the encoder was.
+    let rows = metrics::predictions::read(&place.join("output")).unwrap();
+    let task = benchmarks::read_labelled(&data).unwrap();
+    assert_eq!(rows.len(), task.validation.len());
+    for (row, example) in rows.iter().zip(&task.validation) {
+        let name = (&*row.name.set, &*row.name.split, &row.name.example);
+        assert_eq!(name, ("sst2", "validation", &example.id));
+        assert_eq!(row.label, example.label);
+        let [no, yes] = row.probabilities[..] else {
+            panic!("{row:?}")
+        };
+        assert_eq!(yes > no, row.prediction == 1.0);
+    }
+    let right = rows
+        .iter()
+        .filter(|row| row.label == row.prediction)
+        .count();
+    assert_eq!(scores[0].value, 100.0 * right as f64 / rows.len() as f64);
 }
 
 #[test]
@@ -180,6 +200,12 @@ fn learns_a_number_with_one_token_type() {
     run_in(&FinetuneStage, recipe, &inputs, &place).unwrap();
     let scores = scores(&place);
     assert_eq!(scores[0].name, "spearman");
+    let rows = metrics::predictions::read(&place.join("output")).unwrap();
+    assert!(rows.iter().all(|row| row.probabilities.is_empty()));
+    let [labels, found] = [|row: &Row| row.label, |row: &Row| row.prediction]
+        .map(|of| rows.iter().map(of).collect::<Vec<_>>());
+    let again = 100.0 * metrics::spearman(&found, &labels).unwrap();
+    assert_eq!(scores[0].value, again);
     assert!(scores[0].value > 80.0, "{}", scores[0].value);
 }
 

@@ -160,6 +160,7 @@ fn shown(value: Option<f64>) -> String {
 
 fn plain(example: &Example) -> baseline::Example {
     baseline::Example {
+        id: String::new(),
         sentence1: example.sentence1.clone(),
         sentence2: example.sentence2.clone(),
         label: example.label,

@@ -56,7 +56,7 @@ fn tasks(place: &Path, size: Size) -> Vec<Task> {
     let world = place.join("world");
     generate(&world, 7, size, &|| Ok(())).unwrap();
     ["sst2", "mnli", "qnli", "qqp", "rte", "stsb"]
-        .map(|task| benchmarks::read(&benchmark(&world, place, task)).unwrap())
+        .map(|task| benchmarks::read_labelled(&benchmark(&world, place, task)).unwrap())
         .into()
 }
 

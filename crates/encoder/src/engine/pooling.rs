@@ -9,6 +9,8 @@ use kernels::add_columns;
 pub(crate) struct PoolingPass {
     /// The rows of each result.
     pub(crate) tokens: Vec<Range<usize>>,
+    /// The rows of the hidden states.
+    pub(crate) rows: usize,
     pub(crate) sums: Sums,
 }
 
@@ -55,16 +57,9 @@ impl PoolingPass {
         pooled
     }
 
-    /// Returns the gradient of each of `layers` hidden states of `rows` rows, which is the same for all, from that of the
-    /// averages.
-    pub(crate) fn backward(
-        &self,
-        gradient: &[f32],
-        width: usize,
-        layers: usize,
-        rows: usize,
-    ) -> Vec<f32> {
-        let mut result = vec![0.0; rows * width];
+    /// Returns the gradient of each of `layers` hidden states, which is the same for all, from that of the averages.
+    pub(crate) fn backward(&self, gradient: &[f32], width: usize, layers: usize) -> Vec<f32> {
+        let mut result = vec![0.0; self.rows * width];
         let mut share = vec![0.0; width];
         for (gradient, rows) in gradient.chunks_exact(width).zip(&self.tokens) {
             share.copy_from_slice(gradient);

@@ -24,11 +24,10 @@ impl PoolingOp {
         states: [(&CpuStorage, &Layout); N],
     ) -> Result<(CpuStorage, Shape)> {
         let dims = states[0].1.dims();
-        let last = self.0.tokens.iter().map(|rows| rows.end).max();
         let &[rows, width] = dims else {
             bail!("pooling: hidden states {dims:?}, not one row a token");
         };
-        if rows < last.unwrap_or(0) || states.iter().any(|(_, layout)| layout.dims() != dims) {
+        if rows != self.0.rows || states.iter().any(|(_, layout)| layout.dims() != dims) {
             bail!("pooling: hidden states {dims:?} are not those of the batch");
         }
         let mut values: [&[f32]; N] = [&[]; N];
@@ -39,9 +38,9 @@ impl PoolingOp {
     }
 
     fn backward(&self, hidden: &Tensor, gradient: &Tensor, layers: usize) -> Result<Tensor> {
-        let (rows, width) = hidden.dims2()?;
+        let width = hidden.dim(1)?;
         let gradient = copy(gradient)?;
-        let result = self.0.backward(&gradient, width, layers, rows);
+        let result = self.0.backward(&gradient, width, layers);
         tensor(result, hidden.shape())
     }
 }

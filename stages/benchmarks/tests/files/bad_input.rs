@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::common::{folder, run};
-use benchmarks::read;
+use benchmarks::read_labelled;
 use proptest::prelude::*;
 
 const TASKS: [(&str, &str, &str); 9] = [
@@ -229,7 +229,7 @@ proptest! {
             text += &format!("0\t{first}\t{second}\t{label}\n");
         }
         let source = folder(&[("RTE/train.tsv", text.as_bytes()), ("RTE/dev.tsv", text.as_bytes())]);
-        let task = read(&run(source.path(), "rte").unwrap().path()).unwrap();
+        let task = read_labelled(&run(source.path(), "rte").unwrap().path()).unwrap();
         let back: Vec<_> = task
             .train
             .into_iter()

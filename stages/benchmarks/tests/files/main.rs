@@ -5,4 +5,5 @@
 mod bad_input;
 mod common;
 mod layouts;
+mod questions;
 mod real_data;

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use crate::common::run;
-use benchmarks::{read, read_pairs};
+use crate::common::{folder, run};
+use benchmarks::{SpanTask, read_labelled, read_pairs, read_spans};
 
 fn data() -> PathBuf {
     let data = std::env::var_os("PIPE_TEST_DATA");
@@ -29,7 +29,7 @@ fn glue_has_the_official_sizes() {
         ("mnli", 9999, 9815),
     ] {
         let artifact = run(&data, name).unwrap();
-        let task = read(&artifact.path()).unwrap();
+        let task = read_labelled(&artifact.path()).unwrap();
         assert_eq!(
             (task.train.len(), task.validation.len()),
             (train, validation),
@@ -78,4 +78,38 @@ fn the_similarity_sets_have_the_official_sizes() {
         assert_eq!(sizes, expected);
         assert!(artifact.notes.is_empty(), "{:?}", artifact.notes);
     }
+}
+
+/// The sizes that were published; an answer stands where the file says, gold answers are right by their own scores, and so is
+/// none where there is none.
+#[test]
+#[ignore = "reads real data: CONTRIBUTING.md says how to run it"]
+fn squad_has_the_official_sizes() {
+    let data = data();
+    let artifact = run(&data, "squad").unwrap();
+    let task = read_spans(&artifact.path()).unwrap();
+    assert_eq!((task.train.len(), task.validation.len()), (87_599, 10_570));
+    assert!(artifact.notes.is_empty(), "{:?}", artifact.notes);
+    let first = |task: &SpanTask| -> Vec<String> {
+        let gold = task
+            .validation
+            .iter()
+            .map(|one| one.gold().first().copied().unwrap_or(""));
+        gold.map(str::to_owned).collect()
+    };
+    let scores = task.scores(&first(&task)).unwrap();
+    assert_eq!((scores[0].value, scores[1].value), (100.0, 100.0));
+
+    // There is no official training part of 2.0 here.
+    let dev = std::fs::read(data.join("squad/dev-v2.0.json")).unwrap();
+    let source = folder(&[("train-v2.0.json", &dev), ("dev-v2.0.json", &dev)]);
+    let task = read_spans(&run(source.path(), "squad2").unwrap().path()).unwrap();
+    assert_eq!(task.validation.len(), 11_873);
+    let unanswerable = task.validation.iter().filter(|one| one.answers.is_empty());
+    assert_eq!(unanswerable.count(), 5945);
+    let scores = task.scores(&first(&task)).unwrap();
+    assert!(scores.iter().all(|score| score.value == 100.0));
+    // The share of questions without an answer is what a system that never answers scores.
+    let never = vec![String::new(); task.validation.len()];
+    assert!((task.scores(&never).unwrap()[0].value - 50.07).abs() < 0.005);
 }

@@ -1,0 +1,92 @@
+//! The tasks that can be read, each with its reader. To add one is a row of `layout`, or a reader beside `sts` and `squad` and a
+//! source here.
+
+use std::path::Path;
+
+use contract::StageError;
+
+use crate::layout::{LAYOUTS, Layout};
+use crate::{Benchmark, artifact, glue, squad, sts};
+
+const GLUE: usize = LAYOUTS.len();
+const SQUAD: usize = squad::RELEASES.len();
+
+/// The names of all tasks: those of `layout`, the sets of similarity, the releases of SQuAD.
+pub(crate) const TASKS: [&str; GLUE + 1 + SQUAD] = {
+    let mut names = [artifact::STS; GLUE + 1 + SQUAD];
+    let mut place = 0;
+    while place < GLUE {
+        names[place] = LAYOUTS[place].task;
+        place += 1;
+    }
+    while place < GLUE + SQUAD {
+        names[place + 1] = squad::RELEASES[place - GLUE].task;
+        place += 1;
+    }
+    names
+};
+
+/// A benchmark as read, and what the user should know about its files.
+pub(crate) struct Reading {
+    pub(crate) benchmark: Benchmark,
+    pub(crate) notes: Vec<String>,
+}
+
+/// How a task's files are laid out.
+enum Source {
+    Glue(&'static Layout),
+    Similarity,
+    Squad(&'static squad::Release),
+}
+
+impl Source {
+    fn of(task: &str) -> Result<Self, StageError> {
+        let glue = LAYOUTS.iter().find(|layout| layout.task == task);
+        let squad = squad::RELEASES.iter().find(|release| release.task == task);
+        match (glue, squad) {
+            (Some(layout), _) => Ok(Self::Glue(layout)),
+            (_, Some(release)) => Ok(Self::Squad(release)),
+            _ if task == artifact::STS => Ok(Self::Similarity),
+            _ => Err(StageError::failed(format!("no task is named `{task}`"))),
+        }
+    }
+}
+
+/// Reads a task's official files, which lie in `source`.
+pub(crate) fn read(task: &str, source: &Path) -> Result<Reading, StageError> {
+    match Source::of(task)? {
+        Source::Glue(layout) => glue::read(source, layout),
+        Source::Similarity => sts::read(source),
+        Source::Squad(release) => squad::read(source, release),
+    }
+}
+
+/// Returns how many tasks of a task's kind, or sets of similarity, lie in a folder.
+pub(crate) fn found(task: &str, folder: &Path) -> usize {
+    match Source::of(task) {
+        Ok(Source::Glue(_)) => {
+            let is_there = |layout: &&Layout| {
+                let path = folder.join(layout.folder).join(layout.validation);
+                path.is_file()
+            };
+            LAYOUTS.iter().filter(is_there).count()
+        }
+        Ok(Source::Similarity) => sts::sets_in(folder),
+        Ok(Source::Squad(release)) => usize::from(squad::is_in(folder, release)),
+        Err(_) => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_task_has_a_reader() {
+        for (place, task) in TASKS.iter().enumerate() {
+            assert!(Source::of(task).is_ok(), "{task}");
+            assert!(!TASKS[..place].contains(task), "{task} is there twice");
+        }
+        assert!(Source::of("glue").is_err());
+    }
+}

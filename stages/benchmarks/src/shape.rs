@@ -1,0 +1,77 @@
+//! The shapes of tasks: what an example is, and with it how an artifact is read, what is predicted and how it is scored.
+//!
+//! | shape | an example | its prediction | scored by |
+//! | --- | --- | --- | --- |
+//! | labelled | one sentence or two, with a class or a number | [`Prediction`](crate::Prediction) | [`Task::scores`], GLUE's metrics |
+//! | pairs | two sentences and how alike they are, in sets | a number that ranks pairs | Spearman over sets (stage kind `sts`) |
+//! | spans | a question and a text that answers it, or not | a part of the text, or nothing | [`SpanTask::scores`], exact match and F1 |
+
+use serde::{Deserialize, Serialize};
+
+use crate::{SpanTask, StsPair, Task};
+
+/// The shape of a task's examples.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Shape {
+    /// One sentence or two, with a class or a number.
+    Labelled,
+    /// Pairs of sentences that are ranked by how alike they are.
+    Pairs,
+    /// Questions whose answers are spans of a text.
+    Spans,
+}
+
+impl Shape {
+    /// Returns what a task of that shape is called, and what to give for one.
+    pub(crate) const fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Labelled => (
+                "a GLUE task",
+                "give a benchmark of a GLUE task: `task = \"sst2\"`",
+            ),
+            Self::Pairs => (
+                "the similarity sets",
+                "give a benchmark with `task = \"sts\"`",
+            ),
+            Self::Spans => (
+                "questions about texts",
+                "give a benchmark with `task = \"squad\"`",
+            ),
+        }
+    }
+}
+
+/// What a benchmark artifact holds.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Benchmark {
+    /// Examples with a class or a number.
+    Labelled(Task),
+    /// Pairs of sentences, ranked.
+    Pairs(Vec<StsPair>),
+    /// Questions about texts.
+    Spans(SpanTask),
+}
+
+impl Benchmark {
+    /// Returns the shape of its examples.
+    pub fn shape(&self) -> Shape {
+        match self {
+            Self::Labelled(_) => Shape::Labelled,
+            Self::Pairs(_) => Shape::Pairs,
+            Self::Spans(_) => Shape::Spans,
+        }
+    }
+
+    /// Returns how many examples there are in all splits.
+    pub fn examples(&self) -> usize {
+        match self {
+            Self::Labelled(task) => {
+                let mismatched = task.validation_mismatched.as_ref().map_or(0, Vec::len);
+                task.train.len() + task.validation.len() + mismatched
+            }
+            Self::Pairs(pairs) => pairs.len(),
+            Self::Spans(task) => task.train.len() + task.validation.len(),
+        }
+    }
+}
