@@ -74,7 +74,7 @@ pub(crate) fn product<'g>(axes: &[&'g Axis]) -> Vec<Point<'g>> {
 }
 
 /// What the best point of a grid is chosen by.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selection {
     /// Which way is better; `None` goes by the score.
     pub direction: Option<Direction>,

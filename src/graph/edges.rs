@@ -202,7 +202,11 @@ impl<'p> Edges<'p> {
         }
         let problem = match subfolder {
             // Whoever takes anything may take any part of it.
-            Some(_) if output != ArtifactType::Folder && expected.is_some() => {
+            Some(_)
+                if output != ArtifactType::Folder
+                    && expected.is_some()
+                    && declaration.stage.parts(None).is_none() =>
+            {
                 let made = a(output);
                 let message = format!("`@{name}` makes {made}: only a folder has folders to name");
                 Diagnostic::new(message).help(format!("write \"@{name}\""))

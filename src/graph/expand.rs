@@ -22,9 +22,9 @@ use super::memo::Memo;
 use super::parameters::parameters;
 use super::resources::resources;
 use super::settings::{Setting, Watch};
-use super::{InputName, InputSource, Job, JobGraph, JobIndex, label};
+use super::{InputName, InputSource, Job, JobGraph, JobIndex, label, parts};
 use crate::belongs::{Selection, Selections};
-use crate::declare::{Gathers, Pipeline, StageDeclaration, StageId, VariableId};
+use crate::declare::{Gathers, InputDeclaration, Pipeline, StageDeclaration, StageId, VariableId};
 use crate::errors::Diagnostic;
 use crate::keys::CanonicalParams;
 use crate::resources::Resources;
@@ -363,6 +363,16 @@ impl<'p> Expander<'p> {
             user.members = None;
             return;
         }
+        let declaration = self.pipeline.stage(user.stage);
+        let edge = (declaration, &declaration.inputs[user.next - 1]);
+        let part = subfolder.as_deref();
+        let lacking = part.and_then(|part| self.lacking(job, part, edge, &user.environment));
+        if let Some(problem) = lacking {
+            self.problems.push(problem);
+            user.broken = true;
+            user.members = None;
+            return;
+        }
         user.inputs
             .push((name, InputSource::Job { job, subfolder }));
     }
@@ -400,6 +410,25 @@ impl<'p> Expander<'p> {
                 .at(&self.pipeline.source, span, "")
                 .help(help),
         )
+    }
+
+    /// Says that a job's result will have no such part.
+    fn lacking(
+        &self,
+        job: JobIndex,
+        part: &str,
+        edge: (&StageDeclaration, &InputDeclaration),
+        environment: &Environment<'p>,
+    ) -> Option<Diagnostic> {
+        let job = self.job_at(job);
+        let maker = self
+            .pipeline
+            .stage_ids
+            .get(&*job.stage)
+            .copied()
+            .flatten()?;
+        let maker = self.pipeline.stage(maker);
+        parts::lacking(maker, &job.params.params(), part, edge, environment)
     }
 
     /// Finishes a stage whose inputs are all resolved.

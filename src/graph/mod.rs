@@ -17,6 +17,7 @@ mod members;
 mod memo;
 mod outputs;
 mod parameters;
+mod parts;
 mod place;
 mod placed;
 mod resources;
@@ -292,7 +293,7 @@ impl CellPlan {
 }
 
 /// A grid that is searched for a cell.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Choice {
     /// What the best point is chosen by.
     pub select: Selection,
@@ -301,7 +302,7 @@ pub struct Choice {
 }
 
 /// A point of a grid.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GridPoint {
     /// What it binds, in the order of the grid.
     pub bindings: Vec<(String, Value)>,

@@ -234,13 +234,13 @@ impl Place<'_, '_> {
         let mut fields = self.stage.signature.fields;
         let (key, parents) = problem.path.split_last()?;
         for parent in parents {
-            let field = fields.iter().find(|field| field.name == parent)?;
+            let field = fields.iter().find(|field| field.is_called(parent))?;
             let FieldType::Table(inner) = field.takes else {
                 return None;
             };
             fields = inner;
         }
-        if fields.iter().any(|field| field.name == key) {
+        if fields.iter().any(|field| field.is_called(key)) {
             return None;
         }
         Some(did_you_mean(

@@ -86,7 +86,7 @@ fn keys(
     for item in items {
         let name = &item.key.text;
         let path = format!("{path}.{name}");
-        let field = fields.iter().find(|field| field.name == name);
+        let field = fields.iter().find(|field| field.is_called(name));
         let read = match &item.value {
             ItemValue::Value(definition) => reads(definition),
             ItemValue::List(definitions) => definitions.iter().any(reads),

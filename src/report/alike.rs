@@ -3,9 +3,9 @@
 //! A setting may cut what rows vary from what their cells show, such as an input that is given where rows train their own. The
 //! table then says one thing under several labels, which nobody should take for a finding.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
-use crate::graph::OutputPlan;
+use crate::graph::{CellPlan, OutputPlan};
 
 /// Labels named at most.
 const NAMED: usize = 6;
@@ -32,16 +32,35 @@ pub(super) fn notes(plan: &OutputPlan) -> Vec<String> {
     told.collect()
 }
 
-/// Returns the sets of two rows and more whose cells in a column show the same, whatever their row binds; in no order.
-fn groups(plan: &OutputPlan, column: usize) -> impl Iterator<Item = Vec<usize>> {
-    let mut groups: HashMap<_, Vec<usize>> = HashMap::new();
-    for (row, cells) in plan.cells.iter().enumerate() {
-        if let Some(cell) = &cells[column] {
-            let shown = (&cell.jobs, &cell.metric, &cell.text, &cell.choice);
-            groups.entry(shown).or_default().push(row);
+/// Returns the sets of two rows and more whose cells in a column show the same, whatever their row binds.
+fn groups(plan: &OutputPlan, column: usize) -> Vec<Vec<usize>> {
+    let cells = plan.cells.iter().map(|cells| cells[column].as_ref());
+    let mut cells: Vec<(usize, &CellPlan)> = (0..)
+        .zip(cells)
+        .filter_map(|(row, cell)| Some((row, cell?)))
+        .collect();
+    // Cells that show the same begin with the same job: next to always no two do.
+    cells.sort_by_key(|(_, cell)| cell.jobs.first());
+    let mut groups = Vec::new();
+    for near in cells.chunk_by(|(_, one), (_, other)| one.jobs.first() == other.jobs.first()) {
+        if near.len() == 1 {
+            continue;
         }
+        let mut same: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        for (row, cell) in near {
+            let first = near.iter().find(|(_, first)| is_same(first, cell));
+            let first = first.map_or(*row, |(first, _)| *first);
+            same.entry(first).or_default().push(*row);
+        }
+        groups.extend(same.into_values().filter(|rows| rows.len() > 1));
     }
-    groups.into_values().filter(|rows| rows.len() > 1)
+    groups
+}
+
+/// Whether two cells show the same.
+fn is_same(one: &CellPlan, other: &CellPlan) -> bool {
+    (&one.jobs, &one.metric, &one.text, &one.choice)
+        == (&other.jobs, &other.metric, &other.text, &other.choice)
 }
 
 fn listed(labels: &[&str]) -> String {

@@ -7,10 +7,13 @@ use super::{closed, described, reference};
 
 /// Returns the schema of a table of these fields.
 pub(super) fn table(fields: &[Field]) -> Value {
-    let properties: Map<String, Value> = fields
-        .iter()
-        .map(|field| (field.name.to_owned(), property(field)))
-        .collect();
+    let properties = fields.iter().flat_map(|field| {
+        let former = field.formerly.map(|name| (name.to_owned(), former(field)));
+        former
+            .into_iter()
+            .chain([(field.name.to_owned(), property(field))])
+    });
+    let properties: Map<String, Value> = properties.collect();
     let required: Vec<&str> = fields
         .iter()
         .filter(|field| field.default == FieldDefault::Required)
@@ -22,6 +25,13 @@ pub(super) fn table(fields: &[Field]) -> Value {
 /// Returns the schema of a value that takes over that of a variable.
 pub(super) fn variable() -> Value {
     json!({ "type": "string", "pattern": r"^\$\{[^{}]+\}$" })
+}
+
+/// Returns the schema of a field under the name that it had before.
+fn former(field: &Field) -> Value {
+    let mut schema = value(field.takes);
+    schema["deprecated"] = json!(true);
+    described(schema, &format!("What `{}` was called before.", field.name))
 }
 
 fn property(field: &Field) -> Value {
@@ -57,6 +67,10 @@ fn value(takes: FieldType) -> Value {
         FieldType::Input(_) => json!({ "type": "string" }),
         FieldType::TextList | FieldType::Ignore => {
             json!({ "type": "array", "items": reference("scalar") })
+        }
+        FieldType::IntegerSet { min, max } => {
+            let item = range("integer", Some(json!(min)), Some(json!(max)));
+            json!({ "type": "array", "items": or_variable(&item) })
         }
         FieldType::TextTable => {
             json!({ "type": "object", "additionalProperties": reference("scalar") })

@@ -11,6 +11,8 @@ use crate::{StageError, io_error, is_folder, no_folder, remove_all};
 const KEPT: usize = 2;
 /// The folder of a program that keeps checkpoints of its own, beside the sealed ones.
 const OWN: &str = "own";
+/// What the folders of what is kept until the end begin with.
+const KEPT_FOR_GOOD: &str = "kept-";
 /// The file that seals a checkpoint: digests of all others.
 const SEAL: &str = "seal.json";
 /// A seal is shorter, in bytes: a stage writes a handful of files.
@@ -90,6 +92,20 @@ impl Checkpoints {
         done: u64,
         write: impl FnOnce(&Path) -> Result<(), StageError>,
     ) -> Result<(), StageError> {
+        self.seal(&self.folder.join(format!("after-{done:010}")), write)?;
+        let all = self.all()?;
+        for old in &all[..all.len().saturating_sub(KEPT)] {
+            remove_all(&old.path).map_err(io_error(&old.path))?;
+        }
+        Ok(())
+    }
+
+    /// Makes the sealed folder `place` of what `write` puts into the folder it is given.
+    fn seal(
+        &self,
+        place: &Path,
+        write: impl FnOnce(&Path) -> Result<(), StageError>,
+    ) -> Result<(), StageError> {
         let aside = self.aside();
         remove_all(&aside).map_err(io_error(&aside))?;
         fs::create_dir_all(&aside).map_err(io_error(&aside))?;
@@ -111,15 +127,80 @@ impl Checkpoints {
         fs::write(&seal, text).map_err(io_error(&seal))?;
         sync(&seal)?;
         sync(&aside)?;
-        let place = self.folder.join(format!("after-{done:010}"));
-        remove_all(&place).map_err(io_error(&place))?;
-        fs::rename(&aside, &place).map_err(io_error(&place))?;
-        sync(&self.folder)?;
-        let all = self.all()?;
-        for old in &all[..all.len().saturating_sub(KEPT)] {
-            remove_all(&old.path).map_err(io_error(&old.path))?;
+        remove_all(place).map_err(io_error(place))?;
+        fs::rename(&aside, place).map_err(io_error(place))?;
+        sync(&self.folder)
+    }
+
+    /// Keeps what `write` puts into the folder it is given under a name, sealed as a checkpoint is, until the job is done or it is
+    /// [forgotten](Self::forget).
+    ///
+    /// # Errors
+    /// As [`Checkpoints::save`].
+    pub fn keep(
+        &self,
+        name: &str,
+        write: impl FnOnce(&Path) -> Result<(), StageError>,
+    ) -> Result<(), StageError> {
+        self.seal(&self.place_of(name), write)
+    }
+
+    /// Returns where what was kept under a name lies, if it is there and whole.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn kept(&self, name: &str) -> Result<Option<PathBuf>, StageError> {
+        let place = self.place_of(name);
+        let is_there = is_folder(&place).map_err(io_error(&place))?;
+        Ok((is_there && is_whole(&place)).then_some(place))
+    }
+
+    /// Returns the names of all that is kept, in no order, whether or not it is whole.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn kept_names(&self) -> Result<Vec<String>, StageError> {
+        if !is_folder(&self.folder).map_err(io_error(&self.folder))? {
+            return Ok(Vec::new());
         }
-        Ok(())
+        let mut names = Vec::new();
+        for entry in fs::read_dir(&self.folder).map_err(io_error(&self.folder))? {
+            let name = entry.map_err(io_error(&self.folder))?.file_name();
+            let name = name
+                .to_str()
+                .and_then(|name| name.strip_prefix(KEPT_FOR_GOOD));
+            names.extend(name.map(str::to_owned));
+        }
+        Ok(names)
+    }
+
+    /// Removes what was kept under a name.
+    ///
+    /// # Errors
+    /// When it cannot be removed.
+    pub fn forget(&self, name: &str) -> Result<(), StageError> {
+        let place = self.place_of(name);
+        remove_all(&place).map_err(io_error(&place))
+    }
+
+    /// Returns the files of a sealed folder, without the seal, by name.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn files(folder: &Path) -> Result<Vec<PathBuf>, StageError> {
+        let mut files = Vec::new();
+        for entry in fs::read_dir(folder).map_err(io_error(folder))? {
+            let entry = entry.map_err(io_error(folder))?;
+            if entry.file_name() != SEAL {
+                files.push(entry.path());
+            }
+        }
+        files.sort_unstable();
+        Ok(files)
+    }
+
+    fn place_of(&self, name: &str) -> PathBuf {
+        self.folder.join(format!("{KEPT_FOR_GOOD}{name}"))
     }
 
     /// Returns the newest checkpoint that is whole; damaged ones are passed over.
@@ -164,7 +245,7 @@ impl Checkpoints {
         [self.folder.clone(), self.folder.join(OWN)]
     }
 
-    /// Returns the checkpoints below `folder` that are damaged. Nothing is changed.
+    /// Returns the checkpoints below `folder`, and what is kept beside them, that are damaged. Nothing is changed.
     ///
     /// # Errors
     /// When the folder cannot be read.
@@ -172,7 +253,10 @@ impl Checkpoints {
         let this = Self {
             folder: folder.to_path_buf(),
         };
+        let mut kept = this.kept_names()?;
+        kept.sort_unstable();
         let all = this.all()?.into_iter().map(|checkpoint| checkpoint.path);
+        let all = all.chain(kept.iter().map(|name| this.place_of(name)));
         Ok(all.filter(|path| !is_whole(path)).collect())
     }
 
@@ -353,6 +437,35 @@ mod tests {
             }
             fs::write(folder.join(SEAL), text).expect("damage");
         }));
+    }
+
+    #[test]
+    fn what_is_kept_stays_until_it_is_forgotten_and_damage_is_seen() {
+        let folder = tempfile::tempdir().expect("folder");
+        let checkpoints = Checkpoints::in_folder(folder.path()).expect("checkpoints");
+        let kept = |name: &str| checkpoints.kept(name).expect("looked");
+        assert_eq!(kept("a"), None);
+        for name in ["a", "b"] {
+            let write = |folder: &Path| fs::write(folder.join("w"), name).map_err(io_error(folder));
+            checkpoints.keep(name, write).expect("kept");
+        }
+        for done in [10, 20, 30] {
+            save(&checkpoints, done);
+        }
+        let place = kept("a").expect("whole");
+        assert_eq!(
+            Checkpoints::files(&place).expect("files"),
+            [place.join("w")]
+        );
+        fs::write(place.join("w"), "x").expect("damage");
+        assert_eq!(kept("a"), None);
+        let damaged = Checkpoints::damaged(folder.path()).expect("looked");
+        assert_eq!(damaged, [place]);
+        let mut names = checkpoints.kept_names().expect("names");
+        names.sort_unstable();
+        assert_eq!(names, ["a", "b"]);
+        checkpoints.forget("b").expect("forgotten");
+        assert_eq!(kept("b"), None);
     }
 
     #[test]

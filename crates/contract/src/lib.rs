@@ -60,7 +60,9 @@ pub use params::{Params, complete, hundredth, text_of};
 pub use patterns::{NotAPattern, Patterns};
 pub use reads::Reads;
 pub use rows::Rows;
-pub use signature::{Device, Field, FieldDefault, FieldType, KeyPolicy, NumericsOf, Signature};
+pub use signature::{
+    Device, Field, FieldDefault, FieldType, KeyPolicy, NumericsOf, Signature, joined,
+};
 pub use sizes::{FileOf, Sizes};
 pub use stage::{Inputs, Piece, Stage};
 pub use starved::{STARVED, STARVED_REMEDY, is_starved, panicked_starved};

@@ -1,4 +1,5 @@
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -69,7 +70,7 @@ fn complete_table(
 ) -> Map<String, Value> {
     let mut result = Map::new();
     for key in given.keys() {
-        if !fields.iter().any(|field| field.name == key) {
+        if !fields.iter().any(|field| field.is_called(key)) {
             path.push(key.clone().into());
             let known: Vec<_> = fields.iter().map(|field| field.name).collect();
             problems.push(Problem {
@@ -85,8 +86,24 @@ fn complete_table(
         if matches!(field.takes, FieldType::Input(_)) {
             continue;
         }
-        path.push(field.name.into());
-        let value = match (given.get(field.name), field.takes, field.default) {
+        let (called, value) = value_of(field, given);
+        if let (Some(_), Some(former)) = (given.get(field.name), field.formerly)
+            && given.contains_key(former)
+        {
+            path.push(former.into());
+            problems.push(Problem {
+                path: owned(path),
+                message: format!(
+                    "`{former}` is what `{}` was called before: one of them is too many",
+                    field.name
+                ),
+                help: Some(format!("leave `{former}` out")),
+                at_key: true,
+            });
+            path.pop();
+        }
+        path.push(called.into());
+        let value = match (value, field.takes, field.default) {
             (Some(Value::Null), _, FieldDefault::Absent) => Some(Value::Null),
             // A variable cannot be left out: it is empty instead, as an input is.
             (Some(Value::String(text)), takes, FieldDefault::Absent)
@@ -105,6 +122,9 @@ fn complete_table(
                     check_patterns(&texts, path, problems);
                 }
                 Some(texts.into_iter().map(|(_, text)| text).collect())
+            }
+            (Some(Value::Array(items)), FieldType::IntegerSet { min, max }, _) => {
+                Some(integers(items, min, max, path, problems))
             }
             (Some(Value::Object(table)), FieldType::TextTable, _) => {
                 let named = table.iter().map(|(name, value)| (name.clone(), value));
@@ -154,6 +174,14 @@ fn complete_table(
     result
 }
 
+/// Returns what is given for a field, and the name that it is given by: the field's, or the one that it had before.
+fn value_of<'v>(field: &Field, given: &'v Map<String, Value>) -> (&'static str, Option<&'v Value>) {
+    match (given.get(field.name), field.formerly) {
+        (None, Some(former)) if given.contains_key(former) => (former, given.get(former)),
+        (value, _) => (field.name, value),
+    }
+}
+
 /// Returns the one form that a single value has as text; `None` for lists, tables and nothing. It enters keys: `1`, `1.0`,
 /// `0.001`, `5e-5`, `true`.
 pub fn text_of(value: &Value) -> Option<String> {
@@ -191,6 +219,34 @@ fn texts<'v>(
         texts.push((name, Value::from(text)));
     }
     texts
+}
+
+/// Returns whole numbers, sorted, each once. What is none is told.
+fn integers(
+    items: &[Value],
+    min: i64,
+    max: i64,
+    path: &mut Vec<Cow<'static, str>>,
+    problems: &mut Vec<Problem>,
+) -> Value {
+    let mut numbers = BTreeSet::new();
+    for (place, item) in items.iter().enumerate() {
+        let takes = FieldType::Integer { min, max };
+        match fit(takes, item) {
+            Ok(number) => numbers.extend(number.as_i64()),
+            Err(message) => {
+                path.push(place.to_string().into());
+                problems.push(Problem {
+                    path: owned(path),
+                    message,
+                    help: meant(takes, item),
+                    at_key: false,
+                });
+                path.pop();
+            }
+        }
+    }
+    numbers.into_iter().map(Value::from).collect()
 }
 
 /// Tells which texts are no patterns.
@@ -266,6 +322,7 @@ fn fit(takes: FieldType, value: &Value) -> Result<Value, String> {
         FieldType::Table(_)
         | FieldType::Input(_)
         | FieldType::TextList
+        | FieldType::IntegerSet { .. }
         | FieldType::TextTable
         | FieldType::Ignore
         | FieldType::Inputs => Err(wrong()),

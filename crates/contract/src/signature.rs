@@ -66,6 +66,8 @@ pub struct Field {
     pub key: KeyPolicy,
     /// Its name in keys. It stays what it was when the field is given another name for people.
     pub keyed_as: &'static str,
+    /// What it was called before, which is understood as well.
+    pub formerly: Option<&'static str>,
 }
 
 impl Field {
@@ -83,7 +85,22 @@ impl Field {
             about,
             key: KeyPolicy::Always,
             keyed_as: name,
+            formerly: None,
         }
+    }
+
+    /// The field, which was called otherwise before.
+    #[must_use]
+    pub const fn formerly(self, name: &'static str) -> Self {
+        Self {
+            formerly: Some(name),
+            ..self
+        }
+    }
+
+    /// Whether that is its name, or was.
+    pub fn is_called(&self, name: &str) -> bool {
+        self.name == name || self.formerly == Some(name)
     }
 
     /// The field, of which keys know as `policy` says.
@@ -103,6 +120,23 @@ impl Field {
             ..self
         }
     }
+}
+
+/// Joins the fields of a kind with those that it has in common with others. `N` is their number.
+pub const fn joined<const N: usize>(parts: &[&[Field]]) -> [Field; N] {
+    let mut all = [parts[0][0]; N];
+    let (mut part, mut at) = (0, 0);
+    while part < parts.len() {
+        let mut place = 0;
+        while place < parts[part].len() {
+            all[at] = parts[part][place];
+            place += 1;
+            at += 1;
+        }
+        part += 1;
+    }
+    assert!(at == N, "as many fields as there is room for");
+    all
 }
 
 /// What keys know of a parameter. Whatever the policy, parameters that give one key must give one artifact, byte for byte.
@@ -150,6 +184,13 @@ pub enum FieldType {
     Input(ArtifactType),
     /// A list of texts. Numbers and truth values are taken as text, in one form.
     TextList,
+    /// A list of whole numbers, which is sorted, each once.
+    IntegerSet {
+        /// Smallest legal number.
+        min: i64,
+        /// Largest legal number.
+        max: i64,
+    },
     /// A table of texts under names of the user's. Numbers and truth values are taken as text, in one form.
     TextTable,
     /// A table of artifacts of any type under names of the user's, which become the names of the job's inputs. As a
@@ -225,6 +266,9 @@ impl FieldType {
             Self::Table(_) => "a table".into(),
             Self::Input(kind) => format!("an artifact of type {kind}: \"@stage\" or a path"),
             Self::TextList => "a list of texts: [\"…\", …]".into(),
+            Self::IntegerSet { min, max } => {
+                format!("a list of whole numbers from {min} to {max}: [1000, 2000]")
+            }
             Self::Ignore => "a list of patterns: [\"*.log\", \"runs/\"]".into(),
             Self::TextTable => "a table of texts: { NAME = \"…\", … }".into(),
             Self::Inputs => {

@@ -59,6 +59,13 @@ pub trait Stage: Sync {
         None
     }
 
+    /// Returns the subfolders of its artifact that are artifacts of the same type themselves, with these parameters, so that an edge
+    /// may name one, `@stage/step-1000`; of any parameters, whether there may be some. `None`: there are never any.
+    fn parts(&self, params: Option<&Params>) -> Option<Vec<String>> {
+        let _ = params;
+        None
+    }
+
     /// Returns how much work a job is, in any unit of the kind's own: the costs of jobs of one kind are scaled by it when a
     /// plan is priced. `None` where parameters and inputs tell nothing.
     fn work(&self, params: &Params, inputs: &Sizes) -> Option<f64> {

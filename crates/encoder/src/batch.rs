@@ -17,18 +17,28 @@ pub struct Sequence {
     pub ids: Vec<u32>,
     /// Token types, one per token; empty means all 0.
     pub token_types: Vec<u32>,
+    /// Where the tokens stand in their text, from 0, one per token; empty means one after the other. An encoder that sees some
+    /// tokens of a text alone is told so where these stood.
+    pub positions: Vec<u32>,
     /// The sample's index in the whole update (not in the micro-batch): it keys the dropout.
     pub sample: u32,
 }
 
 impl Sequence {
-    /// A sequence whose tokens are all of type 0.
+    /// A sequence whose tokens stand one after the other and are all of type 0.
     pub fn new(ids: Vec<u32>, sample: u32) -> Self {
         Self {
             ids,
             token_types: Vec::new(),
+            positions: Vec::new(),
             sample,
         }
+    }
+
+    /// Says where the tokens stand in their text.
+    #[must_use]
+    pub fn at(self, positions: Vec<u32>) -> Self {
+        Self { positions, ..self }
     }
 }
 
@@ -73,8 +83,8 @@ impl Batch {
     /// Packs `sequences` for an encoder of that configuration.
     ///
     /// # Errors
-    /// When there is no sequence, or one is empty, longer than the encoder has positions for, or holds a token id or
-    /// type that the encoder does not have.
+    /// When there is no sequence, or one is empty, longer than the encoder has positions for, or holds a token id, a type or
+    /// a position that the encoder does not have.
     pub fn pack(sequences: &[Sequence], config: &Config) -> Result<Self, EncoderError> {
         for (index, sequence) in sequences.iter().enumerate() {
             check(index, sequence, config)?;
@@ -100,6 +110,7 @@ impl Batch {
             let Sequence {
                 ids: own,
                 token_types: types,
+                positions: places_in_text,
                 sample,
             } = &sequences[index];
             places[index] = (ids.len() as u32, own.len(), *sample);
@@ -112,7 +123,10 @@ impl Batch {
                 }),
             }
             ids.extend_from_slice(own);
-            positions.extend((first_position..).take(own.len()));
+            match places_in_text.is_empty() {
+                true => positions.extend((first_position..).take(own.len())),
+                false => positions.extend(places_in_text.iter().map(|at| first_position + at)),
+            }
             token_types.extend_from_slice(types);
             token_types.resize(ids.len(), 0);
         }
@@ -135,17 +149,15 @@ impl Batch {
         })
     }
 
-    /// Returns the packed row of a token: `sequence` in the order in which the sequences were given, `position` from 0.
+    /// Returns the packed row of a token: `sequence` in the order in which the sequences were given, `token` its place among
+    /// those of the sequence, from 0.
     ///
     /// # Panics
     /// When there is no such token.
-    pub fn row(&self, sequence: usize, position: usize) -> u32 {
+    pub fn row(&self, sequence: usize, token: usize) -> u32 {
         let (first, length, _) = self.places[sequence];
-        assert!(
-            position < length,
-            "position {position} of a sequence of {length} tokens"
-        );
-        first + position as u32
+        assert!(token < length, "token {token} of a sequence of {length}");
+        first + token as u32
     }
 
     /// Returns the number of tokens in all.
@@ -203,6 +215,15 @@ fn check(index: usize, sequence: &Sequence, config: &Config) -> Result<(), Encod
         );
         return invalid(reason, "give one type per token, or none");
     }
+    if !sequence.positions.is_empty() && sequence.positions.len() != length {
+        let reason = format!("{} positions for {length} tokens", sequence.positions.len());
+        return invalid(reason, "give one position per token, or none");
+    }
+    let last = config.max_length();
+    if let Some(position) = sequence.positions.iter().find(|&&at| at as usize >= last) {
+        let reason = format!("position {position}, but the encoder has {last}, counted from 0");
+        return invalid(reason, "shorten the texts to the encoder's length");
+    }
     if let Some(id) = sequence
         .ids
         .iter()
@@ -252,17 +273,22 @@ mod tests {
     }
 
     #[test]
+    fn positions_are_those_that_were_given() {
+        let sequences = [
+            Sequence::new(vec![1, 2], 1),
+            Sequence::new(vec![3, 4, 5], 0).at(vec![8, 0, 4]),
+        ];
+        let batch = Batch::pack(&sequences, &config()).unwrap();
+        assert_eq!(*batch.positions, [10, 2, 6, 2, 3]);
+    }
+
+    #[test]
     fn bad_sequences_are_named() {
-        let types = Sequence {
-            ids: vec![1, 2],
-            token_types: vec![0, 1],
-            sample: 0,
+        let typed = |token_types| Sequence {
+            token_types,
+            ..Sequence::new(vec![1, 2], 0)
         };
-        let few = Sequence {
-            ids: vec![1, 2],
-            token_types: vec![0],
-            sample: 0,
-        };
+        let at = |positions| Sequence::new(vec![1, 2], 0).at(positions);
         for (bad, reason) in [
             (Sequence::new(vec![], 0), "sequence 1: no tokens"),
             (
@@ -273,8 +299,10 @@ mod tests {
                 Sequence::new(vec![50], 0),
                 "token id 50 in a vocabulary of 50",
             ),
-            (types, "token type 1, but the encoder has 1"),
-            (few, "1 token types for 2 tokens"),
+            (typed(vec![0, 1]), "token type 1, but the encoder has 1"),
+            (typed(vec![0]), "1 token types for 2 tokens"),
+            (at(vec![0]), "1 positions for 2 tokens"),
+            (at(vec![0, 9]), "position 9, but the encoder has 9"),
         ] {
             let error = Batch::pack(&[Sequence::new(vec![3], 0), bad], &config()).unwrap_err();
             assert!(error.to_string().contains(reason), "{error}");

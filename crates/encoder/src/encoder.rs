@@ -212,7 +212,7 @@ impl Encoder {
 
     /// Returns the hidden states of some layers, counted as Hugging Face's `output_hidden_states` does: 0 are the
     /// embeddings, the last one of a pre-layer-norm encoder is normalised. Each is `[tokens, hidden size]`, rows by
-    /// [`Batch::row`], without dropout or gradients. Others are not kept.
+    /// [`Batch::row`]; others are not kept. Gradients reach the parameters in [`Mode::Train`] only.
     ///
     /// # Errors
     /// When a tensor operation fails, or there is no such layer.
@@ -220,8 +220,9 @@ impl Encoder {
         &self,
         batch: &Batch,
         layers: &[usize],
+        mode: Mode,
     ) -> Result<Vec<Tensor>, EncoderError> {
-        let pass = self.pass(batch, Mode::Evaluate);
+        let pass = self.pass(batch, mode);
         let count = self.config.num_hidden_layers;
         let mut found: Vec<Option<Tensor>> = vec![None; layers.len()];
         let mut keep = |layer: usize, states: &Tensor| {

@@ -113,6 +113,19 @@ impl Gradients {
         self.collect().add(loss)
     }
 
+    /// Adds those of `other`, which are of the same parameters. Neither must have been scaled.
+    pub fn add(&mut self, other: &Self) {
+        for (sums, others) in self.buffers.iter_mut().zip(&other.buffers) {
+            if others.touched {
+                sums.values
+                    .par_chunks_mut(CHUNK)
+                    .zip(others.values.par_chunks(CHUNK))
+                    .for_each(|(sums, others)| kernels::add(sums, others));
+                sums.touched = true;
+            }
+        }
+    }
+
     /// Multiplies all by `factor`.
     pub fn scale(&mut self, factor: f64) {
         self.factor *= factor;

@@ -13,18 +13,7 @@ use crate::fused::{ClassificationOp, Saving};
 use crate::layout::ClassificationLayout;
 use crate::ops::Ops;
 use crate::specification;
-use crate::{Batch, Config, EncoderError, Mode, Parameters};
-
-/// What stands for a whole sequence.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum HeadPooling {
-    /// The first token's hidden state.
-    #[default]
-    Cls,
-    /// The mean of all tokens' hidden states. Masked language modelling alone leaves the first token of a small encoder
-    /// attending to itself, and fine-tuning then spends most of a small budget on making it look at the others.
-    Mean,
-}
+use crate::{Batch, Config, EncoderError, Mode, Parameters, Pooling};
 
 /// RoBERTa's classification head: dropout, dense, tanh, dropout, output map (Liu et al. 2019;
 /// `RobertaClassificationHead` in Hugging Face's and fairseq's code).
@@ -33,7 +22,7 @@ pub struct ClassificationHead {
     layout: ClassificationLayout,
     block: Block,
     parameters: Parameters,
-    pooling: HeadPooling,
+    pooling: Pooling,
     probability: f64,
     ops: Ops,
     precision: Precision,
@@ -62,7 +51,7 @@ impl ClassificationHead {
             parameters: Parameters::of([block.clone()])?,
             layout,
             block,
-            pooling: HeadPooling::default(),
+            pooling: Pooling::default(),
             probability: config
                 .classifier_dropout
                 .unwrap_or(config.hidden_dropout_prob),
@@ -74,7 +63,7 @@ impl ClassificationHead {
 
     /// Chooses what stands for a sequence.
     #[must_use]
-    pub fn with_pooling(mut self, pooling: HeadPooling) -> Self {
+    pub fn with_pooling(mut self, pooling: Pooling) -> Self {
         self.pooling = pooling;
         self
     }
@@ -93,25 +82,31 @@ impl ClassificationHead {
         self
     }
 
+    /// Returns what stands for a sequence.
+    pub fn pooling(&self) -> Pooling {
+        self.pooling
+    }
+
     /// Returns the parameters.
     pub fn parameters(&self) -> &Parameters {
         &self.parameters
     }
 
     /// Returns scores, `[sequences, labels]`, in the order in which the sequences were given to [`Batch::pack`], from
-    /// the batch's last hidden states, `[tokens, hidden size]`.
+    /// the batch's hidden states in the layers that [`Pooling::layers`] names, each `[tokens, hidden size]`
+    /// ([`Encoder::hidden_states`](crate::Encoder::hidden_states)).
     ///
     /// # Errors
-    /// When the hidden states are not those of the batch.
+    /// When the hidden states are not those of the batch, or of the layers.
     pub fn forward(
         &self,
-        hidden: &Tensor,
+        states: &[Tensor],
         batch: &Batch,
         mode: Mode,
     ) -> Result<Tensor, EncoderError> {
         let dropout = Dropout::of(mode);
         if self.ops == Ops::Composed {
-            let pooled = composed::pooled(self.pooling, hidden, batch)?;
+            let pooled = self.pooling.composed(states, batch, 0)?;
             let probability = self.probability;
             return composed::classification(
                 &self.layout,
@@ -125,7 +120,6 @@ impl ClassificationHead {
         let pass = ClassificationPass {
             precision: self.precision,
             layout: self.layout,
-            pooling: self.pooling,
             sequences: Arc::clone(&batch.sequences),
             places: batch.packed_places().to_vec(),
             dropout: [Site::HeadInput, Site::HeadHidden]
@@ -137,8 +131,7 @@ impl ClassificationHead {
             Mode::Train { .. } => (true, Saving::Keep),
         };
         let operation = ClassificationOp::new(pass, self.block.sink(), saving);
-        Ok(hidden
-            .contiguous()?
-            .apply_op2(&self.block.flat(tracked), operation)?)
+        let pooled = self.pooling.pool_for_head(states, batch)?;
+        Ok(pooled.apply_op2(&self.block.flat(tracked), operation)?)
     }
 }

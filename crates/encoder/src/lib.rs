@@ -3,9 +3,9 @@
 //! * [`Encoder`] is a post-layer-norm (`BertForMaskedLM`) or pre-layer-norm (`RobertaPreLayerNormForMaskedLM`)
 //!   encoder with its masked language modelling head. It reads and writes Hugging Face folders.
 //! * [`Batch`] packs sequences without padding; [`Mode`] says whether dropout is on and which random numbers it takes.
-//! * [`ClassificationHead`] scores whole sequences.
+//! * [`Pooling`] says what stands for a whole sequence; [`ClassificationHead`] scores them.
 //! * [`Parameters`] are [`Block`]s: each one flat variable with tensors in it by name.
-//! * [`Gradients`], [`audit`], [`AdamW`] and [`Schedule`] train whatever [`Parameters`] hold. [`Sink`] is how a custom
+//! * [`Gradients`], [`audit`] and [`AdamW`] train whatever [`Parameters`] hold. [`Sink`] is how a custom
 //!   operation over a whole block adds to its gradients.
 //! * [`Ops`] says which implementation runs: a few large operations with arithmetic of our own, or plain candle.
 //!
@@ -52,9 +52,8 @@ mod names;
 mod ops;
 mod optimizer;
 mod parameters;
+mod pooling;
 mod precision;
-mod resume;
-mod schedule;
 mod sink;
 mod specification;
 mod values;
@@ -69,12 +68,11 @@ pub use dropout::Mode;
 pub use encoder::{Encoder, cross_entropy, squared_error};
 pub use error::EncoderError;
 pub use gradients::{Collecting, Gradients, audit};
-pub use head::{ClassificationHead, HeadPooling};
+pub use head::ClassificationHead;
 pub use kernels::Precision;
 pub use ops::Ops;
 pub use optimizer::{AdamW, AdamWOptions, DecayGroup};
 pub use parameters::Parameters;
+pub use pooling::Pooling;
 pub use precision::DeclaredPrecision;
-pub use resume::{restore_checkpoint, save_checkpoint};
-pub use schedule::Schedule;
 pub use sink::Sink;

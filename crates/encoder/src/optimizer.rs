@@ -7,6 +7,8 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
+use serde::{Deserialize, Serialize};
+
 use self::update::{Update, rules};
 use crate::block::{Block, Entry, Table};
 use crate::checkpoint::{self, Stored, TensorFile};
@@ -14,12 +16,18 @@ use crate::values::with_values;
 use crate::{EncoderError, Gradients, Parameters};
 
 /// Which parameters decay.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum DecayGroup {
     /// All (Wettig et al. 2023, after fairseq).
     All,
     /// All but biases and the weights of layer normalisation (Devlin et al. 2019, Izsak et al. 2021).
     NoBiasOrNorm,
+}
+
+impl DecayGroup {
+    /// The names, as parameters take them.
+    pub const NAMES: &'static [&'static str] = &["all", "no-bias-or-norm"];
 }
 
 /// Settings of [`AdamW`]. The defaults are Wettig et al.'s.

@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used)]
 
 use encoder::{
-    AdamW, AdamWOptions, Architecture, Batch, ClassificationHead, Config, Encoder, Gradients,
-    HeadPooling, Mode, Precision, Sequence, Size, cross_entropy,
+    AdamW, AdamWOptions, Architecture, Batch, ClassificationHead, Config, Encoder, Gradients, Mode,
+    Pooling, Precision, Sequence, Size, cross_entropy,
 };
 use kernels::{Path, Stream};
 
@@ -66,7 +66,7 @@ fn train(
         let head = ClassificationHead::new(&config, 3, 1)
             .unwrap()
             .with_precision(precision);
-        let head = head.with_pooling(HeadPooling::Mean);
+        let head = head.with_pooling(Pooling::Mean);
         let mut parameters = encoder.parameters().clone();
         parameters.extend(head.parameters()).unwrap();
         let optimizer = AdamW::new(&parameters, AdamWOptions::default()).unwrap();
@@ -98,7 +98,8 @@ fn train(
                 })
                 .unzip();
             let masked = encoder.masked_lm_loss(&hidden, &rows, &targets).unwrap();
-            let scores = head.forward(&hidden, &batch, mode).unwrap();
+            let states = std::slice::from_ref(&hidden);
+            let scores = head.forward(states, &batch, mode).unwrap();
             let classes: Vec<u32> = part.iter().map(|one| one.sample % 3).collect();
             let loss = (masked + cross_entropy(&scores, &classes).unwrap()).unwrap();
             collecting.add(&loss).unwrap();

@@ -28,9 +28,8 @@ impl Golden {
                 .unwrap();
         let sequences = (0..2)
             .map(|index| Sequence {
-                ids: numbers(&expected[&format!("ids.{index}")]),
                 token_types: numbers(&expected[&format!("types.{index}")]),
-                sample: index,
+                ..Sequence::new(numbers(&expected[&format!("ids.{index}")]), index)
             })
             .collect();
         Self {
@@ -83,7 +82,9 @@ fn hidden_states_agree_with_hugging_face() {
             let batch = golden.batch();
             let rows = Tensor::new(golden.rows(&batch), &Device::Cpu).unwrap();
             let layers: Vec<_> = (0..=encoder.config().num_hidden_layers).collect();
-            let states = encoder.hidden_states(&batch, &layers).unwrap();
+            let states = encoder
+                .hidden_states(&batch, &layers, Mode::Evaluate)
+                .unwrap();
             assert_eq!(states.len(), 3);
             for (layer, state) in states.iter().enumerate() {
                 let expected = &golden.expected[&format!("hidden.{layer}")];

@@ -3,8 +3,8 @@
 
 use candle_core::{D, Device, Tensor, Var};
 use encoder::{
-    Activation, Architecture, Batch, ClassificationHead, Config, Encoder, Gradients, HeadPooling,
-    Mode, Ops, Parameters, Precision, Sequence, Size, cross_entropy, squared_error,
+    Activation, Architecture, Batch, ClassificationHead, Config, Encoder, Gradients, Mode, Ops,
+    Parameters, Pooling, Precision, Sequence, Size, cross_entropy, squared_error,
 };
 use kernels::Stream;
 use proptest::prelude::*;
@@ -36,10 +36,12 @@ fn numbers(tensor: &Tensor) -> Vec<f32> {
 
 fn sequences(lengths: &[usize], types: usize) -> Vec<Sequence> {
     let mut draws = Stream::new(8, "test").draws(0, 0, 0);
-    let sequence = |(sample, &length): (usize, &usize)| Sequence {
-        ids: (0..length).map(|_| draws.below(VOCABULARY)).collect(),
-        token_types: (0..length).map(|at| (at * types / length) as u32).collect(),
-        sample: 3 * sample as u32,
+    let sequence = |(sample, &length): (usize, &usize)| {
+        let ids = (0..length).map(|_| draws.below(VOCABULARY)).collect();
+        Sequence {
+            token_types: (0..length).map(|at| (at * types / length) as u32).collect(),
+            ..Sequence::new(ids, 3 * sample as u32)
+        }
     };
     lengths.iter().enumerate().map(sequence).collect()
 }
@@ -74,7 +76,10 @@ proptest! {
 
     #[test]
     fn encoders_agree(
-        lengths in prop::collection::vec(1_usize..40, 1..9), pre: bool, exact: bool, dropped: bool, mean: bool,
+        lengths in prop::collection::vec(1_usize..40, 1..9), pre: bool, exact: bool, dropped: bool,
+        pooling in prop::sample::select(vec![
+            Pooling::Cls, Pooling::Mean, Pooling::FirstLast, Pooling::EmbeddingLast,
+        ]),
         heads in 1_usize..4, size in 1_usize..20, inner in 1_usize..70, recomputes: bool,
     ) {
         let probability = if dropped { 0.2 } else { 0.0 };
@@ -94,14 +99,14 @@ proptest! {
         let types = config.type_vocab_size;
         let encoder = Encoder::new(config, 1).unwrap().with_recomputation(recomputes);
         let head = ClassificationHead::new(encoder.config(), 3, 2).unwrap();
-        let head = head.with_pooling(if mean { HeadPooling::Mean } else { HeadPooling::Cls });
+        let head = head.with_pooling(pooling);
         let batch = Batch::pack(&sequences(&lengths, types), encoder.config()).unwrap();
         let rows: Vec<u32> = (0..batch.tokens() as u32).step_by(3).collect();
         let targets: Vec<u32> = rows.iter().map(|row| row % VOCABULARY).collect();
         compare(encoder.parameters(), 2e-5, |ops| {
             let encoder = encoder.clone().with_ops(ops);
             let layers: Vec<_> = (0..=encoder.config().num_hidden_layers).collect();
-            let mut states = encoder.hidden_states(&batch, &layers).unwrap();
+            let mut states = encoder.hidden_states(&batch, &layers, Mode::Evaluate).unwrap();
             let hidden = encoder.forward(&batch, TRAIN).unwrap();
             states.push(encoder.masked_lm_logits(&hidden, &rows).unwrap());
             let loss = encoder.masked_lm_loss(&hidden, &rows, &targets).unwrap();
@@ -113,11 +118,73 @@ proptest! {
         trained.extend(head.parameters()).unwrap();
         let classes: Vec<u32> = (0..lengths.len() as u32).map(|index| index % 3).collect();
         compare(&trained, 2e-5, |ops| {
-            let hidden = encoder.clone().with_ops(ops).forward(&batch, TRAIN).unwrap();
-            let scores = head.clone().with_ops(ops).forward(&hidden, &batch, TRAIN).unwrap();
+            let encoder = encoder.clone().with_ops(ops);
+            let layers = pooling.layers(encoder.config().num_hidden_layers);
+            let mut states = encoder.hidden_states(&batch, &layers, TRAIN).unwrap();
+            let scores = head.clone().with_ops(ops).forward(&states, &batch, TRAIN).unwrap();
             let loss = cross_entropy(&scores, &classes).unwrap();
-            (vec![hidden, scores], loss)
+            states.push(scores);
+            (states, loss)
         });
+    }
+}
+
+/// Returns every second token of each sequence, with its position.
+fn halves(sequences: &[Sequence]) -> Vec<Sequence> {
+    let half = |values: &[u32]| values.iter().copied().step_by(2).collect();
+    sequences
+        .iter()
+        .map(|one| Sequence {
+            token_types: half(&one.token_types),
+            positions: (0..one.ids.len() as u32).step_by(2).collect(),
+            ..Sequence::new(half(&one.ids), one.sample)
+        })
+        .collect()
+}
+
+/// An encoder that sees some tokens alone: the reference agrees, each token is embedded as in its text, and positions that
+/// are said as they would be anyway change no bit.
+#[test]
+fn tokens_keep_their_positions_without_the_others() {
+    for architecture in [Architecture::Bert, Architecture::RobertaPreLayerNorm] {
+        let config = Config::of_size(Size::Nano, architecture, VOCABULARY as usize, 40, 0);
+        let encoder = Encoder::new(config, 1).unwrap();
+        let types = encoder.config().type_vocab_size;
+        let whole = sequences(&[9, 40, 1, 12], types);
+        let seen = halves(&whole);
+        let pack = |sequences: &[Sequence]| Batch::pack(sequences, encoder.config()).unwrap();
+        let batch = pack(&seen);
+        let rows: Vec<u32> = (0..batch.tokens() as u32).step_by(2).collect();
+        let targets: Vec<u32> = rows.iter().map(|row| 3 * row % VOCABULARY).collect();
+        compare(encoder.parameters(), 2e-5, |ops| {
+            let encoder = encoder.clone().with_ops(ops);
+            let hidden = encoder.forward(&batch, TRAIN).unwrap();
+            let loss = encoder.masked_lm_loss(&hidden, &rows, &targets).unwrap();
+            (vec![hidden], loss)
+        });
+
+        let of_layer = |batch: &Batch, layer: usize| -> Vec<Vec<f32>> {
+            let states = encoder.hidden_states(batch, &[layer], Mode::Evaluate);
+            states.unwrap()[0].to_vec2().unwrap()
+        };
+        let all = pack(&whole);
+        let (some, every) = (of_layer(&batch, 0), of_layer(&all, 0));
+        for (sequence, one) in seen.iter().enumerate() {
+            for (token, &position) in one.positions.iter().enumerate() {
+                let found = &some[batch.row(sequence, token) as usize];
+                let expected = &every[all.row(sequence, position as usize) as usize];
+                assert_eq!(found, expected, "{architecture:?} {sequence} {position}");
+            }
+        }
+
+        let said: Vec<Sequence> = whole
+            .iter()
+            .map(|one| one.clone().at((0..one.ids.len() as u32).collect()))
+            .collect();
+        assert_eq!(of_layer(&pack(&said), 2), of_layer(&all, 2));
+        // They are looked at: as if they followed each other, the same tokens are something else.
+        let moved: Vec<Sequence> = seen.iter().map(|one| one.clone().at(Vec::new())).collect();
+        assert_ne!(of_layer(&pack(&moved), 2), of_layer(&batch, 2));
     }
 }
 

@@ -283,7 +283,8 @@ fn the_audit_names_what_is_not_trained() {
     let sequences = sequences(&[4, 6, 5]);
     let batch = Batch::pack(&sequences, encoder.config()).unwrap();
     let hidden = encoder.forward(&batch, TRAIN).unwrap();
-    let loss = cross_entropy(&head.forward(&hidden, &batch, TRAIN).unwrap(), &[0, 1, 1]);
+    let scores = head.forward(&[hidden], &batch, TRAIN).unwrap();
+    let loss = cross_entropy(&scores, &[0, 1, 1]);
 
     // Fine-tuning trains the body and the new head, not the masked language modelling head.
     let mut trained = encoder.body();
@@ -348,7 +349,7 @@ fn classification_scores_are_in_the_callers_order() {
     let score = |sequences: &[Sequence]| {
         let batch = Batch::pack(sequences, encoder.config()).unwrap();
         let hidden = encoder.forward(&batch, TRAIN).unwrap();
-        head.forward(&hidden, &batch, TRAIN).unwrap()
+        head.forward(&[hidden], &batch, TRAIN).unwrap()
     };
     let sequences = sequences(&[9, 3, 12, 3]);
     let all = score(&sequences);

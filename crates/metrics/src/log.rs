@@ -1,36 +1,42 @@
-//! What a training run records as it goes: a Parquet file with one row an update.
+//! What a training run records as it goes: Parquet files with one row an update, or a measurement.
 //!
-//! The first column counts (`step`), the others are numbers. No time is in it, so that the same run gives the same
+//! The first column counts (`step`), the others are numbers. No time is in them, so that the same run gives the same
 //! bytes.
 
 use std::path::Path;
 
 use columnar::{Reader, Schema, Values};
-use contract::{Column, Rows, StageError};
+use contract::{Column, ColumnType, Rows, StageError};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 /// What to do about a log that cannot be read.
 const AGAIN: &str = "run the stage that wrote it again";
 
-/// Rows of a step and `N` numbers each.
+/// Rows of a step and a number for each further column.
 #[derive(Debug)]
-pub struct Log<const N: usize> {
+pub struct Log {
     columns: &'static [Column],
-    rows: Vec<(i64, [f64; N])>,
+    steps: Vec<i64>,
+    /// Row after row, as many to each as there are further columns.
+    numbers: Vec<f64>,
     /// For those who look at it meanwhile.
     shown: Option<Rows>,
 }
 
-impl<const N: usize> Log<N> {
-    /// An empty log of these columns, as the signature documents them: the first counts, `N` others hold numbers.
+impl Log {
+    /// An empty log of these columns, as the signature documents them: the first counts, the others hold numbers, or whole
+    /// numbers up to 2⁵³.
     ///
     /// # Panics
-    /// When there are more columns, or fewer.
+    /// When there are none, or others.
     pub fn new(columns: &'static [Column]) -> Self {
-        assert_eq!(columns.len(), 1 + N, "the columns are those of the rows");
+        let are_numbers = columns.iter().all(is_number);
+        let counts = columns.first().map(|first| first.holds) == Some(ColumnType::Integer);
+        assert!(counts && are_numbers, "the columns are those of a log");
         Self {
             columns,
-            rows: Vec::new(),
+            steps: Vec::new(),
+            numbers: Vec::new(),
             shown: None,
         }
     }
@@ -44,21 +50,41 @@ impl<const N: usize> Log<N> {
         }
     }
 
+    /// Returns how many numbers a row has beside its step.
+    fn width(&self) -> usize {
+        self.columns.len() - 1
+    }
+
     /// Adds a row.
-    pub fn push(&mut self, step: i64, numbers: [f64; N]) {
+    ///
+    /// # Panics
+    /// When the numbers are not as many as the further columns.
+    pub fn push(&mut self, step: i64, numbers: &[f64]) {
+        assert_eq!(numbers.len(), self.width(), "a number for each column");
         if let Some(shown) = &mut self.shown {
             shown.push(&Row {
                 columns: self.columns,
                 step,
-                numbers: &numbers,
+                numbers,
             });
         }
-        self.rows.push((step, numbers));
+        self.steps.push(step);
+        self.numbers.extend_from_slice(numbers);
     }
 
     /// Returns the rows so far.
-    pub fn rows(&self) -> &[(i64, [f64; N])] {
-        &self.rows
+    pub fn rows(&self) -> impl DoubleEndedIterator<Item = (i64, &[f64])> {
+        let steps = self.steps.iter().enumerate();
+        steps.map(|(row, step)| (*step, self.numbers_of(row)))
+    }
+
+    /// Returns the last row.
+    pub fn last(&self) -> Option<(i64, &[f64])> {
+        self.rows().next_back()
+    }
+
+    fn numbers_of(&self, row: usize) -> &[f64] {
+        &self.numbers[row * self.width()..(row + 1) * self.width()]
     }
 
     /// Writes the log to the file `path`.
@@ -66,9 +92,14 @@ impl<const N: usize> Log<N> {
     /// # Errors
     /// When it cannot be written.
     pub fn write(&self, path: &Path) -> Result<(), StageError> {
-        let rows = self.rows.iter();
-        let mut values: Vec<Values> = vec![rows.clone().map(|(step, _)| *step).collect()];
-        values.extend((0..N).map(|place| rows.clone().map(|(_, row)| row[place]).collect()));
+        let mut values: Vec<Values> = vec![self.steps.iter().copied().collect()];
+        for (place, column) in self.columns[1..].iter().enumerate() {
+            let numbers = (0..self.steps.len()).map(|row| self.numbers_of(row)[place]);
+            values.push(match column.holds {
+                ColumnType::Integer => numbers.map(|number| number as i64).collect(),
+                _ => numbers.collect(),
+            });
+        }
         columnar::write(path, &Schema::of(self.columns), values)
     }
 
@@ -80,16 +111,27 @@ impl<const N: usize> Log<N> {
         for batch in Reader::open(path, AGAIN)?.batches()? {
             let batch = batch?;
             let steps = batch.integers(self.columns[0].name)?;
-            let mut numbers = Vec::with_capacity(N);
+            let mut numbers: Vec<Vec<f64>> = Vec::with_capacity(self.width());
             for column in &self.columns[1..] {
-                numbers.push(batch.numbers(column.name)?);
+                numbers.push(match column.holds {
+                    ColumnType::Integer => {
+                        let whole = batch.integers(column.name)?;
+                        whole.iter().map(|number| *number as f64).collect()
+                    }
+                    _ => batch.numbers(column.name)?.to_vec(),
+                });
             }
             for (row, step) in steps.iter().enumerate() {
-                self.push(*step, std::array::from_fn(|place| numbers[place][row]));
+                let numbers: Vec<f64> = numbers.iter().map(|column| column[row]).collect();
+                self.push(*step, &numbers);
             }
         }
         Ok(())
     }
+}
+
+fn is_number(column: &Column) -> bool {
+    matches!(column.holds, ColumnType::Integer | ColumnType::Number) && !column.nullable
 }
 
 /// Reads the named columns of any log: a row of numbers for each of the file's.
@@ -124,7 +166,10 @@ impl Serialize for Row<'_> {
         let mut map = serializer.serialize_map(Some(self.columns.len()))?;
         map.serialize_entry(self.columns[0].name, &self.step)?;
         for (column, number) in self.columns[1..].iter().zip(self.numbers) {
-            map.serialize_entry(column.name, number)?;
+            match column.holds {
+                ColumnType::Integer => map.serialize_entry(column.name, &(*number as i64))?,
+                _ => map.serialize_entry(column.name, number)?,
+            }
         }
         map.end()
     }
@@ -134,14 +179,14 @@ impl Serialize for Row<'_> {
 mod tests {
     use std::fs;
 
-    use contract::{ColumnType, Context};
+    use contract::Context;
 
     use super::*;
 
     const COLUMNS: &[Column] = &[
         Column::new("step", ColumnType::Integer, ""),
         Column::new("loss", ColumnType::Number, ""),
-        Column::new("rate", ColumnType::Number, ""),
+        Column::new("tokens", ColumnType::Integer, ""),
     ];
     const OTHERS: &[Column] = &[
         Column::new("step", ColumnType::Integer, ""),
@@ -152,10 +197,10 @@ mod tests {
     fn rows_are_shown_by_the_names_of_their_columns() {
         let folder = tempfile::tempdir().unwrap();
         let context = Context::in_folder(folder.path()).unwrap();
-        let mut log = Log::<2>::new(COLUMNS).shown(context.rows("log.parquet"));
-        log.push(1, [2.5, 1e-3]);
+        let mut log = Log::new(COLUMNS).shown(context.rows("log.parquet"));
+        log.push(1, &[2.5, 70.0]);
         let shown = fs::read_to_string(folder.path().join("log/log.jsonl")).unwrap();
-        assert_eq!(shown, "{\"step\":1,\"loss\":2.5,\"rate\":0.001}\n");
+        assert_eq!(shown, "{\"step\":1,\"loss\":2.5,\"tokens\":70}\n");
     }
 
     #[test]
@@ -163,21 +208,21 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log.parquet");
         for rows in [0, 1, 3000] {
-            let mut log = Log::<2>::new(COLUMNS);
+            let mut log = Log::new(COLUMNS);
             for step in 1..=rows {
-                log.push(step, [1.0 / step as f64, (step as f64).sqrt()]);
+                log.push(step, &[1.0 / step as f64, step as f64 * 7.0]);
             }
             log.write(&path).unwrap();
-            let mut found = Log::<2>::new(COLUMNS);
+            let mut found = Log::new(COLUMNS);
             found.extend_from(&path).unwrap();
-            assert_eq!(found.rows(), log.rows());
-            let plain = read(&path, &["step", "rate"]).unwrap();
-            assert_eq!(plain.len(), log.rows().len());
-            if let (Some(last), Some((step, row))) = (plain.last(), log.rows().last()) {
-                assert_eq!(last[..], [*step as f64, row[1]]);
+            assert!(found.rows().eq(log.rows()));
+            let plain = read(&path, &["step", "tokens"]).unwrap();
+            assert_eq!(plain.len(), log.rows().count());
+            if let (Some(last), Some((step, row))) = (plain.last(), log.last()) {
+                assert_eq!(last[..], [step as f64, row[1]]);
             }
         }
-        let mut other = Log::<1>::new(OTHERS);
+        let mut other = Log::new(OTHERS);
         assert!(other.extend_from(&path).is_err());
         assert!(read(&path, &["accuracy"]).is_err());
     }

@@ -3,7 +3,7 @@
 use crate::scores::{PERPLEXITY, Score};
 
 /// Which of two values of a score is the better one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
     /// The higher one.
     Higher,

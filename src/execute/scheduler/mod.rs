@@ -34,10 +34,10 @@ use super::resolve::{Ready, Resolver};
 use super::room::{Needs, Room, Taken};
 use super::worker::{Control, Share};
 use crate::failure::Failure;
-use crate::graph::{JobGraph, JobIndex};
+use crate::graph::{Job, JobGraph, JobIndex};
 use crate::keys::Key;
 use crate::progress::{Made, Progress, Results, amount};
-use crate::store::Peaks;
+use crate::store::{Found, Peaks};
 use elsewhere::Elsewhere;
 pub use options::{JobState, Means, Options, Stop};
 use stopping::{in_time, overtime};
@@ -111,9 +111,12 @@ pub fn run(
         if run.queue.len() > 0 {
             run.hold(&store.enter());
         }
-        let cached = run.cached();
-        run.progress.known(&cached);
-        run.progress.planned(graph.len(), cached.len());
+        let cached = run.count_cached();
+        // A run that has nothing to do tells at its end, which is now.
+        if cached < graph.len() {
+            run.progress.known(&run.cached());
+        }
+        run.progress.planned(graph.len(), cached);
         run.planned = true;
         run.warn();
         run.drive(&messages, stops);
@@ -461,14 +464,26 @@ impl<'scope, 'env> Run<'scope, 'env> {
 
     /// Returns what the jobs have made that need not run.
     fn cached(&self) -> Results<'scope> {
+        let cached = self
+            .found()
+            .map(|(job, found)| (&*job.label, Made::from(&**found)));
+        cached.collect()
+    }
+
+    /// Returns how many jobs need not run.
+    fn count_cached(&self) -> usize {
+        self.found().count()
+    }
+
+    /// Returns the jobs that need not run, with their results.
+    fn found(&self) -> impl Iterator<Item = (&'scope Job, &Arc<Found>)> {
         let jobs = self.graph.jobs().zip(&self.states);
-        let cached = jobs.filter_map(|((index, job), state)| match state {
+        jobs.filter_map(|((index, job), state)| match state {
             Some(JobState::Cached(found)) if !self.recalled.contains_key(&index) => {
-                Some((&*job.label, Made::from(&**found)))
+                Some((job, found))
             }
             _ => None,
-        });
-        cached.collect()
+        })
     }
 }
 

@@ -12,8 +12,8 @@ use std::path::Path;
 use std::time::Instant;
 
 use contract::Context;
-use encoder::{Encoder, Precision, with_deep_stack};
-use evaluate::{Folder, Manner, Pooling, encode};
+use encoder::{Encoder, Pooling, Precision, with_deep_stack};
+use evaluate::{Folder, Manner, encode};
 use tokenize::Tokenizer;
 
 #[global_allocator]

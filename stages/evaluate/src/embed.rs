@@ -8,15 +8,14 @@ use contract::{
     ArtifactType, Context, Field, FieldDefault, FieldType, FileOf, Inputs, Params, Problem, Reads,
     Signature, Sizes, Stage, StageError,
 };
-use encoder::{Config, DeclaredPrecision, Encoder};
+use encoder::{Config, DeclaredPrecision, Encoder, Pooling};
 use serde::Deserialize;
 use tokenize::Tokenizer;
 
 use crate::Similarity;
 use crate::embeddings::{self, Description};
-use crate::encode::{Manner, encode};
+use crate::encode::{Manner, encode, normalise};
 use crate::folder::Folder;
-use crate::pooling::{Pooling, normalise};
 
 /// The shortest sequence that holds a token of the sentence.
 const SHORTEST: usize = 3;
@@ -32,14 +31,23 @@ struct Parameters {
     precision: DeclaredPrecision,
 }
 
+/// What `pooling` may say: that the folder decides, or a pooling.
+const POOLINGS: [&str; Pooling::NAMES.len() + 1] = {
+    let mut names = ["auto"; Pooling::NAMES.len() + 1];
+    let mut place = 0;
+    while place < Pooling::NAMES.len() {
+        names[place + 1] = Pooling::NAMES[place];
+        place += 1;
+    }
+    names
+};
+
 #[derive(Clone, Copy, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum DeclaredPooling {
     Auto,
-    Cls,
-    Mean,
-    FirstLast,
-    EmbeddingLast,
+    #[serde(untagged)]
+    Of(Pooling),
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -72,7 +80,7 @@ impl Stage for EmbedStage {
                     ),
                     Field::new(
                         "pooling",
-                        FieldType::Choice(&["auto", "cls", "mean", "first-last", "embedding-last"]),
+                        FieldType::Choice(&POOLINGS),
                         FieldDefault::Text("auto"),
                         "How hidden states become one vector; auto: as the sentence-transformers folder says, \
                             else mean.",
@@ -207,10 +215,8 @@ impl DeclaredPooling {
     fn resolve(self, folder: &Folder) -> Result<Pooling, StageError> {
         match (self, &folder.head) {
             (Self::Auto, Some(head)) => head.pooling(),
-            (Self::Auto, None) | (Self::Mean, _) => Ok(Pooling::Mean),
-            (Self::Cls, _) => Ok(Pooling::Cls),
-            (Self::FirstLast, _) => Ok(Pooling::FirstLast),
-            (Self::EmbeddingLast, _) => Ok(Pooling::EmbeddingLast),
+            (Self::Auto, None) => Ok(Pooling::Mean),
+            (Self::Of(pooling), _) => Ok(pooling),
         }
     }
 }

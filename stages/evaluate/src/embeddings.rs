@@ -7,9 +7,10 @@ use std::path::Path;
 
 use columnar::{Encoding, Reader, Schema, Writer};
 use contract::{Column, ColumnType, OutputFile, StageError, io_error};
+use encoder::Pooling;
 use serde::{Deserialize, Serialize};
 
-use crate::{Pooling, Similarity};
+use crate::Similarity;
 
 const VECTORS: &str = "embeddings.parquet";
 const DESCRIPTION: &str = "embeddings.json";

@@ -7,11 +7,11 @@
 use std::collections::BTreeMap;
 
 use contract::{Context, Meter, StageError};
-use encoder::{Batch, Encoder, Sequence};
+use encoder::{Batch, Encoder, Mode, Pooling, Sequence};
 use rayon::prelude::*;
 use tokenize::Tokenizer;
 
-use crate::{Pooling, Texts};
+use crate::Texts;
 
 /// The most tokens in a batch, unless one sentence alone has more. Bounds memory.
 const BATCH_TOKENS: usize = 2048;
@@ -144,8 +144,23 @@ fn encode_batch(
         .collect();
     let batch = Batch::pack(&sequences, encoder.config())?;
     let layers = manner.pooling.layers(encoder.config().num_hidden_layers);
-    let states = encoder.hidden_states(&batch, &layers)?;
-    manner.pooling.pool(&states, &batch, manner.skip)
+    let states = encoder.hidden_states(&batch, &layers, Mode::Evaluate)?;
+    let vectors = manner.pooling.pool(&states, &batch, manner.skip)?;
+    vectors.to_vec2().map_err(StageError::failed)
+}
+
+/// Scales a vector to length 1; a vector of zeros stays.
+pub(crate) fn normalise(vector: &mut [f32]) {
+    let norm = vector
+        .iter()
+        .map(|value| f64::from(*value).powi(2))
+        .sum::<f64>()
+        .sqrt();
+    if norm > 0.0 {
+        for value in vector {
+            *value = (f64::from(*value) / norm) as f32;
+        }
+    }
 }
 
 #[cfg(test)]

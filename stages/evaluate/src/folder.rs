@@ -7,11 +7,12 @@
 use std::path::{Component, Path, PathBuf};
 
 use contract::{StageError, read_json};
+use encoder::Pooling;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use crate::Similarity;
 use crate::texts::Texts;
-use crate::{Pooling, Similarity};
 
 const MODULES: &str = "modules.json";
 /// The file of what concerns all modules.

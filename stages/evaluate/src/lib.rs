@@ -2,7 +2,7 @@
 //!
 //! * The stage kind `embed` ([`EmbedStage`]) gives each distinct sentence of a benchmark its vector, by an encoder
 //!   trained here or by any Hugging Face or sentence-transformers folder (`folder` reads the latter's modules, `texts` what
-//!   it says of sentences, `pooling` computes the poolings, `encode` runs the encoder in batches, `embeddings` is the file).
+//!   it says of sentences, `encode` runs the encoder in batches and pools, `embeddings` is the file).
 //! * The stage kind `sts` ([`StsStage`]) scores vectors on the sets of semantic textual similarity by SentEval's
 //!   protocol (`protocol`; Conneau and Kiela, *SentEval*, LREC 2018, `senteval/sts.py`).
 //!
@@ -12,7 +12,6 @@ mod embed;
 mod embeddings;
 mod encode;
 mod folder;
-mod pooling;
 mod protocol;
 mod similarity;
 mod sts;
@@ -22,7 +21,6 @@ pub use embed::EmbedStage;
 pub use embeddings::{Description, Embeddings};
 pub use encode::{Encoded, Manner, encode};
 pub use folder::{Folder, Head};
-pub use pooling::Pooling;
 pub use protocol::{Aggregate, cosine, score};
 pub use similarity::Similarity;
 pub use sts::StsStage;

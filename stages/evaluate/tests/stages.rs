@@ -10,7 +10,8 @@ use std::sync::{Arc, Mutex};
 
 use benchmarks::{BenchmarksStage, StsPair};
 use contract::{Context, Event, Inputs, Observer, Params, Stage, StageError, complete};
-use evaluate::{Aggregate, EmbedStage, Embeddings, Pooling, StsStage, cosine, score};
+use encoder::Pooling;
+use evaluate::{Aggregate, EmbedStage, Embeddings, StsStage, cosine, score};
 use metrics::scores;
 use serde::Deserialize;
 use serde_json::{Value, json};

@@ -9,9 +9,10 @@ use std::time::Instant;
 
 use encoder::{
     AdamW, AdamWOptions, Architecture, Batch, ClassificationHead, Config, Encoder, Gradients, Mode,
-    Precision, Schedule, Sequence, Size, cross_entropy, with_deep_stack,
+    Precision, Sequence, Size, cross_entropy, with_deep_stack,
 };
 use serde::Deserialize;
+use training::Schedule;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -80,11 +81,7 @@ fn train(work: &Work, precision: Precision) -> Result<(), Box<dyn Error>> {
     parameters.extend(head.parameters())?;
     let mut optimizer = AdamW::new(&parameters, AdamWOptions::default())?;
     let mut gradients = Gradients::zeros(&parameters);
-    let schedule = Schedule {
-        peak: work.learning_rate,
-        warmup_steps: 0,
-        total_steps: updates as u32,
-    };
+    let schedule = Schedule::linear(work.learning_rate, 0, updates as u32);
 
     let (mut start, mut tokens) = (Instant::now(), 0);
     for (step, examples) in (0..).zip(work.examples.chunks(work.batch)) {
@@ -94,9 +91,8 @@ fn train(work: &Work, precision: Precision) -> Result<(), Box<dyn Error>> {
         let sequences: Vec<Sequence> = (0..)
             .zip(examples)
             .map(|(sample, example)| Sequence {
-                ids: example.ids.clone(),
                 token_types: example.types.clone(),
-                sample,
+                ..Sequence::new(example.ids.clone(), sample)
             })
             .collect();
         let labels: Vec<u32> = examples.iter().map(|example| example.label).collect();
@@ -106,7 +102,7 @@ fn train(work: &Work, precision: Precision) -> Result<(), Box<dyn Error>> {
         };
         let batch = Batch::pack(&sequences, encoder.config())?;
         let hidden = encoder.forward(&batch, mode)?;
-        let loss = cross_entropy(&head.forward(&hidden, &batch, mode)?, &labels)?;
+        let loss = cross_entropy(&head.forward(&[hidden], &batch, mode)?, &labels)?;
         let sum = loss.to_scalar::<f64>()?;
         if !sum.is_finite() {
             return Err(format!("the loss of update {} is not finite", step + 1).into());

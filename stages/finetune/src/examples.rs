@@ -22,9 +22,8 @@ impl Encoded {
     /// Returns the example as sample number `sample` of its update.
     pub(crate) fn sequence(&self, sample: u32) -> Sequence {
         Sequence {
-            ids: self.ids.clone(),
             token_types: self.token_types.clone(),
-            sample,
+            ..Sequence::new(self.ids.clone(), sample)
         }
     }
 }

@@ -7,14 +7,14 @@
 //! * `parameters` declares what a run can be told, with the defaults of that script;
 //! * `examples` turns sentences and pairs into token ids;
 //! * `held_out` sets training examples aside, to choose runs by;
-//! * `order` says which examples an update holds, from the seed alone;
 //! * `model` is encoder and head, with the losses of classification and regression;
-//! * `train` is the loop, `predictions` writes what was predicted.
+//! * `objective` is that as the [`training`] crate's loop takes it;
+//! * `train` goes from inputs to scores, `predictions` writes what was predicted.
 
 mod examples;
 mod held_out;
 mod model;
-mod order;
+mod objective;
 mod parameters;
 mod predictions;
 mod stage;

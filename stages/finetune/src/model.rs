@@ -4,7 +4,7 @@ use benchmarks::{Kind, Task};
 use candle_core::Tensor;
 use contract::StageError;
 use encoder::{
-    Batch, ClassificationHead, Config, Encoder, Gradients, HeadPooling, Mode, Parameters,
+    Batch, ClassificationHead, Collecting, Config, Encoder, Mode, Parameters, Pooling,
     cross_entropy, squared_error,
 };
 
@@ -26,7 +26,7 @@ impl Model {
     pub(crate) fn new(
         encoder: Encoder,
         task: &Task,
-        pooling: HeadPooling,
+        pooling: Pooling,
         seed: u64,
     ) -> Result<Self, StageError> {
         let head = ClassificationHead::new(encoder.config(), task.outputs(), seed)?
@@ -52,15 +52,15 @@ impl Model {
         self.encoder.config()
     }
 
-    /// Returns the mean loss over the examples (cross-entropy in nats, or squared error) and makes `gradients` its own,
-    /// whatever they held before.
-    pub(crate) fn loss(
+    /// Adds the gradients of the loss summed over the examples (cross-entropy in nats, or squared error), and returns that sum.
+    pub(crate) fn add_gradients(
         &self,
         examples: &[&Encoded],
+        first: usize,
         mode: Mode,
-        gradients: &mut Gradients,
+        gradients: &mut Collecting<'_>,
     ) -> Result<f64, StageError> {
-        let outputs = self.outputs(examples, mode)?;
+        let outputs = self.outputs(examples, first, mode)?;
         let sum = match self.kind {
             Kind::Classification => {
                 let classes: Vec<u32> = examples.iter().map(|e| e.label as u32).collect();
@@ -71,11 +71,8 @@ impl Model {
                 squared_error(&outputs, &labels)?
             }
         };
-        let count = examples.len() as f64;
-        let loss = sum.to_scalar::<f64>().map_err(StageError::failed)?;
-        gradients.replace(&sum)?;
-        gradients.scale(1.0 / count);
-        Ok(loss / count)
+        gradients.add(&sum)?;
+        sum.to_scalar::<f64>().map_err(StageError::failed)
     }
 
     /// Returns the prediction for each example: the class with the highest score (the first of equals), or the number.
@@ -86,12 +83,12 @@ impl Model {
         let mut predictions = vec![0.0; examples.len()];
         for part in order.chunks(PREDICTED_AT_ONCE) {
             let chosen: Vec<&Encoded> = part.iter().map(|&at| &examples[at]).collect();
-            let outputs = self.outputs(&chosen, Mode::Evaluate)?;
+            let outputs = self.outputs(&chosen, 0, Mode::Evaluate)?;
             let rows = outputs.to_vec2::<f32>().map_err(StageError::failed)?;
             for (row, &at) in rows.iter().zip(part) {
                 if row.iter().any(|score| !score.is_finite()) {
                     return Err(StageError::failed(
-                        "a prediction is not finite: the run has diverged; lower lr or set clip",
+                        "a prediction is not finite: the run has diverged; lower lr or set max_grad_norm",
                     ));
                 }
                 predictions[at] = match self.kind {
@@ -103,12 +100,20 @@ impl Model {
         Ok(predictions)
     }
 
-    /// Returns `[examples, outputs]`.
-    fn outputs(&self, examples: &[&Encoded], mode: Mode) -> Result<Tensor, StageError> {
-        let sequences: Vec<_> = (0..).zip(examples).map(|(n, e)| e.sequence(n)).collect();
+    /// Returns `[examples, outputs]` of examples that are samples of an update from `first` on.
+    fn outputs(
+        &self,
+        examples: &[&Encoded],
+        first: usize,
+        mode: Mode,
+    ) -> Result<Tensor, StageError> {
+        let samples = first as u32..;
+        let sequences: Vec<_> = samples.zip(examples).map(|(n, e)| e.sequence(n)).collect();
         let batch = Batch::pack(&sequences, self.encoder.config())?;
-        let hidden = self.encoder.forward(&batch, mode)?;
-        Ok(self.head.forward(&hidden, &batch, mode)?)
+        let layers = self.encoder.config().num_hidden_layers;
+        let layers = self.head.pooling().layers(layers);
+        let states = self.encoder.hidden_states(&batch, &layers, mode)?;
+        Ok(self.head.forward(&states, &batch, mode)?)
     }
 }
 

@@ -1,53 +1,35 @@
-//! The training loop.
+//! A run from its inputs to its scores.
 
 use std::path::Path;
 
 use benchmarks::Task;
-use contract::{Column, ColumnType, Context, Meter, OutputFile, StageError};
-use encoder::{
-    AdamW, Encoder, Gradients, Mode, Schedule, audit, restore_checkpoint, save_checkpoint,
-};
-use metrics::log::Log;
+use contract::{Context, OutputFile, StageError};
+use encoder::Encoder;
 use metrics::scores;
 use tokenize::Tokenizer;
+use training::{Epochs, Start, log};
 
-use crate::examples::{self, Encoded, Reader};
+use crate::examples::{self, Reader};
 use crate::held_out;
 use crate::model::Model;
-use crate::order::Order;
+use crate::objective::{Finetuning, TRAINING_COLUMNS, VALIDATION, VALIDATION_COLUMNS};
 use crate::parameters::Parameters;
 use crate::predictions;
-
-/// Loss, learning rate and gradient norm of each update.
-type TrainingLog = Log<3>;
-
-/// The file of these.
-const LOG: &str = "log.parquet";
-
-/// Its columns.
-const UPDATES: &[Column] = &[
-    Column::new("step", ColumnType::Integer, "the update, counted from 1"),
-    Column::new(
-        "loss",
-        ColumnType::Number,
-        "mean over the batch: cross-entropy in nats, or squared error",
-    ),
-    Column::new(
-        "learning_rate",
-        ColumnType::Number,
-        "the rate that the update was made with",
-    ),
-    Column::new(
-        "gradient_norm",
-        ColumnType::Number,
-        "Euclidean norm of the gradient, before clipping",
-    ),
-];
 
 /// The files of what fine-tuning makes.
 pub(crate) const FILES: &[OutputFile] = &[
     scores::DOCUMENTED,
-    OutputFile::log(LOG, UPDATES, "the training, a row for each update"),
+    OutputFile::log(
+        log::FILE,
+        TRAINING_COLUMNS,
+        "the training, a row for each update",
+    ),
+    OutputFile::log(
+        VALIDATION,
+        VALIDATION_COLUMNS,
+        "measurements on the way, as `validate_every` says",
+    )
+    .when("validate_every is not 0"),
     predictions::DOCUMENTED,
 ];
 
@@ -57,14 +39,14 @@ pub(crate) const FILES: &[OutputFile] = &[
 /// Call it on a thread with a deep stack ([`encoder::with_deep_stack`]).
 ///
 /// # Errors
-/// When a folder does not hold what it should, a parameter receives no gradient, a loss, gradient or prediction is not
-/// finite, the stage is asked to stop, or a file cannot be written.
+/// When a folder does not hold what it should, or a prediction is not finite; those of [`training::train`].
 pub(crate) fn train(
     parameters: &Parameters,
     encoder: &Path,
     data: &Path,
     context: &Context,
 ) -> Result<(), StageError> {
+    let options = &parameters.training;
     let mut task = benchmarks::read(data)?;
     examples::limit(
         &mut task,
@@ -74,31 +56,33 @@ pub(crate) fn train(
     let held_out = held_out::set_aside(&mut task, parameters.held_out)?;
     let folder = encoder;
     let encoder = Encoder::load_unless_stopped(folder, context)?
-        .with_precision(parameters.precision.resolve()?)
+        .with_precision(options.precision.resolve()?)
         .with_dropout(
-            parameters.dropout,
-            parameters.attention_dropout,
+            options.dropout,
+            options.attention_dropout,
             parameters.head_dropout,
         )?;
     let tokenizer = Tokenizer::load(folder)?;
     let reader = Reader::new(&tokenizer, encoder.config(), parameters.max_length)?;
     let train = reader.read(&task.train);
     reader.note_cut("training", &train, context);
-    let model = Model::new(encoder, &task, parameters.pooling.into(), parameters.seed)?;
+    let model = Model::new(encoder, &task, parameters.pooling, options.seed)?;
 
-    let log = Run {
-        parameters,
-        context,
-        order: Order::new(parameters.seed, train.len(), parameters.batch),
-        optimizer: AdamW::new(model.parameters(), parameters.optimizer())?,
-        gradients: Gradients::zeros(model.parameters()),
-        log: Log::new(UPDATES).shown(context.rows(LOG)),
-        examples: &train,
+    let epochs = Epochs::new(options.seed, train.len())?;
+    let updates = epochs.updates(parameters.batch) * parameters.epochs;
+    let measured = held_out.as_ref().unwrap_or(&task);
+    let examples = match options.validate_every {
+        0 => Vec::new(),
+        _ => reader.read(&measured.validation),
+    };
+    let mut objective = Finetuning {
         model: &model,
-    }
-    .updates()?;
-
-    log.write(&context.output().join(LOG))?;
+        examples: &train,
+        batch: parameters.batch,
+        epochs,
+        measured: (measured, &examples),
+    };
+    training::train(&mut objective, options, updates, Start::New, context)?;
     score(&task, held_out.as_ref(), &model, &reader, context)
 }
 
@@ -133,102 +117,4 @@ fn score(
     }
     predictions::write(context.output(), &splits)?;
     scores::write(context.output(), &all)
-}
-
-/// A run under way.
-struct Run<'a> {
-    parameters: &'a Parameters,
-    context: &'a Context,
-    order: Order,
-    optimizer: AdamW,
-    gradients: Gradients,
-    log: TrainingLog,
-    examples: &'a [Encoded],
-    model: &'a Model,
-}
-
-impl Run<'_> {
-    /// Makes all updates that are still to make and returns the log.
-    fn updates(mut self) -> Result<TrainingLog, StageError> {
-        let total = self.order.updates() * self.parameters.epochs;
-        let schedule = Schedule {
-            peak: self.parameters.lr,
-            warmup_steps: (self.parameters.warmup * f64::from(total)).round() as u32,
-            total_steps: total,
-        };
-        let trained = self.model.parameters();
-        let start = restore_checkpoint(self.context, trained, &mut self.optimizer, |folder| {
-            self.log.extend_from(&folder.join(LOG))
-        })?;
-        let mut meter = Meter::start(self.context);
-        for step in start..total {
-            let loss = self.update(step, schedule.rate(step), step == start, &mut meter)?;
-            let done = step + 1;
-            let note = format!("loss {loss:.2} · {}", meter.speed());
-            self.context
-                .progress(u64::from(done), u64::from(total), "step", note);
-            let stop = self.context.should_stop();
-            let due = done < total && done.is_multiple_of(self.parameters.checkpoint_every);
-            if stop || due {
-                save_checkpoint(self.context, done, trained, &self.optimizer, |folder| {
-                    self.log.write(&folder.join(LOG))
-                })?;
-            }
-            if stop {
-                return Err(StageError::Interrupted);
-            }
-        }
-        Ok(self.log)
-    }
-
-    /// Makes the update `step` (from 0) and returns its loss. With `audited`, refuses to if a parameter receives no
-    /// gradient.
-    fn update(
-        &mut self,
-        step: u32,
-        rate: f64,
-        audited: bool,
-        meter: &mut Meter<'_>,
-    ) -> Result<f64, StageError> {
-        let number = i64::from(step) + 1;
-        let chosen: Vec<&Encoded> = self
-            .order
-            .update(step)
-            .iter()
-            .map(|&at| &self.examples[at])
-            .collect();
-        let lengths = chosen.iter().map(|example| example.ids.len());
-        let forward = self.model.config().forward_operations(lengths.clone(), 0);
-        meter.count(lengths.sum(), 3.0 * forward);
-        let mode = Mode::Train {
-            seed: self.parameters.seed,
-            step,
-        };
-        let gradients = &mut self.gradients;
-        let loss = self.model.loss(&chosen, mode, gradients)?;
-        if !loss.is_finite() {
-            return Err(not_finite("loss", number));
-        }
-        let trained = self.model.parameters();
-        if audited {
-            audit(trained, gradients)?;
-        }
-        let norm = if self.parameters.clip > 0.0 {
-            gradients.clip(self.parameters.clip)
-        } else {
-            gradients.norm()
-        };
-        if !norm.is_finite() {
-            return Err(not_finite("gradient", number));
-        }
-        self.optimizer.step(trained, gradients, rate)?;
-        self.log.push(number, [loss, rate, norm]);
-        Ok(loss)
-    }
-}
-
-fn not_finite(what: &str, update: i64) -> StageError {
-    StageError::failed(format!(
-        "the {what} of update {update} is not finite: the run has diverged; lower lr or set clip"
-    ))
 }

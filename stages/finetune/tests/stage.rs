@@ -310,6 +310,38 @@ fn the_cadence_of_checkpoints_changes_no_byte() {
     assert_eq!(run(1), run(1000));
 }
 
+/// What is set aside chooses the weights, and the other splits are scored with these.
+#[test]
+fn the_best_measurement_on_the_way_decides() {
+    let folder = TempDir::new().unwrap();
+    let (encoder, data) = (encoder(folder.path(), 2), similarity(folder.path()));
+    let inputs = [("encoder", &*encoder), ("data", &*data)];
+    let run = |name: &str, more: Value| {
+        let mut recipe =
+            json!({ "epochs": 3, "batch": 8, "lr": 2e-3, "held_out": 40, "validate_every": 1 });
+        recipe
+            .as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        let place = folder.path().join(name);
+        run_in(&FinetuneStage, recipe, &inputs, &place).unwrap();
+        let log = place.join("output/validation.parquet");
+        let rows = metrics::log::read(&log, &["step", "score"]).unwrap();
+        let held_out = scores(&place)
+            .into_iter()
+            .find(|score| score.split == "held_out");
+        (rows, held_out.unwrap().value)
+    };
+    let (rows, best) = run("best", json!({ "keep_best": true }));
+    let (others, last) = run("last", json!({}));
+    assert_eq!(rows, others);
+    assert_eq!(rows.len(), 30);
+    let highest = rows.iter().map(|row| row[1]).fold(f64::MIN, f64::max);
+    assert_eq!(best, highest);
+    assert_eq!(last, rows.last().unwrap()[1]);
+    assert!(last < best, "{last} {best}");
+}
+
 #[test]
 fn an_encoder_with_too_few_positions_is_named() {
     let folder = TempDir::new().unwrap();

@@ -12,16 +12,17 @@ use std::path::Path;
 
 use candle_core::{Device, Tensor, safetensors};
 use encoder::{
-    AdamW, AdamWOptions, Architecture, Config, Encoder, Gradients, Mode, Precision, Schedule,
-    Sequence, Size, with_deep_stack,
+    AdamW, AdamWOptions, Architecture, Config, Encoder, Gradients, Mode, Precision, Sequence, Size,
+    with_deep_stack,
 };
 use kernels::{Draws, Stream};
 use pretrain::copies::Rates;
 use pretrain::feed::{Examples, Targets};
-use pretrain::loss::update_gradients;
+use pretrain::loss::add_gradients;
 use pretrain::masking::{Masker, Replacement, Strategy, Vocabulary};
 use serde_json::json;
 use tokenize::Tokenizer;
+use training::Schedule;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -114,11 +115,8 @@ fn tokens_of(updates: u32) -> usize {
 }
 
 fn rates(updates: u32) -> Vec<f64> {
-    let schedule = Schedule {
-        peak: PEAK,
-        warmup_steps: (WARMUP * f64::from(updates)).round() as u32,
-        total_steps: updates,
-    };
+    let warmup = (WARMUP * f64::from(updates)).round() as u32;
+    let schedule = Schedule::linear(PEAK, warmup, updates);
     (0..updates).map(|step| schedule.rate(step)).collect()
 }
 
@@ -267,9 +265,15 @@ fn train(
     let mut losses = Vec::with_capacity(batches.len());
     for (step, (examples, &rate)) in (0..).zip(batches.iter().zip(rates)) {
         let mode = Mode::Train { seed: SEED, step };
-        let loss = update_gradients(encoder, examples, 0, mode, &mut gradients)?
-            .filter(|loss| loss.is_finite())
-            .ok_or_else(|| format!("update {} predicts nothing, or has diverged", step + 1))?;
+        let (all, predicted) = (0..examples.sequences.len(), examples.predicted() as f64);
+        let mut collecting = gradients.collect();
+        let sum = add_gradients(encoder, examples, all, 0, mode, &mut collecting)?;
+        drop(collecting);
+        gradients.scale(1.0 / predicted);
+        let loss = sum / predicted;
+        if !loss.is_finite() {
+            return Err(format!("update {} predicts nothing, or has diverged", step + 1).into());
+        }
         gradients.clip(CLIP);
         optimizer.step(encoder.parameters(), &gradients, rate)?;
         losses.push(loss);

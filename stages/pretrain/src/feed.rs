@@ -8,10 +8,12 @@
 //! to 65,536; twice that while it is read). A window is fetched in one pass over the files; a corpus that fits into one
 //! is read once an epoch.
 
+use std::ops::Range;
+
 use contract::StageError;
 use encoder::Sequence;
-use kernels::Stream;
 use tokenize::{BlockSet, Blocks};
+use training::Epochs;
 
 use crate::masking::Masker;
 use crate::plan::Plan;
@@ -61,14 +63,23 @@ impl Examples {
         self.targets.iter().map(|targets| targets.ids.len()).sum()
     }
 
-    /// Returns pieces of at most `size` sequences, in order; 0 stands for all.
-    pub fn parts(&self, size: usize) -> impl Iterator<Item = (&[Sequence], &[Targets])> {
-        let size = if size == 0 {
-            self.sequences.len().max(1)
-        } else {
-            size
+    /// Returns some sequences in pieces of at most `size`, in order; 0 stands for all.
+    pub fn pieces(
+        &self,
+        samples: Range<usize>,
+        size: usize,
+    ) -> impl Iterator<Item = (&[Sequence], &[Targets])> {
+        let size = match size {
+            0 => samples.len().max(1),
+            size => size,
         };
-        self.sequences.chunks(size).zip(self.targets.chunks(size))
+        let sequences = self.sequences[samples.clone()].chunks(size);
+        sequences.zip(self.targets[samples].chunks(size))
+    }
+
+    /// Returns all sequences in pieces of at most `size`.
+    pub fn parts(&self, size: usize) -> impl Iterator<Item = (&[Sequence], &[Targets])> {
+        self.pieces(0..self.sequences.len(), size)
     }
 }
 
@@ -77,28 +88,42 @@ pub struct Feed<'a> {
     blocks: &'a Blocks,
     masker: Masker,
     plan: Plan,
-    order: Stream,
-    epoch: Option<Epoch>,
+    epochs: Epochs,
+    window: Option<Window>,
 }
 
-/// The order of one epoch and the window of it that is in memory.
-struct Epoch {
-    number: u32,
-    rows: Vec<u32>,
-    /// The place of its first block in the order, and the blocks.
-    window: Option<(usize, BlockSet)>,
+/// The part of an epoch's order whose blocks are in memory.
+struct Window {
+    epoch: u32,
+    /// The place of its first block in the order.
+    start: usize,
+    blocks: BlockSet,
+}
+
+impl Window {
+    fn holds(&self, epoch: u32, place: usize) -> bool {
+        self.epoch == epoch && (self.start..self.start + self.blocks.len()).contains(&place)
+    }
 }
 
 impl<'a> Feed<'a> {
     /// A feed from `blocks`, of which there is at least one.
-    pub fn new(blocks: &'a Blocks, masker: Masker, plan: Plan, seed: u64) -> Self {
-        Self {
+    ///
+    /// # Errors
+    /// When they are more than 2³².
+    pub fn new(
+        blocks: &'a Blocks,
+        masker: Masker,
+        plan: Plan,
+        seed: u64,
+    ) -> Result<Self, StageError> {
+        Ok(Self {
             blocks,
             masker,
             plan,
-            order: Stream::new(seed, "order"),
-            epoch: None,
-        }
+            epochs: Epochs::new(seed, blocks.len())?,
+            window: None,
+        })
     }
 
     /// Returns the examples of update `step`, counted from 0.
@@ -124,40 +149,27 @@ impl<'a> Feed<'a> {
     /// Returns epoch, row and ids of the original at a place in the run.
     fn original(&mut self, original: u64) -> Result<(u32, u32, Vec<u32>), StageError> {
         let blocks = self.blocks.len() as u64;
-        let number = u32::try_from(original / blocks).map_err(StageError::failed)?;
+        let epoch = u32::try_from(original / blocks).map_err(StageError::failed)?;
         let place = (original % blocks) as usize;
-        let mut epoch = match self.epoch.take() {
-            Some(epoch) if epoch.number == number => epoch,
-            _ => Epoch {
-                number,
-                rows: permutation(&self.order, number, self.blocks.len())?,
-                window: None,
-            },
-        };
-        let (start, window) = match epoch.window.take() {
-            Some((start, window)) if (start..start + window.len()).contains(&place) => {
-                (start, window)
-            }
+        let order = self.epochs.order(epoch);
+        let window = match self.window.take() {
+            Some(window) if window.holds(epoch, place) => window,
             _ => {
                 let wanted =
                     usize::try_from(self.plan.originals() - original).unwrap_or(usize::MAX);
                 let size = wanted
                     .min(WINDOW_TOKENS / self.blocks.summary().length.max(1))
                     .max(1);
-                let end = epoch.rows.len().min(place.saturating_add(size));
-                (place, self.blocks.read(&epoch.rows[place..end])?)
+                let end = order.len().min(place.saturating_add(size));
+                Window {
+                    epoch,
+                    start: place,
+                    blocks: self.blocks.read(&order[place..end])?,
+                }
             }
         };
-        let found = (number, epoch.rows[place], window.get(place - start));
-        epoch.window = Some((start, window));
-        self.epoch = Some(epoch);
+        let found = (epoch, order[place], window.blocks.get(place - window.start));
+        self.window = Some(window);
         Ok(found)
     }
-}
-
-/// Returns the order of the blocks in an epoch.
-fn permutation(stream: &Stream, epoch: u32, blocks: usize) -> Result<Vec<u32>, StageError> {
-    let mut rows: Vec<u32> = (0..u32::try_from(blocks).map_err(StageError::failed)?).collect();
-    stream.draws(epoch, 0, 0).shuffle(&mut rows);
-    Ok(rows)
 }

@@ -9,20 +9,20 @@
 //!
 //! From the bottom up: [`copies`] turns corruption and prediction rates into counts, [`masking`] chooses and replaces
 //! tokens, [`plan`] lays out updates, [`feed`] reads what each needs, [`loss`] accumulates gradients over micro-batches,
-//! [`validation`] measures perplexity, and [`train`] is the loop, with [`log`] and checkpoints.
+//! [`validation`] measures perplexity, `objective` is all of that as the [`training`] crate's loop takes it, and [`train`] goes
+//! from inputs to artifact.
 //!
 //! Everything random (initial weights, order, masks, dropout) is a function of seed and place, so neither the size of
 //! micro-batches, nor the number of threads, nor an interruption changes what is trained on.
 
 pub mod copies;
 pub mod feed;
-pub mod log;
 pub mod loss;
 pub mod masking;
+mod objective;
 pub mod parameters;
 pub mod plan;
 mod recipe;
-mod shown;
 mod stage;
 mod train;
 pub mod validation;

@@ -1,31 +1,32 @@
-//! Loss and gradient of one update, accumulated over micro-batches.
+//! Loss and gradient of masked language modelling, accumulated over micro-batches.
 //!
-//! The loss is the cross-entropy summed over *all* predicted tokens of the update, divided by their number (fairseq's
+//! The loss of an update is the cross-entropy summed over *all* its predicted tokens, divided by their number (fairseq's
 //! `sample_size`). Sums are accumulated and divided once at the end, so micro-batches with more masked tokens weigh
 //! more, as they do in the full batch; a mean of micro-batch means would be another gradient.
 
+use std::ops::Range;
+
 use contract::StageError;
-use encoder::{Batch, Encoder, Gradients, Mode, Sequence};
+use encoder::{Batch, Collecting, Encoder, Mode, Sequence};
 
 use crate::feed::{Examples, Targets};
 
-/// Returns the loss over `examples`, the mean cross-entropy in nats over the predicted tokens, and makes `gradients`
-/// those of that mean, whatever they held before. At most `micro_batch` sequences are in memory at once (0: all).
-/// On the CPU the number does not change a bit of either ([`encoder::Collecting`]). Returns `None` where nothing is predicted. Micro-batches without a predicted token contribute nothing and are passed
-/// over.
+/// Adds the gradients of the cross-entropy, in nats, summed over the predicted tokens of some samples, and returns that sum. At most
+/// `micro_batch` sequences are in memory at once (0: all); on the CPU the number does not change a bit of either
+/// ([`encoder::Collecting`]). Micro-batches without a predicted token contribute nothing and are passed over.
 ///
 /// # Errors
 /// When a sequence does not fit the encoder, or a tensor operation fails.
-pub fn update_gradients(
+pub fn add_gradients(
     encoder: &Encoder,
     examples: &Examples,
+    samples: Range<usize>,
     micro_batch: usize,
     mode: Mode,
-    gradients: &mut Gradients,
-) -> Result<Option<f64>, StageError> {
-    let mut collecting = gradients.collect();
+    gradients: &mut Collecting<'_>,
+) -> Result<f64, StageError> {
     let mut sum = 0.0;
-    for (sequences, targets) in examples.parts(micro_batch) {
+    for (sequences, targets) in examples.pieces(samples, micro_batch) {
         let (rows, ids, batch) = pack(encoder, sequences, targets)?;
         if rows.is_empty() {
             continue;
@@ -33,15 +34,9 @@ pub fn update_gradients(
         let hidden = encoder.forward(&batch, mode)?;
         let loss = encoder.masked_lm_loss(&hidden, &rows, &ids)?;
         sum += scalar(&loss)?;
-        collecting.add(&loss)?;
+        gradients.add(&loss)?;
     }
-    drop(collecting);
-    let predicted = examples.predicted();
-    if predicted == 0 {
-        return Ok(None);
-    }
-    gradients.scale(1.0 / predicted as f64);
-    Ok(Some(sum / predicted as f64))
+    Ok(sum)
 }
 
 /// Packs sequences and returns the packed rows to predict, the ids to predict there, and the batch.

@@ -5,15 +5,18 @@
 //! of beginning and end included, and each visit to a sequence draws anew. Unlike there, a draw is a pure function of
 //! (seed, epoch, block): it does not depend on batch size, order, threads, or on what ran before.
 //!
-//! A [`Strategy`] says which places go together; everything else (counts, copies, replacement, targets) is common to all
-//! strategies.
+//! A [`Strategy`] says which positions go together, from ids, word starts and special tokens ([`Tokens`]); everything else
+//! (counts, copies, replacement, targets) is common to all strategies. A strategy is a file beside `uniform`, and its name.
 
+mod tokens;
 mod uniform;
 
 use kernels::{Draws, Stream};
 use serde::{Deserialize, Serialize};
 
 use crate::copies::Rates;
+
+pub use tokens::Tokens;
 
 /// Site of the numbers that decide counts and places; the replacement of position p is drawn at site p + 1.
 const SELECTION: u32 = 0;
@@ -30,23 +33,34 @@ impl Strategy {
     /// The names of all strategies, as parameters take them.
     pub const NAMES: &'static [&'static str] = &["uniform"];
 
-    /// Returns disjoint sets of places below `of`, one for each size, each in random order (so that its first places are
-    /// a random subset of it). The sizes must not add up to more than `of`.
-    fn disjoint_sets(self, of: usize, sizes: &[usize], draws: &mut Draws) -> Vec<Vec<usize>> {
+    fn choose(self) -> &'static dyn Choose {
         match self {
-            Self::Uniform => uniform::disjoint_sets(of, sizes, draws),
+            Self::Uniform => &uniform::Uniform,
         }
     }
 }
 
-/// What a selected token is replaced with: `random` and `same` are shares of the selected tokens, the rest becomes
-/// `[MASK]`. BERT's 80-10-10 is `random` 0.1, `same` 0.1; the default of Wettig et al. is 0 and 0.
+/// A way to choose what is masked.
+trait Choose {
+    /// Returns disjoint sets of candidates, by their positions, one for each size, each in random order (so that its first
+    /// positions are a random subset of it). The sizes do not add up to more than there are candidates. A strategy whose
+    /// units are larger than a token comes as near to a size as they allow.
+    fn disjoint_sets(
+        &self,
+        tokens: &Tokens<'_>,
+        sizes: &[usize],
+        draws: &mut Draws,
+    ) -> Vec<Vec<usize>>;
+}
+
+/// What a selected token is replaced with: `random` and `keep` are shares of the selected tokens, the rest becomes
+/// `[MASK]`. BERT's 80-10-10 is `random` 0.1, `keep` 0.1; the default of Wettig et al. is 0 and 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Replacement {
     /// Share replaced with a token drawn uniformly from the vocabulary without its special tokens.
     pub random: f64,
     /// Share left as it is, and predicted all the same.
-    pub same: f64,
+    pub keep: f64,
 }
 
 /// What masking needs to know of a vocabulary.
@@ -55,6 +69,8 @@ pub struct Vocabulary {
     mask: u32,
     special: Vec<u32>,
     ordinary: Vec<u32>,
+    /// By id; a token that it does not reach begins a word.
+    word_starts: Vec<bool>,
 }
 
 impl Vocabulary {
@@ -67,7 +83,25 @@ impl Vocabulary {
             mask,
             special: special.to_vec(),
             ordinary,
+            word_starts: Vec::new(),
         }
+    }
+
+    /// Says by id which tokens begin a word ([`tokenize::Tokenizer::word_starts`]); unless it is said, all do.
+    #[must_use]
+    pub fn with_word_starts(self, word_starts: Vec<bool>) -> Self {
+        Self {
+            word_starts,
+            ..self
+        }
+    }
+
+    fn is_special(&self, id: u32) -> bool {
+        self.special.contains(&id)
+    }
+
+    fn begins_word(&self, id: u32) -> bool {
+        self.word_starts.get(id as usize).copied().unwrap_or(true)
     }
 }
 
@@ -104,20 +138,32 @@ pub struct Masker {
 impl Masker {
     /// Returns the [`Rates::copies`] masked copies of `ids` for the given visit (epoch) to sample (block).
     pub fn copies(&self, visit: u32, sample: u32, ids: &[u32]) -> Vec<Masked> {
+        self.copies_by(self.strategy.choose(), visit, sample, ids)
+    }
+
+    fn copies_by(
+        &self,
+        strategy: &dyn Choose,
+        visit: u32,
+        sample: u32,
+        ids: &[u32],
+    ) -> Vec<Masked> {
         let candidates: Vec<usize> = (0..ids.len())
-            .filter(|&position| {
-                self.mask_special || !self.vocabulary.special.contains(&ids[position])
-            })
+            .filter(|&position| self.mask_special || !self.vocabulary.is_special(ids[position]))
             .collect();
         let mut draws = self.stream.draws(visit, sample, SELECTION);
         let counts = self.rates.counts(candidates.len(), draws.uniform());
-        let sets = self
-            .strategy
-            .disjoint_sets(candidates.len(), &counts.corrupted, &mut draws);
+        let tokens = Tokens::new(ids, &candidates, &self.vocabulary);
+        let sets = strategy.disjoint_sets(&tokens, &counts.corrupted, &mut draws);
+        let wanted = counts.corrupted.into_iter().zip(counts.predicted);
         sets.into_iter()
-            .zip(counts.predicted)
-            .map(|(set, predicted)| {
-                let selected: Vec<usize> = set.into_iter().map(|place| candidates[place]).collect();
+            .zip(wanted)
+            .map(|(selected, (corrupted, predicted))| {
+                // A set may be a little larger or smaller than what was asked for.
+                let predicted = match predicted == corrupted {
+                    true => selected.len(),
+                    false => predicted.min(selected.len()),
+                };
                 self.corrupt(visit, sample, ids, &selected, predicted)
             })
             .collect()
@@ -152,9 +198,9 @@ impl Masker {
 
     fn replace(&self, id: u32, draws: &mut Draws) -> u32 {
         let u = draws.uniform();
-        if u < self.replacement.same {
+        if u < self.replacement.keep {
             id
-        } else if u < self.replacement.same + self.replacement.random {
+        } else if u < self.replacement.keep + self.replacement.random {
             // A vocabulary of special tokens alone has nothing to draw from.
             if self.vocabulary.ordinary.is_empty() {
                 id

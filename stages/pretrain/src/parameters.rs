@@ -6,8 +6,9 @@
 mod fields;
 
 use contract::{Params, Problem, StageError, keyed};
-use encoder::{AdamWOptions, Architecture, Config, DecayGroup, DeclaredPrecision, Size};
+use encoder::{Architecture, Config, Size};
 use serde::{Deserialize, Serialize};
+use training::Options;
 
 use crate::copies::Rates;
 use crate::masking::{Replacement, Strategy};
@@ -20,8 +21,10 @@ const MOST_COPIES: usize = 1000;
 
 /// All parameters of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Parameters {
+    /// What every training can be told.
+    #[serde(flatten)]
+    pub training: Options,
     /// Shape of the encoder.
     pub size: Size,
     /// Where layer normalisation sits.
@@ -30,48 +33,20 @@ pub struct Parameters {
     pub token_types: usize,
     /// Longest sequence that the encoder has positions for.
     pub max_positions: usize,
-    /// Dropout probability of embeddings and sub-layer outputs.
-    pub dropout: f64,
-    /// Dropout probability of attention weights.
-    pub attention_dropout: f64,
-    /// Operands of matrix products.
-    pub precision: DeclaredPrecision,
     /// How the weights begin.
     pub initial: Initial,
     /// Standard deviation of the initial weights.
     pub initializer_range: f64,
-    /// Decides initial weights, order, masks and dropout.
-    pub seed: u64,
     /// Updates, before [`Masking::updates`] scales them.
     pub steps: u32,
     /// Sequences an update, as [`Masking::batch_counts`] counts them.
     pub batch: usize,
     /// Sequences that are in memory at once; 0 stands for all of an update.
     pub micro_batch: usize,
-    /// Peak learning rate.
-    pub lr: f64,
-    /// Share of the updates in which the learning rate rises.
-    pub warmup: f64,
-    /// Decay of AdamW's first moment.
-    pub beta1: f64,
-    /// Decay of AdamW's second moment.
-    pub beta2: f64,
-    /// Added to the root of AdamW's second moment.
-    pub epsilon: f64,
-    /// Decoupled weight decay.
-    pub weight_decay: f64,
-    /// Which parameters decay.
-    pub decay: Decay,
-    /// Largest gradient norm; 0 switches clipping off.
-    pub clip: f64,
     /// What is masked and predicted.
     pub masking: Masking,
     /// Validation blocks that perplexity is measured on.
     pub validation_blocks: usize,
-    /// Updates between measurements of perplexity; 0 stands for one at the end.
-    pub validate_every: u32,
-    /// Updates between checkpoints.
-    pub checkpoint_every: u32,
 }
 
 /// What is masked and predicted.
@@ -87,7 +62,7 @@ pub struct Masking {
     /// Share of the selected tokens that a random token replaces.
     pub random: f64,
     /// Share of the selected tokens that is kept.
-    pub same: f64,
+    pub keep: f64,
     /// Whether special tokens are masked like any other.
     pub mask_special: bool,
     /// What `batch` counts.
@@ -116,16 +91,6 @@ pub enum Initial {
     Mimetic,
 }
 
-/// Which parameters decay.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Decay {
-    /// All (Wettig et al.).
-    All,
-    /// All but biases and layer normalisation (Izsak et al.).
-    NoBiasOrNorm,
-}
-
 impl Parameters {
     /// Returns what keys know of them.
     pub(crate) fn keyed(&self) -> Result<Params, StageError> {
@@ -141,8 +106,8 @@ impl Parameters {
         };
         Config {
             type_vocab_size: self.token_types,
-            hidden_dropout_prob: self.dropout,
-            attention_probs_dropout_prob: self.attention_dropout,
+            hidden_dropout_prob: self.training.dropout,
+            attention_probs_dropout_prob: self.training.attention_dropout,
             initializer_range: self.initializer_range,
             ..Config::of_size(
                 self.size,
@@ -166,41 +131,13 @@ impl Parameters {
         )
     }
 
-    /// Returns the optimiser's settings.
-    pub fn optimizer(&self) -> AdamWOptions {
-        AdamWOptions {
-            beta1: self.beta1,
-            beta2: self.beta2,
-            epsilon: self.epsilon,
-            weight_decay: self.weight_decay,
-            decay: match self.decay {
-                Decay::All => DecayGroup::All,
-                Decay::NoBiasOrNorm => DecayGroup::NoBiasOrNorm,
-            },
-        }
-    }
-
     /// Returns all that no single field can say.
     pub fn check(&self) -> Vec<Problem> {
         let mut problems = self.masking.check();
-        for (path, value) in [
-            ("dropout", self.dropout),
-            ("attention_dropout", self.attention_dropout),
-            ("beta1", self.beta1),
-            ("beta2", self.beta2),
-        ] {
-            if value >= 1.0 {
-                problems.push(Problem::value(path, format!("{value} is not below 1")));
-            }
-        }
-        for (path, value) in [
-            ("epsilon", self.epsilon),
-            ("lr", self.lr),
-            ("initializer_range", self.initializer_range),
-        ] {
-            if value <= 0.0 {
-                problems.push(Problem::value(path, format!("{value} is not above 0")));
-            }
+        problems.extend(self.training.check());
+        if self.initializer_range <= 0.0 {
+            let message = format!("{} is not above 0", self.initializer_range);
+            problems.push(Problem::value("initializer_range", message));
         }
         problems
     }
@@ -219,7 +156,7 @@ impl Masking {
     pub fn replacement(&self) -> Replacement {
         Replacement {
             random: self.random,
-            same: self.same,
+            keep: self.keep,
         }
     }
 
@@ -247,10 +184,10 @@ impl Masking {
             let help = format!("at most {MOST_COPIES} are supported; raise masking.corrupt");
             problems.push(Problem::value("masking.predict", message).with_help(help));
         }
-        if self.random + self.same > 1.0 {
-            let sum = self.random + self.same;
+        if self.random + self.keep > 1.0 {
+            let sum = self.random + self.keep;
             problems.push(
-                Problem::value("masking.same", format!("random and same add up to {sum}"))
+                Problem::value("masking.keep", format!("random and keep add up to {sum}"))
                     .with_help("both are shares of the selected tokens; the rest becomes [MASK]"),
             );
         }
@@ -263,6 +200,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use contract::{Params, complete};
+    use encoder::AdamWOptions;
     use serde_json::json;
 
     use super::*;
@@ -288,11 +226,26 @@ mod tests {
                 predict: 0.4
             }
         );
-        assert_eq!(parameters.optimizer(), AdamWOptions::default());
+        assert_eq!(parameters.training.optimizer(), AdamWOptions::default());
         assert_eq!(
-            (parameters.lr, parameters.warmup, parameters.clip),
+            (
+                parameters.training.lr,
+                parameters.training.warmup,
+                parameters.training.max_grad_norm
+            ),
             (2e-3, 0.06, 0.0)
         );
+    }
+
+    /// Parameters and fields are two lists of the same.
+    #[test]
+    fn every_field_is_a_parameter_and_every_parameter_a_field() {
+        let parameters = serde_json::to_value(parameters(&json!({}))).unwrap();
+        let own: Vec<_> = parameters.as_object().unwrap().keys().cloned().collect();
+        let fields = FIELDS.iter().filter(|field| field.takes.is_parameter());
+        let mut fields: Vec<_> = fields.map(|field| field.name).collect();
+        fields.sort_unstable();
+        assert_eq!(own, fields);
     }
 
     #[test]
@@ -327,8 +280,8 @@ mod tests {
                 vec!["masking.predict"],
             ),
             (
-                json!({"masking": {"random": 0.7, "same": 0.7}}),
-                vec!["masking.same"],
+                json!({"masking": {"random": 0.7, "keep": 0.7}}),
+                vec!["masking.keep"],
             ),
             (
                 json!({"dropout": 1, "beta2": 1, "lr": 0}),

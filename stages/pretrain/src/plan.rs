@@ -72,11 +72,6 @@ impl Plan {
         }
     }
 
-    /// Returns the updates in which the learning rate rises: the nearest whole number to `share` of all.
-    pub fn warmup(&self, share: f64) -> u32 {
-        (share * f64::from(self.updates)).round() as u32
-    }
-
     /// Returns the sequences of update `step` (from 0), counted over the whole run. Sequence i is copy i mod k of
     /// original i div k.
     pub fn sequences_of(&self, step: u32) -> Range<u64> {

@@ -54,7 +54,7 @@ impl Recipe {
             sequences_per_update: plan.sequences,
             originals_per_update: plan.sequences as f64 / plan.copies as f64,
             updates: plan.updates,
-            warmup_updates: plan.warmup(parameters.warmup),
+            warmup_updates: parameters.training.schedule(plan.updates).warmup_steps,
             originals_seen: plan.originals(),
             train_blocks,
             epochs: plan.originals() as f64 / train_blocks as f64,

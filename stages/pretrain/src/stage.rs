@@ -1,14 +1,15 @@
 //! The stage kind `pretrain`.
 
 use contract::{
-    ArtifactType, Context, FileOf, Inputs, OutputFile, Params, Problem, ScoreName, Signature,
-    Sizes, Stage, StageError,
+    ArtifactType, Context, FileOf, Inputs, OutputFile, Params, Problem, Reads, ScoreName,
+    Signature, Sizes, Stage, StageError,
 };
 use encoder::{DeclaredPrecision, with_deep_stack};
 use metrics::scores;
 use tokenize::{Split, Summary};
+use training::log;
 
-use crate::log::{TRAINING_FILE, VALIDATION_FILE};
+use crate::objective::{TRAINING_COLUMNS, VALIDATION, VALIDATION_COLUMNS};
 use crate::parameters::{FIELDS, Parameters};
 use crate::train::{PERPLEXITY, PERPLEXITY_15, train};
 
@@ -27,13 +28,39 @@ const FILES: &[OutputFile] = &[
         "the word pieces, a line each, in the order of their ids",
     ),
     scores::DOCUMENTED,
-    TRAINING_FILE,
-    VALIDATION_FILE,
+    OutputFile::log(
+        log::FILE,
+        TRAINING_COLUMNS,
+        "the training, a row for each update",
+    ),
+    OutputFile::log(
+        VALIDATION,
+        VALIDATION_COLUMNS,
+        "measurements on held-out blocks: one at the end, others as `validate_every` says",
+    ),
     OutputFile::new(
         "recipe.json",
         "all parameters that its key knows, and what follows from them: updates, epochs, copies",
     ),
+    OutputFile::new(
+        training::STATE_FILE,
+        "AdamW's moments and the count of updates, to go on from",
+    )
+    .when("keep_state is set"),
+    OutputFile::new(
+        "step-*/*",
+        "the encoder as it was after so many updates, with its tokenizer",
+    )
+    .when("keep_at names steps"),
 ];
+
+/// What a run reads of the encoder that it starts from.
+const START_READS: Reads = Reads::only(&[
+    "/config.json",
+    "/model*.safetensors",
+    "/model.safetensors.index.json",
+    training::STATE_FILE,
+]);
 
 /// Trains an encoder by masked language modelling.
 #[derive(Clone, Copy, Debug)]
@@ -64,7 +91,7 @@ impl Stage for PretrainStage {
         let trained = f64::from(plan.updates) * plan.sequences as f64;
         let measurements = plan
             .updates
-            .checked_div(parameters.validate_every)
+            .checked_div(parameters.training.validate_every)
             .unwrap_or(0);
         // Each measures perplexity twice.
         let validated = 2.0 * (1.0 + f64::from(measurements)) * parameters.validation_blocks as f64;
@@ -80,6 +107,24 @@ impl Stage for PretrainStage {
         let split = Split::Validation.name();
         let names = [PERPLEXITY, PERPLEXITY_15].into_iter();
         Some(names.map(|name| ScoreName::new(name, split)).collect())
+    }
+
+    /// The encoders kept along the way.
+    fn parts(&self, params: Option<&Params>) -> Option<Vec<String>> {
+        let parameters: Option<Parameters> = params.and_then(|params| params.parse().ok());
+        let kept = parameters.map(|parameters| {
+            let updates = parameters.plan().updates;
+            let steps = training::kept_steps(&parameters.training.keep_at, updates);
+            steps.map(training::kept_name).collect()
+        });
+        Some(kept.unwrap_or_default())
+    }
+
+    fn reads(&self, input: &str) -> Reads {
+        match input {
+            "start" => START_READS,
+            _ => Reads::default(),
+        }
     }
 
     /// Operations that a token takes.
@@ -98,8 +143,8 @@ impl Stage for PretrainStage {
 
     fn run(&self, params: &Params, inputs: &Inputs, context: &Context) -> Result<(), StageError> {
         let parameters: Parameters = params.parse()?;
-        let tokens = inputs.path("tokens")?;
-        with_deep_stack(|| train(&parameters, tokens, context))
+        let (tokens, start) = (inputs.path("tokens")?, inputs.optional("start"));
+        with_deep_stack(|| train(&parameters, tokens, start, context))
             .map_err(|error| StageError::not_started("the threads of training", &error))?
     }
 }

@@ -1,89 +1,144 @@
-//! The training loop.
+//! A run from its inputs to its artifact.
 
 use std::path::Path;
 
-use contract::{Context, Meter, StageError};
-use encoder::{
-    AdamW, Encoder, Gradients, Mode, Schedule, audit, restore_checkpoint, save_checkpoint,
-};
+use contract::{Context, StageError};
+use encoder::{Config, Encoder};
 use kernels::Stream;
 use metrics::scores::{self, Score};
 use tokenize::{Blocks, Split, Tokenizer};
+use training::{Start, StartFrom};
 
 use crate::feed::Feed;
-use crate::log::{Log, TrainingRow, ValidationRow};
-use crate::loss::update_gradients;
 use crate::masking::{Masker, Vocabulary};
+use crate::objective::MaskedLm;
 use crate::parameters::{Initial, Parameters};
-use crate::plan::Plan;
 use crate::recipe::Recipe;
-use crate::shown::Shown;
-use crate::validation::{Perplexities, Perplexity, Validation};
+use crate::validation::Validation;
 
-/// Trains an encoder on the tokens artifact `tokens` and writes it, with its log, scores and recipe, to the context's
-/// output folder.
+/// Trains an encoder on the tokens artifact `tokens`, from new weights or those of the encoder `start`, and writes it, with its
+/// log, scores and recipe, to the context's output folder.
 ///
 /// Call it on a thread with a deep stack ([`encoder::with_deep_stack`]).
 ///
 /// # Errors
-/// When the artifact lacks blocks or its blocks exceed the encoder's positions; when a parameter receives no gradient,
-/// or a loss or gradient is not finite (the update is named); when asked to stop; when a file cannot be read or written.
-pub fn train(parameters: &Parameters, tokens: &Path, context: &Context) -> Result<(), StageError> {
+/// When the artifact lacks blocks or its blocks exceed the encoder's positions; when `start` is of another shape; those of
+/// [`training::train`]; when a file cannot be read or written.
+pub fn train(
+    parameters: &Parameters,
+    tokens: &Path,
+    start: Option<&Path>,
+    context: &Context,
+) -> Result<(), StageError> {
+    let options = &parameters.training;
     let data = Data::open(parameters, tokens)?;
     let masker = data.masker(parameters);
     let plan = parameters.plan();
-    let specials = data.tokenizer.specials();
-    let config = parameters.config(data.tokenizer.vocabulary(), specials.pad);
-    let encoder = match parameters.initial {
-        Initial::Normal => Encoder::new(config, parameters.seed)?,
-        Initial::Mimetic => Encoder::new(config, parameters.seed)?.with_mimetic_start()?,
+    let config = parameters.config(data.tokenizer.vocabulary(), data.tokenizer.specials().pad);
+    let encoder = match start {
+        Some(folder) => from(folder, config, context)?,
+        None => fresh(parameters, config)?,
     };
-    let encoder = encoder.with_precision(parameters.precision.resolve()?);
-    let validation = Validation::new(&data.validation, &masker, parameters.validation_blocks)?;
-
-    let mut run = Run {
-        parameters,
-        context,
-        plan,
-        optimizer: AdamW::new(encoder.parameters(), parameters.optimizer())?,
-        gradients: Gradients::zeros(encoder.parameters()),
-        encoder,
-        feed: Feed::new(&data.train, masker, plan, parameters.seed),
-        validation,
-        log: Log::default(),
+    let mut objective = MaskedLm {
+        validation: Validation::new(&data.validation, &masker, parameters.validation_blocks)?,
+        encoder: encoder.with_precision(options.precision.resolve()?),
+        tokenizer: &data.tokenizer,
+        feed: Feed::new(&data.train, masker, plan, options.seed)?,
+        micro_batch: parameters.micro_batch,
     };
-    let found = run.updates()?;
+    let start = match (options.start_from, start) {
+        (StartFrom::State, Some(folder)) => Start::State(folder),
+        (StartFrom::State, None) => {
+            return Err(StageError::input(
+                "start_from",
+                "there is no `start` whose training state could be taken",
+                "name one: start = \"@stage\", or leave start_from out",
+            ));
+        }
+        (StartFrom::Weights, _) => Start::New,
+    };
+    let trained = training::train(&mut objective, options, plan.updates, start, context)?;
 
     let folder = context.output();
-    run.encoder.save(folder)?;
-    let longest = run.encoder.config().max_length();
-    data.tokenizer.copy_files_for(longest, folder)?;
-    run.log.write(folder)?;
-    let scalars = run.encoder.parameters().scalars();
+    training::Objective::save(&objective, folder)?;
+    let scalars = objective.encoder.parameters().scalars();
     Recipe::new(parameters, &plan, data.train.len(), scalars)?.write(folder)?;
-    scores::write(
-        folder,
-        &[
-            score(PERPLEXITY, found.own, true),
-            score(PERPLEXITY_15, found.yardstick, false),
-        ],
-    )
+    let measured = trained.measured.unwrap_or_default();
+    let predicted = objective.validation.predicted();
+    let names = [PERPLEXITY, PERPLEXITY_15].into_iter();
+    let scores = names.zip(measured).zip(predicted);
+    let scores: Vec<Score> = scores
+        .map(|((name, value), examples)| Score {
+            name: name.into(),
+            value,
+            unit: scores::PERPLEXITY.into(),
+            split: Split::Validation.name().into(),
+            examples,
+            main: name == PERPLEXITY,
+            undefined: None,
+        })
+        .collect();
+    scores::write(folder, &scores)
 }
 
 /// What the scores are called: that at the rate of training, and that at a rate of 15 %.
 pub(crate) const PERPLEXITY: &str = "perplexity";
 pub(crate) const PERPLEXITY_15: &str = "perplexity_15";
 
-fn score(name: &str, perplexity: Perplexity, main: bool) -> Score {
-    Score {
-        name: name.into(),
-        value: perplexity.value,
-        unit: scores::PERPLEXITY.into(),
-        split: Split::Validation.name().into(),
-        examples: perplexity.predicted,
-        main,
-        undefined: None,
+/// Returns an encoder with new weights.
+fn fresh(parameters: &Parameters, config: Config) -> Result<Encoder, StageError> {
+    let encoder = Encoder::new(config, parameters.training.seed)?;
+    Ok(match parameters.initial {
+        Initial::Normal => encoder,
+        Initial::Mimetic => encoder.with_mimetic_start()?,
+    })
+}
+
+/// Returns an encoder of that configuration with the weights of the one in a folder, which must be of that shape.
+fn from(folder: &Path, config: Config, context: &Context) -> Result<Encoder, StageError> {
+    let start = Encoder::load_unless_stopped(folder, context)?;
+    if !start.has_head() {
+        return Err(StageError::input(
+            "start",
+            "it has no head that predicts tokens",
+            "start from an encoder that was trained by masked language modelling",
+        ));
     }
+    for ((name, found), (_, wanted)) in shape(start.config()).iter().zip(shape(&config)) {
+        if *found != wanted {
+            return Err(StageError::input(
+                "start",
+                format!("its {name} is {found}, that of the encoder to be trained {wanted}"),
+                "give size, layer_norm, token_types, max_positions and tokens as `start` was made with",
+            ));
+        }
+    }
+    let encoder = Encoder::new(config, 0)?;
+    let (weights, own) = (start.parameters(), encoder.parameters());
+    for (name, _) in own.iter() {
+        own.set(name, &weights.value(name, false)?)?;
+    }
+    Ok(encoder)
+}
+
+/// Returns what two encoders must have in common for one to start from the other's weights.
+fn shape(config: &Config) -> [(&'static str, String); 8] {
+    [
+        ("model_type", format!("{:?}", config.architecture)),
+        ("vocab_size", config.vocab_size.to_string()),
+        ("hidden_size", config.hidden_size.to_string()),
+        ("num_hidden_layers", config.num_hidden_layers.to_string()),
+        (
+            "num_attention_heads",
+            config.num_attention_heads.to_string(),
+        ),
+        ("intermediate_size", config.intermediate_size.to_string()),
+        (
+            "max_position_embeddings",
+            config.max_position_embeddings.to_string(),
+        ),
+        ("type_vocab_size", config.type_vocab_size.to_string()),
+    ]
 }
 
 /// The input artifact.
@@ -138,156 +193,9 @@ impl Data {
             rates: parameters.masking.rates(),
             replacement: parameters.masking.replacement(),
             mask_special: parameters.masking.mask_special,
-            vocabulary: Vocabulary::new(self.tokenizer.vocabulary(), specials.mask, &special),
-            stream: Stream::new(parameters.seed, "mask"),
+            vocabulary: Vocabulary::new(self.tokenizer.vocabulary(), specials.mask, &special)
+                .with_word_starts(self.tokenizer.word_starts()),
+            stream: Stream::new(parameters.training.seed, "mask"),
         }
     }
-}
-
-/// A run under way.
-struct Run<'a> {
-    parameters: &'a Parameters,
-    context: &'a Context,
-    plan: Plan,
-    encoder: Encoder,
-    optimizer: AdamW,
-    gradients: Gradients,
-    feed: Feed<'a>,
-    validation: Validation,
-    log: Log,
-}
-
-impl Run<'_> {
-    /// Makes all updates that are still to make and returns the final perplexities.
-    fn updates(&mut self) -> Result<Perplexities, StageError> {
-        let total = self.plan.updates;
-        let schedule = Schedule {
-            peak: self.parameters.lr,
-            warmup_steps: self.plan.warmup(self.parameters.warmup),
-            total_steps: total,
-        };
-        let weights = self.encoder.parameters();
-        let start = restore_checkpoint(self.context, weights, &mut self.optimizer, |folder| {
-            self.log = Log::read(folder)?;
-            Ok(())
-        })?;
-        let mut shown = Shown::begin(&self.log, self.context);
-        let mut meter = Meter::start(self.context);
-        for step in start..total {
-            let row = self.update(step, schedule.rate(step), step == start, &mut meter)?;
-            self.log.training.push(row);
-            shown.update(&row);
-            let done = step + 1;
-            self.tell(done, &meter);
-            if done < total && is_due(done, self.parameters.validate_every) {
-                self.validate(done, &mut shown)?;
-            }
-            let stop = self.context.should_stop();
-            if stop || (done < total && is_due(done, self.parameters.checkpoint_every)) {
-                let weights = self.encoder.parameters();
-                save_checkpoint(self.context, done, weights, &self.optimizer, |folder| {
-                    self.log.write(folder)
-                })?;
-            }
-            if stop {
-                return Err(StageError::Interrupted);
-            }
-        }
-        let found = self.validate(total, &mut shown)?;
-        self.tell(total, &meter);
-        Ok(found)
-    }
-
-    /// Tells how it goes after `done` updates.
-    fn tell(&self, done: u32, meter: &Meter<'_>) {
-        let loss = self.log.training.last();
-        let loss = loss.map(|row| format!("loss {:.2}", row.loss));
-        let measured = self.log.validation.last();
-        let measured = measured.map(|row| format!("perplexity {:.1}", row.perplexity));
-        let parts = [loss, measured, Some(meter.speed())];
-        let note: Vec<String> = parts.into_iter().flatten().collect();
-        let total = u64::from(self.plan.updates);
-        self.context
-            .progress(u64::from(done), total, "step", note.join(" · "));
-    }
-
-    /// Makes the update `step` (from 0) and returns its row of the log. With `audited`, refuses to if a parameter
-    /// receives no gradient.
-    fn update(
-        &mut self,
-        step: u32,
-        learning_rate: f64,
-        audited: bool,
-        meter: &mut Meter<'_>,
-    ) -> Result<TrainingRow, StageError> {
-        let number = i64::from(step) + 1;
-        let examples = self.feed.update(step)?;
-        let lengths = examples.sequences.iter().map(|sequence| sequence.ids.len());
-        let config = self.encoder.config();
-        let forward = config.forward_operations(lengths, examples.predicted());
-        meter.count(examples.tokens(), 3.0 * forward);
-        let mode = Mode::Train {
-            seed: self.parameters.seed,
-            step,
-        };
-        let gradients = &mut self.gradients;
-        let micro_batch = self.parameters.micro_batch;
-        let loss = update_gradients(&self.encoder, &examples, micro_batch, mode, gradients)?;
-        let Some(loss) = loss else {
-            return Err(StageError::input(
-                "masking.predict",
-                format!("update {number} has no token to predict"),
-                "raise masking.predict, masking.corrupt or batch, or tokenize to longer blocks",
-            ));
-        };
-        let not_finite = |what: &str, value: f64| {
-            StageError::failed(format!(
-                "the {what} of update {number} is not finite ({value}): the run has diverged; \
-                 lower lr or set clip"
-            ))
-        };
-        if !loss.is_finite() {
-            return Err(not_finite("loss", loss));
-        }
-        if audited {
-            audit(self.encoder.parameters(), gradients)?;
-        }
-        let clip = self.parameters.clip;
-        let gradient_norm = if clip > 0.0 {
-            gradients.clip(clip)
-        } else {
-            gradients.norm()
-        };
-        if !gradient_norm.is_finite() {
-            return Err(not_finite("gradient", gradient_norm));
-        }
-        self.optimizer
-            .step(self.encoder.parameters(), gradients, learning_rate)?;
-        Ok(TrainingRow {
-            step: number,
-            loss,
-            learning_rate,
-            gradient_norm,
-            predicted_tokens: examples.predicted() as i64,
-            tokens: examples.tokens() as i64,
-        })
-    }
-
-    /// Measures both perplexities after `done` updates and logs them.
-    fn validate(&mut self, done: u32, shown: &mut Shown) -> Result<Perplexities, StageError> {
-        let found = self.validation.measure(&self.encoder)?;
-        let row = ValidationRow {
-            step: i64::from(done),
-            perplexity: found.own.value,
-            perplexity_15: found.yardstick.value,
-        };
-        self.log.validation.push(row);
-        shown.measurement(&row);
-        Ok(found)
-    }
-}
-
-/// Whether something that happens every so many updates (0: never) happens after `done`.
-fn is_due(done: u32, every: u32) -> bool {
-    every > 0 && done.is_multiple_of(every)
 }

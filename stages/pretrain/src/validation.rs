@@ -95,6 +95,11 @@ impl Validation {
         Ok(this)
     }
 
+    /// Returns how many tokens each perplexity is the mean over.
+    pub fn predicted(&self) -> [u64; 2] {
+        [&self.own, &self.yardstick].map(|examples| examples.predicted() as u64)
+    }
+
     /// Measures an encoder.
     ///
     /// # Errors

@@ -4,7 +4,8 @@
 //!   writes the four files of a Hugging Face tokenizer.
 //! * The stage kind `tokenize` ([`TokenizeStage`]) turns a corpus into blocks of token ids, as fairseq's
 //!   `sample-break-mode none` does: one stream per split, cut at a fixed length.
-//! * [`Tokenizer`] gives ids for texts and pairs, equal to Hugging Face's `BertTokenizer`.
+//! * [`Tokenizer`] gives ids for texts and pairs, equal to Hugging Face's `BertTokenizer`, where each token lies in its text
+//!   ([`Token`]), and which tokens begin a word ([`WordMarks`]).
 //! * [`WordEncoder`] gives the same ids for text after text, several times faster.
 //! * [`Blocks`] reads what `tokenize` wrote.
 
@@ -15,6 +16,7 @@ mod documents;
 mod files;
 mod json;
 mod keys;
+mod offsets;
 mod pack;
 mod resolve;
 mod sources;
@@ -23,11 +25,14 @@ mod tokenize_stage;
 mod tokenizer;
 mod tokenizer_stage;
 mod train;
+mod word_marks;
 mod words;
 
 pub use blocks::{BlockSet, Blocks, Split, Summary};
+pub use offsets::Token;
 pub use specification::Letters;
 pub use tokenize_stage::TokenizeStage;
 pub use tokenizer::{Specials, Tokenizer};
 pub use tokenizer_stage::TokenizerStage;
+pub use word_marks::WordMarks;
 pub use words::WordEncoder;

@@ -1,7 +1,7 @@
 //! The stage kind `tokenize`: a corpus as blocks of token ids.
 //!
 //! As in fairseq's `sample-break-mode none`, the documents of a split form one stream, each ended by `[SEP]`; it is cut
-//! every `length` - 1 ids, wherever that falls, and `[CLS]` is put before each block.
+//! every `sequence_length` - 1 ids, wherever that falls, and `[CLS]` is put before each block.
 //!
 //! A document is for validation if its number, drawn by a counter-based generator from its index alone, is below
 //! `validation_share`. Where that leaves a split empty (there are few documents), all documents form one stream, and its
@@ -30,7 +30,7 @@ pub struct TokenizeStage;
 
 #[derive(Deserialize)]
 struct Parameters {
-    length: usize,
+    sequence_length: usize,
     validation_share: f64,
 }
 
@@ -48,14 +48,16 @@ const FIELDS: &[Field] = &[
         "what turns text into ids",
     ),
     Field::new(
-        "length",
+        "sequence_length",
         FieldType::Integer {
             min: 3,
             max: 1 << 16,
         },
         FieldDefault::Integer(128),
         "ids in a block, [CLS] included",
-    ),
+    )
+    .keyed_as("length")
+    .formerly("length"),
     Field::new(
         "validation_share",
         FieldType::Number { min: 0.0, max: 0.5 },
@@ -99,7 +101,7 @@ impl Stage for TokenizeStage {
     /// Ids in a block.
     fn size(&self, params: &Params, _: &Sizes) -> Option<f64> {
         let parameters: Parameters = params.parse().ok()?;
-        Some(parameters.length as f64)
+        Some(parameters.sequence_length as f64)
     }
 
     fn reads(&self, input: &str) -> Reads {
@@ -111,7 +113,7 @@ impl Stage for TokenizeStage {
 
     fn run(&self, params: &Params, inputs: &Inputs, context: &Context) -> Result<(), StageError> {
         let Parameters {
-            length,
+            sequence_length: length,
             validation_share,
         } = params.parse()?;
         let tokenizer = Tokenizer::load(inputs.path("tokenizer")?)?;

@@ -9,6 +9,7 @@ use crate::files::{self, Files, TOKENIZER};
 use crate::resolve::resolve;
 use crate::sources::Sources;
 use crate::specification::{Letters, Normalizer, Specification};
+use crate::word_marks::WordMarks;
 
 /// The ids of the special tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +29,7 @@ pub struct Specials {
 /// A BERT tokenizer. Texts that spell a special token (`[MASK]`) give its id, as in Hugging
 /// Face.
 pub struct Tokenizer {
-    inner: tokenizers::Tokenizer,
+    pub(crate) inner: tokenizers::Tokenizer,
     specification: Specification,
     specials: Specials,
     files: Files,
@@ -172,6 +173,23 @@ impl Tokenizer {
     /// Returns the number of ids: the rows an embedding needs.
     pub fn vocabulary(&self) -> usize {
         self.specification.size()
+    }
+
+    /// Returns, by id, which tokens begin a word, as the tokenizer declares it; added tokens and ids without a token do.
+    pub fn word_starts(&self) -> Vec<bool> {
+        let declared = serde_json::from_slice(&self.files[TOKENIZER]);
+        let marks = declared.ok().and_then(|json| WordMarks::declared(&json));
+        let mut starts = vec![true; self.vocabulary()];
+        let Some(marks) = marks else {
+            return starts;
+        };
+        for (token, id) in &self.specification.vocabulary {
+            starts[*id as usize] = marks.begins_word(token);
+        }
+        for token in &self.specification.added {
+            starts[token.id as usize] = true;
+        }
+        starts
     }
 
     /// Returns the longest sequence that an encoder is to see, `[CLS]` and `[SEP]` included, if the files say it

@@ -144,7 +144,7 @@ fn blocks_are_the_same_on_any_number_of_threads() {
     let tokenizer = train(&corpus, &json!({"vocab_size": 300}));
     let tokenizer = tokenizer.path().join("output");
     let inputs = Inputs::from([("corpus", corpus.as_path()), ("tokenizer", &tokenizer)]);
-    let given = json!({"length": 32, "validation_share": 0.1});
+    let given = json!({"sequence_length": 32, "validation_share": 0.1});
     let once = on_threads(1, || run(&TokenizeStage, &given, &inputs).unwrap());
     let twice = on_threads(2, || run(&TokenizeStage, &given, &inputs).unwrap());
     let once = files(&once.path().join("output"));
@@ -162,7 +162,7 @@ fn blocks_are_the_stream_cut_at_the_length() {
     let tokenizer = train(&corpus, &json!({"vocab_size": 300, "lower_case": false}));
     let tokenizer = tokenizer.path().join("output");
     let inputs = Inputs::from([("corpus", corpus.as_path()), ("tokenizer", &tokenizer)]);
-    let given = json!({"length": 32, "validation_share": 0.1});
+    let given = json!({"sequence_length": 32, "validation_share": 0.1});
     let written = run(&TokenizeStage, &given, &inputs).unwrap();
     let written = written.path().join("output");
     let tokenizer = Tokenizer::load(&written.join("tokenizer")).unwrap();
@@ -217,7 +217,7 @@ fn few_documents_give_validation_the_last_blocks() {
     let tokenizer = tokenizer.path().join("output");
     let inputs = Inputs::from([("corpus", corpus.as_path()), ("tokenizer", &tokenizer)]);
     let read = |share: f64| {
-        let given = json!({"length": 8, "validation_share": share});
+        let given = json!({"sequence_length": 8, "validation_share": share});
         let written = run(&TokenizeStage, &given, &inputs).unwrap();
         [Split::Train, Split::Validation].map(|split| {
             let blocks = Blocks::open(&written.path().join("output"), split).unwrap();
@@ -244,7 +244,7 @@ fn small_blocks_are_known() {
     let tokens = "[PAD] [UNK] [CLS] [SEP] [MASK] , low wide new ##er ##est :".replace(' ', "\n");
     fs::write(&vocabulary, tokens).unwrap();
     let inputs = Inputs::from([("corpus", corpus.as_path()), ("tokenizer", &vocabulary)]);
-    let given = json!({"length": 6, "validation_share": 0.3});
+    let given = json!({"sequence_length": 6, "validation_share": 0.3});
     let written = run(&TokenizeStage, &given, &inputs).unwrap();
     let written = written.path().join("output");
     let read = |split| {
@@ -275,7 +275,7 @@ fn single_blocks_are_read_in_the_order_asked_for() {
     let tokenizer = tokenizer.path().join("output");
     let inputs = Inputs::from([("corpus", corpus.as_path()), ("tokenizer", &tokenizer)]);
     // Short blocks, so that there is more than one row group.
-    let given = json!({"length": 8, "validation_share": 0.0});
+    let given = json!({"sequence_length": 8, "validation_share": 0.0});
     let written = run(&TokenizeStage, &given, &inputs).unwrap();
     let blocks = Blocks::open(&written.path().join("output"), Split::Train).unwrap();
     assert!(blocks.len() > 2 * 8192, "{}", blocks.len());

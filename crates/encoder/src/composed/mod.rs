@@ -8,7 +8,9 @@ mod head;
 mod masks;
 mod operations;
 mod pass;
+mod pooling;
 
-pub(crate) use head::{classification, masked_lm_logits, pooled};
+pub(crate) use head::{classification, masked_lm_logits};
 pub(crate) use operations::cross_entropy;
 pub(crate) use pass::ComposedPass;
+pub(crate) use pooling::pooled;

@@ -3,19 +3,17 @@
 use std::sync::Arc;
 
 use kernels::elementary::tanh_all;
-use kernels::{Dropout, Matrix, Precision, Sequences, add_bias, add_columns, multiply};
+use kernels::{Dropout, Matrix, Precision, Sequences, add_bias, multiply};
 
 use super::map::MapOf;
 use super::pool::{Buffer, Pool};
-use crate::HeadPooling;
 use crate::layout::ClassificationLayout;
 
-/// The head over a batch.
+/// The head over what stands for the sequences of a batch.
 #[derive(Clone, Debug)]
 pub(crate) struct ClassificationPass {
     pub(crate) precision: Precision,
     pub(crate) layout: ClassificationLayout,
-    pub(crate) pooling: HeadPooling,
     pub(crate) sequences: Arc<Sequences>,
     /// Each sequence's place among the packed ones, in the caller's order.
     pub(crate) places: Vec<u32>,
@@ -39,23 +37,11 @@ impl ClassificationPass {
         self.layout.dense.weight.columns
     }
 
-    /// Returns the scores, `[sequences, labels]`.
-    pub(crate) fn forward(&self, block: &[f32], hidden: &[f32]) -> (Vec<f32>, SavedClassification) {
+    /// Returns the scores, `[sequences, labels]`, from what stands for the sequences, `[sequences, width]`.
+    pub(crate) fn forward(&self, block: &[f32], input: &[f32]) -> (Vec<f32>, SavedClassification) {
         let (width, count) = (self.width(), self.places.len());
         let mut pooled = self.pool.take(count * width);
-        for (target, &place) in pooled.chunks_exact_mut(width).zip(&self.places) {
-            let rows = self.sequences.range(place as usize);
-            match self.pooling {
-                HeadPooling::Cls => {
-                    target.copy_from_slice(&hidden[rows.start * width..][..width]);
-                }
-                HeadPooling::Mean => {
-                    target.fill(0.0);
-                    add_columns(&hidden[rows.start * width..rows.end * width], target);
-                    scale(target, 1.0 / rows.len() as f32);
-                }
-            }
-        }
+        pooled.copy_from_slice(input);
         self.drop_out(0, &mut pooled);
         let mut squashed = self.pool.take(count * width);
         let dense = MapOf::new(self.precision, self.layout.dense, block);
@@ -89,14 +75,14 @@ impl ClassificationPass {
         (scores, saved)
     }
 
-    /// Adds the gradient of the hidden states to `hidden_gradient` and those of the parameters to `gradients`, from that of
-    /// the scores.
+    /// Writes the gradient of what stands for the sequences to `input_gradient` and adds those of the parameters to
+    /// `gradients`, from that of the scores.
     pub(crate) fn backward(
         &self,
         block: &[f32],
         saved: &SavedClassification,
         scores: &[f32],
-        hidden_gradient: &mut [f32],
+        input_gradient: &mut [f32],
         gradients: &mut [f32],
     ) {
         let (width, count) = (self.width(), self.places.len());
@@ -112,20 +98,8 @@ impl ClassificationPass {
         let dense = MapOf::new(self.precision, self.layout.dense, block);
         dense.backward_bias(&inner, gradients);
         dense.backward_weight(&inner, &saved.pooled, gradients);
-        let mut pooled = self.pool.take(count * width);
-        dense.backward_input(&inner, &mut pooled, false);
-        self.drop_out(0, &mut pooled);
-        for (gradient, &place) in pooled.chunks_exact_mut(width).zip(&self.places) {
-            let mut rows = self.sequences.range(place as usize);
-            match self.pooling {
-                HeadPooling::Cls => rows.end = rows.start + 1,
-                HeadPooling::Mean => scale(gradient, 1.0 / rows.len() as f32),
-            }
-            for row in hidden_gradient[rows.start * width..rows.end * width].chunks_exact_mut(width)
-            {
-                kernels::add(row, gradient);
-            }
-        }
+        dense.backward_input(&inner, input_gradient, false);
+        self.drop_out(0, input_gradient);
     }
 
     /// Applies one of the two dropouts to `[sequences, width]`.
@@ -141,11 +115,5 @@ impl ClassificationPass {
                 *value *= scale;
             }
         }
-    }
-}
-
-fn scale(values: &mut [f32], factor: f32) {
-    for value in values {
-        *value *= factor;
     }
 }

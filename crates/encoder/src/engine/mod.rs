@@ -12,6 +12,7 @@ mod map;
 mod masked_lm;
 mod norm;
 mod pool;
+mod pooling;
 
 pub(crate) use classification::{ClassificationPass, SavedClassification};
 pub(crate) use embeddings::{EmbeddingPass, SavedEmbeddings};
@@ -19,3 +20,4 @@ pub(crate) use final_norm::{FinalNormPass, SavedFinalNorm};
 pub(crate) use layer::{LayerDropout, LayerPass, LayerShape, SavedLayer};
 pub(crate) use masked_lm::{HeadBlocks, MaskedLmPass, SavedMaskedLm};
 pub(crate) use pool::Pool;
+pub(crate) use pooling::{PoolingPass, Sums};

@@ -7,7 +7,7 @@ use crate::Sink;
 use crate::engine::{ClassificationPass, SavedClassification};
 use crate::values::with_values;
 
-/// The classification head: an operation on (hidden states, head's block).
+/// The classification head: an operation on (what stands for the sequences, head's block).
 pub(crate) struct ClassificationOp {
     pass: ClassificationPass,
     sink: Arc<Sink>,
@@ -33,21 +33,21 @@ impl CustomOp2 for ClassificationOp {
 
     fn cpu_fwd(
         &self,
-        hidden: &CpuStorage,
-        hidden_layout: &Layout,
+        pooled: &CpuStorage,
+        pooled_layout: &Layout,
         block: &CpuStorage,
         block_layout: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
         let layout = &self.pass.layout;
-        let expected = [self.pass.sequences.rows(), layout.dense.weight.columns];
-        if hidden_layout.dims() != expected || block_layout.dims() != [layout.length] {
+        let expected = [self.pass.places.len(), layout.dense.weight.columns];
+        if pooled_layout.dims() != expected || block_layout.dims() != [layout.length] {
             bail!(
-                "classification head: hidden states {:?}, expected {expected:?}",
-                hidden_layout.dims()
+                "classification head: sequences {:?}, expected {expected:?}",
+                pooled_layout.dims()
             );
         }
-        let (hidden, block) = (floats(hidden, hidden_layout)?, floats(block, block_layout)?);
-        let (scores, saved) = self.pass.forward(block, hidden);
+        let (pooled, block) = (floats(pooled, pooled_layout)?, floats(block, block_layout)?);
+        let (scores, saved) = self.pass.forward(block, pooled);
         if self.saving == Saving::Keep {
             self.saved.put(saved);
         }
@@ -56,14 +56,14 @@ impl CustomOp2 for ClassificationOp {
 
     fn bwd(
         &self,
-        hidden: &Tensor,
+        pooled: &Tensor,
         block: &Tensor,
         _result: &Tensor,
         gradient: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
         let scores = copy(gradient)?;
-        let mut result = vec![0.0; hidden.elem_count()];
-        with_values(hidden, |x| {
+        let mut result = vec![0.0; pooled.elem_count()];
+        with_values(pooled, |x| {
             with_values(block, |block| {
                 let saved = self
                     .saved
@@ -75,6 +75,6 @@ impl CustomOp2 for ClassificationOp {
                 })
             })
         })???;
-        Ok((Some(tensor(result, hidden.shape())?), None))
+        Ok((Some(tensor(result, pooled.shape())?), None))
     }
 }

@@ -14,6 +14,7 @@ mod hidden;
 mod loss;
 mod masked_lm;
 mod pass;
+mod pooling;
 
 use std::sync::{Mutex, PoisonError};
 
@@ -24,6 +25,7 @@ pub(crate) use embeddings::EmbeddingOp;
 pub(crate) use loss::{cross_entropy, squared_error};
 pub(crate) use masked_lm::MaskedLmOp;
 pub(crate) use pass::FusedPass;
+pub(crate) use pooling::pool;
 
 /// What happens to what a forward pass leaves for the backward pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,7 +2,9 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::{any, prop_assert, prop_assert_eq, prop_assume, proptest};
 
-use super::{Masked, Masker, Rates, Replacement, Strategy, Stream, Vocabulary};
+use super::{
+    Choose, Draws, Masked, Masker, Rates, Replacement, Strategy, Stream, Tokens, Vocabulary,
+};
 
 const MASK: u32 = 4;
 const SIZE: usize = 1000;
@@ -79,7 +81,7 @@ fn the_realised_rate_is_the_asked_one() {
 fn draws_are_pinned() {
     let replacement = Replacement {
         random: 0.2,
-        same: 0.2,
+        keep: 0.2,
     };
     let masked = masker(
         Rates {
@@ -101,6 +103,92 @@ fn draws_are_pinned() {
     assert_eq!(masked[0].ids, shown);
 }
 
+/// A strategy over words: whole ones, in random order, until a set is as large as was asked for.
+struct WholeWords;
+
+impl Choose for WholeWords {
+    fn disjoint_sets(
+        &self,
+        tokens: &Tokens<'_>,
+        sizes: &[usize],
+        draws: &mut Draws,
+    ) -> Vec<Vec<usize>> {
+        let mut words: Vec<Vec<usize>> = Vec::new();
+        for &position in tokens.candidates() {
+            match words.last_mut() {
+                Some(word) if !tokens.begins_word(position) => word.push(position),
+                _ => words.push(vec![position]),
+            }
+        }
+        draws.shuffle(&mut words);
+        let mut words = words.into_iter();
+        let mut set = |size: usize| {
+            let mut set = Vec::new();
+            while set.len() < size {
+                match words.next() {
+                    Some(word) => set.extend(word),
+                    None => break,
+                }
+            }
+            set
+        };
+        sizes.iter().map(|&size| set(size)).collect()
+    }
+}
+
+/// What a strategy sees is enough for one that knows words; nothing but its file would have to be written.
+#[test]
+fn a_strategy_may_choose_words() {
+    // Of ordinary tokens the odd ones continue a word.
+    let word_starts = (0..SIZE as u32).map(|id| id < 5 || id % 2 == 0).collect();
+    let masker = Masker {
+        mask_special: false,
+        vocabulary: Vocabulary::new(SIZE, MASK, &[0, 1, 2, 3, MASK]).with_word_starts(word_starts),
+        ..masker(
+            Rates {
+                corrupt: 0.3,
+                predict: 0.6,
+            },
+            Replacement::default(),
+        )
+    };
+    // [CLS] and the rest of a word; two of two tokens; one of one; [SEP]; one of three.
+    let ids = [2, 11, 13, 20, 21, 30, 31, 40, 3, 50, 51, 53];
+    let words: [&[u32]; 5] = [&[1, 2], &[3, 4], &[5, 6], &[7], &[9, 10, 11]];
+    for sample in 0..100 {
+        let copies = masker.copies_by(&WholeWords, 0, sample, &ids);
+        let mut seen = BTreeSet::new();
+        for copy in &copies {
+            let hidden = changed(&ids, copy);
+            assert_eq!(hidden.iter().copied().collect::<Vec<_>>(), copy.positions);
+            assert!(copy.corrupted >= 2 && copy.corrupted <= 5, "{copy:?}");
+            for word in words {
+                let count = word
+                    .iter()
+                    .filter(|&position| hidden.contains(position))
+                    .count();
+                assert!(count == 0 || count == word.len(), "{copy:?}");
+            }
+            assert!(!hidden.contains(&0) && !hidden.contains(&8));
+            assert!(seen.is_disjoint(&hidden));
+            seen.extend(hidden);
+        }
+    }
+}
+
+#[test]
+fn words_begin_where_the_vocabulary_and_special_tokens_say() {
+    let vocabulary = Vocabulary::new(8, 4, &[2, 4])
+        .with_word_starts(vec![true, true, true, true, true, true, false]);
+    let ids = [6, 5, 6, 2, 6, 6, 7];
+    let tokens = Tokens::new(&ids, &[], &vocabulary);
+    let found: Vec<bool> = (0..ids.len())
+        .map(|position| tokens.begins_word(position))
+        .collect();
+    assert_eq!(found, [true, true, false, true, true, false, true]);
+    assert!(tokens.is_special(3) && !tokens.is_special(4));
+}
+
 #[test]
 fn special_tokens_can_be_spared() {
     let masker = Masker {
@@ -120,7 +208,7 @@ fn replacement_follows_its_shares_and_spares_special_tokens() {
         Rates::equal(1.0),
         Replacement {
             random: 0.1,
-            same: 0.2,
+            keep: 0.2,
         },
     );
     let ids = vec![500; 200];
@@ -157,7 +245,7 @@ fn random_replacements_are_uniform() {
             Rates::equal(1.0),
             Replacement {
                 random: 1.0,
-                same: 0.0,
+                keep: 0.0,
             },
         )
     };

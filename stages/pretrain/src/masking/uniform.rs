@@ -2,14 +2,25 @@
 
 use kernels::Draws;
 
-/// Returns disjoint sets of the given sizes, drawn uniformly without replacement from the places below `of`.
-///
+use super::{Choose, Tokens};
+
 /// One random order is cut into pieces, so the first places of a set are themselves a uniform subset of it, and growing
 /// the sizes keeps what was chosen before.
-pub(super) fn disjoint_sets(of: usize, sizes: &[usize], draws: &mut Draws) -> Vec<Vec<usize>> {
-    let mut chosen = draws.choose(of, sizes.iter().sum()).into_iter();
-    sizes
-        .iter()
-        .map(|&size| chosen.by_ref().take(size).collect())
-        .collect()
+pub(super) struct Uniform;
+
+impl Choose for Uniform {
+    fn disjoint_sets(
+        &self,
+        tokens: &Tokens<'_>,
+        sizes: &[usize],
+        draws: &mut Draws,
+    ) -> Vec<Vec<usize>> {
+        let candidates = tokens.candidates();
+        let chosen = draws.choose(candidates.len(), sizes.iter().sum());
+        let mut chosen = chosen.into_iter().map(|place| candidates[place]);
+        sizes
+            .iter()
+            .map(|&size| chosen.by_ref().take(size).collect())
+            .collect()
+    }
 }

@@ -1,20 +1,11 @@
 //! The stage's fields, as data.
 
-use contract::{ArtifactType, Field, FieldDefault, FieldType, KeyPolicy};
+use contract::{ArtifactType, Field, FieldDefault, FieldType, KeyPolicy, joined};
 use encoder::{DeclaredPrecision, Size};
 use serde_json::{Map, Value};
+use training::fields::{self, CONTINUING, Defaults, MOST_STEPS, POSITIVE, SHARE};
 
 use crate::masking::Strategy;
-
-/// The most updates that may be asked for: times the most copies, it still fits the step counter.
-const MOST_STEPS: i64 = 4_000_000;
-/// A share.
-const SHARE: FieldType = FieldType::Number { min: 0.0, max: 1.0 };
-/// A number that is not negative.
-const POSITIVE: FieldType = FieldType::Number {
-    min: 0.0,
-    max: f64::MAX,
-};
 
 /// Whether sums of gradients rest on how many sequences are in memory at once.
 fn is_rounded(beside: &Map<String, Value>) -> bool {
@@ -26,12 +17,34 @@ const fn integer(min: i64, max: i64) -> FieldType {
 }
 
 /// The stage's fields.
-pub(crate) const FIELDS: &[Field] = &[
+pub(crate) const FIELDS: &[Field] =
+    &joined::<{ OWN.len() + TRAINING.len() + CONTINUING.len() }>(&[OWN, &TRAINING, &CONTINUING]);
+
+/// Those that it has in common with other kinds that train.
+const TRAINING: [Field; fields::FIELDS] = fields::fields(&Defaults {
+    seed: "Decides initial weights, order, masks and dropout.",
+    lr: FieldDefault::Number(2e-3),
+    weight_decay: 0.01,
+    validate_every: (
+        "Updates between measurements of perplexity; 0 for one at the end.",
+        KeyPolicy::Always,
+    ),
+    checkpoint_every: (200, KeyPolicy::Never),
+});
+
+/// Its own.
+const OWN: &[Field] = &[
     Field::new(
         "tokens",
         FieldType::Input(ArtifactType::Tokens),
         FieldDefault::Required,
         "Blocks of token ids to train and validate on.",
+    ),
+    Field::new(
+        "start",
+        FieldType::Input(ArtifactType::Encoder),
+        FieldDefault::Absent,
+        "An encoder of the same shape and tokenizer to start from, instead of new weights; `start_from` says what is taken of it.",
     ),
     Field::new(
         "size",
@@ -58,19 +71,6 @@ pub(crate) const FIELDS: &[Field] = &[
         "Longest sequence in tokens that the encoder has positions for.",
     ),
     Field::new(
-        "dropout",
-        SHARE,
-        FieldDefault::Number(0.1),
-        "Dropout probability of embeddings and sub-layer outputs.",
-    ),
-    Field::new(
-        "attention_dropout",
-        SHARE,
-        FieldDefault::Number(0.1),
-        "Dropout probability of attention weights.",
-    ),
-    DeclaredPrecision::FIELD,
-    Field::new(
         "initial",
         FieldType::Choice(&["normal", "mimetic"]),
         FieldDefault::Text("normal"),
@@ -81,12 +81,6 @@ pub(crate) const FIELDS: &[Field] = &[
         POSITIVE,
         FieldDefault::Number(0.02),
         "Standard deviation of the initial weights; narrow encoders learn sooner from a larger one.",
-    ),
-    Field::new(
-        "seed",
-        integer(0, i64::MAX),
-        FieldDefault::Integer(0),
-        "Decides initial weights, order, masks and dropout.",
     ),
     Field::new(
         "steps",
@@ -107,49 +101,6 @@ pub(crate) const FIELDS: &[Field] = &[
         "Sequences in memory at once, 0 for all of an update: bounds memory, and changes no bit (with bf16, the last ones).",
     )
     .keyed(KeyPolicy::If(is_rounded)),
-    Field::new("lr", POSITIVE, FieldDefault::Number(2e-3), "Peak learning rate."),
-    Field::new(
-        "warmup",
-        SHARE,
-        FieldDefault::Number(0.06),
-        "Share of the updates in which the learning rate rises; then it falls linearly to 0.",
-    ),
-    Field::new(
-        "beta1",
-        SHARE,
-        FieldDefault::Number(0.9),
-        "Decay of AdamW's first moment.",
-    ),
-    Field::new(
-        "beta2",
-        SHARE,
-        FieldDefault::Number(0.98),
-        "Decay of AdamW's second moment.",
-    ),
-    Field::new(
-        "epsilon",
-        POSITIVE,
-        FieldDefault::Number(1e-6),
-        "Added to the root of the second moment.",
-    ),
-    Field::new(
-        "weight_decay",
-        POSITIVE,
-        FieldDefault::Number(0.01),
-        "Decoupled weight decay.",
-    ),
-    Field::new(
-        "decay",
-        FieldType::Choice(&["all", "no-bias-or-norm"]),
-        FieldDefault::Text("all"),
-        "Which parameters decay.",
-    ),
-    Field::new(
-        "clip",
-        POSITIVE,
-        FieldDefault::Number(0.0),
-        "Largest gradient norm; 0 switches clipping off.",
-    ),
     Field::new(
         "masking",
         FieldType::Table(MASKING),
@@ -162,19 +113,6 @@ pub(crate) const FIELDS: &[Field] = &[
         FieldDefault::Integer(256),
         "Validation blocks that perplexity is measured on; all, if there are fewer.",
     ),
-    Field::new(
-        "validate_every",
-        integer(0, u32::MAX as i64),
-        FieldDefault::Integer(0),
-        "Updates between measurements of perplexity; 0 for one at the end.",
-    ),
-    Field::new(
-        "checkpoint_every",
-        integer(1, u32::MAX as i64),
-        FieldDefault::Integer(200),
-        "Updates between checkpoints.",
-    )
-    .keyed(KeyPolicy::Never),
 ];
 
 const MASKING: &[Field] = &[
@@ -203,11 +141,13 @@ const MASKING: &[Field] = &[
         "Share of the selected tokens that a random token replaces.",
     ),
     Field::new(
-        "same",
+        "keep",
         SHARE,
         FieldDefault::Number(0.0),
-        "Share of the selected tokens that is kept, and predicted all the same.",
-    ),
+        "Share of the selected tokens that is kept as it is, and predicted all the same.",
+    )
+    .keyed_as("same")
+    .formerly("same"),
     Field::new(
         "mask_special",
         FieldType::Bool,

@@ -4,7 +4,7 @@ use encoder::{Architecture, Config, Encoder, Gradients, Mode, Size};
 use kernels::Stream;
 use pretrain::copies::Rates;
 use pretrain::feed::{Examples, Feed};
-use pretrain::loss::update_gradients;
+use pretrain::loss::add_gradients;
 use pretrain::masking::{Masker, Replacement, Strategy, Vocabulary};
 use pretrain::plan::{BatchCounts, Plan, Updates};
 use tokenize::{Blocks, Split};
@@ -25,7 +25,8 @@ fn examples(rate: f64) -> Examples {
         stream: Stream::new(3, "mask"),
     };
     let plan = Plan::new(1, 1, 12, BatchCounts::Copies, Updates::Fixed);
-    Feed::new(&blocks, masker, plan, 3).update(0).unwrap()
+    let mut feed = Feed::new(&blocks, masker, plan, 3).unwrap();
+    feed.update(0).unwrap()
 }
 
 fn encoder() -> Encoder {
@@ -42,7 +43,16 @@ fn encoder() -> Encoder {
 /// Returns loss and gradients, all parameters' one after another, or `None` where nothing is predicted.
 fn update(encoder: &Encoder, examples: &Examples, micro_batch: usize) -> Option<(f64, Vec<f32>)> {
     let mut gradients = Gradients::zeros(encoder.parameters());
-    let loss = update_gradients(encoder, examples, micro_batch, MODE, &mut gradients).unwrap()?;
+    let all = 0..examples.sequences.len();
+    let mut collecting = gradients.collect();
+    let sum = add_gradients(encoder, examples, all, micro_batch, MODE, &mut collecting).unwrap();
+    drop(collecting);
+    let predicted = examples.predicted();
+    if predicted == 0 {
+        return None;
+    }
+    gradients.scale(1.0 / predicted as f64);
+    let loss = sum / predicted as f64;
     let names = encoder.parameters().iter().map(|(name, _)| name);
     let values = names.flat_map(|name| gradients.get(name).unwrap());
     Some((loss, values.collect()))

@@ -100,9 +100,22 @@ pub(crate) fn params(given: Value) -> Params {
 
 /// Runs the stage in a context.
 pub(crate) fn run_in(context: &Context, tokens: &Path, given: Value) -> Result<(), StageError> {
+    run_on(context, &Inputs::from([("tokens", tokens)]), given)
+}
+
+/// Runs the stage in a context on any inputs.
+pub(crate) fn run_on(context: &Context, inputs: &Inputs, given: Value) -> Result<(), StageError> {
     let params = params(given);
     assert_eq!(PretrainStage.check(&params), []);
-    PretrainStage.run(&params, &Inputs::from([("tokens", tokens)]), context)
+    PretrainStage.run(&params, inputs, context)
+}
+
+/// Runs the stage in a fresh folder, starting from the encoder of another run.
+pub(crate) fn go_on(tokens: &Path, start: &Path, given: Value) -> Result<TempDir, StageError> {
+    let folder = tempfile::tempdir().unwrap();
+    let inputs = Inputs::from([("tokens", tokens), ("start", start)]);
+    run_on(&Context::in_folder(folder.path())?, &inputs, given)?;
+    Ok(folder)
 }
 
 /// Runs the stage in a fresh folder, which holds `output/`.
@@ -112,18 +125,21 @@ pub(crate) fn run(tokens: &Path, given: Value) -> Result<TempDir, StageError> {
     Ok(folder)
 }
 
-/// Returns the artifact's files by name.
+/// Returns the artifact's files by name, those of subfolders as `folder/name`.
 pub(crate) fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
-    fs::read_dir(folder.join("output"))
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .map(|path| {
-            (
-                path.file_name().unwrap().to_str().unwrap().to_owned(),
-                fs::read(path).unwrap(),
-            )
-        })
-        .collect()
+    let mut files = BTreeMap::new();
+    let mut open = vec![(String::new(), folder.join("output"))];
+    while let Some((prefix, folder)) = open.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = format!("{prefix}{}", path.file_name().unwrap().to_str().unwrap());
+            match path.is_dir() {
+                true => open.push((format!("{name}/"), path)),
+                false => drop(files.insert(name, fs::read(path).unwrap())),
+            }
+        }
+    }
+    files
 }
 
 /// Asserts that two artifacts are the same, naming the files that differ.

@@ -47,7 +47,7 @@ fn each_epoch_visits_every_block_once_in_an_order_of_its_own() {
     let folder = tokens(BLOCKS);
     let blocks_of = Blocks::open(folder.path(), Split::Train).unwrap();
     let steps = 3 * BLOCKS as u32;
-    let mut feed = Feed::new(&blocks_of, masker(Rates::equal(0.4)), plan(1, steps, 1), 5);
+    let mut feed = Feed::new(&blocks_of, masker(Rates::equal(0.4)), plan(1, steps, 1), 5).unwrap();
     let visited: Vec<_> = (0..steps)
         .flat_map(|step| originals(&feed.update(step).unwrap()))
         .collect();
@@ -77,6 +77,7 @@ fn any_update_can_be_asked_for_first() {
             plan(4, 40, 7),
             5,
         )
+        .unwrap()
     };
     let mut straight = feed();
     let all: Vec<_> = (0..40).map(|step| straight.update(step).unwrap()).collect();
@@ -99,7 +100,7 @@ fn an_original_on_the_border_is_shared_between_updates() {
             corrupt: 0.15,
             predict: 0.45,
         });
-        let mut feed = Feed::new(&blocks, masker, plan(3, steps, batch), 5);
+        let mut feed = Feed::new(&blocks, masker, plan(3, steps, batch), 5).unwrap();
         (0..steps)
             .flat_map(|step| {
                 let examples = feed.update(step).unwrap();

@@ -4,7 +4,9 @@
 
 mod accumulation;
 mod artifact;
+mod continuing;
 mod feed;
+mod reduction;
 mod resume;
 mod threads;
 mod training;

@@ -21,7 +21,7 @@ impl Observer for StopAfter {
     }
 }
 
-fn stopped_after(folder: &Path, tokens: &Path, steps: u64, given: Value) {
+pub(crate) fn stopped_after(folder: &Path, tokens: &Path, steps: u64, given: Value) {
     let stop = Arc::new(AtomicBool::new(false));
     let context = Context::in_folder(folder)
         .unwrap()
@@ -38,8 +38,8 @@ fn parameters() -> Value {
     json!({
         "validate_every": 2,
         "checkpoint_every": 2,
-        "clip": 1.0,
-        "masking": {"corrupt": 0.1, "predict": 0.3, "random": 0.1, "same": 0.1},
+        "max_grad_norm": 1.0,
+        "masking": {"corrupt": 0.1, "predict": 0.3, "random": 0.1, "keep": 0.1},
     })
 }
 

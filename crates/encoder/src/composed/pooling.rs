@@ -1,0 +1,23 @@
+use std::ops::Range;
+
+use candle_core::Tensor;
+
+use crate::EncoderError;
+
+/// Returns averages over rows of hidden states, `[results, width]`. Each sum runs over its own rows, so that it does not
+/// depend on what else is in the batch; the average of no rows is zero.
+pub(crate) fn pooled(tokens: &[Range<usize>], states: &[Tensor]) -> Result<Tensor, EncoderError> {
+    let averages = tokens.iter().map(|rows| {
+        let layers = states.iter().map(|state| {
+            let average = match rows.is_empty() {
+                true => state.narrow(0, 0, 1)?.zeros_like()?,
+                false => state.narrow(0, rows.start, rows.len())?.mean_keepdim(0)?,
+            };
+            average / states.len() as f64
+        });
+        let layers = layers.collect::<candle_core::Result<Vec<_>>>()?;
+        Tensor::cat(&layers, 0)?.sum_keepdim(0)
+    });
+    let averages = averages.collect::<candle_core::Result<Vec<_>>>()?;
+    Ok(Tensor::cat(&averages, 0)?)
+}

@@ -1,0 +1,117 @@
+//! What stands for a whole sequence: from the hidden states of its tokens to one vector.
+
+use candle_core::Tensor;
+use serde::{Deserialize, Serialize};
+
+use crate::engine::{PoolingPass, Sums};
+use crate::{Batch, EncoderError, composed, fused};
+
+/// How the hidden states of a sequence become one vector. Averages are over all tokens, those that begin and end the
+/// sequence included, as in sentence-transformers and SimCSE (`simcse/evaluation.py`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Pooling {
+    /// The last layer at the first token, without a pooler.
+    #[default]
+    Cls,
+    /// The last layer, averaged over the tokens. Masked language modelling alone leaves the first token of a small encoder
+    /// attending to itself, and fine-tuning then spends most of a small budget on making it look at the others.
+    Mean,
+    /// The mean of the first and the last layer, averaged over the tokens: Su et al. 2021, and SimCSE's code since
+    /// January 2022.
+    FirstLast,
+    /// The mean of the embeddings (layer 0) and the last layer, averaged over the tokens: what the rows called
+    /// `first-last avg.` in SimCSE's paper were computed with.
+    EmbeddingLast,
+}
+
+impl Pooling {
+    /// The names of all of them, as parameters take them.
+    pub const NAMES: &'static [&'static str] = &["cls", "mean", "first-last", "embedding-last"];
+
+    /// Returns the layers whose hidden states are needed, of `last` layers: 0 are the embeddings.
+    pub fn layers(self, last: usize) -> Vec<usize> {
+        match self {
+            Self::Cls | Self::Mean => vec![last],
+            // An encoder without layers has its embeddings as the first and the last.
+            Self::FirstLast => vec![1.min(last), last],
+            Self::EmbeddingLast => vec![0, last],
+        }
+    }
+
+    /// Returns one vector per sequence, `[sequences, hidden size]`, in the order in which the sequences were given to
+    /// [`Batch::pack`], from the hidden states of [`Pooling::layers`], each `[tokens, hidden size]`. Averages leave out the
+    /// first `skip` tokens of each sequence; the average of no tokens is zero, as in sentence-transformers. Sums are made in
+    /// 64 bits. Gradients reach the hidden states where these have some.
+    ///
+    /// # Errors
+    /// When the hidden states are not those of the layers, or of the batch.
+    pub fn pool(
+        self,
+        states: &[Tensor],
+        batch: &Batch,
+        skip: usize,
+    ) -> Result<Tensor, EncoderError> {
+        self.fused(states, batch, skip, Sums::Double)
+    }
+
+    /// Pools with the sums of a head, which have always been made in 32 bits: 64 would be other weights.
+    pub(crate) fn pool_for_head(
+        self,
+        states: &[Tensor],
+        batch: &Batch,
+    ) -> Result<Tensor, EncoderError> {
+        self.fused(states, batch, 0, Sums::Single)
+    }
+
+    fn fused(
+        self,
+        states: &[Tensor],
+        batch: &Batch,
+        skip: usize,
+        sums: Sums,
+    ) -> Result<Tensor, EncoderError> {
+        self.check(states)?;
+        let tokens = self.tokens(batch, skip);
+        Ok(fused::pool(PoolingPass { tokens, sums }, states)?)
+    }
+
+    /// Pools by plain candle operations: the reference.
+    pub(crate) fn composed(
+        self,
+        states: &[Tensor],
+        batch: &Batch,
+        skip: usize,
+    ) -> Result<Tensor, EncoderError> {
+        self.check(states)?;
+        composed::pooled(&self.tokens(batch, skip), states)
+    }
+
+    fn check(self, states: &[Tensor]) -> Result<(), EncoderError> {
+        let wanted = self.layers(1).len();
+        if states.len() == wanted {
+            return Ok(());
+        }
+        Err(EncoderError::invalid(
+            "pooling",
+            format!("hidden states of {} layers, not {wanted}", states.len()),
+            "give those of the layers that the pooling names",
+        ))
+    }
+
+    /// Returns the rows that are averaged for each sequence.
+    fn tokens(self, batch: &Batch, skip: usize) -> Vec<std::ops::Range<usize>> {
+        let rows = (0..batch.sequences()).map(|sequence| {
+            let first = batch.row(sequence, 0) as usize;
+            let length = batch.length(sequence);
+            match self {
+                Self::Cls => first..first + 1,
+                _ => first + skip.min(length)..first + length,
+            }
+        });
+        rows.collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,65 @@
+//! What a run begins with.
+
+use std::path::Path;
+
+use contract::StageError;
+use encoder::AdamW;
+use serde::{Deserialize, Serialize};
+
+/// The file of an artifact that holds AdamW's moments and the count of updates: with the weights, all that a run needs to go on.
+pub const STATE_FILE: &str = "optimizer.safetensors";
+
+/// What a run takes of the encoder that it starts from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StartFrom {
+    /// Its weights: the run is new, and counts its updates from the first.
+    #[default]
+    Weights,
+    /// Its weights, moments and count of updates: the run goes on where that one ended.
+    State,
+}
+
+impl StartFrom {
+    /// The names, as parameters take them.
+    pub const NAMES: &'static [&'static str] = &["weights", "state"];
+}
+
+/// What a run begins with, beside the weights that its objective has.
+#[derive(Clone, Copy, Debug)]
+pub enum Start<'a> {
+    /// Nothing: it counts its updates from the first.
+    New,
+    /// The state that another run kept in this folder.
+    State(&'a Path),
+}
+
+impl Start<'_> {
+    /// Sets the optimiser, and returns how many updates were made before a run of `updates` in all.
+    ///
+    /// # Errors
+    /// When the folder holds no state, or one of another encoder, or of more updates.
+    pub(crate) fn begin(self, optimizer: &mut AdamW, updates: u32) -> Result<u32, StageError> {
+        let Self::State(folder) = self else {
+            return Ok(0);
+        };
+        let path = folder.join(STATE_FILE);
+        if !path.is_file() {
+            return Err(StageError::input(
+                "start",
+                format!("it holds no training state ({STATE_FILE})"),
+                "set keep_state = true in the stage that makes it, or start_from = \"weights\" here",
+            ));
+        }
+        optimizer.restore(&path)?;
+        let made = optimizer.steps();
+        if made > updates {
+            return Err(StageError::input(
+                "start",
+                format!("{made} updates were made already, and this run makes {updates} in all"),
+                format!("raise steps beyond {made}, or set start_from = \"weights\""),
+            ));
+        }
+        Ok(made)
+    }
+}

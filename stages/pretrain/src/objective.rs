@@ -1,0 +1,126 @@
+//! Masked language modelling as an objective.
+
+use std::ops::Range;
+use std::path::Path;
+
+use contract::{Column, ColumnType, StageError};
+use encoder::{Collecting, Encoder, Mode};
+use metrics::Direction;
+use tokenize::Tokenizer;
+use training::{Extent, Measure, Objective, log};
+
+use crate::feed::{Examples, Feed};
+use crate::loss::add_gradients;
+use crate::validation::Validation;
+
+/// The file of measurements.
+pub(crate) const VALIDATION: &str = "validation.parquet";
+
+/// The columns of the training log.
+pub(crate) const TRAINING_COLUMNS: &[Column] = &[
+    log::STEP,
+    log::loss("mean cross-entropy in nats over the predicted tokens"),
+    log::LEARNING_RATE,
+    log::GRADIENT_NORM,
+    Column::new("predicted_tokens", ColumnType::Integer, "tokens predicted"),
+    Column::new("tokens", ColumnType::Integer, "tokens read"),
+];
+
+/// The columns of the measurements.
+pub(crate) const VALIDATION_COLUMNS: &[Column] = &[
+    Column::new("step", ColumnType::Integer, "updates made before"),
+    Column::new(
+        "perplexity",
+        ColumnType::Number,
+        "on held-out blocks, corrupted as in training",
+    ),
+    Column::new(
+        "perplexity_15",
+        ColumnType::Number,
+        "the same at a rate of 15 %, which compares runs of different rates",
+    ),
+];
+
+/// An encoder that learns to predict masked tokens.
+pub(crate) struct MaskedLm<'a> {
+    pub(crate) encoder: Encoder,
+    pub(crate) tokenizer: &'a Tokenizer,
+    pub(crate) feed: Feed<'a>,
+    pub(crate) validation: Validation,
+    /// Sequences in memory at once; 0 stands for all of an update.
+    pub(crate) micro_batch: usize,
+}
+
+impl Objective for MaskedLm<'_> {
+    type Batch = Examples;
+
+    const LOG: &'static [Column] = TRAINING_COLUMNS;
+
+    const MEASURE: Option<Measure> = Some(Measure {
+        file: VALIDATION,
+        columns: VALIDATION_COLUMNS,
+        better: Direction::Lower,
+        always: true,
+    });
+
+    fn parameters(&self) -> &encoder::Parameters {
+        self.encoder.parameters()
+    }
+
+    fn batch(&mut self, step: u32) -> Result<Examples, StageError> {
+        let examples = self.feed.update(step)?;
+        if examples.predicted() == 0 {
+            return Err(StageError::input(
+                "masking.predict",
+                format!("update {} has no token to predict", step + 1),
+                "raise masking.predict, masking.corrupt or batch, or tokenize to longer blocks",
+            ));
+        }
+        Ok(examples)
+    }
+
+    fn extent(&self, examples: &Examples) -> Extent {
+        let lengths = examples.sequences.iter().map(|sequence| sequence.ids.len());
+        let terms = examples.predicted();
+        Extent {
+            samples: examples.sequences.len(),
+            terms,
+            tokens: examples.tokens(),
+            forward: self.encoder.config().forward_operations(lengths, terms),
+        }
+    }
+
+    fn add(
+        &self,
+        examples: &Examples,
+        samples: Range<usize>,
+        mode: Mode,
+        gradients: &mut Collecting<'_>,
+    ) -> Result<f64, StageError> {
+        let micro_batch = self.micro_batch;
+        add_gradients(
+            &self.encoder,
+            examples,
+            samples,
+            micro_batch,
+            mode,
+            gradients,
+        )
+    }
+
+    fn row(&self, examples: &Examples) -> Vec<f64> {
+        vec![examples.predicted() as f64, examples.tokens() as f64]
+    }
+
+    fn measure(&mut self) -> Result<Vec<f64>, StageError> {
+        let found = self.validation.measure(&self.encoder)?;
+        Ok(vec![found.own.value, found.yardstick.value])
+    }
+
+    /// Writes the encoder with its tokenizer, as Hugging Face lays it out.
+    fn save(&self, folder: &Path) -> Result<(), StageError> {
+        self.encoder.save(folder)?;
+        let longest = self.encoder.config().max_length();
+        self.tokenizer.copy_files_for(longest, folder)
+    }
+}

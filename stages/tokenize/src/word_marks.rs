@@ -1,0 +1,153 @@
+//! Which tokens of a vocabulary begin a word.
+
+use serde_json::Value;
+
+use crate::specification::CONTINUING;
+
+/// How the tokens of a vocabulary tell whether they begin a word. It is decided token by token, so what is known of a text
+/// are its ids alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WordMarks {
+    /// Every token begins a word but those with this prefix: `##` of WordPiece.
+    Continuing(String),
+    /// Those with this prefix do: `Ġ` of byte-level BPE, `▁` of SentencePiece.
+    Beginning(String),
+}
+
+/// The space, as byte-level BPE writes it.
+const BYTE_LEVEL_SPACE: &str = "Ġ";
+/// The space, as SentencePiece writes it.
+const METASPACE: &str = "▁";
+
+impl WordMarks {
+    /// Returns what a `tokenizer.json` declares: by its model, or else by its decoder, or the steps before its model; `None`
+    /// where none of them tells words apart.
+    pub fn declared(tokenizer: &Value) -> Option<Self> {
+        let prefix = |part: &Value, key: &str| {
+            let prefix = part.get(key).and_then(Value::as_str);
+            Self::Continuing(prefix.unwrap_or(CONTINUING).to_owned())
+        };
+        let model = &tokenizer["model"];
+        if model["type"] == "WordPiece" {
+            return Some(prefix(model, "continuing_subword_prefix"));
+        }
+        let of_step = |step: &Value| match step["type"].as_str()? {
+            "WordPiece" => Some(prefix(step, "prefix")),
+            "ByteLevel" => Some(Self::Beginning(BYTE_LEVEL_SPACE.to_owned())),
+            "Metaspace" => {
+                let mark = step["replacement"].as_str().unwrap_or(METASPACE);
+                Some(Self::Beginning(mark.to_owned()))
+            }
+            // What SentencePiece's own models decode with: the mark becomes a space.
+            "Replace" if step["content"] == " " => {
+                let mark = step["pattern"]["String"].as_str()?;
+                Some(Self::Beginning(mark.to_owned()))
+            }
+            _ => None,
+        };
+        let steps = ["decoder", "pre_tokenizer"].map(|part| steps(&tokenizer[part]));
+        steps.into_iter().flatten().find_map(of_step)
+    }
+
+    /// Whether a token begins a word.
+    pub fn begins_word(&self, token: &str) -> bool {
+        match self {
+            Self::Continuing(prefix) => !token.starts_with(prefix.as_str()),
+            Self::Beginning(mark) => token.starts_with(mark.as_str()),
+        }
+    }
+}
+
+/// Returns a step of a tokenizer, or those that it consists of.
+fn steps(of: &Value) -> Vec<&Value> {
+    let inner = ["decoders", "pretokenizers"].map(|key| of[key].as_array());
+    match inner.into_iter().flatten().next() {
+        Some(inner) => inner.iter().flat_map(steps).collect(),
+        None => vec![of],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::path::Path;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::Tokenizer;
+    use crate::specification::SPECIAL_TOKENS;
+
+    #[test]
+    fn every_kind_of_tokenizer_declares_its_marks() {
+        let beginning = |mark: &str| Some(WordMarks::Beginning(mark.to_owned()));
+        let continuing = |mark: &str| Some(WordMarks::Continuing(mark.to_owned()));
+        for (tokenizer, marks) in [
+            (
+                json!({"model": {"type": "WordPiece", "continuing_subword_prefix": "@@"}}),
+                continuing("@@"),
+            ),
+            (json!({"model": {"type": "WordPiece"}}), continuing("##")),
+            (
+                json!({"model": {"type": "BPE"}, "decoder": {"type": "ByteLevel"}}),
+                beginning("Ġ"),
+            ),
+            (
+                json!({
+                    "model": {"type": "BPE"},
+                    "pre_tokenizer": {"type": "Sequence", "pretokenizers": [
+                        {"type": "Split"}, {"type": "ByteLevel", "add_prefix_space": false},
+                    ]},
+                }),
+                beginning("Ġ"),
+            ),
+            (
+                json!({"model": {"type": "Unigram"}, "pre_tokenizer": {"type": "Metaspace", "replacement": "_"}}),
+                beginning("_"),
+            ),
+            (
+                json!({
+                    "model": {"type": "BPE"},
+                    "decoder": {"type": "Sequence", "decoders": [
+                        {"type": "Replace", "pattern": {"String": "▁"}, "content": " "}, {"type": "ByteFallback"},
+                    ]},
+                }),
+                beginning("▁"),
+            ),
+            (
+                json!({"model": {"type": "WordLevel"}, "decoder": null}),
+                None,
+            ),
+        ] {
+            assert_eq!(WordMarks::declared(&tokenizer), marks, "{tokenizer}");
+        }
+        let [bert, gpt] = [continuing("##"), beginning("Ġ")].map(Option::unwrap);
+        assert_eq!(
+            ["mask", "##ing"].map(|token| bert.begins_word(token)),
+            [true, false]
+        );
+        assert_eq!(
+            ["Ġmask", "ing"].map(|token| gpt.begins_word(token)),
+            [true, false]
+        );
+    }
+
+    #[test]
+    fn a_tokenizer_knows_by_id_which_tokens_begin_a_word() {
+        let tokens: Vec<String> = SPECIAL_TOKENS
+            .into_iter()
+            .chain(["un", "##mask", "##ed", ","])
+            .map(str::to_owned)
+            .collect();
+        let tokenizer = Tokenizer::from_tokens(&tokens, true, Path::new("test")).unwrap();
+        let starts = tokenizer.word_starts();
+        assert_eq!(starts.len(), tokenizer.vocabulary());
+        let found: Vec<bool> = tokenizer
+            .encode("unmasked, un[MASK]")
+            .into_iter()
+            .map(|id| starts[id as usize])
+            .collect();
+        assert_eq!(found, [true, false, false, true, true, true]);
+    }
+}
