@@ -38,7 +38,7 @@ pub(super) fn print(text: &str) -> io::Result<()> {
 /// Writes what others have written to standard output: as it is, unless that is a terminal.
 ///
 /// # Errors
-/// As [`print`].
+/// As [`print()`].
 pub(super) fn print_data(text: &[u8]) -> io::Result<()> {
     match io::stdout().is_terminal() {
         true => write(terminal::messages(&String::from_utf8_lossy(text)).as_bytes()),
@@ -60,7 +60,7 @@ pub(super) fn path_json(path: &Path) -> Value {
 /// Writes a JSON value to standard output, indented.
 ///
 /// # Errors
-/// As [`print`].
+/// As [`print()`].
 pub(super) fn print_json(value: &Value) -> io::Result<()> {
     let text = format!("{value:#}\n");
     write(terminal::json(&text).as_bytes())

@@ -1,6 +1,6 @@
 //! Removing what nothing needs.
 //!
-//! Which results are needed is decided elsewhere ([`super::decide`]); here is what follows from it for files, and the order of
+//! Which results are needed is decided elsewhere ([`super::decide()`]); here is what follows from it for files, and the order of
 //! removal. Records go first, then the manifests that no record names, then the objects that no manifest names, each kind
 //! synced before the next. So a kill, or a power cut, leaves nothing that rests on what is gone, only files that nothing
 //! names, which the next sweep takes. That nobody comes to need something meanwhile is what `store/users.rs` is for.

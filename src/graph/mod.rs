@@ -320,10 +320,10 @@ pub fn expand(pipeline: &Pipeline, targets: &[Target]) -> Result<Plan, Report> {
     outputs::expand(pipeline, targets, Files::There).map_err(Report::of)
 }
 
-/// Expands like [`expand`], but files of the user's for which `is_known` is true need not be there.
+/// Expands like [`expand()`], but files of the user's for which `is_known` is true need not be there.
 ///
 /// # Errors
-/// As [`expand`], but for those files.
+/// As [`expand()`], but for those files.
 pub fn expand_unless(
     pipeline: &Pipeline,
     targets: &[Target],
@@ -332,10 +332,10 @@ pub fn expand_unless(
     outputs::expand(pipeline, targets, Files::ThereUnless(is_known)).map_err(Report::of)
 }
 
-/// Expands like [`expand`], and takes it that the user's files are there.
+/// Expands like [`expand()`], and takes it that the user's files are there.
 ///
 /// # Errors
-/// As [`expand`], but for missing input files.
+/// As [`expand()`], but for missing input files.
 pub fn expand_without_files(pipeline: &Pipeline, targets: &[Target]) -> Result<Plan, Report> {
     outputs::expand(pipeline, targets, Files::Any).map_err(Report::of)
 }

@@ -6,7 +6,7 @@
 //! * [`Stage`] is the trait every stage kind implements; [`Signature`] is its declaration as data: name, behaviour
 //!   version, fields with types, ranges and defaults, typed inputs, output type and the files that it consists of.
 //! * [`complete`] checks a stage's parameters against the declaration and fills in the defaults, so that writing a
-//!   default out changes nothing. [`keyed`] says what of them keys know: [`KeyPolicy`] lets a kind take new options and keep
+//!   default out changes nothing. [`keyed()`] says what of them keys know: [`KeyPolicy`] lets a kind take new options and keep
 //!   the results that it has.
 //! * [`Reads`] says what belongs to an input of the user's, [`Patterns`] are how files of it are named.
 //! * [`Context`] is what a running stage may do to the world: write its output folder, report progress, save and find

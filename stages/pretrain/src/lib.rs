@@ -9,7 +9,7 @@
 //!
 //! From the bottom up: [`copies`] turns corruption and prediction rates into counts, [`masking`] chooses and replaces
 //! tokens, [`plan`] lays out updates, [`feed`] reads what each needs, [`loss`] accumulates gradients over micro-batches,
-//! [`validation`] measures perplexity, `objective` is all of that as the [`training`] crate's loop takes it, and [`train`] goes
+//! [`validation`] measures perplexity, `objective` is all of that as the [`training`] crate's loop takes it, and [`mod@train`] goes
 //! from inputs to artifact.
 //!
 //! Everything random (initial weights, order, masks, dropout) is a function of seed and place, so neither the size of
