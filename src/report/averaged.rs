@@ -15,7 +15,7 @@ impl Averaged {
         }
     }
 
-    /// Says which they are, if there are several.
+    /// Says which scores there are, if they have several names.
     pub(super) fn remark(&self) -> Option<String> {
         let [(_, first, _), _, ..] = self.0.as_slice() else {
             return None;
