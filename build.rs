@@ -1,7 +1,7 @@
 //! Takes a fingerprint of each crate below `crates/` and `stages/`: of its own source and of those crates that it builds on.
 //!
-//! It decides nothing: a stage's behaviour version does. It lets `pipe why` say whether the code has changed since a result
-//! was made.
+//! The fingerprint decides nothing: a stage's behaviour version does. It lets `pipe why` say whether the code has changed since
+//! a result was made.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;

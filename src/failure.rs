@@ -47,7 +47,7 @@ pub enum FailureKind {
     Full,
 }
 
-/// Writes a path as JSON, which holds UTF-8 alone: bytes that are none are replaced.
+/// Writes a path as JSON, which holds UTF-8 alone: bytes that are not UTF-8 are replaced.
 fn shown<S: Serializer>(path: &Option<PathBuf>, to: S) -> Result<S::Ok, S::Error> {
     path.as_ref()
         .map(|path| path.to_string_lossy())

@@ -27,7 +27,7 @@ pub fn from_project(path: &Path, root: &Path) -> String {
     }
     match relative.to_str() {
         Some(text) => text.to_owned(),
-        // Two names that are no text must not become one.
+        // Two paths that are not UTF-8 must not become the same text, so a hash tells them apart.
         None => {
             let hash = blake3::hash(relative.as_os_str().as_bytes()).to_hex();
             format!("{}#{}", relative.display(), &hash[..8])

@@ -12,7 +12,7 @@ pub(super) struct Memo<T>(Vec<Known<T>>);
 /// Outcomes that came about by reading one set of variables.
 struct Known<T> {
     reads: Rc<Reads>,
-    /// By the definitions of those variables.
+    /// The outcomes, by the definitions that the environment has for these variables.
     outcomes: HashMap<Box<[usize]>, T>,
 }
 

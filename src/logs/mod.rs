@@ -97,7 +97,7 @@ impl Log {
         self.rows.len()
     }
 
-    /// Whether there is none.
+    /// Whether there is no row.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }

@@ -40,7 +40,7 @@ impl<'l> Results<'l> {
         self.0.len()
     }
 
-    /// Returns whether there is none.
+    /// Returns whether there is no job.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -72,7 +72,7 @@ impl<'a> Builder<'a> {
     /// Makes an output of what is known of its jobs; see [`Kind::make`].
     ///
     /// # Errors
-    /// Those of [`Kind::make`].
+    /// As [`Kind::make`].
     pub fn output(
         &mut self,
         plan: &OutputPlan,

@@ -45,9 +45,9 @@ pub enum StoreError {
         was: Digest,
         /// The artifact that the job made this time.
         is: Digest,
-        /// In which files they differ.
+        /// The files in which the two artifacts differ.
         files: Vec<String>,
-        /// Where what was made lies.
+        /// Where the files lie that the job made this time.
         place: PathBuf,
         /// Where the known artifact comes from, if it was imported.
         origin: Option<Box<Origin>>,

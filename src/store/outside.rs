@@ -70,7 +70,7 @@ struct List {
 #[derive(Debug, Default)]
 pub struct Noted {
     root: PathBuf,
-    /// By path, input and selection.
+    /// What is told of each input, by path, input and selection.
     places: BTreeMap<(String, String, String), Told>,
     used: RefCell<BTreeSet<Away>>,
 }

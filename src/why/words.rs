@@ -72,7 +72,7 @@ fn write_causes(f: &mut fmt::Formatter<'_>, causes: &[Cause]) -> fmt::Result {
         };
         write!(f, "{and} `{label}`: ")?;
         match &**why {
-            // That this job waits for its inputs as well is left out.
+            // The job waits for its inputs as well, which need not be told again.
             Why::Waits {
                 nearest: Some((nearest, changes)),
                 ..

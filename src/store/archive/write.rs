@@ -26,7 +26,7 @@ pub type IsLight<'a> = &'a dyn Fn(&str, ArtifactType, &str) -> bool;
 pub enum Weight<'a> {
     /// All files.
     All,
-    /// Those that are light.
+    /// Light files alone.
     Light(IsLight<'a>),
 }
 
@@ -86,7 +86,7 @@ impl Store {
     }
 
     /// Writes an archive to whatever takes bytes, called `name` in messages, as [`Store::export`] does to a file. Damage in the
-    /// store may be found after much was written: an archive without an end is none.
+    /// store may be found after much was written: then the archive has no end, and is refused.
     ///
     /// # Errors
     /// When something in the store is damaged, files that should go along are elsewhere, or the bytes cannot be written.
