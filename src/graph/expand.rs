@@ -60,7 +60,7 @@ pub(super) struct Expander<'p> {
     /// Whether any stage says what it needs.
     any_resources: bool,
     /// Per stage: what belongs to the inputs of its last job.
-    selections: Vec<Arc<Selections>>,
+    selections: Vec<Option<LastSelections>>,
     /// Per job: where its label comes from.
     traces: Vec<label::Trace<'p>>,
     labels: label::Labels<'p>,
@@ -72,6 +72,9 @@ pub(super) struct Expander<'p> {
     room: Option<usize>,
     pub(super) problems: Vec<Diagnostic>,
 }
+
+/// The patterns that the last job of a stage leaves out, and what belongs to its inputs.
+type LastSelections = (Arc<[String]>, Arc<Selections>);
 
 /// What the fields of a stage say, but for its inputs.
 #[derive(Clone)]
@@ -135,7 +138,7 @@ impl<'p> Expander<'p> {
                 .stages
                 .iter()
                 .any(|stage| stage.resources.is_some()),
-            selections: vec![Arc::default(); pipeline.stages.len()],
+            selections: vec![None; pipeline.stages.len()],
             traces: Vec::new(),
             labels: label::Labels::new(pipeline),
             watch: Watch::new(pipeline),
@@ -550,8 +553,7 @@ impl<'p> Expander<'p> {
         let signature = &declaration.signature;
         let resources = resources(self.pipeline, declaration, environment, &mut self.problems);
         let resources = shared(&mut self.resources[stage.0], resources);
-        let selections = selections(self.pipeline, declaration, &ignore);
-        let selections = shared(&mut self.selections[stage.0], selections);
+        let selections = self.selections(stage, &ignore);
         let makers: Vec<JobIndex> = inputs
             .iter()
             .filter_map(|(_, input)| match input {
@@ -579,6 +581,29 @@ impl<'p> Expander<'p> {
         let job = JobIndex(node);
         self.identities.insert(identity, job);
         Ok(job)
+    }
+
+    /// Returns what belongs to each input of a stage. Next to always its jobs leave out the same.
+    fn selections(&mut self, stage: StageId, ignore: &Arc<[String]>) -> Arc<Selections> {
+        if let Some((last, selections)) = &self.selections[stage.0]
+            && last == ignore
+        {
+            return Arc::clone(selections);
+        }
+        let declaration = self.pipeline.stage(stage);
+        let selections = Selections::new(declaration.inputs.iter().map(|input| {
+            let selection = Selection {
+                // What is given to a program of the user's under a name of the user's may be anything.
+                hidden: input.takes.is_none(),
+                reads: declaration.stage.reads(&input.name),
+                ignore: Arc::clone(ignore),
+                results: Arc::clone(&self.pipeline.results),
+            };
+            (Arc::clone(&input.name), selection)
+        }));
+        let selections = Arc::new(selections);
+        self.selections[stage.0] = Some((Arc::clone(ignore), Arc::clone(&selections)));
+        selections
     }
 
     fn cycle(&self, cycle: &[StageId]) -> Diagnostic {
@@ -621,20 +646,6 @@ fn take_ignored(fields: &[Field], params: &mut Params) -> Arc<[String]> {
         }
     }
     ignored.into()
-}
-
-/// Returns what belongs to each input of a stage.
-fn selections(pipeline: &Pipeline, stage: &StageDeclaration, ignore: &Arc<[String]>) -> Selections {
-    Selections::new(stage.inputs.iter().map(|input| {
-        let selection = Selection {
-            // What is given to a program of the user's under a name of the user's may be anything.
-            hidden: input.takes.is_none(),
-            reads: stage.stage.reads(&input.name),
-            ignore: Arc::clone(ignore),
-            results: Arc::clone(&pipeline.results),
-        };
-        (Arc::clone(&input.name), selection)
-    }))
 }
 
 /// Hashes what a job is.
