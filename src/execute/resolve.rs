@@ -326,7 +326,9 @@ impl<'a> Resolver<'a> {
     ) -> Result<Inputs, Failure> {
         let mut inputs = Vec::with_capacity(job.inputs.len());
         let mut open = BTreeSet::new();
+        let everything = Selection::default();
         for (name, source) in &job.inputs {
+            let selection = job.selections.of(name).unwrap_or(&everything);
             let input = match source {
                 InputSource::Job {
                     job: source,
@@ -344,13 +346,9 @@ impl<'a> Resolver<'a> {
                         None => return Err(self.no_such_part(name, path, &found)?),
                     },
                 },
-                InputSource::Path(path) => {
-                    let selection = job.selections.of(name).cloned().unwrap_or_default();
-                    self.outside(path, name, &selection)?
-                }
+                InputSource::Path(path) => self.outside(path, name, selection)?,
             };
-            let ignore = job.selections.of(name).map(|selection| &*selection.ignore);
-            let input = input.without(ignore.unwrap_or_default(), name)?;
+            let input = input.without(&selection.ignore, name)?;
             inputs.push((name.clone(), input));
         }
         Ok((inputs, open))

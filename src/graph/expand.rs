@@ -59,8 +59,8 @@ pub(super) struct Expander<'p> {
     resources: Vec<Arc<Resources>>,
     /// Whether any stage says what it needs.
     any_resources: bool,
-    /// Per stage: the selections of its last job's inputs.
-    selections: Vec<Arc<Selections>>,
+    /// Per stage: the patterns and the selections of its last job.
+    selections: Vec<Option<LastSelections>>,
     /// Per job: the environment that its label is made from.
     traces: Vec<label::Trace<'p>>,
     labels: label::Labels<'p>,
@@ -72,6 +72,9 @@ pub(super) struct Expander<'p> {
     room: Option<usize>,
     pub(super) problems: Vec<Diagnostic>,
 }
+
+/// The patterns of files that the last job of a stage leaves out, and the selections of its inputs.
+type LastSelections = (Arc<[String]>, Arc<Selections>);
 
 /// What the fields of a stage say, without its inputs.
 #[derive(Clone)]
@@ -135,7 +138,7 @@ impl<'p> Expander<'p> {
                 .stages
                 .iter()
                 .any(|stage| stage.resources.is_some()),
-            selections: vec![Arc::default(); pipeline.stages.len()],
+            selections: vec![None; pipeline.stages.len()],
             traces: Vec::new(),
             labels: label::Labels::new(pipeline),
             watch: Watch::new(pipeline),
@@ -551,8 +554,7 @@ impl<'p> Expander<'p> {
         let signature = &declaration.signature;
         let resources = resources(self.pipeline, declaration, environment, &mut self.problems);
         let resources = shared(&mut self.resources[stage.0], resources);
-        let selections = selections(self.pipeline, declaration, &ignore);
-        let selections = shared(&mut self.selections[stage.0], selections);
+        let selections = self.selections(stage, &ignore);
         let makers: Vec<JobIndex> = inputs
             .iter()
             .filter_map(|(_, input)| match input {
@@ -580,6 +582,29 @@ impl<'p> Expander<'p> {
         let job = JobIndex(node);
         self.identities.insert(identity, job);
         Ok(job)
+    }
+
+    /// Returns what belongs to each input of a stage. Next to always its jobs leave out the same.
+    fn selections(&mut self, stage: StageId, ignore: &Arc<[String]>) -> Arc<Selections> {
+        if let Some((last, selections)) = &self.selections[stage.0]
+            && last == ignore
+        {
+            return Arc::clone(selections);
+        }
+        let declaration = self.pipeline.stage(stage);
+        let selections = Selections::new(declaration.inputs.iter().map(|input| {
+            let selection = Selection {
+                // An input under a name of the user's, for a program of the user's, may be any file.
+                hidden: input.takes.is_none(),
+                reads: declaration.stage.reads(&input.name),
+                ignore: Arc::clone(ignore),
+                results: Arc::clone(&self.pipeline.results),
+            };
+            (Arc::clone(&input.name), selection)
+        }));
+        let selections = Arc::new(selections);
+        self.selections[stage.0] = Some((Arc::clone(ignore), Arc::clone(&selections)));
+        selections
     }
 
     fn cycle(&self, cycle: &[StageId]) -> Diagnostic {
@@ -622,20 +647,6 @@ fn take_ignored(fields: &[Field], params: &mut Params) -> Arc<[String]> {
         }
     }
     ignored.into()
-}
-
-/// Returns what belongs to each input of a stage.
-fn selections(pipeline: &Pipeline, stage: &StageDeclaration, ignore: &Arc<[String]>) -> Selections {
-    Selections::new(stage.inputs.iter().map(|input| {
-        let selection = Selection {
-            // An input under a name of the user's, for a program of the user's, may be any file.
-            hidden: input.takes.is_none(),
-            reads: stage.stage.reads(&input.name),
-            ignore: Arc::clone(ignore),
-            results: Arc::clone(&pipeline.results),
-        };
-        (Arc::clone(&input.name), selection)
-    }))
 }
 
 /// Hashes what a job is.

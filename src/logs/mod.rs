@@ -28,7 +28,7 @@ pub struct Log {
     /// Where the rows lie.
     pub path: PathBuf,
     columns: &'static [Column],
-    /// Each row's numbers in the order of the columns; NaN where a row that goes on being written lacks one.
+    /// Each row's numbers in the order of the columns; NaN where a row lacks one.
     rows: Vec<Vec<f64>>,
 }
 
