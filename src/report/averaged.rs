@@ -7,11 +7,18 @@ use metrics::scores::Score;
 pub(super) struct Averaged(Vec<(String, String, usize)>);
 
 impl Averaged {
-    pub(super) fn add(&mut self, score: Score) {
+    /// Counts a score. Returns whether it is the first of its name and unit.
+    pub(super) fn add(&mut self, score: &Score) -> bool {
         let mut known = self.0.iter_mut();
         match known.find(|(name, unit, _)| *name == score.name && *unit == score.unit) {
-            Some((.., count)) => *count += 1,
-            None => self.0.push((score.name, score.unit, 1)),
+            Some((.., count)) => {
+                *count += 1;
+                false
+            }
+            None => {
+                self.0.push((score.name.clone(), score.unit.clone(), 1));
+                true
+            }
         }
     }
 
@@ -54,7 +61,7 @@ mod tests {
         let told = |scores: &[(&str, &str)]| {
             let mut averaged = Averaged::default();
             for (name, unit) in scores {
-                averaged.add(score(name, unit));
+                averaged.add(&score(name, unit));
             }
             averaged.remark()
         };

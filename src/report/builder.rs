@@ -149,13 +149,14 @@ impl<'a> Builder<'a> {
             };
             match score {
                 Ok(score) => {
-                    heading.add(&score);
+                    if score.undefined.is_some() || averaged.add(&score) {
+                        heading.add(&score);
+                    }
                     match score.undefined {
                         Some(reason) => undefined.push(reason),
                         None => {
                             cell.values.push(score.value);
                             cell.places.push(place);
-                            averaged.add(score);
                         }
                     }
                 }
