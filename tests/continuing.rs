@@ -123,6 +123,50 @@ fn a_step_that_is_not_kept_is_told_before_anything_runs() {
     told.says("set keep_at of stage `first`");
 }
 
+/// What two stages say already is not found out after hours of training.
+#[test]
+fn what_cannot_go_on_is_told_before_anything_runs() {
+    let project = Project::beyond_tokens(TRAINING);
+    let refused = |from: &str, to: &str, says: &[&str]| {
+        project.edit(from, to);
+        for command in ["plan", "run"] {
+            let mut told = project.pipe(&[command, "stage:more"]).code(2);
+            for text in says {
+                told = told.says(text);
+            }
+        }
+        project.edit(to, from);
+    };
+    refused(
+        "start = \"@first\"\nstart_from",
+        "start_from",
+        &["there is no `start` whose training state could be taken"],
+    );
+    refused(
+        "keep_state = true",
+        "keep_state = false",
+        &[
+            "the stage that makes it keeps no training state",
+            "set keep_state = true there",
+        ],
+    );
+    refused(
+        "start = \"@first\"",
+        "start = \"@first/step-2\"",
+        &["`step-2` holds an encoder alone"],
+    );
+    refused(
+        "steps = 6\nbatch = 8\nschedule = \"constant\"\nwarmup = 0.0\n\n[stage.straight]",
+        "steps = 3\nbatch = 8\nschedule = \"constant\"\nwarmup = 0.0\n\n[stage.straight]",
+        &["4 updates were made already, and this run makes 3 in all"],
+    );
+    refused(
+        "start_from = \"state\"\ntokens = \"@tokens\"\nsize = \"nano\"",
+        "start_from = \"state\"\ntokens = \"@tokens\"\nsize = \"mini\"",
+        &["its `size` is `nano`, and `mini` here"],
+    );
+}
+
 #[test]
 fn names_that_fields_had_are_understood_and_change_no_key() {
     let project = Project::beyond_tokens(

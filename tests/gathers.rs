@@ -248,6 +248,19 @@ fn results_travel_whole_and_thin() {
 }
 
 #[test]
+fn a_variable_that_comes_to_another_value_is_gathered_once() {
+    let project = project();
+    project.edit("seed = [0, 1, 2] } }", "seed = [0, 1, \"${other}\"] } }");
+    project.edit("[vars]\n", "[vars]\nother = 1\n");
+    let jobs = |other: &str| {
+        let set = format!("other={other}");
+        project.pipe(&["plan", "all", "--set", &set]).code(0).stdout
+    };
+    assert!(jobs("1") != jobs("2"));
+    project.pipe(&["plan", "all"]).code(0);
+}
+
+#[test]
 fn what_is_wrong_is_told_with_place_reason_and_remedy() {
     let told = |runs: &str| {
         let project = project();

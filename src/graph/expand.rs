@@ -10,7 +10,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use contract::{Device, Field, Params};
+use contract::{Device, Field, Maker, Params};
 use petgraph::graph::DiGraph;
 use petgraph::visit::{Dfs, Reversed};
 use serde_json::Value;
@@ -19,7 +19,7 @@ use super::edges::{Edge, Edges, Files};
 use super::environment::{Environment, Reads, from_smallest};
 use super::members::Members;
 use super::memo::Memo;
-use super::parameters::parameters;
+use super::parameters::{diagnosed, parameters};
 use super::resources::resources;
 use super::settings::{Setting, Watch};
 use super::{InputName, InputSource, Job, JobGraph, JobIndex, label, parts};
@@ -552,6 +552,14 @@ impl<'p> Expander<'p> {
         self.take_room(stage, label.len())?;
         let declaration = self.pipeline.stage(stage);
         let signature = &declaration.signature;
+        let wrong = declaration
+            .stage
+            .check_inputs(&|| params.params(), &|name| self.maker(&inputs, name));
+        if !wrong.is_empty() {
+            let wrong = diagnosed(self.pipeline, declaration, environment, &wrong);
+            self.problems.extend(wrong);
+            return Err(Broken);
+        }
         let resources = resources(self.pipeline, declaration, environment, &mut self.problems);
         let resources = shared(&mut self.resources[stage.0], resources);
         let selections = self.selections(stage, &ignore);
@@ -582,6 +590,23 @@ impl<'p> Expander<'p> {
         let job = JobIndex(node);
         self.identities.insert(identity, job);
         Ok(job)
+    }
+
+    /// Returns where the input of that name comes from.
+    fn maker(&self, inputs: &[(InputName, InputSource)], name: &str) -> Option<Maker> {
+        let (_, source) = inputs.iter().find(|(input, _)| **input == *name)?;
+        Some(match source {
+            InputSource::Path(_) => Maker {
+                kind: None,
+                params: Params::default(),
+                part: None,
+            },
+            InputSource::Job { job, subfolder } => Maker {
+                kind: Some(self.job_at(*job).kind),
+                params: self.params_of(*job),
+                part: subfolder.as_deref().map(str::to_owned),
+            },
+        })
     }
 
     /// Returns what belongs to each input of a stage. Next to always its jobs leave out the same.

@@ -49,6 +49,8 @@ impl<'p> Members<'p> {
         let points = gathers.over.points();
         let mut environments = Vec::with_capacity(points.len());
         let mut names = Vec::with_capacity(points.len());
+        let mut all: Vec<Vec<Value>> = Vec::with_capacity(points.len());
+        let mut reads_others = false;
         for point in points {
             let mut member = environment.clone();
             for (variable, definition) in &point {
@@ -61,8 +63,20 @@ impl<'p> Members<'p> {
                 pairs.push((pipeline.variable(*variable).name.as_str(), value));
             }
             reads.extend_without(&of_name, &bound);
+            reads_others |= of_name.iter().any(|variable| !bound.contains(&variable));
+            let values = pairs.iter().map(|(_, value)| (**value).clone());
+            all.push(values.collect());
             names.push(name(pairs.iter().map(|(name, value)| (*name, &**value))));
             environments.push(Rc::new(member));
+        }
+        if reads_others {
+            // A variable among the values may come to another of them: then that result is gathered once.
+            let mut seen = HashSet::new();
+            let is_first: Vec<bool> = all.into_iter().map(|values| seen.insert(values)).collect();
+            let mut first = is_first.iter();
+            names.retain(|_| first.next().is_some_and(|is_first| *is_first));
+            let mut first = is_first.iter();
+            environments.retain(|_| first.next().is_some_and(|is_first| *is_first));
         }
         let names = names.into_iter().collect::<Option<Vec<String>>>();
         // Two values may be written alike, a number and a text: then names would not tell them apart.

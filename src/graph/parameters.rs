@@ -57,6 +57,24 @@ pub(super) fn parameters<'p>(
     None
 }
 
+/// Places problems that a kind has found where their values are written.
+pub(super) fn diagnosed<'p>(
+    pipeline: &'p Pipeline,
+    stage: &'p StageDeclaration,
+    environment: &Environment<'p>,
+    problems: &[Problem],
+) -> Vec<Diagnostic> {
+    let place = Place {
+        pipeline,
+        stage,
+        environment,
+    };
+    problems
+        .iter()
+        .map(|problem| place.diagnose(problem))
+        .collect()
+}
+
 fn owned(path: &[Cow<'_, str>]) -> Vec<String> {
     path.iter().map(|key| key.clone().into_owned()).collect()
 }

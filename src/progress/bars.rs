@@ -7,7 +7,7 @@ use std::time::Duration;
 use contract::Event;
 use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 
-use super::text::{amount, duration, whose};
+use super::text::{amount, because, duration, whose};
 use super::{Progress, Verbosity};
 use crate::failure::{Failure, FailureKind};
 use crate::progress::Results;
@@ -103,10 +103,11 @@ impl Progress for Bars {
                 line.set_position(*done);
                 line.set_message(terminal::line(note).into_owned());
             }
-            Event::PassedOver { done } if self.verbosity > Verbosity::Quiet => {
+            Event::PassedOver { done, beside } if self.verbosity > Verbosity::Quiet => {
                 self.print(&format!(
-                    "  {} its checkpoint after {done} is damaged, and passed over",
-                    line.prefix().cyan()
+                    "  {} damaged: its checkpoint after {done} is passed over{}",
+                    line.prefix().cyan(),
+                    because(beside.as_deref())
                 ));
             }
             Event::Resumed { done } => {

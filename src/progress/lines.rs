@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use contract::Event;
 
-use super::text::{amount, count, duration, percent_of, whose};
+use super::text::{amount, because, count, duration, percent_of, whose};
 use super::{Progress, Verbosity};
 use crate::failure::{Failure, FailureKind};
 use crate::progress::Results;
@@ -127,10 +127,11 @@ impl<W: Write> Progress for Lines<W> {
                 );
                 self.line(Verbosity::Normal, &text);
             }
-            Event::PassedOver { done } => {
+            Event::PassedOver { done, beside } => {
                 let text = format!(
-                    "{} damaged {label}: its checkpoint after {done} is passed over",
-                    self.counter()
+                    "{} damaged {label}: its checkpoint after {done} is passed over{}",
+                    self.counter(),
+                    because(beside.as_deref())
                 );
                 self.line(Verbosity::Normal, &text);
             }
@@ -214,7 +215,11 @@ mod tests {
         let mut lines = Lines::new(Vec::new(), verbosity);
         lines.planned(12, 3);
         lines.started(4, "pretrain[m=0.4]", 2);
-        lines.event(4, &Event::PassedOver { done: 140 });
+        let passed = |beside: Option<&str>| Event::PassedOver {
+            done: 140,
+            beside: beside.map(str::to_owned),
+        };
+        lines.event(4, &passed(None));
         lines.event(4, &Event::Resumed { done: 120 });
         lines.event(
             4,

@@ -76,6 +76,13 @@ pub fn percent_of(done: u64, total: u64) -> u64 {
     u64::try_from(percent).unwrap_or(100)
 }
 
+/// Says why a checkpoint that is whole is passed over.
+pub(super) fn because(beside: Option<&str>) -> String {
+    beside.map_or_else(String::new, |what| {
+        format!(", since `{what}`, which is kept beside it, is damaged")
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

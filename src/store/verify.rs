@@ -50,7 +50,8 @@ impl Store {
         let mut take = |path: &Path, fault: Option<String>| {
             verified.read += 1;
             if let Some(reason) = fault {
-                if path.is_file() {
+                // Checkpoints are folders.
+                if path.is_file() || path.is_dir() {
                     // A store that is only looked at may be read-only: then the file stays.
                     let _ = self.set_aside(path);
                 }

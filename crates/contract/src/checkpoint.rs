@@ -93,7 +93,14 @@ impl Checkpoints {
         write: impl FnOnce(&Path) -> Result<(), StageError>,
     ) -> Result<(), StageError> {
         self.seal(&self.folder.join(format!("after-{done:010}")), write)?;
-        let all = self.all()?;
+        let (all, later): (Vec<_>, Vec<_>) = self
+            .all()?
+            .into_iter()
+            .partition(|checkpoint| checkpoint.done <= done);
+        // A run only moves forward, so a later checkpoint is one that it has passed over, and would be found again.
+        for given_up in &later {
+            remove_all(&given_up.path).map_err(io_error(&given_up.path))?;
+        }
         for old in &all[..all.len().saturating_sub(KEPT)] {
             remove_all(&old.path).map_err(io_error(&old.path))?;
         }
@@ -169,7 +176,11 @@ impl Checkpoints {
             let name = name
                 .to_str()
                 .and_then(|name| name.strip_prefix(KEPT_FOR_GOOD));
-            names.extend(name.map(str::to_owned));
+            // What `pipe verify` has set aside is kept no more.
+            names.extend(
+                name.filter(|name| !name.contains(".damaged"))
+                    .map(str::to_owned),
+            );
         }
         Ok(names)
     }
@@ -437,6 +448,26 @@ mod tests {
             }
             fs::write(folder.join(SEAL), text).expect("damage");
         }));
+    }
+
+    #[test]
+    fn a_run_that_begins_anew_keeps_its_own_checkpoints() {
+        let folder = tempfile::tempdir().expect("folder");
+        let checkpoints = Checkpoints::in_folder(folder.path()).expect("checkpoints");
+        for done in [800, 820] {
+            save(&checkpoints, done);
+            let weights = folder.path().join(format!("after-{done:010}/weights"));
+            fs::write(weights, "damaged").expect("damage");
+        }
+        assert_eq!(checkpoints.latest().expect("looked"), None);
+        for done in [50, 100, 150] {
+            save(&checkpoints, done);
+            let newest = checkpoints.latest().expect("looked").expect("whole");
+            assert_eq!(newest.done, done);
+        }
+        let all = checkpoints.all().expect("all");
+        let all: Vec<u64> = all.iter().map(|checkpoint| checkpoint.done).collect();
+        assert_eq!(all, [100, 150]);
     }
 
     #[test]

@@ -32,6 +32,9 @@ pub enum Event {
     PassedOver {
         /// Units done in it.
         done: u64,
+        /// What is damaged, where it is not the checkpoint but something kept beside it that it rests on.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        beside: Option<String>,
     },
     /// The stage goes on from a checkpoint instead of the beginning.
     Resumed {
@@ -172,7 +175,9 @@ impl Context {
     /// When the checkpoints cannot be read.
     pub fn latest_checkpoint(&self) -> Result<Option<Checkpoint>, StageError> {
         self.checkpoints
-            .latest_after(&mut |Checkpoint { done, .. }| self.tell(&Event::PassedOver { done }))
+            .latest_after(&mut |Checkpoint { done, .. }| {
+                self.tell(&Event::PassedOver { done, beside: None })
+            })
     }
 
     /// Returns the stage's checkpoints.
@@ -268,9 +273,10 @@ mod tests {
         assert!(told().is_empty());
         damage(20);
         assert_eq!(latest(), Some(10));
-        assert_eq!(told(), [Event::PassedOver { done: 20 }]);
+        let passed = |done: u64| Event::PassedOver { done, beside: None };
+        assert_eq!(told(), [passed(20)]);
         damage(10);
         assert_eq!(latest(), None);
-        assert_eq!(told(), [20, 10].map(|done| Event::PassedOver { done }));
+        assert_eq!(told(), [20, 10].map(passed));
     }
 }

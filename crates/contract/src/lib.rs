@@ -64,6 +64,6 @@ pub use signature::{
     Device, Field, FieldDefault, FieldType, KeyPolicy, NumericsOf, Signature, joined,
 };
 pub use sizes::{FileOf, Sizes};
-pub use stage::{Inputs, Piece, Stage};
+pub use stage::{Inputs, Maker, Piece, Stage};
 pub use starved::{STARVED, STARVED_REMEDY, is_starved, panicked_starved};
 pub use text::{parse_json, read_json, read_text};

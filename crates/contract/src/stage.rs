@@ -34,6 +34,17 @@ pub trait Stage: Sync {
         Vec::new()
     }
 
+    /// Checks the parameters against the stages that make the inputs, as far as those are of a kind of ours. Called before anything
+    /// runs, so that what the declaration says already is not found out after the inputs were made.
+    fn check_inputs(
+        &self,
+        params: &dyn Fn() -> Params,
+        maker: &dyn Fn(&str) -> Option<Maker>,
+    ) -> Vec<Problem> {
+        let _ = (params, maker);
+        Vec::new()
+    }
+
     /// Returns what this machine lacks for the stage to run: a program that is not installed. Asked before a run, of jobs
     /// whose results are not known.
     fn lacking(&self, params: &Params) -> Vec<Problem> {
@@ -103,6 +114,17 @@ pub trait Stage: Sync {
     /// # Errors
     /// [`StageError::Input`] for whatever the user can mend, with place, reason and remedy.
     fn run(&self, params: &Params, inputs: &Inputs, context: &Context) -> Result<(), StageError>;
+}
+
+/// Where an input comes from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Maker {
+    /// The kind of stage that makes it; `None` for files of the user's.
+    pub kind: Option<&'static str>,
+    /// The parameters of that stage.
+    pub params: Params,
+    /// The part of its artifact that is the input, if it is not the whole.
+    pub part: Option<String>,
 }
 
 /// A part of a text with variables in it.

@@ -51,20 +51,21 @@ pub(crate) fn offer(
     Ok(())
 }
 
-/// Whether a run that goes on after `done` updates, with the rows of `log`, will have the best weights in the end: they are there,
-/// or better ones are still to come, as an earlier attempt has seen.
-pub(crate) fn is_there(
+/// Returns the name of the best weights of a run that goes on after `done` updates with the rows of `log`, if they are missing or
+/// damaged. Where an earlier attempt has kept better ones after more updates, the run will come to those, and needs no others.
+pub(crate) fn missing(
     checkpoints: &Checkpoints,
     measure: &Measure,
     log: &Log,
     done: u32,
-) -> Result<bool, StageError> {
+) -> Result<Option<String>, StageError> {
     let Some((best, _)) = row(measure, log) else {
-        return Ok(true);
+        return Ok(None);
     };
     let later = all(checkpoints)?;
-    let later = later.iter().any(|(step, _)| *step > i64::from(done));
-    Ok(later || checkpoints.kept(&name(best))?.is_some())
+    let is_to_come = later.iter().any(|(step, _)| *step > i64::from(done));
+    let is_there = is_to_come || checkpoints.kept(&name(best))?.is_some();
+    Ok((!is_there).then(|| name(best)))
 }
 
 /// Sets the parameters to the best ones and returns the row of their measurement.

@@ -51,18 +51,18 @@ pub(crate) fn keep(
     }
 }
 
-/// Whether all that a run has kept after so many updates is there, and whole.
-pub(crate) fn are_there(
+/// Returns the name of the first encoder that a run has kept after so many updates and that is missing or damaged.
+pub(crate) fn missing(
     checkpoints: &Checkpoints,
     keep_at: &[u32],
     done: u32,
-) -> Result<bool, StageError> {
+) -> Result<Option<String>, StageError> {
     for step in steps(keep_at, done) {
         if checkpoints.kept(&name(step))?.is_none() {
-            return Ok(false);
+            return Ok(Some(name(step)));
         }
     }
-    Ok(true)
+    Ok(None)
 }
 
 /// Copies all that was kept into the artifact. The originals stay until the artifact is stored, in case of a kill.

@@ -106,6 +106,11 @@ impl Options {
                     .with_help("set validate_every to the updates between measurements"),
             );
         }
+        if self.keep_best && self.keep_state {
+            let message = "the training state is that after the last update, and keep_best keeps the weights of another";
+            problems
+                .push(Problem::value("keep_state", message).with_help("leave one of the two out"));
+        }
         problems
     }
 }

@@ -105,15 +105,19 @@ impl<O: Objective> Run<'_, O> {
         };
         let done = u32::try_from(found.done).map_err(StageError::failed)?;
         let (checkpoints, keep_at) = (self.context.checkpoints(), &self.options.keep_at);
-        let mut is_whole = kept::are_there(checkpoints, keep_at, done)?;
+        let mut missing = kept::missing(checkpoints, keep_at, done)?;
         if let Some((measure, _)) = self.measured.as_ref().filter(|_| self.options.keep_best) {
             let mut log = Log::new(measure.columns);
             log.extend_from(&found.path.join(measure.file))?;
-            is_whole &= best::is_there(checkpoints, measure, &log, done)?;
+            let best = best::missing(checkpoints, measure, &log, done)?;
+            missing = missing.or(best);
         }
-        if !is_whole {
-            // What was kept before is damaged, and only a new beginning makes it again.
-            self.context.tell(&Event::PassedOver { done: found.done });
+        if missing.is_some() {
+            // Only a new beginning makes it again.
+            self.context.tell(&Event::PassedOver {
+                done: found.done,
+                beside: missing,
+            });
             return Ok(first);
         }
         let parameters = self.objective.parameters();

@@ -88,6 +88,23 @@ pub(crate) fn convert(folder: &Path) -> Result<bool, StageError> {
     Ok(true)
 }
 
+/// Checks the texts beside the scores. In an artifact of another type a file of that name may be anything.
+///
+/// # Errors
+/// When the file is there and holds no texts.
+pub(crate) fn check_texts(folder: &Path) -> Result<(), StageError> {
+    let path = folder.join(texts::FILE);
+    if !path.exists() {
+        return Ok(());
+    }
+    let program = |error: &StageError| StageError::Program {
+        reason: error.to_string(),
+        remedy: error.remedy().unwrap_or_default(),
+    };
+    texts::read(&path).map_err(|error| program(&error))?;
+    Ok(())
+}
+
 /// Removes what the program has put in the place of a file that is made here: it may be a link, or have another name elsewhere,
 /// and is not to be written over.
 fn make_way(path: &Path) -> Result<(), StageError> {

@@ -212,10 +212,7 @@ impl Stage for CommandStage {
             if !found && parameters.makes == ArtifactType::Scores {
                 return Err(scores::missing());
             }
-        }
-        let texts = context.output().join(texts::FILE);
-        if texts.exists() {
-            texts::read(&texts)?;
+            scores::check_texts(context.output())?;
         }
         Ok(())
     }

@@ -24,6 +24,7 @@ pub mod parameters;
 pub mod plan;
 mod recipe;
 mod stage;
+mod start;
 mod train;
 pub mod validation;
 

@@ -1,7 +1,7 @@
 //! The stage kind `pretrain`.
 
 use contract::{
-    ArtifactType, Context, FileOf, Inputs, OutputFile, Params, Problem, Reads, ScoreName,
+    ArtifactType, Context, FileOf, Inputs, Maker, OutputFile, Params, Problem, Reads, ScoreName,
     Signature, Sizes, Stage, StageError,
 };
 use encoder::{DeclaredPrecision, with_deep_stack};
@@ -11,6 +11,7 @@ use training::log;
 
 use crate::objective::{TRAINING_COLUMNS, VALIDATION, VALIDATION_COLUMNS};
 use crate::parameters::{FIELDS, Parameters};
+use crate::start;
 use crate::train::{PERPLEXITY, PERPLEXITY_15, train};
 
 /// The files of an encoder that was trained here.
@@ -54,11 +55,14 @@ const FILES: &[OutputFile] = &[
     .when("keep_at names steps"),
 ];
 
-/// What a run reads of the encoder that it starts from.
+/// What a run reads of the encoder that it starts from: what every stage reads of one, and the training state.
 const START_READS: Reads = Reads::only(&[
-    "/config.json",
+    "/*.json",
+    "/*.txt",
     "/model*.safetensors",
-    "/model.safetensors.index.json",
+    "*/*.json",
+    "*/*.txt",
+    "*/model*.safetensors",
     training::STATE_FILE,
 ]);
 
@@ -81,6 +85,17 @@ impl Stage for PretrainStage {
 
     fn check(&self, params: &Params) -> Vec<Problem> {
         params.check(Parameters::check)
+    }
+
+    fn check_inputs(
+        &self,
+        params: &dyn Fn() -> Params,
+        maker: &dyn Fn(&str) -> Option<Maker>,
+    ) -> Vec<Problem> {
+        let Ok(parameters) = params().parse::<Parameters>() else {
+            return Vec::new();
+        };
+        start::check(&parameters, maker("start").as_ref())
     }
 
     /// Passes of sequences, those of validation among them, times the operations of one: a training pass goes back as well,

@@ -14,6 +14,7 @@ use crate::masking::{Masker, Vocabulary};
 use crate::objective::MaskedLm;
 use crate::parameters::{Initial, Parameters};
 use crate::recipe::Recipe;
+use crate::start;
 use crate::validation::Validation;
 
 /// Trains an encoder on the tokens artifact `tokens`, from new weights or those of the encoder `start`, and writes it, with its
@@ -36,7 +37,7 @@ pub fn train(
     let plan = parameters.plan();
     let config = parameters.config(data.tokenizer.vocabulary(), data.tokenizer.specials().pad);
     let encoder = match start {
-        Some(folder) => from(folder, config, context)?,
+        Some(folder) => start::load(folder, config, &data.tokenizer, context)?,
         None => fresh(parameters, config)?,
     };
     let mut objective = MaskedLm {
@@ -48,13 +49,7 @@ pub fn train(
     };
     let start = match (options.start_from, start) {
         (StartFrom::State, Some(folder)) => Start::State(folder),
-        (StartFrom::State, None) => {
-            return Err(StageError::input(
-                "start_from",
-                "there is no `start` whose training state could be taken",
-                "name one: start = \"@stage\", or leave start_from out",
-            ));
-        }
+        (StartFrom::State, None) => return Err(start::none_given()),
         (StartFrom::Weights, _) => Start::New,
     };
     let trained = training::train(&mut objective, options, plan.updates, start, context)?;
@@ -92,53 +87,6 @@ fn fresh(parameters: &Parameters, config: Config) -> Result<Encoder, StageError>
         Initial::Normal => encoder,
         Initial::Mimetic => encoder.with_mimetic_start()?,
     })
-}
-
-/// Returns an encoder of that configuration with the weights of the one in a folder, which must be of that shape.
-fn from(folder: &Path, config: Config, context: &Context) -> Result<Encoder, StageError> {
-    let start = Encoder::load_unless_stopped(folder, context)?;
-    if !start.has_head() {
-        return Err(StageError::input(
-            "start",
-            "it has no head that predicts tokens",
-            "start from an encoder that was trained by masked language modelling",
-        ));
-    }
-    for ((name, found), (_, wanted)) in shape(start.config()).iter().zip(shape(&config)) {
-        if *found != wanted {
-            return Err(StageError::input(
-                "start",
-                format!("its {name} is {found}, that of the encoder to be trained {wanted}"),
-                "give size, layer_norm, token_types, max_positions and tokens as `start` was made with",
-            ));
-        }
-    }
-    let encoder = Encoder::new(config, 0)?;
-    let (weights, own) = (start.parameters(), encoder.parameters());
-    for (name, _) in own.iter() {
-        own.set(name, &weights.value(name, false)?)?;
-    }
-    Ok(encoder)
-}
-
-/// Returns what two encoders must have in common for one to start from the other's weights.
-fn shape(config: &Config) -> [(&'static str, String); 8] {
-    [
-        ("model_type", format!("{:?}", config.architecture)),
-        ("vocab_size", config.vocab_size.to_string()),
-        ("hidden_size", config.hidden_size.to_string()),
-        ("num_hidden_layers", config.num_hidden_layers.to_string()),
-        (
-            "num_attention_heads",
-            config.num_attention_heads.to_string(),
-        ),
-        ("intermediate_size", config.intermediate_size.to_string()),
-        (
-            "max_position_embeddings",
-            config.max_position_embeddings.to_string(),
-        ),
-        ("type_vocab_size", config.type_vocab_size.to_string()),
-    ]
 }
 
 /// The input artifact.

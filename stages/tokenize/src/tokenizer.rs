@@ -175,6 +175,13 @@ impl Tokenizer {
         self.specification.size()
     }
 
+    /// Returns the first id that stands for different tokens here and in another tokenizer, with both tokens.
+    pub fn first_difference(&self, other: &Self) -> Option<(u32, Option<String>, Option<String>)> {
+        let ids = 0..self.vocabulary().max(other.vocabulary()) as u32;
+        let mut both = ids.map(|id| (id, self.inner.id_to_token(id), other.inner.id_to_token(id)));
+        both.find(|(_, own, others)| own != others)
+    }
+
     /// Returns, by id, which tokens begin a word, as the tokenizer declares it; added tokens and ids without a token do.
     pub fn word_starts(&self) -> Vec<bool> {
         let declared = serde_json::from_slice(&self.files[TOKENIZER]);
