@@ -1,4 +1,4 @@
-//! The stages.
+//! The baselines as stages.
 
 use benchmarks::Task;
 use contract::{
@@ -59,7 +59,7 @@ impl Stage for BagOfWordsStage {
             about: "Scores a logistic regression over the words of the sentences",
             fields: FIELDS,
             output: ArtifactType::Scores,
-            // Of the kernels it has exp and ln.
+            // The model uses the kernels' exp and ln.
             numerics: Some(|_, _| kernels::numerics::CLASS),
             files: FILES,
         }
