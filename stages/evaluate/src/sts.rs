@@ -14,7 +14,7 @@ use serde::Deserialize;
 use crate::Embeddings;
 use crate::protocol::{Aggregate, SPLIT, score, score_names};
 
-/// The sets over which papers average.
+/// The number of sets over which papers average.
 const SETS: usize = 7;
 
 /// Scores vectors on the sets of semantic textual similarity.
@@ -66,7 +66,7 @@ impl Stage for StsStage {
         _: Option<&Params>,
         maker: &dyn Fn(&str) -> Option<&'static str>,
     ) -> Option<Vec<ScoreName>> {
-        // Pairs from elsewhere may be of any set.
+        // Pairs that a user's program or folder gives may be of any set.
         let known = maker("data") == Some(BenchmarksStage.signature().kind);
         known.then(score_names)
     }
