@@ -13,7 +13,7 @@ use crate::objective::{TRAINING_COLUMNS, VALIDATION, VALIDATION_COLUMNS};
 use crate::parameters::{FIELDS, Parameters};
 use crate::train::{PERPLEXITY, PERPLEXITY_15, train};
 
-/// The files of an encoder that was trained here.
+/// The files of an encoder that this stage trains.
 const FILES: &[OutputFile] = &[
     OutputFile::new(
         "model.safetensors",
@@ -54,7 +54,7 @@ const FILES: &[OutputFile] = &[
     .when("keep_at names steps"),
 ];
 
-/// What a run reads of the encoder that it starts from.
+/// The files that a run reads of the encoder that it starts from.
 const START_READS: Reads = Reads::only(&[
     "/config.json",
     "/model*.safetensors",
@@ -83,8 +83,8 @@ impl Stage for PretrainStage {
         params.check(Parameters::check)
     }
 
-    /// Passes of sequences, those of validation among them, times the operations of one: a training pass goes back as well,
-    /// which takes two thirds.
+    /// Forward passes of sequences, validation included, times the operations of one. A training pass counts as three, since its
+    /// backward pass takes twice the operations of the forward pass.
     fn work(&self, params: &Params, inputs: &Sizes) -> Option<f64> {
         let parameters: Parameters = params.parse().ok()?;
         let plan = parameters.plan();
@@ -93,7 +93,7 @@ impl Stage for PretrainStage {
             .updates
             .checked_div(parameters.training.validate_every)
             .unwrap_or(0);
-        // Each measures perplexity twice.
+        // Each measurement computes two perplexities.
         let validated = 2.0 * (1.0 + f64::from(measurements)) * parameters.validation_blocks as f64;
         let sequence = inputs.factor("tokens") * parameters.size.token_operations();
         Some((3.0 * trained + validated) * sequence)
@@ -109,7 +109,7 @@ impl Stage for PretrainStage {
         Some(names.map(|name| ScoreName::new(name, split)).collect())
     }
 
-    /// The encoders kept along the way.
+    /// The encoders that `keep_at` keeps during the run.
     fn parts(&self, params: Option<&Params>) -> Option<Vec<String>> {
         let parameters: Option<Parameters> = params.and_then(|params| params.parse().ok());
         let kept = parameters.map(|parameters| {
@@ -127,13 +127,13 @@ impl Stage for PretrainStage {
         }
     }
 
-    /// Operations that a token takes.
+    /// Operations per token of the encoder.
     fn size(&self, params: &Params, _: &Sizes) -> Option<f64> {
         let parameters: Parameters = params.parse().ok()?;
         Some(parameters.size.token_operations())
     }
 
-    /// Tokens of a sequence.
+    /// Number of tokens in a sequence.
     fn measure(&self, input: &str, file: FileOf<'_>) -> Option<f64> {
         match input {
             "tokens" => Some(Summary::read(&file(Summary::FILE)?).ok()?.length as f64),

@@ -19,11 +19,11 @@ use crate::validation::Validation;
 /// Trains an encoder on the tokens artifact `tokens`, from new weights or those of the encoder `start`, and writes it, with its
 /// log, scores and recipe, to the context's output folder.
 ///
-/// Call it on a thread with a deep stack ([`encoder::with_deep_stack`]).
+/// Must be called on a thread with a deep stack ([`encoder::with_deep_stack`]).
 ///
 /// # Errors
-/// When the artifact lacks blocks or its blocks exceed the encoder's positions; when `start` is of another shape; those of
-/// [`training::train`]; when a file cannot be read or written.
+/// When the artifact has no blocks or its blocks are longer than the encoder's positions; when `start` has another shape; when a
+/// file cannot be read or written; and the errors of [`training::train`].
 pub fn train(
     parameters: &Parameters,
     tokens: &Path,
@@ -81,7 +81,7 @@ pub fn train(
     scores::write(folder, &scores)
 }
 
-/// What the scores are called: that at the rate of training, and that at a rate of 15 %.
+/// Names of the scores: the perplexity at the training run's own rate, and that at a rate of 15 %.
 pub(crate) const PERPLEXITY: &str = "perplexity";
 pub(crate) const PERPLEXITY_15: &str = "perplexity_15";
 
@@ -94,7 +94,7 @@ fn fresh(parameters: &Parameters, config: Config) -> Result<Encoder, StageError>
     })
 }
 
-/// Returns an encoder of that configuration with the weights of the one in a folder, which must be of that shape.
+/// Returns an encoder with the weights of the one in `folder`, which must have the shape of `config`.
 fn from(folder: &Path, config: Config, context: &Context) -> Result<Encoder, StageError> {
     let start = Encoder::load_unless_stopped(folder, context)?;
     if !start.has_head() {
@@ -121,7 +121,7 @@ fn from(folder: &Path, config: Config, context: &Context) -> Result<Encoder, Sta
     Ok(encoder)
 }
 
-/// Returns what two encoders must have in common for one to start from the other's weights.
+/// Returns the properties that two encoders must share for one to start from the other's weights.
 fn shape(config: &Config) -> [(&'static str, String); 8] {
     [
         ("model_type", format!("{:?}", config.architecture)),
@@ -141,7 +141,7 @@ fn shape(config: &Config) -> [(&'static str, String); 8] {
     ]
 }
 
-/// The input artifact.
+/// The contents of the input artifact.
 struct Data {
     tokenizer: Tokenizer,
     train: Blocks,
