@@ -136,7 +136,7 @@ impl Checkpoints {
     /// done or the name is [forgotten](Self::forget).
     ///
     /// # Errors
-    /// As [`Checkpoints::save`].
+    /// The errors of [`Checkpoints::save`].
     pub fn keep(
         &self,
         name: &str,

@@ -26,7 +26,7 @@ pub enum StageError {
         #[source]
         source: io::Error,
     },
-    /// A program that the user's stage calls has failed, or has not done what the stage declares.
+    /// A user's program has failed, or has not done what its stage declares.
     #[error("{reason}")]
     Program {
         /// What the program did wrong.

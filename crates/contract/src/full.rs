@@ -1,5 +1,5 @@
 //! Errors that say that there is no room left to write: the disk is full, a quota is used up, or a file is as large as it may be.
-//! They are no mistake of a stage or its parameters; a command that meets one ends with exit code 13.
+//! Such errors are no mistake of a stage or its parameters; a command that meets one ends with exit code 13.
 
 use std::io;
 

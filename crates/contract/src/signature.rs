@@ -144,14 +144,14 @@ pub const fn joined<const N: usize>(parts: &[&[Field]]) -> [Field; N] {
 /// byte.
 #[derive(Clone, Copy, Debug)]
 pub enum KeyPolicy {
-    /// Its value enters keys.
+    /// The parameter's value enters keys.
     Always,
-    /// It never enters keys, since it can change no byte of the artifact: for example how often checkpoints are saved.
+    /// The parameter never enters keys, since it can change no byte of the artifact: for example how often checkpoints are saved.
     Never,
-    /// Its value enters keys unless it is this neutral one. For a field that was added later: earlier artifacts were made as the
-    /// neutral value says, and keep their keys. A table is left out where all its fields are.
+    /// The parameter's value enters keys unless it is this neutral one. For a field that was added later: earlier artifacts were
+    /// made as the neutral value says, and keep their keys. A table is left out where all its fields are.
     Unless(FieldDefault),
-    /// Its value enters keys if the function, given the complete parameters of the same table, returns true.
+    /// The parameter's value enters keys if the function, given the complete parameters of the same table, returns true.
     If(fn(&Map<String, Value>) -> bool),
     /// This value enters keys whatever the parameter's value is. For a field that can change no byte but used to be keyed.
     As(FieldDefault),

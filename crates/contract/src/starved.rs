@@ -1,5 +1,5 @@
 //! Errors that say that the system gives no more threads or processes: a user's limit (`ulimit -u`) or a container's is reached.
-//! They are no mistake of a stage or its parameters.
+//! Such errors are no mistake of a stage or its parameters.
 
 use std::io;
 

@@ -108,7 +108,7 @@ impl Gradients {
     /// Replaces the gradients by those of one loss: [`Gradients::collect`] and one [`Collecting::add`].
     ///
     /// # Errors
-    /// As [`Collecting::add`].
+    /// The errors of [`Collecting::add`].
     pub fn replace(&mut self, loss: &Tensor) -> Result<(), EncoderError> {
         self.collect().add(loss)
     }

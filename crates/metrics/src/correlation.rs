@@ -27,7 +27,7 @@ pub fn pearson(predictions: &[f64], labels: &[f64]) -> Result<f64, MetricError> 
 /// depends neither on the order of the examples nor on the scale of the values.
 ///
 /// # Errors
-/// Those of [`pearson`].
+/// The errors of [`pearson`].
 pub fn spearman(predictions: &[f64], labels: &[f64]) -> Result<f64, MetricError> {
     check_lengths(predictions, labels)?;
     check_finite(predictions)?;

@@ -78,7 +78,7 @@ fn words(answer: &str) -> Vec<String> {
     let mut plain = answer.to_lowercase();
     plain.retain(|sign| !sign.is_ascii_punctuation());
     let mut kept = String::with_capacity(plain.len());
-    // An article ends at any sign that is no letter or digit, so also before a dash without a space: `the–`.
+    // An article ends at any sign that is no letter, digit or underscore, so also before a dash without a space: `the–`.
     let mut rest = plain.as_str();
     while !rest.is_empty() {
         let end = rest.find(|sign| !is_of_word(sign)).unwrap_or(rest.len());

@@ -71,7 +71,7 @@ impl Reference {
     /// Reads the table `id` from the text of the file called `file`; see [`Reference::load`].
     ///
     /// # Errors
-    /// As [`Reference::load`].
+    /// The errors of [`Reference::load`].
     pub fn parse(text: &str, file: &str, id: Option<&str>) -> Result<Self, StageError> {
         let definition = file::parse(text, file, id)?;
         Ok(Self {

@@ -8,7 +8,7 @@ use crate::Cell;
 /// A table of scores.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Table {
-    /// Its name, as in `table:masking-rate`.
+    /// Name of the table, as in `table:masking-rate`.
     pub name: String,
     /// One sentence on what the table shows, for the line above it.
     pub title: String,

@@ -13,10 +13,10 @@ pub const STATE_FILE: &str = "optimizer.safetensors";
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum StartFrom {
-    /// Its weights only: the run is new and counts its updates from the first.
+    /// The encoder's weights only: the run is new and counts its updates from the first.
     #[default]
     Weights,
-    /// Its weights, moments and count of updates: the run continues the earlier one.
+    /// The encoder's weights, AdamW's moments and count of updates: the run continues the earlier one.
     State,
 }
 

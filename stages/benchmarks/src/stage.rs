@@ -23,7 +23,7 @@ impl Stage for BenchmarksStage {
     fn signature(&self) -> Signature {
         Signature {
             kind: "benchmarks",
-            // 2: examples have names.
+            // Version 2: examples have names.
             version: 2,
             about: "Reads a GLUE task, the seven STS sets or SQuAD from the official files",
             fields: const {

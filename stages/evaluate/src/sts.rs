@@ -29,7 +29,7 @@ impl Stage for StsStage {
     fn signature(&self) -> Signature {
         Signature {
             kind: "sts",
-            // 2: a correlation with a constant is undefined, not 0. 3: predictions are written.
+            // Version 2: a correlation with a constant is undefined, not 0. Version 3: predictions are written.
             version: 3,
             about: "Scores sentence vectors on the sets of semantic textual similarity by SentEval's protocol",
             fields: const {

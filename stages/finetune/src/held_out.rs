@@ -68,7 +68,7 @@ fn renamed(name: &str) -> String {
 /// Scores predictions for held-out examples, under names of their own: `accuracy_held_out`.
 ///
 /// # Errors
-/// As [`Task::scores`].
+/// The errors of [`Task::scores`].
 pub(crate) fn scores(
     held_out: &Task,
     predictions: &[Prediction],

@@ -22,7 +22,7 @@ impl Stage for FinetuneStage {
     fn signature(&self) -> Signature {
         Signature {
             kind: "finetune",
-            // 3: a correlation with a constant is undefined, not 0. 4: predictions have names and probabilities.
+            // Version 3: a correlation with a constant is undefined, not 0. Version 4: predictions have names and probabilities.
             version: 4,
             about: "Trains an encoder on a GLUE task and scores it on the development split.",
             fields: FIELDS,

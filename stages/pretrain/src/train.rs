@@ -36,7 +36,7 @@ pub fn train(
     let plan = parameters.plan();
     let config = parameters.config(data.tokenizer.vocabulary(), data.tokenizer.specials().pad);
     let encoder = match start {
-        Some(folder) => from(folder, config, context)?,
+        Some(folder) => started_from(folder, config, context)?,
         None => fresh(parameters, config)?,
     };
     let mut objective = MaskedLm {
@@ -95,7 +95,7 @@ fn fresh(parameters: &Parameters, config: Config) -> Result<Encoder, StageError>
 }
 
 /// Returns an encoder with the weights of the one in `folder`, which must have the shape of `config`.
-fn from(folder: &Path, config: Config, context: &Context) -> Result<Encoder, StageError> {
+fn started_from(folder: &Path, config: Config, context: &Context) -> Result<Encoder, StageError> {
     let start = Encoder::load_unless_stopped(folder, context)?;
     if !start.has_head() {
         return Err(StageError::input(

@@ -11,7 +11,7 @@ pub(crate) enum Frequencies {
     Zipf,
     /// Each word of a set is equally frequent, so that a test set covers the lexicon.
     Even,
-    /// The first words of a set, one in [`FAMILIAR`], are equally frequent, and the others do not occur. Training examples use this,
+    /// The first words of a set, one word in [`FAMILIAR`], are equally frequent, and the others do not occur. Training examples use this,
     /// so that the meaning of the other words must be learned from text.
     Familiar,
 }

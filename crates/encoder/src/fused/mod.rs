@@ -29,11 +29,11 @@ pub(crate) use pooling::pool;
 /// What becomes of the values of a forward pass that the backward pass needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Saving {
-    /// They are kept.
+    /// The values are kept.
     Keep,
-    /// They are dropped, and computed again when needed.
+    /// The values are dropped, and computed again when needed.
     Recompute,
-    /// They are dropped, and there will be no backward pass.
+    /// The values are dropped, and there will be no backward pass.
     Nothing,
 }
 
