@@ -106,8 +106,8 @@ fn check(text: &str) -> Result<(), (String, &'static str)> {
     }
     if text.starts_with('!') {
         return Err((
-            format!("`{text}`: a pattern takes files out, it brings none back"),
-            "name what is to be left out more closely; a file whose name begins with ! is written [!]…",
+            format!("`{text}`: a pattern can only leave files out, not bring any back"),
+            "write narrower patterns for the files to leave out; a file whose name begins with ! is written [!]…",
         ));
     }
     if text.split('/').any(|part| matches!(part, "." | "..")) {
@@ -164,7 +164,7 @@ mod tests {
         assert_eq!(told("/"), "`/` is no pattern: it names nothing");
         assert_eq!(
             told("!a"),
-            "`!a`: a pattern takes files out, it brings none back"
+            "`!a`: a pattern can only leave files out, not bring any back"
         );
         assert_eq!(told("../a"), "`../a` leads out of the input's folder");
         assert!(told("a[").starts_with("`a[` is no pattern: unclosed character class"));

@@ -37,7 +37,7 @@ pub(crate) fn open(path: &Path) -> Result<Box<dyn BufRead>, StageError> {
     match Content::of(&head) {
         Some(content) if !is_markup(content) => Err(StageError::input(
             path.display(),
-            format!("what is compressed in it is {}", content.what()),
+            format!("its compressed content is {}", content.what()),
             "unpack it, and give the text itself",
         )),
         _ => Ok(Box::new(text)),
@@ -50,8 +50,8 @@ pub(crate) fn unreadable(path: &Path, error: io::Error) -> StageError {
         return io_error(path)(error);
     }
     let reason = match error.kind() {
-        io::ErrorKind::UnexpectedEof => "what is compressed ends in the middle".to_owned(),
-        _ => format!("what is compressed is damaged: {error}"),
+        io::ErrorKind::UnexpectedEof => "the compressed data end in the middle".to_owned(),
+        _ => format!("the compressed data are damaged: {error}"),
     };
     StageError::input(
         path.display(),
