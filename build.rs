@@ -1,7 +1,7 @@
 //! Takes a fingerprint of each crate below `crates/` and `stages/`: of its own source and of those crates that it builds on.
 //!
-//! It decides nothing: a stage's behaviour version does. It lets `pipe why` say whether the code has changed since a result
-//! was made.
+//! The fingerprint decides nothing: a stage's behaviour version does. It lets `pipe why` say whether the code has changed since
+//! a result was made.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
@@ -15,10 +15,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     for home in &homes {
         println!("cargo::rerun-if-changed={}", home.display());
     }
+    let is = |name: &str, value: &str| env::var(name).is_ok_and(|found| found == value);
+    if !is("CARGO_CFG_TARGET_OS", "linux") {
+        return Err("pipe runs on Linux alone: it rests on /proc, parent-death signals, control groups and flock".into());
+    }
     // Every job is a process of this program, and every program of the user's passes through one: at a fixed address none of
     // them has 90 000 pointers to adjust before it begins, which takes longer than all else that it does by then.
-    let is = |name: &str, value: &str| env::var(name).is_ok_and(|found| found == value);
-    if is("CARGO_CFG_TARGET_OS", "linux") && is("CARGO_CFG_TARGET_ENV", "gnu") {
+    if is("CARGO_CFG_TARGET_ENV", "gnu") {
         println!("cargo::rustc-link-arg-bins=-no-pie");
     }
     let mut crates = BTreeMap::new();

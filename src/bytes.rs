@@ -1,6 +1,6 @@
 //! Bytes that are read back as they were written: numbers little-endian, texts preceded by their length.
 
-/// Writes.
+/// Writes such bytes.
 #[derive(Debug, Default)]
 pub(crate) struct Writer(pub(crate) Vec<u8>);
 
@@ -15,7 +15,7 @@ impl Writer {
     }
 }
 
-/// Reads; everything is `None` where the bytes are not such as were written.
+/// Reads what a [`Writer`] has written; every method gives `None` where the bytes are not such.
 #[derive(Debug)]
 pub(crate) struct Reader<'a>(&'a [u8]);
 

@@ -20,7 +20,7 @@ pub const INSIDE: &str = "PIPE_INSIDE";
 /// What `PIPE_STORE_LOCKS` may say: that one machine at a time uses the store, or that locks hold between all that do.
 pub const LOCK_WORDS: [&str; 2] = ["one-host", "all-hosts"];
 
-/// A variable that says what it cannot.
+/// A variable with a value that it may not have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wrong {
     /// What is wrong, with the variable's name.
@@ -35,20 +35,20 @@ impl fmt::Display for Wrong {
     }
 }
 
-/// Returns a variable, if it says anything.
+/// Returns the value of a variable, unless it is unset or empty.
 pub fn os(name: &str) -> Option<OsString> {
     env::var_os(name).filter(|value| !value.is_empty())
 }
 
-/// Returns a variable that is a text, if it says anything. What is no text [`check`] has refused.
+/// Returns the value of a variable that is a text. [`check`] has refused values that are not UTF-8.
 pub fn text(name: &str) -> Option<String> {
     os(name)?.into_string().ok()
 }
 
-/// Looks whether all of them say what they can.
+/// Checks that every variable has a value that it may have.
 ///
 /// # Errors
-/// Names the first that does not, with what it may say.
+/// Names the first variable that has another, with the values that it may have.
 pub fn check() -> Result<(), Wrong> {
     for (name, takes, fits) in [
         (

@@ -34,11 +34,12 @@ pub enum FailureKind {
     Failed,
     /// The stage, or what runs it, has panicked: a mistake in the program.
     Bug,
-    /// What the job reads was found damaged in the store, or not to be there, more often than it was made anew.
+    /// An input of the job was found damaged in the store, or missing, more often than jobs are tried again.
     Damaged,
-    /// The job has made other bytes than it had made before, by a result that is known.
+    /// The job has made other bytes than its known result has.
     Differs,
-    /// What the job read was changed in the store while it ran. It is not tried again at once: who writes there should end first.
+    /// An input of the job was changed in the store while the job ran. The job is not tried again at once: whoever writes there
+    /// should end first.
     Changed,
     /// The store cannot be read or written.
     Store,
@@ -46,7 +47,7 @@ pub enum FailureKind {
     Full,
 }
 
-/// A name that is no UTF-8 is no JSON either: what is not is replaced.
+/// Writes a path as JSON, which holds UTF-8 alone: bytes that are not UTF-8 are replaced.
 fn shown<S: Serializer>(path: &Option<PathBuf>, to: S) -> Result<S::Ok, S::Error> {
     path.as_ref()
         .map(|path| path.to_string_lossy())

@@ -122,7 +122,7 @@ pub struct KeyParts {
     pub version: u32,
     /// The numerics class, for the kinds whose signature says one.
     pub numerics: Option<String>,
-    /// What of the complete parameters is keyed, without inputs.
+    /// The complete parameters as far as they are keyed, without inputs.
     pub params: contract::Params,
     /// Input name → digest of its content, in lowercase hexadecimal. Inputs that were not given are left out.
     pub inputs: BTreeMap<String, String>,

@@ -1,5 +1,5 @@
-//! The runner: declarations, graph, keys, store, execution, reports. Not one word about language models: what stages
-//! do is known to the crates below `stages/`, which [`registry`] alone names.
+//! The runner: declarations, graph, keys, store, execution, reports. What stages do is known to the crates below `stages/`,
+//! which [`registry`] alone names; everything else here sees a stage by its signature.
 //!
 //! A run flows through the modules in this order:
 //!

@@ -1,4 +1,4 @@
-//! Paths as they are told to others, and to another time: as they lie from the project's folder.
+//! Paths as records, archives and tables tell them: from the project's folder, so that they mean the same elsewhere and later.
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
@@ -7,7 +7,7 @@ use std::path::{Component, Path, PathBuf};
 pub fn from_project(path: &Path, root: &Path) -> String {
     let path = settled(path);
     let root = settled(root);
-    // A link within the project is its own; what lies elsewhere goes by where it really is.
+    // A link within the project goes by its own path; a path elsewhere goes by where it really leads.
     let (path, root) = match path.starts_with(&root) {
         true => (path, root),
         false => (canonical(&path), canonical(&root)),
@@ -15,7 +15,7 @@ pub fn from_project(path: &Path, root: &Path) -> String {
     let common = path.components().zip(root.components());
     let common = common.take_while(|(a, b)| a == b).count();
     let relative = match common {
-        // Nothing but `/`.
+        // The two share nothing but `/`.
         0 | 1 => path,
         _ => {
             let up = root.components().skip(common).map(|_| Component::ParentDir);
@@ -27,7 +27,7 @@ pub fn from_project(path: &Path, root: &Path) -> String {
     }
     match relative.to_str() {
         Some(text) => text.to_owned(),
-        // Two names that are no text must not become one.
+        // Two paths that are not UTF-8 must not become the same text, so a hash tells them apart.
         None => {
             let hash = blake3::hash(relative.as_os_str().as_bytes()).to_hex();
             format!("{}#{}", relative.display(), &hash[..8])

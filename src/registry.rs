@@ -57,8 +57,9 @@ impl Registry {
         Some(found.1)
     }
 
-    /// Whether a file of what a job of that kind made goes along where results travel without their weight
-    /// ([`Signature::is_light`](contract::Signature::is_light)). Of kinds that this program does not know, scores do.
+    /// Whether a file that a job of that kind made goes along where results travel without their weight
+    /// ([`Signature::is_light`](contract::Signature::is_light)). Of kinds that this program does not know, scores alone go
+    /// along.
     pub fn is_light(&self, kind: &str, output: ArtifactType, path: &str) -> bool {
         match self.get(kind) {
             Some(stage) => stage.signature().is_light(path, output),

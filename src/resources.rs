@@ -1,15 +1,15 @@
 //! What a job needs of the machine while it runs: threads, memory, GPUs. None of it can reach a result.
 
-/// What a job declares to need; what it leaves open is decided when it runs.
+/// What a job declares to need; what is `None` here is decided when the job runs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Resources {
-    /// Threads that it uses; without, an equal part of those that the run has.
+    /// Threads that the job uses; `None` stands for an equal part of those that the run has.
     pub threads: Option<usize>,
-    /// Most memory that it holds, in bytes; without, what like jobs have held.
+    /// Most memory that the job holds, in bytes; `None` stands for what like jobs have held.
     pub memory: Option<u64>,
-    /// GPUs that it has for itself.
+    /// GPUs that the job has for itself.
     pub gpus: usize,
-    /// Where that is written, for messages: `pipeline.toml:12`.
+    /// Where the needs are written, for messages: `pipeline.toml:12`.
     pub place: Option<String>,
 }
 

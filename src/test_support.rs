@@ -153,7 +153,7 @@ static MAJORITY: Fake = kind(
     false,
 );
 
-/// Two of a kind whose inputs are each other's output, for cycles.
+/// A kind that reads what it makes, so that two of its stages can be a cycle.
 static LOOP: Fake = kind(
     "loop",
     &[input("from", ArtifactType::Corpus)],

@@ -55,7 +55,7 @@ fn an_exported_table_is_had_elsewhere_without_running_anything() {
         .says("all 10 jobs cached");
     assert_eq!(ended.stdout, table);
     other.pipe(&["verify"]).code(0);
-    // Where they come from is told wherever they are shown, and stays with them.
+    // Whatever shows imported results tells where they come from.
     let from = "imported from all.tar (index ";
     for pipe in [&other, &project] {
         let is_foreign = std::ptr::eq(pipe, &other);
@@ -95,7 +95,7 @@ fn an_exported_table_is_had_elsewhere_without_running_anything() {
     let log = other.pipe(&["log", "stage:world"]).code(0);
     assert!(!log.stderr.contains("has not run"), "{}", log.stderr);
 
-    // Again, half, and over damage.
+    // The archive is imported again: into a whole store, into one that lacks half, and over damage.
     let ended = other.pipe(&["import", archive]).code(0);
     assert!(
         ended
@@ -278,7 +278,7 @@ fn a_forged_archive_leads_nowhere() {
     assert!(!project.join("new").exists() && !project.join("evil").exists());
 }
 
-/// Nor where it would lay a project out elsewhere than in the folder that it is given.
+/// A forged archive must not lay a project out elsewhere than in the folder that it is given.
 #[test]
 fn a_forged_project_leads_nowhere() {
     let project = Project::new();
@@ -329,7 +329,7 @@ fn a_forged_project_leads_nowhere() {
         );
         assert!(!project.join("sub").exists(), "{path}");
     }
-    // What is no plain file may never end, and a link leads elsewhere.
+    // A place that holds no plain file may never end when read, and a link leads elsewhere.
     fs::create_dir_all(project.join("sub/new")).expect("a folder");
     fs::create_dir(project.join("elsewhere")).expect("a folder");
     let fifo = project.join("sub/new/a.txt");
@@ -354,8 +354,8 @@ fn a_forged_project_leads_nowhere() {
     assert!(!project.join("sub").exists());
 }
 
-/// A corpus stays where it is. What rests on it can be looked at elsewhere, built upon, and made into an archive again; what would
-/// have to read it is refused.
+/// A corpus stays where it was. Results that rest on it can be looked at elsewhere, built upon, and exported again; a job that
+/// would have to read it is refused.
 #[test]
 fn what_was_imported_is_shown_and_built_upon_without_the_files_it_rests_on() {
     const PIPELINE: &str = r#"
@@ -391,7 +391,7 @@ columns = [{ label = "files", metric = "files" }]
     project.write("programs/count.sh", script);
     let mode = fs::Permissions::from_mode(0o755);
     fs::set_permissions(project.join("programs/count.sh"), mode).expect("a program");
-    // Too large to go along.
+    // The corpus is too large to go into the archive.
     let text = "the cat sat on the mat\n\n".repeat(50_000);
     project.write("data/corpus/a.txt", &text);
     let table = project.pipe(&["run", "all"]).code(0).stdout;
@@ -417,7 +417,7 @@ columns = [{ label = "files", metric = "files" }]
     let told = empty.pipe(&["import", archive, "--project", away]).code(0);
     let next = format!("next: cd {away}; pipe show all --profile default\n");
     assert!(told.stdout.ends_with(&next), "{}", told.stdout);
-    // Once more: what is there already is the same.
+    // A second import finds the same files, which is no mistake.
     empty.pipe(&["import", archive, "--project", away]).code(0);
 
     let file = format!("{away}/pipeline.toml");
@@ -444,7 +444,7 @@ columns = [{ label = "files", metric = "files" }]
         "{}",
         swept.stdout
     );
-    // What is new rests on what was imported, and runs; what would have to read the corpus does not.
+    // A new job that rests on imported results runs; one that would have to read the corpus does not.
     pipe(&["run", "stage:more"]).code(0).says("1 cached, 1 run");
     let changed = pipe(&["run", "all", "--set", "n=4"]).code(0);
     assert!(changed.stdout.contains("14.00"), "{}", changed.stdout);
@@ -455,7 +455,7 @@ columns = [{ label = "files", metric = "files" }]
     pipe(&["verify", "--inputs"])
         .code(2)
         .says("no such file or folder: data/corpus");
-    // The archive made there does as well.
+    // An archive that was exported from the import does as well.
     let again = empty.join("again.tar");
     let again = again.to_str().expect("UTF-8");
     let third = elsewhere.path().join("third");
@@ -464,7 +464,7 @@ columns = [{ label = "files", metric = "files" }]
     let file = format!("{third}/pipeline.toml");
     let shown = empty.pipe(&["show", "all", "--file", &file]).code(0);
     assert_eq!(shown.stdout, table);
-    // What is at hand speaks for itself.
+    // A corpus that is at hand counts as it is.
     fs::create_dir_all(elsewhere.path().join("third/data/corpus")).expect("a folder");
     fs::write(elsewhere.path().join("third/data/corpus/a.txt"), "else").expect("written");
     let shown = empty.pipe(&["show", "all", "--file", &file]).code(0);
@@ -472,7 +472,8 @@ columns = [{ label = "files", metric = "files" }]
     assert!(shown.stdout.contains("not run yet"), "{}", shown.stdout);
 }
 
-/// A part of an input that goes along for another reason is not the input, and what others may not read stays.
+/// A part of an input that goes into the archive for another reason is not taken for the input. Files that others may not read
+/// stay.
 #[test]
 fn a_part_of_an_input_is_not_taken_for_the_whole_and_secrets_stay() {
     const PIPELINE: &str = r#"
@@ -575,7 +576,7 @@ columns = [{ label = "bytes", metric = "bytes" }]
         "{shown}{said}"
     );
     assert!(said.contains("data is at hand in part only"), "{said}");
-    // Of a run that was given values, and imported of late: no table reaches it, and yet it stays.
+    // The results are of a run that was given values, and were imported recently: no table reaches them, and they stay.
     let (code, swept, _) = there(&["gc", "--max-cost", "any"]);
     assert!(
         code == Some(0) && swept.contains("nothing to remove"),
@@ -641,7 +642,7 @@ fn another_result_of_the_same_key_is_not_overwritten() {
     };
     let mut world = read(find("world"));
     world["artifact"] = read(find("corpus"))["artifact"].clone();
-    // As an earlier build would have written it.
+    // The record is as an earlier build would have written it.
     world.as_object_mut().expect("fields").remove("check");
     fs::write(find("world"), world.to_string()).expect("written");
     let before = fs::read(find("world")).expect("read");

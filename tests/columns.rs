@@ -1,4 +1,4 @@
-//! Parquet files that others have written: read, or told by file and column.
+//! Parquet files that others have written are read, or refused by file and column.
 
 mod support;
 
@@ -40,7 +40,7 @@ fn files_of_others_are_read_or_told_by_file_and_column() {
     let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values([1, 2]));
     let whole = parquet(&texts());
     let mut damaged = whole.clone();
-    // In the first page.
+    // The damage is in the first page.
     damaged[20..40].fill(0xff);
     let mut shown = String::new();
     for (what, bytes) in [
@@ -65,7 +65,7 @@ fn files_of_others_are_read_or_told_by_file_and_column() {
     }
     insta::assert_snapshot!(shown);
 
-    // Other types of text, other columns, and rows without a text.
+    // The file has other types of text, other columns, and rows without a text.
     let missing = StringArray::from_iter([Some("the cat sat on the mat"), None]);
     let large = LargeStringArray::from_iter_values(["the cat sat on the mat"; 2]);
     for column in [Arc::new(missing) as ArrayRef, Arc::new(large)] {

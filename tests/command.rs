@@ -41,7 +41,7 @@ fn join() -> Project {
     project
 }
 
-/// A stage `it`, and what it is given besides.
+/// A project with a stage `it`, and files for it to read.
 fn one(declaration: &str) -> Project {
     Project::with(&format!("[stage.it]\nuse = \"command\"\n{declaration}"))
 }
@@ -100,7 +100,7 @@ fn programs_make_artifacts_that_are_kept_by_content() {
         .pipe(&["run", "stage:second", "--threads", "1"])
         .code(0)
         .says("all 2 jobs cached");
-    // A variable reaches its argument.
+    // A variable reaches the program's argument.
     let other = made(&project, "stage:second[word=0.50]");
     let both = fs::read_to_string(other.join("both")).expect("a file");
     assert_eq!(both, "word: 0.5\nfile\n");
@@ -137,7 +137,7 @@ fn a_program_that_fails_is_quoted() {
     ended.says("hint: mend what its log tells");
     let log = project.pipe(&["log", "stage:it"]).code(0).stdout;
     assert!(log.contains("beginning\nno data\n"), "{log}");
-    // A command in the middle fails as well, and so does a variable that nobody has set.
+    // A command in the middle that fails ends the stage, and so does a variable that nobody has set.
     project.edit("exit 3", "false; true");
     project.pipe(&["run", "stage:it"]).code(10);
     project.edit("false; true", "echo $nobody; true");
@@ -183,7 +183,7 @@ fn what_was_not_made_is_told() {
         .pipe(&["run", "stage:it"])
         .code(10)
         .says("no artifact of type encoder: `model.safetensors` is missing");
-    // The failure is no result: once mended, it runs.
+    // The failure is not kept as a result: once the command is mended, the job runs.
     let project = one("shell = \"echo > {output}/modle\"\noutputs = [\"model\"]\n");
     project.pipe(&["run", "stage:it"]).code(10);
     project.edit("modle", "model");
@@ -415,7 +415,7 @@ fn a_program_that_is_not_there_is_told_before_anything_runs() {
       ╰────
      help: install it, or put its folder on PATH; if it is a file of yours, declare it as an input
     "#);
-    // What is known already needs no program.
+    // A job whose result is known needs no program.
     let folder = tempfile::tempdir().expect("a folder");
     let tool = folder.path().join("no-such-program");
     fs::copy("/bin/sh", &tool).expect("copied");
@@ -451,7 +451,7 @@ fn the_environment_is_what_is_declared() {
     let folder = PathBuf::from(told.split_once("  ").expect("a folder").0);
     let read = |name: &str| fs::read_to_string(folder.join(name)).expect("a file");
     let names = read("names");
-    // What the shell sets itself.
+    // The shell sets these variables itself.
     let names = names
         .split_whitespace()
         .filter(|name| !["PWD", "OLDPWD", "SHLVL", "_"].contains(name));
@@ -462,7 +462,7 @@ fn the_environment_is_what_is_declared() {
     );
     assert_eq!(read("values"), "1 b\n");
     assert!(read("pwd").trim().ends_with("/scratch"));
-    // What is handed through is not keyed, and neither is how many threads there are.
+    // Neither the value of a variable that is passed through nor the number of threads is keyed.
     let status = project
         .command(&["run", "stage:it"])
         .env("B", "other")
@@ -476,7 +476,7 @@ fn a_program_gets_large_pages_as_if_it_were_started_by_hand() {
     let project = one("shell = \"grep THP_enabled /proc/self/status > {output}/thp\"\n");
     let status = fs::read_to_string("/proc/self/status").expect("read");
     let mine = status.lines().find(|line| line.starts_with("THP_enabled"));
-    // Before Linux 5.0 this is not told.
+    // Kernels before Linux 5.0 do not tell this.
     let Some(mine) = mine else { return };
     let folder = made(&project, "stage:it");
     let its = fs::read_to_string(folder.join("thp")).expect("a file");
@@ -521,7 +521,7 @@ fn long() -> Project {
     let project = one(
         "argv = [\"sh\", \"{script}\", \"{place}\"]\ninputs = { script = \"long.sh\", place = \"place\" }\n",
     );
-    // The names of the processes go where the test looks for them, beside a folder that is an input.
+    // The program writes its process numbers to a folder where the test looks for them, and which is no input.
     project.write(
         "long.sh",
         "sleep 300 &\necho $! > \"$1.child\"\necho $PPID > \"$1.stage\"\necho $$ > \"$1.program\"\nwait\n",
@@ -576,7 +576,7 @@ fn nothing_of_a_program_outlives_coordinator_and_stage_killed_at_once() {
         let children = format!("/proc/{stage}/task/{stage}/children");
         fs::read_to_string(children).is_ok_and(|list| list.split_whitespace().count() == 2)
     });
-    // While it is halted, it cannot do what it would do when the coordinator dies.
+    // A stage that is halted cannot do what it does when its coordinator dies.
     kill("-STOP", &stage);
     run.kill().expect("killed");
     kill("-9", &stage);
@@ -679,7 +679,7 @@ fn the_example_in_python_trains_and_scores() {
     };
     assert!(score("1000 examples") > score("majority class"), "{told}");
     project.pipe(&["run", "all"]).code(0).says("jobs cached");
-    // Twice the same program, the same bytes.
+    // The program runs twice and makes the same bytes.
     let digests = || fs::read(project.join("results/default/digests.json")).expect("digests");
     let first = digests();
     fs::remove_dir_all(project.join(".pipe")).expect("removed");

@@ -1,4 +1,4 @@
-//! Stores and archives that earlier programs have written: this one reads them, and repeats nothing.
+//! Stores and archives that earlier programs have written are read, and no job of theirs runs again.
 
 mod support;
 
@@ -56,7 +56,7 @@ fn results_of_store_format_1_hold() {
     );
     let log = pipe(&["log", "stage:half"]).code(0);
     assert!(log.stderr.contains("log.txt"), "{}", log.stderr);
-    // A job that was left half done goes on from what it had saved, or else it would fail again.
+    // The job goes on from the checkpoint that the earlier program has saved; from the beginning it would fail again.
     let half = pipe(&["run", "stage:half"]).code(0).stdout;
     let folder = half.split_whitespace().next().expect("a folder");
     assert_eq!(

@@ -86,7 +86,7 @@ fn a_stage_goes_on_from_the_state_or_from_a_step_of_another() {
             .unwrap()
             .contains("tokenizer.json")
     );
-    // Another step is another input, and the same training.
+    // Another kept step is another input, with the same training.
     let kept = [
         "plan",
         "stage:early",

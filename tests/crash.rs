@@ -11,14 +11,14 @@ use std::time::{Duration, Instant};
 
 use support::{EVERYTHING, Project, children};
 
-/// Who dies.
+/// Which processes are killed.
 #[derive(Clone, Copy, Debug)]
 enum Victim {
-    /// The coordinator alone: its children are told by the kernel.
+    /// The coordinator alone: the kernel tells its children.
     Coordinator,
-    /// One child: what the system does for want of memory.
+    /// One child, as the system kills it for want of memory.
     Child,
-    /// The coordinator, and then its children as fast as they can be found: a power cut, nearly.
+    /// The coordinator, and then its children as fast as they can be found: nearly a power cut.
     All,
 }
 
@@ -90,7 +90,7 @@ fn start_run(project: &Project) -> Child {
         .expect("started")
 }
 
-/// Kills; returns whether anything was there to be killed.
+/// Kills the victim; returns whether there was a process to kill.
 fn strike(victim: Victim, coordinator: &mut Child) -> bool {
     let children = loop {
         if coordinator.try_wait().expect("waited").is_some() {
@@ -174,7 +174,7 @@ fn killed_inside_training_it_resumes_and_ends_with_the_same_weights() {
     let mut last = 0;
     for _ in 0..30 {
         let mut child = start_run(&project);
-        // Until a checkpoint later than the last one is there.
+        // The test waits for a checkpoint that is later than the last one.
         let saved = loop {
             if child.try_wait().expect("waited").is_some() {
                 break None;
@@ -211,7 +211,7 @@ fn a_damaged_checkpoint_is_passed_over_with_a_word() {
     let project = Project::training(60);
     project.pipe(&["run", "stage:tokens"]).code(0);
     let mut child = start_run(&project);
-    // Until a job has two of them, so that there is one to fall back to.
+    // The test waits until a job has two checkpoints, so that there is one to fall back to.
     while newest_of_several(&project).is_none() {
         let ended = child.try_wait().expect("waited");
         assert!(ended.is_none(), "it was over before two were seen");

@@ -233,7 +233,7 @@ columns = [{ label = "STS-B" }, { label = "Pearson", metric = "pearson" }]
     );
     let run = project.pipe(&["run", "table:t"]).code(0);
     insta::assert_snapshot!(run.stdout);
-    // It is a result like others: nothing is left to do.
+    // An undefined score is a result like others, so nothing is left to do.
     let again = project.pipe(&["run", "table:t"]).code(0);
     assert_eq!(again.stdout, run.stdout);
 }
@@ -266,7 +266,7 @@ fn a_trained_vocabulary_keeps_accents_if_told_to() {
         has(&accents, "schön") && has(&accents, "wie") && !has(&accents, "schon"),
         "{accents}"
     );
-    // What is usual, said: the words are the same.
+    // These values are the usual ones, so the vocabulary is the same.
     let said = vocabulary(&["--set", "strip_accents=true", "--set", "lower_case=true"]);
     assert_eq!(said, lower);
     let capitals = vocabulary(&["--set", "strip_accents=true", "--set", "lower_case=false"]);

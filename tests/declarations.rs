@@ -245,7 +245,7 @@ fn missing_fields() {
 fn missing_files() {
     let text = with(&[("\"@world/text\"", "\"data/books\"")]);
     shows("missing-path", &text, &["all"]);
-    // What no target needs is not looked for.
+    // A file that no target needs is not looked for.
     assert!(pipe(&text, &["stage:majority"]).status.success());
     shows("missing-path-by-set", GOOD, &["--set", "text=books", "all"]);
     let cell = "cell = \"@pretrain\"\n";

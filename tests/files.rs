@@ -119,7 +119,7 @@ fn the_documented_files_and_columns_are_those_that_are_written() {
         }
         shown.extend(seen.into_iter().map(|path| format!("{kind}: {path}")));
     }
-    // What is there at times alone was there as well.
+    // Files that a kind writes only at times were written here.
     for file in [
         "benchmarks: validation_mismatched.parquet",
         "benchmarks: pairs.parquet",
@@ -148,7 +148,7 @@ fn is_at(pattern: &str, path: &str) -> bool {
     }
 }
 
-/// Name, type, and whether there may be nothing.
+/// A column's name, its type, and whether it may hold nulls.
 type Column = (String, String, bool);
 
 fn documented_columns(file: &Value) -> Vec<Column> {

@@ -6,7 +6,7 @@ use std::fs::{self, File};
 
 use support::{Ended, Project};
 
-/// The exit code.
+/// The exit code for a full disk.
 const FULL: i32 = 13;
 
 /// Runs the program with more and more room on the file system of the folder `small`, a page at a time and `pages` in all, and
@@ -49,7 +49,8 @@ fn with_more_and_more_room(
     Some(ended.collect())
 }
 
-/// Checks that each run is done or was out of room, with the remedy, and some with the word of the system over each of `files`.
+/// Checks that each run is done or was out of room, with the remedy; and that for each of `files` some run names it with the
+/// system's own message.
 #[track_caller]
 fn were_out_of_room(ended: &[Ended], files: &[&str]) {
     for run in ended {
@@ -85,7 +86,7 @@ fn no_room_for_what_a_stage_writes_in_parquet() {
 
 #[test]
 fn no_room_for_weights() {
-    // A checkpoint after five.
+    // A checkpoint is written after five steps.
     let project = Project::training(6);
     let ended = with_more_and_more_room(
         &project,
@@ -138,7 +139,7 @@ fn no_room_for_a_new_project_an_imported_one_or_an_archive() {
         .code(0);
     let pipe = env!("CARGO_BIN_EXE_pipe");
     fs::create_dir(project.join("small")).expect("made");
-    // Without a block for content, and without a place for another file.
+    // The disk has no block left for content, or no place for another file.
     for room in ["size=4k", "nr_inodes=1"] {
         for command in [
             "init small/p",
@@ -252,7 +253,7 @@ shell = "head -c 9000 /dev/zero > {output}/x; exit $?"
 "#,
     );
     for stage in ["world", "killed", "told", "shell"] {
-        // 512-byte blocks.
+        // The limit is in blocks of 512 bytes.
         let script = format!(
             "ulimit -f 8; exec {} run stage:{stage}",
             env!("CARGO_BIN_EXE_pipe")

@@ -78,7 +78,7 @@ fn a_job_is_given_all_results_by_name() {
         .pipe(&["run", "stage:mean"])
         .code(0)
         .says("all 4 jobs cached");
-    // A member more is another input.
+    // One member more is another input.
     project.edit("[2, 0, 1]", "[2, 0, 1, 3]");
     let why = project.pipe(&["why", "stage:mean"]).code(0).stdout;
     assert!(why.contains("runs/seed=3 from `tune[seed=3]`"), "{why}");
@@ -106,7 +106,7 @@ fn each_table_line_gathers_its_own() {
         told["cells"][0]["needed"].as_array().expect("jobs").len(),
         3
     );
-    // Only what is behind an edited member runs, and what it is gathered by.
+    // Only the jobs behind the edited member run, and the job that gathers them.
     let graph = project.pipe(&["graph", "--jobs", "--json"]).code(0).json();
     assert_eq!(graph["edges"].as_array().expect("edges").len(), 6);
     project.pipe(&["gc"]).code(0);
@@ -218,12 +218,12 @@ fn results_travel_whole_and_thin() {
             .pipe(&["run", "all"])
             .code(0)
             .says("all 8 jobs cached");
-        // Members are read by a job that runs anew; scores are light, so they are there.
+        // The changed job reads the members; these are scores, which are light, so they are here.
         other.write("mean.sh", &format!("# another\n{MEAN}"));
         other.pipe(&["run", "all"]).code(0).says("6 cached, 2 run");
         other.pipe(&["verify"]).code(0);
     }
-    // What is heavy is made again for whoever reads it.
+    // Members that are heavy are made again for the job that reads them.
     project.edit(
         "makes = \"scores\"\n\n[stage.mean]",
         "makes = \"folder\"\n\n[stage.mean]",
@@ -311,7 +311,7 @@ fn a_variable_that_is_gathered_over_is_no_longer_the_job_s_own() {
         .says("`seed`");
     let listed = project.pipe(&["list", "seed", "--json"]).code(0).json();
     assert_ne!(listed, json!(null));
-    // What is set from outside stands back where `over` binds.
+    // A value of `--set` does not reach the members where `over` binds the variable.
     let seen = members(&project, "stage:mean");
     let told = project.pipe(&["run", "stage:mean", "--set", "seed=7"]);
     assert!(told.stderr.contains("seed"), "{}", told.stderr);

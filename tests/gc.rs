@@ -43,7 +43,7 @@ fn what_no_table_reaches_goes_and_the_rest_is_still_cached() {
         .pipe(&["run", "stage:benchmark", "--set", "world_seed=3"])
         .code(0);
 
-    // What somebody set a value for lately is no waste.
+    // A result for which somebody set a value recently is kept.
     let report = json(&project, &["gc", "--dry-run"]);
     assert_eq!(results(&report, false), []);
     let kept = results(&report, true);
@@ -62,7 +62,7 @@ fn what_no_table_reaches_goes_and_the_rest_is_still_cached() {
     );
     project.pipe(&EXTRA).code(0).says("cached");
 
-    // Looking removes nothing.
+    // A dry run removes nothing.
     let before = project.files(".pipe");
     let report = json(&project, &["gc", "--recent", "0s", "--dry-run"]);
     assert_eq!(project.files(".pipe"), before);
@@ -231,7 +231,7 @@ fn pinned_results_stay_whatever_the_pipeline_says() {
     project.pipe(&["unpin", "short", "table-baselines"]).code(0);
     let report = json(&project, &["gc", "--recent", "0s"]);
     assert_eq!(results(&report, false)[0].0, "tokens[length=16]");
-    // A pin that cannot be read is not passed over.
+    // A pin that cannot be read ends the command.
     project.write(".pipe/pins/half.json", "{");
     project.pipe(&["gc"]).code(12).says("half.json: not a pin");
     project
@@ -248,7 +248,7 @@ fn pinned_results_stay_whatever_the_pipeline_says() {
 fn what_may_still_hold_is_kept_until_its_inputs_are_known() {
     let project = Project::new();
     project.pipe(&EVERYTHING).code(0);
-    // The corpus is lost: whether the tokens still hold cannot be told until it is made again.
+    // The corpus is lost, so it is not known whether the tokens still hold until it is made again.
     for record in project.files(".pipe/records") {
         if fs::read_to_string(&record)
             .expect("read")
@@ -321,7 +321,7 @@ fn stopped_jobs_that_a_table_needs_keep_their_checkpoints() {
         .pipe(&["gc", "--recent", "0s", "--max-cost", "any"])
         .code(0);
     assert!(checkpoint(), "{}", ended.stdout);
-    // Nothing wants so many steps any more.
+    // No pipeline wants so many steps any more.
     project.edit("steps = 4000", "steps = 3");
     let ended = project
         .pipe(&["gc", "--recent", "0s", "--max-cost", "any"])
@@ -345,7 +345,7 @@ fn sweeps_beside_runs_take_nothing_from_them() {
     let run = [&EVERYTHING[..], &set].concat();
     reference.pipe(&run).code(0);
     let project = Project::new();
-    // All keys of the pipeline itself are known: of what the runs below make nothing may turn out to be its own.
+    // All keys of the pipeline itself are known, so no result of the runs below may turn out to be one that it needs.
     project.pipe(&EVERYTHING).code(0);
     for round in 0..2 {
         let runs: Vec<_> = (0..3)
@@ -440,7 +440,7 @@ fn what_nobody_names_goes_too() {
     }
     assert!(project.join(".pipe/records/note.txt").exists());
     project.is_all_cached();
-    // A record that cannot be read may name anything.
+    // A record that cannot be read may name any result.
     project.write(&format!(".pipe/records/{hex}.json"), "{");
     project
         .pipe(&["gc"])
@@ -469,7 +469,7 @@ fn a_folder_that_cannot_be_removed_is_told_and_keeps_no_other() {
     };
     let closed = work().swap_remove(0);
     assert_eq!(work().len(), 3);
-    // Rights do not hold for root; that there is a folder in the place of the lock does.
+    // Permissions do not hold for root; a folder in the place of the lock file holds for everybody.
     fs::remove_file(closed.join("lock")).expect("removed");
     fs::create_dir(closed.join("lock")).expect("made");
     let sweep = ["gc", "--recent", "0s", "--max-cost", "any"];

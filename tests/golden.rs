@@ -90,7 +90,7 @@ fn a_kind_whose_results_change_has_a_new_version() {
             "{kind} is not in this test: add a stage of it"
         );
     }
-    // If this fails, raise the version of the kinds that differ, then pin what they make now.
+    // If this fails, raise the versions of the kinds that differ, and then pin what these kinds make now.
     insta::assert_snapshot!(golden, @"
     bag-of-words/3  bag-of-words 03b87a5f246a4772
     benchmarks/2  benchmark    84f1a3f816112c11

@@ -24,7 +24,7 @@ fn with(more: &str) -> Project {
     project
 }
 
-/// As the README says it: a new axis in a few lines.
+/// A new axis in a few lines, as the README says it.
 const OWN: &str = r#"
 [table.own]
 cell = "@bag-of-words"
@@ -113,7 +113,8 @@ size = "tiny"
     );
 }
 
-/// A grid whose points differ in their scores, over worlds since nothing else of the small pipeline has a score to turn.
+/// A grid whose points differ in their scores. It is over worlds, since no other parameter of the small pipeline changes a
+/// score.
 const SEARCHED: &str = r#"
 [table.searched]
 cell = "@bag-of-words"
@@ -399,7 +400,7 @@ fn to_leave_out_what_does_not_occur_is_a_mistake() {
     "#);
 }
 
-/// What a stage scores is known beforehand, so that a slip of the pen costs no training.
+/// The names of a stage's scores are known beforehand, so that a slip of the pen costs no training.
 #[test]
 fn names_of_scores_are_checked_before_anything_runs() {
     let table = |rest: &str| {
@@ -456,7 +457,7 @@ rows = [{{ label = "all" }}]
         assert!(project.files_if_any(".pipe").is_empty());
         ended
     };
-    // Where the file is read, whatever is asked for.
+    // These mistakes are found when the file is read, whatever the targets are.
     for (rest, message, help) in [
         (
             r#"columns = [{ label = "MNLI", metric = "acuracy" }]"#,
@@ -488,12 +489,12 @@ rows = [{{ label = "all" }}]
             .says(message)
             .says(help);
     }
-    // What depends on a parameter, where the table is asked for.
+    // Scores that depend on a parameter are checked when the table is asked for.
     let chosen = "columns = [{ label = \"MNLI\" }]\nbest = { task = [\"sst2\", \"rte\"] }\nselect = \"@held_out\"";
     told(chosen, &["plan"]).says("stage `finetune` scores no split `held_out` here");
     table(chosen).pipe(&["plan", "stage:world"]).code(0);
     table(chosen).pipe(&["plan", "--set", "held_out=8"]).code(0);
-    // What a program of the user's scores nobody knows, and which task has which score is known by its data.
+    // Nobody knows which scores a program of the user's writes, and which scores a task has only its data tell.
     for metric in ["f1", "accuracy_mm", "spearman"] {
         let column = format!("columns = [{{ label = \"x\", metric = \"{metric}\" }}]");
         table(&column).pipe(&["plan"]).code(0);

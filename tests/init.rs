@@ -47,7 +47,7 @@ fn a_new_project_makes_its_tables_without_the_checkout() {
             .expect("one"),
         "own"
     );
-    // A table with published values beside its own, at the smallest size.
+    // The table has published values beside its own, and is of the smallest size.
     let run = ["run", "table:sts", "--profile", "tiny"];
     let table = folder.pipe(&[&run[..], &file].concat()).code(0).stdout;
     assert!(
@@ -87,7 +87,7 @@ fn nothing_that_is_there_is_written_over() {
         fs::read_to_string(folder.join("pipeline.toml")).expect("read"),
         "[vars]\n"
     );
-    // A link that leads nowhere is there as well; a file is no folder.
+    // A link that leads nowhere counts as a file that exists; a file cannot be a folder.
     folder.write("other/keep", "");
     std::os::unix::fs::symlink("nowhere", folder.join("other/pipeline.toml")).expect("linked");
     folder
@@ -144,7 +144,7 @@ fn a_folder_of_data_is_looked_through_for_what_the_variables_take() {
         "{}",
         told.stderr
     );
-    // What lies in the project is named from its folder.
+    // Data within the project is named from the project's folder.
     let pipeline = fs::read_to_string(folder.join("pipeline.toml")).expect("read");
     assert!(pipeline.contains("\ntext = \"data/books\"\n"), "{pipeline}");
     assert!(
@@ -157,7 +157,7 @@ fn a_folder_of_data_is_looked_through_for_what_the_variables_take() {
         value.contains("\"data/books\"") && value.contains("[profile.own.vars]"),
         "{value}"
     );
-    // Somewhere else it is named in full.
+    // Data elsewhere is named in full.
     folder
         .pipe(&["init", "else/where", "--data", "data"])
         .code(0);

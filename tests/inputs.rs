@@ -106,10 +106,10 @@ fn what_does_not_count_is_neither_keyed_nor_shown() {
     }
     symlink("somebody@host.1:2", project.join("in/.#a.txt")).expect("linked");
     is_cached(&project, &[]);
-    // Made anew, it sees as much.
+    // The job runs again and sees the same files.
     project.edit("[stage.s]", "[stage.s]\nversion = 2");
     assert_eq!(names(&project), "./a.txt\n");
-    // Other hidden files count, unless the stage says that they do not.
+    // Other hidden files count, unless the stage ignores them.
     project.write("in/.env", "A=1\n");
     assert_eq!(names(&project), "./.env\n./a.txt\n");
     project.edit("[stage.s]", "[stage.s]\nignore = [\".env\", \"*.log\"]");
@@ -183,10 +183,10 @@ columns = [{ label = "b" }]
     );
     project.write("data/a.txt", "text");
     let run = |more: &[&str]| project.pipe(&[&["run", "all"], more].concat());
-    // The folder of results is an input, or in one, and holds what is no result.
+    // The folder of results is an input, or lies in one, and holds files of the user's.
     for (results, counted) in [("data", "2.0"), ("data/more", "9.0")] {
         project.write(&format!("{results}/notes.txt"), "mine");
-        // Of what is the user's nothing is lost from view.
+        // None of the user's files is lost from view.
         let table = run(&["--results", results]).code(0).stdout;
         assert!(table.contains(counted), "{table}");
         assert!(project.join(results).join("own/digests.json").is_file());
@@ -200,13 +200,13 @@ columns = [{ label = "b" }]
         .code(2)
         .says("tables would be written among the files of data/less/own")
         .says("--results FOLDER");
-    // Here each run would change what the job reads.
+    // Into this folder each run would write files that the job reads.
     let into = ["--results", "data", "--set", "data=data/own"];
     run(&into)
         .code(2)
         .says("tables would be written to data/own, which is the input `d` of `s");
     run(&["--set", "data=data/own"]).code(0);
-    // Only results.
+    // The folder holds nothing but results.
     run(&["--set", "data=results"])
         .code(2)
         .says("nothing that counts but results of pipe");
@@ -248,7 +248,7 @@ inputs = { d = "." }
     let names = "./a.txt\n./elsewhere/x\n./pipeline.toml\n";
     assert_eq!(run(".pipe").1, names);
     assert!(run(".pipe").0.contains("is cached"));
-    // A store by another name, and by a link.
+    // Another store is left out under any name, and so is a link to one.
     assert_eq!(run("stores/one").1, names);
     fs::create_dir(project.join("real")).expect("made");
     symlink("real", project.join("link")).expect("linked");

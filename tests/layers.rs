@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// From what knows nothing of the others to what knows all of them.
+/// The modules, from the one that uses none of the others to the one that uses all.
 const LAYERS: [&str; 23] = [
     "terminal",
     "errors",

@@ -13,10 +13,10 @@ use std::time::{Duration, Instant};
 
 use support::{Ended, Project};
 
-/// A user who is nobody else, for what root may do and others may not.
+/// A user that no files belong to: permissions bind this user, unlike root.
 const SOMEBODY: u32 = 61_973;
 
-/// A stage `it` that runs a text in the shell, and has more fields.
+/// A project with a stage `it` that runs `text` in the shell, and has `more` fields.
 fn shell(text: &str, more: &str) -> Project {
     Project::with(&format!(
         "[stage.it]\nuse = \"command\"\nshell = '''{text}'''\n{more}\n"
@@ -152,7 +152,7 @@ fn scores_are_read_and_written_as_plain_files_alone() {
             "{\"a\": 1}"
         );
     }
-    // What lies there under another name as well is not written over.
+    // A file that has another name as well is not written over.
     let project = shell(
         &format!("ln \"$REAL\" {{output}}/scores.parquet; {good}"),
         scores,
@@ -212,7 +212,7 @@ fn give(project: &Project, to: u32) {
     assert!(all.status().expect("chown").success());
 }
 
-/// The program, run by somebody who is not root, whose is the project.
+/// Runs the program as somebody who is not root and to whom the project belongs.
 fn somebodys(project: &Project, arguments: &[&str]) -> Ended {
     let mut command = project.command(arguments);
     if rustix::process::geteuid().is_root() {
@@ -398,7 +398,7 @@ fn a_work_folder_that_was_replaced_is_refused_and_nothing_moves() {
         let real = project.join("real");
         let env = format!("env = {{ REAL = \"{}\" }}\nuse = ", real.display());
         project.edit("use = ", &env);
-        // The second attempt finds what the first has left.
+        // The second attempt finds what the first one has left.
         for _ in 0..2 {
             project.pipe(&["run", "stage:it"]).code(10);
             for file in ["output/other", "log.txt", "lock"] {

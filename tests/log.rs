@@ -11,7 +11,7 @@ use support::Project;
 #[test]
 fn the_last_rows_of_a_training_are_shown() {
     let project = Project::training(12);
-    // A short training tells of its loss as well, in plain lines.
+    // A short training tells its loss as well, in plain lines.
     project
         .pipe(&["run", "stage:pretrain"])
         .code(0)
@@ -107,7 +107,7 @@ fn a_training_that_goes_on_from_a_checkpoint_shows_all_of_it() {
     while !events(&project).contains("checkpointed") {
         std::thread::sleep(Duration::from_millis(2));
         if run.try_wait().expect("asked").is_some() {
-            // Too fast to be caught on this machine.
+            // The job was too fast to be caught on this machine.
             return;
         }
     }

@@ -1,4 +1,4 @@
-//! Names and values as people write them: what is meant, and what bears a name.
+//! Names and values as people write them: what was probably meant, and everything of one name.
 
 mod support;
 
@@ -66,7 +66,7 @@ fn a_variable_tells_its_value_its_meaning_and_its_reach() {
     );
     assert!(list(&["m", "--set", "m=0.3"]).contains("value: 0.3 (--set, profile plain)\n"));
     assert!(list(&["idle"]).contains("read by no stage\n"));
-    // All that bears the name, the kind of stage last.
+    // Everything of that name is listed, the kind of stage last.
     let told = list(&["pretrain"]);
     assert!(
         told.starts_with("stage pretrain: of kind pretrain, makes encoder\n"),

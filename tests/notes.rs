@@ -7,7 +7,7 @@ use std::fs;
 use serde_json::{Value, json};
 use support::Project;
 
-/// A corpus of which a document is left out, and a benchmark with a short row, on which tables rest in different ways.
+/// A corpus that leaves a document out, and a benchmark that leaves a short row out; tables rest on both in different ways.
 const PIPELINE: &str = r#"
 [vars]
 task = "qqp"
@@ -78,21 +78,21 @@ fn a_note_is_told_by_the_run_and_wherever_its_table_is_shown() {
 
     let told = format!("noted:\n  benchmark: {SHORT}\n");
     let first = project.pipe(&["run", "table:tasks"]).code(0).says(&told);
-    // The column that it concerns is marked.
+    // The column that the note concerns is marked.
     assert!(first.stdout.contains("QQP [1]"), "{}", first.stdout);
     assert!(first.stdout.contains(&footnote), "{}", first.stdout);
 
-    // Nothing runs, and the table says it all the same, while the run has nothing new to tell.
+    // No job runs, so the run has nothing new to tell, and the table tells the note all the same.
     let again = project.pipe(&["run", "table:tasks"]).code(0);
     assert!(again.stderr.contains("cached"), "{}", again.stderr);
     assert!(!again.stderr.contains("noted"), "{}", again.stderr);
     assert_eq!(again.stdout, first.stdout);
     assert_eq!(project.pipe(&["show", "table:tasks"]).stdout, first.stdout);
-    // Also once what saves reading records is lost.
+    // The note is told without the caches as well.
     fs::remove_dir_all(project.join(".pipe/caches")).expect("removed");
     assert_eq!(project.pipe(&["show", "table:tasks"]).stdout, first.stdout);
 
-    // A table that does not rest on it says nothing of it.
+    // A table that does not rest on the benchmark does not tell its note.
     let clean = project.pipe(&["run", "table:clean"]).code(0);
     assert!(!clean.stdout.contains("short"), "{}", clean.stdout);
 
@@ -104,7 +104,7 @@ fn a_note_is_told_by_the_run_and_wherever_its_table_is_shown() {
         let told = project.pipe(arguments).code(0).stdout;
         assert!(told.contains(&format!("noted: {SHORT}\n")), "{told}");
     }
-    // A stage that is asked for is told of whether it ran or not.
+    // For a stage that is asked for the note is told whether the job ran or not.
     for _ in 0..2 {
         project.pipe(&["run", label]).code(0).says(SHORT);
     }
@@ -149,7 +149,7 @@ fn notes_are_in_json_in_the_files_of_a_table_and_in_an_archive() {
     let log = project.pipe(&["log", "last"]).code(0).stdout;
     assert!(log.contains(SHORT), "{log}");
 
-    // Whoever takes the results in is told as well.
+    // Whoever imports the results is told as well.
     let shown = project.pipe(&["show", "table:tasks"]).code(0).stdout;
     project
         .pipe(&["export", "table:tasks", "-o", "tasks.tar"])
@@ -180,7 +180,7 @@ fn what_is_always_so_is_no_note_and_what_was_asked_for_is() {
         .pipe(&["run", "stage:tokenizer"])
         .code(0)
         .says(&format!("corpus: {LEFT_OUT}"));
-    // Empty documents hold nothing that could be left out.
+    // Empty documents are no loss, so nothing is noted.
     let all = project.pipe(&["run", "stage:corpus", "--set", "min=1"]);
     let all = all.code(0);
     assert!(!all.stderr.contains("noted"), "{}", all.stderr);
@@ -234,7 +234,7 @@ columns = [{ label = "STS12", metric = "sts12" }]
     assert_eq!(project.pipe(&["show", "table:sts"]).stdout, run.stdout);
 }
 
-/// A mean over tasks whose metrics differ is what somebody may want, but not without a word.
+/// A mean over tasks whose metrics differ may be wanted, but the table says what it is.
 #[test]
 fn a_mean_of_different_scores_says_so() {
     let project = Project::new();
@@ -276,7 +276,7 @@ columns = [{ label = "all" }]
     };
     assert!(read("average").contains(told), "{}", read("average"));
 
-    // The scores that there are keep what tells them apart, though one is undefined.
+    // The other scores keep their names, though one score is undefined.
     let table = read("undefined");
     let lines: Vec<Vec<&str>> = table
         .lines()

@@ -29,7 +29,7 @@ fn the_profile_may_come_from_the_environment() {
     assert_eq!(profile("other", &[]).code(0).json()["profile"], "other");
     let said = profile("other", &["--profile", "plain"]).code(0).json();
     assert_eq!(said["profile"], "plain");
-    // Whoever is to blame for it is named.
+    // The message names the variable of the environment.
     profile("othr", &[])
         .code(2)
         .says("[environment:1:14]")
@@ -83,7 +83,7 @@ fn an_empty_variable_of_the_environment_is_none_and_a_wrong_one_is_refused() {
 #[test]
 fn a_look_that_finds_little_names_the_options_under_which_results_are() {
     let project = project();
-    // Before anything has run there is nothing to name.
+    // Before anything has run there is no other profile to name.
     assert_eq!(project.pipe(&["plan"]).code(0).stderr, "");
     let given = [
         "--profile",
@@ -110,7 +110,7 @@ fn a_look_that_finds_little_names_the_options_under_which_results_are() {
         let quiet = project.pipe(&[look, &["-q"]].concat()).code(0).stderr;
         assert!(!quiet.contains("hint:"), "{look:?}: {quiet}");
     }
-    // Where it is known, or nothing of it was made under others, there is nothing to tell.
+    // Where the results are known, or none were made under other options, there is no hint.
     let told = project
         .pipe(&[&["plan"], &given[..]].concat())
         .code(0)
@@ -143,7 +143,7 @@ fn commands_in_hints_have_the_options_in_force() {
             "hint: make them first: pipe run 'stage:tokens[length=16]' --profile other \
              --set world_seed=7 --store 'my store'\n",
         );
-    // A label names what is set already.
+    // The label holds the variables that are set already.
     let given = ["--set", "world_seed=7", "--store", "my store"];
     project.pipe(&[&["run"], &given[..]].concat()).code(0);
     let cell = [&["show", "--cell", "majority,task=qnli"], &given[..]].concat();

@@ -5,7 +5,7 @@ mod support;
 use serde_json::Value;
 use support::Project;
 
-/// An encoder is trained, tuned on a task and used for similarity, by way of variables for its size.
+/// An encoder is trained, tuned on a task and used for similarity; variables give its size.
 const ENCODERS: &str = r#"
 [vars]
 size = "nano"
@@ -57,7 +57,7 @@ fn price(plan: &Value, stage: &str) -> f64 {
         .expect("a price")
 }
 
-/// What a stage's jobs have cost in all, and the operations that they say they did, by their results.
+/// What the jobs of a stage have cost in all, and how many operations they say they did, by their results.
 fn spent(project: &Project, stage: &str, more: &[&str]) -> (f64, f64) {
     let plan = project
         .pipe(&[&["plan", "--json"], more].concat())
@@ -99,7 +99,7 @@ fn prices_grow_with_the_encoder_that_a_job_will_get() {
     };
     let nano = ["pretrain", "finetune"].map(|stage| spent(&project, stage, &[]));
     let (tiny, base) = (larger("tiny"), larger("base"));
-    // As large as real multiplications say: within a quarter.
+    // The estimate is within a quarter of what counting the multiplications gives.
     project.pipe(&["run", "--set", "size=tiny"]).code(0);
     for (stage, nano) in ["pretrain", "finetune"].into_iter().zip(nano) {
         let foretold = price(&tiny, stage) / nano.0;
@@ -115,11 +115,11 @@ fn prices_grow_with_the_encoder_that_a_job_will_get() {
             "{stage}: {foretold} for {real}"
         );
     }
-    // Such a leap is less sure than a small step.
+    // An estimate over such a leap is less sure than one over a small step.
     let between = &base["price"]["between"];
     let [least, most] = [0, 1].map(|at| between[at].as_f64().expect("a time"));
     assert!(most / least > 10.0, "{between}");
-    // An encoder of the user's is looked at.
+    // The size of an encoder of the user's is read from its files.
     let folder = project
         .pipe(&["run", "stage:pretrain", "--set", "size=tiny"])
         .code(0);
@@ -157,11 +157,11 @@ fn a_plan_of_many_jobs_fits_a_screen() {
         plan.lines().all(|line| line.chars().count() <= 100),
         "{plan}"
     );
-    // What changed is said once, with what became of it.
+    // A change is told once, with the number of jobs that it concerns.
     let plan = project.pipe(&["plan"]).code(0).stdout;
     let line = "  seed 0 → 1, 2, 3, 4 and 55 more: 59 jobs of finetune\n";
     assert!(plan.contains(line), "{plan}");
-    // The jobs are told to who asks for them.
+    // `-v` lists the jobs.
     let long = project.pipe(&["plan", "-v"]).code(0).stdout;
     let line = "run      finetune[seed=1]: seed: 0 → 1 (against `finetune`)\n";
     assert!(long.contains(line), "{long}");

@@ -63,7 +63,7 @@ fn jobs_are_run_once_more_aside_and_what_differs_is_told() {
         "{}",
         ended.stdout
     );
-    // What rests on it was run on its recorded result, and so is the same.
+    // The job behind it ran on the recorded result, so it made the same bytes.
     assert!(
         ended.stdout.contains("): 1 made others"),
         "{}",
@@ -81,7 +81,7 @@ fn jobs_are_run_once_more_aside_and_what_differs_is_told() {
     let process = again.iter().find(|path| path.ends_with("process"));
     let process = fs::read(process.expect("the process")).expect("read");
     assert!(!before.values().any(|bytes| *bytes == process));
-    // Once more, in the place of what was left before; and the store is as good as ever.
+    // A second check replaces what the first one has left, and the store is as good as ever.
     project.pipe(&["verify", "--rerun", "100%"]).code(12);
     project.pipe(&["verify"]).code(0);
     project
@@ -131,7 +131,7 @@ fn a_sample_is_chosen_by_its_seed_and_bounded_by_what_jobs_cost() {
         "{}",
         ended.stdout
     );
-    // Its file goes away, and its result is had by way of an archive: nothing to run it on.
+    // The file goes away, and the result comes from an archive: then the job has nothing to run on.
     let empty = project.pipe(&["verify", "--rerun", "0"]).code(2);
     assert!(
         empty.stderr.contains("a share of a hundred"),
@@ -161,7 +161,7 @@ fn a_sample_is_chosen_by_its_seed_and_bounded_by_what_jobs_cost() {
     );
 }
 
-/// Not even by a program that writes to what it was served.
+/// A program that writes to what it was served changes nothing in the store.
 #[test]
 fn nothing_of_the_store_is_written_to() {
     let project = Project::with(
@@ -190,7 +190,7 @@ pass_env = ["MARK"]
         .says("all 2 jobs cached");
 }
 
-/// What a kill has left goes when the next comes.
+/// What a killed check has left goes with the next check.
 #[test]
 fn a_killed_one_leaves_nothing_for_long() {
     let project = Project::with(

@@ -1,4 +1,4 @@
-//! What jobs need of the machine, runs beside each other, and what is said of a job that was killed.
+//! What jobs need of the machine, runs beside each other, and the message for a job that was killed.
 
 mod support;
 
@@ -46,7 +46,7 @@ impl Run {
         }
     }
 
-    /// Waits until it tells something.
+    /// Waits until the run tells this text.
     #[track_caller]
     fn until(&mut self, text: &str) {
         let deadline = Instant::now() + LONG;
@@ -89,7 +89,7 @@ impl Run {
         kill(self.child.id(), signal);
     }
 
-    /// Waits for the end, and returns what it told.
+    /// Waits for the run's end, and returns what it told.
     #[track_caller]
     fn ends(mut self, code: i32) -> String {
         let status = self.child.wait().expect("ended");
@@ -131,7 +131,7 @@ fn two_runs_never_share_a_gpu_and_the_one_that_waits_says_for_whom() {
     let first = run(&projects[0]);
     let (child, gpus) = first.job("pretrain");
     assert_eq!(gpus, "0");
-    // The lease is the child's as well: it would outlive the coordinator with it.
+    // The child holds the lease as well, so that it lasts as long as the child.
     let open = fs::read_dir(format!("/proc/{child}/fd"))
         .expect("its files")
         .flatten();
@@ -236,7 +236,7 @@ fn a_job_that_is_killed_is_told_with_what_it_held() {
     let project = training("{ memory = \"1 GB\" }");
     let run = Run::start(project.command(&["run", "--memory", "2 GB"]));
     let (child, _) = run.job("pretrain");
-    // Until it was looked at.
+    // The run has to have looked at the memory of its job.
     std::thread::sleep(Duration::from_millis(1500));
     kill(child, "-KILL");
     let told = run.ends(10);
@@ -317,7 +317,7 @@ fn a_doctor_says_of_each_thing_whether_it_will_do() {
     }
     let tried = named("file system")["text"].as_str().expect("a text");
     assert!(tried.contains("locks hold"), "{tried}");
-    // Data that is not there will stop a run.
+    // Data that is missing will stop a run.
     fs::create_dir_all(project.join("mine/glue_data")).expect("made");
     project.edit("source = \"@world\"", "source = \"mine\"");
     let wrong = project.pipe(&["doctor"]).code(2);
@@ -337,7 +337,7 @@ fn a_lock_is_seen_by_another_process() {
     let held = fs::File::open(project.join("file")).expect("opened");
     held.lock().expect("locked");
     assert_eq!(asked(), "locked\n");
-    // What a user vouches for has to mean something.
+    // A word that vouches for locks must be one of those known.
     let mut command = project.command(&["run"]);
     command.env("PIPE_STORE_LOCKS", "yes");
     Ended::from(command.output().expect("started"))

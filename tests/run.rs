@@ -170,7 +170,7 @@ fn a_doctor_tells_of_the_machine_and_measures_it_when_asked() {
     assert!(bench.stdout.contains("GFLOP/s"), "{}", bench.stdout);
     assert!(json()["peak"]["f32"]["one"].as_f64().expect("a rate") > 1e8);
 
-    // What there is of the machine is told even where there is no project.
+    // The machine is described even where there is no project.
     fs::remove_file(project.path().join("pipeline.toml")).expect("remove");
     let lost = project
         .pipe(&["doctor"])
@@ -227,7 +227,7 @@ fn provenance_leads_from_each_cell_to_the_world() {
         assert_eq!(job["key"].as_str().expect("a key").len(), 64);
         let cost = &costs["jobs"][&label]["cost"];
         assert!(cost["core_seconds"].as_f64().expect("a number") > 0.0);
-        // What is of this machine, or of this day, stands nowhere else.
+        // What depends on this machine or on this day stands in no other file.
         assert!(job.get("cost").is_none(), "{job}");
         chain.push(job["kind"].as_str().expect("a kind").to_owned());
         let inputs = job["inputs"].as_object().expect("inputs");
@@ -269,7 +269,7 @@ fn a_given_vocabulary_takes_the_place_of_a_trained_one() {
     let project = Project::new();
     let tokens = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nthe\na\n##s\n";
     project.write("mine/vocab.txt", tokens);
-    // The pipeline that everybody has.
+    // The shipped pipeline.
     let shipped = concat!(env!("CARGO_MANIFEST_DIR"), "/pipeline.toml");
     let options = ["--file", shipped, "--profile", "tiny", "--store", ".pipe"];
     let run = |target: &str, set: &str| {
@@ -282,7 +282,7 @@ fn a_given_vocabulary_takes_the_place_of_a_trained_one() {
     };
     assert_eq!(made("vocab=mine/vocab.txt"), tokens);
     assert_eq!(made("vocab=mine"), tokens);
-    // Empty, it is as if it were not declared.
+    // An empty input counts as not given.
     assert_eq!(made("vocab=").lines().count(), 600);
     run("stage:tokens", "vocab=mine").code(0);
     run("stage:tokens", "vocab=yours")
@@ -318,7 +318,7 @@ fn a_failed_job_leaves_the_rest_of_the_table_and_says_why() {
         !project.join("results/plain/baselines.md").exists(),
         "half a table is not kept"
     );
-    // The same job by hand, in the same folder, as anyone would who looks into it.
+    // The same job is run by hand, in the folder that it left.
     let folder = log.strip_suffix("/log.txt").expect("a work folder");
     let by_hand = project.pipe(&["stage", folder]);
     assert_eq!(by_hand.code, ended.code);
@@ -379,7 +379,7 @@ fn a_score_that_is_not_there_leaves_the_rest_of_the_tables() {
         !project.join("results/plain/baselines.md").exists(),
         "half a table is not kept"
     );
-    // Looking is no mistake.
+    // `show` without results is no mistake.
     assert_eq!(project.pipe(&["show"]).code(0).stdout, ended.stdout);
 }
 
@@ -446,7 +446,7 @@ fn results_of_other_values_go_to_folders_of_their_own_and_say_so() {
     let shown = project.pipe(&["show", "--set", "world_seed=1"]).code(0);
     assert_eq!(shown.stdout, one);
 
-    // What the table does not come to, or is so anyway, is none of its settings.
+    // A value that the table does not read, or that is the variable's own, does not count as a setting.
     for set in [&["length=12"][..], &["world_seed=0", "length=12"]] {
         assert_eq!(run(set), plain);
     }

@@ -118,13 +118,13 @@ fn a_comparison_names_what_differs_and_why() {
         .unwrap_or_else(|| panic!("{diff}"));
     assert!(scored.contains(", accuracy "), "{scored}");
     assert!(diff.ends_with("0 jobs the same, 10 different\n"), "{diff}");
-    // The way back: an earlier run is named, and compared with the latest.
+    // An earlier run can be named, and compared with the latest.
     let json = project
         .pipe(&["diff", "last~2", "last~1", "--json"])
         .code(0)
         .json();
     assert_eq!(json["same"], 10);
-    // A run of one stage is no run of tables: it is compared where it is named.
+    // A run of one stage is compared only where it is named.
     project.pipe(&["run", "stage:world"]).code(0);
     assert_eq!(project.pipe(&["diff"]).code(0).stdout, diff);
     let list = project.pipe(&["log", "-n", "1"]).code(0).stdout;
@@ -198,7 +198,7 @@ columns = [
         assert!(diff.contains(line), "{line}\n{diff}");
     }
     assert!(diff.ends_with("5 jobs the same, 4 different\n"), "{diff}");
-    // Of a variable that one run has not set, what it was is told all the same.
+    // For a variable that one of the runs did not set, the value of its profile is told.
     let diff = project.pipe(&["diff"]).code(0).stdout;
     for line in [
         "changed  pretrain: lr 0.0003 → 0.001: perplexity ",
@@ -226,7 +226,8 @@ fn the_last_run_is_the_last_whatever_the_clock_says() {
             .into_iter()
             .filter(|path| path.parent().is_some_and(|folder| folder.ends_with("runs")))
     };
-    // As if the clock had been ahead by far, for this program and for an earlier one, which counted nothing.
+    // The clock seems to have been far ahead, for a run of this program and for one of an earlier program, whose names have no
+    // number.
     let first = runs().next().expect("a run");
     let earlier = first.with_file_name("20991231-000000-2.jsonl");
     std::fs::copy(&first, earlier).expect("copied");
@@ -270,7 +271,7 @@ fn a_killed_run_is_told_from_one_that_goes_on() {
     run.wait().expect("ended");
     let list = project.pipe(&["log"]).code(0).stdout;
     assert!(list.trim_end().ends_with("killed"), "{list}");
-    // What it had made, and what was there when it began, is known all the same.
+    // What the killed run had made, and what was known when it began, is known all the same.
     project.pipe(&["run", "stage:world"]).code(0);
     let json = project.pipe(&["log", "--json"]).code(0).json();
     let stage = json["runs"][1]["run"].as_str().expect("a name");
@@ -281,7 +282,7 @@ fn a_killed_run_is_told_from_one_that_goes_on() {
         .says("no run is meant by `last~1`, which counts runs of tables alone");
 }
 
-/// Whatever becomes of a run, what it has is no more said to be gone.
+/// Whatever becomes of a run, its results are not reported as gone.
 #[test]
 fn what_was_there_when_a_run_began_is_known_while_it_goes_on_and_when_it_was_killed() {
     let project = Project::training(100_000);

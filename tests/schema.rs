@@ -33,7 +33,7 @@ fn the_shipped_pipeline_is_valid() {
     assert_eq!(problems(&text), Vec::<String>::new());
 }
 
-/// Replaces a passage of a valid file and returns what the schema has against it.
+/// Replaces a passage of a valid file and returns what the schema objects to.
 fn replaced(passage: &str, other: &str) -> Vec<String> {
     let text = shipped("pipeline.toml");
     assert!(text.contains(passage), "{passage}");
@@ -43,7 +43,7 @@ fn replaced(passage: &str, other: &str) -> Vec<String> {
 #[test]
 fn what_the_program_refuses_is_marked() {
     for (passage, other) in [
-        // A key that there is not, in each kind of table.
+        // A key that does not exist, in each kind of table.
         ("[vars]", "[variables]"),
         ("title = \"Masking rate\"", "titel = \"Masking rate\""),
         ("default = true", "defualt = true"),
@@ -52,10 +52,10 @@ fn what_the_program_refuses_is_marked() {
             "[profile.tiny.table.masking-rate]\nover",
             "[profile.tiny.table.masking-rate]\nover2",
         ),
-        // A kind that there is not, and none.
+        // A kind that does not exist, and no kind at all.
         ("use = \"majority\"", "use = \"majorty\""),
         ("use = \"majority\"\n", ""),
-        // What is missing, of another type, or out of range.
+        // A value that is missing, of another type, or out of range.
         ("tokens = \"@tokens\"\n", ""),
         ("steps = \"${steps}\"", "steps = \"many\""),
         ("steps = \"${steps}\"", "steps = -1"),
@@ -104,7 +104,7 @@ fn what_the_program_takes_is_not_marked() {
     }
 }
 
-/// Returns what the printed schema has against a pipeline file.
+/// Returns what the printed schema objects to in a pipeline file.
 fn problems(text: &str) -> Vec<String> {
     let schema: Value = serde_json::from_str(&printed()).unwrap();
     let file: Value = toml::from_str(text).unwrap();

@@ -95,13 +95,13 @@ fn a_value_that_reaches_some_cells_is_told_of() {
         plan(&["table:some", "--set", "length=40"]),
         "note: --set length=40 reaches 2 of 4 cells: in table `some` row `short` sets `length`\n"
     );
-    // One of two tables, and a stage besides.
+    // Of two tables one sets the variable, and a stage does not read it.
     let told = plan(&["table:all", "table:seeds", "--set", "length=40"]);
     assert_eq!(
         told,
         "note: --set length=40 reaches 0 of 2 cells: in table `all` rows `20 long`, `30 long` set `length`\n"
     );
-    // What has to do with nothing of it.
+    // Nothing that is asked for reads the variable.
     assert_eq!(
         plan(&["table:all", "--set", "idle=2"]),
         "note: --set idle=2: nothing that is asked for reads `idle`\n"
@@ -110,7 +110,7 @@ fn a_value_that_reaches_some_cells_is_told_of() {
         plan(&["stage:majority[task=qnli]", "--set", "task=mnli"]),
         "note: --set task=mnli: nothing that is asked for reads `task`\n"
     );
-    // Nothing to tell of, or nobody to tell.
+    // There is nothing to tell, or `-q` keeps it from being told.
     assert_eq!(plan(&["table:seeds", "--set", "length=40"]), "");
     assert_eq!(plan(&["stage:majority", "--set", "task=mnli"]), "");
     assert_eq!(plan(&["table:some", "--set", "length=40", "-q"]), "");
@@ -121,7 +121,7 @@ fn a_value_that_reaches_some_cells_is_told_of() {
     );
 }
 
-/// In brackets as much as by `--set`, whatever command asks.
+/// A value in brackets is checked like one of `--set`, whatever the command is.
 #[test]
 fn a_value_in_brackets_that_the_stage_does_not_read_is_refused() {
     let project = Project::with(TABLES);
@@ -136,7 +136,7 @@ fn a_value_in_brackets_that_the_stage_does_not_read_is_refused() {
             );
     }
     assert!(project.files_if_any(".pipe").is_empty());
-    // What another value beside it hides.
+    // Another value in the brackets hides this one.
     project
         .pipe(&["plan", "stage:world[length=3,share=30]"])
         .code(2)
@@ -151,7 +151,7 @@ fn a_value_in_brackets_that_the_stage_does_not_read_is_refused() {
         .code(0);
 }
 
-/// Numbers whose last bytes are no text are told apart all the same.
+/// Each number has a folder of its own, also one whose bytes happen not to be UTF-8.
 #[test]
 fn every_number_has_results_of_its_own() {
     let project = Project::beyond_tokens(
@@ -184,7 +184,7 @@ fn every_number_has_results_of_its_own() {
     assert!(!project.join("results/plain/rates.csv").exists());
 }
 
-/// Rows that train each their own, where a setting hands all of them one thing: the numbers stand there under a word.
+/// Rows would each train an encoder, and a setting gives all of them the same one: a note tells that these rows are alike.
 #[test]
 fn rows_that_no_longer_differ_are_told() {
     let project = Project::with(TABLES);
@@ -204,7 +204,7 @@ fn rows_that_no_longer_differ_are_told() {
     assert!(!run.stdout.contains("the same jobs"), "{}", run.stdout);
 }
 
-/// A relative path is the current folder's: what is kept under it goes by where it leads.
+/// A relative path starts at the current folder, and results are kept under where it leads.
 #[test]
 fn results_of_a_path_go_by_where_it_leads() {
     let project = Project::with(

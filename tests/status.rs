@@ -23,7 +23,7 @@ fn until(project: &Project, arguments: &[&str], fits: impl Fn(&str) -> bool) -> 
 #[test]
 fn a_run_is_seen_from_outside_and_stops_when_its_budget_is_used_up() {
     let project = Project::training(100_000);
-    // More than any clock can tell is no budget, and no panic.
+    // A budget that is longer than any clock can tell is no bound, and no panic.
     project
         .pipe(&["run", "stage:world", "--budget", "4000000000000000h"])
         .code(0);
@@ -58,7 +58,7 @@ fn a_run_is_seen_from_outside_and_stops_when_its_budget_is_used_up() {
     assert!(status.contains("stopped  pretrain: "), "{status}");
     let show = project.pipe(&["show", "table:training"]).code(0).stdout;
     assert!(show.contains("stopped: "), "{show}");
-    // What it had to say is still there.
+    // The messages of the stopped job are still there.
     project.pipe(&["log", "stage:pretrain"]).code(0);
 }
 
@@ -109,7 +109,7 @@ fn a_cell_tells_where_its_numbers_come_from() {
     let label = json["cells"][0]["jobs"][0]["label"]
         .as_str()
         .expect("a text");
-    // The command that it gives is right: it finds the very result.
+    // The command in the hint is right: it finds that very result.
     project
         .pipe(&["run", &format!("stage:{label}")])
         .code(0)

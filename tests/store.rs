@@ -1,4 +1,4 @@
-//! What the store promises: seen from outside, with damage, full disks and other runs beside.
+//! What the store promises, seen from outside, with damage, full disks and other runs.
 
 mod support;
 
@@ -150,7 +150,7 @@ fn whatever_is_damaged_is_found_and_made_again() {
             project.pipe(&["verify"]).code(0);
         }
     }
-    // A record that is gone is missed by the runs that had made it.
+    // The runs that had made a result miss its record.
     let gone = project.files(".pipe/records");
     let gone = gone
         .iter()
@@ -162,7 +162,7 @@ fn whatever_is_damaged_is_found_and_made_again() {
         .says("it is missing: a run had made");
     project.pipe(&EVERYTHING).code(0);
     project.pipe(&["verify"]).code(0);
-    // A file that is gone is found by what it is part of.
+    // The manifest of an artifact misses its object.
     let gone = project.files(".pipe/objects");
     let gone = gone
         .iter()
@@ -255,7 +255,7 @@ fn a_store_without_permission_to_write_is_named() {
     project.pipe(&PART).code(0);
     let tmp = project.join(".pipe/tmp");
     fs::set_permissions(&tmp, fs::Permissions::from_mode(0o555)).expect("set");
-    // Permissions do not hold for root, who runs this in some containers.
+    // Permissions do not hold for root, who runs the tests in some containers.
     let holds = fs::write(tmp.join("probe"), "").is_err();
     if holds {
         project
@@ -276,7 +276,7 @@ fn a_full_disk_ends_with_13_and_with_room_the_run_goes_on() {
     fs::create_dir(&store).expect("made");
     let reference = Project::new();
     reference.pipe(&EVERYTHING).code(0);
-    // From too small for the store itself to almost enough.
+    // The sizes go from too small for the store itself to almost enough.
     for kilobytes in [8, 64, 256, 1024] {
         let Some((full, after)) = in_small_store(&project, &store, kilobytes) else {
             // User namespaces are not allowed here; the next test covers the same code in another way.
@@ -293,7 +293,7 @@ fn a_full_disk_ends_with_13_and_with_room_the_run_goes_on() {
     }
 }
 
-/// A program of the user's cannot write: what it wrote goes, what it saved stays.
+/// A program of the user's meets a full disk: what it wrote is removed, and its checkpoints stay.
 #[test]
 fn a_program_on_a_full_disk_ends_with_13_and_leaves_room() {
     let project = Project::with(
@@ -344,7 +344,7 @@ fn in_small_store(project: &Project, store: &Path, kilobytes: u32) -> Option<(En
     in_small(project, store, kilobytes, &EVERYTHING)
 }
 
-/// Does the same with those arguments; what the first run left is listed in `left`.
+/// Runs `arguments` in such a store; `left` gets the files that the first run has left.
 fn in_small(
     project: &Project,
     store: &Path,
@@ -378,7 +378,7 @@ fn in_small(
 #[test]
 fn a_limit_on_file_sizes_is_like_a_full_disk() {
     let project = Project::new();
-    // 512-byte blocks; the signal that would kill the writer is ignored, so the write fails.
+    // The limit is in blocks of 512 bytes. Its signal would kill the writer and is ignored, so the write fails.
     let script = format!(
         "trap '' XFSZ; ulimit -f 4; exec {} run all stage:tokens",
         env!("CARGO_BIN_EXE_pipe")
@@ -387,7 +387,7 @@ fn a_limit_on_file_sizes_is_like_a_full_disk() {
     project.pipe(&EVERYTHING).code(0);
 }
 
-/// Objects on one file system and work on another, as where a large disk holds the objects.
+/// Objects lie on one file system and work folders on another, as where a large disk holds the objects.
 #[test]
 fn a_store_may_lie_on_two_file_systems() {
     let shm = Path::new("/dev/shm");

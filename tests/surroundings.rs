@@ -1,5 +1,4 @@
-//! What surrounds a run and is not of its making: places that are missing, files of another user, names and texts that
-//! nobody expects.
+//! What a run finds around it: places that are missing, files of another user, names and texts that nobody expects.
 
 mod support;
 
@@ -37,7 +36,7 @@ default = true
 
 #[test]
 fn nothing_needs_a_folder_for_temporary_files() {
-    // A program gets one of its own.
+    // A program gets a temporary folder of its own.
     let project = table(
         r#"test -d "$TMPDIR"; mktemp > /dev/null; echo '{{"accuracy": 1}}' > {output}/scores.json"#,
     );
@@ -88,7 +87,7 @@ fn as_user(project: &Project, user: u32, arguments: &[&str]) -> Ended {
     Ended::from(command.output().expect("started"))
 }
 
-/// As root whose files nobody else may read.
+/// Runs the program as root whose new files nobody else may read.
 fn as_strict_root(project: &Project, arguments: &[&str]) -> Ended {
     let mut command = Command::new("sh");
     let pipe = project.command(arguments);
@@ -178,7 +177,7 @@ fn whose_a_file_is_that_keeps_a_user_out_is_said_with_how_to_get_it_back() {
         ".pipe/runs",
     ] {
         keep_out(path);
-        // What the journal cannot write is not worth a failure; that it cannot be read is told.
+        // A journal that cannot be written is no failure; one that cannot be read is reported.
         let command = if path.ends_with("runs") {
             &["log"][..]
         } else {
@@ -193,7 +192,7 @@ fn whose_a_file_is_that_keeps_a_user_out_is_said_with_how_to_get_it_back() {
         keep_out(path);
         user(&["run", "stage:a"]).code(0).says("cached");
     }
-    // The whole store is another's: it is not to be taken away.
+    // The whole store belongs to another user: the remedy must not take it away.
     give(&project, 0);
     fs::set_permissions(&home, Permissions::from_mode(0o700)).expect("closed");
     user(&["run", "stage:a"])
@@ -215,7 +214,7 @@ fn on_a_terminal(project: &Project, arguments: &str) -> Vec<u8> {
         .args(["-qc", "sh typed"])
         .arg(&typescript)
         .stdin(Stdio::null());
-    // What surrounds the tests must not reach the program here either, nor forbid it colours.
+    // Variables around the tests must not reach the program here either, or forbid it colours.
     for (name, value) in plain.get_envs() {
         match value {
             Some(value) => script.env(name, value),
@@ -233,7 +232,7 @@ fn on_a_terminal(project: &Project, arguments: &str) -> Vec<u8> {
 #[test]
 fn no_text_of_others_reaches_a_terminal_as_a_command() {
     const TITLE: &[u8] = b"\x1b]0;OWNED\x07";
-    // What it sends: a title, C1, and text that runs backwards.
+    // The program sends a title, C1 control characters, and text that runs backwards.
     let project = Project::with(
         r#"
 [stage.names]
@@ -304,17 +303,17 @@ default = true
         "'\u{1b}]0;OWNED\u{7}'",
         "show --file '\u{1b}]0;OWNED\u{7}'",
     ]);
-    // Nor from a file of results that is looked at.
+    // A file of results is safe in a terminal as well.
     let table = fs::read_to_string(project.join("results/plain/t.md")).expect("a table");
     assert!(!table.contains('\u{1b}'), "{table}");
     assert!(table.contains("\\x1b\\]0;OWNED\\x07"), "{table}");
-    // Elsewhere a log is what the program wrote.
+    // In a file or a pipe, a log has the bytes that the program wrote.
     let log = project
         .command(&["log", "stage:says"])
         .output()
         .expect("started");
     assert!(log.stdout.starts_with(TITLE), "{log:?}");
-    // And colours are shown that are the program's own.
+    // The program's own colours are shown.
     let shown = String::from_utf8_lossy(&on_a_terminal(&project, "run stage:names")).into_owned();
     assert!(
         shown.contains("\u{1b}[31m") && shown.contains("\\x1b]0;OWNED"),
@@ -357,7 +356,7 @@ argv = ["true"]
     let printed = here(&[run, corpus, store, odd]).code(0);
     assert!(project.join(".").join(odd).join("store.json").is_file());
     assert!(printed.stdout.contains("corpus"), "{}", printed.stdout);
-    // A pipe gets the very bytes, by which the folder is found.
+    // A pipe gets the very bytes of the path, so that the folder can be found.
     let mut command = project.command(&[]);
     let output = command
         .args([run, corpus, store, odd])
@@ -387,7 +386,7 @@ argv = ["true"]
         OsStr::from_bytes(b"t\xe9"),
     ])
     .code(0);
-    // A program gets its paths within texts.
+    // A program gets paths as parts of texts.
     here(&[run, "stage:program".as_ref(), store, odd])
         .code(2)
         .says("is not UTF-8")

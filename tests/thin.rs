@@ -120,7 +120,7 @@ fn a_thin_archive_gives_the_tables_and_logs_and_is_written_again_from_where_it_w
         .says("write what is here with --scores, or make them again with `pipe run 'stage:");
     assert!(!other.join("more.tar").exists());
 
-    // All that needs no weights works without.
+    // Everything that needs no weights works without them.
     for arguments in [&["show", "table:training"][..], &["run", "table:training"]] {
         assert_eq!(other.pipe(arguments).code(0).stdout, table);
     }
@@ -207,7 +207,7 @@ fn a_job_that_reads_weights_has_them_made_again_and_says_so_before() {
     );
     let why = other.pipe(&["why", "table:training"]).code(0).stdout;
     assert!(why.contains("pretrain: cached: "), "nobody reads it: {why}");
-    // To ask for the folder is to read it.
+    // A target that is a stage reads its files, so they are made again.
     let ended = other.pipe(&["run", "stage:pretrain"]).code(0);
     assert!(
         ended.stderr.contains("5 jobs: 0 cached, 5 run"),
@@ -224,7 +224,7 @@ fn a_job_that_reads_weights_has_them_made_again_and_says_so_before() {
     let ended = other.pipe(&["run", "table:weights"]).code(0);
     assert!(ended.stderr.contains("5 cached, 1 run"), "{}", ended.stderr);
     assert_eq!(ended.stdout, kilobytes);
-    // It is a result like any other now.
+    // The result is like any other now.
     other
         .pipe(&["export", "stage:pretrain", "-o", "whole.tar"])
         .code(0);
@@ -236,7 +236,7 @@ fn a_job_that_reads_weights_has_them_made_again_and_says_so_before() {
         .code(0)
         .says("all 7 jobs cached");
 
-    // In one go, with the same end.
+    // Another store does the same in one run, and ends with the same files.
     let third = Project::beyond_tokens(PIPELINE);
     third.pipe(&["import", &thin]).code(0);
     let ended = third
@@ -264,7 +264,7 @@ fn what_is_damaged_is_not_elsewhere_and_what_is_elsewhere_not_damaged() {
     let (_project, whole, thin) = made();
     let other = Project::beyond_tokens(PIPELINE);
     other.pipe(&["import", &thin]).code(0);
-    // A light file that is lost is damage, and so is a mark.
+    // A light file that is lost counts as damage, and so does a lost mark.
     let object = other.files(".pipe/objects")[0].clone();
     let mark = other.files(".pipe/away")[0].clone();
     let kept = [&object, &mark].map(|path| fs::read(path).expect("read"));
@@ -272,7 +272,7 @@ fn what_is_damaged_is_not_elsewhere_and_what_is_elsewhere_not_damaged() {
         fs::remove_file(path).expect("removed");
     }
     other.pipe(&["verify"]).code(12).says("is missing");
-    // What was set aside comes anew, and nothing else.
+    // The import takes in what is missing, and nothing else.
     let told = other.pipe(&["import", &thin]).code(0).stdout;
     assert!(!told.starts_with("0 results"), "{told}");
     assert_eq!(fs::read(&object).expect("read"), kept[0]);
@@ -292,7 +292,7 @@ fn what_is_damaged_is_not_elsewhere_and_what_is_elsewhere_not_damaged() {
     other
         .pipe(&["export", "table:training", "-o", "whole.tar"])
         .code(0);
-    // A thin one over it leaves it as it is.
+    // A thin archive over a whole store changes nothing.
     let before = other.files(".pipe/objects");
     let told = other.pipe(&["import", &thin]).code(0).stdout;
     assert!(
@@ -308,7 +308,7 @@ fn what_is_damaged_is_not_elsewhere_and_what_is_elsewhere_not_damaged() {
     other.pipe(&["verify"]).code(12).says("is missing");
 }
 
-/// A result that its job does not make here is no result of this place, and stays what it is.
+/// A job that makes other bytes here than its known result has fails, and the known result stays.
 #[test]
 fn what_is_made_again_must_be_what_it_was() {
     const DICE: &str = r#"
@@ -420,7 +420,7 @@ fn an_archive_that_claims_what_is_not_so_is_refused_or_takes_nothing_away() {
     .code(2)
     .says("it is there, and said to be left out");
     assert!(!project.join("new").exists());
-    // What is here stays here, whatever is claimed.
+    // An object that is here stays here, whatever an archive claims.
     let before = project.files(".pipe/objects");
     project.pipe(&["import", &thin]).code(0);
     assert_eq!(project.files(".pipe/objects"), before);
@@ -428,7 +428,7 @@ fn an_archive_that_claims_what_is_not_so_is_refused_or_takes_nothing_away() {
     project.pipe(&["verify"]).code(0);
 }
 
-/// Killed at whatever instant, an import leaves a store that is whole, and the same import goes on.
+/// An import that is killed at any instant leaves a whole store, and the same import goes on.
 #[test]
 fn an_import_of_a_thin_archive_may_be_killed() {
     let (project, _, thin) = made();
@@ -447,7 +447,7 @@ fn an_import_of_a_thin_archive_may_be_killed() {
         other.pipe(&["verify"]).code(0);
         let before = other.files_if_any(".pipe/records").len();
         if milliseconds < 20 && before > 0 && before < 7 {
-            // Half of it is there: what is known is whole, the rest is to run.
+            // Half of the archive is taken in: what is known is whole, and the rest would run.
             other.pipe(&["plan", "table:training"]).code(0);
         }
         if before < 7 {
@@ -459,7 +459,8 @@ fn an_import_of_a_thin_archive_may_be_killed() {
     other.pipe(&["verify"]).code(0);
 }
 
-/// What is elsewhere rests on a corpus that stayed where it was: it cannot be made again here, and that is said before anything runs.
+/// The results that are elsewhere rest on a corpus that is not here. They cannot be made again, which is reported before
+/// anything runs.
 #[test]
 fn what_cannot_be_made_again_is_told_with_what_it_would_need() {
     const COUNT: &str = r#"
@@ -510,7 +511,7 @@ default = true
         fs::read(other.join("again.tar")).expect("read") == fs::read(&thin).expect("read"),
         "the same bytes"
     );
-    // With the corpus at hand it can.
+    // With the corpus at hand they can be made.
     other.write("data/corpus/a.txt", &text);
     other
         .pipe(&["run", "stage:count"])

@@ -31,7 +31,7 @@ fn each_sort_of_change_is_named() {
          noted: too few documents to set some aside (389; a share of 0.01 takes some 500 of such a length): validation takes the last blocks\n"
     );
 
-    // A parameter, and what follows from it.
+    // A parameter has changed, and other jobs follow from it.
     assert_eq!(
         why(&project, &["stage:tokens[length=16]"]),
         "tokens[length=16]: run: length: 24 → 16 (against `tokens`)\n"
@@ -50,7 +50,7 @@ fn each_sort_of_change_is_named() {
     let line = "run      tokens[length=16]: length: 24 → 16 (against `tokens`)\n";
     assert!(plan.contains(line), "{plan}");
 
-    // What another run made is known as well.
+    // A result that another run has made is known as well.
     project
         .pipe(&["run", "stage:tokens[vocabulary=310]"])
         .code(0);
@@ -90,7 +90,7 @@ fn damage_and_changed_code_are_told_apart_from_changes() {
     let mut record: Value = serde_json::from_str(&text).expect("JSON");
     assert_eq!(record["source"].as_str().map(str::len), Some(16), "{text}");
     record["source"] = "0123456789abcdef".into();
-    // As an earlier build would have written it.
+    // The record is as an earlier build would have written it.
     record.as_object_mut().expect("fields").remove("check");
     write(&path, &record.to_string());
     let told = why(&project, &["stage:world"]);
@@ -107,7 +107,7 @@ fn damage_and_changed_code_are_told_apart_from_changes() {
 }
 
 fn write(path: &std::path::Path, text: &str) {
-    // Records are replaced, never written to.
+    // The file is removed first, since records are replaced and never written to.
     fs::remove_file(path).expect("removed");
     fs::write(path, text).expect("written");
 }
@@ -150,7 +150,7 @@ fn what_waits_is_followed_to_the_file_and_the_parameter_where_it_begins() {
         file.ends_with("(b.txt changed) (against `corpus`)\n"),
         "{file}"
     );
-    // A parameter on the way is a reason as well.
+    // A changed parameter of a job in between is a reason as well.
     let both = why(&project, &["stage:tokens[vocabulary=310]"]);
     assert!(both.contains("(b.txt changed) (against `corpus`), and to `tokenizer[vocabulary=310]`: vocab_size: 300 → 310 (against `tokenizer`)\n"), "{both}");
     let text = why(&project, &["stage:tokens", "--json"]);

@@ -1,4 +1,4 @@
-//! What the targets share.
+//! What the fuzz targets share.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,5 @@
-//! Archives, opened and taken in. One that opens can be taken in, holds what it lists, and is written again as it was.
+//! Archives, opened and imported. An archive that opens can be imported, holds the results that it lists, and exports again as
+//! it was.
 //!
 //! Hardly any change of an archive's bytes leaves its digests right, so an input is the text of one, which is packed here:
 //! members begin at lines `=project`, `=object`, `=manifest`, `=listing`, `=log`, `=record`; in them `$a` stands for the digest of the
@@ -56,7 +57,7 @@ fuzz_target!(|bytes: &[u8]| {
     if found.iter().any(|found| !found.is_whole()) {
         return;
     }
-    // Written and read again: what nothing of it rests on is left out the first time, and then nothing is.
+    // The results are exported twice, with the same bytes; members that no result rests on are left out.
     let export = |name: &str| {
         let path = FOLDER.join(name);
         let _ = fs::remove_file(&path);
@@ -134,7 +135,7 @@ fn pack(text: &[u8]) -> Vec<u8> {
     let mut packed = Vec::new();
     for (path, content) in std::iter::once(&(name, index)).chain(&members) {
         let mut header = tar::Header::new_gnu();
-        // A name that no header holds is not worth packing.
+        // A name that does not fit a header cannot be packed.
         if header.set_path(path).is_err() {
             continue;
         }
@@ -165,7 +166,7 @@ fn split(text: &[u8]) -> Vec<&[u8]> {
     sections
 }
 
-/// Puts the digests of earlier members in.
+/// Replaces `$a`, `$b` and so on by the digests of earlier members.
 fn filled(content: &[u8], members: &[(String, Vec<u8>)]) -> Vec<u8> {
     let mut filled = Vec::with_capacity(content.len());
     let mut rest = content;

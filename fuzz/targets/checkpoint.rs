@@ -1,6 +1,6 @@
-//! Two checkpoints, saved and then damaged as the input says. What is loaded is one of them, whole; nothing else is.
+//! Two checkpoints, saved and then damaged as the input says. The one that is loaded is whole and one of the two, or none is.
 //!
-//! The input is a list of changes: a byte that says what, one that says of which file, and what that takes.
+//! The input is a list of changes: a byte for the kind of change, one for the file, and what that kind takes besides.
 #![no_main]
 
 use std::collections::BTreeMap;
@@ -13,7 +13,7 @@ use libfuzzer_sys::fuzz_target;
 
 type Files = BTreeMap<String, Vec<u8>>;
 
-/// What was saved, by the units that were done.
+/// The files of each checkpoint, by the units that were done.
 struct Saved {
     folder: PathBuf,
     all: BTreeMap<u64, Files>,
@@ -55,7 +55,7 @@ fuzz_target!(|bytes: &[u8]| {
     let whole = |done: &u64| now.get(done) == saved.all.get(done);
     match &latest {
         Some(found) => {
-            // Blanks in the seal are nothing.
+            // Blanks in the seal do not count as damage.
             let stage = |mut files: Files| {
                 files.remove("seal.json");
                 files
@@ -71,7 +71,7 @@ fuzz_target!(|bytes: &[u8]| {
     assert!(there && damaged.len() <= saved.all.len());
 });
 
-/// Changes files, or takes them away.
+/// Changes or removes files.
 fn damage(all: &mut BTreeMap<u64, Files>, mut rest: &[u8]) {
     while let [what, which, at, more @ ..] = rest {
         rest = more;

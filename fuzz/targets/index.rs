@@ -49,7 +49,7 @@ fuzz_target!(|bytes: &[u8]| {
     };
     fs::write(folder.join("caches/records"), file).expect("written");
     check(folder, all);
-    // And it was mended by that, or may stay as it is.
+    // That look-up has mended the index, or left it as it was: a second one finds the same.
     check(folder, all);
 });
 

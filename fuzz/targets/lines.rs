@@ -43,7 +43,7 @@ fuzz_target!(|bytes: &[u8]| {
     }
 });
 
-/// What is read of a line is read again as it was written.
+/// Checks that what was read of a line is written and read again the same.
 fn same<T: Serialize + DeserializeOwned>(line: &[u8]) {
     let Ok(value) = serde_json::from_slice::<T>(line) else {
         return;

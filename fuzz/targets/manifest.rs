@@ -1,4 +1,4 @@
-//! The bytes of a manifest. What is read has one form, and none of its files lies outside of it.
+//! The bytes of a manifest. A manifest that is read has one form, and none of its files lies outside of its folder.
 #![no_main]
 
 use std::path::{Component, Path};
@@ -12,7 +12,7 @@ fuzz_target!(|bytes: &[u8]| {
         assert_eq!(manifest.bytes(), bytes, "there is one form");
         assert_eq!(manifest.digest(), Digest::of(bytes));
     }
-    // The same in any other form of JSON: what fits comes out in the one form, and the rest is refused.
+    // Another form of the same JSON gives a manifest whose bytes are read again, or is refused.
     let Ok(loose) = serde_json::from_slice::<Manifest>(bytes) else {
         return;
     };

@@ -16,7 +16,7 @@ use pipe::graph::{self, InputSource, Plan};
 use pipe::keys::{self, Key, KeyParts};
 use pipe::registry::Registry;
 
-/// The most places that are expanded: what is larger takes longer and is no other code.
+/// The most places that are expanded: more of them take longer and run no other code.
 const MOST: usize = 2_000;
 
 static FILE: LazyLock<PathBuf> = LazyLock::new(|| {
@@ -85,7 +85,7 @@ fn read(file: &Path, profile: Option<&str>, set: &[(String, String)]) -> Option<
     }
 }
 
-/// Draws a report, which must say something.
+/// Draws a report, which must not be empty.
 fn tell(report: &Report) {
     assert!(!report.diagnostics().is_empty());
     let plain = report.to_string();
@@ -144,7 +144,7 @@ fn expand_targets(pipeline: &Pipeline, targets: &[Target]) {
     }
 }
 
-/// Checks what must be true of any graph.
+/// Checks what must hold for any graph.
 fn check(plan: &Plan) {
     let mut labels = BTreeSet::new();
     let mut made: BTreeMap<usize, Key> = BTreeMap::new();
@@ -154,7 +154,7 @@ fn check(plan: &Plan) {
             "two jobs are called {}",
             job.label
         );
-        // What the files of inputs are does not matter here: jobs stand for their artifacts, paths for their content.
+        // The content of input files does not matter here: jobs stand for their artifacts, and paths for their content.
         let inputs: BTreeMap<String, String> = job
             .inputs
             .iter()

@@ -1,4 +1,4 @@
-//! The bytes of a record. What is read is read again as it was written, and under its own key alone.
+//! The bytes of a record. A record that is read is written and read again the same, and under its own key alone.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -10,7 +10,7 @@ fuzz_target!(|bytes: &[u8]| {
         return;
     };
     if Record::read(bytes, &record.key).is_err() {
-        // No input has its own hash in it: give it the key that it ought to have.
+        // No input of the fuzzer has its own hash in it, so the record gets the key that it ought to have.
         record.key = record.parts.key();
         record.format = Record::FORMAT;
     }

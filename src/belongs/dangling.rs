@@ -6,9 +6,9 @@ use std::path::Path;
 /// What is wrong with a link that leads nowhere, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Dangling {
-    /// What it is: a lowercase fragment.
+    /// What the link is: a lowercase fragment.
     pub(crate) what: &'static str,
-    /// How the data are had.
+    /// How to get the data that the link stands for.
     pub(crate) remedy: String,
 }
 

@@ -42,7 +42,7 @@ pub struct Selection {
     pub results: Arc<[PathBuf]>,
 }
 
-/// Selections are looked up for each job with a path, few of them differ, and the rest is long.
+/// Hashes the short fields alone: selections are looked up for each job with a path, and few of them differ.
 impl Hash for Selection {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.hidden.hash(state);
@@ -51,7 +51,8 @@ impl Hash for Selection {
 }
 
 impl Selection {
-    /// Says in one text all of it on which the content of an input rests; where this machine keeps results is no part of that.
+    /// Returns one text for everything in the selection that decides the content of an input; where this machine keeps results
+    /// decides nothing of it.
     pub fn identity(&self) -> String {
         let Self {
             hidden,
@@ -74,12 +75,13 @@ impl Selection {
 pub struct Selections(Vec<(Arc<str>, Selection)>);
 
 impl Selections {
-    /// Those of inputs by name.
+    /// The selections of inputs by name.
     pub fn new(inputs: impl IntoIterator<Item = (Arc<str>, Selection)>) -> Self {
         Self(inputs.into_iter().collect())
     }
 
-    /// Returns that of the input of that name, or of the one that it is a member of.
+    /// Returns the selection of the input of that name; a member `NAME/MEMBER` of an input that gathers has the selection of
+    /// `NAME`.
     pub fn of(&self, input: &str) -> Option<&Selection> {
         let input = input.split_once('/').map_or(input, |(whole, _)| whole);
         let mut inputs = self.0.iter();
@@ -87,27 +89,27 @@ impl Selections {
     }
 }
 
-/// A selection, ready to be asked.
+/// A selection, ready to judge names and paths.
 pub(crate) struct Rule {
     hidden: bool,
     reads: Option<Patterns>,
     ignore: Patterns,
 }
 
-/// What a name says.
+/// What follows from a name alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// What has it does not count, whatever it is.
+    /// A file or folder of that name does not count.
     Out,
     /// A file of that name does not count; a folder may hold what does.
     NoFile,
-    /// What has it counts, if it is not left out for what it is.
+    /// A file or folder of that name counts, unless it is a store, a marked cache or the like.
     In,
 }
 
 impl Rule {
     pub(crate) fn of(selection: &Selection) -> Self {
-        // They were checked where the pipeline file was read.
+        // The patterns were checked where the pipeline file was read.
         let patterns = |texts: &[String]| Patterns::new(texts).unwrap_or_default();
         Self {
             hidden: selection.hidden,
@@ -119,7 +121,7 @@ impl Rule {
         }
     }
 
-    /// Judges a name by itself, before it is known to be UTF-8.
+    /// Judges a name by itself, before anybody looks what lies under it.
     pub(crate) fn name(&self, name: &str) -> Verdict {
         if names::never(name).is_some() || (!self.hidden && name.starts_with('.')) {
             Verdict::Out
@@ -128,7 +130,7 @@ impl Rule {
         }
     }
 
-    /// Judges a path from the input's folder on, before it is known what lies there.
+    /// Judges a path from the input's folder on, before anybody looks what lies there.
     pub(crate) fn path(&self, path: &str) -> Verdict {
         if self.ignore.has(path) {
             return Verdict::Out;
@@ -162,8 +164,8 @@ pub(crate) fn without<'f, T>(
     (remaining.len() < files.len()).then_some(remaining)
 }
 
-/// Returns the name under which a single file counts and is shown: that of the input, and of its own the extension alone,
-/// by which programs tell formats. Of what is compressed that of the content counts as well: `data.csv.gz`.
+/// Returns the name under which a single file counts and is shown: the input's name with the file's own extension, by which
+/// programs tell formats. A compressed file keeps the extension of its content as well: `data.csv.gz`.
 pub(crate) fn name_of_file(input: &str, path: &Path) -> String {
     const COMPRESSED: [&str; 8] = ["gz", "bz2", "xz", "zst", "lz4", "lzma", "br", "z"];
     let extension = |path: &Path| Some(path.extension()?.to_str()?.to_owned());

@@ -22,7 +22,7 @@ pub(super) enum Why {
 #[derive(Clone, Copy, Debug)]
 enum Form {
     Is(&'static str),
-    /// In any case: file systems that take both for one have written it.
+    /// Equal but for upper and lower case: file systems that do not tell the two apart have written either.
     InAnyCase(&'static str),
     Begins(&'static str),
     Ends(&'static str),
@@ -118,7 +118,7 @@ const NAMES: &[(Why, &[Form])] = &[
     (Why::Store, &[Is(".pipe")]),
 ];
 
-/// Says why what has this name is no part of any input, if it is none.
+/// Says why a file or folder of that name is no part of any input; `None` if it may be one.
 pub(super) fn never(name: &str) -> Option<Why> {
     let found = NAMES
         .iter()

@@ -1,4 +1,4 @@
-//! What this program itself writes, and what others have marked as a cache, by what it is and not by its name.
+//! Recognises what this program itself writes, and what others have marked as a cache, by content and not by name.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -28,8 +28,8 @@ pub(crate) struct Own {
 }
 
 impl Own {
-    /// These places as far as they are there, and the files that this process prints to: somebody may have sent the output of
-    /// a run to a file in the folder that it reads. `results` are the folders in which profiles have theirs for results.
+    /// Takes the places as far as they exist, and the files that this process prints to: somebody may have sent the output of a
+    /// run to a file in the folder that it reads. `results` are the folders in which profiles have theirs for results.
     pub(crate) fn new<'p>(
         places: impl IntoIterator<Item = &'p Path>,
         results: impl IntoIterator<Item = &'p Path>,
@@ -48,7 +48,7 @@ impl Own {
         }
     }
 
-    /// Whether it is one of these places, or files.
+    /// Whether a file or folder is one of those places or files.
     pub(crate) fn has(&self, found: &Metadata) -> bool {
         self.places.contains(&identity(found))
     }
@@ -59,12 +59,12 @@ impl Own {
     }
 }
 
-/// Whether a folder is one of results, by the list that each run leaves there: users keep what is theirs beside it, or name
-/// their own folder for results.
+/// Whether a folder holds results, by the list that each run leaves there. Its name does not tell: users keep files of their
+/// own beside results, or call their own folder so.
 pub(crate) fn is_results(folder: &Path) -> bool {
     let has_list = |folder: &Path| begins(&folder.join(DIGESTS), DIGESTS_HEAD);
     let below = || std::fs::read_dir(folder).into_iter().flatten().flatten();
-    // Those of `--set` lie in folders of their own.
+    // Results under `--set` lie in folders of their own.
     let is_of_settings = |name: &OsStr| name.as_encoded_bytes().starts_with(b"with-");
     has_list(folder)
         || below().any(|entry| is_of_settings(&entry.file_name()) && has_list(&entry.path()))
@@ -89,7 +89,7 @@ fn begins(path: &Path, with: &[u8]) -> bool {
     read().is_some_and(|head| head.starts_with(with))
 }
 
-/// Opens a file to read it. Whatever lies there meanwhile, nobody is waited for: a pipe that nobody writes to is no file.
+/// Opens a file to read it, without blocking: in its place may lie a pipe by now that nobody writes to.
 pub(crate) fn open(path: &Path) -> std::io::Result<File> {
     let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
     let file = File::options().read(true).custom_flags(flags).open(path)?;

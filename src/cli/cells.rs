@@ -22,7 +22,7 @@ use crate::runs::quoted;
 use crate::store::{Record, Store};
 use crate::terminal::Paint;
 
-/// The cells of tables, and what is known of the jobs behind them.
+/// The cells of tables, and the state of the jobs behind them.
 pub(super) struct Cells<'a> {
     pub(super) project: &'a Project,
     pub(super) plan: &'a Plan,
@@ -30,7 +30,7 @@ pub(super) struct Cells<'a> {
     pub(super) store: &'a Store,
 }
 
-/// A cell that was asked for.
+/// A cell that was asked for, with its table and labels.
 struct Asked<'a> {
     table: &'a OutputPlan,
     row: &'a str,
@@ -40,7 +40,7 @@ struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    /// Returns the jobs whose scores the cell shows; all of its grid's as long as none of its points is chosen.
+    /// Returns the jobs whose scores the cell shows; as long as no point of its grid is chosen, the jobs of all points.
     fn jobs(&self) -> &[JobIndex] {
         self.plan
             .shown(self.cell.chosen.as_ref().map(|chosen| chosen.place))
@@ -211,7 +211,7 @@ impl Cells<'_> {
         format!("pipe run '{target}' --profile {}{options}", quoted(profile))
     }
 
-    /// Returns all that the jobs need, in the graph's order, without themselves.
+    /// Returns all other jobs that these jobs need, in the graph's order.
     fn needed(&self, jobs: &[JobIndex]) -> BTreeSet<JobIndex> {
         let graph = &self.plan.jobs;
         let mut needed = BTreeSet::new();
@@ -226,11 +226,11 @@ impl Cells<'_> {
 
     fn record(&self, index: JobIndex) -> Option<Record> {
         let found = self.standings[index.index()].found()?;
-        // A record that has gone since the look-up is as good as none.
+        // A record that has gone since the look-up is treated as if there had been none.
         self.store.recorded(&found.key).ok()?
     }
 
-    /// Returns where the log of a job lies, if it had something to say.
+    /// Returns where the log of a job lies, if the job wrote anything.
     fn log(&self, record: &Record) -> Option<PathBuf> {
         Some(self.store.log(&record.key)).filter(|log| log.exists())
     }

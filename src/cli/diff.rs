@@ -75,7 +75,7 @@ pub(super) fn diff(arguments: &DiffArguments, registry: &Registry) -> Result<Exi
     Ok(Exit::Ok)
 }
 
-/// Says what a run lacks that has no result of some of its jobs.
+/// Says that a run has no result for some of its jobs, if that is so.
 fn lacks(all: &Runs, name: &str, made: usize) -> Result<Option<String>, CommandFailure> {
     let Some(run) = all.summary(name)? else {
         return Ok(None);
@@ -93,7 +93,7 @@ fn lacks(all: &Runs, name: &str, made: usize) -> Result<Option<String>, CommandF
     }))
 }
 
-/// `verbose` names the parts of a key that differ also where what was set tells why.
+/// Describes one job in a line. `verbose` names the parts of the key that differ even where settings explain it.
 fn line(label: &str, difference: &Difference, verbose: bool) -> String {
     match difference {
         Difference::Added { .. } => format!("{}    {label}", "added".green()),
@@ -143,7 +143,7 @@ fn setting(setting: &Setting) -> String {
     format!("{} {old} → {new}", setting.variable)
 }
 
-/// Returns the name of the run that `text` means, `last` being one of tables.
+/// Returns the name of the run that `text` means; `last` is the last run of tables.
 fn compared<'r>(all: &'r Runs, text: &str) -> Result<&'r str, CommandFailure> {
     all.find_of_tables(text).ok_or_else(|| {
         match text.starts_with("last~") && !all.names().is_empty() {
@@ -167,7 +167,7 @@ fn scores(store: &Store, difference: &Difference) -> Option<(f64, f64, String)> 
     }
     let score = |made: &Made| {
         let manifest = store.listing(&made.artifact)?;
-        // A damaged file is the business of `pipe verify`.
+        // A damaged file is reported by `pipe verify`, not here.
         main_score(store, &made.artifact, &manifest).ok()?
     };
     let (old, new) = (score(old)?, score(new)?);

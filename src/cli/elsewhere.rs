@@ -9,11 +9,11 @@ use crate::graph::{JobIndex, Plan};
 use crate::runs::{Begun, Runs, quoted};
 use crate::store::{Store, StoreError};
 
-/// Runs that are looked at, the latest first.
+/// How many runs are looked at, the latest first.
 const RUNS: usize = 50;
 
-/// Says with which other profile and settings the last run came to results of what is asked for, where under those in force less
-/// than half of it is known: `given --profile tiny`; `None` where it was none under others.
+/// Says with which other profile and settings the last run got results for these targets: `given --profile tiny`. `None` where
+/// half of the results are known under the options in force, or where no run had other options.
 pub(super) fn options(
     pipeline: &Pipeline,
     common: &Common,
@@ -44,13 +44,14 @@ pub(super) fn options(
         if !has_results || !meet(pipeline, targets, &run.begun.targets) {
             continue;
         }
-        // Whoever was last under these very options knows that they have no more.
+        // If the last run had the very options in force, the user knows that there are no more results.
         return Ok(beyond(&run.begun, pipeline.profile(), &set));
     }
     Ok(None)
 }
 
-/// Says which options a run was given that are not in force, and which are that it was not given; `None` where they are the same.
+/// Says which options of a run are not in force, and which options in force the run did not have; `None` where they are the
+/// same.
 fn beyond(begun: &Begun, profile: &str, set: &BTreeMap<&str, &str>) -> Option<String> {
     let mut given = String::new();
     if begun.profile != profile {
@@ -75,7 +76,7 @@ fn beyond(begun: &Begun, profile: &str, set: &BTreeMap<&str, &str>) -> Option<St
     }
 }
 
-/// Whether some targets have something in common with others.
+/// Whether some targets have an output or a stage in common with others.
 fn meet(pipeline: &Pipeline, targets: &[String], others: &[String]) -> bool {
     let [targets, others] = [targets, others].map(|targets| {
         let names = targets.iter().flat_map(|target| names(pipeline, target));

@@ -35,7 +35,7 @@ pub enum Exit {
 }
 
 impl Exit {
-    /// Returns how to end after these failures: for the reason that must be mended first.
+    /// Returns the exit code after these failures: that of the reason to be mended first.
     pub fn after<'f>(failures: impl IntoIterator<Item = &'f Failure>) -> Self {
         let worst = failures.into_iter().map(|failure| failure.kind).max();
         match worst {

@@ -18,11 +18,11 @@ pub(super) enum CommandFailure {
     Report(Report),
     /// The store cannot be used.
     Store(StoreError),
-    /// An archive cannot be written, or read, or believed.
+    /// An archive cannot be written, read or believed.
     Archive(ArchiveError),
     /// Results cannot be written, or scores not be read.
     Results(ReportError),
-    /// The command line asks for something that there is not.
+    /// The command line asks for something that does not exist.
     Usage {
         /// What is wrong.
         message: String,
@@ -35,7 +35,7 @@ pub(super) enum CommandFailure {
         path: PathBuf,
         /// The system's word.
         source: io::Error,
-        /// What to do about it, unless there is no room.
+        /// What to do about it, unless the disk is full.
         remedy: &'static str,
     },
     /// The system gives no more threads or processes.
@@ -45,14 +45,14 @@ pub(super) enum CommandFailure {
 }
 
 impl CommandFailure {
-    /// Tells what happened and returns how to end.
+    /// Tells on standard error what happened, and returns the exit code.
     pub(super) fn report(self) -> Exit {
         match self {
             Self::Report(report) => {
                 tell(report.styled().trim_end());
                 Exit::Input
             }
-            // As a result that was never made.
+            // The message and the exit code are those of a job whose result was never made.
             Self::Store(error @ StoreError::Away(_)) => {
                 tell_error(&error.to_string(), error.remedy().as_deref());
                 Exit::Input
@@ -74,7 +74,7 @@ impl CommandFailure {
                 let (remedy, exit) = match &error {
                     ArchiveError::Io { source, .. } if is_full(source) => (Some(ROOM), Exit::Full),
                     ArchiveError::Refused { remedy, .. } => (Some(remedy.as_str()), Exit::Input),
-                    // Whoever closed the output wants no more.
+                    // The reader of the archive has closed the pipe, and wants no more.
                     ArchiveError::Io { source, .. }
                         if source.kind() == io::ErrorKind::BrokenPipe =>
                     {
@@ -130,7 +130,7 @@ impl CommandFailure {
                 tell_error(STARVED, Some(STARVED_REMEDY));
                 Exit::Failed
             }
-            // Whoever read the output has seen enough.
+            // The reader of the output has closed the pipe, and has seen enough.
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Ok,
             Self::Output(error) => {
                 tell_error(&format!("cannot write to standard output: {error}"), None);

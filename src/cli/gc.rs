@@ -54,7 +54,7 @@ pub(super) fn gc(arguments: &GcArguments, registry: &Registry) -> Result<Exit, C
         arguments.max_cost,
     )?;
     let keep = keep(&held, &decided, !users.is_empty());
-    // Said before it is done, so that it is known also if it is cut short.
+    // The list is printed before anything goes, so that it is known even if the removal is cut short.
     if !common.json {
         print(&results_text(&held, &decided, common.verbosity()))?;
     }
@@ -75,7 +75,7 @@ pub(super) fn gc(arguments: &GcArguments, registry: &Registry) -> Result<Exit, C
     }
 }
 
-/// Returns what the pipeline comes to under all its profiles, and under the values of `--set` if there are any.
+/// Returns what the pipeline needs under all its profiles, and under the values of `--set` if there are any.
 fn wanted(
     arguments: &GcArguments,
     project: &Project,
@@ -100,7 +100,7 @@ fn wanted(
     } else if profiles.is_empty() {
         add(&project.pipeline, "")??;
     }
-    // What is further back than the clock can tell is all there is.
+    // A time that is further back than the clock can tell stands for all runs.
     let since = SystemTime::now().checked_sub(arguments.recent);
     let runs = Runs::list(store.runs())?;
     if !arguments.recent.is_zero() {
@@ -128,7 +128,7 @@ fn keep(held: &[Held], decided: &Decided, in_use: bool) -> Keep {
     }
 }
 
-/// Says of each result that goes why, and of those that stay if asked to.
+/// Says of each result that goes why it goes and, if asked to, of each that stays why it stays.
 fn results_text(held: &[Held], decided: &Decided, verbosity: Verbosity) -> String {
     let mut text = String::new();
     let mut line = |fate: &Fate, label: &str, bytes: u64, core_seconds: f64| {
@@ -154,7 +154,7 @@ fn results_text(held: &[Held], decided: &Decided, verbosity: Verbosity) -> Strin
     text
 }
 
-/// Says in a few lines what goes and what stays.
+/// Says in a few lines how much goes and how much stays.
 fn summary(arguments: &GcArguments, held: &[Held], decided: &Decided, swept: &Swept) -> String {
     let mut text = String::new();
     let mut reasons = BTreeMap::<&Gone, (usize, f64)>::new();

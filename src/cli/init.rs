@@ -22,12 +22,12 @@ use survey::{Finding, survey};
 const PIPELINE: &str = "pipeline.toml";
 const IGNORE: &str = ".gitignore";
 const README: &str = "README.md";
-/// The profile of the user's own.
+/// The name of the profile that is the user's own.
 const OWN: &str = "own";
-/// How a profile says that it is the default.
+/// The line by which a profile is the default.
 const DEFAULT: &str = "default = true\n";
 
-/// The shipped pipeline, and the files that its tables name.
+/// The shipped pipeline, and the files that its tables refer to.
 const SHIPPED: &str = include_str!("../../pipeline.toml");
 const REFERENCES: [(&str, &str); 4] = [
     (
@@ -47,10 +47,10 @@ const REFERENCES: [(&str, &str); 4] = [
         include_str!("../../data/reference/simcse-sts.toml"),
     ),
 ];
-/// What the profile of the user's own suggests.
+/// The lines that the user's own profile suggests.
 const SUGGESTED: &str = include_str!("../../data/init/own.toml");
 
-/// Lays out a new project. What is there already is left as it is, and the pipeline file is not written over.
+/// Lays out a new project. Files that exist already are left as they are, and a pipeline file is never replaced.
 pub(super) fn init(arguments: &InitArguments, registry: &Registry) -> Result<Exit, CommandFailure> {
     let folder = std::path::absolute(&arguments.folder)?;
     let found = match &arguments.data {
@@ -75,7 +75,7 @@ pub(super) fn init(arguments: &InitArguments, registry: &Registry) -> Result<Exi
             remedy: "name another folder: pipe init FOLDER; nothing was written".into(),
         });
     }
-    // These a folder may well have: they are the user's.
+    // A folder may well have these files already: then they are the user's, and stay.
     let mut kept = Vec::new();
     for (name, text) in [
         (IGNORE, ".pipe/\n/results/**/*.costs.json\n"),
@@ -87,7 +87,7 @@ pub(super) fn init(arguments: &InitArguments, registry: &Registry) -> Result<Exi
         }
     }
     write(&folder, &files)?;
-    // The program that writes a pipeline reads it as well.
+    // The pipeline is read back at once, so that a mistake in it shows now.
     let path = folder.join(PIPELINE);
     let pipeline = graph::load(&path, None, &[], registry)?;
     let names: Vec<&str> = files.iter().map(|(name, _)| *name).collect();
@@ -111,7 +111,7 @@ pub(super) fn init(arguments: &InitArguments, registry: &Registry) -> Result<Exi
     Ok(Exit::Ok)
 }
 
-/// Finds what the shipped pipeline can take of a folder.
+/// Finds what the variables of the shipped pipeline can take in a folder.
 fn look(data: &Path, registry: &Registry) -> Result<Vec<Finding>, CommandFailure> {
     let data = std::path::absolute(data)?;
     if !data.is_dir() {
@@ -143,8 +143,8 @@ fn look(data: &Path, registry: &Registry) -> Result<Vec<Finding>, CommandFailure
     Ok(found)
 }
 
-/// Returns a pipeline with a profile of the user's own on top of the default one. Where something was found for it, it is the
-/// default.
+/// Returns a pipeline with a profile of the user's own that extends the default one. If something was found for the profile, it
+/// becomes the default.
 fn with_own(pipeline: &str, found: &[Finding], folder: &Path) -> Result<String, CommandFailure> {
     let base = pipeline.split("[profile.").skip(1).find_map(|profile| {
         let (name, rest) = profile.split_once(']')?;
@@ -161,7 +161,7 @@ fn with_own(pipeline: &str, found: &[Finding], folder: &Path) -> Result<String, 
     }
     own += &format!("\n[profile.{OWN}.vars]\n");
     for found in found {
-        // What lies in the project is named from its folder, so that both can be moved together.
+        // Data within the project is named from the project's folder, so that both can be moved together.
         let path = found.path.strip_prefix(folder).unwrap_or(&found.path);
         let path = path.to_str().ok_or_else(|| CommandFailure::Usage {
             message: format!("{} is not UTF-8", path.display()),
@@ -169,7 +169,7 @@ fn with_own(pipeline: &str, found: &[Finding], folder: &Path) -> Result<String, 
         })?;
         own += &format!("{} = {}\n", found.variable, toml::Value::from(path));
     }
-    // What was found needs no suggestion.
+    // A variable for which something was found needs no suggestion.
     let is_open = |line: &&str| {
         let is_of = |found: &Finding| line.starts_with(&format!("# {} =", found.variable));
         !found.iter().any(is_of)
@@ -178,7 +178,7 @@ fn with_own(pipeline: &str, found: &[Finding], folder: &Path) -> Result<String, 
     Ok(format!("{text}{own}{}\n", suggested.join("\n")))
 }
 
-/// Writes files that are not there yet. Where one cannot be written, those before go again.
+/// Writes files that do not exist yet. If one cannot be written, those written before it are removed.
 fn write(folder: &Path, files: &[(&str, String)]) -> Result<(), CommandFailure> {
     let mut made: Vec<PathBuf> = Vec::new();
     for (name, text) in files {
@@ -206,7 +206,7 @@ fn write(folder: &Path, files: &[(&str, String)]) -> Result<(), CommandFailure> 
     Ok(())
 }
 
-/// Says what was found, what was left, and how to go on.
+/// Says what was found, which files stayed as they were, and how to go on.
 fn tell_next(folder: &Path, pipeline: &Pipeline, found: &[Finding], kept: &[&str]) {
     for Finding {
         variable,

@@ -116,14 +116,14 @@ pub(super) fn list(arguments: &ListArguments, registry: &Registry) -> Result<Exi
     Ok(Exit::Ok)
 }
 
-/// Shows what bears a name: a stage kind, and what the pipeline calls so.
+/// Shows everything of that name: a stage kind, and what the pipeline gives the name to.
 fn named(
     name: &str,
     arguments: &ListArguments,
     registry: &Registry,
 ) -> Result<Exit, CommandFailure> {
     let kind = registry.get(name);
-    // What a kind takes is told without a pipeline as well.
+    // What a kind takes can be told without a pipeline.
     let project = match Project::load(&arguments.common, registry) {
         Ok(project) => Some(project),
         Err(_) if kind.is_some() => None,

@@ -22,7 +22,7 @@ use crate::store::{Notes, Store};
 /// How many rows of a training are shown unless told otherwise.
 const ROWS: usize = 10;
 
-/// Prints the messages and rows of the jobs asked for, what runs did, or, where nothing is named, which runs there were.
+/// Prints the messages and rows of the jobs asked for, or what runs did; without a target, lists the runs.
 pub(super) fn log(arguments: &LogArguments, registry: &Registry) -> Result<Exit, CommandFailure> {
     let project = Project::load(&arguments.common, registry)?;
     let store = Store::view(&project.store)?;
@@ -76,7 +76,7 @@ pub(super) fn log(arguments: &LogArguments, registry: &Registry) -> Result<Exit,
     Ok(Exit::Ok)
 }
 
-/// What is looked at.
+/// What the command looks at jobs with.
 struct Look<'a> {
     store: &'a Store,
     standings: &'a [Standing],
@@ -86,16 +86,16 @@ struct Look<'a> {
     rows: usize,
 }
 
-/// What there is of a job.
+/// What is known of a job.
 #[derive(Serialize)]
 struct Told<'a> {
     label: &'a str,
-    /// How far it is, if it goes on or was left.
+    /// How far the job is, if it runs or was stopped or failed.
     state: Option<String>,
-    /// Where its messages lie, if there are any.
+    /// Where the job's messages lie, if there are any.
     path: Option<String>,
     text: Text,
-    /// The files of its rows.
+    /// The files of the job's rows.
     files: Vec<Value>,
     rows: Option<Value>,
     notes: Notes,
@@ -108,9 +108,9 @@ struct Told<'a> {
 #[serde(untagged)]
 enum Text {
     There(Messages),
-    /// The log of a job that had nothing to say is not kept.
+    /// There is no log, since an empty one is not kept.
     Empty(&'static str),
-    /// It has not run.
+    /// The job has not run.
     None(()),
 }
 
@@ -168,7 +168,7 @@ impl Look<'_> {
 }
 
 impl Told<'_> {
-    /// Where a log lies is said beside it, so that messages and rows alone go to standard output.
+    /// Where a log lies is printed to standard error, so that messages and rows alone go to standard output.
     fn print(&self) -> Result<(), CommandFailure> {
         let label = self.label;
         if let Some(state) = &self.state {

@@ -57,14 +57,15 @@ use failure::CommandFailure;
 
 /// Runs the program.
 pub fn main(registry: &Registry) -> ExitCode {
-    // Unless somebody takes it, this signal kills who writes beyond the limit on file sizes. So the write fails instead, and is
-    // told as any for which there is no room. Programs that are started get the signal as ever.
+    // By default this signal kills a process that writes beyond the limit on file sizes. With a handler the write fails
+    // instead, and is reported as any write without room. Programs that are started get the default again.
     let _ = signal_hook::flag::register(SIGXFSZ, Arc::default());
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
             if error.use_stderr() {
-                // It repeats what was written, which may be anything. Nobody is left to hear of it if standard error is closed.
+                // The message repeats arguments, which may hold anything. If standard error is closed, nobody is left to be
+                // told.
                 match std::env::args_os().any(|text| is_odd(&text)) {
                     true => output::tell(error.render().to_string().trim_end()),
                     false => drop(error.print()),
@@ -92,7 +93,7 @@ pub fn main(registry: &Registry) -> ExitCode {
         .into()
 }
 
-/// Whether an argument holds what a terminal would obey.
+/// Whether an argument holds characters that a terminal would obey.
 fn is_odd(argument: &OsStr) -> bool {
     argument
         .to_str()
@@ -100,8 +101,8 @@ fn is_odd(argument: &OsStr) -> bool {
 }
 
 fn dispatch(command: Command, registry: &Registry) -> Exit {
-    // Short commands would spend most of their time clearing large pages. Stages that compute ask for them again. Where the
-    // kernel knows no such thing, nothing is lost.
+    // Short commands would spend most of their time clearing large pages. Stages that compute ask for such pages again. A
+    // kernel that does not know this request refuses it, and nothing is lost.
     let _ = rustix::thread::disable_transparent_huge_pages(true);
     if let Err(wrong) = environment::check() {
         output::tell_error(&wrong.message, Some(&wrong.remedy));
@@ -132,7 +133,7 @@ fn dispatch(command: Command, registry: &Registry) -> Exit {
     result.unwrap_or_else(|failure| failure.report())
 }
 
-/// Says in a sentence that the program itself is at fault, with what a report of it needs.
+/// Installs a hook that says in one sentence that the program itself is at fault, and what to report.
 pub fn install_panic_hook() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic

@@ -14,8 +14,8 @@ use crate::store::{Note, Notes};
 /// How many notes are told at most.
 const MOST: usize = 20;
 
-/// Tells what was noted of the results that this run has made, and of those that the stages asked for rest on. The same note
-/// of several jobs of a stage is told once.
+/// Tells the notes of results that this run has made, and of those that the stages asked for rest on. A note that several jobs
+/// of a stage made is told once.
 pub(super) fn tell_notes(plan: &Plan, states: &[JobState]) {
     let lines = lines(plan, states);
     if lines.is_empty() {
@@ -33,7 +33,7 @@ pub(super) fn tell_notes(plan: &Plan, states: &[JobState]) {
     }
 }
 
-/// Returns who noted what, in the graph's order.
+/// Returns the notes with the jobs that made them, in the graph's order.
 fn lines(plan: &Plan, states: &[JobState]) -> Vec<(String, String)> {
     let mut asked = BTreeSet::new();
     let mut open = plan.stages.clone();
@@ -65,7 +65,7 @@ fn lines(plan: &Plan, states: &[JobState]) -> Vec<(String, String)> {
         .collect()
 }
 
-/// Returns the notes of one result as lines below what is told of it.
+/// Returns the notes of one result as lines, to stand below a line on the result.
 pub(super) fn below(notes: &Notes, indent: &str) -> String {
     let lines = notes
         .iter()
@@ -73,7 +73,7 @@ pub(super) fn below(notes: &Notes, indent: &str) -> String {
     lines.collect()
 }
 
-/// Returns a note, and how often it was made.
+/// Returns a note with the number of times that it was made.
 pub(super) fn text(note: &Note) -> String {
     match note.times {
         1 => note.message.clone(),

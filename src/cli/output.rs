@@ -10,11 +10,10 @@ use serde_json::Value;
 
 use crate::terminal::{self, Paint, shown};
 
-/// Writes a line to standard error. Colours are dropped where they are not wanted, and what a terminal would obey is written
-/// out.
+/// Writes a line to standard error. Colours are dropped where they are not wanted, and control characters are written out.
 pub(super) fn tell(text: &str) {
     let colours = anstream::stderr().current_choice() != ColorChoice::Never;
-    // Nobody is left to hear of it if standard error is closed.
+    // If standard error is closed, nobody is left to be told.
     let _ = writeln!(io::stderr().lock(), "{}", shown(text, colours));
 }
 
@@ -35,10 +34,10 @@ pub(super) fn print(text: &str) -> io::Result<()> {
     write(shown(text, colours).as_bytes())
 }
 
-/// Writes what others have written to standard output: as it is, unless that is a terminal.
+/// Writes bytes that others have written to standard output: as they are, unless that is a terminal.
 ///
 /// # Errors
-/// As [`print`].
+/// As [`print()`].
 pub(super) fn print_data(text: &[u8]) -> io::Result<()> {
     match io::stdout().is_terminal() {
         true => write(terminal::messages(&String::from_utf8_lossy(text)).as_bytes()),
@@ -52,7 +51,7 @@ fn write(bytes: &[u8]) -> io::Result<()> {
     stdout.flush()
 }
 
-/// Returns a path in JSON, which holds texts alone: what is no UTF-8 is replaced.
+/// Returns a path in JSON, which holds UTF-8 alone: other bytes are replaced.
 pub(super) fn path_json(path: &Path) -> Value {
     path.to_string_lossy().into()
 }
@@ -60,7 +59,7 @@ pub(super) fn path_json(path: &Path) -> Value {
 /// Writes a JSON value to standard output, indented.
 ///
 /// # Errors
-/// As [`print`].
+/// As [`print()`].
 pub(super) fn print_json(value: &Value) -> io::Result<()> {
     let text = format!("{value:#}\n");
     write(terminal::json(&text).as_bytes())
@@ -75,7 +74,7 @@ pub(super) fn print_serialized(value: &impl Serialize) -> io::Result<()> {
     stdout.flush()
 }
 
-/// Writes texts so that a terminal obeys nothing in them.
+/// Writes texts with their control characters written out.
 struct Shown;
 
 impl serde_json::ser::Formatter for Shown {
@@ -88,7 +87,7 @@ impl serde_json::ser::Formatter for Shown {
     }
 }
 
-/// Returns the width to print tables in: the terminal's, and all there is elsewhere.
+/// Returns the width to print tables in: that of the terminal, and no limit elsewhere.
 pub(super) fn width() -> usize {
     match tcgetwinsize(io::stdout()) {
         Ok(size) if size.ws_col > 0 => size.ws_col.into(),

@@ -1,15 +1,16 @@
-//! Settings that what is asked for overrides: `--set` must not be ignored in silence.
+//! Settings that the tables asked for override: `--set` must not be ignored in silence.
 
 use super::failure::CommandFailure;
 use crate::graph::{Overridden, Setting, What};
 
-/// Labels told at most.
+/// How many labels are named at most.
 const LABELS: usize = 6;
 
-/// Returns what there is to say of settings that reach some of what is asked for, or nothing of it.
+/// Returns a line for each setting that reaches only some of the cells asked for, or that nothing reads.
 ///
 /// # Errors
-/// When a setting reaches nothing, since the tables asked for set the variable themselves: the results would be those without it.
+/// When a setting reaches nothing, since all tables asked for set the variable themselves: the results would be those without
+/// it.
 pub(super) fn check(
     settings: &[Setting],
     set: &[(String, String)],

@@ -60,7 +60,7 @@ pub(super) fn pin(arguments: &PinArguments, registry: &Registry) -> Result<Exit,
     Ok(Exit::Ok)
 }
 
-/// Takes pins out.
+/// Removes pins.
 pub(super) fn unpin(arguments: &UnpinArguments) -> Result<Exit, CommandFailure> {
     let store = Store::view(&Project::store(&arguments.common)?)?;
     let known: BTreeSet<String> = store.pin_names()?;
@@ -89,7 +89,7 @@ pub(super) fn unpin(arguments: &UnpinArguments) -> Result<Exit, CommandFailure> 
     Ok(Exit::Ok)
 }
 
-/// Returns what to call the pin: what the user says, or what the targets are.
+/// Returns the name of the pin: the one that the user gives, or the targets.
 fn name(arguments: &PinArguments) -> Result<String, CommandFailure> {
     let remedy = "name it with --as: letters, digits, `.`, `_` and `-`".to_owned();
     if let Some(name) = &arguments.name {
@@ -184,7 +184,7 @@ fn describe(pin: &Pin) -> String {
     text
 }
 
-/// Returns how many bytes results have together; what they share counts once.
+/// Returns how many bytes results have together. Objects that they share count once.
 fn bytes(held: &[&&Held]) -> u64 {
     let manifests = held.iter().filter_map(|held| held.manifest.as_ref());
     let files = manifests.flat_map(|manifest| &manifest.files);

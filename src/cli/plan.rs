@@ -45,7 +45,7 @@ pub(super) fn plan(arguments: &PlanArguments, registry: &Registry) -> Result<Exi
     );
     let mut whys = Vec::with_capacity(standings.len());
     for ((index, _), standing) in plan.jobs.jobs().zip(&standings) {
-        // Why a result holds is said in JSON alone, and costs the reading of its record.
+        // Why a result holds is told in JSON alone, since it takes reading its record.
         let is_told = arguments.common.json || !standing.is_cached();
         whys.push(match is_told {
             true => Some(explainer.why(index)?),
@@ -92,7 +92,7 @@ pub(super) fn plan(arguments: &PlanArguments, registry: &Registry) -> Result<Exi
     Ok(Exit::after(broken))
 }
 
-/// Tells of results that were there and are damaged.
+/// Tells which results were there and are damaged.
 pub(super) fn tell_damaged(standings: &[Standing]) {
     for standing in standings {
         if let Standing::Missing {

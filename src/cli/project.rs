@@ -1,4 +1,4 @@
-//! What the options that all commands share lead to.
+//! The project that the common options lead to: pipeline, store, results.
 
 use std::collections::BTreeSet;
 use std::env;
@@ -23,7 +23,7 @@ use crate::registry::Registry;
 use crate::runs::quoted;
 use crate::store::{Away, Found, Noted, Prefetch, Store, StoreError};
 
-/// The file that is looked for.
+/// The name of the file that is looked for.
 const FILE: &str = "pipeline.toml";
 /// The store's folder, beside the pipeline file.
 pub(super) const STORE: &str = ".pipe";
@@ -34,19 +34,19 @@ const RESULTS: &str = "results";
 pub(super) struct Project {
     pub(super) pipeline: Pipeline,
     pub(super) store: PathBuf,
-    /// What the command line says for all commands.
+    /// The options that all commands share.
     common: Common,
 }
 
-/// What targets come to.
+/// Targets, expanded.
 pub(super) struct Expanded {
     pub(super) targets: Vec<Target>,
     pub(super) plan: Plan,
-    /// The store, which was only looked at.
+    /// The store, opened to be looked at only.
     pub(super) store: Store,
-    /// What is known of files that are not at hand.
+    /// What archives tell of files that are not at hand.
     pub(super) noted: Noted,
-    /// Who looks which results are there.
+    /// The thread that looks up results already.
     pub(super) ahead: Prefetch,
 }
 
@@ -71,7 +71,7 @@ impl Project {
         })
     }
 
-    /// Has results written to that folder, if one is named.
+    /// Notes the folder that results are written to, if one is named.
     pub(super) fn write_results_to(&mut self, folder: Option<&Path>) {
         let folders = [self.pipeline.root().join(RESULTS)].into_iter();
         let folders = folders.chain(folder.map(Path::to_path_buf));
@@ -83,7 +83,7 @@ impl Project {
         common.file.clone().map_or_else(find, Ok)
     }
 
-    /// Returns where the options say that results are kept, without reading a pipeline.
+    /// Returns the store's folder as the options say, without reading a pipeline.
     pub(super) fn store(common: &Common) -> Result<PathBuf, CommandFailure> {
         if let Some(store) = common.store() {
             return Ok(store);
@@ -103,13 +103,13 @@ impl Project {
             })
     }
 
-    /// Returns what `--set` gives, as it is given again in the project's folder: paths as they lie from there.
+    /// Returns the values of `--set` as they would be given in the project's folder: paths start there.
     pub(super) fn settings(&self) -> Vec<String> {
         let set = self.common.set.iter();
         let set = set.map(|(name, value)| {
             let placed = graph::placed(&self.pipeline, name);
             let placed = placed.as_ref().and_then(Value::as_str);
-            // What is read as text as well is given again as it was typed.
+            // A value that is read as text as well counts as it was typed.
             let path = placed.filter(|placed| !placed.starts_with(&format!("{value} (")));
             format!("{name}={}", path.unwrap_or(value))
         });
@@ -140,7 +140,7 @@ impl Project {
         self.plan_with(targets, &Noted::default())
     }
 
-    /// Expands targets; files that something is `noted` of need not be at hand.
+    /// Expands targets. Files that archives tell of need not be at hand.
     pub(super) fn plan_with(
         &self,
         targets: &[String],
@@ -156,8 +156,8 @@ impl Project {
         Ok((targets, plan))
     }
 
-    /// Expands targets, while somebody looks already which results are there; of the store only caches are written. Files that
-    /// archives tell of need not be at hand.
+    /// Expands targets, while a thread looks up results already. Of the store only caches are written. Files that archives tell
+    /// of need not be at hand.
     pub(super) fn expand(&self, targets: &[String]) -> Result<Expanded, CommandFailure> {
         let store = Store::view(&self.store)?;
         let ahead = store.prefetch();
@@ -172,10 +172,10 @@ impl Project {
         })
     }
 
-    /// Checks that files are at hand which jobs have to read that are to run.
+    /// Checks that the files are at hand that the jobs which will run have to read.
     ///
     /// # Errors
-    /// Names those that are not, with the places that name them.
+    /// Names the files that are not, with the places in the pipeline file that name them.
     pub(super) fn check_at_hand(
         &self,
         targets: &[Target],
@@ -199,7 +199,7 @@ impl Project {
         let Some(first) = away.next() else {
             return Ok(());
         };
-        // Now with an eye to them.
+        // This time these files must exist, so the expansion reports them.
         graph::expand_unless(&self.pipeline, targets, &|path| !needed.contains(path))?;
         Err(CommandFailure::Usage {
             message: format!(
@@ -229,10 +229,10 @@ impl Project {
         Ok((plan, store, standings))
     }
 
-    /// Expands targets and returns what each of their jobs has made.
+    /// Expands targets and returns the result of each of their jobs.
     ///
     /// # Errors
-    /// When some have made nothing yet.
+    /// When some jobs have no result yet.
     pub(super) fn known(
         &self,
         store: &Store,
@@ -255,7 +255,7 @@ impl Project {
         Ok((plan, found))
     }
 
-    /// Whether more is told than what went wrong.
+    /// Whether more than failures is to be told.
     fn tells(&self) -> bool {
         self.common.verbosity() > Verbosity::Quiet
     }
@@ -279,14 +279,14 @@ impl Project {
         common.options()
     }
 
-    /// Tells which files are not at hand and were taken as archives tell.
+    /// Tells which files are not at hand, and that their digests are those that archives tell.
     pub(super) fn tell_away(&self, noted: &Noted) {
         for away in noted.used().iter().filter(|_| self.tells()) {
             tell(&format!("{} {}", "note:".cyan(), away_text(away)));
         }
     }
 
-    /// Tells under which options results are, where little of what is asked for is known under those in force.
+    /// Tells under which options results exist, where few results are known under those in force.
     pub(super) fn tell_elsewhere(
         &self,
         targets: &[String],
@@ -312,7 +312,7 @@ impl Project {
         Ok(())
     }
 
-    /// Says what is asked for, and under which profile and settings: `all · profile laptop · m = 0.5`.
+    /// Says in a line which targets are asked for, under which profile and settings: `all · profile laptop · m = 0.5`.
     pub(super) fn heading(&self, targets: &[String]) -> String {
         let profile = self.pipeline.profile();
         let mut text = format!("{} · profile {profile}", targets.join(" "));
@@ -336,7 +336,7 @@ impl Common {
         store.or_else(|| environment::os(environment::STORE).map(PathBuf::from))
     }
 
-    /// Returns the options that say what a command is about, as they are to be given again: ` --profile tiny --set m=0.3`.
+    /// Returns the options that decide what a command is about, as they would be given again: ` --profile tiny --set m=0.3`.
     pub(super) fn options(&self) -> String {
         let path = |path: &PathBuf| quoted(&path.display().to_string());
         let file = self
@@ -364,7 +364,7 @@ impl Common {
     }
 }
 
-/// Says what stands for an input that is not at hand.
+/// Says what is taken in the place of an input that is not at hand.
 pub(super) fn away_text(away: &Away) -> String {
     let Away {
         told,
@@ -379,7 +379,7 @@ pub(super) fn away_text(away: &Away) -> String {
     format!("{told} {what}: taken as it was where {archive} was made")
 }
 
-/// Looks for the pipeline file here and in the folders above. It is named relative to here if it is here.
+/// Looks for the pipeline file here and in the folders above. A file in the current folder is named without a path.
 fn find() -> Result<PathBuf, CommandFailure> {
     if Path::new(FILE).is_file() {
         return Ok(FILE.into());

@@ -1,8 +1,8 @@
 //! `pipe verify --inputs`: the user's files, read anew.
 //!
-//! Of a file that looks as it did when it was hashed, runs take the digest that they have noted. A program that had mapped it
-//! into its memory and written there before may write on without a trace; so may one machine to a file that another has hashed,
-//! on some network file systems.
+//! For a file that looks as it did when it was hashed, runs take the digest that they have noted. A program that has mapped the
+//! file into its memory, and has written there before, may write on without a trace; so may another machine, on some network
+//! file systems.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -17,7 +17,7 @@ use crate::store::Store;
 pub(super) struct Reread {
     /// How many files were read.
     pub(super) read: usize,
-    /// Those whose bytes are others than were noted.
+    /// The files whose bytes differ from what was noted.
     pub(super) changed: BTreeSet<PathBuf>,
 }
 

@@ -1,7 +1,7 @@
 //! `pipe verify --rerun`: a sample of jobs run once more, and their bytes compared.
 //!
-//! That a result is whole says nothing of whether it is what its job makes: an archive may come from anybody, a program may throw
-//! dice, a processor may err. The jobs run in a store aside, each on the recorded results of those before it.
+//! That a result is whole does not show that its job makes it: an archive may come from anybody, a program may use chance, a
+//! processor may err. The jobs run in a store aside, each on the recorded results of the jobs before it.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,16 +31,16 @@ use crate::registry::Registry;
 use crate::store::{Away, Digest, Found, Record, Scratch, Store, StoreError};
 use crate::why::PeakMemory;
 
-/// What running jobs once more has found.
+/// What the second runs of jobs have shown.
 pub(super) struct Rerun {
     seed: u64,
-    /// Results that the pipeline takes.
+    /// How many results the pipeline needs.
     known: usize,
     /// Jobs that made the same bytes.
     same: Vec<String>,
-    /// Jobs that made others.
+    /// Jobs that made other bytes.
     others: Vec<Difference>,
-    /// Jobs that made nothing.
+    /// Jobs that failed.
     failed: Vec<(String, Failure)>,
     /// Jobs that there was no time for.
     open: Vec<String>,
@@ -56,11 +56,11 @@ struct Difference {
     key: Key,
     was: Digest,
     is: Digest,
-    /// What differs.
+    /// The files that differ.
     files: Vec<String>,
-    /// Where what was made lies.
+    /// Where the new bytes lie.
     place: PathBuf,
-    /// What may explain it.
+    /// What may explain the difference.
     word: Option<String>,
 }
 
@@ -85,7 +85,7 @@ pub(super) fn rerun(
     let mut resolver = Resolver::new(store).to_look(&noted);
     let standings = survey(&plan.jobs, &mut resolver)?;
     drop(resolver);
-    // A sample of its own each time, so that several see all; and the same again for whoever asks.
+    // Each time another sample is taken, so that several cover everything; a user who gives the number gets the same one.
     let seed = arguments.seed.unwrap_or_else(|| {
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         now.map_or(0, |time| u64::from(time.subsec_nanos()))
@@ -150,7 +150,7 @@ pub(super) fn rerun(
     Ok(told)
 }
 
-/// Chooses jobs: by what their keys and the seed give together, so that the order of the pipeline file means nothing.
+/// Chooses jobs by a hash of their keys and the seed, so that the order of the pipeline file does not matter.
 fn choose(
     arguments: &VerifyArguments,
     percent: f64,
@@ -212,7 +212,7 @@ fn choose(
     Ok(chosen)
 }
 
-/// Returns a job's place among all, by chance.
+/// Returns a job's place in the random order of a seed.
 fn rank(seed: u64, key: &Key) -> [u8; 32] {
     let mut hasher = blake3::Hasher::new();
     hasher.update(b"verify --rerun");
@@ -221,7 +221,7 @@ fn rank(seed: u64, key: &Key) -> [u8; 32] {
     *hasher.finalize().as_bytes()
 }
 
-/// Whether the files of the user's are there that a job reads.
+/// Whether the user's files are at hand that a job reads.
 fn is_at_hand(job: &Job, away: &BTreeSet<Away>) -> bool {
     job.inputs.iter().all(|(_, source)| match source {
         InputSource::Path(path) => away.iter().all(|away| *away.path != **path),
@@ -229,7 +229,7 @@ fn is_at_hand(job: &Job, away: &BTreeSet<Away>) -> bool {
     })
 }
 
-/// What jobs are run once more of, and where.
+/// What is needed to run jobs once more.
 struct Again<'a> {
     arguments: &'a VerifyArguments,
     plan: &'a Plan,
@@ -254,14 +254,14 @@ impl Again<'_> {
         let (graph, places) = plan.jobs.apart(&wanted);
         let mut known = Vec::with_capacity(places.len());
         for (index, is_wanted) in &places {
-            // A job can be chosen only if what it rests on is known.
+            // A job is chosen only if the results that it rests on are known.
             let found = standings[index.index()].found().filter(|_| !is_wanted);
             if let Some(found) = &found {
                 scratch.borrow(store, found)?;
             }
             known.push(found);
         }
-        // Beyond what a clock tells there is no end.
+        // A time that is beyond what the clock can tell sets no limit.
         let budget = Duration::try_from_secs_f64(arguments.max_cost).ok();
         let options = Options {
             jobs: machine.cores,
@@ -269,7 +269,7 @@ impl Again<'_> {
             memory: Memory::here().map(|memory| memory.free),
             gpus: gpus(None, &graph)?,
             keep_going: true,
-            // What is stopped is not gone on with.
+            // A job that is stopped will not go on, so it need not save a checkpoint.
             grace: Duration::ZERO,
             budget,
             order: None,
@@ -295,7 +295,7 @@ impl Again<'_> {
     }
 }
 
-/// Says what may explain that a job makes other bytes than it did.
+/// Says what may explain that a job makes other bytes than before.
 fn word(record: &Record, registry: &Registry) -> Option<String> {
     if let Some(origin) = record.origin.last() {
         return Some(origin.to_string());
@@ -306,7 +306,7 @@ fn word(record: &Record, registry: &Registry) -> Option<String> {
 }
 
 impl Rerun {
-    /// Returns how to end.
+    /// Returns the exit code.
     pub(super) fn exit(&self) -> Exit {
         let failed = Exit::after(self.failed.iter().map(|(_, failure)| failure));
         if !self.others.is_empty() {
@@ -318,7 +318,7 @@ impl Rerun {
         }
     }
 
-    /// Returns it as JSON.
+    /// Returns the findings as JSON.
     pub(super) fn to_json(&self) -> Value {
         let others = self.others.iter().map(|one| {
             json!({
@@ -345,7 +345,7 @@ impl Rerun {
         })
     }
 
-    /// Says it in lines.
+    /// Returns the findings as lines.
     pub(super) fn summary(&self) -> String {
         let Self { seed, known, .. } = self;
         if *known == 0 {
@@ -393,7 +393,7 @@ impl Rerun {
         text
     }
 
-    /// Tells on standard error what is wrong.
+    /// Tells on standard error which jobs made other bytes or failed.
     pub(super) fn tell(&self) {
         for one in &self.others {
             let Difference {
@@ -423,7 +423,7 @@ impl Rerun {
         }
         for (label, failure) in &self.failed {
             let message = format!("{label}: run once more, it failed: {}", failure.message);
-            // A log goes with the store aside.
+            // The log of a job goes with the store aside, so a remedy that rests on it is left out.
             let remedy = failure.remedy.as_deref().filter(|_| failure.log.is_none());
             tell_error(&message, remedy);
         }
@@ -446,7 +446,7 @@ mod tests {
             keys[..20].iter().copied().collect::<BTreeSet<_>>()
         };
         assert_eq!(first(1), first(1));
-        // Twenty of two hundred: two samples share two on average.
+        // Each sample has twenty of two hundred jobs, so two samples share two on average.
         assert!(first(1).intersection(&first(2)).count() < 10);
         let seen: BTreeSet<Key> = (0..60).flat_map(first).collect();
         assert!(seen.len() > 190, "{}", seen.len());

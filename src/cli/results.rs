@@ -33,11 +33,11 @@ pub(super) struct Writing<'a> {
     pub(super) machine: &'a Machine,
 }
 
-/// Checks that tables are not written into the folder that is an input, since each run would change it, nor among files of an
-/// input: a folder of results does not belong to it, so they would be lost from view.
+/// Checks that tables are not written into a folder that is an input, which each run would change, nor among files of an input:
+/// a folder of results does not belong to an input, so those files would be lost from view.
 ///
 /// # Errors
-/// When they would be.
+/// When tables would be written there.
 pub(super) fn check_apart(
     project: &Project,
     arguments: &RunArguments,
@@ -83,13 +83,14 @@ pub(super) fn check_apart(
 /// The outputs that go to one folder.
 struct Group<'a> {
     files: Files,
-    /// Their places in the plan.
+    /// The outputs' places in the plan.
     outputs: Vec<usize>,
     settings: &'a Bindings,
 }
 
 impl Writing<'_> {
-    /// Writes the complete outputs; nothing if they were written of the same results, `made`, and lie there as they were.
+    /// Writes the complete outputs. Nothing is written if the folder's files were made of the same results, `made`, and are
+    /// unchanged.
     pub(super) fn write(&self, made: &Digest) -> Result<(), CommandFailure> {
         for group in self.groups() {
             let files = &group.files;
@@ -105,7 +106,7 @@ impl Writing<'_> {
         Ok(())
     }
 
-    /// Returns the outputs by where they go: those that `--set` reaches, to a folder for its values.
+    /// Returns the outputs by folder: those that `--set` reaches go to a folder that is named by its values.
     fn groups(&self) -> Vec<Group<'_>> {
         let folder = self.project.results(self.arguments.results.as_deref());
         let mut groups: BTreeMap<Option<String>, Group<'_>> = BTreeMap::new();
@@ -125,12 +126,12 @@ impl Writing<'_> {
         groups.into_values().collect()
     }
 
-    /// Returns what tells these results from those of other folders and targets.
+    /// Returns the name of the note on these results, which those of other folders and targets do not share.
     fn name(&self, folder: &Path) -> Digest {
         let mut bytes = Writer::default();
         bytes.text("results");
         let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_path_buf());
-        // In this form no two of them are one, whatever they are called.
+        // Debug output escapes bytes that are not UTF-8, so no two folders have the same text.
         bytes.text(&format!("{folder:?}"));
         for target in self.targets {
             bytes.text(&target.to_string());
@@ -138,12 +139,12 @@ impl Writing<'_> {
         Digest::of(&bytes.0)
     }
 
-    /// Returns all that decides what is written.
+    /// Returns everything that decides what is written.
     fn state(&self, group: &Group<'_>, made: &Digest) -> Vec<u8> {
         let mut bytes = Writer::default();
         bytes.text(env!("CARGO_PKG_VERSION"));
         bytes.text(&self.machine.class);
-        // Entries of what is declared no more go.
+        // Entries of outputs and jobs that are not declared any more go, so the declaration counts as well.
         bytes.text(&self.project.pipeline.source.text);
         bytes.bytes(made.as_bytes());
         for place in &group.outputs {
@@ -153,7 +154,7 @@ impl Writing<'_> {
     }
 
     fn write_all(&self, group: &Group<'_>) -> Result<(), CommandFailure> {
-        // By the list a folder is known to be one of results, also if this ends half-way.
+        // The list is written first, so that the folder is known to hold results even if the program ends half way.
         if !is_results(group.files.folder()) {
             let (no_jobs, no_tables) = (BTreeMap::new(), BTreeMap::new());
             let class = &self.machine.class;
@@ -187,10 +188,10 @@ impl Writing<'_> {
         let all = group.outputs.len() == self.outputs.len();
         let made = match all {
             true => summary::digests(&self.plan.jobs, self.states),
-            // Of a run whose `--set` reaches other tables, what these rest on.
+            // Where `--set` reaches other tables as well, this folder gets only the jobs that its own tables rest on.
             false => summary::digests_of(&self.plan.jobs, self.states, &self.behind(group)),
         };
-        // What is declared of tables that `--set` does not reach is not seen under it.
+        // Under `--set`, a table that it does not reach cannot say what is declared without it.
         let own = self.arguments.common.set.is_empty() || !group.settings.is_empty();
         let declared = own.then(|| Declared::by(self.project)).flatten();
         update_digests(
@@ -223,14 +224,14 @@ impl Writing<'_> {
     }
 }
 
-/// What a run of everything would name.
+/// The jobs and files that a run of everything would name.
 struct Declared {
     jobs: BTreeSet<String>,
     outputs: BTreeSet<String>,
 }
 
 impl Declared {
-    /// Expands all tables; `None` where that fails, over a table that this run has nothing to do with.
+    /// Expands all tables; `None` where that fails, perhaps for a table that this run does not need.
     fn by(project: &Project) -> Option<Self> {
         let plan = graph::expand(&project.pipeline, &[Target::All]).ok()?;
         Some(Self {

@@ -52,7 +52,7 @@ pub(super) fn run(arguments: &RunArguments, registry: &Registry) -> Result<Exit,
         tell("waiting for `pipe gc`, which removes what nothing needs from the store");
     }
     let store = store.into_open()?;
-    // From here on nothing is swept that this run counts on.
+    // From here on no sweep takes a result that this run counts on.
     let ahead = (store.last_sweep() == before).then_some(ahead);
     if let Some(word) = store
         .word()
@@ -145,7 +145,7 @@ pub(super) fn run(arguments: &RunArguments, registry: &Registry) -> Result<Exit,
         let texts: Vec<String> = texts.collect();
         print(&texts.join("\n")).and_then(|()| print_stages(&plan, places))
     };
-    // Whoever closed the output still wants the results.
+    // Results are written even if nobody reads standard output any more.
     let made = summary::results(&plan.jobs, &states);
     let digest = made.digest();
     let written = Writing {
@@ -180,7 +180,7 @@ pub(super) fn run(arguments: &RunArguments, registry: &Registry) -> Result<Exit,
         );
     }
     let exit = match exit(&plan, &states) {
-        // All jobs have done their work, and yet it was not what the tables ask for.
+        // All jobs have succeeded, and their results lack what the tables ask for.
         Exit::Ok if !lacks.is_empty() => Exit::Input,
         exit => exit,
     };
@@ -198,7 +198,7 @@ pub(super) fn run(arguments: &RunArguments, registry: &Registry) -> Result<Exit,
     Ok(exit)
 }
 
-/// Returns how this run was called.
+/// Describes how this run was called.
 fn begun(arguments: &RunArguments, project: &Project, targets: &[Target]) -> Begun {
     let host = rustix::system::uname();
     Begun {
@@ -213,7 +213,7 @@ fn begun(arguments: &RunArguments, project: &Project, targets: &[Target]) -> Beg
     }
 }
 
-/// Returns the GPUs that a run may use. They are looked for where somebody asks for some.
+/// Returns the GPUs that a run may use. They are looked for only where a job or the user asks for some.
 pub(super) fn gpus(wanted: Option<usize>, jobs: &JobGraph) -> Result<Vec<Gpu>, CommandFailure> {
     if wanted.is_none() && jobs.jobs().all(|(_, job)| job.resources.gpus == 0) {
         return Ok(Vec::new());
@@ -252,7 +252,7 @@ fn order(
     Ok(cells_first(plan, standings, &prices))
 }
 
-/// Lays out what the stages asked for have made, and returns where.
+/// Lays out the artifacts of the stages asked for, and returns the folders.
 fn lay_out(
     store: &Store,
     plan: &Plan,
@@ -262,7 +262,7 @@ fn lay_out(
         .stages
         .iter()
         .filter_map(|job| Some((*job, states[job.index()].found()?)));
-    // What was to be made again, and was not come to, is no folder.
+    // A result that was to be made again for its files, and was not, cannot be laid out.
     let made = made.filter(|(_, found)| found.is_whole());
     made.map(|(job, found)| Ok((job, store.lay_out(&found.manifest)?)))
         .collect()
@@ -273,7 +273,7 @@ fn print_stages(plan: &Plan, places: Option<&BTreeMap<JobIndex, PathBuf>>) -> st
     let mut text = Vec::new();
     for job in &plan.stages {
         if let Some(place) = places.and_then(|places| places.get(job)) {
-            // Whoever reads it from a pipe finds the folder by these very bytes.
+            // A program that reads the path from a pipe needs its very bytes.
             text.extend_from_slice(place.as_os_str().as_bytes());
             text.extend_from_slice(format!("  {}\n", plan.jobs.job(*job).label).as_bytes());
         }
@@ -283,7 +283,7 @@ fn print_stages(plan: &Plan, places: Option<&BTreeMap<JobIndex, PathBuf>>) -> st
 
 fn exit(plan: &Plan, states: &[JobState]) -> Exit {
     let exit = Exit::after(summary::failures(&plan.jobs, states).map(|(_, failure)| failure));
-    // Stopped before a job was started: nothing failed, and yet not all is there.
+    // The run was stopped before some job started: nothing failed, and not everything is there.
     let lacking = states
         .iter()
         .any(|state| matches!(state, JobState::NotStarted));

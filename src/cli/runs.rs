@@ -14,7 +14,7 @@ use super::summary::same_as_others;
 use crate::progress::{count, duration};
 use crate::runs::{Ended, Entry, RunSummary, Runs};
 
-/// How many are listed unless told otherwise.
+/// How many runs are listed unless told otherwise.
 const LISTED: usize = 20;
 
 /// Lists the latest runs, the latest last.
@@ -55,7 +55,7 @@ pub(super) fn list(runs: &Runs, arguments: &LogArguments) -> Result<Exit, Comman
     Ok(Exit::Ok)
 }
 
-/// Says in a few words what became of a run.
+/// Says in a few words how a run ended.
 fn outcome(run: &RunSummary) -> String {
     let mut parts = Vec::new();
     if let Some((jobs, cached)) = run.planned {
@@ -203,7 +203,7 @@ fn run_named<'r>(runs: &'r Runs, text: &str) -> Result<&'r str, CommandFailure> 
     runs.find(text).ok_or_else(|| none(runs, text))
 }
 
-/// Says that there is no run that `text` means.
+/// The failure where no run fits `text`.
 pub(super) fn none(runs: &Runs, text: &str) -> CommandFailure {
     CommandFailure::Usage {
         message: match runs.names().len() {

@@ -1,4 +1,4 @@
-//! What `--set` comes to: which of it reaches a table, how that is told, and where such results go.
+//! What `--set` changes: which of its values reach a table, how the table tells them, and where such results go.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,11 +15,11 @@ use crate::store::Digest;
 /// How long the name of a folder may be, in letters.
 const LONGEST: usize = 80;
 
-/// What decides each table, by name; nothing where that cannot be told.
+/// The fingerprint of each table, by name; `None` where the tables cannot be made.
 type Fingerprints = Option<BTreeMap<String, Digest>>;
 
-/// Returns for each table of the plan the variables that `--set` has given other values, as far as the table would be
-/// another without. Paths are told as they lie from the project, wherever they were typed.
+/// Returns for each table of the plan the variables of `--set` without which the table would be another. Paths are told from
+/// the project's folder, wherever they were typed.
 pub(super) fn reaching(
     common: &Common,
     project: &Project,
@@ -27,7 +27,7 @@ pub(super) fn reaching(
     targets: &[Target],
     plan: &Plan,
 ) -> Vec<Bindings> {
-    // Of two values of one variable the later holds, as everywhere.
+    // Of two values for one variable the later holds, as everywhere.
     let set: BTreeMap<&str, &str> = pairs(&common.set).collect();
     if set.is_empty() {
         return vec![Bindings::new(); plan.outputs.len()];
@@ -52,7 +52,7 @@ pub(super) fn reaching(
     };
     let tables = plan.outputs.iter().map(|table| {
         let mut names: BTreeSet<String> = set.keys().map(ToString::to_string).collect();
-        // One after the other, since two may each be enough alone.
+        // The variables are left out one after the other, since each of two may be enough by itself.
         for name in set.keys() {
             let mut fewer = names.clone();
             fewer.remove(*name);
@@ -83,7 +83,7 @@ fn owned(plan: &Plan) -> BTreeMap<String, Digest> {
         .collect()
 }
 
-/// Returns the line below a table that says under which profile, and with which other values, it was made.
+/// Returns the line below a table that names its profile and the values of `--set` that reach it.
 pub(super) fn note(project: &Project, settings: &Bindings) -> String {
     let profile = project.pipeline.profile();
     if settings.is_empty() {
@@ -96,8 +96,8 @@ pub(super) fn note(project: &Project, settings: &Bindings) -> String {
     format!("Profile `{profile}` with {pairs}.")
 }
 
-/// Returns the folder for results with those values, below that of the profile; `None` where there are none. The same values
-/// have the same name, others another one.
+/// Returns the name of the folder for results with those values, within that of the profile; `None` where there are no values.
+/// The same values always have the same name, and other values another one.
 pub(super) fn folder(settings: &Bindings) -> Option<String> {
     if settings.is_empty() {
         return None;
@@ -110,7 +110,7 @@ pub(super) fn folder(settings: &Bindings) -> Option<String> {
         .map(|letter| if safe(letter) { letter } else { '_' })
         .take(LONGEST)
         .collect();
-    // What does not say all that there is to say gets a name that nothing else has.
+    // A text from which the values cannot be read back is completed by a hash.
     let clear = settings
         .iter()
         .all(|(_, value)| parse_value(&plain(value)) == *value && !plain(value).contains(','));

@@ -74,7 +74,7 @@ pub(super) fn show(arguments: &ShowArguments, registry: &Registry) -> Result<Exi
     Ok(Exit::Ok)
 }
 
-/// Says of results that are not known why they are not.
+/// Says why results are not known.
 struct Missing<'a> {
     graph: &'a JobGraph,
     standings: &'a [Standing],
@@ -95,12 +95,12 @@ impl<'a> Missing<'a> {
         })
     }
 
-    /// Says it of one job.
+    /// Says why the result of a job is not known.
     fn reason(&self, job: JobIndex) -> String {
         if let Some(text) = self.own(job, "") {
             return text;
         }
-        // Of all that it needs, what fails, else what runs, else nothing yet.
+        // Of all jobs that it needs, one that failed is the reason, or else one that runs.
         let mut needed = BTreeSet::new();
         let mut open: Vec<JobIndex> = self.graph.inputs(job).collect();
         while let Some(job) = open.pop() {
@@ -132,7 +132,7 @@ impl<'a> Missing<'a> {
         }
     }
 
-    /// Says how far a job with a work folder is, in the name of `label`.
+    /// Says how far a job with a work folder is. `label` names the job in that, if it is not empty.
     fn own(&self, job: JobIndex, label: &str) -> Option<String> {
         let job = self.watched(job)?;
         let text = match &job.state {

@@ -13,7 +13,7 @@ use crate::registry::Registry;
 use crate::store::is_locked_by_another;
 use crate::terminal::json;
 
-/// Says whether another process has a lock.
+/// Says whether another process has a lock on a file.
 pub(super) fn try_lock(arguments: &TryLockArguments) -> Result<Exit, CommandFailure> {
     match is_locked_by_another(&arguments.file)? {
         true => print("locked\n")?,
@@ -22,7 +22,7 @@ pub(super) fn try_lock(arguments: &TryLockArguments) -> Result<Exit, CommandFail
     Ok(Exit::Ok)
 }
 
-/// Libraries size their thread pools by it before any code of ours could.
+/// The variable that sizes the thread pools of libraries, read before any code of ours runs.
 const THREADS: &str = "RAYON_NUM_THREADS";
 
 /// Runs one job and prints its outcome as JSON.
@@ -33,7 +33,7 @@ pub(super) fn stage(
     if env::var_os(THREADS).is_none()
         && let Some(threads) = execute::threads(&arguments.folder)
     {
-        // Started by hand: begins anew with the variable set.
+        // The stage was started by hand: the program starts itself again with the variable set.
         let error = process::Command::new("/proc/self/exe")
             .args(env::args_os().skip(1))
             .env(THREADS, threads.to_string())
@@ -49,7 +49,7 @@ pub(super) fn stage(
     let exit = match &outcome {
         Outcome::Ok(_) => Exit::Ok,
         Outcome::Error(report) => {
-            // Standard error is the log.
+            // Standard error is the job's log.
             tell_error(&report.message, report.remedy.as_deref());
             match report.kind {
                 ErrorKind::Input => Exit::Input,

@@ -50,7 +50,7 @@ pub(super) fn status(
     Ok(Exit::Ok)
 }
 
-/// Says in a word how a job stands.
+/// Says in a word how it stands with a job.
 pub(super) fn word(job: &Watched) -> &'static str {
     match job.state {
         WatchState::Running => "running",
@@ -81,7 +81,7 @@ pub(super) fn described(job: &Watched) -> String {
     }
 }
 
-/// Says how far a job is, and in its own words how it goes.
+/// Says how far a job is, with its own note.
 pub(super) fn far(job: &Watched) -> String {
     let mut text = match &job.progress {
         Some(advance) => {

@@ -13,7 +13,7 @@ use crate::execute::{Stop, is_ignored};
 /// # Errors
 /// When the system lets no signal be caught.
 pub(super) fn stops() -> io::Result<Receiver<Stop>> {
-    // `nohup` has it ignored, so that a run outlives the terminal.
+    // `nohup` has the signal ignored, so that a run outlives the terminal.
     let hangup = (!is_ignored(SIGHUP)).then_some(SIGHUP);
     let mut signals = Signals::new([SIGINT, SIGTERM].into_iter().chain(hangup))?;
     let (sender, receiver) = channel();

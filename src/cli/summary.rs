@@ -14,7 +14,8 @@ use crate::keys::Key;
 use crate::progress::{Made, Results, count, duration};
 use crate::store::{Store, StoreError};
 
-/// Says why a job has no result; `None` if it has one. `stopped` is said of what the end of the run has kept from it.
+/// Says why a job has no result; `None` if it has one. `stopped` is the reason for jobs that the end of the run has kept from
+/// theirs.
 pub(super) fn reason(
     graph: &JobGraph,
     states: &[JobState],
@@ -63,7 +64,7 @@ pub(super) fn line(outputs: &[OutputPlan], states: &[JobState], time: Duration) 
     let number = |is: fn(&JobState) -> bool| states.iter().filter(|state| is(state)).count();
     let cached = number(|state| matches!(state, JobState::Cached(_)));
     let made = number(|state| matches!(state, JobState::Made(_)));
-    // What the program has made for one job, others may be as well, by another name.
+    // A result that the program has made for one job may be that of other jobs as well, whose keys are the same.
     let run: HashSet<Key> = states
         .iter()
         .filter_map(|state| match state {
@@ -107,7 +108,7 @@ pub(super) fn line(outputs: &[OutputPlan], states: &[JobState], time: Duration) 
     format!("{text} in {time}")
 }
 
-/// Says of how many cached jobs the same run has made the result, as that of another job.
+/// Says how many of the cached jobs have a result that the same run made for another job.
 pub(super) fn same_as_others(number: usize) -> String {
     match number {
         0 => String::new(),
@@ -116,7 +117,7 @@ pub(super) fn same_as_others(number: usize) -> String {
     }
 }
 
-/// Returns the failures, each job's once, in the graph's order.
+/// Returns the failures in the graph's order, each once.
 pub(super) fn failures<'s>(
     graph: &'s JobGraph,
     states: &'s [JobState],
@@ -130,7 +131,7 @@ pub(super) fn failures<'s>(
         })
 }
 
-/// Returns what became of each job, and where its artifact is laid out if it is.
+/// Returns the state of each job as JSON, and the folder of its artifact if that was laid out.
 pub(super) fn jobs(
     graph: &JobGraph,
     states: &[JobState],

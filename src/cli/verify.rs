@@ -23,21 +23,21 @@ pub(super) fn verify(
     let project = Project::load(&arguments.common, registry)?;
     let store = Store::reader(&project.store)?;
     let percent = arguments.sample.unwrap_or(100) as usize;
-    // Another sample each time, so that several see all.
+    // Each time another sample is read, so that several cover everything.
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let offset = now.map_or(0, |time| time.subsec_nanos() as usize % 100);
-    // What the user has to mend is told before anything is set aside.
+    // Changed files of the user's are reported before anything is set aside.
     let inputs = match arguments.inputs {
         true => Some(reread::inputs(&project, &store)?),
         false => None,
     };
-    // Before records that are damaged are set aside.
+    // Missing records are looked for before damaged ones are set aside.
     let missing = missing_records(&store)?;
     let mut found = store.verify(percent, offset)?;
     found.damages.extend(missing);
     found.damages.sort();
     let rerun = match arguments.rerun {
-        // What is damaged is to be made again anyway.
+        // Where something is damaged, a run has to make it again first.
         Some(percent) if found.damages.is_empty() => Some(rerun::rerun(
             arguments, percent, &project, &store, registry,
         )?),
@@ -126,7 +126,7 @@ pub(super) fn verify(
     Ok(Exit::Store)
 }
 
-/// Returns the records of results that runs had made since the last sweep, and that are not there.
+/// Returns the records that are missing although runs have made their results since the last sweep.
 fn missing_records(store: &Store) -> Result<Vec<Damage>, StoreError> {
     let made = Runs::list(store.runs())?.made_since(store.last_sweep());
     let records = made

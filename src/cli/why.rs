@@ -36,7 +36,7 @@ pub(super) fn why(arguments: &WhyArguments, registry: &Registry) -> Result<Exit,
         registry,
         &mut history,
     );
-    // A stage asked for by name is explained itself; of tables, all that they rest on.
+    // A stage that is asked for by name is explained itself; for tables, all jobs are that they rest on.
     let indices: Vec<_> = match plan.outputs.is_empty() && !plan.stages.is_empty() {
         true => plan.stages.clone(),
         false => plan.jobs.jobs().map(|(index, _)| index).collect(),

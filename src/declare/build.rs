@@ -31,7 +31,7 @@ use crate::registry::Registry;
 /// The key of every stage that says what it needs of the machine.
 const RESOURCES: &str = "resources";
 
-/// What a file is built with.
+/// What decides how a file is built, besides its text.
 pub(super) struct Settings<'a> {
     pub(super) root: PathBuf,
     pub(super) current: PathBuf,
@@ -40,7 +40,7 @@ pub(super) struct Settings<'a> {
     pub(super) registry: &'a Registry,
 }
 
-/// Builds the model. With problems it is good for finding more of them, and for nothing else.
+/// Builds the model. Where there are problems, the model serves to find more of them and is never handed out.
 pub(super) fn build(
     source: &Arc<Source>,
     file: RawFile,
@@ -217,8 +217,8 @@ impl Builder<'_> {
             .collect()
     }
 
-    /// Returns the definition that a single value is. A list or a table, where none can stand, is kept as an empty one for
-    /// others to refuse.
+    /// Returns the definition that a single value is. A list or a table where none can stand is kept as an empty value, and
+    /// refused elsewhere.
     fn definition(&mut self, node: &Node) -> Definition {
         let origin = Origin {
             source: Arc::clone(self.source),
@@ -290,7 +290,7 @@ impl Builder<'_> {
         Definition { template, origin }
     }
 
-    /// Says what may be meant by the name of a variable that there is none of.
+    /// Returns the remedy for a name that no variable has.
     fn no_variable(&self, name: &str) -> String {
         let known = self.variable_ids.iter();
         let known = known.map(|(name, id)| (name.as_str(), *id));

@@ -67,7 +67,7 @@ const fn required(name: &'static str, takes: Takes, about: &'static str) -> Key 
     }
 }
 
-/// What a file has.
+/// The sections of a file.
 pub(crate) const SECTIONS: &[Key] = &[
     key(
         "vars",
@@ -96,7 +96,7 @@ pub(crate) const SECTIONS: &[Key] = &[
     ),
 ];
 
-/// What a stage has besides what its kind takes.
+/// The keys that every stage has besides those of its kind.
 pub(crate) const STAGE: &[Key] = &[
     required(
         "use",
@@ -110,9 +110,9 @@ pub(crate) const STAGE: &[Key] = &[
     ),
 ];
 
-/// A kind of output: what a section declares by name, and `WORD:NAME` asks for. What it shows are cells, as the keys `cell`,
-/// `rows`, `columns`, `over`, `exclude`, `best` and `select` say, as far as it has them; they say as well which jobs it needs.
-/// What else it has is handed on as it is written.
+/// A kind of output: what a section declares by name, and `WORD:NAME` asks for. An output shows cells. The keys `cell`, `rows`,
+/// `columns`, `over`, `exclude`, `best` and `select` say which cells and so which jobs there are, as far as the kind has these
+/// keys. The values of all its other keys are handed on as they are written.
 #[derive(Debug)]
 pub(crate) struct OutputKind {
     /// The section, and the prefix of targets.
@@ -147,7 +147,7 @@ pub(crate) static TABLE: OutputKind = OutputKind {
     needs: &["rows", "columns"],
 };
 
-/// What a table has.
+/// The keys of a table.
 const TABLE_KEYS: &[Key] = &[
     key(
         "title",
@@ -200,10 +200,10 @@ const TABLE_KEYS: &[Key] = &[
 const SELECT: &str = "What the best point of a grid is chosen by: \"accuracy\", \"accuracy@SPLIT\", \"@SPLIT\", or \
                       \"lowest NAME@SPLIT\"; by default the score that the cell shows.";
 
-/// What of an output a profile may replace.
+/// The keys of an output that a profile may replace.
 pub(crate) const REPLACEABLE: [&str; 6] = ["rows", "columns", "over", "exclude", "best", "select"];
 
-/// What a row or a column has besides variables.
+/// The keys of a row or a column; any other key there binds a variable.
 pub(crate) const LINE: &[Key] = &[
     key(
         "label",
@@ -238,13 +238,13 @@ pub(crate) const LINE: &[Key] = &[
     key("select", Takes::Selection, SELECT),
 ];
 
-/// What a group has.
+/// The keys of a group.
 pub(crate) const GROUP: &[Key] = &[
     key("title", Takes::Text, "What the tables have in common."),
     required("tables", Takes::Names, "The names of the tables."),
 ];
 
-/// What a profile has.
+/// The keys of a profile.
 pub(crate) const PROFILE: &[Key] = &[
     key(
         "default",

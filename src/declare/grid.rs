@@ -1,4 +1,4 @@
-//! Values that are multiplied out, and the choice among what comes of it.
+//! Values of variables multiplied out to points, and how the best point is chosen.
 
 use metrics::Direction;
 
@@ -76,11 +76,11 @@ pub(crate) fn product<'g>(axes: &[&'g Axis]) -> Vec<Point<'g>> {
 /// What the best point of a grid is chosen by.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selection {
-    /// Which way is better; `None` goes by the score.
+    /// Which way is better; `None` goes by the score's name.
     pub direction: Option<Direction>,
     /// The score's name; `None` takes the one that the cell shows.
     pub metric: Option<String>,
-    /// The split that it was scored on; `None` takes the score of that very name.
+    /// The split that the score is of; `None` takes the score that goes by the name alone.
     pub split: Option<String>,
 }
 

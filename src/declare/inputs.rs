@@ -24,7 +24,7 @@ pub(super) fn declared_inputs(fields: &[Field], items: &[Item]) -> Vec<InputDecl
             }),
             FieldType::Inputs => {
                 let item = items.iter().find(|item| item.key.text == field.name);
-                // That it is no table is for the signature to say.
+                // A value that is no table is refused by the signature's check.
                 let Some(ItemValue::Table(named)) = item.map(|item| &item.value) else {
                     continue;
                 };
@@ -43,11 +43,11 @@ pub(super) fn declared_inputs(fields: &[Field], items: &[Item]) -> Vec<InputDecl
     inputs
 }
 
-/// Returns what a stage says that it makes, if its kind leaves that to the file. A word that is none of its kind's is for
-/// the signature to refuse.
+/// Returns the type that a stage says it makes, if its kind leaves that to the file. A word that the kind does not take is
+/// refused by the signature's check.
 ///
 /// # Errors
-/// A message and its place if a variable says it.
+/// The message and its place, where the word is left to a variable.
 pub(super) fn chosen_output(
     fields: &[Field],
     items: &[Item],

@@ -63,7 +63,7 @@ pub struct Pipeline {
     pub(crate) variables: Vec<Variable>,
     pub(crate) variable_ids: BTreeMap<String, VariableId>,
     pub(crate) stages: Vec<StageDeclaration>,
-    /// `None` marks a stage that is declared but of no known kind: such a pipeline is never handed out.
+    /// `None` marks a stage whose kind is not known: such a pipeline is never handed out.
     pub(crate) stage_ids: BTreeMap<String, Option<StageId>>,
     pub(crate) outputs: Vec<OutputDeclaration>,
     pub(crate) groups: Vec<Group>,
@@ -125,7 +125,8 @@ impl Pipeline {
         })
     }
 
-    /// Returns how many places all outputs have together: what expanding them takes grows with it. Bounded where a file is read.
+    /// Returns how many places all outputs have together, which bounds what expanding them takes. The reader of the file limits
+    /// it.
     pub fn places(&self) -> usize {
         self.outputs.iter().map(OutputDeclaration::places).sum()
     }
@@ -210,11 +211,11 @@ impl Variable {
 pub(crate) struct StageDeclaration {
     pub(crate) name: Word,
     pub(crate) stage: &'static dyn Stage,
-    /// The kind's, with the output that the file chooses.
+    /// The signature of the kind, with the output that the file chooses.
     pub(crate) signature: Signature,
     pub(crate) items: Vec<Item>,
     pub(crate) inputs: Vec<InputDeclaration>,
-    /// What it needs of the machine: a key of every stage, which no signature declares.
+    /// What the stage needs of the machine: a key of every stage, which no signature declares.
     pub(crate) resources: Option<Item>,
 }
 
@@ -252,10 +253,10 @@ pub(crate) struct InputDeclaration {
 /// The results of a stage over values of variables, as one input.
 #[derive(Debug)]
 pub(crate) struct Gathers {
-    /// `"@stage"`, or a variable that is that.
+    /// `"@stage"`, or a variable with such a value.
     pub(crate) stage: Definition,
     pub(crate) over: Grid,
-    /// Where all of it stands, and `over`.
+    /// Where the whole input is written, and `over` in it.
     pub(crate) span: Range<usize>,
     pub(crate) over_span: Range<usize>,
 }
@@ -288,13 +289,13 @@ pub(crate) struct OutputDeclaration {
     pub(crate) rows: Vec<Line>,
     pub(crate) columns: Vec<Line>,
     pub(crate) over: Grid,
-    /// What its kind has besides.
+    /// The values of the keys that this kind of output has alone.
     pub(crate) options: Map<String, Value>,
     pub(crate) exclude: Vec<Combination>,
     /// The grid that is searched for each cell, and what its best point is chosen by.
     pub(crate) best: Option<Grid>,
     pub(crate) select: Option<Selection>,
-    /// Where that is written.
+    /// Where `select` is written.
     pub(crate) select_at: Option<Range<usize>>,
 }
 
@@ -348,13 +349,13 @@ impl OutputDeclaration {
         line.or(self.best.as_ref())
     }
 
-    /// Returns what the best point is chosen by, likewise.
+    /// Returns what the best point of a cell's grid is chosen by: the line's `select`, else the table's.
     pub(crate) fn select(&self, row: &Line, column: &Line) -> Selection {
         let line = row.select.as_ref().or(column.select.as_ref());
         line.or(self.select.as_ref()).cloned().unwrap_or_default()
     }
 
-    /// Returns where that is written.
+    /// Returns where that `select` is written.
     pub(crate) fn select_at<'t>(
         &'t self,
         row: &'t Line,
@@ -364,7 +365,7 @@ impl OutputDeclaration {
         line.or(self.select_at.as_ref())
     }
 
-    /// Returns what a cell shows, likewise.
+    /// Returns what a cell shows: what its row or column says, else the main score; `None` where the two differ.
     pub(crate) fn shown<'l>(&self, row: &'l Line, column: &'l Line) -> Option<Shown<'l>> {
         let of = |line: &'l Line| match (&line.shows, &line.metric) {
             (Some(word), _) => Some(Shown::Text(&word.text)),
@@ -423,7 +424,7 @@ pub(crate) struct Line {
     pub(crate) reference: Option<LineReference>,
     pub(crate) best: Option<Grid>,
     pub(crate) select: Option<Selection>,
-    /// Where that is written.
+    /// Where `select` is written.
     pub(crate) select_at: Option<Range<usize>>,
     pub(crate) bindings: Vec<(VariableId, Definition)>,
 }
@@ -435,7 +436,7 @@ impl Line {
     }
 }
 
-/// What a line is compared with in the published tables, and where that is written.
+/// What a line is compared with in the published tables, and where the file says so.
 #[derive(Debug)]
 pub(crate) struct LineReference {
     pub(crate) span: Range<usize>,

@@ -34,7 +34,7 @@ pub struct OutputOutline {
     pub columns: Vec<String>,
     /// The variables that are gathered in each cell, each with its values as they are written.
     pub over: Vec<(String, Vec<String>)>,
-    /// The variables of the grid that is searched for each cell, likewise.
+    /// The variables of the grid that is searched for each cell, each with its values as they are written.
     pub best: Vec<(String, Vec<String>)>,
 }
 

@@ -13,13 +13,13 @@ struct Parameter<'s> {
     stage: &'s str,
     /// The table of the stage that it stands in, if it stands in one.
     table: Option<&'static str>,
-    /// The variable that it takes its value of, if it is one alone.
+    /// The variable that gives the parameter its value, if `"${variable}"` is all that is written.
     variable: Option<VariableId>,
     /// Its value, if it is written or has a default.
     value: Option<Value>,
 }
 
-/// Returns the remedy for a name that is no variable's: which parameter has it, and how one is set; else the nearest variable.
+/// Returns the remedy for a name that no variable has: the parameter of that name and how to set it, else the nearest variable.
 pub(super) fn no_variable<'v>(
     name: &str,
     stages: &[StageDeclaration],

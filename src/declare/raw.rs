@@ -75,7 +75,7 @@ pub(super) struct RawOutput {
     pub(super) reference: Vec<Word>,
     pub(super) cell: Option<Word>,
     pub(super) axes: RawAxes,
-    /// What its kind has besides.
+    /// The values of the keys that this kind of output has alone.
     pub(super) options: Map<String, Value>,
 }
 
@@ -169,7 +169,7 @@ pub(super) fn read(source: &Arc<Source>, problems: &mut Vec<Diagnostic>) -> RawF
             let problem = Diagnostic::new(message).at(source, span, "");
             reader.problems.push(problem.maybe_help(help));
         }
-        // What recovery makes of a broken file misleads: what it says of the rest is not worth a report.
+        // The parser goes on after a mistake by guessing: what it says of the rest of the file misleads, and is not reported.
         return RawFile::default();
     }
     reader.file(document.get_ref())
@@ -290,7 +290,7 @@ impl Reader<'_> {
         output
     }
 
-    /// Reads what only some kind of output has: a text, texts, or a truth value.
+    /// Reads the value of a key that only one kind of output has: a text, texts, or a truth value.
     fn option(&mut self, key: &Word, node: &Node, takes: Takes) -> Option<Value> {
         match takes {
             Takes::Texts | Takes::Names => {

@@ -64,7 +64,7 @@ pub(super) fn check(
                 }
             }
         }
-        // Without a single one the reason has been told.
+        // Where no reference could be read, the reason has been told.
         if problems.len() > before || published.is_empty() {
             continue;
         }
@@ -81,7 +81,7 @@ pub(super) fn check(
     }
 }
 
-/// Reads a file; what is none might never end.
+/// Reads a plain file; anything else, such as a pipe, might never end.
 fn read(file: &Path) -> io::Result<String> {
     let kind = fs::metadata(file)?.file_type();
     if !kind.is_file() && !kind.is_dir() {

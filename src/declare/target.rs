@@ -207,7 +207,7 @@ impl Pipeline {
         }
     }
 
-    /// Says what bears a name that was looked for among others: a stage that was taken for a table.
+    /// Returns the remedy where a name belongs to something of another kind, such as a stage that was taken for a table.
     fn elsewhere(&self, name: &str) -> Option<String> {
         let output = self.outputs().find(|output| output.name == name);
         let is_group = self.groups.iter().any(|group| group.name == name);
@@ -288,7 +288,7 @@ fn named<'k>(
     ])
 }
 
-/// Returns where a bracket stands outside of quotes: of a value without quotes none is a part.
+/// Returns where a bracket stands outside of quotes, since a value without quotes cannot hold one.
 fn bare_bracket(pair: &str) -> Option<usize> {
     let mut quoted = false;
     let mut escaped = false;

@@ -16,7 +16,7 @@ pub(crate) enum Template {
     Variable(VariableId),
     /// Text with variables in it.
     Text(Vec<Part>),
-    /// What was written means nothing, and has been reported: whoever needs the value fails for that reason.
+    /// A text that could not be understood, which has been reported: every value that needs it fails with that diagnostic.
     Broken(Box<Diagnostic>),
 }
 
@@ -42,11 +42,11 @@ pub(super) enum Mistake<'t> {
 pub(super) enum Piece<'t> {
     /// As it stands; never empty.
     Literal(String),
-    /// What stands between the braces, and where all of it is.
+    /// The text between the braces, and where `${…}` stands as a whole.
     Name(&'t str, Range<usize>),
 }
 
-/// Splits a text at each `${name}`; `$${` stands for a plain `${`. With it comes where `${` is left open.
+/// Splits a text at each `${name}`; `$${` stands for a plain `${`. Returns the place of a `${` that is left open as well.
 pub(super) fn pieces(text: &str) -> (Vec<Piece<'_>>, Option<Range<usize>>) {
     let mut pieces = Vec::new();
     let mut literal = String::new();

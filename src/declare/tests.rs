@@ -430,7 +430,7 @@ fn a_parameter_is_no_variable_and_the_remedy_tells_how_it_is_set() {
         help("corrupt"),
         "`corrupt` is a parameter; set its variable: `m_corr` (for train)"
     );
-    // An input is none, and neither is a table.
+    // An input is no parameter, and neither is a table.
     assert!(!help("corpus").contains("parameter"), "{}", help("corpus"));
     assert!(
         !help("masking").contains("parameter"),

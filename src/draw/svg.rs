@@ -7,7 +7,7 @@ const HEIGHT: f64 = 44.0;
 const ROW: f64 = 62.0;
 const GAP: f64 = 56.0;
 const MARGIN: f64 = 12.0;
-/// Of a letter, about, at the sizes below.
+/// The width of a letter, about, at the sizes below.
 const LETTER: f64 = 7.6;
 /// Times that boxes are moved towards what they use.
 const ROUNDS: usize = 4;

@@ -64,7 +64,7 @@ fn safe(diagnostic: &Diagnostic) -> Diagnostic {
     let plain = |text: &str| shown(text, false).into_owned();
     Diagnostic {
         message: plain(message),
-        // Shared, since it may be long and is almost always plain.
+        // The source is shared where it is plain, as it nearly always is: it may be long.
         source: source.as_ref().map(
             |source| match (line(&source.name), in_place(&source.text)) {
                 (Cow::Borrowed(_), Cow::Borrowed(_)) => Arc::clone(source),

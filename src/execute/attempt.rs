@@ -29,7 +29,7 @@ pub(super) struct Attempt<'a> {
     pub(super) output: ArtifactType,
     pub(super) ready: Ready,
     pub(super) parts: KeyParts,
-    /// The job's result, if it is known and made again for its files.
+    /// The job's known result, where the job runs again for files of it that are elsewhere.
     pub(super) known: Option<Arc<Found>>,
     /// The complete parameters.
     pub(super) params: Params,
@@ -39,7 +39,7 @@ pub(super) struct Attempt<'a> {
     /// The memory that all jobs of the run may hold together, in bytes, if that is known.
     pub(super) memory: Option<u64>,
     pub(super) kills: &'a KillWatch,
-    /// What these can do at most, in floating-point operations a second, if that was measured.
+    /// What the job's threads can do at most, in floating-point operations a second, if that was measured.
     pub(super) peak: Option<f64>,
 }
 
@@ -54,9 +54,9 @@ pub(super) enum Gained {
 }
 
 impl Attempt<'_> {
-    /// Gets the job's result: runs it, unless another run has it or works on it. `done` is called when its work is done and
-    /// only its output is to be stored: what it had a share of is free then, and how it last went is told, since the file that
-    /// says so goes with the work folder.
+    /// Gets the job's result: runs the job, unless another run has its result or works on it. `done` is called when the work is
+    /// done and only the output is still to be stored: the job's share of the machine is free then. It gets the last event,
+    /// since the file of events goes with the work folder.
     pub(super) fn run(
         self,
         control: &Control,
@@ -137,7 +137,7 @@ impl Attempt<'_> {
                 message: serving.readable(message),
                 remedy: remedy.as_deref().map(|remedy| serving.readable(remedy)),
             };
-            // For whoever looks later; it is told now in any case.
+            // The report is kept for whoever looks later; the caller tells it now in any case.
             let _ = Outcome::Error(report).keep(folder);
         }
         let readable = |mut failure: Failure| {
@@ -162,7 +162,7 @@ impl Attempt<'_> {
                 core_seconds: usage.core_seconds,
                 wall_seconds,
                 threads: self.share.threads,
-                // What the stage has started counts as well, as far as it was seen.
+                // Programs that the stage has started count as well, as far as they were seen.
                 peak_memory: usage.peak_memory.max(control.held().unwrap_or(0)),
                 worked: usage.worked,
                 cpu: self.cpu.to_owned(),
@@ -179,7 +179,7 @@ impl Attempt<'_> {
         Ok(made)
     }
 
-    /// Says how the worker's job went: by its outcome, or by how it ended if it left none.
+    /// Says how the worker's job went: by its outcome or, if it left none, by how the worker ended.
     fn judge(
         &self,
         folder: &Path,
@@ -198,7 +198,7 @@ impl Attempt<'_> {
                     failure = unasked();
                 }
                 if starved {
-                    // What was killed is something that the stage had started.
+                    // The system has killed a program that the stage had started.
                     killed::explain(
                         &mut failure,
                         &self.circumstances(folder, control, Evidence::Group),
@@ -241,7 +241,7 @@ impl Attempt<'_> {
     }
 }
 
-/// Returns the outcome that a worker has left in its folder, if it is one.
+/// Returns the outcome that a worker has left in its folder, if there is one that can be read.
 fn outcome(folder: &Path) -> Result<Option<Outcome>, Failure> {
     let path = folder.join(Outcome::FILE);
     match fs::read(&path) {
@@ -251,7 +251,7 @@ fn outcome(folder: &Path) -> Result<Option<Outcome>, Failure> {
     }
 }
 
-/// Something has asked a job to stop, and the run has not.
+/// The failure of a job that was asked to stop by something else than the run.
 fn unasked() -> Failure {
     let mut failure = Failure::new(
         FailureKind::Failed,

@@ -14,7 +14,7 @@ pub(super) struct Follower {
 
 impl Follower {
     pub(super) fn new(path: PathBuf) -> Self {
-        // What is there already is of an earlier attempt; a new one starts the file afresh.
+        // Events that are there already are an earlier attempt's; a new attempt starts the file afresh.
         Self { path, at: 0 }
     }
 
@@ -37,7 +37,7 @@ impl Follower {
             .read_until(b'\n', &mut line)
             .is_ok_and(|read| read > 0)
         {
-            // Half a line will be whole the next time.
+            // A line that is half written is left for the next time.
             if line.last() != Some(&b'\n') {
                 break;
             }

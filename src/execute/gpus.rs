@@ -25,9 +25,9 @@ use crate::store::{Holder, is_at};
 pub(super) const VISIBLE: &str = "CUDA_VISIBLE_DEVICES";
 /// Says in which order they are counted.
 pub(super) const ORDER: (&str, &str) = ("CUDA_DEVICE_ORDER", "PCI_BUS_ID");
-/// Folders that every user can write to, and that all runs on a machine choose the same of.
+/// Folders that every user can write to. The first that exists is taken, so that all runs on a machine choose the same.
 const SHARED: [&str; 2] = ["/run/lock", "/tmp"];
-/// The lock of whoever takes GPUs just now.
+/// The lock of the run that takes GPUs just now.
 const TURN: &str = "turn";
 
 /// A GPU that a run may use.
@@ -55,7 +55,7 @@ pub fn gpus() -> Vec<Gpu> {
     visible(&all, env::var(VISIBLE).ok().as_deref())
 }
 
-/// What the driver says of a GPU. They are counted in the order of their places.
+/// What the driver says of a GPU. GPUs are counted in the order of their places on the bus.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Device {
     bus: String,
@@ -116,7 +116,7 @@ fn bus(text: &str) -> String {
     }
 }
 
-/// Returns those of all that a value of `CUDA_VISIBLE_DEVICES` lets be seen: up to the first that is none, as CUDA does.
+/// Returns those GPUs that a value of `CUDA_VISIBLE_DEVICES` lets be seen: up to the first word that names none, as CUDA does.
 fn visible(all: &[Device], value: Option<&str>) -> Vec<Gpu> {
     let numbered = |number: usize| {
         Some(Gpu {
@@ -142,7 +142,7 @@ fn visible(all: &[Device], value: Option<&str>) -> Vec<Gpu> {
         });
         Some(Gpu {
             name: word.to_owned(),
-            // A part of a GPU has a name of its own and no place.
+            // A part of a GPU (MIG) has a name of its own and no place on the bus.
             id: device.map_or_else(|| word.to_owned(), |device| device.bus.clone()),
         })
     });
@@ -163,7 +163,7 @@ pub struct Lease {
 pub(super) struct Pool {
     gpus: Vec<Gpu>,
     folder: PathBuf,
-    /// Held while gathering, with what was gathered so far.
+    /// The turn's lock, held while GPUs are gathered, and the leases gathered so far.
     turn: Option<File>,
     gathered: Vec<Lease>,
 }
@@ -171,9 +171,9 @@ pub(super) struct Pool {
 /// What came of asking for GPUs.
 #[derive(Debug)]
 pub(super) enum Gathered {
-    /// So many as were asked for.
+    /// As many GPUs as were asked for.
     All(Vec<Lease>),
-    /// Others have them: who, as far as that is known.
+    /// Others have GPUs that are needed: who, as far as that is known.
     Waits(Vec<Holder>),
 }
 
@@ -191,7 +191,7 @@ impl Pool {
         }
     }
 
-    /// Leases so many GPUs, or says whom to wait for. What could be had is kept for the next time.
+    /// Leases so many GPUs, or says whom to wait for. GPUs that were free are kept for the next call.
     ///
     /// # Errors
     /// When the lock files cannot be had.
@@ -224,13 +224,13 @@ impl Pool {
         }
         self.turn = None;
         let mut leases = std::mem::take(&mut self.gathered);
-        // More may have been gathered for a job that has gone.
+        // More GPUs may have been gathered for a job that needs them no more.
         leases.truncate(number);
         leases.sort_by_key(|lease| self.gpus.iter().position(|gpu| *gpu == lease.gpu));
         Ok(Gathered::All(leases))
     }
 
-    /// Lets go of what was gathered: nobody here waits for GPUs any more.
+    /// Gives up the GPUs that were gathered, since no job of this run waits for GPUs any more.
     pub(super) fn abandon(&mut self) {
         self.turn = None;
         self.gathered.clear();
@@ -244,7 +244,7 @@ impl Pool {
     fn prepare(&self) -> io::Result<()> {
         match fs::create_dir(&self.folder) {
             Ok(()) => {
-                // Others may make files there, and not remove those that are not theirs.
+                // Any user may make files in the folder, and remove no other's.
                 fs::set_permissions(&self.folder, fs::Permissions::from_mode(0o1777))
             }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
@@ -279,7 +279,7 @@ fn file_name(id: &str) -> String {
     )
 }
 
-/// Locks a file, made if need be, and writes into it who has it; or returns what its holder wrote.
+/// Locks a file, made if need be, and writes the holder into it; or returns what the file's holder wrote.
 fn lock(path: &Path) -> io::Result<Result<File, Option<Holder>>> {
     loop {
         let file = open(path)?;
@@ -288,7 +288,7 @@ fn lock(path: &Path) -> io::Result<Result<File, Option<Holder>>> {
             Err(TryLockError::WouldBlock) => return Ok(Err(Holder::read(path))),
             Err(TryLockError::Error(error)) => return Err(error),
         }
-        // Somebody may have removed the file, and another made a new one.
+        // The locked file may have been removed, and another made in its place.
         if !is_at(&file, path)? {
             continue;
         }
@@ -301,7 +301,7 @@ fn lock(path: &Path) -> io::Result<Result<File, Option<Holder>>> {
 fn open(path: &Path) -> io::Result<File> {
     let plain = OFlags::CLOEXEC | OFlags::NOFOLLOW;
     loop {
-        // Without asking for it to be made: that is refused for another user's file in a shared folder.
+        // Opened without `CREATE`, which is refused for another user's file in a shared folder.
         let opened = rustix::fs::open(path, plain | OFlags::RDWR, Mode::empty());
         let opened = match opened {
             Err(Errno::ACCESS | Errno::PERM | Errno::ROFS) => {
@@ -382,7 +382,7 @@ mod tests {
         Pool::in_folder(gpus, folder.join("locks"))
     }
 
-    /// Gathers what is free.
+    /// Gathers the GPUs that are free.
     fn all(pool: &mut Pool, number: usize) -> Vec<Lease> {
         let mut all = Vec::new();
         let gathered = in_time(|| match pool.gather(number).unwrap() {
@@ -430,7 +430,7 @@ mod tests {
         let (mut one, mut other) = (pool(folder.path()), pool(folder.path()));
         let busy = all(&mut other, 1);
         assert_eq!(holders(one.gather(2).unwrap()).len(), 1);
-        // What is free is kept for the one that waits for two.
+        // A free GPU is kept for the run that waits for two.
         assert_eq!(holders(other.gather(1).unwrap()).len(), 1);
         drop(busy);
         assert_eq!(holders(other.gather(1).unwrap()).len(), 1);
@@ -438,7 +438,7 @@ mod tests {
         assert_eq!(both.len(), 2);
         drop(both);
         assert_eq!(all(&mut other, 1).len(), 1);
-        // A run that ends its waiting lets go.
+        // A run that stops waiting gives up what it has gathered.
         let busy = all(&mut other, 1);
         holders(one.gather(2).unwrap());
         one.abandon();

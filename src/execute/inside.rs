@@ -1,7 +1,7 @@
 //! Runs inside of jobs: a program that is a job may call `pipe run` itself.
 //!
-//! What a coordinator starts is told which jobs it is part of. A run that needs one of those waits for its own end, or, with
-//! another store, begins itself again and again: it is refused.
+//! A job's program is told which jobs it is part of. A run in it that needs one of those jobs waits for its own end or, with
+//! another store, starts itself again and again: it is refused.
 
 use std::path::Path;
 

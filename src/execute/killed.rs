@@ -34,7 +34,7 @@ pub(super) struct Circumstances {
     pub(super) declared: Option<u64>,
     /// What all jobs of the run may hold together, in bytes.
     pub(super) available: Option<u64>,
-    /// Whether the system has killed.
+    /// What speaks for the system having killed the worker.
     pub(super) evidence: Evidence,
     /// The end of its log.
     pub(super) last_words: String,
@@ -97,7 +97,7 @@ pub(super) fn explain(failure: &mut Failure, circumstances: &Circumstances) {
     failure.remedy = Some(remedy(circumstances));
 }
 
-/// Says what it used, of how much.
+/// Says how much memory the worker used, and of how much.
 fn used(circumstances: &Circumstances) -> String {
     let size = |bytes: u64| format!("{}B", amount(bytes as f64));
     let mut parts = Vec::new();
@@ -129,7 +129,7 @@ fn remedy(circumstances: &Circumstances) -> String {
     )
 }
 
-/// Returns the end of a log; nothing where there is none.
+/// Returns the end of a log; the empty text where there is no log.
 pub(super) fn last_words(log: &Path) -> String {
     let read = || {
         let mut file = File::open(log)?;

@@ -12,14 +12,14 @@ use procfs::{Current, Meminfo, ProcessCGroup};
 pub struct Memory {
     /// All there is: of the machine, or what its control group allows.
     pub total: u64,
-    /// What of it is free or can be freed.
+    /// How much memory is free or can be freed.
     pub free: u64,
     /// What its control group allows, if that is less than the machine has.
     pub limit: Option<u64>,
 }
 
 impl Memory {
-    /// Returns what there is here and now; `None` where the system does not tell.
+    /// Returns the memory that there is here and now; `None` where the system does not tell.
     pub fn here() -> Option<Self> {
         let info = Meminfo::current().ok()?;
         let machine = Self {
@@ -30,7 +30,7 @@ impl Memory {
         Some(machine.within(&Groups::here()))
     }
 
-    /// What is left of it within control groups.
+    /// Returns what of this memory the control groups leave.
     fn within(mut self, groups: &Groups) -> Self {
         for folder in &groups.folders {
             let number = |name: &str| -> Option<u64> {
@@ -45,7 +45,7 @@ impl Memory {
                 continue;
             };
             let stat = fs::read_to_string(folder.join("memory.stat")).unwrap_or_default();
-            // File pages that nobody has used of late give way.
+            // File pages that nobody has used of late can be freed.
             let idle = field(&stat, groups.idle).unwrap_or(0);
             let used = number(used).unwrap_or(0).saturating_sub(idle);
             self.total = limit;
@@ -74,7 +74,7 @@ impl Groups {
         Self::of(&groups, Path::new("/sys/fs/cgroup"))
     }
 
-    /// Those of a process, of either version.
+    /// The control groups of a process, of version 1 or 2.
     fn of(groups: &[ProcessCGroup], root: &Path) -> Self {
         let path = |bounds: &dyn Fn(&ProcessCGroup) -> bool| {
             let mut groups = groups.iter();
@@ -126,15 +126,15 @@ impl Groups {
 /// How sure it is that the system has killed for want of memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Evidence {
-    /// Nothing says so.
+    /// Nothing speaks for it.
     Nothing,
-    /// It has killed something on this machine.
+    /// The system has killed a process on this machine.
     Machine,
-    /// It has killed something in the control group of this run.
+    /// The system has killed a process in the control group of this run.
     Group,
 }
 
-/// Counts of kills.
+/// How many processes the system has killed, by each of its counters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Kills {
     group: Option<u64>,
@@ -151,7 +151,7 @@ impl Kills {
         }
     }
 
-    /// Returns what `now` says that is new, and counts one kill of it as told.
+    /// Returns what follows from counters that have grown until `now`, and takes one kill as explained.
     fn tell(&mut self, now: Self) -> Evidence {
         let rose = |before: &mut Option<u64>, now: Option<u64>| match (before, now) {
             (Some(before), Some(now)) if *before < now => {
@@ -176,12 +176,12 @@ impl Kills {
 pub(super) struct KillWatch(Mutex<Kills>);
 
 impl KillWatch {
-    /// One that looks at what happens from now on.
+    /// Begins to watch: kills of before do not count.
     pub(super) fn new() -> Self {
         Self(Mutex::new(Kills::now()))
     }
 
-    /// Returns what speaks for a kill that has just been seen.
+    /// Returns what speaks for the system having killed the job that has just ended.
     pub(super) fn evidence(&self) -> Evidence {
         let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         told.tell(Kills::now())
@@ -269,7 +269,7 @@ mod tests {
             }
         );
         assert_eq!(groups.killed(), Some(3));
-        // A path of the host's, which a container does not see.
+        // The path is the host's, which a container does not see.
         let groups = of("0::/docker/abc\n", root);
         assert_eq!(MACHINE.within(&groups), MACHINE);
     }

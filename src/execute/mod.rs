@@ -2,7 +2,7 @@
 //!
 //! * [`survey`] says of each job whether its result is known, what will run, and what cannot be told yet;
 //! * [`run`] runs the jobs whose results are not known, several at once as far as threads, memory and GPUs suffice;
-//! * [`stage`] is the other side: what `pipe stage WORKDIR` does in the child that runs one job.
+//! * [`mod@stage`] is the other side: what `pipe stage WORKDIR` does in the child that runs one job.
 //!
 //! The two sides share a work folder and nothing else: the coordinator writes `job.json` and links the inputs; the
 //! child reads it, appends events to `events.jsonl` and messages to `log.txt`, fills `output/`, and says in

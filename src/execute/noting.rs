@@ -17,7 +17,7 @@ pub(super) struct NoteTaker {
 }
 
 impl NoteTaker {
-    /// For a job with these inputs.
+    /// A note taker for a job with these inputs.
     pub(super) fn new(inputs: &Inputs) -> Self {
         let mut places = Vec::new();
         for (name, path) in &inputs.0 {
@@ -26,7 +26,7 @@ impl NoteTaker {
                 let Some(path) = path.and_then(Path::to_str) else {
                     continue;
                 };
-                // Whatever is below the root would lose its first letter.
+                // An input that is `/` is left as it is: all paths begin with it.
                 if path.len() > 1 {
                     places.push((path.trim_end_matches('/').to_owned(), name.clone()));
                 }
@@ -48,13 +48,13 @@ impl NoteTaker {
         self.noting.add(&message);
     }
 
-    /// Returns what was noted.
+    /// Returns the notes.
     pub(super) fn finish(&mut self) -> Notes {
         std::mem::take(&mut self.noting).finish()
     }
 }
 
-/// Returns what a job has noted so far that runs, was stopped or failed, by the file of its events.
+/// Returns what a job that runs, was stopped or failed has noted so far, read from the file of its events.
 pub fn noted(events: &Path) -> Notes {
     let mut noting = Noting::default();
     let file = File::open(events).map(BufReader::new);
@@ -69,7 +69,7 @@ pub fn noted(events: &Path) -> Notes {
     noting.finish()
 }
 
-/// Names the files below `path` from there, and itself `name`: the same data elsewhere gives the same note.
+/// Names the files below `path` from there on, and `path` itself `name`, so that the same data elsewhere gives the same note.
 fn relative(message: &str, path: &str, name: &str) -> String {
     let mut told = String::with_capacity(message.len());
     let mut rest = message;

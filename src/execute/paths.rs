@@ -1,4 +1,4 @@
-//! Paths in `job.json`: a text each; the list of its bytes where it is no text, which any folder's name may be.
+//! Paths in `job.json`: each a text or, where it is not UTF-8, as a folder's name may be, the list of its bytes.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;

@@ -16,9 +16,9 @@ pub struct JobFile {
     pub kind: String,
     /// What the job is called, for messages.
     pub label: String,
-    /// The complete parameters.
+    /// The complete parameters of the job.
     pub params: Params,
-    /// What the job's key knows of them, if that is not all.
+    /// The parameters as far as the job's key holds them, if it does not hold all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keyed: Option<Params>,
     /// Where the inputs lie.
@@ -26,12 +26,12 @@ pub struct JobFile {
     pub inputs: Inputs,
     /// How many threads to use.
     pub threads: usize,
-    /// What they can do together at most, in floating-point operations a second, if that was measured.
+    /// What the threads can do together at most, in floating-point operations a second, if that was measured.
     #[serde(default)]
     pub peak: Option<f64>,
 }
 
-/// How it went: printed, and in `outcome.json` if there is no result.
+/// How the job went. A child prints it, and keeps it in `outcome.json` if there is no result.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
@@ -45,7 +45,7 @@ impl Outcome {
     /// The file of a work folder that says why there is no result.
     pub const FILE: &str = "outcome.json";
 
-    /// Writes the outcome into a work folder, in the place of what stood there.
+    /// Writes the outcome into a work folder, in the place of an earlier one.
     pub(super) fn keep(&self, folder: &Path) -> io::Result<()> {
         let aside = folder.join("outcome.json.part");
         fs::write(&aside, serde_json::to_vec_pretty(self)?)?;

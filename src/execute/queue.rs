@@ -11,10 +11,11 @@ use crate::graph::JobIndex;
 use crate::keys::Key;
 use crate::resources::Resources;
 
-/// A job's place among those that may start, smallest first: as ordered, then the longest chain behind it, then the graph.
+/// A job's place among those that may start, smallest first: the order that the run was given, then the longest chain of jobs
+/// behind it, then the graph.
 pub(super) type Rank = (Option<usize>, Reverse<usize>, JobIndex);
 
-/// What jobs of a lane have in common: all that decides what they need.
+/// What the jobs of a lane have in common: everything that decides what they need of the machine.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Lane {
     pub(super) kind: &'static str,
@@ -39,7 +40,7 @@ impl Lane {
 pub(super) struct Queue {
     lanes: BTreeMap<Lane, BTreeSet<Rank>>,
     jobs: HashMap<JobIndex, (Lane, Ready)>,
-    /// By key: the job that stands for it, in its lane or taken out of it.
+    /// By key: the job that stands in a lane, or was taken, for all jobs of that key; and those others.
     leaders: HashMap<Key, (Rank, BTreeSet<JobIndex>)>,
 }
 
@@ -51,7 +52,8 @@ impl Queue {
             None => {
                 self.leaders.insert(ready.key, (rank, BTreeSet::new()));
             }
-            // It stands there or runs, and an input that it shares with another was made once more.
+            // The job stands in its lane or runs already: it comes again since an input that it shares with another job was
+            // made once more.
             Some((leader, _)) if leader.2 == rank.2 => return,
             Some((leader, twins)) => {
                 let place = self.jobs.get(&leader.2).map(|(lane, _)| lane.clone());

@@ -1,8 +1,8 @@
 //! Results that are known and whose files are elsewhere: which of them have to be made again.
 //!
-//! A key needs no file, so whatever rests on such a result is found, and a job of which all is known never asks for more. A job
-//! that runs reads files. If they are elsewhere, the job that made them runs once more before it, and that one's inputs are asked
-//! for in the same way.
+//! A key needs no file, so results that rest on such a result are found, and a job with a known result never reads the files. A
+//! job that runs does. If its files are elsewhere, the job that made them runs once more before it, which may need the files of
+//! its own inputs in the same way.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use super::Standing;
 use crate::graph::{InputSource, JobGraph, JobIndex};
 use crate::store::Found;
 
-/// Returns the inputs of a job of which it needs files that are elsewhere, as far as results are `known`.
+/// Returns the inputs of a job whose files it needs and are elsewhere, as far as results are `known`.
 pub fn lacking(
     graph: &JobGraph,
     index: JobIndex,
@@ -41,7 +41,7 @@ pub fn lacking(
 /// somebody asks for them by name. A job of which it cannot be told yet whether it runs counts as one that does.
 pub fn recall(graph: &JobGraph, standings: &mut [Standing], asked: &[JobIndex]) {
     let is_away = |standing: &Standing| standing.found().is_some_and(|found| !found.is_whole());
-    // There is next to never one.
+    // Results without their files are rare, so the graph is rarely walked.
     if !standings.iter().any(is_away) {
         return;
     }

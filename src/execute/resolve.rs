@@ -60,7 +60,7 @@ pub fn survey(graph: &JobGraph, resolver: &mut Resolver<'_>) -> Result<Vec<Stand
     survey_from(graph, resolver, None)
 }
 
-/// Says it of each job, where somebody looks `ahead`.
+/// Says of each job how it stands, as [`survey`] does; `ahead` has looked up some results already.
 ///
 /// # Errors
 /// When the store cannot be read.
@@ -78,7 +78,7 @@ pub fn survey_from(
             match resolver.resolve(job, &known) {
                 None => Standing::Unknown,
                 Some(Err(failure)) => Standing::Broken(failure.into()),
-                // Two jobs may have one key; the second is looked up.
+                // Of two jobs with one key, `ahead` serves the first, and the second is looked up.
                 Some(Ok(ready)) => match seen(&ready.key).map_or_else(
                     || snapshot.lookup(&ready.key),
                     |found| Ok(Lookup::Hit(found)),
@@ -100,7 +100,7 @@ pub fn survey_from(
         };
         standings.push(standing);
     }
-    // Whoever still looks need not go on.
+    // The thread that looks ahead is stopped.
     drop(ahead);
     Ok(standings)
 }
@@ -113,7 +113,7 @@ pub(super) struct Ready {
 }
 
 impl Ready {
-    /// Returns what the key is made of; `job` is the one that it was made for.
+    /// Returns the parts of the key; `job` is the job that this was made for.
     pub(super) fn parts(&self, job: &Job) -> KeyParts {
         key_parts(job, &self.inputs)
     }
@@ -144,7 +144,7 @@ pub(super) enum ReadyInput {
 }
 
 impl ReadyInput {
-    /// Returns the input without the files that a stage ignores of what another has made.
+    /// Returns the input without the files that a stage ignores of another stage's artifact.
     fn without(self, ignore: &[String], name: &str) -> Result<Self, Failure> {
         let Self::Stored(_, manifest) = &self else {
             return Ok(self);
@@ -173,7 +173,7 @@ impl ReadyInput {
 /// What is known of the parts of a job's key.
 #[derive(Clone, Debug)]
 pub struct Parts {
-    /// The parts; of the inputs those that are known.
+    /// The parts; of the inputs, those that are known.
     pub key: KeyParts,
     /// The names of the other inputs.
     pub open: BTreeSet<String>,
@@ -196,8 +196,8 @@ impl Parts {
 /// Inputs by name, and the names of those that are not known yet.
 type Inputs = (Vec<(InputName, ReadyInput)>, BTreeSet<String>);
 
-/// Reads all files of the user's that jobs take, whatever was noted of them. Returns how many there are, and those whose bytes
-/// are others than were noted; of these the right ones are noted now.
+/// Reads all files of the user's that jobs take, whatever was noted of them. Returns how many there are, and those whose
+/// digests differ from what was noted; their right digests are noted now.
 ///
 /// # Errors
 /// When one cannot be read.
@@ -225,21 +225,21 @@ pub fn reread(graph: &JobGraph, store: &Store) -> Result<(usize, BTreeSet<PathBu
 pub struct Resolver<'a> {
     store: &'a Store,
     externals: HashMap<Place, Arc<External>>,
-    /// The last that was read: next to always the next job has it as well.
+    /// The external input that was read last: nearly always the next job has the same one.
     last: Option<(Place, Arc<External>)>,
     hashed: Hashed,
     noted: Option<&'a Noted>,
-    /// Whether what is away counts as known.
+    /// Whether an input that is away has the digest that archives tell.
     believes: bool,
-    /// What was found of inputs that archives tell of.
+    /// The digests of inputs that archives tell of, as far as they were asked for; `None` where nothing is told.
     away: HashMap<(Arc<Path>, Selection, InputName), Option<Digest>>,
 }
 
-/// What an external input is: its path, what belongs to it, and the name of the input if it is a single file.
+/// What tells external inputs apart: the path, what belongs to the input, and its name if it is a single file.
 type Place = (Arc<Path>, Selection, Option<InputName>);
 
 impl<'a> Resolver<'a> {
-    /// One for a store.
+    /// A resolver that looks results up in a store.
     pub fn new(store: &'a Store) -> Self {
         Self {
             store,
@@ -252,7 +252,7 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    /// Takes inputs that are not at hand as archives tell: jobs that have to read them cannot run on that.
+    /// Takes inputs that are not at hand to have the digests that archives tell. Jobs that have to read such inputs cannot run.
     #[must_use]
     pub fn to_look(self, noted: &'a Noted) -> Self {
         Self {
@@ -262,7 +262,8 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    /// Takes it that inputs of which archives tell and that are not at hand may be anything: what may rest on them is to be kept.
+    /// Takes inputs that are not at hand, and that archives tell of, to be unknown, so that a sweep keeps all results that may rest on
+    /// them.
     #[must_use]
     pub fn to_sweep(self, noted: &'a Noted) -> Self {
         Self {
@@ -325,7 +326,9 @@ impl<'a> Resolver<'a> {
     ) -> Result<Inputs, Failure> {
         let mut inputs = Vec::with_capacity(job.inputs.len());
         let mut open = BTreeSet::new();
+        let everything = Selection::default();
         for (name, source) in &job.inputs {
+            let selection = job.selections.of(name).unwrap_or(&everything);
             let input = match source {
                 InputSource::Job {
                     job: source,
@@ -343,13 +346,9 @@ impl<'a> Resolver<'a> {
                         None => return Err(self.no_such_part(name, path, &found)?),
                     },
                 },
-                InputSource::Path(path) => {
-                    let selection = job.selections.of(name).cloned().unwrap_or_default();
-                    self.outside(path, name, &selection)?
-                }
+                InputSource::Path(path) => self.outside(path, name, selection)?,
             };
-            let ignore = job.selections.of(name).map(|selection| &*selection.ignore);
-            let input = input.without(ignore.unwrap_or_default(), name)?;
+            let input = input.without(&selection.ignore, name)?;
             inputs.push((name.clone(), input));
         }
         Ok((inputs, open))

@@ -47,7 +47,7 @@ pub(super) struct Room {
 #[derive(Clone, Copy, Debug)]
 struct Kept {
     needs: Needs,
-    /// What was taken since.
+    /// What was taken since the room was kept.
     since: Needs,
 }
 
@@ -55,7 +55,7 @@ struct Kept {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Taken {
     pub(super) needs: Needs,
-    /// How often room had been kept when this was taken.
+    /// How often room had been kept when this part was taken.
     times: u64,
 }
 
@@ -73,7 +73,7 @@ impl Room {
         self.total
     }
 
-    /// Returns what is free for a job: for one that room is kept for all of it, else what it leaves.
+    /// Returns what is free for a job: everything, if room is kept for a job with these needs, and else what that room leaves.
     pub(super) fn free(&self, needs: Needs) -> Needs {
         let free = self.total.less(self.taken);
         match self.kept {
@@ -115,12 +115,12 @@ impl Room {
         }
     }
 
-    /// Keeps no room any more: whoever needed it is gone.
+    /// Keeps no room any more, since the job that needed it is gone.
     pub(super) fn forget(&mut self) {
         self.kept = None;
     }
 
-    /// Takes room for a job. If some was kept for such a one, it is this that was waited for.
+    /// Takes room for a job. If room was kept for such a job, this is the one that was waited for.
     pub(super) fn take(&mut self, wanted: Needs, given: Needs) -> Taken {
         if self.kept() == Some(wanted) {
             self.kept = None;
@@ -183,8 +183,8 @@ mod tests {
     }
 
     proptest! {
-        /// Small jobs that come without end: the room is never overdrawn, and a large job starts once those have ended
-        /// that ran before it came.
+        /// Small jobs come without end. The room is never overdrawn, and a large job starts once the jobs have ended that ran
+        /// before it came.
         #[test]
         fn nothing_is_overdrawn_and_nobody_starves(
             small in prop::collection::vec((1..3_usize, 0..5_u64, 0..2_usize), 1..60),

@@ -10,7 +10,7 @@ use crate::failure::{Failure, FailureKind};
 use crate::graph::InputName;
 use crate::store::{External, Served, Store, View, io_error};
 
-/// The inputs of a job as it finds them.
+/// The inputs of a job, as the job finds them.
 pub(super) struct Serving {
     inputs: Vec<(InputName, Kind)>,
     /// Paths below the work folder, each with what a user calls it; the longest first.
@@ -48,7 +48,7 @@ impl Serving {
                     name_as(&place, &PathBuf::from(format!("input {name}")));
                     (path, Kind::Stored(served))
                 }
-                // Only who looks takes inputs so.
+                // Inputs that are away are taken by commands that only look, and never by a run.
                 ReadyInput::Away(_) => {
                     let message = format!("input `{name}`: its files are not at hand");
                     return Err(Failure::new(FailureKind::Input, message));
@@ -56,7 +56,7 @@ impl Serving {
                 ReadyInput::External(external) => {
                     store.keep_listing(external.manifest())?;
                     let view = external.show(name, &inputs)?;
-                    // Now, and not when the job has worked for hours.
+                    // A changed file is found now, and not when the job has worked for hours.
                     external.check(name, &view, store)?;
                     for (place, name) in &view.places {
                         name_as(place, name);
@@ -68,7 +68,7 @@ impl Serving {
                 }
             };
             match name.split_once('/') {
-                // Several results are given as one folder of theirs.
+                // The members of an input that gathers lie in one folder, which is the path that the job gets.
                 Some((whole, _)) => paths.0.insert(whole.to_owned(), inputs.join(whole)),
                 None => paths.0.insert(name.to_string(), path),
             };
@@ -82,7 +82,7 @@ impl Serving {
         Ok((paths, serving))
     }
 
-    /// Checks, now that the job has read them, that all inputs are what was keyed.
+    /// Checks that all inputs are still what was keyed, now that the job has read them.
     pub(super) fn check(&self, store: &Store) -> Result<(), Failure> {
         for (name, kind) in &self.inputs {
             match kind {
@@ -109,7 +109,7 @@ impl Serving {
     }
 }
 
-/// Replaces a path where it stands as a whole, or before what lies below it.
+/// Replaces a path where it stands in a text as a whole, or before what lies below it.
 fn replaced(text: &str, path: &str, name: &str) -> String {
     let mut made = String::with_capacity(text.len());
     let mut rest = text;

@@ -2,7 +2,7 @@
 
 use procfs::process::Process;
 
-/// Whether the signal is ignored, as `nohup` has it: then it is not to be caught.
+/// Whether the signal is ignored, as `nohup` arranges: then this program must not catch it.
 pub(crate) fn is_ignored(signal: i32) -> bool {
     let status = Process::myself().and_then(|process| process.status());
     status.is_ok_and(|status| status.sigign >> (signal - 1) & 1 == 1)
@@ -26,7 +26,7 @@ mod tests {
                     process.status().unwrap().sigign,
                 )
             };
-            // The shell becomes the other program, which inherits what is ignored.
+            // The shell becomes the program `sleep`, which inherits the ignored signal.
             while status().0 != "sleep" {
                 std::thread::yield_now();
             }

@@ -29,7 +29,7 @@ use crate::store::{Holder, Worked, is_at};
 const EVERY: Duration = Duration::from_millis(100);
 const SELDOM: Duration = Duration::from_secs(10);
 
-/// Runs the job of the work folder and returns how it went. What went wrong is also in its `outcome.json`.
+/// Runs the job of the work folder and returns how it went. A failure is kept in the folder's `outcome.json` as well.
 ///
 /// `coordinator` is the process to die with; without it (a person runs the stage by hand) the child lives on its own.
 /// The folder's lock is held from before the first write to the end of the process.
@@ -49,7 +49,7 @@ struct Prepared {
     worked: Arc<Mutex<Vec<Worked>>>,
     noted: Arc<Mutex<NoteTaker>>,
     source: Option<&'static str>,
-    /// Held until the process ends.
+    /// The folder's lock, held until the process ends.
     lock: File,
 }
 
@@ -72,7 +72,8 @@ fn prepare(
             "run it with the program that wrote it",
         )
     })?;
-    // What computes for long wants large pages; what starts a program, or copies a file, would only clear them.
+    // A stage that computes for long wants large pages; one that starts a program, or copies files, would only spend time
+    // clearing them.
     let large = stage.signature().numerics.is_some();
     let _ = rustix::thread::disable_transparent_huge_pages(!large);
     let stop = Arc::new(AtomicBool::new(false));
@@ -143,15 +144,15 @@ impl Prepared {
                 })
             }
         };
-        // That all is well is printed, for the coordinator; what went wrong is also kept, for whoever looks later. On a full
-        // disk this cannot be written: the coordinator then goes by what is printed as well.
+        // Success is only printed, for the coordinator; a failure is also kept, for whoever looks later. On a full disk it
+        // cannot be kept, and the coordinator goes by what is printed.
         if matches!(outcome, Outcome::Error(_)) && self.is_in_place() {
             let _ = outcome.keep(&self.folder);
         }
         outcome
     }
 
-    /// Whether the work folder lies where it was: what a program has put in its place is not to be written to.
+    /// Whether the work folder lies where it was: another folder that a program has put in its place must not be written to.
     fn is_in_place(&self) -> bool {
         contract::is_folder(&self.folder).unwrap_or(false)
             && is_at(&self.lock, &self.folder.join("lock")).unwrap_or(false)
@@ -161,7 +162,7 @@ impl Prepared {
 /// Has the kernel kill this process when the thread of `parent` that started it ends. Returns whether the parent lives.
 fn die_with(parent: u32) -> io::Result<bool> {
     set_parent_process_death_signal(Some(Signal::KILL))?;
-    // It may have died before the request was made.
+    // The parent may have died before the request was made.
     Ok(getppid().map(Pid::as_raw_nonzero).map(i32::from) == i32::try_from(parent).ok())
 }
 
@@ -201,7 +202,7 @@ fn lock(folder: &Path) -> Result<File, StageError> {
         }
     };
     lock.lock().map_err(contract::io_error(&path))?;
-    // Programs that the stage starts hold it too: what is left of them after a kill must not meet the next attempt.
+    // Programs that the stage starts hold the lock too: as long as one of them is left after a kill, no other attempt begins.
     fcntl_setfd(&lock, FdFlags::empty()).map_err(StageError::failed)?;
     Ok(lock)
 }
@@ -280,7 +281,7 @@ impl Observer for Recorder {
             && let Ok(mut line) = serde_json::to_vec(event)
         {
             line.push(b'\n');
-            // Events are for watching: what cannot be written is not worth a failure.
+            // Events are for watching, so one that cannot be written is no failure.
             let _ = file.write_all(&line);
         }
     }

@@ -1,4 +1,4 @@
-//! Looking at jobs that run, or were left, from outside of the run.
+//! Looking at jobs that run, or were stopped or failed, from outside of their run.
 
 use std::fs;
 use std::path::Path;
@@ -19,13 +19,13 @@ pub struct Watched {
     pub label: String,
     /// The stage kind.
     pub kind: String,
-    /// How it stands.
+    /// How it stands with the job.
     pub state: WatchState,
-    /// When its last attempt began.
+    /// When the job's last attempt began.
     pub since: SystemTime,
-    /// How far it is, or was when it ended.
+    /// How far the job is, or was when its attempt ended.
     pub progress: Option<Advance>,
-    /// Whose run works on it, or did last, as far as that is known.
+    /// Who works on the job, or did last, as far as that is known.
     pub holder: Option<Holder>,
 }
 
@@ -56,7 +56,7 @@ pub struct Advance {
 }
 
 impl Watched {
-    /// Returns how long a running job will still take if it goes on as it went; `None` where that cannot be told.
+    /// Returns how long a running job will still take at the rate of this attempt; `None` where that cannot be told.
     pub fn remaining(&self) -> Option<Duration> {
         let advance = self.progress.as_ref()?;
         let done = advance.done.checked_sub(advance.resumed)?;

@@ -117,14 +117,14 @@ impl Control {
         state.deliver();
     }
 
-    /// From here on, signals go to `child`; one asked for earlier goes now.
+    /// From here on signals go to `child`; a signal that was asked for before is sent now.
     fn attach(&self, child: Pid) {
         let mut state = self.lock();
         state.child = Some(child);
         state.deliver();
     }
 
-    /// The child has ended and its number may soon be another's.
+    /// The child has ended, and its process number may soon be another's.
     fn detach(&self) {
         self.lock().child = None;
     }
@@ -142,7 +142,7 @@ impl State {
             Asked::Kill => Signal::KILL,
         };
         if let Some(child) = self.child {
-            // It may just have ended: then there is nobody left to tell.
+            // The child may have ended just now: then there is nobody left to signal.
             let _ = kill_process(child, signal);
         }
     }
@@ -152,13 +152,13 @@ impl State {
 #[derive(Clone, Debug)]
 pub struct ChildProcess {
     program: PathBuf,
-    /// Held alone while a child is started that inherits leases, lest another inherits them as well.
+    /// Held alone while a child is started that inherits leases, so that no other child inherits them as well.
     starting: Arc<RwLock<()>>,
 }
 
 impl Default for ChildProcess {
     fn default() -> Self {
-        // The running program itself, even if its file was replaced since it was started.
+        // The program that runs now is started, even if its file was replaced since.
         Self {
             program: "/proc/self/exe".into(),
             starting: Arc::default(),
@@ -205,19 +205,19 @@ impl Worker for ChildProcess {
                 false => error,
             })
             .map_err(io_error(folder))?;
-        // Its handles of the folder's lock and of the log are its own.
+        // The command holds handles of the folder's lock and of the log, which must be closed here.
         drop(command);
         let pid = Pid::from_child(&child);
         control.attach(pid);
         let mut printed = String::new();
         if let Some(mut stdout) = child.stdout.take() {
-            // What is cut short is no JSON, and then the exit status decides.
+            // Output that is cut short is no JSON: then the exit status decides.
             let _ = stdout.read_to_string(&mut printed);
         }
-        // Waits without reaping: until `detach`, the number is still this child's.
+        // This waits without reaping the child, so that until `detach` the process number is the child's.
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
         while matches!(waitid(WaitId::Pid(pid), options), Err(Errno::INTR)) {}
-        // What the stage has started and left behind, killed or not, is in its group.
+        // Processes that the stage has started and left behind are in its group.
         let _ = kill_process_group(pid, Signal::KILL);
         control.detach();
         let status = child.wait().map_err(io_error(folder))?;
@@ -240,7 +240,7 @@ impl ChildProcess {
             .starting
             .write()
             .unwrap_or_else(PoisonError::into_inner);
-        // Unlike all other handles of this program, these stay open in what it starts.
+        // Unlike all other handles of this program, these stay open in the child and in what it starts.
         let handles = leases.iter().map(|lease| rustix::io::dup(&lease.file));
         let _inherited: Vec<OwnedFd> = handles.collect::<Result<_, _>>()?;
         command.spawn()

@@ -16,9 +16,9 @@ use crate::store::{Content, Digest, Held, InUse, Manifest, Pin, Store, StoreErro
 /// What is to become of a store's results and work folders.
 #[derive(Debug)]
 pub struct Decided {
-    /// Of each result, in the order of `held`.
+    /// The fate of each result, in the order of `held`.
     pub results: Vec<Fate>,
-    /// Of each work folder.
+    /// The fate of each work folder.
     pub work: Vec<(Half, Fate)>,
 }
 
@@ -34,34 +34,34 @@ pub enum Fate {
 /// Why something stays.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kept {
-    /// The user has pinned it under that name.
+    /// The user has pinned the result under that name.
     Pinned(String),
-    /// A pipeline comes to it.
+    /// A pipeline needs the result: who asks for it.
     Wanted(String),
-    /// A pipeline may come to it, once inputs are made.
+    /// A pipeline may need the result, once inputs are made that decide its key: who asks for it.
     Perhaps(String),
-    /// That process counts on it.
+    /// That process counts on the result.
     Used(String),
-    /// A run of late that was given values of variables made or used it.
+    /// A recent run that was given values of variables made or used the result.
     Recent(String),
-    /// It was imported of late, from that archive.
+    /// The result was imported recently, from that archive.
     Imported(String),
-    /// Something that stays rests on it.
+    /// A result that stays rests on this one.
     Rests,
     /// Nothing needs it, but to make it again would cost more than may be lost.
     Dear,
 }
 
-/// Why something goes: no table reaches it, in more words where there are some.
+/// Why something goes: no table reaches it. The variants say more where more is known.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Gone {
-    /// Of an older behaviour version.
+    /// It was made by an older behaviour version.
     Version(String),
-    /// Of a kind that there is no more.
+    /// Its kind of stage does not exist any more.
     Kind(String),
-    /// The same job with other inputs is wanted.
+    /// A pipeline needs the same job with other inputs.
     Inputs,
-    /// Nothing else to say.
+    /// No more is known.
     Unreached,
 }
 
@@ -91,23 +91,23 @@ impl fmt::Display for Gone {
     }
 }
 
-/// What a work folder holds: a job that runs, or was left half done.
+/// What a work folder holds: a job that runs, or one that was stopped or failed.
 #[derive(Clone, Debug)]
 pub struct Half {
     /// The job's key.
     pub key: Key,
-    /// What it is called.
+    /// What the job is called.
     pub label: String,
     /// Core time that its last attempt took at most, in seconds.
     pub core_seconds: f64,
-    /// How many bytes it takes.
+    /// How many bytes the folder takes.
     pub bytes: u64,
     shape: Option<Shape>,
     runs: bool,
 }
 
-/// Says of each result and work folder whether it stays. What goes has cost `most` seconds of core time together at most:
-/// what gives most room for its cost goes first.
+/// Says of each result and work folder whether it stays. All that goes has cost `most` seconds of core time at most, and those
+/// go first that give most room for their cost.
 ///
 /// # Errors
 /// When work folders cannot be listed.
@@ -171,7 +171,7 @@ pub fn decide(
     };
     let mut kept_halves: Vec<Option<Kept>> = halves.iter().map(stays).collect();
 
-    // Cheapest for their size first, until they have cost together what may be lost.
+    // Results go in the order of their cost by size, the cheapest first, until what they have cost together reaches the limit.
     let results = held.iter().enumerate().map(|(at, held)| {
         let cost = held.known.record.cost.core_seconds;
         (cost, held.bytes(), held.known.record.key, Ok(at))
@@ -234,7 +234,7 @@ fn gone(held: &Held, wanted: &Wanted, registry: &Registry) -> Gone {
     }
 }
 
-/// Returns what the work folders hold. One without a job in it was left before there was anything to lose.
+/// Returns what the work folders hold. A folder without a job in it was left before there was anything that could be lost.
 fn halves(store: &Store) -> Result<Vec<Half>, StoreError> {
     let halves = store.underway()?.into_iter().map(|underway| {
         let folder = &underway.folder;
@@ -277,7 +277,7 @@ fn time_spent(folder: &Path) -> f64 {
     }
 }
 
-/// Which results made which inputs.
+/// Which results made which inputs of others.
 struct Makers<'a> {
     store: &'a Store,
     held: &'a [Held],
@@ -289,7 +289,7 @@ impl<'a> Makers<'a> {
     fn of(store: &'a Store, held: &'a [Held]) -> Self {
         let mut by_artifact = BTreeMap::<Digest, Vec<usize>>::new();
         let mut by_file = BTreeMap::<Digest, Vec<usize>>::new();
-        // The latest first.
+        // The latest results come first.
         let mut order: Vec<usize> = (0..held.len()).collect();
         order.sort_by_key(|&at| (Reverse(held[at].known.written), held[at].known.record.key));
         for at in order {
@@ -322,7 +322,7 @@ impl<'a> Makers<'a> {
                 }
                 let makers = digest.parse().map(|digest| self.makers(&digest));
                 let makers = makers.unwrap_or_default();
-                // One of them is enough.
+                // Several results may have made the same input: one of them is enough.
                 if let Some(&maker) = makers.first()
                     && makers.iter().all(|&maker| kept[maker].is_none())
                 {

@@ -1,6 +1,6 @@
 //! What is still needed of a store, and why, and removing the rest: `pipe gc`.
 //!
-//! [`Wanted`] is what a pipeline comes to, under all its profiles; [`decide`] says of each result and each work folder
+//! [`Wanted`] is what a pipeline comes to, under all its profiles; [`decide()`] says of each result and each work folder
 //! whether it stays, with the reason; [`sweep()`] removes the rest.
 //!
 //! Many keys cannot be told, since inputs have to be made anew, or the user's files are not there: after an upgrade of the

@@ -1,9 +1,9 @@
 //! Removing what nothing needs.
 //!
-//! Which results are needed is decided elsewhere ([`super::decide`]); here is what follows from it for files, and the order of
-//! removal. Records go first, then the manifests that no record names, then the objects that no manifest names, each kind
-//! synced before the next. So a kill, or a power cut, leaves nothing that rests on what is gone, only files that nothing
-//! names, which the next sweep takes. That nobody comes to need something meanwhile is what `store/users.rs` is for.
+//! Which results are needed is decided elsewhere ([`super::decide()`]); this module finds the files that follow from it, and
+//! removes them in order. Records go first, then the manifests that no record names, then the objects that no manifest names,
+//! each kind synced before the next. So a kill, or a power cut, leaves only files that nothing names, and the next sweep takes
+//! them. `store/users.rs` says why nobody comes to need such a file meanwhile.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -21,26 +21,27 @@ use crate::store::{
     list, size_below, stem, sync,
 };
 
-/// How long what was set aside as damaged is kept, as evidence.
+/// How long files that were set aside as damaged are kept, as evidence.
 const EVIDENCE: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 
-/// What a sweep leaves.
+/// What a sweep does not remove.
 #[derive(Clone, Debug, Default)]
 pub struct Keep {
     /// The keys of results.
     pub results: BTreeSet<Key>,
     /// The keys of work folders, besides those in which somebody works.
     pub work: BTreeSet<Key>,
-    /// Whether somebody uses the store: then lists of inputs stay, of which no record tells yet.
+    /// Whether somebody uses the store: then lists of inputs stay, since the records that will name them may not be written
+    /// yet.
     pub in_use: bool,
 }
 
-/// What a sweep has removed, or would.
+/// What a sweep has removed or, where it only looks, would remove.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Swept {
-    /// By kind, in the order of removal.
+    /// How much of each kind, in the order of removal.
     pub kinds: Vec<(Kind, Tally)>,
-    /// What could not be removed, though nothing needs it and nothing rests on it.
+    /// Folders that could not be removed, though nothing needs them.
     pub left: Vec<Left>,
 }
 
@@ -110,11 +111,11 @@ pub struct Tally {
     pub bytes: u64,
 }
 
-/// Removes all that nothing needs of what is in `keep`, or only says what that is where no lock is given. `held` are all
+/// Removes everything that neither `keep` nor the kept results need. Without a lock it only finds what would go. `held` are all
 /// results of the store.
 ///
 /// # Errors
-/// When a folder cannot be listed or a file not be removed. What was removed until then was not needed.
+/// When a folder cannot be listed or a file cannot be removed. What was removed until then was not needed.
 pub fn sweep(
     store: &Store,
     keep: &Keep,
@@ -132,7 +133,7 @@ pub fn sweep(
     };
     note()?;
     let swept = sweep.all(keep, held);
-    // Once more: who looked while it went on has seen what is there no more.
+    // The time is noted once more, since a process that looked during the sweep has seen files that are gone now.
     note()?;
     swept?;
     if lock.is_some() {
@@ -152,7 +153,7 @@ impl Sweep<'_> {
         let kept = |held: &&Held| keep.results.contains(&held.known.record.key);
         let kept: Vec<&Held> = held.iter().filter(kept).collect();
         if let Some(held) = kept.iter().find(|held| held.manifest.is_none()) {
-            // Which objects it needs cannot be told.
+            // Which objects that result needs is not known.
             return Err(StoreError::Unreadable {
                 path: self.store.artifact(&held.known.record.artifact),
                 reason: "the list of files is missing or damaged".into(),
@@ -225,7 +226,7 @@ impl Sweep<'_> {
         for path in left {
             let bytes = size_below(&path);
             self.take(Kind::Unfinished, bytes);
-            // What cannot be removed does no harm.
+            // A file that cannot be removed does no harm.
             let _ = match self.removes {
                 true => remove_all(&path),
                 false => Ok(()),
@@ -260,7 +261,7 @@ impl Sweep<'_> {
         if touched { sync(folder) } else { Ok(()) }
     }
 
-    /// Removes a folder. Nothing rests on it, so one that cannot be removed keeps no other from going.
+    /// Removes a folder. Nothing rests on it, so a folder that cannot be removed does not end the sweep.
     fn folder(&mut self, kind: Kind, folder: &Path, bytes: u64) {
         let removed = match self.removes {
             true => self.store.remove_folder(folder),
@@ -292,7 +293,7 @@ impl Sweep<'_> {
                 continue;
             }
             match self.store.claim(&key) {
-                // Whoever waits for the folder finds it gone, and makes it anew.
+                // A run that waits for the folder finds it gone, and makes it anew.
                 Ok(Some(_claim)) => self.folder(Kind::Work, &folder, bytes),
                 Ok(None) => {}
                 Err(error) => self.leave(&folder, &error),
@@ -301,7 +302,7 @@ impl Sweep<'_> {
         Ok(())
     }
 
-    /// Removes what was set aside long ago.
+    /// Removes files that were set aside long ago.
     fn evidence(&mut self, root: &Path) -> Result<(), StoreError> {
         for folder in places(root)? {
             for (path, name) in list(&folder)? {
@@ -335,7 +336,7 @@ impl Sweep<'_> {
     }
 }
 
-/// Returns the folders in which results and parts of them lie.
+/// Returns the folders that hold results and parts of them.
 fn places(root: &Path) -> Result<Vec<PathBuf>, StoreError> {
     let names = [
         "records",
@@ -365,7 +366,7 @@ fn linked(folder: &Path, objects: &mut BTreeSet<Digest>) {
     }
 }
 
-/// Whether something was set aside so long ago that nobody will look at it any more. Renaming changes this time alone.
+/// Whether a file was set aside so long ago that nobody will look at it any more. Of its times, renaming changes only this one.
 fn is_old(path: &Path) -> bool {
     let seconds = fs::symlink_metadata(path).map_or(i64::MAX, |metadata| metadata.ctime());
     let changed = u64::try_from(seconds).map(|seconds| UNIX_EPOCH + Duration::from_secs(seconds));

@@ -1,4 +1,4 @@
-//! What a pipeline comes to: the keys of its jobs, as far as they can be told.
+//! What a pipeline needs: the keys of its jobs, as far as they are known.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -11,24 +11,24 @@ use crate::keys::{self, CanonicalParams, Key};
 use crate::runs::Adjusted;
 use crate::store::{Digest, Record, StoreError};
 
-/// What some pipelines come to.
+/// What some pipelines need.
 #[derive(Debug, Default)]
 pub struct Wanted {
-    /// Whose results are wanted, and by whom.
+    /// The keys of results that are wanted, and who wants each.
     keys: BTreeMap<Key, String>,
-    /// The jobs whose keys are open, by what can be told of them.
+    /// The jobs whose keys are open, by their shapes.
     open: BTreeMap<Shape, Vec<Open>>,
-    /// What runs of late made or used that were given values of variables, and which run.
+    /// The results that recent runs with values of variables made or used, and the run.
     recent: BTreeMap<Key, String>,
-    /// The names of the jobs that they started, and which run.
+    /// The labels of the jobs that those runs started, and the run.
     begun: BTreeMap<String, String>,
-    /// Archives that were imported of late, by the digests of their indices.
+    /// Archives that were imported recently, by the digests of their indices.
     imports: BTreeMap<Digest, String>,
-    /// Of all jobs what can be told without their inputs, and what they are called.
+    /// The shapes of all jobs, with their labels.
     shapes: BTreeSet<(Shape, String)>,
 }
 
-/// Kind and parameters of a job, in one word.
+/// The hash of a job's kind and parameters: what is known of the job without its inputs.
 pub(super) type Shape = Key;
 
 /// A job whose key is open.
@@ -48,7 +48,7 @@ pub(super) fn shape(kind: &str, params: &CanonicalParams) -> Shape {
 }
 
 impl Wanted {
-    /// Adds what a pipeline comes to: all tables, and all stages as they are declared. `by` says whose pipeline it is.
+    /// Adds what a pipeline needs: all tables, and all stages as they are declared. `by` says whose pipeline it is.
     ///
     /// # Errors
     /// Of the outer result when the store cannot be read, of the inner one when a table cannot be expanded.
@@ -72,7 +72,7 @@ impl Wanted {
             Ok(plan) => self.plan(&plan, by, resolver)?,
             Err(report) => return Ok(Err(report)),
         }
-        // A stage may make no sense but with what a table binds.
+        // A stage may make sense only with what a table binds, so a failure is ignored.
         for stage in stages {
             if let Ok(plan) = graph::expand_without_files(pipeline, &[stage]) {
                 self.plan(&plan, by, resolver)?;
@@ -81,18 +81,19 @@ impl Wanted {
         Ok(Ok(()))
     }
 
-    /// Adds archives that were imported of late, by the digests of their indices: nobody may have looked at their results yet.
+    /// Adds archives that were imported recently, by the digests of their indices: nobody may have looked at their results yet.
     pub fn add_imports(&mut self, imports: BTreeMap<Digest, String>) {
         self.imports.extend(imports);
     }
 
-    /// Returns the archive that a result was imported from of late.
+    /// Returns the archive that a result was recently imported from.
     pub(super) fn imported_lately(&self, record: &Record) -> Option<&str> {
         let mut origins = record.origin.iter();
         origins.find_map(|origin| self.imports.get(&origin.digest).map(String::as_str))
     }
 
-    /// Adds what runs were given by the way: nothing of it stands in a pipeline, and yet it is no waste.
+    /// Adds runs that were given values of variables: no pipeline file declares what they made, which may be wanted all the
+    /// same.
     pub fn add_runs(&mut self, runs: &[Adjusted]) {
         for run in runs {
             let Adjusted {
@@ -137,7 +138,7 @@ impl Wanted {
                 let found = standings.get(index.index())?.found()?;
                 Some(Arc::clone(&found))
             };
-            // What the user has taken away may be anything.
+            // An input that the user has taken away may have had any content.
             let parts = resolver.parts(job, &known).ok().map(|parts| parts.key);
             let open = Open {
                 version: job.version,
@@ -155,17 +156,17 @@ impl Wanted {
         self.keys.get(key).map(String::as_str)
     }
 
-    /// Returns the run of late that made or used the result with that key.
+    /// Returns the recent run that made or used the result with that key.
     pub(super) fn recent(&self, key: &Key) -> Option<&str> {
         self.recent.get(key).map(String::as_str)
     }
 
-    /// Returns the run of late that started a job of that name.
+    /// Returns the recent run that started a job of that name.
     pub(super) fn begun_lately(&self, label: &str) -> Option<&str> {
         self.begun.get(label).map(String::as_str)
     }
 
-    /// Returns who may want a result: a job whose key is open.
+    /// Returns who may want a result, which is a job whose key is open.
     pub(super) fn perhaps(&self, record: &Record) -> Option<&str> {
         let parts = &record.parts;
         let open = self
@@ -182,12 +183,12 @@ impl Wanted {
         open.iter().find(fits).map(|open| open.by.as_str())
     }
 
-    /// Returns who may want what a job of that shape has begun.
+    /// Returns who may want the work folder of a job of that shape.
     pub(super) fn begun(&self, shape: &Shape) -> Option<&str> {
         Some(self.open.get(shape)?.first()?.by.as_str())
     }
 
-    /// Whether the job is wanted, with other inputs.
+    /// Whether the record's job is wanted with other inputs.
     pub(super) fn has(&self, record: &Record) -> bool {
         let shape = shape(
             &record.parts.kind,

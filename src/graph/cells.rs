@@ -21,7 +21,8 @@ pub(super) struct Cells<'a, 'p> {
 }
 
 impl<'p> Cells<'_, 'p> {
-    /// Returns a cell; `None` where row and column do not go together, where all of it is left out, and where it is broken.
+    /// Returns a cell; `None` where row and column do not go together, where all its places are left out, and where it is
+    /// broken.
     pub(super) fn cell(
         &self,
         expander: &mut Expander<'p>,
@@ -49,11 +50,11 @@ impl<'p> Cells<'_, 'p> {
                 if self.leaves_out(place) {
                     continue;
                 }
-                // After the first failure the others would say the same again.
+                // After the first failure the other points would give the same problem.
                 found.push((self.point(expander, place)?.ok()?, at));
             }
             let jobs = distinct(found.iter().map(|(job, _)| *job).collect());
-            // What the grid does not reach is the same at several of its points.
+            // A job that the grid's variables do not reach is the same at several points.
             if !jobs.is_empty() && (grid.is_none() || seen.insert(jobs.clone())) {
                 let narrowed = self.narrows(row, column);
                 let gathered = over.of(&jobs, &found, narrowed, &|point| {
@@ -106,18 +107,18 @@ impl<'p> Cells<'_, 'p> {
         excluded.any(|combination| place.has(combination, self.base))
     }
 
-    /// Returns what the point binds, as far as row and column leave it to the point.
+    /// Returns what the point binds, as far as row and column do not bind the same variables.
     fn searched(&self, place: Place<'_, 'p>) -> Vec<(String, Value)> {
         self.bound_by_point(place, &|_| true)
     }
 
-    /// Whether row or column bind what the table gathers over, so that its points do not.
+    /// Whether row or column bind a variable of `over`, so that its points do not.
     fn narrows(&self, row: &Line, column: &Line) -> bool {
         let mut bound = row.bindings.iter().chain(&column.bindings);
         bound.any(|(variable, _)| self.table.over.binds(*variable))
     }
 
-    /// Returns what the point binds of those variables, as far as row and column leave it to the point.
+    /// Returns what the point binds of the variables that are `wanted`, as far as row and column do not bind them.
     fn bound_by_point(
         &self,
         place: Place<'_, 'p>,
@@ -150,7 +151,7 @@ impl<'p> Cells<'_, 'p> {
         bound.map(|(name, value)| (name.into(), value)).collect()
     }
 
-    /// Returns name and value of a variable. What cannot be evaluated is a problem of the cell's jobs already.
+    /// Returns name and value of a variable. A value that cannot be evaluated is reported with the cell's jobs.
     fn value(
         &self,
         variable: VariableId,
@@ -173,7 +174,7 @@ impl<'p> Cells<'_, 'p> {
     }
 }
 
-/// Drops the jobs that came before.
+/// Drops jobs that occurred before.
 pub(super) fn distinct(jobs: Vec<JobIndex>) -> Vec<JobIndex> {
     let mut seen = BTreeSet::new();
     jobs.into_iter().filter(|job| seen.insert(*job)).collect()

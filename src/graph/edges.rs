@@ -14,27 +14,27 @@ use crate::errors::{Diagnostic, did_you_mean, nearest};
 
 /// Where an input leads.
 pub(super) enum Edge {
-    /// It was not given and need not be.
+    /// The input was not given, and is optional.
     Absent,
     /// To another stage's artifact.
     Stage {
         stage: StageId,
         subfolder: Option<Arc<str>>,
     },
-    /// To a stage that makes something else, as has been told: good for finding cycles.
+    /// To a stage that makes something else, which has been reported: the edge serves to find cycles.
     Wrong(StageId),
     /// To files.
     Path(Arc<Path>),
 }
 
-/// Which files of the user's must exist, of those that inputs name.
+/// Which of the user's files that inputs name must exist.
 #[derive(Clone, Copy)]
 pub(super) enum Files<'a> {
-    /// None.
+    /// No file has to exist.
     Any,
-    /// All.
+    /// Every file must exist.
     There,
-    /// All but those for which this is true.
+    /// Every file must exist but those for which this is true.
     ThereUnless(&'a dyn Fn(&Path) -> bool),
 }
 
@@ -56,7 +56,7 @@ impl<'p> Edges<'p> {
         }
     }
 
-    /// Finds where an input of `stage` leads; `None` where that is wrong and `problems` says so.
+    /// Finds where an input of `stage` leads; `None` where that is wrong, which `problems` then says.
     pub(super) fn resolve(
         &mut self,
         stage: &'p StageDeclaration,
@@ -91,7 +91,7 @@ impl<'p> Edges<'p> {
         let Some(definition) = definition else {
             let found = match &item.value {
                 ItemValue::List(_) => "a list",
-                // What is wrong with it has been told.
+                // What is wrong with the value has been reported.
                 _ => return None,
             };
             problems.push(
@@ -123,7 +123,7 @@ impl<'p> Edges<'p> {
             );
             return None;
         }
-        // Whatever the stage makes, what is gathered is a folder.
+        // Gathered results are a folder, whatever the stage makes.
         let expected = if gathers.is_some() { None } else { expected };
         let mut wrong = None;
         let result = match evaluated.value.as_str() {
@@ -141,7 +141,7 @@ impl<'p> Edges<'p> {
                         None => (reference, None),
                     };
                     match self.pipeline.stage_ids.get(name) {
-                        // Of an unknown kind, which has been told.
+                        // The stage is of an unknown kind, which has been reported.
                         Some(None) => return None,
                         Some(Some(id)) => self.stage(*id, subfolder, expected).map_err(|why| {
                             wrong = Some(*id);
@@ -186,7 +186,7 @@ impl<'p> Edges<'p> {
         Diagnostic::new(message).maybe_help(self.makers(expected))
     }
 
-    /// Resolves `@stage/sub/folder`. Fails with the type that was expected where the stage makes another.
+    /// Resolves `@stage/sub/folder`. Fails with the type that was expected, where the stage makes another one.
     fn stage(
         &self,
         id: StageId,
@@ -201,7 +201,7 @@ impl<'p> Edges<'p> {
             return Err(Err(expected));
         }
         let problem = match subfolder {
-            // Whoever takes anything may take any part of it.
+            // An input that takes anything may take any part of an artifact.
             Some(_)
                 if output != ArtifactType::Folder
                     && expected.is_some()
@@ -225,7 +225,7 @@ impl<'p> Edges<'p> {
         Err(Ok(problem))
     }
 
-    /// Says which stages make what is needed.
+    /// Says which stages make artifacts of that type.
     fn makers(&self, expected: ArtifactType) -> Option<String> {
         let makers: Vec<_> = self
             .pipeline

@@ -38,7 +38,7 @@ impl Reads {
         word & (1 << (variable.0 % 64)) != 0
     }
 
-    /// Adds all of another's.
+    /// Adds all variables of another set.
     pub(super) fn extend(&mut self, other: &Self) {
         if self.0.len() < other.0.len() {
             self.0.resize(other.0.len(), 0);
@@ -48,7 +48,7 @@ impl Reads {
         }
     }
 
-    /// Adds all of another's but those variables.
+    /// Adds all variables of another set but those `left_out`.
     pub(super) fn extend_without(&mut self, other: &Self, left_out: &[VariableId]) {
         let mut other = other.clone();
         for variable in left_out {
@@ -85,12 +85,12 @@ pub(super) struct Evaluated<'p> {
     pub(super) origin: &'p Origin,
 }
 
-/// What an evaluation has come by.
+/// How far an evaluation has come.
 #[derive(Default)]
 struct Walk {
-    /// The variables that led here, each read by the one before.
+    /// The variables that led here, each read by the one before it.
     path: Vec<VariableId>,
-    /// How many were read so far.
+    /// How many variables were read so far.
     reads: usize,
 }
 
@@ -132,13 +132,13 @@ impl<'p> Environment<'p> {
         self.definitions[variable.0] = definition;
     }
 
-    /// Returns what tells this definition of a variable from any other of the same pipeline. Good for looking up, not
-    /// for ordering.
+    /// Returns a number that tells this definition of a variable from any other in the pipeline. It serves to look up, not to
+    /// order.
     pub(super) fn identity(&self, variable: VariableId) -> usize {
         std::ptr::from_ref(self.definitions[variable.0]).addr()
     }
 
-    /// Returns whether a variable is a plain value, here and by the profile: then its definition is all that it depends on.
+    /// Returns whether a variable is a plain value, here and under the profile, so that it depends on no other variable.
     pub(super) fn is_plain(&self, variable: VariableId) -> bool {
         let profile = &self.pipeline.variable(variable).profile;
         let both = [self.definitions[variable.0], profile];
@@ -146,13 +146,13 @@ impl<'p> Environment<'p> {
             .all(|definition| matches!(definition.template, Template::Value(_)))
     }
 
-    /// Returns whether something else than the profile says what the variable is.
+    /// Returns whether the variable's definition comes from elsewhere than the profile.
     pub(super) fn is_bound(&self, variable: VariableId) -> bool {
         let profile = &self.pipeline.variable(variable).profile;
         !std::ptr::eq(self.definitions[variable.0], profile)
     }
 
-    /// Returns whether a variable is what `--set` says.
+    /// Returns whether the variable has the value that `--set` gives.
     pub(super) fn is_set(&self, variable: VariableId) -> bool {
         let set = self.pipeline.variable(variable).set.as_ref();
         set.is_some_and(|set| std::ptr::eq(self.definitions[variable.0], set))
@@ -190,7 +190,7 @@ impl<'p> Environment<'p> {
             Template::Value(_) | Template::Broken(_) => Vec::new(),
         };
         for variable in variables {
-            // What it has read until it failed counts as well.
+            // Variables that were read before a failure count as well.
             let _ = self.variable(variable, reads);
         }
     }
@@ -210,7 +210,7 @@ impl<'p> Environment<'p> {
         }
     }
 
-    /// Returns the pieces of a written text that has variables in it; `None` of all other values.
+    /// Returns the pieces of a written text that has variables in it; `None` for all other values.
     pub(super) fn pieces(
         &self,
         definition: &'p Definition,
@@ -232,7 +232,7 @@ impl<'p> Environment<'p> {
         match &definition.template {
             Template::Variable(variable) => {
                 let (name, text, is_text) = piece(*variable)?;
-                // What is no text keeps its type.
+                // A value that is no text keeps its type.
                 if !is_text {
                     return Ok(None);
                 }
@@ -354,7 +354,7 @@ fn too_long(origin: &Origin) -> Diagnostic {
         .help("let it hold fewer variables, or shorter ones")
 }
 
-/// Turns a cycle so that it begins at its smallest member: found twice, it reads the same.
+/// Turns a cycle so that it begins with its smallest member, so that the same cycle found twice reads the same.
 pub(super) fn from_smallest<T: Copy + Ord>(cycle: &[T]) -> Vec<T> {
     let start = (0..cycle.len())
         .min_by_key(|&place| cycle[place])

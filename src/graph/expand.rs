@@ -31,9 +31,9 @@ use crate::resources::Resources;
 
 /// The most bytes that the parameters, inputs and names of all jobs may take: beyond any use, short of exhausting the memory.
 const ROOM: usize = 1 << 31;
-/// The most results that inputs gather together: what gathers may be gathered itself.
+/// The most results that all inputs may gather together, since results that gather may be gathered in turn.
 const MOST_GATHERED: usize = 100_000;
-/// So many problems are enough to begin with: a mistake may reach every one of a large table's cells.
+/// How many problems are enough for one report: a mistake may reach every cell of a large table.
 const ENOUGH: usize = 1000;
 
 /// A job could not be made; the reason is among the problems.
@@ -53,51 +53,54 @@ pub(super) struct Expander<'p> {
     identities: HashMap<Identity, JobIndex>,
     /// Per stage: the job that it is.
     known: Vec<Memo<Result<JobIndex, Broken>>>,
-    /// Per stage: what its fields say, which many jobs that differ in their inputs share.
+    /// Per stage: its evaluated fields, which many jobs share that differ in their inputs alone.
     params: Vec<Memo<Said>>,
-    /// Per stage: what its last job needs of the machine, which most of the others need as well.
+    /// Per stage: the needs of its last job, which most of the others share.
     resources: Vec<Arc<Resources>>,
     /// Whether any stage says what it needs.
     any_resources: bool,
-    /// Per stage: what belongs to the inputs of its last job.
-    selections: Vec<Arc<Selections>>,
-    /// Per job: where its label comes from.
+    /// Per stage: the patterns and the selections of its last job.
+    selections: Vec<Option<LastSelections>>,
+    /// Per job: the environment that its label is made from.
     traces: Vec<label::Trace<'p>>,
     labels: label::Labels<'p>,
-    /// What is read of the variables that `--set` gives.
+    /// Which of the variables that `--set` gives are read.
     pub(super) watch: Watch<'p>,
     /// How many results inputs have gathered so far.
     gathered: usize,
-    /// How many bytes there is room for yet; `None` once there was none.
+    /// How many bytes of room are left; `None` once it was exceeded.
     room: Option<usize>,
     pub(super) problems: Vec<Diagnostic>,
 }
 
-/// What the fields of a stage say, but for its inputs.
+/// The patterns of files that the last job of a stage leaves out, and the selections of its inputs.
+type LastSelections = (Arc<[String]>, Arc<Selections>);
+
+/// What the fields of a stage say, without its inputs.
 #[derive(Clone)]
 struct Said {
     params: CanonicalParams,
-    /// What keys know of them.
+    /// The parameters as far as they are keyed.
     keyed: CanonicalParams,
-    /// The class of arithmetic, if that decides the result.
+    /// The class of arithmetic, if it decides the result.
     numerics: Option<&'static str>,
-    /// What does not belong to the inputs.
+    /// Patterns of files that do not belong to the inputs.
     ignore: Arc<[String]>,
 }
 
 /// A stage on its way to becoming a job.
 struct Pending<'p> {
     stage: StageId,
-    /// What holds where it is made.
+    /// The environment in which the stage is resolved.
     environment: Rc<Environment<'p>>,
-    /// The input to look at next.
+    /// The place of the input to resolve next.
     next: usize,
     inputs: Vec<(InputName, InputSource)>,
     reads: Reads,
     broken: bool,
-    /// What the input that is being resolved is called, and the folder wanted of it.
+    /// The name of the input that is being resolved, and the folder of the artifact that is wanted.
     wanted: Option<(InputName, Option<Arc<str>>)>,
-    /// What that gathers, if it gathers several.
+    /// The members of that input that are left, if it gathers.
     members: Option<Members<'p>>,
 }
 
@@ -135,7 +138,7 @@ impl<'p> Expander<'p> {
                 .stages
                 .iter()
                 .any(|stage| stage.resources.is_some()),
-            selections: vec![Arc::default(); pipeline.stages.len()],
+            selections: vec![None; pipeline.stages.len()],
             traces: Vec::new(),
             labels: label::Labels::new(pipeline),
             watch: Watch::new(pipeline),
@@ -176,14 +179,14 @@ impl<'p> Expander<'p> {
         self.graph[job.0].params.params()
     }
 
-    /// Returns what was read for the job that `stage` is under `environment`, once it was asked for.
+    /// Returns the variables that were read for the job that `stage` is under `environment`, if it was asked for.
     pub(super) fn reads(&self, stage: StageId, environment: &Environment<'p>) -> Option<Rc<Reads>> {
         let (_, reads) = self.known[stage.0].get(environment)?;
         Some(reads)
     }
 
-    /// Returns what was read for the job that `stage` is under `environment`, with what it and those behind it need of the
-    /// machine; `None` where there is no such job.
+    /// Returns the variables that were read for the job that `stage` is under `environment`, and for what this job and the jobs
+    /// behind it need of the machine; `None` where there is no such job.
     pub(super) fn reads_of_all(
         &self,
         stage: StageId,
@@ -214,7 +217,7 @@ impl<'p> Expander<'p> {
         if let Some((outcome, _)) = self.known[stage.0].get(environment) {
             return outcome;
         }
-        // To find out what there is no room for may take long.
+        // Once the room is exceeded no further job is made, which might take long.
         self.room.ok_or(Broken)?;
         let mut open = vec![false; self.pipeline.stages.len()];
         open[stage.0] = true;
@@ -298,7 +301,8 @@ impl<'p> Expander<'p> {
         }
     }
 
-    /// Takes so many results of those that all inputs may gather. That they are more is told once.
+    /// Counts the results that an input gathers, and returns whether all inputs together may gather so many. A problem is
+    /// reported once.
     fn may_gather(&mut self, stage: StageId, gathers: &Gathers) -> bool {
         let before = self.gathered;
         self.gathered = before.saturating_add(gathers.over.count());
@@ -314,7 +318,7 @@ impl<'p> Expander<'p> {
         self.gathered <= MOST_GATHERED
     }
 
-    /// Has the last of the stack take the job that `input` is under `environment`, or wait for it.
+    /// Gives the last stage of the stack the job that `input` is under `environment`, or has that job resolved first.
     fn follow(
         &mut self,
         stack: &mut Vec<Pending<'p>>,
@@ -332,7 +336,7 @@ impl<'p> Expander<'p> {
             self.problems.push(self.cycle(&cycle));
             if let Some(pending) = stack.last_mut() {
                 pending.broken = true;
-                // The others would say the same again.
+                // The other members would lead to the same problem.
                 pending.members = None;
             }
         } else {
@@ -341,17 +345,17 @@ impl<'p> Expander<'p> {
         }
     }
 
-    /// Gives `user` the outcome of the input it was waiting for.
+    /// Gives `user` the outcome of the input that it was waiting for.
     fn take(&mut self, user: &mut Pending<'p>, outcome: Result<JobIndex, Broken>, reads: &Reads) {
         let wanted = user.wanted.take();
         match &user.members {
-            // What `over` binds, nobody else decides.
+            // The variables of `over` are bound here, so the job does not depend on what binds them elsewhere.
             Some(members) => user.reads.extend_without(reads, &members.bound),
             None => user.reads.extend(reads),
         }
         let (Ok(job), Some((name, subfolder))) = (outcome, wanted) else {
             user.broken = true;
-            // The others would say the same again.
+            // The other members would lead to the same problem.
             user.members = None;
             return;
         };
@@ -377,7 +381,7 @@ impl<'p> Expander<'p> {
             .push((name, InputSource::Job { job, subfolder }));
     }
 
-    /// Says why a job is no result of its own among those that an input gathers.
+    /// Says why a gathered job would be the same as an earlier member of the input.
     fn alike(&self, members: &mut Members<'p>, job: JobIndex, reads: &Reads) -> Option<Diagnostic> {
         let stage = &self.pipeline.stage(members.stage).name.text;
         let name = |variable: VariableId| self.pipeline.variable(variable).name.as_str();
@@ -412,7 +416,7 @@ impl<'p> Expander<'p> {
         )
     }
 
-    /// Says that a job's result will have no such part.
+    /// Says that a job's artifact will have no such part.
     fn lacking(
         &self,
         job: JobIndex,
@@ -447,7 +451,7 @@ impl<'p> Expander<'p> {
         (outcome, reads)
     }
 
-    /// Returns what a stage's fields say. Problems are told each time that they are met.
+    /// Returns what a stage's fields say. Problems are reported each time that the fields are met.
     fn said(
         &mut self,
         stage: StageId,
@@ -471,7 +475,7 @@ impl<'p> Expander<'p> {
         let signature = self.pipeline.stage(stage).signature;
         let ignore = take_ignored(signature.fields, &mut params);
         let all = CanonicalParams::of(&params);
-        // Next to always they are the same, and then they are kept once.
+        // Nearly always parameters are keyed whole, and then the bytes are kept once.
         let keyed = match contract::is_keyed_whole(signature.fields) {
             true => all.clone(),
             false => CanonicalParams::of(&contract::keyed(signature.fields, &params)),
@@ -489,12 +493,12 @@ impl<'p> Expander<'p> {
         Some(said)
     }
 
-    /// Whether there are problems enough for one report, so that looking for more is of no use.
+    /// Whether there are enough problems for one report.
     pub(super) fn has_enough(&self) -> bool {
         self.problems.len() > ENOUGH
     }
 
-    /// Takes so many bytes of those that all jobs have together. That there are not as many is told once.
+    /// Takes bytes of the room that all jobs share. That there is not enough is reported once.
     fn take_room(&mut self, stage: StageId, bytes: usize) -> Result<(), Broken> {
         let room = self.room.ok_or(Broken)?;
         self.room = room.checked_sub(bytes);
@@ -534,7 +538,7 @@ impl<'p> Expander<'p> {
             InputSource::Job { subfolder, .. } => subfolder.as_ref().map_or(0, |path| path.len()),
             InputSource::Path(path) => path.as_os_str().len(),
         });
-        // Also where the job is there already: to find that out took as long.
+        // The room is taken where the job exists already, too: to find that out took as long.
         self.take_room(stage, params.as_bytes().len() + places.sum::<usize>())?;
         let identity = identity(stage, &params, &ignore, &inputs);
         if let Some(job) = self.identities.get(&identity) {
@@ -550,8 +554,7 @@ impl<'p> Expander<'p> {
         let signature = &declaration.signature;
         let resources = resources(self.pipeline, declaration, environment, &mut self.problems);
         let resources = shared(&mut self.resources[stage.0], resources);
-        let selections = selections(self.pipeline, declaration, &ignore);
-        let selections = shared(&mut self.selections[stage.0], selections);
+        let selections = self.selections(stage, &ignore);
         let makers: Vec<JobIndex> = inputs
             .iter()
             .filter_map(|(_, input)| match input {
@@ -581,6 +584,29 @@ impl<'p> Expander<'p> {
         Ok(job)
     }
 
+    /// Returns what belongs to each input of a stage. Next to always its jobs leave out the same.
+    fn selections(&mut self, stage: StageId, ignore: &Arc<[String]>) -> Arc<Selections> {
+        if let Some((last, selections)) = &self.selections[stage.0]
+            && last == ignore
+        {
+            return Arc::clone(selections);
+        }
+        let declaration = self.pipeline.stage(stage);
+        let selections = Selections::new(declaration.inputs.iter().map(|input| {
+            let selection = Selection {
+                // An input under a name of the user's, for a program of the user's, may be any file.
+                hidden: input.takes.is_none(),
+                reads: declaration.stage.reads(&input.name),
+                ignore: Arc::clone(ignore),
+                results: Arc::clone(&self.pipeline.results),
+            };
+            (Arc::clone(&input.name), selection)
+        }));
+        let selections = Arc::new(selections);
+        self.selections[stage.0] = Some((Arc::clone(ignore), Arc::clone(&selections)));
+        selections
+    }
+
     fn cycle(&self, cycle: &[StageId]) -> Diagnostic {
         let cycle = from_smallest(cycle);
         let word = |id: &StageId| &self.pipeline.stage(*id).name;
@@ -600,7 +626,7 @@ impl<'p> Expander<'p> {
     }
 }
 
-/// Returns what is the last of its kind if it is the same.
+/// Returns the last value if the next one equals it, so that equal values are kept once.
 fn shared<T: PartialEq>(last: &mut Arc<T>, next: T) -> Arc<T> {
     if **last != next {
         *last = next.into();
@@ -608,7 +634,7 @@ fn shared<T: PartialEq>(last: &mut Arc<T>, next: T) -> Arc<T> {
     Arc::clone(last)
 }
 
-/// Takes the patterns out of the parameters that say what does not belong to the inputs.
+/// Takes the patterns of files that do not belong to the inputs out of the parameters.
 fn take_ignored(fields: &[Field], params: &mut Params) -> Arc<[String]> {
     let mut ignored = Vec::new();
     for field in fields {
@@ -621,20 +647,6 @@ fn take_ignored(fields: &[Field], params: &mut Params) -> Arc<[String]> {
         }
     }
     ignored.into()
-}
-
-/// Returns what belongs to each input of a stage.
-fn selections(pipeline: &Pipeline, stage: &StageDeclaration, ignore: &Arc<[String]>) -> Selections {
-    Selections::new(stage.inputs.iter().map(|input| {
-        let selection = Selection {
-            // What is given to a program of the user's under a name of the user's may be anything.
-            hidden: input.takes.is_none(),
-            reads: stage.stage.reads(&input.name),
-            ignore: Arc::clone(ignore),
-            results: Arc::clone(&pipeline.results),
-        };
-        (Arc::clone(&input.name), selection)
-    }))
 }
 
 /// Hashes what a job is.

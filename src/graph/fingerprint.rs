@@ -7,8 +7,8 @@ use super::{InputSource, JobGraph, OutputPlan, Plan};
 use crate::bytes::Writer;
 use crate::store::Digest;
 
-/// Returns by name what decides each table: its labels, what its cells gather and choose by, and the jobs behind them with
-/// all that they rest on. The content of the user's files is left out.
+/// Returns by name what decides each table: its labels, what its cells gather and choose by, and the jobs behind them with all
+/// jobs that they rest on. The content of the user's files is left out.
 pub fn fingerprints(plan: &Plan) -> BTreeMap<&str, Digest> {
     let jobs = jobs(&plan.jobs);
     let tables = plan.outputs.iter();

@@ -13,7 +13,7 @@ pub type Gathered = Arc<[(Arc<str>, Value)]>;
 /// The points of `over` of a table.
 pub(super) struct Over<'p> {
     pub(super) points: Vec<Point<'p>>,
-    /// What each binds, if it says so without reading other variables.
+    /// The values that each point binds, if they are written plainly and read no other variables.
     plain: Vec<Option<Gathered>>,
 }
 
@@ -35,8 +35,9 @@ impl<'p> Over<'p> {
         }
     }
 
-    /// Returns what tells each of the jobs apart, which come from points of those places: what all points agree on that
-    /// come to it, since the others do not reach it. `value` says what a point binds where that depends on the cell.
+    /// Returns for each of `jobs` what tells it apart from the others: of the variables of `over`, those with one value at all
+    /// points that come to the job. `found` are all jobs with the places of their points. `value` evaluates a point where its
+    /// values depend on the cell.
     pub(super) fn of(
         &self,
         jobs: &[JobIndex],
@@ -51,7 +52,7 @@ impl<'p> Over<'p> {
                 .map(|(name, value)| (Arc::from(name), value))
                 .collect(),
         };
-        // As a rule each point has a job of its own.
+        // Nearly always each point has a job of its own.
         if jobs.len() == found.len() {
             return found.iter().map(|(_, place)| bound(*place)).collect();
         }

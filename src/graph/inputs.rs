@@ -40,7 +40,7 @@ pub fn input_variables(pipeline: &Pipeline) -> Vec<InputVariable> {
             };
             let name = &pipeline.variable(*variable).name;
             let is_known = found.iter().any(|known| known.name == *name);
-            // A stage that only tables complete says nothing of its inputs here.
+            // A stage that cannot be made before a table binds its variables is left out here.
             if let (false, Ok(job)) = (is_known, expander.job(id, &base)) {
                 found.push(InputVariable {
                     name: name.clone(),

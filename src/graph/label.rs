@@ -17,7 +17,7 @@ use super::Job;
 use super::environment::{Environment, Reads};
 use crate::declare::{Pipeline, VariableId, written_binding, written_bindings};
 
-/// Where a job's label comes from: the first environment that led to it, and what was read there.
+/// Where a job's label comes from: the first environment that led to it, and the variables that were read there.
 pub(super) struct Trace<'p> {
     pub(super) environment: Rc<Environment<'p>>,
     pub(super) reads: Rc<Reads>,
@@ -28,11 +28,11 @@ pub(super) struct Labels<'p> {
     pipeline: &'p Pipeline,
     /// What each variable is by the profile alone.
     profile: Vec<Option<Value>>,
-    /// By definition of a variable that is a plain value: how it is named in a short label, if it is.
+    /// By definition of a variable that is a plain value: its part of a short label; `None` if it does not belong there.
     named: RefCell<Named>,
 }
 
-/// How variables are named, by variable and definition.
+/// The part of a label that names a variable, by variable and definition.
 type Named = HashMap<(VariableId, usize), Option<Rc<str>>>;
 
 impl<'p> Labels<'p> {
@@ -83,7 +83,7 @@ impl<'p> Labels<'p> {
     }
 
     fn name(&self, environment: &Environment<'p>, variable: VariableId) -> Option<Rc<str>> {
-        // Bound to the very thing that it is anyway, both under the profile and here?
+        // A variable that is bound to its value under the profile is not named.
         let found = value(environment, variable);
         let declared = self.pipeline.variable(variable);
         let here = environment
@@ -142,8 +142,7 @@ enum Step {
     Bound,
     /// Every variable reached.
     Reached,
-    /// A number besides: only for values that differ in nothing that can be written (one text that is a path from
-    /// two places).
+    /// A number as well: only for labels whose values look alike (one relative path, written at two places).
     Counted,
 }
 

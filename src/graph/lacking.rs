@@ -7,7 +7,7 @@ use super::{JobGraph, JobIndex};
 use crate::declare::{ItemValue, Pipeline, StageDeclaration};
 use crate::errors::Diagnostic;
 
-/// Returns what those jobs lack that are `wanted`; of a sweep that lacks one thing, once.
+/// Returns what the jobs that are `wanted` lack on this machine; what many jobs lack is reported once.
 pub(super) fn lacking(
     pipeline: &Pipeline,
     jobs: &JobGraph,
@@ -34,7 +34,7 @@ pub(super) fn lacking(
     found
 }
 
-/// Returns where what a path of keys leads to is written.
+/// Returns where the value at a path of keys is written.
 fn span(stage: &StageDeclaration, path: &[String]) -> Option<Range<usize>> {
     if let Some(item) = stage.written(path) {
         return Some(item.span.clone());

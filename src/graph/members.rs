@@ -19,21 +19,21 @@ use crate::errors::Diagnostic;
 /// How long the name of a file may be, in bytes.
 const LONGEST: usize = 200;
 
-/// What is left to be made of an input that gathers.
+/// The members of an input that gathers, as far as they are still to be made.
 pub(super) struct Members<'p> {
     pub(super) stage: StageId,
     pub(super) subfolder: Option<Arc<str>>,
     pub(super) gathers: &'p Gathers,
     /// The variables that `over` binds.
     pub(super) bound: Rc<[VariableId]>,
-    /// What was made by now.
+    /// The jobs of the members that were made by now.
     pub(super) seen: HashSet<JobIndex>,
-    /// In the order of `over`: name, and what holds where the member is made.
+    /// The members that are left, in the order of `over`: each with its name and the environment in which it is resolved.
     pub(super) left: VecDeque<(InputName, Rc<Environment<'p>>)>,
 }
 
 impl<'p> Members<'p> {
-    /// Returns the members of an input. What their names read goes to `reads`.
+    /// Returns the members of an input. The variables that their names read are added to `reads`.
     ///
     /// # Errors
     /// What is wrong with a value.
@@ -65,7 +65,7 @@ impl<'p> Members<'p> {
             environments.push(Rc::new(member));
         }
         let names = names.into_iter().collect::<Option<Vec<String>>>();
-        // A number and a text that is written alike are two values.
+        // Two values may be written alike, a number and a text: then names would not tell them apart.
         let names = names.filter(|names| names.iter().collect::<HashSet<_>>().len() == names.len());
         let width = environments.len().to_string().len();
         let left = environments.into_iter().enumerate();
@@ -87,7 +87,7 @@ impl<'p> Members<'p> {
     }
 }
 
-/// Returns what a member is called by what is bound, if that can be a file's name.
+/// Returns a member's name by what is bound, if that can be a file's name.
 fn name<'v>(pairs: impl Iterator<Item = (&'v str, &'v Value)>) -> Option<String> {
     let pairs = pairs.map(|(name, value)| {
         let text = match value {

@@ -5,14 +5,14 @@ use std::rc::Rc;
 
 use super::environment::{Environment, Reads};
 
-/// Outcomes of one computation under different environments. An outcome depends on the variables that were read, and on
-/// nothing else: whoever agrees on their definitions has the same.
+/// Outcomes of one computation under different environments. An outcome depends on nothing but the variables that were read, so
+/// environments that agree on these have one outcome.
 pub(super) struct Memo<T>(Vec<Known<T>>);
 
 /// Outcomes that came about by reading one set of variables.
 struct Known<T> {
     reads: Rc<Reads>,
-    /// By the definitions of those variables.
+    /// The outcomes, by the definitions that the environment has for these variables.
     outcomes: HashMap<Box<[usize]>, T>,
 }
 
@@ -23,7 +23,7 @@ impl<T> Default for Memo<T> {
 }
 
 impl<T: Clone> Memo<T> {
-    /// Returns the outcome under an environment, and what was read for it.
+    /// Returns the outcome under an environment, and the variables that were read for it.
     pub(super) fn get(&self, environment: &Environment<'_>) -> Option<(T, Rc<Reads>)> {
         self.0.iter().find_map(|known| {
             let outcome = known
@@ -33,7 +33,7 @@ impl<T: Clone> Memo<T> {
         })
     }
 
-    /// Returns what was read, kept once for all that read the same.
+    /// Returns the set of variables that were read, kept once for all outcomes that read the same.
     pub(super) fn share(&mut self, reads: Reads) -> Rc<Reads> {
         let mut known = self.0.iter();
         if let Some(known) = known.find(|known| *known.reads == reads) {
@@ -47,7 +47,7 @@ impl<T: Clone> Memo<T> {
         reads
     }
 
-    /// Remembers the outcome that came about by reading what was [shared](Self::share).
+    /// Remembers an outcome; `reads` is the set of variables as [`Self::share`] returned it.
     pub(super) fn put(&mut self, environment: &Environment<'_>, reads: &Rc<Reads>, outcome: T) {
         let mut known = self.0.iter_mut();
         if let Some(known) = known.find(|known| Rc::ptr_eq(&known.reads, reads)) {
@@ -57,7 +57,7 @@ impl<T: Clone> Memo<T> {
     }
 }
 
-/// Returns what tells an environment from others, as far as `reads` looks.
+/// Returns the definitions that an environment has for the variables in `reads`.
 fn definitions(environment: &Environment<'_>, reads: &Reads) -> Box<[usize]> {
     reads
         .iter()

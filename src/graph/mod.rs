@@ -75,7 +75,7 @@ pub struct Job {
     pub label: Box<str>,
     /// The complete parameters, without inputs.
     pub params: CanonicalParams,
-    /// What its key knows of them.
+    /// The parameters as far as the job's key holds them.
     pub keyed: CanonicalParams,
     /// Input names, sorted, and where each comes from. Inputs that were not given are left out.
     pub inputs: Box<[(InputName, InputSource)]>,
@@ -85,9 +85,9 @@ pub struct Job {
     pub version: u32,
     /// The numerics class, if that is part of its key.
     pub numerics: Option<&'static str>,
-    /// What it needs of the machine. Cannot reach its result, and is no part of its key.
+    /// What the job needs of the machine. It cannot reach the result, and is no part of the key.
     pub resources: Arc<Resources>,
-    /// What belongs to its inputs. Enters its key by their content.
+    /// What belongs to the job's inputs. It enters the key by way of their content.
     pub selections: Arc<Selections>,
 }
 
@@ -149,8 +149,9 @@ impl JobGraph {
             .map(|index| (JobIndex(index), &self.graph[index]))
     }
 
-    /// Returns a graph of these jobs alone, each resting directly on jobs that rest on nothing, whose results are known. Beside it,
-    /// in the order of their new places, the place that each had; and which of them are the `wanted`.
+    /// Returns a graph of the `wanted` jobs and of those that they take inputs from, whose results are known and which have no
+    /// inputs in it. Returned as well: for each job, in the order of its new place, the place that it had, and whether it is
+    /// wanted.
     pub fn apart(&self, wanted: &BTreeSet<JobIndex>) -> (Self, Vec<(JobIndex, bool)>) {
         let mut apart = Self::default();
         let mut places = Vec::new();
@@ -209,7 +210,7 @@ pub struct Plan {
 /// An output: rows × columns of cells, as a table shows them, and what its kind has besides.
 #[derive(Clone, Debug)]
 pub struct OutputPlan {
-    /// What it is: `table`.
+    /// The kind of output: `table`.
     pub kind: &'static str,
     /// The name in `pipeline.toml`.
     pub name: String,
@@ -225,7 +226,7 @@ pub struct OutputPlan {
     pub columns: Vec<ColumnPlan>,
     /// `cells[row][column]`; `None` where the pair means nothing.
     pub cells: Vec<Vec<Option<CellPlan>>>,
-    /// What its kind has besides, as it is written.
+    /// The values of the keys that this kind of output has alone.
     pub options: Map<String, Value>,
 }
 
@@ -308,7 +309,7 @@ pub struct GridPoint {
     pub bindings: Vec<(String, Value)>,
     /// One job per point of `over`, each once.
     pub jobs: Vec<JobIndex>,
-    /// What `over` binds for each of them.
+    /// What `over` binds for each of the point's jobs.
     pub over: Vec<Gathered>,
 }
 
@@ -320,10 +321,10 @@ pub fn expand(pipeline: &Pipeline, targets: &[Target]) -> Result<Plan, Report> {
     outputs::expand(pipeline, targets, Files::There).map_err(Report::of)
 }
 
-/// Expands like [`expand`], but files of the user's for which `is_known` is true need not be there.
+/// Expands like [`expand()`], but files of the user's for which `is_known` is true need not be there.
 ///
 /// # Errors
-/// As [`expand`], but for those files.
+/// As [`expand()`], but for those files.
 pub fn expand_unless(
     pipeline: &Pipeline,
     targets: &[Target],
@@ -332,10 +333,10 @@ pub fn expand_unless(
     outputs::expand(pipeline, targets, Files::ThereUnless(is_known)).map_err(Report::of)
 }
 
-/// Expands like [`expand`], and takes it that the user's files are there.
+/// Expands like [`expand()`], and takes it that the user's files are there.
 ///
 /// # Errors
-/// As [`expand`], but for missing input files.
+/// As [`expand()`], but for missing input files.
 pub fn expand_without_files(pipeline: &Pipeline, targets: &[Target]) -> Result<Plan, Report> {
     outputs::expand(pipeline, targets, Files::Any).map_err(Report::of)
 }
@@ -343,7 +344,7 @@ pub fn expand_without_files(pipeline: &Pipeline, targets: &[Target]) -> Result<P
 /// Says what this machine lacks to run those jobs that are `wanted`.
 ///
 /// # Errors
-/// Names it, with the place in the pipeline file that asks for it.
+/// Names what is lacking, with the place in the pipeline file that asks for it.
 pub fn lacking(
     pipeline: &Pipeline,
     jobs: &JobGraph,
@@ -376,7 +377,7 @@ pub fn load_text(text: &str, registry: &Registry) -> Result<Pipeline, Report> {
     check(declare::parse_text(text, registry)?)
 }
 
-/// Looks as well for what depends on the values of variables: edges, cycles, parameters.
+/// Checks what depends on the values of variables as well: edges, cycles, parameters.
 fn check(parsed: Parsed) -> Result<Pipeline, Report> {
     let Parsed {
         pipeline,

@@ -31,7 +31,7 @@ pub(super) fn check(pipeline: &Pipeline) -> Vec<Diagnostic> {
             expander.problems.push(problem);
         }
     }
-    // What goes wrong goes to the expander's problems, which are all that is wanted here.
+    // Problems are gathered by the expander; the jobs themselves are not wanted here.
     for stage in pipeline.stage_list() {
         let _ = expander.job(stage, &base);
     }
@@ -48,7 +48,7 @@ pub(super) fn check(pipeline: &Pipeline) -> Vec<Diagnostic> {
         };
         let in_row = |row| table.columns.iter().find(|column| meet(row, column));
         let in_column = |column| table.rows.iter().find(|row| meet(row, column));
-        // Each line once, and each value of a grid once, where one of its lines meets another.
+        // Each line is looked at once, and each value of a grid once, where one of the grid's lines meets another line.
         let rows = table
             .rows
             .iter()
@@ -263,7 +263,7 @@ fn output_plan<'p>(
         base,
     };
     let over = Over::new(expander.pipeline, table.over.points());
-    // What was read before is others'.
+    // Variables that were read before this table are not its own.
     expander.watch.take();
     let mut reads = Vec::new();
     let mut looked = scored::Looked::new();
@@ -272,7 +272,7 @@ fn output_plan<'p>(
         let mut line = Vec::with_capacity(table.columns.len());
         for (column_at, column) in table.columns.iter().enumerate() {
             let cell = cells.cell(expander, row, column, &over);
-            // What a grid is searched by may be there with some parameters alone.
+            // A score that a grid is searched by may exist with some parameters alone, so this very job is asked.
             if let Some(job) = cell.as_ref().filter(|cell| cell.choice.is_some()) {
                 let job = job.jobs[0];
                 let params = expander.params_of(job);

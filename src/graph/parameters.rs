@@ -49,7 +49,7 @@ pub(super) fn parameters<'p>(
         stage,
         environment,
     };
-    // What could not be evaluated is not missing.
+    // A parameter that could not be evaluated has been reported, and is not missing.
     let found = found
         .iter()
         .filter(|problem| !failed.contains(&problem.path));
@@ -66,14 +66,15 @@ struct Walk<'a, 'p> {
     stage: &'p StageDeclaration,
     environment: &'a Environment<'p>,
     reads: &'a mut Reads,
-    /// The keys that led here.
+    /// The keys that led to the value.
     path: Vec<Cow<'p, str>>,
     /// How many bytes of texts are left.
     room: usize,
 }
 
 impl<'p> Walk<'_, 'p> {
-    /// Evaluates keys and values, inputs and all: `complete` passes over those. What fails is left out and told.
+    /// Evaluates keys and values, those of inputs among them: `complete` passes over inputs. A value that fails is reported and
+    /// left out.
     fn evaluate(
         &mut self,
         items: &'p [Item],
@@ -89,7 +90,7 @@ impl<'p> Walk<'_, 'p> {
                     }
                     Err(problem) => {
                         fail(owned(&self.path), problem);
-                        // Stands in for what has been told, so that it is not missed as well.
+                        // This stands in for a value that was reported, so that it is not reported as missing as well.
                         values.insert(item.key.text.clone(), Value::from(""));
                     }
                 },
@@ -100,7 +101,7 @@ impl<'p> Walk<'_, 'p> {
                             self.path.push(place.to_string().into());
                             fail(owned(&self.path), problem);
                             self.path.pop();
-                            // Stands in for what has been told, so that the others keep their places.
+                            // This stands in for an element that was reported, so that the others keep their places.
                             Value::from("")
                         });
                         list.push(value);
@@ -139,7 +140,7 @@ impl<'p> Walk<'_, 'p> {
 }
 
 impl Walk<'_, '_> {
-    /// Has the stage put a text together.
+    /// Puts a text together as the stage's kind says.
     fn join(&self, definition: &Definition, pieces: &[Piece<'_>]) -> Result<String, Diagnostic> {
         let key = self.path.first().map_or("", |key| &**key);
         self.stage.stage.join(key, pieces).map_err(|problem| {
@@ -172,7 +173,7 @@ impl Place<'_, '_> {
             self.stage.name.text
         );
         let diagnostic = Diagnostic::new(problem.message.clone());
-        // Follow the path as far as it was written.
+        // The path of keys is followed as far as it was written.
         let mut items = &self.stage.items;
         let mut parent = &self.stage.name;
         let mut found = None;
@@ -197,7 +198,7 @@ impl Place<'_, '_> {
             }
         }
         let Some(item) = found else {
-            // What is missing can only be pointed at from around it.
+            // A key that is missing has no place, so the caret points at what surrounds it.
             let text = if problem.path.len() > 1 {
                 what
             } else {
@@ -259,7 +260,7 @@ fn element_at<'d>(rest: &[String], definitions: &'d [Definition]) -> Option<&'d 
     definitions.get(place.parse::<usize>().ok()?)
 }
 
-/// Puts the caret where the value was written, and says what it reached where that is another place.
+/// Puts the caret where the value was written, and says which key it reached if that stands elsewhere.
 pub(super) fn trace(
     diagnostic: Diagnostic,
     written: &Origin,

@@ -7,7 +7,7 @@ use crate::declare::{InputDeclaration, ItemValue, StageDeclaration};
 use crate::errors::Diagnostic;
 use contract::{ArtifactType, Params};
 
-/// Says that what a stage will make has no such part, as far as that follows from its parameters.
+/// Says that an artifact will have no such part, as far as that follows from the parameters of the job that makes it.
 pub(super) fn lacking(
     maker: &StageDeclaration,
     params: &Params,

@@ -20,7 +20,7 @@ pub(super) struct Place<'a, 'p> {
 }
 
 impl<'p> Place<'_, 'p> {
-    /// Returns what holds here. What a line binds it binds for good: it narrows `over` and `best`.
+    /// Returns the environment here. The bindings of a row or a column override those of `over` and `best`.
     pub(super) fn environment(&self, base: &Environment<'p>) -> Environment<'p> {
         let mut environment = base.clone();
         for (variable, definition) in self.point {
@@ -31,7 +31,7 @@ impl<'p> Place<'_, 'p> {
         environment
     }
 
-    /// Returns what row or column bind a variable to, else the point.
+    /// Returns the definition that row or column give a variable, else the one that the point gives.
     pub(super) fn bound(&self, variable: VariableId) -> Option<&'p Definition> {
         let mut lines = self.row.bindings.iter().chain(&self.column.bindings);
         let of_line = lines.find(|(bound, _)| *bound == variable);
@@ -47,7 +47,7 @@ impl<'p> Place<'_, 'p> {
 
     /// Returns whether all values of a combination are bound here.
     pub(super) fn has(&self, combination: &'p Combination, base: &Environment<'p>) -> bool {
-        // Most values are plain, and need no environment.
+        // Nearly all values are plain, and need no environment.
         let environment = OnceCell::new();
         let value = |definition: &'p Definition| {
             if let Template::Value(value) = &definition.template {

@@ -1,14 +1,14 @@
-//! What a setting comes to, wherever it was given: a path as it lies from the project's folder.
+//! The value of a setting by which results are kept: a path is told from the project's folder, wherever it was typed.
 //!
-//! `--set text=x` is the current folder's `x`. Results that are kept under what was typed would be one for two folders that
-//! both have an `x`, and two for `x` and `./x`.
+//! `--set text=x` is the `x` of the current folder. Results kept under the typed text would be the same for two folders that
+//! both have an `x`, and different for `x` and `./x`.
 
 use serde_json::Value;
 
 use crate::declare::{Definition, Item, ItemValue, Part, Pipeline, Template, VariableId};
 use crate::paths::from_project;
 
-/// As what a variable is read.
+/// In which ways a variable is read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Uses {
     /// As an input, alone: a relative path starts where the value was written.
@@ -52,12 +52,13 @@ pub fn placed(pipeline: &Pipeline, name: &str) -> Option<Value> {
     let is_path_alone = !(uses.other || uses.whole && uses.beginning);
     Some(match is_path_alone || path == text {
         true => path.into(),
-        // Two who typed different texts have different results, though they lead to one place.
+        // The path is read as text as well, so settings that were typed differently have different results, though they lead to
+        // one place.
         false => format!("{text} ({path})").into(),
     })
 }
 
-/// Finds as what every variable is read, by stages and through other variables.
+/// Finds in which ways every variable is read, by stages and through other variables.
 fn uses(pipeline: &Pipeline) -> Vec<Uses> {
     let mut uses = vec![Uses::default(); pipeline.variables.len()];
     for stage in &pipeline.stages {
@@ -82,7 +83,7 @@ fn uses(pipeline: &Pipeline) -> Vec<Uses> {
     let own = pipeline.variables.iter().enumerate();
     let own = own.map(|(place, variable)| (VariableId(place), variable.base()));
     let definitions: Vec<(VariableId, &Definition)> = own.chain(lines).collect();
-    // What a variable is made of is read as the variable is.
+    // A variable that is part of another is read in the ways in which the other is.
     let mut grows = true;
     while grows {
         grows = false;
@@ -118,7 +119,7 @@ fn of_items(items: &[Item], is_input: &dyn Fn(&Item) -> bool, uses: &mut [Uses])
     }
 }
 
-/// Notes what a value reads, where the value is read as `how`. Says whether that is news.
+/// Notes that the variables in a value are read as `how`. Returns whether that is news.
 fn of_definition(definition: &Definition, how: Uses, uses: &mut [Uses]) -> bool {
     match &definition.template {
         Template::Variable(id) => uses[id.0].add(how),
@@ -182,7 +183,7 @@ mod tests {
         assert_eq!(of("mine"), uses(true, false, false));
         assert_eq!(of("both"), uses(true, false, true));
         assert_eq!(of("m"), uses(false, false, true));
-        // As a size it is what was typed.
+        // The value is read as a size, so it counts as it was typed.
         let here = placed(&pipeline, "both").unwrap();
         assert!(
             here.as_str().unwrap().starts_with("tiny (")

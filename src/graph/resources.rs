@@ -1,7 +1,7 @@
 //! What a stage says that it needs of the machine, under an environment.
 //!
-//! Variables that are read for it are nobody's business: they reach neither the job's identity nor its label. Two bindings
-//! that lead to one job but to other resources get those of the first.
+//! The variables that are read for this reach neither the job's identity nor its label. Two bindings that lead to one job but
+//! to different resources get those of the first.
 
 use serde_json::Value;
 
@@ -14,7 +14,7 @@ use crate::resources::{Resources, SIZES, bytes};
 /// The keys of `resources`.
 const KEYS: [&str; 3] = ["threads", "memory", "gpus"];
 
-/// Evaluates and checks what a stage needs. Problems go to `problems`, and what they are about is left open.
+/// Evaluates and checks what a stage needs. A value that has a problem is reported and left open.
 pub(super) fn resources<'p>(
     pipeline: &'p Pipeline,
     stage: &'p StageDeclaration,
@@ -43,7 +43,7 @@ pub(super) fn resources<'p>(
     resources
 }
 
-/// Takes over one key.
+/// Sets the resource of one key.
 fn set<'p>(
     resources: &mut Resources,
     item: &'p Item,
@@ -124,7 +124,7 @@ mod tests {
         let report = test_support::load(&pipeline(resources), None, &[])
             .err()
             .unwrap();
-        // The folder's name is another each time.
+        // The folder's name is another in each run.
         let text = report.to_string();
         let lines = text.lines().map(|line| match line.find("/pipeline.toml") {
             Some(at) => format!("FILE{}", &line[at + "/pipeline.toml".len()..]),

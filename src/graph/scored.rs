@@ -10,7 +10,7 @@ use super::{InputSource, JobIndex};
 use crate::declare::{Line, Selection, StageId};
 use crate::errors::{Diagnostic, did_you_mean};
 
-/// What was looked at already: which stage, by which names.
+/// Which checks were made already: a stage, the score that a cell shows, and the selection.
 pub(super) type Looked<'p> = BTreeSet<(StageId, Option<&'p str>, String)>;
 
 /// Looks whether a job of the stage in a cell may have the score that the cell shows, and the one that its grid is searched by;
@@ -27,7 +27,7 @@ pub(super) fn check<'p>(
     let (Some(stage), Some(shown)) = (table.cell(row, column), table.shown(row, column)) else {
         return;
     };
-    // Which texts a job makes no kind says beforehand.
+    // No kind says beforehand which texts its jobs make.
     let metric = shown.metric();
     let select = table.best(row, column).map(|_| table.select(row, column));
     let select = select.unwrap_or_default();
@@ -70,7 +70,7 @@ pub(super) fn check<'p>(
     expander.problems.append(&mut problems);
 }
 
-/// Whether something may be chosen by such a score, as [`metrics::find`] finds it; what is wrong, and what is meant.
+/// Checks that a score to select by exists, as [`metrics::find`] finds it; returns what is wrong, and what was probably meant.
 fn selects(
     select: &Selection,
     shown: Option<&str>,

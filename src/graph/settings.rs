@@ -23,9 +23,9 @@ pub struct Overridden {
     pub reached: usize,
     /// How many cells it has.
     pub cells: usize,
-    /// What sets the variable: the labels of rows, of columns, and `over` or `best`.
+    /// What sets the variable otherwise: the labels of rows, of columns, and `over` or `best`.
     pub by: Vec<(What, String)>,
-    /// The variables that they set, if not this one: those whose values are made of it otherwise.
+    /// The variables that rows and columns set instead, whose values are made of this one otherwise.
     pub made_of_it: Vec<String>,
 }
 
@@ -72,7 +72,7 @@ impl<'p> Watch<'p> {
         }
     }
 
-    /// Whether there is nothing to look for.
+    /// Whether `--set` gives nothing to look for.
     pub(super) fn is_idle(&self) -> bool {
         self.variables.is_empty()
     }
@@ -84,7 +84,7 @@ impl<'p> Watch<'p> {
         }
     }
 
-    /// Returns what was read since it was last asked.
+    /// Returns which variables were read since the last call.
     pub(super) fn take(&mut self) -> Vec<bool> {
         let read = std::mem::replace(&mut self.read, vec![false; self.variables.len()]);
         for (setting, read) in self.settings.iter_mut().zip(&read) {
@@ -93,7 +93,7 @@ impl<'p> Watch<'p> {
         read
     }
 
-    /// Finds what a table sets otherwise, by what its cells have read.
+    /// Finds which variables a table sets otherwise, by what its cells have read.
     pub(super) fn table(
         &mut self,
         table: &OutputDeclaration,

@@ -51,7 +51,7 @@ fn cells_share_every_job_that_their_variables_do_not_reach() {
             .count(),
         2
     );
-    // Two rates, two tasks, three seeds.
+    // There are two rates, two tasks and three seeds.
     assert_eq!(
         labels
             .iter()

@@ -1,11 +1,11 @@
-//! Values in a stage's brackets that nothing of it reads: they must not be ignored in silence.
+//! Values in a stage's brackets that none of its jobs reads: such a value must not be ignored in silence.
 
 use super::environment::{Environment, Reads};
 use super::expand::Expander;
 use crate::declare::{Definition, StageId, VariableId};
 use crate::errors::{Diagnostic, nearest};
 
-/// Finds the bindings of a target that no job of it has read. Of a stage that could not be made nothing is known.
+/// Finds the bindings of a target that no job of it has read. Of a stage that could not be made, none is reported.
 pub(super) fn unread<'p>(
     expander: &Expander<'p>,
     stage: StageId,
@@ -42,7 +42,7 @@ fn help(
     let pipeline = expander.pipeline;
     let name = |id: VariableId| pipeline.variable(id).name.as_str();
     let base = Environment::base(pipeline);
-    // It would be read, were it not for another value beside it.
+    // The variable would be read, were it not for another binding that replaces the value made of it.
     let instead = bindings.iter().filter(|(other, _)| {
         let mut made_of = Reads::new();
         *other != variable

@@ -15,19 +15,19 @@ use crate::declare::{Definition, Grid, Item, ItemValue, Line, Pipeline, Template
 pub struct VariableReport {
     /// Its value; `None` where it has none, which another message says.
     pub value: Option<Value>,
-    /// Where that is written: `pipeline.toml:34 [vars]`, or `--set`.
+    /// Where the value is written: `pipeline.toml:34 [vars]`, or `--set`.
     pub place: String,
-    /// As what it is written, where that is not the value itself: `${m}`.
+    /// How the value is written, where that is not the value itself: `${m}`.
     pub written: Option<String>,
     /// The comment beside its declaration.
     pub meaning: Option<String>,
     /// The variables that its value is made of.
     pub made_of: Vec<String>,
-    /// The keys of stages that read it, with what they are: `pretrain.masking.corrupt`.
+    /// The keys of stages that read the variable, each with the key's description: `pretrain.masking.corrupt`.
     pub read_by: Vec<(String, Option<&'static str>)>,
-    /// The stages whose jobs are others when it is another.
+    /// The stages whose jobs change with the variable.
     pub stages: Vec<String>,
-    /// What sets it otherwise in tables: the table, and where in it.
+    /// What gives the variable other values in tables: the table, and the row, column or grid.
     pub set_by: Vec<(String, String)>,
 }
 
@@ -105,12 +105,12 @@ fn keys(
     }
 }
 
-/// Returns the stages whose jobs read a variable, by themselves or by what they rest on, as they are declared.
+/// Returns the stages whose jobs read a variable, themselves or through jobs that they rest on, as the stages are declared.
 fn stages(pipeline: &Pipeline, variable: VariableId) -> Vec<String> {
     let mut expander = Expander::new(pipeline, Files::Any);
     let base = Rc::new(Environment::base(pipeline));
     let reading = pipeline.stage_list().filter(|stage| {
-        // What is wrong with a stage that only tables complete is no matter here.
+        // What is wrong with a stage that a table has to complete does not matter here.
         let _ = expander.job(*stage, &base);
         let reads = expander.reads(*stage, &base);
         reads.is_some_and(|reads| reads.contains(variable))

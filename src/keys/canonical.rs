@@ -7,13 +7,14 @@ use serde_json::{Map, Value};
 
 use super::Encoding;
 
-/// A job's complete parameters as the bytes that enter its key: every value with its length, maps sorted by name. A large sweep has them
-/// for each job, so they are kept this way, shared by jobs that differ in their inputs alone, and read when somebody asks.
+/// A job's complete parameters as the bytes that enter its key: every value with its length, maps sorted by name. A large sweep
+/// holds parameters for each job, so they are kept as bytes, shared by jobs that differ in their inputs alone, and decoded when
+/// somebody asks.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct CanonicalParams(pub(super) Arc<[u8]>);
 
 impl CanonicalParams {
-    /// Those of `params`.
+    /// Encodes parameters.
     pub fn of(params: &Params) -> Self {
         let mut encoding = Encoding(Vec::new());
         encoding.map(&params.0);
@@ -45,7 +46,8 @@ impl CanonicalParams {
     }
 }
 
-/// Reads what [`Encoding`] has written: nothing else ever comes here, so what cannot be read is read as nothing.
+/// Reads what [`Encoding`] has written. Nothing else ever comes here, so bytes that cannot be read give empty values and no
+/// error.
 struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {

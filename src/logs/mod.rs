@@ -28,7 +28,7 @@ pub struct Log {
     /// Where the rows lie.
     pub path: PathBuf,
     columns: &'static [Column],
-    /// In the order of the columns; not all of a row that was cut short.
+    /// Each row's numbers in the order of the columns; NaN where a row lacks one.
     rows: Vec<Vec<f64>>,
 }
 
@@ -73,7 +73,7 @@ impl Log {
             let mut rows = Vec::new();
             for line in lines.split(b'\n') {
                 let line = line.map_err(io_error(&path))?;
-                // Half a line will be whole the next time.
+                // A line that is half written is no JSON: it is read whole the next time.
                 if let Ok(row) = serde_json::from_slice::<Map<String, Value>>(&line) {
                     let numbers = columns.iter().map(|column| {
                         let number = row.get(column.name).and_then(Value::as_f64);
@@ -97,7 +97,7 @@ impl Log {
         self.rows.len()
     }
 
-    /// Whether there is none.
+    /// Whether there is no row.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }

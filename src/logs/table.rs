@@ -20,8 +20,8 @@ pub struct Table {
 }
 
 impl Table {
-    /// Chooses `most` rows at most: the last, and others at even distances before it; of those rows at which the logs have
-    /// something all, where there are several. `None` where there is no row at all.
+    /// Chooses `most` rows at most: the last, and others at even distances before it. Where there are several rows in which
+    /// every log has its numbers, those alone are chosen from. `None` where there is no row at all.
     pub fn of(logs: &[Log], most: usize) -> Option<Self> {
         let first = logs.iter().find_map(|log| log.columns.first())?;
         let (mut columns, mut whole) = (vec![first.name], vec![true]);
@@ -55,7 +55,7 @@ impl Table {
             0 | 1 => spread(&rows.iter().collect::<Vec<_>>(), most),
             _ => spread(&whole_rows, most),
         };
-        // What comes after the last that is whole is the news of a job that goes on.
+        // The last row is shown even if some logs have nothing at it: it is the news of a job that goes on.
         if chosen.last().is_none_or(|row| row != last) {
             chosen.push(last.clone());
             let beyond = chosen.len().saturating_sub(most);

@@ -20,8 +20,8 @@ pub struct Messages {
 }
 
 impl Messages {
-    /// Passes all of it on, in pieces that are text: a library may print what is not UTF-8, which is replaced. Of a log that is
-    /// being written, and has been bounded, a line tells what is missing.
+    /// Passes all messages on to `take`, in pieces of UTF-8: a library may print other bytes, which are replaced. Where the
+    /// middle of a log was given up while its job goes on, a line tells how much is missing.
     ///
     /// # Errors
     /// When the file cannot be read, or `take` fails.
@@ -79,7 +79,7 @@ impl fmt::Display for Messages {
     }
 }
 
-/// As one text, which is never held whole.
+/// Serialises the messages as one text, which is never held whole.
 impl Serialize for Messages {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)

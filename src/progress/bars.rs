@@ -38,7 +38,7 @@ impl Bars {
 
     fn print(&self, text: &str) {
         let colours = anstream::stderr().current_choice() != anstream::ColorChoice::Never;
-        // Nobody is left to hear of it if standard error is closed.
+        // If standard error is closed, nobody is left to be told.
         let _ = self.lines.println(shown(text, colours));
     }
 }
@@ -63,7 +63,7 @@ impl Progress for Bars {
         let line = self.lines.insert_before(&self.run, line);
         line.set_prefix(terminal::line(label).into_owned());
         line.enable_steady_tick(Duration::from_millis(200));
-        // One that waited for another run starts once more.
+        // A job that waited for another run starts once more.
         if let Some(waited) = self.running.insert(job, line) {
             waited.finish_and_clear();
             self.lines.remove(&waited);
@@ -91,10 +91,10 @@ impl Progress for Bars {
             } => {
                 if line.length() != Some(*total) {
                     line.set_length(*total);
-                    // What a resumed job did before says nothing of its rate.
+                    // The steps before a job was resumed say nothing of its rate.
                     line.set_position(*done);
                     line.reset_eta();
-                    // A program of the user's may call its units anything.
+                    // A program of the user's may call its units anything, braces included.
                     let unit = terminal::line(unit).replace('{', "{{").replace('}', "}}");
                     line.set_style(style(&format!(
                         "  {{prefix:.cyan}} {{bar:16.cyan/dim}} {{pos}}/{{len}} {unit}s · {{rate}} · {{eta}} left · {{wide_msg:.dim}}"
@@ -165,7 +165,7 @@ impl Drop for Bars {
     }
 }
 
-/// A style whose template is known to be right; should it not be, the plain one serves.
+/// Makes a style of a template that is known to be right; the plain style stands in if it were not.
 fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template)
         .unwrap_or_else(|_| ProgressStyle::default_bar())

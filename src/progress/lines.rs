@@ -13,7 +13,7 @@ use crate::progress::Results;
 use crate::store::{Holder, Record};
 use crate::terminal::shown;
 
-/// A running job tells how far it is at most this often.
+/// How often a running job tells at most how far it is.
 const EVERY: Duration = Duration::from_secs(10);
 
 /// Writes what happens, a line each.
@@ -29,7 +29,7 @@ struct Job {
     label: String,
     start: Instant,
     told: Instant,
-    /// What it last said of how it goes.
+    /// The last note of the job on how it goes.
     note: String,
 }
 
@@ -46,13 +46,13 @@ impl<W: Write> Lines<W> {
 
     fn line(&mut self, at_least: Verbosity, text: &str) {
         if self.verbosity >= at_least {
-            // Nobody is left to hear of it if standard error is closed.
+            // If standard error is closed, nobody is left to be told.
             let _ = writeln!(self.to, "{}", shown(text, false));
         }
     }
 
     fn counter(&self) -> String {
-        // What was counted as known may have to be made again.
+        // Jobs that were counted as known may have to be made again.
         let jobs = self.jobs.max(self.done);
         let width = jobs.to_string().len();
         format!("[{:>width$}/{jobs}]", self.done)
@@ -155,7 +155,7 @@ impl<W: Write> Progress for Lines<W> {
             Some(_) => "done    ",
             None => "cached  ",
         };
-        // What a training came to is worth a word also where it took no time to tell of.
+        // The last note of a training (its loss, say) is shown even if the job was too short for a line on progress.
         let note = match running.note.is_empty() {
             true => String::new(),
             false => format!(": {}", running.note),

@@ -20,21 +20,21 @@ use crate::store::{Holder, Record};
 
 /// Takes what happens in a run. Jobs are told apart by their index in the graph.
 pub trait Progress {
-    /// Jobs have results without a start: before the run is planned, and later as it turns out.
+    /// Some jobs have results without a start: told before the run is planned, and later as such jobs turn up.
     fn known(&mut self, results: &Results<'_>);
-    /// All that is known at the start: how many jobs there are, and how many of them need not run.
+    /// How many jobs there are, and how many of them need not run, as known at the start.
     fn planned(&mut self, jobs: usize, cached: usize);
     /// A job starts.
     fn started(&mut self, job: usize, label: &str, threads: usize);
-    /// A started job waits for another run that works on it: whose, as far as that is known.
+    /// A started job waits for another run that works on it, `holder`, if that is known.
     fn waits(&mut self, job: usize, holder: Option<&Holder>);
-    /// A running job tells something.
+    /// A running job has written an event.
     fn event(&mut self, job: usize, event: &Event);
-    /// A started job has a result, which it `made` itself, or which was there after all, as is [`known`](Self::known) by then.
+    /// A started job has a result. `made` is its record if this run made it; otherwise [`known`](Self::known) has told of it.
     fn finished(&mut self, job: usize, label: &str, made: Option<&Record>);
     /// A job has no result. It may not have been started.
     fn failed(&mut self, job: usize, label: &str, failure: &Failure);
-    /// Something the user should know.
+    /// The user should know something.
     fn note(&mut self, message: &str);
     /// Some time has passed.
     fn tick(&mut self);
@@ -43,15 +43,15 @@ pub trait Progress {
 /// How much is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verbosity {
-    /// Nothing but what went wrong, at the end.
+    /// Only failures, at the end.
     Quiet,
-    /// What runs.
+    /// The jobs that run.
     Normal,
-    /// Also what stages note, and the threads and cost of each job.
+    /// Notes of stages as well, and the threads and cost of each job.
     Verbose,
 }
 
-/// Returns what fits standard error.
+/// Returns the form of progress that fits standard error: moving lines on a terminal, else plain ones.
 pub fn to_stderr(verbosity: Verbosity) -> Box<dyn Progress> {
     let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
     if verbosity > Verbosity::Quiet && stderr().is_terminal() && !dumb {

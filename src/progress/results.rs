@@ -9,9 +9,9 @@ use crate::store::{Digest, Found};
 /// What a job made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Made {
-    /// Its key.
+    /// The job's key.
     pub key: Key,
-    /// Its artifact.
+    /// The job's artifact.
     pub artifact: Digest,
 }
 
@@ -40,7 +40,7 @@ impl<'l> Results<'l> {
         self.0.len()
     }
 
-    /// Returns whether there is none.
+    /// Returns whether there is no job.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -50,7 +50,7 @@ impl<'l> Results<'l> {
         self.0.iter().map(|(label, result)| (*label, result))
     }
 
-    /// Returns the digest of all of it.
+    /// Returns the digest of all keys and artifacts, by label.
     pub fn digest(&self) -> Digest {
         let mut bytes = Writer::default();
         for (label, result) in &self.0 {

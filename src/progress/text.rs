@@ -70,7 +70,7 @@ pub fn whose(holder: &Holder) -> String {
 
 /// Returns how much of `total` is `done`, in whole percent.
 pub fn percent_of(done: u64, total: u64) -> u64 {
-    // A program of the user's may count to any number.
+    // A program of the user's may count to any number, so the product needs more bits.
     let hundredfold = u128::from(done.min(total)) * 100;
     let percent = hundredfold.checked_div(total.into()).unwrap_or(100);
     u64::try_from(percent).unwrap_or(100)

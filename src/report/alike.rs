@@ -1,13 +1,13 @@
-//! Rows that show the same jobs: what they vary does not reach what is shown.
+//! Rows that show the same jobs, since what the rows vary does not reach them.
 //!
-//! A setting may cut what rows vary from what their cells show, such as an input that is given where rows train their own. The
-//! table then says one thing under several labels, which nobody should take for a finding.
+//! A setting may cut off what rows vary from what their cells show, such as one encoder that is given where each row would
+//! train its own. The table then says the same under several labels, which nobody should take for a finding.
 
 use std::collections::BTreeMap;
 
 use crate::graph::{CellPlan, OutputPlan};
 
-/// Labels named at most.
+/// How many labels are named at most.
 const NAMED: usize = 6;
 
 /// Returns a note for each set of rows that have the same jobs behind them, with the columns where that is so.
@@ -39,7 +39,8 @@ fn groups(plan: &OutputPlan, column: usize) -> Vec<Vec<usize>> {
         .zip(cells)
         .filter_map(|(row, cell)| Some((row, cell?)))
         .collect();
-    // Cells that show the same begin with the same job: next to always no two do.
+    // Cells that show the same begin with the same job. Nearly always no two cells do, so sorting by that job finds few to
+    // compare.
     cells.sort_by_key(|(_, cell)| cell.jobs.first());
     let mut groups = Vec::new();
     for near in cells.chunk_by(|(_, one), (_, other)| one.jobs.first() == other.jobs.first()) {

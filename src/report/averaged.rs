@@ -7,15 +7,22 @@ use metrics::scores::Score;
 pub(super) struct Averaged(Vec<(String, String, usize)>);
 
 impl Averaged {
-    pub(super) fn add(&mut self, score: Score) {
+    /// Counts a score. Returns whether it is the first of its name and unit.
+    pub(super) fn add(&mut self, score: &Score) -> bool {
         let mut known = self.0.iter_mut();
         match known.find(|(name, unit, _)| *name == score.name && *unit == score.unit) {
-            Some((.., count)) => *count += 1,
-            None => self.0.push((score.name, score.unit, 1)),
+            Some((.., count)) => {
+                *count += 1;
+                false
+            }
+            None => {
+                self.0.push((score.name.clone(), score.unit.clone(), 1));
+                true
+            }
         }
     }
 
-    /// Says which they are, if there are several.
+    /// Says which scores there are, if they have several names.
     pub(super) fn remark(&self) -> Option<String> {
         let [(_, first, _), _, ..] = self.0.as_slice() else {
             return None;
@@ -54,7 +61,7 @@ mod tests {
         let told = |scores: &[(&str, &str)]| {
             let mut averaged = Averaged::default();
             for (name, unit) in scores {
-                averaged.add(score(name, unit));
+                averaged.add(&score(name, unit));
             }
             averaged.remark()
         };

@@ -16,9 +16,9 @@ use super::texts::Texts;
 use crate::graph::{CellPlan, JobGraph, JobIndex};
 use crate::store::{Found, Store};
 
-/// Said of an artifact of which a table wants a score.
+/// The reason where a table wants a score of an artifact that has none.
 const NO_SCORES: &str = "what this stage makes has no scores";
-/// Said of an artifact of which a table wants a text.
+/// The reason where a table wants a text of an artifact that has none.
 const NO_TEXTS: &str = "what this stage makes has no texts";
 
 /// What is known of a job: its result, or why there is none.
@@ -27,15 +27,15 @@ pub(super) type Known<'a> = Result<&'a Found, String>;
 /// The jobs that outputs are made of.
 #[derive(Clone, Copy)]
 pub struct Jobs<'j, 'a> {
-    /// All of them.
+    /// The graph of all jobs.
     pub graph: &'j JobGraph,
-    /// Returns the result of one, if it has one.
+    /// Returns the result of a job, if it has one.
     pub found: &'j dyn Fn(JobIndex) -> Option<&'a Found>,
-    /// Says why one has none.
+    /// Says why a job has no result.
     pub reason: &'j dyn Fn(JobIndex) -> String,
 }
 
-/// What outputs ask of a result and it does not have.
+/// Something that an output asks of a result, and that the result does not have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lack {
     /// What the job is called.
@@ -46,13 +46,13 @@ pub struct Lack {
     pub remedy: String,
 }
 
-/// Makes the cells of outputs; what two of them share is read once.
+/// Makes the cells of outputs; what two outputs share is read once.
 pub struct Builder<'a> {
     store: &'a Store,
     scores: Scores<'a>,
     texts: Texts<'a>,
     references: BTreeMap<(PathBuf, String), Reference>,
-    /// By label: what was asked for in vain, and what there is.
+    /// By label: the scores or texts that were asked for in vain, and those that there are.
     lacking: BTreeMap<(String, What), Lacking>,
 }
 
@@ -63,7 +63,7 @@ enum What {
     Text,
 }
 
-/// The scores, or texts, that a job's result lacks.
+/// The scores, or texts, that a job's result lacks, and those that it has.
 struct Lacking {
     wanted: BTreeSet<String>,
     names: Vec<String>,
@@ -81,7 +81,7 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// Returns what the outputs made so far have asked of results in vain, each result once.
+    /// Returns what the outputs made so far have asked of results in vain, once for each result.
     pub fn lacks(&self) -> impl Iterator<Item = Lack> {
         self.lacking.iter().map(|((label, what), lacking)| {
             let (none, remedy, word) = match what {
@@ -117,7 +117,7 @@ impl<'a> Builder<'a> {
         })
     }
 
-    /// Makes a cell; `heading` is what is known by then of the scores beside it.
+    /// Makes a cell. `heading` is what the scores beside it are called, as far as that is known.
     pub(super) fn cell(
         &mut self,
         plan: &CellPlan,
@@ -149,13 +149,14 @@ impl<'a> Builder<'a> {
             };
             match score {
                 Ok(score) => {
-                    heading.add(&score);
+                    if score.undefined.is_some() || averaged.add(&score) {
+                        heading.add(&score);
+                    }
                     match score.undefined {
                         Some(reason) => undefined.push(reason),
                         None => {
                             cell.values.push(score.value);
                             cell.places.push(place);
-                            averaged.add(score);
                         }
                     }
                 }
@@ -198,7 +199,7 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
-    /// Returns the text of that name; where there is none, what there is instead.
+    /// Returns the text of that name or, where there is none, the texts that there are instead.
     fn text(&mut self, found: &Found, name: &str) -> Result<Result<String, String>, ReportError> {
         let mut all = self.texts.of(&found.artifact, &found.manifest)?;
         if let Some(text) = all.remove(name) {
@@ -213,7 +214,7 @@ impl<'a> Builder<'a> {
         Ok(Err(reason))
     }
 
-    /// Notes what a result lacks.
+    /// Notes that a result lacks a score or a text.
     fn lack(
         &mut self,
         found: &Found,
@@ -232,8 +233,8 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
-    /// Returns the score of that name, or the main one, on that split if one is given; where there is none, what there
-    /// is instead.
+    /// Returns the score of that name, or the main one, on that split if one is given; where there is none, the scores that
+    /// there are instead.
     pub(super) fn score(
         &mut self,
         found: &Found,
@@ -249,7 +250,7 @@ impl<'a> Builder<'a> {
                 metric.unwrap_or("main").to_owned(),
                 all.iter().map(|score| score.name.clone()).collect(),
             ),
-            // Of a score that is chosen by, the split matters as much as the name.
+            // For a score to select by, the split matters as much as the name.
             Some(split) => (
                 format!("{}@{split}", metric.unwrap_or_default()),
                 all.iter()
@@ -257,7 +258,7 @@ impl<'a> Builder<'a> {
                     .collect(),
             ),
         };
-        // Without the label, which differs from row to row: equal reasons are told once below a table.
+        // The label is left out, since it differs from row to row and equal reasons are told once below a table.
         let reason = if names.is_empty() {
             NO_SCORES.to_owned()
         } else {
@@ -308,7 +309,7 @@ impl Heading {
     }
 }
 
-/// Adds a reason that is not told yet.
+/// Adds a reason, unless it is there already.
 pub(super) fn add(reasons: &mut Vec<String>, reason: String) {
     if !reasons.contains(&reason) {
         reasons.push(reason);

@@ -44,12 +44,13 @@ impl<'a> Builder<'a> {
                 }
                 match self.score(found, metric, select.split.as_deref())? {
                     Ok(score) => {
-                        // Undefined for one seed, and the point has no mean: that of the others would flatter it.
+                        // A score that is undefined for one seed leaves the point without a mean: the mean of the other seeds
+                        // would flatter it.
                         values.push(score.value);
                         undefined.extend(score.undefined.clone());
                         decided.get_or_insert_with(|| score.clone());
                     }
-                    // The other points would say the same again.
+                    // The other points would give the same reason.
                     Err(reason) => return Ok(Err(vec![reason])),
                 }
             }

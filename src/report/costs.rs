@@ -1,4 +1,5 @@
-//! What the results of a table cost, and where: what differs from machine to machine, unlike all else that is written.
+//! What the results of a table cost, and on which machine. This differs from machine to machine, unlike everything else that is
+//! written.
 
 use std::cell::Cell;
 
@@ -10,8 +11,8 @@ use super::Provenance;
 /// The version of the file's fields.
 const SCHEMA_VERSION: u32 = 1;
 
-/// For each job that a table rests on time, memory, threads and processor, and the fingerprint of the code that ran. It is
-/// read as it is written, one job after the other.
+/// Time, memory, threads and processor of each job that a table rests on, and the fingerprint of the code that ran. Records are
+/// read while the file is written, one job after the other.
 pub struct Costs<'a>(pub &'a Provenance<'a>);
 
 impl Serialize for Costs<'_> {
@@ -30,7 +31,7 @@ impl Serialize for Costs<'_> {
     }
 }
 
-/// The jobs of a table, by label; what they took together is known when they are written.
+/// The jobs of a table, by label; the sum of their costs is known once they are written.
 struct Jobs<'a> {
     of: &'a Provenance<'a>,
     core_seconds: Cell<f64>,

@@ -22,8 +22,8 @@ pub enum Entry<'a> {
 
 /// Writes the digests of jobs' artifacts, by label, and of the tables' files, by name.
 ///
-/// A run of everything replaces the file. A run of part of it, on a machine of the same numerics class, leaves those of
-/// the other entries as they are that `declared` accepts: what a run of everything would name.
+/// A run of everything replaces the file. A run of part of it, on a machine of the same numerics class, keeps those other
+/// entries that `declared` accepts: the jobs and files that a run of everything would name.
 ///
 /// # Errors
 /// When the system refuses to write.

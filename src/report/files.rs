@@ -61,8 +61,8 @@ impl Files {
         &self.folder
     }
 
-    /// Writes an output, where it comes from and what it cost. Returns the names of the output's own files, which hold nothing
-    /// but results, with their bytes.
+    /// Writes an output, with its provenance and its costs. Returns the names and the bytes of those files that hold nothing
+    /// but results.
     ///
     /// # Errors
     /// When the output is out of shape, or the system refuses.
@@ -101,7 +101,7 @@ impl Files {
         })
     }
 
-    /// Reads a JSON file; `None` if there is none, or nothing that is JSON.
+    /// Reads a JSON file; `None` if there is none, or if it is not JSON.
     pub fn read_json(&self, name: &str) -> Option<Value> {
         serde_json::from_slice(&fs::read(self.folder.join(name)).ok()?).ok()
     }
@@ -110,7 +110,7 @@ impl Files {
         self.write_with(name, |file| file.write_all(bytes))
     }
 
-    /// Writes a file whole or not at all; one that holds these bytes already is left alone.
+    /// Writes a file whole or not at all. A file that holds these bytes already is left alone.
     fn write_with(
         &self,
         name: &str,

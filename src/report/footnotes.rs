@@ -8,18 +8,18 @@ use tables::Footnote;
 use super::{Jobs, Names};
 use crate::graph::JobIndex;
 
-/// Places of notes; none, as of most jobs, takes no room.
+/// The places of a job's notes; `None`, as for nearly all jobs, takes no room.
 type Places = Option<Rc<BTreeSet<usize>>>;
 
-/// Gathers the notes of results, each once, however many jobs made it and cells rest on it.
+/// Gathers the notes of results. A note is gathered once, however many jobs made it and however many cells rest on these.
 pub(super) struct Footnotes<'a, 'k> {
     jobs: Jobs<'a, 'k>,
     /// Whether any job has notes.
     any: bool,
-    /// By stage and message: the jobs that said so. Their order is that in which they are told.
+    /// By stage and message: the jobs that made the note, in the order in which notes are told.
     told: Vec<((&'a str, &'k str), BTreeSet<JobIndex>)>,
     places: HashMap<(&'a str, &'k str), usize>,
-    /// By job: places in `told` of its notes and of those that its inputs rest on.
+    /// By job: the places in `told` of its notes and of the notes of all jobs that it rests on.
     seen: HashMap<JobIndex, Places>,
 }
 
@@ -40,7 +40,8 @@ impl<'a, 'k> Footnotes<'a, 'k> {
         if !self.any {
             return None;
         }
-        // Inputs before what uses them, so that no chain of jobs is too long for the stack.
+        // Inputs are looked at before their users, with a stack of our own: a chain of jobs may be longer than the thread's
+        // stack allows.
         let mut open = vec![(job, false)];
         while let Some((job, ready)) = open.pop() {
             if self.seen.contains_key(&job) {
@@ -84,8 +85,8 @@ impl<'a, 'k> Footnotes<'a, 'k> {
         Some(Rc::new(all))
     }
 
-    /// Returns them as they stand below a table: sorted by the first job that made each, which is before all that rests on
-    /// it; and the new place of each.
+    /// Returns the notes as they stand below a table, sorted by the first job that made each, which comes before all jobs that
+    /// rest on it; and the new place of each note.
     pub(super) fn finish(self) -> (Vec<Footnote>, Vec<usize>) {
         let mut order: BTreeMap<(Option<JobIndex>, usize), usize> = BTreeMap::new();
         for (place, (_, jobs)) in self.told.iter().enumerate() {

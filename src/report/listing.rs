@@ -10,7 +10,7 @@ use super::builder::Heading;
 use super::{Builder, Jobs, Kind, Output, ReportError};
 use crate::graph::{JobIndex, OutputPlan};
 
-/// `[listing.NAME]`.
+/// The kind `[listing.NAME]`.
 pub(super) struct Listings;
 
 struct Listing {

@@ -1,4 +1,5 @@
-//! What a run leaves for its reader: outputs, of which tables are the first kind ([`output`]), their provenance, and the digests of all that was made.
+//! What a run leaves for its reader: outputs, of which tables are the first kind ([`output`]), their provenance, and the digests
+//! of all artifacts and files.
 //!
 //! Below `results/PROFILE/`:
 //!

@@ -1,10 +1,11 @@
-//! What jobs are called below a table: no longer than tells them apart.
+//! Short names of jobs for notes below a table: as long as tells the jobs apart.
 
 use std::collections::{BTreeSet, HashMap};
 
 use crate::graph::{JobGraph, JobIndex};
 
-/// Calls jobs by their labels without what all jobs of the stage have in common, such as where the user's files lie.
+/// Names jobs by their labels without the variables that all jobs of the stage have in common, such as the place of the user's
+/// files.
 pub struct Names<'a> {
     graph: &'a JobGraph,
     /// By stage: the pairs that all of its labels have.
@@ -12,13 +13,13 @@ pub struct Names<'a> {
 }
 
 impl<'a> Names<'a> {
-    /// For the jobs of a graph.
+    /// Names for the jobs of a graph.
     pub fn new(graph: &'a JobGraph) -> Self {
         let common = HashMap::new();
         Self { graph, common }
     }
 
-    /// Returns what jobs of one stage are called together.
+    /// Returns one name for several jobs of one stage.
     pub fn of(&mut self, jobs: impl ExactSizeIterator<Item = JobIndex>) -> String {
         let number = jobs.len();
         let Some(first) = jobs.last() else {

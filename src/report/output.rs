@@ -1,9 +1,9 @@
 //! What `pipeline.toml` asks for: outputs, of several kinds.
 //!
-//! A kind is a section of the grammar ([`crate::declare::grammar::OutputKind`]), which says what may be written and with it
-//! which jobs are needed, and a [`Kind`] here, which makes of their results an [`Output`]. All else is common to all kinds:
-//! targets, profiles, what `--set` reaches, plans and prices, provenance, costs and digests. So a new kind is a file beside
-//! [`super::table`], a line of [`KINDS`], and a section in `declare/grammar.rs`.
+//! A kind is a section of the grammar ([`crate::declare::grammar::OutputKind`]), whose keys say which jobs are needed, and a
+//! [`Kind`] here, which makes an [`Output`] of their results. Everything else is common to all kinds: targets, profiles, what
+//! `--set` reaches, plans and prices, provenance, costs and digests. So a new kind is a file beside [`super::table`], a line of
+//! [`KINDS`], and a section in `declare/grammar.rs`.
 
 use serde_json::{Value, json};
 use tables::{Cell, Variables};
@@ -17,8 +17,8 @@ pub trait Kind: Sync {
     /// Returns the section that declares it.
     fn word(&self) -> &'static str;
 
-    /// Makes an output of what is known of its jobs; `notes` are told below it. A score that a result lacks is a reason in
-    /// its cell like any other, and one of [`Builder::lacks`].
+    /// Makes an output of what is known of its jobs; `notes` are told below it. A score that a result lacks is a reason in the
+    /// output's cell, and one of [`Builder::lacks`].
     ///
     /// # Errors
     /// When scores or published values cannot be read.
@@ -33,35 +33,35 @@ pub trait Kind: Sync {
 
 /// An output, as it came out.
 pub trait Output {
-    /// Returns what it was made of, as it was planned: `cells()[row][column]`.
+    /// Returns the cells, in the rows and columns of the plan: `cells()[row][column]`.
     fn cells(&self) -> &[Vec<Cell>];
 
-    /// Returns it for a terminal of that width; ends with a newline.
+    /// Returns the output as text for a terminal of that width; ends with a newline.
     fn terminal(&self, width: usize) -> String;
 
-    /// Returns all that it says, as text: two that differ in nothing else are written alike.
+    /// Returns the whole output as text: two outputs with the same document have the same files.
     fn document(&self) -> String;
 
-    /// Returns it for `--json`.
+    /// Returns the output for `--json`.
     fn json(&self) -> Value;
 
-    /// Returns the files that hold it and nothing but results, by what follows the name: `md`, `svg`. `variables[row][column]`
-    /// are those of its cells.
+    /// Returns the files that hold the output and nothing but results, by what follows the output's name: `md`, `svg`.
+    /// `variables[row][column]` are those of the cells.
     ///
     /// # Errors
-    /// When it is out of shape.
+    /// When the output is out of shape.
     fn files(
         &self,
         variables: &[Vec<Variables>],
     ) -> Result<Vec<(&'static str, Vec<u8>)>, ReportError>;
 
-    /// Whether nothing is lacking that a run could make: until then it is not written.
+    /// Whether nothing is lacking that a run could make. An output that is not complete is not written.
     fn is_complete(&self) -> bool {
         self.cells().iter().flatten().all(|cell| cell.lacking == 0)
     }
 }
 
-/// All kinds.
+/// All kinds of outputs.
 pub(super) static KINDS: &[&dyn Kind] = &[
     &Tables,
     #[cfg(test)]
@@ -72,7 +72,7 @@ impl<'a> Builder<'a> {
     /// Makes an output of what is known of its jobs; see [`Kind::make`].
     ///
     /// # Errors
-    /// As there.
+    /// As [`Kind::make`].
     pub fn output(
         &mut self,
         plan: &OutputPlan,
@@ -80,7 +80,7 @@ impl<'a> Builder<'a> {
         jobs: Jobs<'_, 'a>,
     ) -> Result<Box<dyn Output>, ReportError> {
         let kind = KINDS.iter().find(|kind| kind.word() == plan.kind);
-        // A test holds grammar and kinds together.
+        // A test checks that each kind of the grammar has a kind here.
         let kind = kind.copied().unwrap_or(&Tables);
         kind.make(plan, notes, jobs, self)
     }

@@ -12,10 +12,10 @@ use crate::store::Record;
 /// The version of the file's fields.
 const SCHEMA_VERSION: u32 = 2;
 
-/// For each cell of an output the jobs that it was gathered from, and for each of those, and all that they needed: key,
-/// artifact, parameters, inputs, behaviour version, numerics class and notes. All of it follows from the declaration; what is
-/// of one machine stands in [`super::Costs`]. Of a large table this is long: it is read as it is written, one job after the
-/// other.
+/// For each cell of an output the jobs that it was gathered from, and for each of those, and for all jobs that they needed:
+/// key, artifact, parameters, inputs, behaviour version, numerics class and notes. All of this follows from the declaration;
+/// [`super::Costs`] holds what is of one machine. Records are read while the file is written, one job after the other, since
+/// those of a large table are many.
 pub struct Provenance<'a> {
     /// The output as it was planned.
     pub plan: &'a OutputPlan,
@@ -97,7 +97,8 @@ impl Serialize for Jobs<'_> {
     }
 }
 
-/// Returns the jobs that a cell shows; where it was chosen from a grid also how, and the jobs of every point.
+/// Returns the jobs that a cell shows. Of a cell that was chosen from a grid, also how it was chosen, and the jobs of every
+/// point.
 fn cell_json(plan: &CellPlan, cell: &Cell, graph: &JobGraph) -> Value {
     let labels = |jobs: &[JobIndex]| -> Vec<Value> {
         jobs.iter()

@@ -1,4 +1,4 @@
-//! The scores of results, each file of them read once: what was read is kept as a note in the store.
+//! The scores of results. Each file is read once: its scores are kept as a note in the store.
 
 use std::collections::BTreeMap;
 
@@ -8,13 +8,13 @@ use super::ReportError;
 use crate::bytes::{Reader, Writer};
 use crate::store::{Digest, Manifest, Store};
 
-/// The version of the notes: one of another is read as none.
+/// The version of the notes. A note of another version counts as none.
 const VERSION: u8 = 2;
 
 /// Reads scores.
 pub(super) struct Scores<'a> {
     store: &'a Store,
-    /// Those read from their files.
+    /// Scores that were read from their files.
     read: BTreeMap<Digest, Vec<Score>>,
 }
 
@@ -74,7 +74,7 @@ fn encode(scores: &[Score]) -> Vec<u8> {
         bytes.text(&score.split);
         bytes.bytes(&score.examples.to_le_bytes());
         bytes.bytes(&[u8::from(score.main)]);
-        // No score is undefined for no reason.
+        // Every undefined score has a reason, so the empty text stands for a defined one.
         bytes.text(score.undefined.as_deref().unwrap_or_default());
     }
     bytes.0

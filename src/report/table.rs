@@ -12,7 +12,7 @@ use super::{Builder, Jobs, Kind, Output, ReportError, alike};
 use crate::graph::{JobIndex, OutputPlan, RowPlan};
 use crate::terminal::shown;
 
-/// `[table.NAME]`.
+/// The kind `[table.NAME]`.
 pub(super) struct Tables;
 
 impl Kind for Tables {
@@ -53,7 +53,7 @@ impl Output for Table {
         variables: &[Vec<Variables>],
     ) -> Result<Vec<(&'static str, Vec<u8>)>, ReportError> {
         let export = self.export(variables)?;
-        // Whoever reads it in a terminal is shown what others have written as by the program itself.
+        // The file may be read in a terminal, so control characters in texts of others are written out.
         let markdown = shown(&self.markdown(), false).into_owned();
         Ok(vec![
             ("md", markdown.into_bytes()),
@@ -74,7 +74,7 @@ fn make<'a>(
     for reference in &plan.reference {
         references.push(builder.reference(&reference.file, &reference.id)?);
     }
-    // By column: name and unit of its scores, as long as all agree.
+    // By column: name and unit of its scores, as long as all of them agree.
     let mut headings: Vec<Heading> = vec![Heading::Open; plan.columns.len()];
     let mut cells: Vec<Vec<Cell>> = Vec::with_capacity(plan.rows.len());
     let mut footnotes = Footnotes::new(jobs);

@@ -1,4 +1,4 @@
-//! The texts of results, each file of them read once: what was read is kept as a note in the store.
+//! The texts of results. Each file is read once: its texts are kept as a note in the store.
 
 use std::collections::BTreeMap;
 
@@ -26,7 +26,7 @@ impl<'a> Texts<'a> {
         artifact: &Digest,
         manifest: &Manifest,
     ) -> Result<BTreeMap<String, String>, ReportError> {
-        // The note of the artifact itself tells its scores.
+        // The artifact's own note holds its scores, so the texts have a note under another digest.
         let note = Digest::of(format!("texts of {artifact}").as_bytes());
         let known = self.store.note(&note);
         if let Some(known) = known.and_then(|bytes| serde_json::from_slice(&bytes).ok()) {

@@ -4,8 +4,8 @@ use tables::{Bindings, Cell, Variables};
 
 use crate::graph::{CellPlan, OutputPlan};
 
-/// Returns the variables of each cell: what the command line, a chosen point, row and column bind, and what each score was
-/// gathered over.
+/// Returns the variables of each cell: those that the command line, a chosen point, the row and the column bind, and those that
+/// each score was gathered over.
 pub(super) fn variables(
     plan: &OutputPlan,
     cells: &[Vec<Cell>],

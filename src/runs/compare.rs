@@ -15,7 +15,7 @@ use crate::why::{Change, changes};
 pub struct Comparison {
     /// Jobs of both with the same key and the same artifact.
     pub same: usize,
-    /// Of the other jobs, by label, how they differ; by that of the second run for jobs of both.
+    /// The other jobs and how they differ, by label; a job of both runs has the label of the second.
     pub jobs: BTreeMap<String, Difference>,
 }
 
@@ -33,18 +33,18 @@ pub enum Difference {
         /// What it made.
         old: Made,
     },
-    /// Its key is another.
+    /// The job's key is another.
     Changed {
         /// What it made.
         old: Made,
         /// What it makes.
         new: Made,
-        /// Which parts of the key differ; none where a record is gone.
+        /// Which parts of the key differ; `None` where a record is gone.
         changes: Option<Vec<Change>>,
-        /// What was set otherwise, where its label tells.
+        /// The settings that differ, where the label tells them.
         set: Option<Set>,
     },
-    /// Its key is the same and what it made is not: it is no function of what its key holds.
+    /// The job's key is the same, and what it made is not: the result is no function of what the key holds.
     Unstable {
         /// What it made.
         old: Made,
@@ -53,18 +53,19 @@ pub enum Difference {
     },
 }
 
-/// A job that other settings give another label.
+/// A job that has another label under other settings.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Set {
-    /// What it was called.
+    /// The label in the first run.
     pub was: String,
-    /// What it is called without what was set.
+    /// The label without the variables that were set.
     pub job: String,
-    /// What was set.
+    /// The variables that were set otherwise.
     pub settings: Vec<Setting>,
 }
 
-/// Compares what two runs have made, by label; jobs whose labels differ in what was set are one.
+/// Compares what two runs have made, by label. Jobs whose labels differ in the variables that were set are compared with each
+/// other.
 ///
 /// # Errors
 /// When a record cannot be read.
@@ -90,7 +91,7 @@ pub fn compare(
             added.insert(label, *made);
         }
     }
-    // The very same job may be called otherwise.
+    // The very same job may have another label.
     let mut by_key: BTreeMap<Key, &str> = gone
         .iter()
         .map(|(label, made)| (made.key, *label))
@@ -153,8 +154,8 @@ impl Comparison {
         Ok(())
     }
 
-    /// Fills in what the profile says of variables that only one run has set, as far as a job of the two shows it: one that
-    /// differs in that variable and in one parameter.
+    /// Fills in the profile's value of variables that only one run has set, where some job tells it: one that differs in that
+    /// variable and in one parameter alone.
     fn fill_in(&mut self) {
         let mut known: BTreeMap<String, (String, String)> = BTreeMap::new();
         for difference in self.jobs.values() {
@@ -172,7 +173,7 @@ impl Comparison {
                     },
                 ] = &changes[..]
             {
-                // A variable that is rather part of what the parameter is tells nothing of the other side.
+                // A variable that is only a part of the parameter's value tells nothing of the other run.
                 let told = setting.old.as_ref().or(setting.new.as_ref());
                 let is = if setting.old.is_some() { old } else { new };
                 if told.is_some_and(|told| crate::declare::parse_value(told) == *is) {

@@ -1,10 +1,10 @@
 //! What runs did: one file of JSON lines each, below `runs/` of the store.
 //!
-//! `runs/DAY-TIME_NUMBER.jsonl` holds [`Entry`] lines: how the run was called, which jobs it started and how they ended, and how it ended
-//! itself. The file is locked while its run goes on: a file without an end that nobody holds is of a run that was killed.
-//! `runs/results/HEX.jsonl` holds what every job of a run had made when it began, or when it ended, named by the hash of that;
-//! runs with the same results share it, so that a run that finds all done writes little. Nothing else depends on either: they
-//! may be deleted.
+//! `runs/DAY-TIME_NUMBER.jsonl` holds [`Entry`] lines: how the run was called, which jobs it started and how they ended, and
+//! how the run ended. The file is locked while its run goes on, so a file without an end that nobody holds is a killed run's.
+//! `runs/results/HEX.jsonl` holds what every job of a run had made when the run began, or when it ended, and is named by the
+//! hash of that: runs with the same results share one file, so that a run that finds all done writes little. No result rests on
+//! these files, so they may be deleted.
 
 mod compare;
 mod name;
@@ -30,17 +30,17 @@ pub use write::Journal;
 pub enum Entry {
     /// The run begins.
     Begun(Begun),
-    /// All that is known at the start.
+    /// What is known at the start.
     Planned {
         /// How many jobs there are.
         jobs: usize,
         /// How many of them need not run.
         cached: usize,
-        /// The digest that names the file of what these have made: with it, what a run has is known though it is killed.
+        /// The digest that names the file of those jobs' results, so that they are known even if the run is killed.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         results: Option<Digest>,
     },
-    /// A job need not run, as turns out later: its result was there, or another run made it.
+    /// A job need not run, as is known only now: its result was there, or another run made it.
     Found {
         /// Seconds since the run began.
         seconds: f64,
@@ -64,7 +64,7 @@ pub enum Entry {
         seconds: f64,
         /// What the job is called.
         job: String,
-        /// Whose it is, if that is known.
+        /// Who works on the job, if that is known.
         holder: Option<String>,
     },
     /// A started job has a result.
@@ -94,7 +94,7 @@ pub enum Entry {
     Note {
         /// Seconds since the run began.
         seconds: f64,
-        /// What.
+        /// The message.
         message: String,
     },
     /// The run ends.

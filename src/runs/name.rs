@@ -1,7 +1,8 @@
-//! What runs are called: `20261124-093000_17`, when it began and how many there were before.
+//! What runs are called: `20261124-093000_17`, for the time at which a run began and how many runs there were before.
 //!
-//! The number orders them: a clock may be set back. Two runs that begin at once may get the same number; then the time decides.
-//! Runs of earlier programs have no number, but a third part if they began in the second of another: they come first.
+//! The number orders runs, since a clock may be set back. Two runs that begin at once may get the same number; then the time
+//! decides. Names by earlier programs have no number, but a third part if the run began in the same second as another: such
+//! runs come first.
 
 use std::cmp::Ordering;
 
@@ -13,7 +14,7 @@ pub(super) struct Name {
 }
 
 impl Name {
-    /// Reads a name. Whatever it is, it has its place in the order.
+    /// Reads a name. A file with any other name has its place in the order, too.
     pub(super) fn read(text: &str) -> Self {
         let number = text
             .rsplit_once('_')
@@ -40,7 +41,7 @@ impl Name {
         self.text
     }
 
-    /// The second run of a second comes before the tenth.
+    /// Returns the time, and the number within a second as a number, so that the second run comes before the tenth.
     fn time(&self) -> (String, u32) {
         let mut parts = self.text.splitn(3, '-');
         let mut part = || parts.next().unwrap_or_default().to_owned();
@@ -90,7 +91,7 @@ mod tests {
         assert_eq!(sorted, names);
         let last = names.pop().map(Name::into_text);
         assert_eq!(last.as_deref(), Some("20310101-000000_3"));
-        // Whatever lies there has a place.
+        // A file with any other name has a place, too.
         assert!(Name::read("notes") < Name::read("x_1"));
         let far = Name::after([Name::read("x_18446744073709551615")].into_iter(), "");
         assert_eq!(far.number, u64::MAX);

@@ -1,9 +1,9 @@
-//! Which job of one run is which of another, where settings differ: `finetune[lr=1e-3,task=mnli]` of one is
+//! Finds which job of one run corresponds to which of another, where settings differ: `finetune[lr=1e-3,task=mnli]` of one is
 //! `finetune[lr=3e-4,task=mnli]` of the other.
 //!
-//! A label names the variables that set a job apart. Of the jobs of a stage that only one of the runs has, a variable that has one
-//! value in the jobs of the one and another in those of the other was set: jobs that agree in all other variables are pairs.
-//! Where there are several such values nobody knows which became which, and nothing is paired by that variable.
+//! A label names the variables that set a job apart. Take the jobs of a stage that only one of the runs has. A variable with
+//! one value in the jobs of one run and one other value in those of the other was set: jobs that agree in all other variables
+//! are pairs. Where a variable has several such values, no pairing follows from it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,31 +14,31 @@ use serde::Serialize;
 pub struct Setting {
     /// Its name.
     pub variable: String,
-    /// What it was; `None` for what the profile says.
+    /// The old value; `None` for the profile's.
     pub old: Option<String>,
-    /// What it is; `None` for what the profile says.
+    /// The new value; `None` for the profile's.
     pub new: Option<String>,
 }
 
-/// The value of a variable in the old run and in the new one; `None` for what the profile says.
+/// The value of a variable in the old run and in the new one; `None` for the profile's.
 type Values<'l> = (Option<&'l str>, Option<&'l str>);
 
-/// Two jobs that are one, but for settings.
+/// Two jobs that differ only in settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Pair<'l> {
     pub(super) old: &'l str,
     pub(super) new: &'l str,
-    /// What both are called without what differs.
+    /// The label of both without the variables that differ.
     pub(super) common: String,
     pub(super) settings: Vec<Setting>,
 }
 
-/// A label in parts. What comes behind the bindings tells jobs apart that nothing else does.
+/// A label in parts. The rest, behind the bindings, tells jobs apart that differ in nothing else.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Parts<'l> {
     stage: &'l str,
     bindings: BTreeMap<&'l str, &'l str>,
-    /// The variables as the label has them.
+    /// The variables, in the order of the label.
     order: Vec<&'l str>,
     behind: &'l str,
 }
@@ -78,7 +78,7 @@ impl<'l> Parts<'l> {
         }
     }
 
-    /// Returns the label without some variables.
+    /// Returns the label without these variables.
     fn without(&self, variables: &BTreeSet<&str>) -> String {
         let kept = self.order.iter().filter(|name| !variables.contains(*name));
         let kept = kept.map(|name| format!("{name}={}", self.bindings[name]));
@@ -146,7 +146,7 @@ fn of_stage<'l>(old: &[(&'l str, Parts<'l>)], new: &[(&'l str, Parts<'l>)]) -> V
             settings.insert(variable, (*was, *is));
         }
     }
-    // What was set in a label, and all else that it says, in whatever order.
+    // Two labels that agree in this are a pair: which variables have the value that was set, and everything else that they say.
     let key = |parts: &Parts<'l>, side: fn(&Values<'l>) -> Option<&'l str>| {
         let set = settings.iter();
         let set = set
@@ -254,7 +254,7 @@ mod tests {
 
     #[test]
     fn a_value_that_the_others_have_as_well_stays() {
-        // `steps=0` is a row's, and 50 was set.
+        // A row says `steps=0`, and `--set` said 50.
         assert_eq!(
             told(
                 &["a[lr=1,steps=0]", "a[lr=1,steps=50]"],

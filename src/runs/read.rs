@@ -15,14 +15,14 @@ use crate::keys::Key;
 use crate::progress::{Made, Results};
 use crate::store::{Digest, StoreError, io_error};
 
-/// The folder of results, below that of the runs.
+/// The folder of results, within the folder of runs.
 pub(super) const RESULTS: &str = "results";
 
 /// The runs of a store.
 #[derive(Clone, Debug)]
 pub struct Runs {
     folder: PathBuf,
-    /// Their names, the earliest first.
+    /// The names of the runs, the earliest first.
     names: Vec<String>,
 }
 
@@ -33,9 +33,9 @@ pub struct RunSummary {
     pub name: String,
     /// How it was called.
     pub begun: Begun,
-    /// How many jobs there were, and how many of them need not run: those known of at the start, and those found since.
+    /// How many jobs there were, and how many of them need not run: those known at the start, and those found later.
     pub planned: Option<(usize, usize)>,
-    /// How many of those that were found since have what it had made for another job.
+    /// How many of the jobs that need not run have a result that the run made for another job.
     pub same: usize,
     /// Jobs that it made.
     pub made: usize,
@@ -45,7 +45,7 @@ pub struct RunSummary {
     pub ended: Ended,
 }
 
-/// A run that was given values of variables.
+/// A run that was given values of variables by `--set` or in brackets.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Adjusted {
     /// Its name: when it began.
@@ -54,7 +54,7 @@ pub struct Adjusted {
     pub begun: Begun,
     /// The results that it has made or used.
     pub made: BTreeSet<Key>,
-    /// What the jobs that it started are called.
+    /// The labels of the jobs that it started.
     pub started: BTreeSet<String>,
 }
 
@@ -63,9 +63,9 @@ pub struct Adjusted {
 pub enum Ended {
     /// It goes on.
     Running,
-    /// It was killed.
+    /// The run was killed.
     Killed,
-    /// By itself.
+    /// The run ended by itself.
     Exit {
         /// With this exit code.
         code: u8,
@@ -75,7 +75,7 @@ pub enum Ended {
 }
 
 impl Runs {
-    /// Lists those below `folder`.
+    /// Lists the runs in `folder`.
     ///
     /// # Errors
     /// When the folder cannot be read.
@@ -96,7 +96,7 @@ impl Runs {
         Ok(Self { folder, names })
     }
 
-    /// Returns their names, the earliest first.
+    /// Returns the names of the runs, the earliest first.
     pub fn names(&self) -> &[String] {
         &self.names
     }
@@ -137,7 +137,7 @@ impl Runs {
         }
     }
 
-    /// Returns how a run was called, if its file says it.
+    /// Returns how a run was called; `None` if its file does not say it.
     fn begun(&self, name: &str) -> Option<Begun> {
         let mut line = Vec::new();
         let file = File::open(self.path(name)).ok()?;
@@ -171,7 +171,7 @@ impl Runs {
     /// # Errors
     /// When the file cannot be read.
     pub fn summary(&self, name: &str) -> Result<Option<RunSummary>, StoreError> {
-        // Before the file is read: a run that ends in between has ended.
+        // The lock is looked at before the file is read: a run that ends in between must not be taken for a killed one.
         let running = is_locked(&self.path(name));
         let mut summary: Option<RunSummary> = None;
         let mut made = BTreeSet::new();
@@ -205,7 +205,7 @@ impl Runs {
                 } => {
                     summary.made += 1;
                     made.insert(result.key);
-                    // What was found and then lost is made again.
+                    // A job that was found and then lost is made again.
                     found.remove(&job);
                 }
                 Entry::Failed { .. } => summary.failed += 1,
@@ -273,7 +273,7 @@ impl Runs {
             else {
                 continue;
             };
-            // Runs that find all done have made the same as those before.
+            // Runs that find all done share the file of results with earlier runs.
             if seen.insert(*digest) {
                 let kept = self.kept(digest).unwrap_or_default().into_iter();
                 made.extend(kept.map(|(label, result)| (result.key, label)));
@@ -313,9 +313,10 @@ impl Runs {
         runs
     }
 
-    /// Whether a run has ended after some time: by the time of its file, and, for stores that were copied, by its own word.
+    /// Whether a run ended after some time: by the time of its file and, for stores that were copied, by the times written in
+    /// it.
     fn ended_after(&self, name: &str, entries: &[Entry], since: SystemTime) -> bool {
-        // The word is in whole seconds, cut off.
+        // The times in the file are in whole seconds, cut off.
         const ROUNDED: Duration = Duration::from_secs(2);
         let (Some(Entry::Begun(begun)), Some(Entry::Ended { seconds, .. })) =
             (entries.first(), entries.last())
@@ -328,7 +329,7 @@ impl Runs {
             return false;
         };
         let written = fs::metadata(self.path(name)).and_then(|file| file.modified());
-        // A word that is beyond what the clock can tell is none.
+        // A time that is beyond what the clock can tell is passed over.
         let ended = began.checked_add(lasted.saturating_add(ROUNDED));
         written.is_ok_and(|written| written > since) && ended.is_some_and(|ended| ended > since)
     }

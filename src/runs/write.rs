@@ -17,11 +17,11 @@ use crate::failure::Failure;
 use crate::progress::{Made, Progress, Results, whose};
 use crate::store::{Digest, Holder, Record};
 
-/// How often a name is looked for that no run has that begins at the same time.
+/// How many names are tried for a run, where others begin at the same time.
 const ATTEMPTS: usize = 1000;
 
-/// Writes down what a run does, and passes it on to what shows it. What cannot be written is not worth a failure: nothing
-/// depends on it.
+/// Writes down what a run does, and passes it on to what shows it. A failure to write is ignored: no result rests on the
+/// journal.
 pub struct Journal<'a> {
     shown: &'a mut dyn Progress,
     folder: PathBuf,
@@ -29,7 +29,7 @@ pub struct Journal<'a> {
     start: Instant,
     /// What running jobs are called.
     labels: BTreeMap<usize, String>,
-    /// The digest of what is known before the run is planned.
+    /// The digest of the results known before the run is planned.
     known: Option<Digest>,
     planned: bool,
 }
@@ -50,7 +50,7 @@ impl<'a> Journal<'a> {
         journal
     }
 
-    /// Ends it: with the exit code, and what each job has made, whose digest is `made`.
+    /// Ends the journal with the exit code and what each job has made, whose digest is `made`.
     pub fn end(mut self, exit: u8, results: &Results<'_>, made: Digest) {
         let results = self.keep(results, made).ok();
         let seconds = self.seconds();
@@ -61,7 +61,7 @@ impl<'a> Journal<'a> {
         });
     }
 
-    /// Keeps what all jobs have made, under the hash of it.
+    /// Keeps the results of all jobs, in a file named by their hash.
     fn keep(&self, results: &Results<'_>, digest: Digest) -> io::Result<Digest> {
         let folder = self.folder.join(RESULTS);
         let path = folder.join(format!("{digest}.jsonl"));
@@ -99,7 +99,7 @@ struct Line<'a> {
     result: &'a Made,
 }
 
-/// Makes the file of a run, locked for as long as it lives.
+/// Makes the file of a run, locked until the returned file is dropped.
 fn create(folder: &Path, begun: &Begun) -> io::Result<File> {
     fs::create_dir_all(folder)?;
     for _ in 0..ATTEMPTS {
@@ -114,7 +114,7 @@ fn create(folder: &Path, begun: &Begun) -> io::Result<File> {
             .create_new(true)
             .open(folder.join(format!("{name}.jsonl")));
         match opened {
-            // Another run has begun just now.
+            // Another run has begun just now, and has that name.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(error),
             Ok(file) => {

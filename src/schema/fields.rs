@@ -22,7 +22,7 @@ pub(super) fn table(fields: &[Field]) -> Value {
     closed(&properties, &required)
 }
 
-/// Returns the schema of a value that takes over that of a variable.
+/// Returns the schema of `"${name}"`, which takes over a variable's value.
 pub(super) fn variable() -> Value {
     json!({ "type": "string", "pattern": r"^\$\{[^{}]+\}$" })
 }

@@ -134,7 +134,7 @@ fn one_or_several(item: &Value) -> Value {
     json!({ "anyOf": [item, { "type": "array", "items": item }] })
 }
 
-/// Adds a description. What stands beside a reference is ignored, so that becomes part of a whole.
+/// Adds a description. Editors ignore what stands beside a reference, so a reference is wrapped first.
 fn described(mut schema: Value, about: &str) -> Value {
     if schema.get("$ref").is_some() {
         schema = json!({ "allOf": [schema] });

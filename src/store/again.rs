@@ -1,9 +1,10 @@
-//! A store aside, in which jobs are run once more whose results are there already.
+//! A store aside, in which jobs run once more whose results the store has already.
 //!
 //! It lies in `tmp/` of the store, and has copies of the objects that its jobs read. So jobs run there as everywhere, and whatever
 //! they make or write to, no result of the store is touched.
 //!
-//! Whoever works in it holds a lock; what a kill has left goes with the next that is made, or with a sweep.
+//! A process that works in such a store holds a lock on it; what a killed process has left is removed when the next store aside
+//! is made, or by a sweep.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -13,11 +14,11 @@ use contract::remove_all;
 use super::error::io_error;
 use super::{Found, Store, StoreError};
 
-/// How names end, in `folders/`, of what a job has made that should have made something else.
+/// How the folders in `folders/` end that hold what a job has made and should have made otherwise.
 pub(crate) const AGAIN: &str = ".again";
 /// How names of stores aside begin.
 const SCRATCH: &str = "rerun-";
-/// How many digits of a key name it there.
+/// How many digits of a job's key name such a folder.
 const DIGITS: usize = 16;
 
 /// A store aside, which goes with the value.
@@ -43,7 +44,7 @@ impl Store {
             .tempdir_in(&tmp)
             .map_err(io_error(&tmp))?
             .keep();
-        // There from its first instant as locked.
+        // The lock file is locked before it gets its place, so no sweep ever sees the folder without a lock.
         let made = lock
             .persist(folder.join("lock"))
             .map_err(|error| io_error(&folder)(error.error))
@@ -55,7 +56,7 @@ impl Store {
                 _lock: lock,
             }),
             Err(error) => {
-                // What is left of it a sweep takes.
+                // A sweep takes what is left of the folder.
                 let _ = remove_all(&folder);
                 Err(error)
             }
@@ -75,7 +76,7 @@ impl Scratch {
         &self.store
     }
 
-    /// Takes in the files of a result of the store that it lies in, but those that are elsewhere.
+    /// Takes in the files of a result of the store around this one, but those that are elsewhere.
     ///
     /// # Errors
     /// When the system refuses.
@@ -94,8 +95,8 @@ impl Scratch {
         Ok(())
     }
 
-    /// Leaves what a job has made here in a folder of the store that this one lies in, for somebody to look at, and returns its
-    /// path. What was left of the job before goes.
+    /// Leaves what a job has made here in a folder of the store around this one, for somebody to look at, and returns its path.
+    /// What an earlier check has left of the job is removed.
     ///
     /// # Errors
     /// When the system refuses.
@@ -114,12 +115,13 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        // What is left of it a sweep takes.
+        // A sweep takes what is left of the folder.
         let _ = remove_all(&self.folder);
     }
 }
 
-/// Returns the folder in which something was laid out, of which a single file is named itself.
+/// Returns the folder in which an artifact was laid out; of an artifact that is a single file, `laid_out` is the path of that
+/// file.
 fn folder_of<'p>(laid_out: &'p Path, store: &Store) -> &'p Path {
     let folders = store.root().join("folders");
     let mut above = laid_out.ancestors();

@@ -14,10 +14,10 @@ use super::error::io_error;
 use super::owner::settle;
 use super::{Store, StoreError};
 
-/// How names begin of what is nothing yet, or nothing any more.
+/// How names of files and folders begin that are not finished yet, or are being removed.
 pub(crate) const REMOVED: &str = "removed-";
-/// How often the removal of a folder is tried, that is out of the way by then. Whoever was about to make a file in it when it
-/// was renamed makes it all the same; and on a network file system files that are still open stay under other names.
+/// How often the removal of a folder is tried that was renamed already. A process that was about to make a file in the folder
+/// makes it all the same; and on a network file system files that are still open stay under other names.
 const REMOVALS: u32 = 8;
 /// How many files are synced at once.
 const SYNCS_AT_ONCE: usize = 16;
@@ -31,7 +31,7 @@ impl Store {
         sync(target.parent().unwrap_or(target))
     }
 
-    /// Writes aside what is to be at `target`, and neither syncs it nor puts it there.
+    /// Writes a file aside that is to be at `target`, without syncing it or putting it there.
     pub(super) fn aside(&self, target: &Path, bytes: &[u8]) -> Result<Aside, StoreError> {
         let mut file = tempfile::Builder::new()
             .permissions(Permissions::from_mode(0o644))
@@ -57,7 +57,7 @@ impl Store {
             let place = PathBuf::from(name);
             if !place.exists() {
                 fs::rename(path, &place).map_err(io_error(path))?;
-                // What was damaged here is not elsewhere.
+                // A damaged object was here, so its mark as elsewhere, if a killed program has left one, is wrong.
                 if path.starts_with(self.root().join("objects")) {
                     self.unmark_at(path);
                 }
@@ -67,7 +67,7 @@ impl Store {
         }
     }
 
-    /// Removes a folder so that nobody sees half of it: renamed away first.
+    /// Removes a folder, renamed away first, so that nobody sees half of it.
     pub(crate) fn remove_folder(&self, folder: &Path) -> Result<(), StoreError> {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let mut home = self.tmp();
@@ -78,7 +78,7 @@ impl Store {
             let place = home.join(name);
             match fs::rename(folder, &place) {
                 Ok(()) => break place,
-                // Of a process that was killed and had the same number.
+                // A process that was killed and had the same number has left a folder of that name.
                 Err(error)
                     if matches!(
                         error.kind(),
@@ -87,7 +87,7 @@ impl Store {
                 Err(error) if error.kind() == ErrorKind::CrossesDevices => {
                     home = folder.parent().unwrap_or(folder).to_path_buf();
                 }
-                // What moves to another place must be open to writing itself.
+                // A folder that moves to another parent must be writable itself.
                 Err(error) if error.kind() == ErrorKind::PermissionDenied && !is_open => {
                     is_open = true;
                     open_up(folder).map_err(|_| io_error(folder)(error))?;
@@ -105,12 +105,12 @@ impl Store {
                 result => return result.map_err(io_error(&place)),
             }
         }
-        // It is out of the way, and a later run or sweep removes what is left of it.
+        // The folder is out of the way, and a later run or sweep removes what is left of it.
         Ok(())
     }
 }
 
-/// A file that is written and not in its place yet. It goes if it is never put there.
+/// A file that is written and not in its place yet. The file is removed if it is never put there.
 pub(super) struct Aside {
     file: TempPath,
     pub(super) target: PathBuf,
@@ -134,7 +134,7 @@ impl Aside {
     }
 }
 
-/// Moves a synced file; to another file system as a synced copy, put in place when it is whole.
+/// Moves a synced file. On another file system a synced copy is made, and put in place when it is whole.
 pub(super) fn move_file(from: &Path, to: &Path) -> Result<(), StoreError> {
     match fs::rename(from, to) {
         Err(error) if error.kind() == ErrorKind::CrossesDevices => {}
@@ -145,7 +145,7 @@ pub(super) fn move_file(from: &Path, to: &Path) -> Result<(), StoreError> {
         .prefix(REMOVED)
         .tempfile_in(folder)
         .map_err(io_error(folder))?;
-    // With its permissions.
+    // Copies the permissions as well.
     fs::copy(from, aside.path()).map_err(io_error(to))?;
     aside.as_file().sync_all().map_err(io_error(to))?;
     aside
@@ -161,7 +161,7 @@ pub(crate) fn sync(path: &Path) -> Result<(), StoreError> {
         .map_err(io_error(path))
 }
 
-/// Syncs many files and folders. Several at once, since the file system then writes its journal once for all of them.
+/// Syncs many files and folders, several at once, since the file system then writes its journal once for all of them.
 pub(super) fn sync_all(paths: &[&Path]) -> Result<(), StoreError> {
     if let [path] = paths {
         return sync(path);
@@ -172,7 +172,7 @@ pub(super) fn sync_all(paths: &[&Path]) -> Result<(), StoreError> {
             .chunks(share)
             .map(|paths| {
                 let work = move || paths.iter().try_for_each(|path| sync(path));
-                // Where the system gives no thread, it is done here.
+                // Where the system gives no thread, this one does the work.
                 let thread = thread::Builder::new().spawn_scoped(scope, work);
                 thread.map_err(|_| work())
             })
@@ -218,7 +218,7 @@ mod tests {
         let ended = AtomicBool::new(false);
         for _ in 0..20 {
             fs::create_dir(&path).unwrap();
-            // As by a path that was looked up before the folder was renamed.
+            // The file is made as by a process that looked up the folder's path before the folder was renamed.
             let inside = File::open(&path).unwrap();
             let make = || {
                 use rustix::fs::{Mode, OFlags, openat};

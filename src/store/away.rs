@@ -84,7 +84,7 @@ impl Store {
         self.marks().join(mark_name(object))
     }
 
-    /// Returns where an object is that is not here; `None` if nobody has said so.
+    /// Returns where an object is that is not here; `None` where no mark tells.
     ///
     /// # Errors
     /// When the system refuses to read.
@@ -94,7 +94,7 @@ impl Store {
         Ok(mark.filter(|mark| mark.digest == *object))
     }
 
-    /// Says why files of a result are not here; `None` if all are.
+    /// Says why files of a result are not here; `None` if all files are.
     ///
     /// # Errors
     /// When the system refuses to read.
@@ -112,12 +112,12 @@ impl Store {
         }))
     }
 
-    /// Marks objects as elsewhere that are not here. Who names them comes after that.
+    /// Marks objects as elsewhere that are not here. The manifests that name these objects are written after that.
     pub(super) fn keep_elsewhere(&self, marks: &[Elsewhere]) -> Result<(), StoreError> {
         let mut written = Vec::new();
         for mark in marks {
             let path = self.mark(&mark.digest);
-            // Who has left it out first is as good as who comes later.
+            // The archive that left an object out first is as good as one that comes later.
             if self.object(&mark.digest).exists() || self.elsewhere(&mark.digest)?.is_some() {
                 continue;
             }
@@ -140,13 +140,13 @@ impl Store {
         sync(&folder)
     }
 
-    /// Removes the mark of an object that is here, or was.
+    /// Removes the mark of an object that is here, or that was here and is damaged.
     pub(super) fn unmark(&self, object: &Digest) {
-        // A mark of what is here does no harm until the object is lost.
+        // A mark of an object that is here does no harm until the object is lost.
         let _ = fs::remove_file(self.mark(object));
     }
 
-    /// Removes the mark of the object at that path, if it is one's.
+    /// Removes the mark of the object at that path, if it is the path of one.
     pub(super) fn unmark_at(&self, path: &Path) {
         let name = path.file_name().and_then(|name| name.to_str());
         if let Some(object) = name.and_then(|name| name.parse().ok()) {
@@ -182,7 +182,7 @@ pub(super) fn mark_place(object: &Digest) -> String {
 
 #[cfg(test)]
 impl Store {
-    /// Has all files of a result elsewhere, as if it had been imported so.
+    /// Sends all objects of a result away, as if it had been imported without them.
     pub(crate) fn send_away(&self, found: &Found) {
         let marks = found.manifest.files.iter().map(|file| {
             let _ = fs::remove_file(self.object(&file.digest));
@@ -237,7 +237,7 @@ mod tests {
         let (folder, store, whole) = store();
         assert!(whole.is_whole());
         store.send_away(&whole);
-        // From the files, from the index, and by a program that begins anew.
+        // The marks are read from the files, from the index, and by a program that begins anew.
         for store in [&store, &store, &Store::open(folder.path()).unwrap()] {
             let thin = found(store);
             assert_eq!(thin.away().count(), thin.manifest.files.len());
@@ -276,7 +276,7 @@ mod tests {
         let object = store.object(&whole.manifest.files[0].digest);
         fs::remove_file(&object).unwrap();
         assert!(is_damaged(&store));
-        // A program that was killed has left the mark of an object, which is damaged later.
+        // As a program that was killed leaves it: an object that is here with a mark; the object is damaged later.
         commit(&store, 2, 7);
         let content = fs::read(&object).unwrap();
         store.send_away(&whole);

@@ -26,11 +26,11 @@ const HEAD: usize = 4 + 8 + 32;
 const PENDING: usize = 1 << 20;
 /// A file is written anew when more than half of it, and more than this, are entries that later ones replace.
 const GARBAGE: u64 = 1 << 20;
-/// A file of at most this size is held whole.
+/// A file of at most this size is held whole, in bytes.
 const SMALL: u64 = 4 << 20;
-/// How much is read at once of a larger one, at least: neighbours are often asked for one after the other.
+/// How many bytes of a larger file are read at once, at least: neighbours are often asked for one after the other.
 const BLOCK: u64 = 4 << 10;
-/// How much is read at once where all is read.
+/// How many bytes are read at once where all entries are read.
 const STREAM: u64 = 256 << 10;
 
 /// Values by name, in a file.
@@ -48,12 +48,12 @@ pub(super) struct Cache {
 /// The file as it was when it was first looked at.
 #[derive(Debug, Default)]
 struct Loaded {
-    /// It, if it is not small.
+    /// The open file, where it is too large to be held.
     file: Option<File>,
-    /// All of it, if it is.
+    /// All bytes of the file, where it is small enough.
     whole: Vec<u8>,
     size: u64,
-    /// By the first bytes of a name: its last entry.
+    /// By the first bytes of a name: the place of its last entry.
     places: HashMap<u64, Place>,
     /// Whether the file should be written anew.
     worn: bool,
@@ -63,21 +63,21 @@ struct Loaded {
 #[derive(Clone, Copy, Debug)]
 struct Place {
     at: u64,
-    /// Of its value.
+    /// The length of the entry's value, in bytes.
     length: u32,
 }
 
-/// A part of the file.
+/// A part of the file, as it was last read.
 #[derive(Debug)]
 struct Window {
-    /// How much is read at once.
+    /// How many bytes are read at once.
     block: u64,
     from: u64,
     bytes: Vec<u8>,
 }
 
 impl Cache {
-    /// The one at `path`; nothing is read yet.
+    /// The cache in the file at `path`; nothing is read yet.
     pub(super) fn new(path: PathBuf) -> Self {
         Self::holding(SMALL, path)
     }
@@ -92,7 +92,7 @@ impl Cache {
         }
     }
 
-    /// Returns the value of that name, as far as the file told when it was first looked at.
+    /// Returns the value of that name, as far as the file held it when it was first looked at.
     pub(super) fn get(&self, name: &[u8; 32]) -> Option<Vec<u8>> {
         let loaded = self.loaded();
         let place = *loaded.places.get(&first(name))?;
@@ -129,7 +129,7 @@ impl Cache {
         }
     }
 
-    /// Writes what was added.
+    /// Writes the entries that were added.
     pub(super) fn flush(&self) {
         self.write(&mut self.pending());
     }
@@ -138,7 +138,7 @@ impl Cache {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What cannot be written is not worth a failure: it is a cache.
+    /// Appends entries. A failure to write is ignored: what is lost is found out again.
     fn write(&self, pending: &mut Vec<u8>) {
         let pending = std::mem::take(pending);
         if pending.is_empty() {
@@ -148,14 +148,14 @@ impl Cache {
             let _ = self.renew(loaded, &pending, &|_| true);
             return;
         }
-        // In one piece, so that entries of several runs do not mix.
+        // All entries are written in one piece, so that those of several runs do not mix.
         let file = OpenOptions::new()
             .append(true)
             .create(true)
             .open(&self.path);
         let _ = match file {
             Err(error) if error.kind() == ErrorKind::PermissionDenied => {
-                // Of another user's: one of our own takes its place, with what could be read of it.
+                // The file is another user's: a file of our own takes its place, with what could be read of the other.
                 self.renew(self.loaded(), &pending, &|_| true)
             }
             file => file.and_then(|mut file| {
@@ -165,7 +165,7 @@ impl Cache {
         };
     }
 
-    /// Removes the entries of all names but those, from the file alone: what was seen of it stays.
+    /// Removes the entries of all other names, from the file alone: what this process has read of it stays.
     pub(super) fn retain(&self, stays: &dyn Fn(&[u8; 32]) -> bool) {
         self.flush();
         let loaded = Loaded::of(File::open(&self.path).ok(), self.small);
@@ -179,8 +179,8 @@ impl Cache {
         }
     }
 
-    /// Writes the file anew, without what later entries have replaced and what does not stay. What another run appends
-    /// meanwhile is lost to it, and found out again.
+    /// Writes the file anew, without entries that later ones replace or that are not to stay. What another run appends
+    /// meanwhile is lost, and found out again.
     fn renew(
         &self,
         loaded: &Loaded,
@@ -239,7 +239,7 @@ impl Loaded {
         if size <= small
             && let Some(file) = loaded.file.take()
         {
-            // What cannot be read is not there.
+            // Bytes that cannot be read count as not there.
             let _ = file.take(size).read_to_end(&mut loaded.whole);
         }
         let (mut at, mut replaced) = (0, 0);
@@ -318,7 +318,7 @@ impl Window {
                 at: self.from,
             };
             self.bytes.clear();
-            // What cannot be read is not there.
+            // Bytes that cannot be read count as not there.
             let _ = blocks.take(length).read_to_end(&mut self.bytes);
         }
         let from = usize::try_from(at - self.from).ok()?;
@@ -391,7 +391,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("cache");
         let cache = Cache::new(path.clone());
-        // Of all sizes, so that some lie in one block and some in several.
+        // The values are of all sizes, so that some lie in one block and some in several.
         let value = |number: u8| vec![number; 40 * usize::from(number)];
         (0..200).for_each(|number| cache.put(&name(number), &value(number)));
         cache.put(&name(7), b"seven");
@@ -479,7 +479,7 @@ mod tests {
                 let found = cache.get(&name(number));
                 prop_assert!(found.is_none_or(|found| found == value(number)));
             }
-            // And it can be written to again.
+            // The cache can be written to again.
             cache.put(&name(9), b"nine");
             drop(cache);
             let cache = Cache::new(path);

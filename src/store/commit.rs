@@ -61,7 +61,8 @@ impl Store {
         made: Made,
         known: Option<&Found>,
     ) -> Result<(Found, Record), StoreError> {
-        // From before the first object that is there already is counted on, to the record: see `users`.
+        // The lock is held from before the first object that is there already is counted on, until the record is written: see
+        // `users`.
         let _lock = self.shared()?;
         let mut files = Vec::new();
         let mut moves = Vec::new();
@@ -129,7 +130,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         let mut written = Vec::new();
         let (path, bytes) = (self.artifact(&record.artifact), manifest.bytes());
-        // Others that made the same know the file as it is.
+        // A manifest with these bytes may be there: another job that made the same has written it.
         if read(&path)?.is_none_or(|there| there != bytes) {
             written.push(self.aside(&path, &bytes)?);
         }
@@ -146,8 +147,8 @@ impl Store {
         sync_folders(&folders)
     }
 
-    /// Hashes a file and adds it to `moves` unless the object is there already, and whole. Of a file that has another name, and
-    /// so is somebody else's as well, a copy becomes the object.
+    /// Hashes a file and adds it to `moves` unless the object is there already, and whole. Of a file that has another name,
+    /// which somebody else may write to, a copy becomes the object.
     fn examine(&self, path: &Path, moves: &mut Vec<Move>) -> Result<(Digest, u64), StoreError> {
         let file = open_plain(path).map_err(io_error(path))?;
         let is_shared = file.metadata().map_err(io_error(path))?.nlink() > 1;
@@ -160,7 +161,7 @@ impl Store {
         let mut taken = file;
         if is_shared {
             let (copy, path) = self.copy_aside(taken, path)?;
-            // Whoever shares it may have written to it meanwhile.
+            // Whoever has the other name may have written to the file meanwhile.
             (digest, size) = hash_and_sync(&copy).map_err(io_error(&path))?;
             (from, taken) = (Source::Copy(path), copy);
         }
@@ -192,7 +193,7 @@ impl Store {
         let place = self.object(digest);
         match hash_at(&place) {
             Ok((there, _)) if there == *digest => {
-                // A program that was killed may have left it.
+                // A program that was killed may have left the object's mark as elsewhere.
                 self.unmark(digest);
                 return Ok(true);
             }
@@ -232,8 +233,8 @@ fn sync_folders(folders: &BTreeSet<PathBuf>) -> Result<(), StoreError> {
     sync_all(&folders)
 }
 
-/// Returns the digest and the size of a file that was just written. A large one goes to the disk meanwhile: most of the time
-/// that its sync will take.
+/// Returns the digest and the size of a file that was just written. A large file is synced meanwhile: it goes to the disk in
+/// the time that hashing takes.
 fn hash_and_sync(file: &File) -> io::Result<(Digest, u64)> {
     if file.metadata()?.len() < LARGE {
         return hash(file);
@@ -241,12 +242,12 @@ fn hash_and_sync(file: &File) -> io::Result<(Digest, u64)> {
     thread::scope(|scope| {
         let synced = thread::Builder::new().spawn_scoped(scope, || file.sync_data());
         let hashed = hash(file);
-        // The system tells of a failed write once: the sync of all files need not hear of it.
+        // The system tells of a failed write once: the later sync of all files may not hear of it.
         match synced {
             Ok(synced) => synced
                 .join()
                 .unwrap_or_else(|panic| std::panic::resume_unwind(panic))?,
-            // The system gives no thread.
+            // The system gives no thread: the file is synced here.
             Err(_) => file.sync_data()?,
         }
         hashed
@@ -263,7 +264,7 @@ pub(super) struct Move {
 pub(super) enum Source {
     /// Where it was written.
     Output(PathBuf),
-    /// A copy, which goes if it is not moved.
+    /// A copy, which is removed if it is not moved.
     Copy(TempPath),
 }
 
@@ -279,7 +280,7 @@ impl Source {
 /// Returns all files below `folder` with their names relative to it, sorted by name.
 fn files_below(folder: &Path) -> Result<Vec<(PathBuf, String)>, StoreError> {
     if let Some(found) = no_folder(folder).map_err(io_error(folder))? {
-        // What a link leads to is not the stage's, and must not be taken from there.
+        // A link leads to files that are not the stage's, and must not be taken from there.
         return Err(StoreError::Output {
             path: folder.into(),
             reason: format!("the folder for the stage's output was replaced by {found}"),

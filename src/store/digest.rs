@@ -65,7 +65,7 @@ impl FromStr for Digest {
     type Err = NotADigest;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        // Only the one form that `Display` writes: a digest is also a file name.
+        // Only the one form that `Display` writes is read: a digest is also a file name.
         if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
             return Err(NotADigest(text.into()));
         }

@@ -43,13 +43,13 @@ pub enum StoreError {
     Differs {
         /// The artifact that is known.
         was: Digest,
-        /// The one that was made.
+        /// The artifact that the job made this time.
         is: Digest,
-        /// In which files they differ.
+        /// The files in which the two artifacts differ.
         files: Vec<String>,
-        /// Where what was made lies.
+        /// Where the files lie that the job made this time.
         place: PathBuf,
-        /// Where the known one comes from, if that is known.
+        /// Where the known artifact comes from, if it was imported.
         origin: Option<Box<Origin>>,
     },
     /// Something in the store was written to while a job read it. It was set aside.
@@ -63,7 +63,7 @@ pub enum StoreError {
     /// Something in the store cannot be understood, and nothing may be done without it.
     #[error("{}: {reason}", path.display())]
     Unreadable {
-        /// What it is.
+        /// Its path.
         path: PathBuf,
         /// What is wrong with it.
         reason: String,

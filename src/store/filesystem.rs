@@ -28,7 +28,7 @@ pub struct FileSystem {
     magic: u64,
 }
 
-/// How far locks reach.
+/// Between which machines locks hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reach {
     /// Only this machine sees the files.
@@ -80,7 +80,7 @@ const LOCAL: [u64; 20] = [
     0x5346_544E,
 ];
 
-/// Those that several machines may see, and what they are called where no mount says it.
+/// File systems that several machines may see, and what they are called where no mount says it.
 const NETWORK: [(u64, &str); 15] = [
     (NFS, "nfs"),
     (FUSE, "fuse"),
@@ -100,7 +100,7 @@ const NETWORK: [(u64, &str); 15] = [
 ];
 
 impl FileSystem {
-    /// Returns the file system that a folder, given by its full path, lies on.
+    /// Returns the file system under a folder that is given by its full path.
     ///
     /// # Errors
     /// When the system does not tell.
@@ -117,7 +117,7 @@ impl FileSystem {
         Ok(found)
     }
 
-    /// Whether only this machine sees its files, as far as its type says.
+    /// Whether only this machine sees the files, as far as the file system's type says.
     pub fn is_local(&self) -> bool {
         self.reach() == Reach::Local
     }
@@ -143,8 +143,8 @@ impl FileSystem {
         }
     }
 
-    /// Says whether a store may lie here: `None` without a doubt, a word about it where there is one. `test` tries whether
-    /// locks hold between two processes.
+    /// Says whether a store may lie here: `None` without a doubt, and otherwise a warning. `test` tries whether locks hold
+    /// between two processes.
     fn admit(
         &self,
         root: &Path,
@@ -203,7 +203,7 @@ impl FileSystem {
         })
     }
 
-    /// Returns how to call it.
+    /// Returns the file system's name for messages.
     pub fn words(&self) -> String {
         match self.source.is_empty() || self.is_local() {
             true => self.name.clone(),
@@ -212,14 +212,14 @@ impl FileSystem {
     }
 }
 
-/// Looks whether a store may lie at `root`, which exists; files for trying it out go to `tmp`. Returns a word about it where
-/// there is one.
+/// Looks whether a store may lie at `root`, which exists; files for trying locks go to `tmp`. Returns a warning where there
+/// is a doubt.
 ///
 /// # Errors
 /// When locks do not hold there, or cannot be known to.
 pub(super) fn admit(root: &Path, tmp: &Path) -> Result<Option<String>, StoreError> {
     let vouch = vouched();
-    // The usual case takes one look.
+    // Most stores lie on a local disk, which one system call tells.
     if LOCAL.contains(&magic(root).map_err(super::io_error(root))?) {
         return Ok(None);
     }
@@ -229,11 +229,11 @@ pub(super) fn admit(root: &Path, tmp: &Path) -> Result<Option<String>, StoreErro
 
 /// Returns the number of the type of the file system under a folder.
 fn magic(folder: &Path) -> io::Result<u64> {
-    // Some machines have it signed and in 32 bits.
+    // Some machines have the number signed and in 32 bits.
     Ok(rustix::fs::statfs(folder)?.f_type as u64 & 0xFFFF_FFFF)
 }
 
-/// Returns what the user vouches for. Another word than those that are known was refused before.
+/// Returns what the user vouches for. Words that are not known were refused before.
 fn vouched() -> Option<Vouch> {
     let said = environment::text(VOUCH)?;
     match environment::LOCK_WORDS
@@ -245,7 +245,7 @@ fn vouched() -> Option<Vouch> {
     }
 }
 
-/// Tries whether a lock of this process keeps another one out. Files for it go to `folder`.
+/// Tries whether a lock of this process keeps another process out. The file to lock is made in `folder`.
 ///
 /// # Errors
 /// When the system gives no lock at all, or no process.
@@ -304,7 +304,7 @@ fn mount(mounts: &str, path: &Path) -> Option<FileSystem> {
         .map(|(_, found)| found)
 }
 
-/// Returns a field of mountinfo as it was: spaces and the like stand there as octal numbers.
+/// Returns a field of mountinfo with its octal numbers, which stand for spaces and the like, turned back.
 fn unescaped(text: &str) -> String {
     let mut plain = text.to_owned();
     for (code, character) in [
@@ -405,7 +405,7 @@ mod tests {
             .unwrap()
             .unwrap();
         assert!(all.contains("they do between machines"), "{all}");
-        // Nobody can vouch for locks that do not hold even here.
+        // Nobody can vouch for locks that do not hold even between two processes here.
         assert!(admitted(&doubtful, Some(Vouch::AllHosts), Ok(false)).is_err());
     }
 

@@ -30,10 +30,11 @@ impl Store {
         let folders = self.root().join("folders");
         let path = folders.join("lock");
         let lock = lock_file(&path)?;
-        // One run at a time: what another has just put in place must not be taken for damaged and set aside.
+        // One run at a time: a folder that another has just put in place must not be taken for damaged and set aside.
         lock.lock().map_err(io_error(&path))?;
 
-        // Who is handed a folder reads it as the result: no time of a file tells what somebody has put back.
+        // A program that is handed the folder reads it as the result, and no time of a file shows that somebody has changed it
+        // and put the time back. So objects are read.
         for file in &manifest.files {
             self.sound(&file.digest)?;
         }
@@ -73,7 +74,7 @@ impl Store {
 
     /// Whether the files of `manifest`, and no others, lie in the folder.
     fn is_laid_out(&self, manifest: &Manifest, folder: &Path) -> Result<bool, StoreError> {
-        // What cannot be listed is nothing that could be handed to another program.
+        // A folder that cannot be listed cannot be handed to another program.
         let Ok(there) = below(folder) else {
             return Ok(false);
         };
@@ -89,7 +90,7 @@ impl Store {
         Ok(true)
     }
 
-    /// Whether the file at `path` is the object of that entry, or, where the file system cannot link, a copy of it.
+    /// Whether the file at `path` is the object of that entry or, where the file system cannot link, a copy of the object.
     fn is_entry(&self, path: &Path, entry: &Entry) -> Result<bool, StoreError> {
         let object = self.object(&entry.digest);
         let identity = |path: &Path| match fs::metadata(path) {

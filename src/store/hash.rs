@@ -29,11 +29,11 @@ pub(super) fn hash_at(path: &Path) -> io::Result<(Digest, u64)> {
 /// Returns the digest and the size of an open file, read from its beginning.
 ///
 /// # Errors
-/// Also when it is cut short meanwhile. What is written behind its end is not looked at.
+/// Also when the file is cut short meanwhile. Bytes that are appended meanwhile are not looked at.
 pub(super) fn hash(mut file: &File) -> io::Result<(Digest, u64)> {
     let size = file.metadata()?.len();
     if size <= PART {
-        // Also what says that it is empty and is not, as files of the kernel's do.
+        // Files of the kernel say that they are empty and are not, so small files are read to their end.
         let mut hasher = Hasher::new();
         hasher.update_reader(&mut file)?;
         return Ok((hasher.finalize().into(), hasher.count()));
@@ -54,7 +54,7 @@ fn both<T: Send>(first: impl FnOnce() -> T + Send, second: impl FnOnce() -> T + 
     static THREADS: OnceLock<bool> = OnceLock::new();
     let are_there = || match rayon::ThreadPoolBuilder::new().build_global() {
         Ok(()) => true,
-        // That they are there already has no cause.
+        // An error without a cause says that the threads are there already.
         Err(error) => error.source().is_none(),
     };
     match THREADS.get_or_init(are_there) {

@@ -14,16 +14,16 @@ use crate::keys::Key;
 /// A result in the store.
 #[derive(Clone, Debug)]
 pub struct Held {
-    /// Its record, and when it was written.
+    /// The result's record, and when it was written.
     pub known: Known,
-    /// What its artifact consists of; `None` if that is damaged.
+    /// What the artifact consists of; `None` if its manifest is damaged.
     pub manifest: Option<Manifest>,
-    /// How many bytes its files have that are here.
+    /// How many bytes those files have that are here.
     bytes: u64,
 }
 
 impl Held {
-    /// Returns how many bytes its files have that are here.
+    /// Returns how many bytes those files have that are here.
     pub fn bytes(&self) -> u64 {
         self.bytes
     }
@@ -63,7 +63,8 @@ impl Store {
     }
 }
 
-/// Returns how many bytes the file, or the files below the folder, take by themselves: links to what stays take none.
+/// Returns how many bytes the file, or the files below the folder, take by themselves: a file with other links is not counted,
+/// since it stays.
 pub(crate) fn size_below(path: &Path) -> u64 {
     let all = WalkDir::new(path).follow_root_links(false).into_iter();
     let metadata = all.flatten().flat_map(|entry| entry.metadata());
@@ -71,12 +72,12 @@ pub(crate) fn size_below(path: &Path) -> u64 {
     own.map(|metadata| metadata.len()).sum()
 }
 
-/// Returns what a file `NAME.json` is named after.
+/// Returns what a file `NAME.json` is named after, a key or a digest.
 pub(crate) fn stem<T: std::str::FromStr>(name: &str) -> Option<T> {
     name.strip_suffix(".json")?.parse().ok()
 }
 
-/// Returns what lies in a folder, with the names, sorted. Names that are not UTF-8 are nothing of ours.
+/// Returns what lies in a folder, with the names, sorted. Names that are not UTF-8 are left out: the store writes none.
 pub(crate) fn list(folder: &Path) -> Result<Vec<(PathBuf, String)>, StoreError> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,

@@ -17,7 +17,7 @@ pub struct Known {
     pub written: SystemTime,
 }
 
-/// What a record is called, without reading it.
+/// What the index tells of a record, without reading the record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Glance {
     /// The job's key.
@@ -29,8 +29,8 @@ pub struct Glance {
 }
 
 impl Store {
-    /// Returns all records with their stage kinds, in no order. Damaged ones are passed over: whoever looks one up by its key
-    /// sets it aside.
+    /// Returns all records with their stage kinds, in no order. Damaged ones are passed over: a look-up by the key sets them
+    /// aside.
     ///
     /// # Errors
     /// When the folder of records cannot be read.
@@ -95,7 +95,7 @@ impl Store {
         )))
     }
 
-    /// Keeps the list of an input's files, if it is no whole artifact, whose list is kept in any case.
+    /// Keeps the list of an input's files, unless the input is a whole artifact, whose list is kept in any case.
     ///
     /// # Errors
     /// When it cannot be written.

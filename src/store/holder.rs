@@ -1,4 +1,4 @@
-//! Who holds a lock: for messages alone. What is held is for the kernel to say.
+//! Who holds a lock, for messages alone: whether the lock is held, the kernel says.
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
@@ -10,21 +10,21 @@ use serde::{Deserialize, Serialize};
 
 use super::owner::name_of;
 
-/// A process that works, and whose it is.
+/// A process that holds a lock, and whose process it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
     /// The process that coordinates the run.
     pub pid: u32,
-    /// The machine that it is on.
+    /// The machine that the process is on.
     pub host: String,
-    /// Whose it is.
+    /// The name of the process's user.
     pub user: String,
-    /// When it took hold, in seconds since 1970.
+    /// When the process took the lock, in seconds since 1970.
     pub since: u64,
 }
 
 impl Holder {
-    /// This process, from now on.
+    /// Describes this process, which takes a lock now.
     pub fn here() -> Self {
         static NAMES: LazyLock<(String, String)> = LazyLock::new(|| (host(), user()));
         let since = SystemTime::now().duration_since(UNIX_EPOCH);
@@ -37,10 +37,10 @@ impl Holder {
         }
     }
 
-    /// Writes it into a lock file that it holds.
+    /// Writes the holder into the lock file that it holds.
     pub fn sign(&self, lock: &File) {
         if let Ok(text) = serde_json::to_vec(self) {
-            // For messages alone: on a full disk, or in a file of another user's, others do without.
+            // The text is for messages alone, so a full disk, or a file of another user's, is no reason to fail.
             let _ = lock.set_len(0).and_then(|()| lock.write_all_at(&text, 0));
         }
     }
@@ -50,7 +50,7 @@ impl Holder {
         Self::parse(&fs::read(path).ok()?)
     }
 
-    /// Reads what a holder wrote. Anybody may have written it: what would disturb a terminal is left out.
+    /// Reads what a holder wrote. Anybody may have written the file, so characters that would disturb a terminal are left out.
     pub(crate) fn parse(text: &[u8]) -> Option<Self> {
         let mut holder: Self = serde_json::from_slice(text).ok()?;
         for name in [&mut holder.host, &mut holder.user] {
@@ -62,7 +62,7 @@ impl Holder {
         Some(holder)
     }
 
-    /// Returns how long it has held on to what it holds.
+    /// Returns how long the process has held the lock.
     pub fn age(&self) -> Duration {
         let since = UNIX_EPOCH.checked_add(Duration::from_secs(self.since));
         since
@@ -70,7 +70,7 @@ impl Holder {
             .unwrap_or_default()
     }
 
-    /// Whether the process is known to have ended: then a child of its holds what it held.
+    /// Whether the process is known to have ended. The lock is then held by a child that has inherited it.
     pub fn is_gone(&self) -> bool {
         self.host == host() && !Path::new("/proc").join(self.pid.to_string()).exists()
     }

@@ -32,13 +32,13 @@ impl Stamp {
         }
     }
 
-    /// Stands for an object of that size that is elsewhere: no file was changed at that time.
+    /// Stands for an object of that size that is elsewhere: no real file was changed at that time.
     pub(super) const fn away(size: u64) -> Self {
         let modified = i64::MIN;
         Self { size, modified }
     }
 
-    /// Whether it stands for an object that is elsewhere.
+    /// Whether the stamp stands for an object that is elsewhere.
     pub(super) fn is_away(self) -> bool {
         self.modified == i64::MIN
     }
@@ -64,7 +64,7 @@ pub(super) struct Indexed {
     pub(super) label: String,
     pub(super) record: Stamp,
     pub(super) manifest: Stamp,
-    /// Of each file of the manifest.
+    /// The stamp of each file of the manifest.
     pub(super) objects: Vec<Stamp>,
 }
 
@@ -77,7 +77,7 @@ impl Indexed {
         bytes.text(&self.kind);
         bytes.text(&self.label);
         let mut content = serde_json::to_string(&self.found.manifest.content).unwrap_or_default();
-        // On a line of their own: entries of programs that knew no notes are read as having none.
+        // Notes have a line of their own: an entry of a program that knew no notes is read as having none.
         if !self.found.notes.is_none() {
             content.push('\n');
             content += &serde_json::to_string(&self.found.notes).unwrap_or_default();
@@ -91,13 +91,13 @@ impl Indexed {
         bytes.0
     }
 
-    /// Returns the files, and what was seen of each.
+    /// Returns the manifest's files with their stamps.
     pub(super) fn objects(&self) -> impl Iterator<Item = (&Entry, Stamp)> {
         let files = self.found.manifest.files.iter();
         files.zip(self.objects.iter().copied())
     }
 
-    /// Reads an entry; `None` where it is none of this version.
+    /// Reads an entry; `None` where it is of another version or damaged.
     pub(super) fn decode(key: Key, bytes: &[u8]) -> Option<Self> {
         let mut bytes = Reader::new(bytes);
         let artifact = Digest::from_bytes(bytes.chunk()?);
@@ -181,7 +181,7 @@ impl Store {
             .retain(&|key| kept.contains(&Key::from_bytes(*key)));
     }
 
-    /// Returns the stamp of a plain file, named from the store's folder.
+    /// Returns the stamp of a plain file, whose name starts at the store's folder.
     pub(super) fn stamp(&self, name: &str) -> Option<Stamp> {
         let found = statat(self.folder()?, name, AtFlags::empty()).ok()?;
         if FileType::from_raw_mode(found.st_mode) != FileType::RegularFile {
@@ -279,7 +279,7 @@ mod tests {
             let file = File::open(&path).unwrap();
             file.set_modified(before + Duration::from_nanos(1)).unwrap();
             assert!(!store.snapshot().holds(&entry), "{}", path.display());
-            // What is as it was is found right, and found again.
+            // A result whose files are as they were is found again, with nothing read anew.
             assert_eq!(
                 store.lookup(&found.key).unwrap(),
                 Lookup::Hit(found.clone())

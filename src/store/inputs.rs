@@ -11,7 +11,7 @@ use super::external::Stamp;
 use super::hash::hash_at;
 use super::{Content, Digest, Manifest, Store, StoreError};
 
-/// What was served of the store: where each object lies, and what it was like.
+/// What a job was served from the store: each object's digest, its place in the work folder, and its stamp.
 #[derive(Debug, Default)]
 pub(crate) struct Served(Vec<(Digest, PathBuf, Stamp)>);
 
@@ -38,8 +38,8 @@ impl Store {
         Ok((path, served))
     }
 
-    /// Checks that what a job was served has the bytes that were keyed, now that it has read it. What looks changed is read
-    /// again: each job that is served an object changes how that looks.
+    /// Checks that the objects that a job was served still have their bytes, now that the job has read them. An object with
+    /// another stamp is read again, since each job that is served it changes the stamp.
     ///
     /// # Errors
     /// Names an object that somebody has changed. It is set aside, so that its job runs again.
@@ -55,8 +55,8 @@ impl Store {
             if found.is_none_or(|found| found != *stamp) && !self.has_whole(digest)? {
                 return changed(object);
             }
-            // The job itself may have put something else in the place of what it was served, or another run a whole object in
-            // that of a damaged one.
+            // The job may have put another file in the place of what it was served, and another run a whole object in the place
+            // of a damaged one.
             let there = fs::metadata(place).map(|there| Stamp::of(&there));
             if !there.is_ok_and(|there| there.is_same_file(stamp))
                 && !hash_at(place).is_ok_and(|(there, _)| there == *digest)
@@ -70,8 +70,8 @@ impl Store {
     /// Makes the files of `manifest` appear below `folder`, and returns the path to hand to a stage: `folder`, or the
     /// file in it if the manifest is of a single file.
     ///
-    /// The files are hard links to the read-only objects: nothing is copied where the file system can link. Their bytes are
-    /// read and compared with their names, once while the store is open.
+    /// The files are hard links to the read-only objects: nothing is copied where the file system can link. Each object is read
+    /// and compared with its digest, once while the store is open.
     ///
     /// # Errors
     /// When an object is damaged, or the system refuses.
@@ -107,10 +107,10 @@ pub(super) fn entrance(manifest: &Manifest, folder: &Path) -> PathBuf {
     }
 }
 
-/// A hard link; where that cannot be had (no such thing on the file system, too many links), a symbolic one, or a copy.
+/// Makes a hard link; where there can be none (unknown to the file system, too many links), a symbolic one or a copy.
 fn link(object: &Path, path: &Path) -> io::Result<()> {
     match fs::hard_link(object, path) {
-        // Copying over another name of the object would empty it.
+        // Copying an object over another name of itself would empty it.
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(error),
         linked => linked
             .or_else(|_| symlink(object, path))

@@ -21,19 +21,20 @@ use super::{Store, StoreError};
 use crate::keys::Key;
 
 const MIB: u64 = 1 << 20;
-/// A log that is longer, in bytes, loses its middle.
+/// A log of more bytes loses its middle.
 const MOST: u64 = 16 * MIB;
-/// What is kept of its beginning, and of its end.
+/// How many bytes of the log's beginning are kept, and of its end.
 const FIRST: u64 = 4 * MIB;
 const LAST: u64 = 8 * MIB;
 /// Holes begin and end at multiples of this, lest part of a block be filled with zeros instead.
 const BLOCK: u64 = 64 << 10;
-/// Where the hole of a log begins while its job goes on: all that [`FIRST`] keeps is before it, and the line of an earlier attempt.
+/// Where the hole of a log begins while its job goes on. Before it lie all bytes that [`FIRST`] keeps, and the line that an
+/// earlier attempt has left there.
 const HOLE: u64 = FIRST + BLOCK;
 /// The two parts end and begin with a line, unless lines are longer.
 const LINE: u64 = BLOCK;
 
-/// What the line begins and ends with that stands in the place of what was left out.
+/// How the line begins and ends that stands in the place of the bytes left out.
 const MARK: (&str, &str) = ("[pipe: ", " bytes left out here");
 
 /// Returns the line that stands in the place of so many bytes.
@@ -70,7 +71,7 @@ pub fn hole(mut file: &File) -> io::Result<Option<(u64, u64)>> {
 }
 
 impl Store {
-    /// Bounds the log of a job that goes on. What cannot be bounded grows: that is no reason to fail a job.
+    /// Bounds the log of a job that goes on. A log that cannot be bounded grows: that is no reason to fail a job.
     pub fn bound_log(&self, key: &Key) {
         let _ = bound(&self.working_log(key));
     }
@@ -84,7 +85,7 @@ fn bound(log: &Path) -> io::Result<()> {
         Err(error) => return Err(error),
     };
     let length = metadata.len();
-    // What a hole has freed takes no blocks any more.
+    // Blocks that a hole has freed are not counted.
     if length <= MOST || metadata.blocks() * 512 <= MOST {
         return Ok(());
     }
@@ -148,7 +149,7 @@ impl Parts {
         let first = FIRST - LINE + before as u64;
         let mut last = Vec::new();
         file.seek(SeekFrom::Start(length - LAST))?;
-        // More may have been written meanwhile, and is of the last part.
+        // Bytes that were written meanwhile belong to the last part.
         file.read_to_end(&mut last)?;
         let newline = last
             .iter()
@@ -157,7 +158,8 @@ impl Parts {
         let cut = newline.map_or(0, |at| at + 1);
         let gone = length - LAST + cut as u64 - first;
         let gone = match earlier {
-            // The line itself was nobody's.
+            // The line of the earlier shortening is ours: its bytes are not among those left out, and those that it tells of
+            // are.
             Some((line, bytes)) => gone - line as u64 + bytes,
             None => gone,
         };

@@ -11,18 +11,18 @@ use super::index::{Indexed, Stamp};
 use super::{Absent, Digest, Manifest, Notes, Record, Store, StoreError};
 use crate::keys::Key;
 
-/// A known result. What it cost and what its key was made of says its record, [`Store::recorded`].
+/// A known result. Its cost and the parts of its key stand in its record, [`Store::recorded`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
     /// The job's key.
     pub key: Key,
     /// The artifact that the job made.
     pub artifact: Digest,
-    /// What that consists of.
+    /// The files that the artifact consists of.
     pub manifest: Arc<Manifest>,
-    /// What the stage noted of it.
+    /// What the stage noted of the result.
     pub notes: Notes,
-    /// Which of its objects are elsewhere.
+    /// Which of the artifact's objects are elsewhere.
     pub absent: Absent,
 }
 
@@ -77,7 +77,8 @@ impl Store {
             let path = self.object(&file.digest);
             let stamp = match fs::metadata(&path) {
                 Ok(found) if found.is_file() && found.len() == file.size => Stamp::of(&found),
-                // Who has sent a list of files may lie about an object that is here and right.
+                // The manifest's size may be wrong while the object is right: anybody may have written an archive's list of
+                // files.
                 Ok(_) if hash_of(&path)? == file.digest => {
                     let reason = format!("it tells a wrong size of its file `{}`", file.path);
                     return Ok(self.damaged(self.artifact(&record.artifact), reason));
@@ -143,10 +144,10 @@ impl Store {
         Ok(Some((Record::read(&bytes, key), stamp)))
     }
 
-    /// Returns where the bytes of one file of an artifact lie, if it has it. They are not to be written.
+    /// Returns where the bytes of one file of an artifact lie, if the artifact has that file. Nobody may write there.
     ///
     /// # Errors
-    /// When they are not those that were stored, or cannot be read.
+    /// When the bytes are not those that were stored, or cannot be read.
     pub fn file(&self, manifest: &Manifest, path: &str) -> Result<Option<PathBuf>, StoreError> {
         let Some(file) = manifest.files.iter().find(|file| file.path == path) else {
             return Ok(None);
@@ -157,7 +158,7 @@ impl Store {
     /// Returns where an object lies whose bytes were read and found right, now or since the store was opened.
     ///
     /// # Errors
-    /// When they are not those that were stored, or cannot be read.
+    /// When the bytes are not those that were stored, or cannot be read.
     pub(super) fn sound(&self, digest: &Digest) -> Result<PathBuf, StoreError> {
         let path = self.object(digest);
         let damaged = |path, reason: &str| {
@@ -203,7 +204,7 @@ impl Store {
     }
 
     fn damaged(&self, path: PathBuf, reason: String) -> Lookup {
-        // A store that is only looked at may be read-only: then the file stays, and counts as missing all the same.
+        // A store that is only looked at may be read-only: then the damaged file stays, and counts as missing all the same.
         let _ = self.set_aside(&path);
         Lookup::Damaged { path, reason }
     }
@@ -212,7 +213,7 @@ impl Store {
 /// A record, or what is wrong with it, and its stamp.
 type ReadRecord = (Result<Record, String>, Stamp);
 
-/// Said of what is named by its hash and is something else.
+/// The reason where a file's content has another hash than its name.
 const CONTENT: &str = "its content does not fit its name";
 
 /// Returns the digest of a file.

@@ -40,7 +40,7 @@ impl Rates {
 }
 
 impl Store {
-    /// Returns what was measured of a machine like this, if it was and can be read.
+    /// Returns what was measured of a machine like this; `None` if nothing was, or it cannot be read.
     pub fn peaks(&self, cpu: &str, cores: usize) -> Option<Peaks> {
         let text = std::fs::read(self.machine(cpu, cores)).ok()?;
         let peaks: Peaks = serde_json::from_slice(&text).ok()?;

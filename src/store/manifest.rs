@@ -57,8 +57,8 @@ impl Manifest {
         }
     }
 
-    /// Reads a manifest that somebody has written: one in the one form of its bytes, whose files can all be laid out below a
-    /// folder and nowhere else.
+    /// Reads a manifest that somebody else may have written. It must have the one form of its bytes, and its files must all lie
+    /// below the folder in which they are laid out.
     ///
     /// # Errors
     /// What is wrong with it, as a lowercase fragment.
@@ -101,14 +101,14 @@ impl Manifest {
         Digest::of(&self.bytes())
     }
 
-    /// Returns how many bytes all files have together. A list of files that nobody has seen may claim any.
+    /// Returns how many bytes all files have together. The manifest of an archive may claim any number.
     pub fn size(&self) -> u64 {
         let sizes = self.files.iter().map(|file| file.size);
         sizes.fold(0, u64::saturating_add)
     }
 
     /// Returns the manifest of what lies at `path` in this artifact: a folder, or a single file under the name that its stage
-    /// gave it. `None` if nothing does.
+    /// gave it. `None` if nothing lies there.
     pub fn part(&self, path: &str) -> Option<Self> {
         let path = path.trim_matches('/');
         if let Some(file) = self.files.iter().find(|file| file.path == path) {
@@ -135,8 +135,8 @@ impl Manifest {
         (!files.is_empty()).then(|| Self::new(Content::Folder, files))
     }
 
-    /// Returns what is left of a folder without the files that `ignore` matches; `None` where nothing goes. Of a single file
-    /// nothing ever does.
+    /// Returns what is left of a folder without the files that `ignore` matches; `None` where nothing is left out. From a
+    /// single file nothing ever is.
     pub fn without(&self, ignore: &[String]) -> Option<Self> {
         if self.content == Content::File {
             return None;
@@ -239,7 +239,7 @@ mod tests {
             manifest.part("a/y"),
             Some(Manifest::new(Content::File, vec![entry("y", "2")]))
         );
-        // Where a file lies does not count; what its stage called it does.
+        // Where a file lies does not count; the name that its stage gave it does.
         let alike = ["a/x", "b/x", "y"].map(|path| entry(path, "1"));
         let alike = Manifest::new(Content::Artifact(ArtifactType::Folder), alike.into());
         let digest = |path: &str| alike.part(path).unwrap().digest();

@@ -58,7 +58,7 @@ impl Deref for Notes {
 }
 
 impl Notes {
-    /// Whether there are none: what a record then does not write.
+    /// Whether there are no notes, so that a record leaves them out.
     pub fn is_none(&self) -> bool {
         self.0.is_none()
     }
@@ -69,11 +69,11 @@ impl Notes {
     }
 }
 
-/// Gathers the notes of a running stage: each once, and so many that a record stays small.
+/// Gathers the notes of a running stage, each once, and few enough for a record to stay small.
 #[derive(Debug, Default)]
 pub struct Noting {
     notes: Vec<Note>,
-    /// How many more there were.
+    /// How many notes there were beyond those kept.
     more: u64,
 }
 
@@ -90,7 +90,7 @@ impl Noting {
         }
     }
 
-    /// Returns them.
+    /// Returns the notes.
     pub fn finish(mut self) -> Notes {
         if self.more > 0 {
             self.notes.push(Note {

@@ -20,8 +20,8 @@ use super::work::is_locked;
 use super::{Digest, StoreError, filesystem};
 use crate::keys::Key;
 
-/// The version of the layout: raised when an older program would misread it. That goes for the formats of records and
-/// manifests as well, so what has another format in a store of this one is damaged.
+/// The version of the layout: raised when an older program would misread it. The formats of records and manifests are part of
+/// it, so a record or manifest of another format is damage in a store of this one.
 const FORMAT: u32 = 1;
 /// Says that a folder is a store, and of which format.
 pub(super) const MARK: &str = "store.json";
@@ -46,7 +46,7 @@ const FOLDERS: [&str; 13] = [
     "tmp",
 ];
 
-/// After this time an unfinished write is nobody's any more.
+/// After this time an unfinished write is taken to be a killed process's.
 const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A store. Cheap to clone and to share: all its state is on disk, but for caches.
@@ -54,16 +54,16 @@ const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
 pub struct Store {
     root: PathBuf,
     memory: Arc<Memory>,
-    /// This process as a user of the store, unless it only looks.
+    /// This process as a user of the store; `None` if it only looks.
     pub(super) user: Option<Arc<User>>,
-    /// What users should know of where it is.
+    /// A warning about where the store lies.
     word: Option<String>,
 }
 
-/// What a store remembers while it is open.
+/// What a store holds in memory while it is open.
 #[derive(Debug)]
 struct Memory {
-    /// The folder, if it was there when it was first asked for.
+    /// The store's folder, if it existed when it was first asked for.
     folder: OnceLock<Option<OwnedFd>>,
     index: Cache,
     notes: Cache,
@@ -114,7 +114,7 @@ impl Store {
         store.word = store.trust()?;
         if known {
             store.sweep();
-            // Fails now, and not after an hour of work.
+            // A store that cannot be written fails now, and not after an hour of work.
             tempfile::tempfile_in(store.tmp()).map_err(io_error(&store.tmp()))?;
         } else {
             let mark = serde_json::json!(Mark { format: FORMAT }).to_string();
@@ -130,13 +130,13 @@ impl Store {
     /// Removes what killed runs have left unfinished.
     pub(super) fn sweep(&self) {
         for path in self.abandoned() {
-            // What cannot be removed does no harm.
+            // Files that cannot be removed do no harm.
             let _ = contract::remove_all(&path);
         }
     }
 
-    /// Returns what killed runs have left unfinished: nobody works in `tmp` for as long as a day, but in a store aside, which is
-    /// locked as long as somebody does.
+    /// Returns what killed runs have left unfinished: files in `tmp` that nobody has touched for a day, and stores aside that
+    /// nobody has locked.
     pub(crate) fn abandoned(&self) -> Vec<PathBuf> {
         let old = |entry: &fs::DirEntry| {
             let folder = entry.path();
@@ -150,7 +150,7 @@ impl Store {
         entries.filter(old).map(|entry| entry.path()).collect()
     }
 
-    /// Looks at the store at `root` without writing: one that does not exist yet is an empty one.
+    /// Looks at the store at `root` without writing. A store that does not exist yet counts as empty.
     ///
     /// # Errors
     /// When the folder holds something else, or was made by a later program.
@@ -168,8 +168,7 @@ impl Store {
     }
 
     /// Looks at the store at `root` like [`Store::view`], to read much of it: no sweep takes anything away until the store is
-    /// dropped. Where nothing can be written, as on a read-only file system, nobody is kept from it.
-    ///
+    /// dropped. Where nothing can be written, as on a read-only file system, there is no such promise.
     /// # Errors
     /// As [`Store::view`].
     pub fn reader(root: &Path) -> Result<Self, StoreError> {
@@ -236,7 +235,7 @@ impl Store {
         &self.root
     }
 
-    /// Returns where its files lie: its folder, and those in it, which may be links.
+    /// Returns the folders in which the store's files lie: its own, and those in it, which may be links.
     pub(super) fn places(&self) -> Vec<PathBuf> {
         let folders = FOLDERS.iter().map(|folder| self.root.join(folder));
         [self.root.clone()].into_iter().chain(folders).collect()
@@ -247,25 +246,25 @@ impl Store {
         self.root.join("runs")
     }
 
-    /// Looks whether locks can be relied on where the store is, which exists. Returns a word about it where there is one.
+    /// Looks whether locks can be relied on where the store is, which exists. Returns a warning where there is a doubt.
     ///
     /// # Errors
-    /// When they cannot.
+    /// When locks cannot be relied on.
     pub fn trust(&self) -> Result<Option<String>, StoreError> {
         filesystem::admit(&self.root, &self.tmp())
     }
 
-    /// Returns what users should know of where an opened store is, if there is something.
+    /// Returns the warning about where an opened store lies, if there is one.
     pub fn word(&self) -> Option<&str> {
         self.word.as_deref()
     }
 
-    /// Returns where the log of a job lies after the job is finished, if it had something to say.
+    /// Returns where the log of a finished job lies, if the job wrote anything.
     pub fn log(&self, key: &Key) -> PathBuf {
         self.root.join("logs").join(format!("{key}.txt"))
     }
 
-    /// Returns where the log of a job lies that runs, was stopped or failed.
+    /// Returns where the log lies of a job that runs, was stopped or failed.
     pub fn working_log(&self, key: &Key) -> PathBuf {
         self.work_folder(key).join("log.txt")
     }
@@ -275,24 +274,24 @@ impl Store {
         self.work_folder(key).join("events.jsonl")
     }
 
-    /// Returns the store's folder, to name files from, if it is there.
+    /// Returns the store's open folder, from which files are named, if it existed.
     pub(super) fn folder(&self) -> Option<BorrowedFd<'_>> {
         let open = || File::open(&self.root).ok().map(OwnedFd::from);
         let folder = self.memory.folder.get_or_init(open);
         folder.as_ref().map(AsFd::as_fd)
     }
 
-    /// Returns what saves reading records.
+    /// Returns the index, which saves reading records.
     pub(super) fn index(&self) -> &Cache {
         &self.memory.index
     }
 
-    /// Returns what was derived from that artifact and kept by [`Store::keep_note`]. Notes are a cache: they come and go.
+    /// Returns what was derived from that artifact and kept by [`Store::keep_note`]. Notes are a cache, so one may be gone.
     pub fn note(&self, artifact: &Digest) -> Option<Vec<u8>> {
         self.memory.notes.get(artifact.as_bytes())
     }
 
-    /// Keeps what was derived from an artifact's files, to have it without reading them again.
+    /// Keeps what was derived from an artifact's files, so that the files need not be read again.
     pub fn keep_note(&self, artifact: &Digest, note: &[u8]) {
         self.memory.notes.put(artifact.as_bytes(), note);
     }

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Digest;
 
-/// An archive that a result was taken from. What stands in it its writer says: that its bytes are whole is checked, that they
-/// are what the job makes is not.
+/// An archive that a result was taken from. That its bytes are whole is checked; that they are what the job makes is the word
+/// of whoever wrote the archive.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Origin {
@@ -15,7 +15,7 @@ pub struct Origin {
     pub archive: String,
     /// The digest of its index, which names all that is in it.
     pub digest: Digest,
-    /// The program that wrote it, as it says itself.
+    /// The program that wrote the archive, by its own word.
     pub program: String,
 }
 

@@ -28,16 +28,16 @@ pub struct Outside {
     pub name: String,
     /// The digest of its content.
     pub digest: String,
-    /// Where it lies; archives of the first format do not tell.
+    /// Where the file or folder lies; archives of the first format do not tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub place: Option<Place>,
-    /// The digest of what the archive carries of it, if it carries some.
+    /// The digest of the part that the archive carries, if it carries some.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub carried: Option<String>,
 }
 
 impl Outside {
-    /// Whether the archive carries it whole.
+    /// Whether the archive carries the whole file or folder.
     pub fn is_carried(&self) -> bool {
         self.carried.as_ref() == Some(&self.digest)
     }
@@ -47,14 +47,14 @@ impl Outside {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Place {
-    /// The path, as it lies from the folder of the pipeline file.
+    /// The path from the folder of the pipeline file.
     pub path: String,
-    /// The whole path, where the pipeline file or a setting names it so: whoever uses them looks there.
+    /// The whole path, where the pipeline file or a setting names it in full: every user of the results looks there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub named: Option<String>,
     /// The input's name.
     pub input: String,
-    /// What of the files counts: [`Selection::identity`].
+    /// Which of the files count: [`Selection::identity`].
     pub selection: String,
 }
 
@@ -70,7 +70,7 @@ struct List {
 #[derive(Debug, Default)]
 pub struct Noted {
     root: PathBuf,
-    /// By path, input and selection.
+    /// What is told of each input, by path, input and selection.
     places: BTreeMap<(String, String, String), Told>,
     used: RefCell<BTreeSet<Away>>,
 }
@@ -86,30 +86,30 @@ struct Told {
 /// An input that was asked for and is not at hand, or not whole.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Away {
-    /// Where it belongs.
+    /// The path where the input belongs.
     pub path: PathBuf,
-    /// The path as it is told.
+    /// The path as messages tell it.
     pub told: String,
-    /// The archive that told what it was.
+    /// The archive that told the input's digest.
     pub archive: String,
-    /// Whether a part of it is there.
+    /// Whether a part of the input is there.
     pub partly: bool,
 }
 
 impl Noted {
-    /// Whether no archive tells of any.
+    /// Whether no archive tells of any input.
     pub(crate) fn is_empty(&self) -> bool {
         self.places.is_empty()
     }
 
-    /// Whether something is known of what a path led to.
+    /// Whether an archive tells of the input at a path.
     pub fn knows(&self, path: &Path) -> bool {
         let is_of = |told: &str| self.places.keys().any(|(path, ..)| path == told);
         !self.places.is_empty()
             && (is_of(&from_project(path, &self.root)) || path.to_str().is_some_and(is_of))
     }
 
-    /// Returns what is told of an input.
+    /// Returns what archives tell of an input.
     fn told(
         &self,
         path: &Path,
@@ -132,8 +132,8 @@ impl Noted {
         })
     }
 
-    /// Returns the digest that an input had, if archives tell and it is away: `here` is asked for the digest of what lies there,
-    /// and must be that of the part that the archive has carried.
+    /// Returns the digest that an input had, if archives tell it and the input is not at hand. `here` returns the digest of
+    /// what lies at the path now, which must be that of the part that the archive carried.
     pub(crate) fn away(
         &self,
         path: &Path,
@@ -145,7 +145,7 @@ impl Noted {
         let partly = path.try_exists().unwrap_or(true);
         if partly {
             let carried = told.carried.filter(|carried| *carried != told.digest)?;
-            // What holds nothing that counts is a part as well.
+            // A folder without a file that counts is taken for such a part as well.
             if here().is_some_and(|here| here != carried) {
                 return None;
             }
@@ -159,7 +159,7 @@ impl Noted {
         Some(told.digest)
     }
 
-    /// Returns what was taken as archives tell.
+    /// Returns the inputs that were taken as archives tell.
     pub fn used(&self) -> BTreeSet<Away> {
         self.used.borrow().clone()
     }
@@ -191,8 +191,8 @@ impl Store {
         self.write_aside(&path, &bytes)
     }
 
-    /// Returns the lists that imports have left, and when; the latest last. One that cannot be read is passed over: what rests on
-    /// it is then not found.
+    /// Returns the lists that imports have left, with their times, the latest last. A list that cannot be read is passed over,
+    /// so results that rest on it are not found.
     fn lists(&self) -> Vec<(SystemTime, List)> {
         let entries = fs::read_dir(self.imports()).into_iter().flatten().flatten();
         let mut lists: Vec<(SystemTime, List)> = entries
@@ -206,7 +206,7 @@ impl Store {
         lists
     }
 
-    /// Returns the archives that were imported since then, by the digests of their indices.
+    /// Returns the archives that were imported since then, with the digests of their indices.
     pub fn imported_since(&self, since: SystemTime) -> BTreeMap<Digest, String> {
         let lists = self.lists().into_iter();
         let lists = lists.filter(|(time, _)| *time >= since);
@@ -215,8 +215,8 @@ impl Store {
             .collect()
     }
 
-    /// Returns what imported archives say of outside inputs, for a pipeline whose file lies in `root`; of what several tell, the
-    /// last that was imported is believed.
+    /// Returns what imported archives say of outside inputs, for a pipeline whose file lies in `root`. Where several tell of
+    /// one input, the last that was imported is believed.
     pub fn noted(&self, root: &Path) -> Noted {
         let mut places = BTreeMap::new();
         for (_, list) in self.lists() {
@@ -299,14 +299,14 @@ mod tests {
         assert_eq!(noted.away(&at, "other", &selection, || None), None);
         let told: Vec<String> = noted.used().into_iter().map(|away| away.told).collect();
         assert!(told.contains(&"data/text".to_owned()), "{told:?}");
-        // The part that was carried is not the whole; what somebody has put there speaks for itself.
+        // The part that the archive carried is not the whole; files that somebody has put there count as they are.
         let code = here.join("code");
         fs::create_dir(&code).unwrap();
         assert_eq!(of(&noted, &code, Some("part")), is("all"));
         assert_eq!(of(&noted, &code, None), is("all"));
         assert_eq!(of(&noted, &code, Some("all")), None);
         assert_eq!(of(&noted, &code, Some("more")), None);
-        // Of two, the later; what is at hand speaks for itself.
+        // Of two archives the later is believed; an input that is at hand counts as it is.
         let path = store
             .imports()
             .join(format!("{}.json", Digest::of(b"first.tar")));

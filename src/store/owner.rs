@@ -15,7 +15,7 @@ use rustix::fs::{Dir, FileType, Mode, OFlags, open, openat};
 use super::open::MARK;
 
 const ROOT: u32 = 0;
-/// How what may be given is opened: no link is followed, and nothing waited for.
+/// How a file that may be given away is opened: no link is followed, and the call does not wait.
 const OPENED: OFlags = OFlags::RDONLY
     .union(OFlags::NOFOLLOW)
     .union(OFlags::NONBLOCK)
@@ -41,15 +41,15 @@ impl Owner {
         })
     }
 
-    /// Gives all files and folders of root's below `folder` to the owner. What cannot be given stays as it is: whoever meets
-    /// it is told.
+    /// Gives all files and folders of root's below `folder` to the owner. A file that cannot be given stays root's: [`remedy`]
+    /// explains that to whoever meets it.
     pub(super) fn give(self, folder: &Path) {
         if let Ok(folder) = File::open(folder) {
             self.give_below(&folder);
         }
     }
 
-    /// No link is followed: the owner may have put it there to be given what is not part of the store.
+    /// No link is followed: the owner may have put one there to be given a file that is not the store's.
     fn give_below(self, folder: &File) {
         let Ok(entries) = Dir::read_from(folder) else {
             return;
@@ -73,8 +73,8 @@ impl Owner {
         }
     }
 
-    /// Gives a file or folder of root's. One that has another name may be something else, as with links. What cannot be given
-    /// is told of to whoever meets it.
+    /// Gives a file or folder of root's. A file that has another name may be part of something else, so it is not given.
+    /// Neither is a file for which the system refuses.
     fn take(self, file: &File) {
         let is_roots = |found: &Metadata| {
             let is_single = found.is_dir() || (found.is_file() && found.nlink() == 1);
@@ -93,7 +93,7 @@ pub(crate) fn settle(file: &File, folder: &Path) {
     }
 }
 
-/// Makes a folder, and those above it, and gives them to whoever the first that was there belongs to, as [`settle`] does.
+/// Makes a folder and those above it, and gives the new ones to the owner of the innermost that existed, as [`settle`] does.
 ///
 /// # Errors
 /// When the system refuses to make them.
@@ -115,8 +115,8 @@ pub(crate) fn make_folder(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Says whose the file is that the system has kept this process from, and what to do about it; `None` where that is not what
-/// is wrong.
+/// Says whose the file is that the system has kept this process from, and what to do; `None` where ownership is not what is
+/// wrong.
 pub(crate) fn remedy(path: &Path, error: &io::Error) -> Option<String> {
     if !matches!(
         error.kind(),
@@ -128,7 +128,7 @@ pub(crate) fn remedy(path: &Path, error: &io::Error) -> Option<String> {
         return Some("it lies on a file system that is mounted to be read only: choose another folder, or have it mounted to be written".into());
     }
     let me = me();
-    // The first on the way up that is there and another's, or else the first that is there.
+    // The first existing ancestor that is another user's, or else the first existing one.
     let there = |path: &&Path| fs::symlink_metadata(path).is_ok();
     let is_mine = |found: &Metadata| found.uid() == me;
     let (place, found) = path
@@ -151,7 +151,7 @@ pub(crate) fn remedy(path: &Path, error: &io::Error) -> Option<String> {
     let is_store = |folder: &&Path| path == folder.join(MARK) || folder.join(MARK).exists();
     let store = path.ancestors().find(is_store);
     let home = store.unwrap_or(place);
-    // A store of somebody else's is not to be taken away.
+    // The remedy must not take a store away from another user.
     let is_theirs = fs::metadata(home).is_ok_and(|home| !is_mine(&home));
     Some(match store {
         Some(home) if is_theirs => format!(

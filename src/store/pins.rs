@@ -18,18 +18,18 @@ const LONGEST: usize = 100;
 /// A name for some results, which `pipe gc` keeps.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pin {
-    /// The version of these fields.
+    /// The version of the pin's fields.
     pub format: u32,
     /// Its name, which is also the file's.
     pub name: String,
-    /// What was pinned, as it was written: `table:sts`.
+    /// The targets that were pinned, as they were written: `table:sts`.
     pub targets: Vec<String>,
-    /// Under which profile.
+    /// The profile that was in force.
     pub profile: String,
-    /// Under which values of variables, as it was written: `m=0.3`.
+    /// The values of variables that were given, as they were written: `m=0.3`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub set: Vec<String>,
-    /// What the user has to say about it.
+    /// The user's own words on the pin.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
     /// The results of the targets, and all that they rest on.
@@ -45,7 +45,7 @@ pub struct Pinned {
     pub label: String,
 }
 
-/// A pin's file, and what is in it or why that cannot be told.
+/// A pin's file with the pin, or with the reason why it cannot be read.
 pub(super) type ReadPin = (PathBuf, Result<Pin, String>);
 
 impl Pin {
@@ -63,7 +63,7 @@ impl Store {
     /// Returns all pins, in the order of their names.
     ///
     /// # Errors
-    /// When one cannot be read: what it pins cannot be told.
+    /// When one cannot be read, since the results that it pins are then unknown.
     pub fn pins(&self) -> Result<Vec<Pin>, StoreError> {
         let mut pins = Vec::new();
         for (path, pin) in self.pin_files()? {
@@ -96,7 +96,7 @@ impl Store {
             };
             let bytes = match fs::read(&path) {
                 Ok(bytes) => bytes,
-                // Just unpinned.
+                // The pin was removed just now.
                 Err(error) if error.kind() == ErrorKind::NotFound => continue,
                 Err(error) => return Err(io_error(&path)(error)),
             };
@@ -125,7 +125,7 @@ impl Store {
         self.write_aside(&self.pin_file(&pin.name), &text)
     }
 
-    /// Removes a pin; `false` if there is none of that name. What it pinned stays until a sweep.
+    /// Removes a pin; `false` if there is none of that name. The results that it pinned stay until a sweep.
     ///
     /// # Errors
     /// When it cannot be removed.

@@ -1,4 +1,4 @@
-//! Looking up results before it is known which are wanted.
+//! Looking up results before it is known which of them are wanted.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,7 +10,7 @@ use super::{Found, Store};
 use crate::keys::Key;
 
 impl Store {
-    /// Begins to look, beside what goes on, which results are there as the index says, the latest first.
+    /// Starts a thread that looks which results are there, as the index lists them, the latest first.
     pub fn prefetch(&self) -> Prefetch {
         let seen = Arc::new(Seen::default());
         let (store, shared) = (self.clone(), Arc::clone(&seen));
@@ -34,7 +34,7 @@ impl Store {
     }
 }
 
-/// A look at results before it is known which are wanted, which goes on until it is dropped.
+/// A look at results before it is known which of them are wanted. It goes on until the value is dropped.
 #[derive(Debug)]
 pub struct Prefetch {
     seen: Arc<Seen>,
@@ -44,7 +44,7 @@ pub struct Prefetch {
 #[derive(Debug, Default)]
 struct Seen {
     found: Mutex<HashMap<Key, Found>>,
-    /// Whether nothing more is wanted.
+    /// Whether the thread is to stop.
     enough: AtomicBool,
 }
 
@@ -65,7 +65,7 @@ impl Drop for Prefetch {
     fn drop(&mut self) {
         self.seen.enough.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
-            // What a thread that panicked has not seen is looked up again.
+            // Results that a thread did not come to, since it panicked, are looked up when they are asked for.
             let _ = thread.join();
         }
     }
@@ -81,7 +81,7 @@ mod tests {
     use crate::store::tests::{commit, key};
     use crate::test_support::in_time;
 
-    /// A store in which two jobs have made the same.
+    /// A store in which two jobs have made the same artifact.
     fn store() -> (tempfile::TempDir, Store) {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).unwrap();

@@ -17,20 +17,20 @@ pub struct Record {
     pub artifact: Digest,
     /// What the job was called when it ran. Another run may call the same job otherwise.
     pub label: String,
-    /// What the key was made of, the behaviour version among it.
+    /// The parts of the key, the behaviour version among them.
     pub parts: KeyParts,
     /// What the job cost when it ran.
     pub cost: Cost,
-    /// The fingerprint of the source code that ran ([`crate::registry::Registry::source`]). It is told, not keyed.
+    /// The fingerprint of the source code that ran ([`crate::registry::Registry::source`]), for messages: it is not keyed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
-    /// What the stage noted of the result. It is told, not keyed.
+    /// What the stage noted of the result, for messages: it is not keyed.
     #[serde(default, skip_serializing_if = "Notes::is_none")]
     pub notes: Notes,
-    /// The archives that it was taken from, the last one last; none if it was made here.
+    /// The archives that the result came through, the last one last; none if it was made here.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub origin: Vec<Origin>,
-    /// The digest of all of the above, in the record's file alone. Files of earlier builds have none.
+    /// The digest of all fields above, in the record's file alone. Files of earlier builds have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) check: Option<Digest>,
 }
@@ -57,7 +57,7 @@ impl Record {
         Digest::of(&bytes)
     }
 
-    /// Reads the record of a key that somebody has written.
+    /// Reads the record of a key, which somebody else may have written.
     ///
     /// # Errors
     /// What is wrong with it, as a lowercase fragment.
@@ -70,7 +70,7 @@ impl Record {
         if record.key != *key || record.parts.key() != *key {
             return Err("the record is another key's".into());
         }
-        // In the one form in which it is written, the check included.
+        // A record that has a check must be in the one form that `bytes` writes.
         if record.check.take().is_some() && record.bytes() != bytes {
             return Err("its content does not fit its check".into());
         }
@@ -90,7 +90,7 @@ pub struct Cost {
     pub threads: usize,
     /// Most memory that it held at one time, in bytes.
     pub peak_memory: u64,
-    /// How much work it did, as the stage counts it.
+    /// How much work the job did, as the stage counts it.
     pub worked: Vec<Worked>,
     /// The processor it ran on.
     pub cpu: String,
@@ -113,6 +113,6 @@ impl Cost {
 pub struct Worked {
     /// How much.
     pub amount: f64,
-    /// Of what: `token`, `sentence`, `byte`.
+    /// The unit: `token`, `sentence`, `byte`.
     pub unit: String,
 }

@@ -8,13 +8,13 @@ use super::index::{Indexed, Stamp, object_name};
 use super::{Digest, Found, Lookup, Manifest, Store, StoreError};
 use crate::keys::Key;
 
-/// The files of the store as they were when they were first asked for: those that several results have in common are looked
-/// at once. So it is for a moment only.
+/// The files of the store as they were when they were first asked for, so that a file of several results is looked at once. To
+/// be used for one pass over many results, since it does not see later changes.
 pub struct Snapshot<'a> {
     store: &'a Store,
-    /// How the file of each manifest is, and what the manifest says if a result was found to have it.
+    /// The stamp of each manifest's file, and the manifest, once a result was found to have it.
     artifacts: HashMap<Digest, (Option<Stamp>, Option<Arc<Manifest>>)>,
-    /// How each object is.
+    /// The stamp of each object.
     objects: HashMap<Digest, Option<Stamp>>,
 }
 
@@ -59,13 +59,13 @@ impl Snapshot<'_> {
                 let seen = object.or_insert_with(|| store.stamp(&object_name(&file.digest)));
                 match stamp.is_away() {
                     false => *seen == Some(stamp),
-                    // It got here, or is no longer said to be elsewhere.
+                    // The object got here, or its mark is gone.
                     true => seen.is_none() && store.stamp(&mark_place(&file.digest)).is_some(),
                 }
             })
     }
 
-    /// Lets results that have an artifact in common hold one manifest of it.
+    /// Lets results with the same artifact share one manifest.
     pub(super) fn share(&mut self, mut found: Found) -> Found {
         if let Some((_, shared)) = self.artifacts.get_mut(&found.artifact) {
             found.manifest = Arc::clone(shared.get_or_insert(found.manifest));
@@ -81,7 +81,7 @@ mod tests {
     use super::*;
     use crate::store::tests::{commit, key};
 
-    /// A store in which two jobs have made the same.
+    /// A store in which two jobs have made the same artifact.
     fn store() -> (tempfile::TempDir, Store) {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).unwrap();

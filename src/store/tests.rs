@@ -58,7 +58,7 @@ pub(super) fn key(job: u8) -> Key {
     parts(job).key()
 }
 
-/// All contents start differently and none is the start of another.
+/// Contents differ from their first letter on, so that none is the start of another.
 fn content(number: u8) -> String {
     format!("{number}: some text")
 }
@@ -94,7 +94,7 @@ fn read(store: &Store, job: u8) -> Option<String> {
     }
 }
 
-/// The files that hold results, sorted, without those set aside.
+/// The files that hold results, sorted, without those that were set aside.
 fn files(store: &Store) -> Vec<PathBuf> {
     let mut files = Vec::new();
     let mut open: Vec<PathBuf> = ["objects", "artifacts", "records"]
@@ -164,7 +164,7 @@ proptest! {
 
 #[test]
 fn a_kill_at_any_step_of_a_commit_leaves_the_store_right() {
-    // What a commit leaves when it is killed after each of its three steps: the next attempt must succeed.
+    // The files are as a commit leaves them that is killed after each of its steps: the next attempt must succeed.
     for done in ["objects", "artifacts"] {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).unwrap();
@@ -264,7 +264,7 @@ fn whatever_bit_of_a_record_flips_is_found() {
         let read = Record::read(&flipped, &key(1));
         assert!(read.is_err(), "{}", String::from_utf8_lossy(&flipped));
     }
-    // A file of an earlier build has no check, and is believed.
+    // The record of an earlier build has no check, and is believed.
     let mut unchecked: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
     unchecked.as_object_mut().unwrap().remove("check");
     let unchecked = serde_json::to_vec(&unchecked).unwrap();

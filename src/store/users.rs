@@ -43,7 +43,7 @@ use crate::keys::Key;
 
 /// How often a sweep looks whether it still has to wait.
 const LOOK: Duration = Duration::from_millis(100);
-/// Comes before the keys in a user's file.
+/// The line before the keys in a user's file.
 const KEYS: &str = "keys";
 
 /// This process, as a user of the store.
@@ -57,7 +57,7 @@ pub(super) struct User {
 
 #[derive(Debug)]
 struct State {
-    /// The file, locked.
+    /// The user's file, locked.
     file: File,
     names: Names,
 }
@@ -65,20 +65,20 @@ struct State {
 /// What a user's file says of results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Names {
-    /// Nothing yet: all results count.
+    /// No keys yet: the user counts on all results.
     Nothing,
-    /// Those that count.
+    /// The keys of the results that the user counts on.
     Keys,
-    /// Nothing, for good: it could not be written.
+    /// No keys ever, since they could not be written: the user counts on all results.
     Failed,
 }
 
 /// Who has the store open.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InUse {
-    /// Its process and command.
+    /// The user's process and command.
     pub who: String,
-    /// The results that it counts on; `None` while that may be any.
+    /// The results that the user counts on; `None` while these may be any.
     pub keys: Option<Vec<Key>>,
 }
 
@@ -92,7 +92,7 @@ struct Who {
 /// A time in which no sweep goes on.
 #[derive(Debug)]
 pub struct Section {
-    /// `None` if it could not be had: then this process counts on all results.
+    /// `None` if the lock could not be had: then this process counts on all results.
     lock: Option<File>,
 }
 
@@ -104,10 +104,10 @@ pub struct Exclusive {
 }
 
 impl Store {
-    /// Makes this process a user: until the store is dropped no sweep takes a result that it counts on, which is any until
-    /// [`Store::hold`] names some.
+    /// Makes this process a user. Until the store is dropped, no sweep takes a result that the process counts on: all results,
+    /// until [`Store::hold`] names some.
     pub(super) fn with_user(mut self) -> Result<Self, StoreError> {
-        // Else a sweep might find the file before it is locked.
+        // Without the lock a sweep might find the file before it is locked.
         let section = self.shared()?;
         let folder = self.users_folder();
         let process = std::process::id();
@@ -128,7 +128,7 @@ impl Store {
             .collect::<Vec<_>>()
             .join(" ");
         let who = serde_json::json!(Who { process, command });
-        // Without room there is no name, and all the same a lock.
+        // On a full disk the file stays empty, and is locked all the same.
         let _ = file.write_all(format!("{who}\n").as_bytes());
         let state = State {
             file,
@@ -142,8 +142,8 @@ impl Store {
         Ok(self)
     }
 
-    /// Keeps sweeps out until the section is dropped. Not to be called twice at once by one thread: a sweep that waits in
-    /// between would have both wait for each other.
+    /// Keeps sweeps out until the section is dropped. A thread must not have two at once: with a sweep waiting in between, each
+    /// would wait for the other.
     pub fn enter(&self) -> Section {
         Section {
             lock: self.shared().ok(),
@@ -170,7 +170,7 @@ impl Store {
     }
 
     /// Waits until nobody counts on all results or is about to use some, and keeps others from it until the lock is dropped.
-    /// Returns who uses the store besides, and what they count on. `waits` is told for whom it waits.
+    /// Returns who else uses the store, and the results that they count on. `waits` is told for whom it waits.
     ///
     /// # Errors
     /// When a lock cannot be had.
@@ -208,7 +208,7 @@ impl Store {
         }
     }
 
-    /// Returns who uses the store, and removes what dead users have left if asked to, which takes the exclusive lock.
+    /// Returns who uses the store. `clear` removes what dead users have left, which takes the exclusive lock.
     ///
     /// # Errors
     /// When the folder cannot be listed.
@@ -225,11 +225,11 @@ impl Store {
                     users.push(parse(&text));
                 }
                 Ok(Ok(())) if clear => {
-                    // What cannot be removed does no harm.
+                    // A file that cannot be removed does no harm.
                     let _ = fs::remove_file(&path);
                 }
                 Ok(Ok(())) => {}
-                // It has just ended.
+                // The user has just ended.
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
                 Ok(Err(TryLockError::Error(error))) | Err(error) => {
                     return Err(io_error(&path)(error));
@@ -240,7 +240,7 @@ impl Store {
         Ok(users)
     }
 
-    /// Takes the store's lock together with others, which keeps sweeps out until it is dropped.
+    /// Takes the store's lock, shared with others, which keeps sweeps out until the file is dropped.
     pub(super) fn shared(&self) -> Result<File, StoreError> {
         let folder = self.users_folder();
         let gate = lock_file(&folder.join("gate"))?;
@@ -256,7 +256,7 @@ impl Store {
 }
 
 impl Exclusive {
-    /// Notes that a sweep goes on ([`Store::last_sweep`]), which takes no room on the disk.
+    /// Notes the time of a sweep ([`Store::last_sweep`]) in a way that takes no room on the disk.
     pub(crate) fn note_sweep(&self) -> io::Result<()> {
         self.lock.set_modified(SystemTime::now())
     }
@@ -289,7 +289,7 @@ impl User {
 
 impl Drop for User {
     fn drop(&mut self) {
-        // Without its lock the file means nothing.
+        // The file means nothing without its lock, so one that cannot be removed does no harm.
         let _ = fs::remove_file(&self.path);
         if let Some(owner) = Owner::of(&self.root) {
             owner.give(&self.root);
@@ -297,7 +297,7 @@ impl Drop for User {
     }
 }
 
-/// Reads a user's file. What is cut short or no such file names nothing, so that all results count.
+/// Reads a user's file. A file that is cut short, or is none of ours, names nothing, so that the user counts on all results.
 fn parse(text: &str) -> InUse {
     let mut lines = text.lines();
     let who = lines
@@ -317,7 +317,7 @@ fn parse(text: &str) -> InUse {
     InUse { who, keys }
 }
 
-/// Opens a file to be locked, made if need be. One of another user's that can only be read can be locked all the same.
+/// Opens a file to be locked, and makes it if need be. Another user's file that can only be read can be locked all the same.
 pub(super) fn lock_file(path: &Path) -> Result<File, StoreError> {
     let opened = OpenOptions::new()
         .write(true)
@@ -337,7 +337,7 @@ pub(super) fn lock_file(path: &Path) -> Result<File, StoreError> {
     }
 }
 
-/// Waits for a lock, also over signals.
+/// Waits for a lock; a signal does not end the wait.
 fn wait_for(path: &Path, lock: impl Fn() -> io::Result<()>) -> Result<(), StoreError> {
     loop {
         match lock() {

@@ -25,7 +25,7 @@ pub struct Verified {
     pub bytes: u64,
     /// What is damaged, in the order of its places.
     pub damages: Vec<Damage>,
-    /// Results of which files are elsewhere.
+    /// How many results have files that are elsewhere.
     pub away: usize,
 }
 
@@ -51,14 +51,14 @@ impl Store {
             verified.read += 1;
             if let Some(reason) = fault {
                 if path.is_file() {
-                    // A store that is only looked at may be read-only.
+                    // A store that is only looked at may be read-only: then the file stays.
                     let _ = self.set_aside(path);
                 }
                 let path = path.to_path_buf();
                 verified.damages.push(Damage { path, reason });
             }
         };
-        // From below, so that what rests on something damaged is found in the same pass.
+        // Objects come first, then manifests, then records, so that one pass finds what rests on a damaged object.
         let mut bytes = 0;
         let mut objects = Vec::new();
         for folder in folders(&self.root().join("objects"))? {
@@ -92,7 +92,8 @@ impl Store {
                 take(&path, Some("its files do not fit its seal".into()));
             }
         }
-        // What a pin names must be there. The pin itself stays: whatever it names must not go with it.
+        // The results that a pin names must be there. The pin itself is never set aside: its other results would lose their
+        // protection.
         for (path, pin) in self.pin_files()? {
             let fault = match pin {
                 Ok(pin) => pin.results.iter().find_map(|result| {
@@ -112,7 +113,8 @@ impl Store {
         Ok(verified)
     }
 
-    /// Says what is wrong with a mark of an object that is elsewhere. One that a killed program has left goes.
+    /// Says what is wrong with a mark of an object that is elsewhere. The mark of an object that is here, which a killed
+    /// program has left, is removed.
     fn mark_fault(&self, path: &Path) -> Result<Option<String>, StoreError> {
         let Some(bytes) = read(path)? else {
             return Ok(None);
@@ -159,8 +161,8 @@ impl Store {
         Ok(None)
     }
 
-    /// Says what is wrong with the list of an artifact's or input's files, or which of an artifact's files are missing.
-    /// An artifact with files that are elsewhere is added to those that are `away`.
+    /// Says what is wrong with the list of an artifact's or input's files, or which of an artifact's files are missing. An
+    /// artifact that has files elsewhere is added to `away`.
     fn manifest_fault(
         &self,
         path: &Path,
@@ -177,7 +179,7 @@ impl Store {
             Ok(manifest) => manifest,
             Err(reason) => return Ok(Some(reason)),
         };
-        // The files of inputs lie where the user keeps them.
+        // The files of an input lie where the user keeps them, so only their list is checked.
         if path.parent() != Some(self.root().join("artifacts").as_path()) {
             return Ok(None);
         }
@@ -218,7 +220,7 @@ fn check(objects: &[PathBuf]) -> Vec<Checked> {
     };
     std::thread::scope(|scope| {
         for _ in 1..threads.min(objects.len()) {
-            // Where the system gives no thread, there are fewer.
+            // Where the system gives no thread, the others do the work.
             let _ = std::thread::Builder::new().spawn_scoped(scope, work);
         }
         work();
@@ -231,7 +233,7 @@ fn check(objects: &[PathBuf]) -> Vec<Checked> {
 fn check_one(path: &Path) -> Checked {
     let (digest, size) = match hash_at(path) {
         Ok(hashed) => hashed,
-        // Another program has set it aside meanwhile.
+        // Another program has set the object aside meanwhile.
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok((None, 0)),
         Err(error) => return Err(io_error(path)(error)),
     };

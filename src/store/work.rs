@@ -35,12 +35,12 @@ impl Store {
         let folder = self.work_folder(key);
         let path = folder.join("lock");
         loop {
-            // Not `create_dir_all`, which fails where another run removes the folder just then.
+            // `create_dir_all` would fail where another run removes the folder just then.
             match fs::create_dir(&folder) {
                 Err(error) if error.kind() != ErrorKind::AlreadyExists => {
                     return Err(io_error(&folder)(error));
                 }
-                // What a program has put in the place of its work folder: where a link leads to is the user's.
+                // A program has put a link in the place of its work folder: only the link goes, since what it leads to is the user's.
                 Err(_) if fs::symlink_metadata(&folder).is_ok_and(|there| !there.is_dir()) => {
                     fs::remove_file(&folder).map_err(io_error(&folder))?;
                     continue;
@@ -74,17 +74,17 @@ impl Store {
         }
     }
 
-    /// Whether another run has the job with that key.
+    /// Whether another run has claimed the job with that key.
     pub fn is_claimed(&self, key: &Key) -> bool {
         is_locked(&self.work_folder(key))
     }
 
-    /// Returns who has the job with that key, or had it last, as far as that is known.
+    /// Returns who has claimed the job with that key, or had it last, as far as that is known.
     pub fn holder(&self, key: &Key) -> Option<Holder> {
         Holder::read(&self.work_folder(key).join("lock"))
     }
 
-    /// Ends a claim after its job was committed: the log is kept if something stands in it, the folder goes.
+    /// Ends a claim after its job was committed: a log that is not empty is kept, and the folder is removed.
     ///
     /// # Errors
     /// When the system refuses to move or remove.
@@ -95,15 +95,15 @@ impl Store {
         if fs::metadata(&log).is_ok_and(|log| log.len() > 0) {
             move_file(&log, &kept)?;
         } else {
-            // Of an earlier result of the job, which was damaged.
+            // The log is of an earlier result of the job, which was damaged.
             let _ = fs::remove_file(&kept);
         }
         match self.remove_folder(&folder) {
-            // The result is there, and what cannot be removed is out of the way: a later sweep tries again.
+            // The folder is out of the way, and a later sweep removes what is left of it.
             Err(_) if !folder.exists() => {}
             removed => removed?,
         }
-        // Not before the folder is gone from its place.
+        // The claim ends only now that the folder is gone from its place.
         drop(lock);
         Ok(())
     }
@@ -115,11 +115,11 @@ impl Claim {
         &self.folder
     }
 
-    /// Checks that the folder lies where it was made: a program may have put something else in its place, of which nothing may
-    /// be read, moved or removed.
+    /// Checks that the work folder lies where it was made. A program may have put something else in its place, from which
+    /// nothing may be read, moved or removed.
     ///
     /// # Errors
-    /// When it does not.
+    /// When something else lies there.
     pub fn check_place(&self) -> Result<(), StoreError> {
         let is_folder = contract::is_folder(&self.folder).map_err(io_error(&self.folder))?;
         if is_folder
@@ -144,15 +144,15 @@ impl Claim {
         self.folder.join("log.txt")
     }
 
-    /// Shortens the log of an attempt that has ended, if it is long. One that cannot be shortened stays as it is.
+    /// Shortens the log of an attempt that has ended, if it is long. A log that cannot be shortened stays as it is.
     pub fn end_log(&self) {
         let _ = shorten(&self.log());
     }
 
-    /// Removes what an attempt that has failed wrote, of which the next one takes nothing; its checkpoints and its log stay.
+    /// Removes what a failed attempt wrote and the next one does not use; its checkpoints and its log stay.
     pub fn make_room(&self) {
         for name in ["output", "scratch"] {
-            // As far as it can be removed: why the attempt failed is what is told.
+            // A failure to remove is ignored: the reason why the attempt failed matters more.
             let _ = contract::remove_all(&self.folder.join(name));
         }
     }
@@ -173,7 +173,7 @@ pub struct Underway {
     pub key: Key,
     /// The folder.
     pub folder: PathBuf,
-    /// Whether somebody works in it.
+    /// Whether a process works in the folder.
     pub runs: bool,
 }
 
@@ -204,9 +204,9 @@ impl Store {
     }
 }
 
-/// Whether somebody works in a work folder.
+/// Whether a process works in a work folder.
 pub(super) fn is_locked(folder: &Path) -> bool {
-    // A shared lock, for an instant: whoever claims the folder just then tries again.
+    // The lock is shared, and held for an instant: a run that claims the folder just then tries again.
     File::open(folder.join("lock"))
         .is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }
@@ -265,7 +265,7 @@ mod tests {
         let store = Store::open(folder.path()).unwrap();
         let first = store.claim(&key()).unwrap().unwrap();
         let path = first.folder().to_path_buf();
-        // A second run has opened the lock file and waits, while the first finishes.
+        // A second run has opened the lock file and waits while the first finishes.
         let stale = OpenOptions::new()
             .write(true)
             .open(path.join("lock"))

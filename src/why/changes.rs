@@ -14,36 +14,36 @@ use crate::store::{Digest, Manifest};
 pub enum Change {
     /// A parameter.
     Parameter {
-        /// Its name, `a.b` for one inside of a table.
+        /// The parameter's name, `a.b` for one inside of a table.
         name: String,
-        /// What it was, if it was there.
+        /// The old value, if there was one.
         old: Option<Value>,
-        /// What it is, if it is there.
+        /// The new value, if there is one.
         new: Option<Value>,
     },
     /// An input.
     Input {
         /// Its name.
         name: String,
-        /// The digest of what it was, if it was given.
+        /// The digest of the old content, if the input was given.
         old: Option<String>,
-        /// The digest of what it is, if it is given.
+        /// The digest of the new content, if the input is given.
         new: Option<String>,
-        /// Which of its files differ, if both are known.
+        /// Which of the input's files differ, if both contents are known.
         files: Option<Vec<FileChange>>,
     },
     /// The behaviour version: the code gives other bytes than it did.
     Version {
-        /// What it was.
+        /// The old version.
         old: u32,
-        /// What it is.
+        /// The new version.
         new: u32,
     },
     /// The numerics class: the arithmetic gives other bits.
     Numerics {
-        /// What it was.
+        /// The old class.
         old: Option<String>,
-        /// What it is.
+        /// The new class.
         new: Option<String>,
     },
 }
@@ -51,9 +51,9 @@ pub enum Change {
 /// A file that differs between two inputs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct FileChange {
-    /// Where it lies in the input.
+    /// Where the file lies in the input.
     pub path: String,
-    /// How it differs.
+    /// How the file differs.
     pub how: How,
 }
 
@@ -61,16 +61,16 @@ pub struct FileChange {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum How {
-    /// It has other bytes.
+    /// The file has other bytes.
     Changed,
-    /// It was not there.
+    /// The file was not there.
     Added,
-    /// It is not there any more.
+    /// The file is not there any more.
     Gone,
 }
 
-/// Returns how `new` differs from `old`, of the same kind. Inputs of `open` names are not compared: what they will be is
-/// not known yet. `listing` gives the files of an input.
+/// Returns how `new` differs from `old`, both of one kind. Inputs whose names are `open` are not compared, since they are not
+/// known yet. `listing` gives the files of an input.
 pub fn changes(
     old: &KeyParts,
     new: &KeyParts,

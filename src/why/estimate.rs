@@ -1,8 +1,8 @@
-//! What jobs will cost, by what like ones have cost.
+//! What jobs will cost, estimated from what similar jobs have cost.
 //!
-//! A job is like the results of its kind whose keys differ from its own in the fewest parts. Their costs are scaled by
-//! the work that both declare ([`contract::Stage::work`]), with inputs of their sizes; where several are alike, their spread
-//! says how sure that is.
+//! The results most similar to a job are those of its kind whose keys differ from its own in the fewest parts. Their costs are
+//! scaled by the work that both declare ([`contract::Stage::work`]), with inputs of their sizes; where there are several such
+//! results, their spread says how sure the estimate is.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -19,11 +19,11 @@ use crate::store::{Known, Store, StoreError};
 use super::History;
 use super::work::{Scale, Works};
 
-/// How far off an estimate from a single result, or from one of another amount of work, may be: factors, taken once more for
-/// each tenfold of work, since little work and much do not go at one speed.
+/// How far off an estimate from a single result, or from one of another amount of work, may be, as factors. The factors apply
+/// once more for each tenfold of work, since little work and much work do not go at one speed.
 const UNSURE: (f64, f64) = (0.7, 1.5);
 
-/// Results that the price of a job is told from at most, those of the most similar labels first, then the latest.
+/// How many results the price of a job is told from at most: those with the most similar labels first, then the latest.
 const ALIKE: usize = 8;
 
 /// What a job, or several, will cost.
@@ -31,7 +31,7 @@ const ALIKE: usize = 8;
 pub struct Price {
     /// Time that cores spend on it together, in seconds.
     pub core_seconds: f64,
-    /// The least and the most that it may well be.
+    /// The least and the most core time that is likely.
     pub between: (f64, f64),
     /// Time from start to end, in seconds.
     pub wall_seconds: f64,
@@ -39,9 +39,9 @@ pub struct Price {
     pub disk: u64,
     /// Most memory that one job holds, in bytes.
     pub memory: u64,
-    /// Jobs that this is the price of.
+    /// How many jobs this is the price of.
     pub jobs: usize,
-    /// Jobs that will run and that nothing known is like: they are not in the price.
+    /// How many jobs will run that have no similar result: they are not in the price.
     pub unknown: usize,
 }
 
@@ -57,17 +57,17 @@ impl Price {
     }
 }
 
-/// Prices of all that will run.
+/// Prices of the jobs that will run.
 #[derive(Clone, Debug)]
 pub struct Prices {
-    /// By job; `None` of those that need not run, and of those that nothing known is like.
+    /// By job; `None` for jobs that need not run, and for those without a similar result.
     pub jobs: Vec<Option<Price>>,
-    /// Of all together. The time from start to end is that of the longest chain, or of the work spread over the threads,
-    /// whichever is longer.
+    /// The price of all jobs together. The time from start to end is that of the longest chain, or of the work spread over the
+    /// threads, whichever is longer.
     pub total: Price,
 }
 
-/// Estimates the price of what will run with so many threads.
+/// Estimates the prices of the jobs that will run with so many threads.
 ///
 /// # Errors
 /// When the store cannot be read.
@@ -121,7 +121,7 @@ pub fn cells_first(plan: &Plan, standings: &[Standing], prices: &Prices) -> Vec<
         .flatten()
         .map(|price| price.core_seconds)
         .collect();
-    // A job that nothing is known of costs what others cost.
+    // A job without an estimate is taken to cost what others cost on average.
     let usual = known.iter().sum::<f64>() / known.len().max(1) as f64;
     let cost =
         |index: JobIndex| prices.jobs[index.index()].map_or(usual, |price| price.core_seconds);
@@ -142,7 +142,7 @@ pub fn cells_first(plan: &Plan, standings: &[Standing], prices: &Prices) -> Vec<
         }
         cells.push(needed);
     }
-    // What no cell needs comes last.
+    // Jobs that no cell needs come last.
     let mut places = vec![graph.len(); graph.len()];
     let mut next = 0;
     loop {
@@ -166,7 +166,7 @@ pub fn cells_first(plan: &Plan, standings: &[Standing], prices: &Prices) -> Vec<
     }
 }
 
-/// Estimates the price of one job, by the results that are nearest to it and how much more work it is than each.
+/// Estimates the price of one job from the nearest results, and from how much more work the job is than each of them.
 fn price(store: &Store, nearest: &[Arc<Known>], scales: &[Scale]) -> Option<Price> {
     let (first, scale) = nearest.first().zip(scales.first())?;
     let mut times: Vec<f64> = nearest
@@ -196,20 +196,20 @@ fn price(store: &Store, nearest: &[Arc<Known>], scales: &[Scale]) -> Option<Pric
     })
 }
 
-/// How many jobs of a kind are compared with results of the store, before the most that was found serves for all: a large
-/// sweep starts thousands that are alike.
+/// How many jobs of a kind are compared with results of the store, before the largest value found serves for all others: a
+/// large sweep starts thousands of similar jobs.
 const COMPARED: usize = 64;
 
-/// How much memory jobs will hold, by what like ones have held.
+/// How much memory jobs will hold, by what similar jobs have held.
 #[derive(Debug)]
 pub struct PeakMemory<'a> {
     history: History<'a>,
-    /// By kind: how many were compared, and the most found.
+    /// By kind: how many jobs were compared, and the most memory found.
     kinds: BTreeMap<String, (usize, Option<u64>)>,
 }
 
 impl<'a> PeakMemory<'a> {
-    /// By the results of a store, as they are when the first is asked for.
+    /// Estimates by the results of a store, as they are when the first job is asked for.
     pub fn new(store: &'a Store) -> Self {
         Self {
             history: History::new(store),
@@ -217,14 +217,14 @@ impl<'a> PeakMemory<'a> {
         }
     }
 
-    /// Returns the most memory that a job will hold, in bytes; `None` where nothing known is like it.
+    /// Returns the most memory that a job will hold, in bytes; `None` without a similar result.
     pub fn of(&mut self, label: &str, parts: &KeyParts) -> Option<u64> {
         let (compared, most) = self.kinds.entry(parts.kind.clone()).or_default();
         if *compared >= COMPARED {
             return *most;
         }
         *compared += 1;
-        // Without an estimate a job runs all the same.
+        // A job without an estimate runs all the same.
         let nearest = self.history.nearest(label, parts, &BTreeSet::new()).ok()?;
         let found = most_memory(&nearest).filter(|memory| *memory > 0);
         *most = found.max(*most);

@@ -1,8 +1,8 @@
 //! Why a job will run, or need not.
 //!
-//! A record keeps the named parts of its key. Of a job that will run, the parts are compared with those of the nearest
-//! earlier result of the same kind: the one that differs in the fewest parts. What differs is the reason. Of a job whose inputs
-//! have to be made first, the chain is followed to the jobs in which it begins.
+//! A record keeps the named parts of its key. The parts of a job that will run are compared with those of the nearest earlier
+//! result: the one of the same kind that differs in the fewest parts. These parts are the reason. Where a job waits for inputs,
+//! the chain is followed to the jobs in which it begins.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -17,7 +17,7 @@ use crate::store::StoreError;
 
 use super::{Change, History, changes};
 
-/// Why a job stands as it does.
+/// Why it stands with a job as it does.
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum Why {
@@ -27,35 +27,35 @@ pub enum Why {
         made_as: String,
         /// Whether the code of its kind is still the code that ran; `None` where that is not known.
         code_changed: Option<bool>,
-        /// The behaviour version, which is what counts.
+        /// The behaviour version, which alone decides.
         version: u32,
     },
     /// No result of this kind is known.
     First,
-    /// The nearest known result is another's.
+    /// The nearest known result is another job's.
     Changed {
-        /// What that one was called.
+        /// What that job was called.
         nearest: String,
         /// What differs.
         changes: Vec<Change>,
     },
     /// Its result was known, but the store is damaged.
     Damaged {
-        /// What, and how.
+        /// What is damaged, and how.
         reason: String,
     },
-    /// Its result is known, but files of it are elsewhere that a job reads which will run, or that are asked for.
+    /// Its result is known, but has files elsewhere that another job will read, or that are asked for.
     Away {
-        /// Where.
+        /// Where the files are.
         reason: String,
     },
-    /// Inputs are not known before other jobs have run.
+    /// Some inputs are known only once other jobs have run.
     Waits {
         /// What differs so far from the nearest result, if there is one.
         nearest: Option<(String, Vec<Change>)>,
-        /// The inputs that are not known yet: name, and the job that makes it.
+        /// The inputs that are not known yet: their names, and the jobs that make them.
         inputs: Vec<(String, String)>,
-        /// Why they are not: the jobs behind them that have a reason of their own to run.
+        /// Why these inputs are not known: the jobs behind them that have a reason of their own to run.
         causes: Vec<Cause>,
     },
     /// It cannot run.
@@ -74,21 +74,21 @@ pub struct Cause {
     pub why: Box<Why>,
 }
 
-/// Says of the jobs of a graph why they stand as they do.
+/// Explains for the jobs of a graph why it stands with them as it does.
 pub struct Explainer<'a, 'store> {
     graph: &'a JobGraph,
     standings: &'a [Standing],
     resolver: &'a mut Resolver<'store>,
     registry: &'a Registry,
     history: &'a mut History<'store>,
-    /// By job that others wait for: why it stands as it does by itself.
+    /// By job that others wait for: its own reason, whatever it waits for itself.
     own: BTreeMap<JobIndex, Why>,
-    /// By job that others wait for: in which jobs that begins.
+    /// By job that others wait for: the jobs in which its chain begins.
     causes: BTreeMap<JobIndex, Rc<BTreeSet<JobIndex>>>,
 }
 
 impl<'a, 'store> Explainer<'a, 'store> {
-    /// For a graph, how its jobs stand, and what found that out.
+    /// An explainer for a graph, how its jobs stand, and the resolver that found that out.
     pub fn new(
         graph: &'a JobGraph,
         standings: &'a [Standing],
@@ -107,7 +107,7 @@ impl<'a, 'store> Explainer<'a, 'store> {
         }
     }
 
-    /// Says it of one job.
+    /// Explains one job.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -131,7 +131,7 @@ impl<'a, 'store> Explainer<'a, 'store> {
         Ok(why)
     }
 
-    /// Says it of a job that others wait for, by itself.
+    /// Returns the own reason of a job that others wait for.
     fn own(&mut self, index: JobIndex) -> Result<&Why, StoreError> {
         if !self.own.contains_key(&index) {
             let why = self.alone(index)?;
@@ -140,7 +140,7 @@ impl<'a, 'store> Explainer<'a, 'store> {
         Ok(&self.own[&index])
     }
 
-    /// Returns the jobs with a reason of their own for which a job has no result: itself, or some that it rests on.
+    /// Returns the jobs with a reason of their own that keep a job from its result: the job itself, or jobs that it rests on.
     fn causes(&mut self, index: JobIndex) -> Result<Rc<BTreeSet<JobIndex>>, StoreError> {
         if let Some(known) = self.causes.get(&index) {
             return Ok(Rc::clone(known));
@@ -155,7 +155,7 @@ impl<'a, 'store> Explainer<'a, 'store> {
                 for input in self.graph.inputs(index).collect::<Vec<_>>() {
                     causes.extend(self.causes(input)?.iter().copied());
                 }
-                // Other parameters are a reason as well, whatever the inputs turn out to be.
+                // A job whose parameters differ has a reason of its own, whatever its inputs turn out to be.
                 if let Why::Waits {
                     nearest: Some((_, changes)),
                     ..
@@ -171,7 +171,7 @@ impl<'a, 'store> Explainer<'a, 'store> {
         Ok(causes)
     }
 
-    /// Says it of one job, without those that it waits for.
+    /// Explains one job, without the jobs that it waits for.
     fn alone(&mut self, index: JobIndex) -> Result<Why, StoreError> {
         let (graph, standings) = (self.graph, self.standings);
         let job = graph.job(index);

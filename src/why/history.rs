@@ -9,9 +9,9 @@ use crate::store::{Glance, Known, Store, StoreError};
 
 use super::changes::distance;
 
-/// Results of a kind that a job is compared with at most if there are none of its own label: the latest, and as many again whose
-/// labels come next to its own in order. Enough to find a near one, and few enough that explaining a large sweep takes no time
-/// that grows with its square.
+/// How many results of a kind a job is compared with at most, where none has its label: the latest, and as many again whose
+/// labels are next to its own in order. That is enough to find a near one, and few enough that the time to explain a large
+/// sweep does not grow with its square.
 const MOST: usize = 64;
 
 /// All results of a store. Their labels are read when the first is asked for, their records when they are compared.
@@ -26,9 +26,9 @@ pub struct History<'a> {
 struct Kind {
     /// The latest first.
     glances: Vec<Glance>,
-    /// Their places, in the order of their labels, the latest of one label first.
+    /// The places in `glances`, in the order of the labels, the latest of one label first.
     by_label: Vec<usize>,
-    /// What was read of the latest; none of what could not be read.
+    /// The records that were read of the latest results; `None` for a record that could not be read.
     latest: BTreeMap<usize, Option<Arc<Known>>>,
 }
 
@@ -44,7 +44,7 @@ impl Kind {
         }
     }
 
-    /// Returns the places of what a job of that label is compared with, each once.
+    /// Returns the places of the results that a job of that label is compared with, each once.
     fn candidates(&self, label: &str) -> BTreeSet<usize> {
         let label_of = |at: &usize| self.glances[*at].label.as_str();
         let from = self.by_label.partition_point(|at| label_of(at) < label);
@@ -72,7 +72,7 @@ impl Kind {
                 written: glance.written,
             })
         });
-        // Of a large sweep not all can be kept.
+        // Only the latest records are kept: a large sweep has more than memory should hold.
         if at < MOST {
             self.latest.insert(at, known.clone());
         }
@@ -81,7 +81,7 @@ impl Kind {
 }
 
 impl<'a> History<'a> {
-    /// That of a store.
+    /// The history of a store.
     pub fn new(store: &'a Store) -> Self {
         Self {
             store,
@@ -94,8 +94,9 @@ impl<'a> History<'a> {
         self.store
     }
 
-    /// Returns the results of the same kind and label, or else of the same kind, that differ in the fewest parts of the key,
-    /// those with the most similar labels first, then the latest. Inputs of `open` names are not compared.
+    /// Returns the results that differ from a job in the fewest parts of the key: of the same kind and label, or else of the
+    /// same kind. Those with the most similar labels come first, then the latest. Inputs whose names are `open` are not
+    /// compared.
     ///
     /// # Errors
     /// When the records cannot be read.

@@ -6,9 +6,9 @@ use serde_json::Value;
 
 use super::{Cause, Change, How, Why};
 
-/// Files named at most of one input.
+/// How many files of one input are named at most.
 const FILES: usize = 4;
-/// Jobs named at most that others wait for.
+/// How many jobs that others wait for are named at most.
 const CAUSES: usize = 3;
 
 impl fmt::Display for Why {
@@ -62,7 +62,7 @@ impl fmt::Display for Why {
     }
 }
 
-/// Says where what is waited for begins.
+/// Says in which jobs the chain of waiting begins.
 fn write_causes(f: &mut fmt::Formatter<'_>, causes: &[Cause]) -> fmt::Result {
     for (at, Cause { label, why }) in causes.iter().take(CAUSES).enumerate() {
         let and = if at == 0 {
@@ -72,7 +72,7 @@ fn write_causes(f: &mut fmt::Formatter<'_>, causes: &[Cause]) -> fmt::Result {
         };
         write!(f, "{and} `{label}`: ")?;
         match &**why {
-            // That it waits as well is said already.
+            // The job waits for its inputs as well, which need not be told again.
             Why::Waits {
                 nearest: Some((nearest, changes)),
                 ..
@@ -121,7 +121,7 @@ impl fmt::Display for Change {
                 if files.len() > FILES {
                     told.push(format!("and {} more", files.len() - FILES));
                 }
-                // Without a file that differs, what the files are together does.
+                // Where no file differs, the two contents are of different kinds, and there is no file to name.
                 match told.is_empty() {
                     true => Ok(()),
                     false => write!(f, " ({})", told.join(", ")),

@@ -1,8 +1,8 @@
 //! How much work a job is beside an earlier one, by what their kind says of parameters and inputs.
 //!
-//! What an input is decides as much as parameters do: an encoder may be a thousand times another. Kinds say how large what they
-//! make will be ([`contract::Stage::size`]), and how large something is that is there already
-//! ([`contract::Stage::measure`]). Nothing here knows what the numbers mean.
+//! Inputs decide as much as parameters do: one encoder may be a thousand times as large as another. Kinds say how large their
+//! artifacts will be ([`contract::Stage::size`]), and how large an input is that exists already ([`contract::Stage::measure`]).
+//! Nothing here knows the units of these numbers.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -21,9 +21,9 @@ pub(super) struct Works<'a> {
     standings: &'a [Standing],
     registry: &'a Registry,
     store: &'a Store,
-    /// By job: how large what it makes will be.
+    /// By job: how large its artifact will be.
     foretold: Vec<Option<f64>>,
-    /// What was measured, by kind, input and digest.
+    /// The measured sizes of inputs, by kind, input and digest.
     measured: HashMap<(String, String, Digest), Option<f64>>,
     /// The complete parameters of earlier jobs, by key.
     params: HashMap<Key, Option<Params>>,
@@ -33,7 +33,7 @@ pub(super) struct Works<'a> {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Scale {
     pub(super) factor: f64,
-    /// Whether all that is known of one is known of the other.
+    /// Whether everything that is known of one job's inputs is known of the other's.
     pub(super) is_sure: bool,
 }
 
@@ -53,7 +53,7 @@ impl<'a> Works<'a> {
             measured: HashMap::new(),
             params: HashMap::new(),
         };
-        // Where all is known, nobody asks.
+        // Where all results are known, no price is asked for.
         if standings.iter().all(Standing::is_cached) {
             return works;
         }
@@ -68,7 +68,7 @@ impl<'a> Works<'a> {
         works
     }
 
-    /// Returns how large the inputs of a job will be, as far as their makers can tell.
+    /// Returns how large the inputs of a job will be, as far as the jobs that make them can tell.
     fn foretold(&self, index: JobIndex) -> Sizes {
         let inputs = self.graph.job(index).inputs.iter();
         let sizes = inputs.filter_map(|(name, source)| match source {
@@ -124,7 +124,7 @@ impl<'a> Works<'a> {
         sizes
     }
 
-    /// Measures something in the store, once.
+    /// Measures an input in the store, once.
     fn measured(
         &mut self,
         kind: &str,
@@ -163,7 +163,8 @@ impl<'a> Works<'a> {
             .collect()
     }
 
-    /// Returns the complete parameters of an earlier job, of which its record has those that its key knows.
+    /// Returns the complete parameters of an earlier job: those of its record, which are keyed, and the others as
+    /// [`contract::unkeyed`] fills them in.
     fn params_of(&mut self, record: &Record) -> Option<Params> {
         let stage = self.registry.get(&record.parts.kind)?;
         let params = self

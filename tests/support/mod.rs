@@ -68,7 +68,7 @@ columns = [
 default = true
 "#;
 
-/// From the world to tokens: what pipelines begin with that train.
+/// The stages from the world to tokens, with which pipelines begin that train.
 const TOKENS: &str = r#"
 [stage.world]
 use = "world"
@@ -91,7 +91,7 @@ tokenizer = "@tokenizer"
 length = 24
 "#;
 
-/// What trains on them.
+/// The stage that trains on the tokens.
 const TRAINING: &str = r#"
 [stage.pretrain]
 use = "pretrain"
@@ -111,7 +111,7 @@ cell = "@pretrain"
 default = true
 "#;
 
-/// Makes the table, and what it does not need: 13 jobs.
+/// The targets for the table, and for the tokens that it does not need: 13 jobs.
 pub(crate) const EVERYTHING: [&str; 3] = ["run", "all", "stage:tokens"];
 
 /// A folder with a pipeline.
@@ -125,12 +125,12 @@ impl Project {
         Self::with(PIPELINE)
     }
 
-    /// A pipeline that makes tokens, and what `more` declares.
+    /// A pipeline that makes tokens, with what `more` declares.
     pub(crate) fn beyond_tokens(more: &str) -> Self {
         Self::with(&format!("{TOKENS}{more}"))
     }
 
-    /// A pipeline whose last job makes so many updates.
+    /// A pipeline whose last job trains for so many updates.
     pub(crate) fn training(steps: u32) -> Self {
         Self::beyond_tokens(&TRAINING.replace("STEPS", &steps.to_string()))
     }
@@ -201,8 +201,8 @@ impl Project {
         Ended::from(output.expect("sh"))
     }
 
-    /// Runs a script in the folder that may mount file systems, which nobody else sees, and ends with code 99 where it cannot;
-    /// `None` where it could not, or user namespaces are not allowed.
+    /// Runs a script in the folder that may mount file systems, which no other process sees, and that ends with code 99 where
+    /// it cannot. `None` where it could not, or where user namespaces are not allowed.
     pub(crate) fn unshared(&self, script: &str) -> Option<Ended> {
         let output = Command::new("unshare")
             .args(["--user", "--map-root-user", "--mount", "sh", "-c", script])
@@ -214,18 +214,18 @@ impl Project {
         (!refused).then(|| Ended::from(output))
     }
 
-    /// Runs everything, and checks that all was there.
+    /// Runs everything, and checks that every job was cached.
     #[track_caller]
     pub(crate) fn is_all_cached(&self) {
         self.pipe(&EVERYTHING).code(0).says("all 13 jobs cached");
     }
 
-    /// The digests that a run has left, without those of tables.
+    /// Returns the digests that a run has left in its results, without those of tables.
     pub(crate) fn digests(&self) -> BTreeMap<String, String> {
         self.digests_in("results/plain")
     }
 
-    /// Those that stand in a folder of results.
+    /// Returns the digests in a folder of results.
     pub(crate) fn digests_in(&self, folder: &str) -> BTreeMap<String, String> {
         let path = self.join(folder).join("digests.json");
         let text = fs::read(path).expect("digests");
@@ -238,7 +238,7 @@ impl Project {
             .collect()
     }
 
-    /// All files below a folder of the project while it may change or not be there, in any order.
+    /// Returns all files below a folder of the project, in any order. The folder may be missing, or change meanwhile.
     pub(crate) fn files_if_any(&self, folder: &str) -> Vec<PathBuf> {
         let mut files = Vec::new();
         let mut open = vec![self.join(folder)];
@@ -253,7 +253,7 @@ impl Project {
         files
     }
 
-    /// All files below a folder of the project, sorted.
+    /// Returns all files below a folder of the project, sorted.
     pub(crate) fn files(&self, folder: &str) -> Vec<PathBuf> {
         let mut files = Vec::new();
         let mut open = vec![self.join(folder)];

@@ -6,7 +6,7 @@
 //! * [`Stage`] is the trait every stage kind implements; [`Signature`] is its declaration as data: name, behaviour
 //!   version, fields with types, ranges and defaults, typed inputs, output type and the files that it consists of.
 //! * [`complete`] checks a stage's parameters against the declaration and fills in the defaults, so that writing a
-//!   default out changes nothing. [`keyed`] returns the part of them that enters keys: [`KeyPolicy`] lets a kind take new
+//!   default out changes nothing. [`keyed()`] returns the part of them that enters keys: [`KeyPolicy`] lets a kind take new
 //!   options and keep its earlier results.
 //! * [`Reads`] says which files belong to an input that the user gives, and [`Patterns`] match files by name.
 //! * [`Context`] is a running stage's access to everything outside it: its output folder, progress, checkpoints, and

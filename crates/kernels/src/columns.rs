@@ -26,7 +26,7 @@ pub fn add_columns(x: &[f32], sums: &mut [f32]) {
         .for_each(|(index, sums)| add_strip(x, width, index * strip, sums));
 }
 
-/// Adds the gradients of [`crate::layer_norm`]'s weight and bias to `weight_sums` and `bias_sums`, `[width]`: the sums down
+/// Adds the gradients of [`crate::layer_norm()`]'s weight and bias to `weight_sums` and `bias_sums`, `[width]`: the sums down
 /// the columns of `gradient · normal` and of `gradient`, `[rows, width]`.
 ///
 /// # Panics

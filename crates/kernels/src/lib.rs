@@ -6,7 +6,7 @@
 //!   no state to save: masks, dropout, order and initial weights are the same whatever ran before, on any number of
 //!   threads.
 //! * [`numerics`]: the rules that make the bits of a result a function of the declaration alone; read it first.
-//! * [`multiply`], [`layer_norm`], [`attention`], [`cross_entropy`], …: the parts of an encoder, forward and backward.
+//! * [`multiply`], [`layer_norm()`], [`attention()`], [`cross_entropy()`], …: the parts of an encoder, forward and backward.
 //! * [`ln`] and [`exp`]: natural logarithm and exponential function in 64 bits by IEEE operations only, since the C
 //!   library's may differ between processors.
 

@@ -23,21 +23,21 @@ const LARGEST_INPUT: u64 = 1 << 20;
 /// The most bytes that go along in all.
 const LARGEST: u64 = 1 << 24;
 
-/// What lies outside the store that results rest on.
+/// The files outside the store that belong to an archive's results.
 #[derive(Default)]
 pub(super) struct Around {
     /// The user's files that results rest on.
     pub(super) outside: BTreeSet<Outside>,
-    /// What goes along, by path.
+    /// The files that go into the archive, by path.
     pub(super) project: BTreeMap<String, Carried>,
-    /// The bytes of that.
+    /// The bytes of these files.
     pub(super) bytes: BTreeMap<Digest, Vec<u8>>,
     /// The name of the pipeline file.
     pub(super) pipeline: String,
 }
 
 impl Around {
-    /// Gathers it for results of a plan.
+    /// Gathers the files for results of a plan.
     pub(super) fn of(
         project: &Project,
         plan: &Plan,
@@ -90,7 +90,7 @@ impl Around {
                 if !seen.insert(outside.clone()) {
                     continue;
                 }
-                // What is not at hand here has been imported itself.
+                // An input that is not at hand here was imported itself.
                 let external = External::read(path, input, &selection, store, &mut hashed).ok();
                 let external = external.filter(|external| external.digest().to_string() == *digest);
                 if let Some(external) = &external {
@@ -108,7 +108,7 @@ impl Around {
         Ok(around)
     }
 
-    /// Takes an input along, if all of it may go.
+    /// Takes an input into the archive, if all of its files may go.
     fn carry_input(&mut self, root: &Path, external: &External) {
         let size: u64 = external.files().map(|(entry, _)| entry.size).sum();
         let held: usize = self.bytes.values().map(Vec::len).sum();
@@ -134,7 +134,7 @@ impl Around {
         }
     }
 
-    /// Returns the digest of what goes along of an input, if something does.
+    /// Returns the digest of those files of an input that go into the archive, if there are any.
     fn carried(&self, root: &Path, external: &External) -> Option<String> {
         let goes = external.files().filter(|(entry, place)| {
             let path = below(root, place);
@@ -151,7 +151,7 @@ impl Around {
     }
 
     fn carry(&mut self, path: &str, bytes: Vec<u8>, executable: bool) {
-        // The pipeline file as it was read comes first.
+        // The pipeline file comes first, as it was read, and is not replaced.
         if self.project.contains_key(path) {
             return;
         }
@@ -166,11 +166,11 @@ impl Around {
     }
 }
 
-/// Returns the path of a file from the project's folder on, if it lies there, not by way of a link, and nothing of its name is
+/// Returns the path of a file from the project's folder, if it lies there, no link leads out, and no part of the path is
 /// hidden.
 fn below(root: &Path, path: &Path) -> Option<String> {
     let root = root.canonicalize().ok()?;
-    // Of a link in the project the name is the project's, and the place must be.
+    // A link in the project keeps its own name; what it leads to must lie in the project as well.
     let parent = path.parent()?.canonicalize().ok()?;
     path.canonicalize().ok()?.strip_prefix(&root).ok()?;
     let path = parent.join(path.file_name()?);
@@ -183,7 +183,7 @@ fn below(root: &Path, path: &Path) -> Option<String> {
     (is_text && Path::new(path).components().all(is_plain)).then(|| path.to_owned())
 }
 
-/// Says which inputs of an archive's results do not go along with it, or not whole.
+/// Returns the inputs of an archive's results that are not in it, or only in part.
 pub(super) fn left_behind(about: &About) -> Vec<&Outside> {
     let outside = about.outside.iter();
     outside.filter(|one| !one.is_carried()).collect()

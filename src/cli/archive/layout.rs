@@ -16,10 +16,10 @@ pub(super) struct Layout<'a> {
 }
 
 impl<'a> Layout<'a> {
-    /// Looks where the files of an archive's project belong, and writes nothing. What is there already must be the same.
+    /// Looks where the files of an archive's project belong, and writes nothing. A file that exists already must be the same.
     ///
     /// # Errors
-    /// When the archive has no project, or something else lies where a file of it belongs.
+    /// When the archive has no project, or another file lies where one of its files belongs.
     pub(super) fn of(archive: &'a Archive, folder: &'a Path) -> Result<Self, CommandFailure> {
         let mut open = Vec::new();
         for (file, bytes) in archive.project() {
@@ -48,8 +48,8 @@ impl<'a> Layout<'a> {
     /// Writes the files, each aside and then in its place, and returns the paths of all.
     ///
     /// # Errors
-    /// When one cannot be written, or another has put something else there meanwhile. What was written until then stays: the same
-    /// command goes on.
+    /// When a file cannot be written, or another program has put something else there meanwhile. Files that were written until
+    /// then stay, and the same command goes on.
     pub(super) fn write(self) -> Result<Vec<String>, CommandFailure> {
         for (path, file, bytes) in &self.open {
             let parent = path.parent().unwrap_or(self.folder);
@@ -88,12 +88,12 @@ fn put(parent: &Path, path: &Path, executable: bool, bytes: &[u8]) -> io::Result
 /// Whether a plain file with these bytes is there; `None` where there is nothing.
 fn is_there(path: &Path, bytes: &[u8]) -> Option<bool> {
     let metadata = fs::symlink_metadata(path).ok()?;
-    // Anything else may never end.
+    // Only a plain file of that size is read: anything else may never end.
     let may_be = metadata.is_file() && metadata.len() == bytes.len() as u64;
     Some(may_be && fs::read(path).is_ok_and(|there| there == bytes))
 }
 
-/// Checks that no folder between is a link: it would lead elsewhere.
+/// Checks that no folder on the path is a link, which would lead elsewhere.
 fn check_folders(folder: &Path, path: &Path) -> Result<(), CommandFailure> {
     let between = path.ancestors().skip(1);
     for step in between.take_while(|step| *step != folder) {

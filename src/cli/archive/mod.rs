@@ -21,9 +21,9 @@ use crate::terminal::line;
 use carried::{Around, left_behind};
 use layout::Layout;
 
-/// What a pipeline file is called, if it is not called otherwise.
+/// The usual name of a pipeline file.
 const PIPELINE: &str = "pipeline.toml";
-/// What standard output is called.
+/// What messages call standard output.
 const STDOUT: &str = "standard output";
 
 /// Writes the results of targets, with all that they rest on, to a file.
@@ -97,7 +97,7 @@ pub(super) fn export(
     Ok(Exit::Ok)
 }
 
-/// Refuses an archive on standard output where that is no place for one.
+/// Refuses to write an archive to a terminal, or to mix it with JSON.
 fn check_stdout(arguments: &ExportArguments) -> Result<(), CommandFailure> {
     if io::stdout().is_terminal() {
         return Err(CommandFailure::Usage {
@@ -122,7 +122,7 @@ pub(super) fn import(arguments: &ImportArguments) -> Result<Exit, CommandFailure
             remedy: "write it to a file first, and name that".into(),
         });
     }
-    // Before the store is made, so that nothing is if it is refused.
+    // The archive is read before the store is made, so that a refused one leaves nothing behind.
     let archive = Archive::open(&arguments.archive)?;
     let place = match &arguments.project {
         Some(folder) if arguments.common.store().is_none() => folder.join(STORE),
@@ -154,7 +154,7 @@ pub(super) fn import(arguments: &ImportArguments) -> Result<Exit, CommandFailure
         }))?;
         return Ok(Exit::Ok);
     }
-    // What an archive says of itself keeps to its lines.
+    // Texts of the archive are kept on their lines.
     let mut text = format!(
         "{} taken in, {} there already: {} under profile {}",
         count(imported.taken, "result"),
@@ -188,7 +188,7 @@ pub(super) fn import(arguments: &ImportArguments) -> Result<Exit, CommandFailure
     Ok(Exit::Ok)
 }
 
-/// Returns the command that shows what was imported with its project: in its folder, where the values of paths start.
+/// Returns the command that shows what was imported with its project, to be run in the project's folder, where paths start.
 fn show(common: &Common, folder: &Path, about: &About) -> io::Result<String> {
     let common = Common {
         file: (about.pipeline != PIPELINE).then(|| about.pipeline.clone().into()),

@@ -12,7 +12,7 @@ use contract::hundredth;
 /// A cell, and the labels of its row and column.
 type Labelled<'p> = (&'p CellPlan, [&'p str; 2]);
 
-/// Whether a cell has all that a selector names.
+/// Whether a cell has everything that a selector names.
 pub(super) fn selects(selector: &str, cell: Labelled<'_>) -> bool {
     parts(selector).all(|part| fits(part, cell))
 }
@@ -21,7 +21,7 @@ fn parts(selector: &str) -> impl Iterator<Item = &str> {
     selector.split(',').map(str::trim)
 }
 
-/// Whether a cell has a value, or is in a row or column of that label.
+/// Whether a cell has a value, or is in a row or a column of that label.
 fn fits(part: &str, (cell, labels): Labelled<'_>) -> bool {
     let labelled = labels.iter().any(|label| label.eq_ignore_ascii_case(part));
     let bound = part.split_once('=').is_some_and(|(name, value)| {
@@ -41,7 +41,7 @@ pub(super) fn none(selector: &str, plan: &Plan) -> CommandFailure {
             false => Some(part.to_owned()),
         })
         .collect();
-    // What all have each, but none has together, needs no guess.
+    // If every part is right by itself, and no cell has all of them, there is nothing to suggest.
     let meant = meant.filter(|_| parts(selector).any(lost));
     let guess = meant.map_or_else(String::new, |meant| {
         format!("did you mean `{}`? ", meant.join(","))
@@ -71,7 +71,7 @@ fn cells(plan: &Plan) -> impl Iterator<Item = Labelled<'_>> {
     })
 }
 
-/// Returns what a part was probably meant to be: a share for a percentage, the value, the variable or the label most like it.
+/// Returns what a part was probably meant to be: a share for a percentage, or the most similar value, variable or label.
 fn suggestion(part: &str, cells: &[Labelled<'_>]) -> Option<String> {
     let bindings = || cells.iter().flat_map(|(cell, _)| &cell.bindings);
     if let Some((name, value)) = part.split_once('=') {

@@ -1,4 +1,4 @@
-//! What the doctor looks at.
+//! The checks that `pipe doctor` makes.
 
 use std::fs::{self, File};
 use std::io;
@@ -16,14 +16,14 @@ use crate::execute::{Gpu, Machine, Memory};
 use crate::progress::{amount, count};
 use crate::store::{FileSystem, Peaks, Rates, Store, locks_hold};
 
-/// Files that a run has open besides those of its jobs, and for each job.
+/// How many files a run has open besides those of its jobs, and how many for each job.
 const OPEN_FILES: (u64, u64) = (64, 16);
 /// Less free memory or disk than this is soon used up, in bytes.
 const LITTLE: u64 = 1_000_000_000;
-/// How many names of what a folder holds are told.
+/// How many names in a folder are told.
 const NAMES: usize = 8;
 
-/// The machine, whatever the project.
+/// Checks the machine, whatever the project is.
 pub(super) fn machine(machine: &Machine, memory: Option<Memory>, gpus: &[Gpu]) -> Vec<Check> {
     let mut checks = vec![
         Check::fine("program", format!("pipe {}", env!("CARGO_PKG_VERSION"))),
@@ -43,7 +43,7 @@ pub(super) fn machine(machine: &Machine, memory: Option<Memory>, gpus: &[Gpu]) -
     checks
 }
 
-/// Which classes this machine computes, and how.
+/// Says which numerics classes this machine computes, and how fast.
 fn numerics_line() -> String {
     let how = match Precision::Bf16.is_native() {
         true => "native",
@@ -97,7 +97,7 @@ fn open_files(limit: Option<u64>, cores: usize) -> Check {
     }
 }
 
-/// Files or a folder of the user's, which are there.
+/// Checks files or a folder of the user's, which exist.
 pub(super) fn data(path: &Path) -> Check {
     match look(path) {
         Ok((text, is_empty)) => {
@@ -112,7 +112,7 @@ pub(super) fn data(path: &Path) -> Check {
     }
 }
 
-/// Says what lies at a path, and whether that is nothing.
+/// Says what lies at a path, and whether it is an empty folder.
 fn look(path: &Path) -> io::Result<(String, bool)> {
     if !path.is_dir() {
         let size = File::open(path)?.metadata()?.len();
@@ -136,7 +136,7 @@ fn look(path: &Path) -> io::Result<(String, bool)> {
     Ok((text, all == 0))
 }
 
-/// The store, and what it lies on.
+/// Checks the store, and the file system that it lies on.
 pub(super) fn store(store: &Store) -> Vec<Check> {
     let root = store.root();
     let mut checks = vec![Check::fine("store", store_line(root))];
@@ -185,7 +185,7 @@ fn store_line(root: &Path) -> String {
     format!("{place}: {}", count(records, "result"))
 }
 
-/// What a store asks of its file system, tried out.
+/// Tries what a store needs of its file system.
 fn file_system(store: &Store, name: &str) -> Check {
     let check = |text: &str| Check::fine("file system", format!("{name}: {text}"));
     match store.trust() {
@@ -236,7 +236,7 @@ fn file_system(store: &Store, name: &str) -> Check {
     }
 }
 
-/// Adds what to do about a store in which nothing can be written.
+/// Adds to a check how to make a store writable.
 fn unwritable(check: Check, error: &io::Error) -> Check {
     match is_full(error) {
         true => check.wrong(ROOM, Exit::Full),
@@ -247,13 +247,13 @@ fn unwritable(check: Check, error: &io::Error) -> Check {
     }
 }
 
-/// Writes a file below `home`, and returns whether it lies on another file system than `tmp`.
+/// Tries to write a file in `home`, and returns whether `home` lies on another file system than `tmp`.
 fn is_apart(tmp: &Path, home: &Path) -> io::Result<bool> {
     let file = tempfile::tempfile_in(home)?;
     Ok(fs::metadata(tmp)?.dev() != file.metadata()?.dev())
 }
 
-/// Tries to replace a file, and returns whether files can be linked.
+/// Tries to replace a file, and returns whether the file system can link.
 fn tried(tmp: &Path) -> io::Result<bool> {
     let folder = tempfile::Builder::new().prefix("doctor-").tempdir_in(tmp)?;
     let [one, other, link] = ["one", "other", "link"].map(|name| folder.path().join(name));

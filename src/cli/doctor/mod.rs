@@ -20,20 +20,20 @@ use crate::registry::Registry;
 use crate::store::{FileSystem, Peaks, Store};
 use crate::terminal::Paint;
 
-/// One thing that was looked at.
+/// One thing that was checked.
 struct Check {
     name: &'static str,
-    /// How it stands.
+    /// What was found.
     text: String,
     verdict: Verdict,
 }
 
-/// Whether something is to be done about it.
+/// Whether the user should do something about it.
 enum Verdict {
     Fine,
-    /// A run goes on without, but better with it.
+    /// A run goes on without it, and better with it.
     Hint(String),
-    /// It will stop a run, which then ends so.
+    /// It will stop a run, which then ends with that exit code.
     Wrong(String, Exit),
 }
 
@@ -87,8 +87,8 @@ impl Check {
     }
 }
 
-/// Shows what the machine offers and whether pipeline, data and store are in order. What will stop a run decides how it
-/// ends.
+/// Shows what the machine offers, and whether pipeline, data and store are in order. The first check that will stop a run
+/// decides the exit code.
 pub(super) fn doctor(
     arguments: &DoctorArguments,
     registry: &Registry,
@@ -97,7 +97,7 @@ pub(super) fn doctor(
     let memory = Memory::here();
     let gpus = execute::gpus();
     let mut found = checks::machine(&machine, memory, &gpus);
-    // What there is of the machine is said even if the project is at fault.
+    // The machine's checks are shown even if the project cannot be read.
     let mut peaks = None;
     let mut file_system = None;
     let store = Project::load(&arguments.common, registry).and_then(|project| {

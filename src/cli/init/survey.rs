@@ -1,13 +1,13 @@
-//! Looks at a folder of the user's for what the variables of a pipeline take.
+//! Looks for what the variables of a pipeline can take in a folder of the user's.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::graph::InputVariable;
 
-/// How far below the folder is looked.
+/// How many levels below the folder are looked at.
 const DEEPEST: usize = 4;
-/// Files and folders that are looked at at most.
+/// How many files and folders are looked at, at most.
 const MOST: usize = 20_000;
 
 /// A variable, and what was found for it.
@@ -15,12 +15,12 @@ const MOST: usize = 20_000;
 pub(super) struct Finding {
     pub(super) variable: String,
     pub(super) path: PathBuf,
-    /// Others that it might have been.
+    /// Other places that would do as well.
     pub(super) others: Vec<PathBuf>,
 }
 
-/// Finds what the variables take in a folder: for each the place that has most of it. What one variable takes is no other's: first
-/// come those that the fewest places suit.
+/// Finds what the variables can take in a folder: for each variable the place that has most of it. A place is for one variable
+/// only, and variables that the fewest places suit choose first.
 pub(super) fn survey(folder: &Path, variables: &[InputVariable]) -> Vec<Finding> {
     let places = places(folder);
     let mut candidates: Vec<(&str, Vec<(u64, &PathBuf)>)> = variables
@@ -50,7 +50,7 @@ pub(super) fn survey(folder: &Path, variables: &[InputVariable]) -> Vec<Finding>
                 |taken: &Finding| path.starts_with(&taken.path) || taken.path.starts_with(path);
             !findings.iter().any(is_taken)
         });
-        // Of equals the first, which is the nearest.
+        // Of places with the same amount the first is taken, which is the nearest.
         let most = places.iter().map(|(amount, _)| *amount).max();
         let Some((_, best)) = places.iter().find(|(amount, _)| Some(*amount) == most) else {
             continue;
@@ -73,7 +73,7 @@ pub(super) fn survey(folder: &Path, variables: &[InputVariable]) -> Vec<Finding>
     findings
 }
 
-/// Returns the folder and what lies below it, level by level, by name. Hidden files and folders are passed over.
+/// Returns the folder and everything below it, level by level, sorted by name. Hidden files and folders are passed over.
 fn places(folder: &Path) -> Vec<PathBuf> {
     let mut all = vec![folder.to_path_buf()];
     let mut level = all.clone();

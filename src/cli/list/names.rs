@@ -1,4 +1,4 @@
-//! `pipe list NAME`: what bears a name in the pipeline.
+//! `pipe list NAME`: what has a name in the pipeline.
 
 use crate::terminal::Paint;
 use serde_json::{Map, Value, json};
@@ -10,7 +10,7 @@ use crate::graph::{self, VariableReport};
 /// The widest line of a list of names.
 const WIDTH: usize = 100;
 
-/// Says of each thing of that name what it is: a variable, a table, a group, a stage, a profile. Empty where there is none.
+/// Describes everything of that name: a variable, a table, a group, a stage, a profile. Empty where there is none.
 pub(super) fn text(project: &Project, name: &str) -> String {
     let pipeline = &project.pipeline;
     let mut parts = Vec::new();
@@ -58,7 +58,7 @@ pub(super) fn text(project: &Project, name: &str) -> String {
     parts.join("\n")
 }
 
-/// Says of what an output consists.
+/// Describes the parts of an output.
 fn output_text(outline: &OutputOutline) -> String {
     let mut text = String::new();
     if let Some(cell) = &outline.cell {
@@ -168,7 +168,7 @@ pub(super) fn wrapped(head: &str, names: &[String]) -> String {
     lines.join("\n") + "\n"
 }
 
-/// Returns what bears a name, by what it is.
+/// Returns everything of that name as JSON, by what it is.
 pub(super) fn json(project: &Project, name: &str) -> Map<String, Value> {
     let pipeline = &project.pipeline;
     let mut found = Map::new();

@@ -1,4 +1,4 @@
-//! The scores that a stage kind may end with.
+//! The scores that a stage kind may have.
 
 use contract::{ScoreName, Stage};
 use serde_json::{Value, json};
@@ -10,11 +10,11 @@ use crate::terminal::Paint;
 /// The scores of a kind.
 struct Known {
     scores: Vec<ScoreName>,
-    /// The kind that has to make what it reads, for its scores to be known.
+    /// The stage kind whose artifact must be read for these scores to be known; `None` if any may be.
     reads: Option<&'static str>,
 }
 
-/// Returns what a kind may end with, whatever its parameters; `None` where that follows from data of the user's.
+/// Returns the scores that a kind may have, whatever its parameters; `None` where data of the user's decide.
 fn known(stage: &dyn Stage, registry: &Registry) -> Option<Known> {
     let makers = registry.kinds().map(Some);
     [None].into_iter().chain(makers).find_map(|reads| {
@@ -23,7 +23,7 @@ fn known(stage: &dyn Stage, registry: &Registry) -> Option<Known> {
     })
 }
 
-/// Lists them by the split that they are of; empty where they are not known.
+/// Lists the scores by split; empty where they are not known.
 pub(super) fn text(stage: &dyn Stage, registry: &Registry) -> String {
     let Some(Known { scores, reads }) = known(stage, registry) else {
         return String::new();

@@ -10,33 +10,33 @@ use crate::graph::{JobGraph, JobIndex};
 use crate::progress::count;
 use crate::why::{Change, Why};
 
-/// New values of a parameter told at most.
+/// How many new values of a parameter are told at most.
 const VALUES: usize = 4;
 /// The most characters of a value that are told.
 const VALUE: usize = 32;
-/// Parts of keys that are told of one reason; jobs that differ in more are told together.
+/// How many parts of keys a reason tells; jobs that differ in more parts are told together.
 const PARTS: usize = 3;
-/// Reasons of which the jobs that rest on theirs are counted: of a large sweep that would take long.
+/// For how many reasons the jobs are counted that rest on their jobs: in a large sweep counting takes long.
 const COUNTED: usize = 64;
 /// What is said of jobs that cannot run.
 const BROKEN: &str = "cannot run";
-/// The name of the parts where they are many.
+/// The name that stands for the parts where there are many.
 const MANY: &str = "many";
 
-/// A reason, and the jobs that it is the reason of.
+/// A reason, and the jobs that have it.
 #[derive(Debug, Serialize)]
 pub(super) struct Reason {
-    /// In words.
+    /// The reason in words.
     pub(super) text: String,
-    /// The stage whose jobs will run, or cannot, for it.
+    /// The stage whose jobs will run, or cannot, for this reason.
     pub(super) stage: String,
-    /// How many these are.
+    /// How many jobs have this reason.
     pub(super) jobs: usize,
-    /// How many more rest on them, if they were counted.
+    /// How many more jobs rest on these, if they were counted.
     pub(super) rest: Option<usize>,
 }
 
-/// What jobs have in common that are told together: their stage, and which parts of their keys differ, whatever their values.
+/// What jobs have in common that are told together: their stage, and which parts of their keys differ, whatever the values are.
 type Group = (usize, String, Vec<String>);
 
 /// Returns why jobs will run or cannot run, those of earlier stages first. Jobs that only wait for others have no reason of
@@ -122,7 +122,7 @@ fn part(change: &Change) -> String {
 
 /// Says how the parts of keys differ, each once for all jobs.
 fn told(jobs: &[JobIndex], whys: &[Option<Why>]) -> String {
-    // Each part with what differs of it and for how many jobs, in the order in which they are met.
+    // Each part with how it differs, and for how many jobs, in the order in which parts are met.
     let mut parts: Vec<(String, Vec<&Change>, usize)> = Vec::new();
     let mut seen: HashSet<String> = HashSet::new();
     for change in jobs
@@ -142,7 +142,7 @@ fn told(jobs: &[JobIndex], whys: &[Option<Why>]) -> String {
         }
         *jobs += 1;
     }
-    // What all have in common comes first.
+    // Parts that differ for all jobs come first.
     parts.sort_by_key(|(.., of)| *of < jobs.len());
     let texts = parts.iter().take(PARTS).map(|(name, distinct, of)| {
         let mut text = match distinct.as_slice() {
@@ -199,7 +199,7 @@ fn value(value: Option<&Value>) -> String {
     super::cut(&text, VALUE)
 }
 
-/// Counts the jobs that need one of these and are none of them.
+/// Counts the other jobs that need one of these.
 fn resting(graph: &JobGraph, standings: &[Standing], jobs: &[JobIndex]) -> usize {
     let mut seen: BTreeSet<JobIndex> = jobs.iter().copied().collect();
     let mut open: Vec<JobIndex> = jobs.to_vec();

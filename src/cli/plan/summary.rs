@@ -12,9 +12,9 @@ use crate::graph::JobGraph;
 use crate::progress::{amount, count};
 use crate::why::{Price, Prices};
 
-/// Stages that have lines of their own at most.
+/// How many stages have lines of their own at most.
 const STAGES: usize = 16;
-/// Reasons that are told at most.
+/// How many reasons are told at most.
 const REASONS: usize = 10;
 /// The longest line, in characters.
 const WIDTH: usize = 96;
@@ -24,13 +24,13 @@ const WIDTH: usize = 96;
 pub(super) struct StageTally {
     stage: String,
     cached: usize,
-    /// They will run.
+    /// Jobs that will run.
     run: usize,
-    /// They need what has to be made first, and may turn out to be cached.
+    /// Jobs that need inputs which have to be made first, and may turn out to be cached.
     unknown: usize,
-    /// They cannot run.
+    /// Jobs that cannot run.
     broken: usize,
-    /// Core time of those that will run, as far as something like them has run.
+    /// Core time of the jobs that will run, as far as similar jobs have run.
     core_seconds: Option<f64>,
 }
 
@@ -79,12 +79,12 @@ pub(super) fn stages(tallies: &[StageTally]) -> String {
         ("not known yet", |tally| tally.unknown),
         ("broken", |tally| tally.broken),
     ];
-    // Only few pipelines have something that is broken.
+    // Few pipelines have broken jobs, so their column is left out elsewhere.
     let columns: Vec<_> = columns
         .into_iter()
         .filter(|(name, of)| *name != "broken" || tallies.iter().any(|tally| of(tally) > 0))
         .collect();
-    // Of many stages those with something to do are told.
+    // Where there are many stages, those with something to do are told.
     let told: Vec<&StageTally> = match tallies.len() > STAGES {
         true => tallies.iter().filter(|tally| tally.has_work()).collect(),
         false => tallies.iter().collect(),
@@ -124,7 +124,7 @@ pub(super) fn stages(tallies: &[StageTally]) -> String {
     text
 }
 
-/// Says what changed.
+/// Says what has changed.
 pub(super) fn changed(reasons: &[Reason]) -> String {
     if reasons.is_empty() {
         return String::new();
@@ -150,7 +150,7 @@ pub(super) fn changed(reasons: &[Reason]) -> String {
     text
 }
 
-/// Says what all that will run costs together; nothing where nothing runs.
+/// Says what all jobs that will run cost together; empty where none will run.
 pub(super) fn price(price: &Price, threads: usize) -> String {
     let mut text = String::new();
     if price.jobs > 0 {
@@ -182,7 +182,7 @@ pub(super) fn price(price: &Price, threads: usize) -> String {
     text
 }
 
-/// Says in a line how all jobs stand.
+/// Says in a line how it stands with all jobs.
 pub(super) fn total(tallies: &[StageTally]) -> String {
     let sum = |of: fn(&StageTally) -> usize| tallies.iter().map(of).sum::<usize>();
     let (cached, run) = (sum(|tally| tally.cached), sum(|tally| tally.run));

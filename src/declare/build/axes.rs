@@ -139,7 +139,7 @@ impl Builder<'_> {
         span: &Range<usize>,
         lengths: impl Iterator<Item = usize>,
     ) -> Option<usize> {
-        // Without a value of one there is none, but what the others make may be too much all the same.
+        // An axis without values makes the product empty; the other axes may be too many all the same.
         let (mut product, mut is_empty) = (1usize, false);
         for length in lengths {
             product = product.saturating_mul(length.max(1));
@@ -153,8 +153,8 @@ impl Builder<'_> {
         Some(if is_empty { 0 } else { product })
     }
 
-    /// Takes so many bytes of those that all axes have together, and returns whether there were as many. That there are not
-    /// is told once.
+    /// Takes bytes of the room that all axes share, and returns whether there was enough. That there is not enough is told
+    /// once.
     pub(super) fn has_room(&mut self, span: &Range<usize>, bytes: usize) -> bool {
         let before = self.taken;
         self.taken = before.saturating_add(bytes);
@@ -207,7 +207,7 @@ impl Builder<'_> {
         text
     }
 
-    /// Returns a value of a `reference` likewise; `"${variable}"` alone keeps the type.
+    /// Returns a value of a `reference` with `${variable}` replaced as in a label; `"${variable}"` alone keeps the type.
     pub(super) fn filled_value(
         &mut self,
         value: &Value,
@@ -230,7 +230,7 @@ impl Builder<'_> {
             span: span.clone(),
         };
         let text = self.filled(&word, bindings);
-        // Whoever makes more lines looks whether there is room for them.
+        // A lack of room is told here; whoever makes more lines checks for it again.
         self.has_room(span, text.len());
         Value::from(text)
     }
@@ -247,7 +247,7 @@ impl Builder<'_> {
             return Err((format!("this line does not bind `{variable}`"), help));
         };
         match (format, &node.value) {
-            // What cannot be a value is told where it is bound.
+            // A list or a table is refused where it is bound.
             (_, NodeValue::List(_) | NodeValue::Table(_)) => Ok(String::new()),
             (None, _) => Ok(self.as_written(node)),
             (Some("%"), NodeValue::Scalar(Value::Number(number))) => {

@@ -16,7 +16,7 @@ impl Builder<'_> {
         self.check_excluded(table);
     }
 
-    /// A row and a column that meet may not both say a thing of their cell.
+    /// Refuses a row and a column that both have `key` where they meet in a cell.
     fn check_both(&mut self, table: &OutputDeclaration, key: &str, says: fn(&Line) -> bool) {
         let mut rows = table.rows.iter().filter(|row| says(row));
         let columns: Vec<&Line> = table.columns.iter().filter(|line| says(line)).collect();
@@ -35,7 +35,7 @@ impl Builder<'_> {
         }
     }
 
-    /// What a cell is gathered over cannot be chosen as well.
+    /// Refuses a variable that is both in `over` and in a grid.
     fn check_gathered(&mut self, table: &OutputDeclaration) {
         for axis in grids(table).flat_map(Grid::axes) {
             if !table.over.binds(axis.variable) {
@@ -51,7 +51,7 @@ impl Builder<'_> {
         }
     }
 
-    /// Values of `over` and `best` must reach a cell: what a row or a column sets goes before them.
+    /// Refuses variables of `over` and `best` whose values no cell uses, since every row or column binds them itself.
     fn check_used(&mut self, table: &OutputDeclaration) {
         let sets = |line: &Line, axis: &Axis| line.binds(axis.variable);
         let all_set = |lines: &[Line], axis: &Axis| {

@@ -10,13 +10,13 @@ use crate::errors::{Diagnostic, did_you_mean};
 
 /// The most results that one input may gather: each is a folder that a job is given.
 const MOST: usize = 10_000;
-/// The keys.
+/// The keys of an input that gathers.
 const KEYS: [&str; 2] = ["stage", "over"];
-/// How it is written.
+/// How such an input is written, for messages.
 const FORM: &str = "{ stage = \"@stage\", over = { seed = [0, 1, 2] } }";
 
 impl Builder<'_> {
-    /// Reads what inputs gather that are tables.
+    /// Resolves the inputs that are tables, each of which gathers results.
     pub(super) fn gather(&mut self, inputs: &mut [InputDeclaration], items: &[Item]) {
         for input in inputs {
             let mut found = None;

@@ -20,10 +20,10 @@ use crate::errors::{Diagnostic, did_you_mean, nearest};
 const MOST_PLACES: usize = 1_000_000;
 /// The most places that a table may have, times the combinations that it leaves out: each is compared with each.
 const MOST_COMPARED: usize = 20_000_000;
-/// Where lists of values make one mistake of many lines, so many are told.
+/// How many problems of one table are told: one mistake in a list of values shows in each of the lines that it makes.
 const ENOUGH: usize = 100;
 
-/// Which of the two a line is.
+/// Whether a line is a row or a column.
 #[derive(Clone, Copy, PartialEq)]
 enum Side {
     Row,
@@ -76,7 +76,7 @@ impl Builder<'_> {
                 self.problem(message, name.span.clone(), help);
             }
         }
-        // What a kind does not have is one line that binds nothing.
+        // A kind of output that has no rows, or no columns, has one line that binds nothing.
         for (key, lines) in [("rows", &mut axes.rows), ("columns", &mut axes.columns)] {
             if lines.is_none() && !kind.needs.contains(&key) {
                 *lines = Some(vec![RawLine::bare(name.span.clone())]);
@@ -121,7 +121,7 @@ impl Builder<'_> {
         let before = self.places;
         self.places = before.saturating_add(places);
         let too_many = if self.places > MOST_PLACES {
-            // Told of the table that does it, and of any other that would do it alone.
+            // The problem is told of the table with which the sum exceeds the limit, and of any other that exceeds it alone.
             (before <= MOST_PLACES || places > MOST_PLACES).then(|| {
                 format!(
                     "with `{}` tables come to more than {MOST_PLACES} places: rows × columns × over × best",
@@ -147,7 +147,7 @@ impl Builder<'_> {
         table.best = None;
     }
 
-    /// Checks axes that another profile's stand in for.
+    /// Checks axes that the profile in force does not use.
     pub(super) fn check_axes(&mut self, axes: &RawAxes) {
         let axes = axes.clone();
         self.lines(axes.rows.unwrap_or_default(), Side::Row);

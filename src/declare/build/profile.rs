@@ -57,7 +57,7 @@ impl Builder<'_> {
             );
         }
         let mut next = match asked {
-            // As commands that pipe suggests call it.
+            // Hints of the program call the values of a file without profiles so.
             Some(asked) if asked.name == UNNAMED && profiles.is_empty() => None,
             Some(asked) => {
                 let name = asked.name;

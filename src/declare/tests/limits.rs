@@ -14,7 +14,7 @@ fn table(axes: &str) -> String {
 
 fn refused(text: &str) -> Vec<String> {
     let report = load(text, None, &[]).err().expect("refused");
-    // It can be drawn as well.
+    // The report can be drawn as well.
     assert!(report.to_string().contains('×'));
     messages(&report).into_iter().map(str::to_owned).collect()
 }

@@ -9,7 +9,7 @@ use crate::execute::resolve::Ready;
 use crate::failure::Failure;
 use crate::store::Holder;
 
-/// How often to look whether another run's job is done: first, and at most.
+/// How often to look whether another run's job is done: the first pause, and the longest.
 const LOOK: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(200));
 
 /// A job that another run works on.
@@ -24,7 +24,7 @@ pub(super) struct Elsewhere {
 }
 
 impl Run<'_, '_> {
-    /// Another run works on a job that was to be started.
+    /// Takes in a job that was to be started and that another run works on.
     pub(super) fn wait_for(&mut self, job: Running) {
         let Running {
             rank,
@@ -44,8 +44,8 @@ impl Run<'_, '_> {
         });
     }
 
-    /// Looks after the jobs that other runs work on: those that nobody works on any more are started here, and find the
-    /// result if there is one.
+    /// Looks after the jobs that other runs work on. A job that nobody works on any more is started here, and finds the result
+    /// if the other run has made it.
     pub(super) fn look_elsewhere(&mut self) {
         let now = Instant::now();
         let mut at = 0;
@@ -77,7 +77,7 @@ impl Run<'_, '_> {
             job.pause = (job.pause * 2).min(LOOK.1);
             job.look = now + job.pause;
             self.elsewhere.push(job);
-            // What was last stands here now, and has been looked at or will be.
+            // The last job now stands at this place; it has been looked at or will be.
             let last = self.elsewhere.len() - 1;
             self.elsewhere.swap(at, last);
             at += 1;

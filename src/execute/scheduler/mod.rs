@@ -44,7 +44,7 @@ use stopping::{in_time, overtime};
 
 /// How often running jobs are looked at.
 const TICK: Duration = Duration::from_millis(100);
-/// So many times the jobs that work may have their outputs stored: more would only wait for the disk.
+/// How many times the number of working jobs may have their outputs stored at once: more would only wait for the disk.
 const STORING: usize = 4;
 
 /// Runs all jobs whose results are not known, and returns what became of each, by index.
@@ -60,7 +60,7 @@ pub fn run(
     let known = std::mem::take(&mut options.known);
     let deadline = options
         .budget
-        // A time beyond what the clock can tell is no bound.
+        // A budget beyond what the clock can tell is no bound.
         .and_then(|budget| Instant::now().checked_add(in_time(budget)));
     let total = Needs {
         threads: options.threads.max(1),
@@ -107,12 +107,12 @@ pub fn run(
         }
         run.recall_asked();
         run.settle(graph.jobs().map(|(index, _)| index).collect());
-        // Whoever names nothing counts on everything: a run that ends at once need not say more.
+        // A run that has named no keys counts on all results, so one that ends at once need not name any.
         if run.queue.len() > 0 {
             run.hold(&store.enter());
         }
         let cached = run.count_cached();
-        // A run that has nothing to do tells at its end, which is now.
+        // A run that has nothing to do tells its results at its end, which is now.
         if cached < graph.len() {
             run.progress.known(&run.cached());
         }
@@ -130,7 +130,7 @@ pub fn run(
 
 /// What a job's thread tells the scheduler.
 enum Message {
-    /// Its work is done, and so it last went: its output is being stored.
+    /// The job's work is done, and its output is being stored; with it, its last event.
     Done(JobIndex, Option<Event>),
     Ended(JobIndex, Result<Gained, Failure>),
 }
@@ -139,11 +139,11 @@ enum Message {
 struct Running {
     rank: Rank,
     ready: Ready,
-    /// Its part of the room, until its work is done.
+    /// The job's part of the room, until its work is done.
     taken: Option<Taken>,
     control: Arc<Control>,
     events: Follower,
-    /// Whether it was told that it holds more memory than it declares.
+    /// Whether a note has told that the job holds more memory than it declares.
     beyond: bool,
 }
 
@@ -158,10 +158,10 @@ struct Run<'scope, 'env> {
     heights: Vec<usize>,
     /// By job: how many of its inputs have no result yet.
     missing: Vec<usize>,
-    /// By job: what became of it; `None` while that is open.
+    /// By job: its final state; `None` while that is open.
     states: Vec<Option<JobState>>,
     queue: Queue,
-    /// What the first jobs of lanes will likely hold, in bytes: each is asked for once.
+    /// By job that is the first of a lane: how much memory it will likely hold, in bytes, asked for once.
     likely: HashMap<JobIndex, u64>,
     /// The most that a job of each stage has held in this run, in bytes.
     seen: HashMap<&'env str, u64>,
@@ -178,15 +178,15 @@ struct Run<'scope, 'env> {
     inside: Vec<Key>,
     running: Vec<Running>,
     elsewhere: Vec<Elsewhere>,
-    /// What was last said of a GPU that is waited for.
+    /// The last note about a GPU that is waited for.
     told: String,
-    /// Whether it has been told what there was at the start.
+    /// Whether the results that were known at the start have been told.
     planned: bool,
     /// Whether new jobs are still started.
     starting: bool,
-    /// Until when jobs that were asked to stop are waited for.
+    /// The time until which jobs that were asked to stop may go on.
     patience: Option<Instant>,
-    /// When to stop, if the run has a budget.
+    /// The time at which to stop, if the run has a budget.
     deadline: Option<Instant>,
     sender: Sender<Message>,
     scope: &'scope Scope<'scope, 'env>,
@@ -217,7 +217,7 @@ impl<'scope, 'env> Run<'scope, 'env> {
                 self.progress
                     .note("the budget is used up: running jobs save their checkpoints");
                 self.starting = false;
-                // A budget is not kept by a job that does not stop.
+                // A job that does not stop must not exceed the budget for long.
                 let grace = self.options.budget.map_or(self.options.grace, overtime);
                 self.options.grace = self.options.grace.min(grace);
                 self.stop(Stop::Gently);
@@ -233,8 +233,8 @@ impl<'scope, 'env> Run<'scope, 'env> {
         }
     }
 
-    /// A job has to run. If it never could, it fails; then the jobs that need it are added to those to be settled. So are inputs
-    /// that have to be made again before.
+    /// Queues a job that has to run. If it never could, it fails, and the jobs that need it are added to `open`, to be settled.
+    /// So are inputs that have to be made again first.
     fn enqueue(&mut self, index: JobIndex, ready: Ready, open: &mut BTreeSet<JobIndex>) {
         if let Some(failure) = self.too_large(index) {
             return open.extend(self.fail(index, failure));
@@ -274,7 +274,7 @@ impl<'scope, 'env> Run<'scope, 'env> {
             }
             let mut next = None;
             for (rank, needs) in heads {
-                // What was gathered for one that waits for GPUs is for no other.
+                // GPUs that were gathered for the job that waits for them are for no other.
                 if waits && needs.gpus > 0 {
                     continue;
                 }
@@ -315,7 +315,7 @@ impl<'scope, 'env> Run<'scope, 'env> {
         working.count()
     }
 
-    /// Returns the first job of each lane by rank, before all others the one that room is kept for.
+    /// Returns the first job of each lane by rank. The job that room is kept for comes before all others.
     fn heads(&mut self) -> Vec<(Rank, Needs)> {
         let heads = self.queue.heads();
         let mut heads: Vec<_> = heads
@@ -327,7 +327,7 @@ impl<'scope, 'env> Run<'scope, 'env> {
                         let parts = ready.parts(job);
                         let likely = (self.means.peak_memory)(&job.label, &parts)
                             .or_else(|| self.seen.get(&*job.stage).copied());
-                        // More than there is runs by itself.
+                        // A job that is likely to hold more than the run has runs by itself.
                         likely.unwrap_or(0).min(self.room.total().memory)
                     })
                 });
@@ -389,7 +389,7 @@ impl<'scope, 'env> Run<'scope, 'env> {
         });
         let sender = self.sender.clone();
         let work = move || {
-            // Nobody listens any more only when the whole run has panicked.
+            // Nobody receives the message only when the whole run has panicked.
             let done = |last| drop(sender.send(Message::Done(index, last)));
             let result = catch_unwind(AssertUnwindSafe(|| attempt.run(&control, done)))
                 .unwrap_or_else(|panic| Err(Failure::panicked(panic.as_ref())));
@@ -404,7 +404,8 @@ impl<'scope, 'env> Run<'scope, 'env> {
         }
     }
 
-    /// A job needs no room any more: the next may start while its output is stored, which waits for the disk above all.
+    /// Frees the room of a job whose output is still to be stored. The next job may start meanwhile, since storing mostly waits
+    /// for the disk.
     fn done(&mut self, index: JobIndex, last: Option<&Event>) {
         if let Some(last) = last {
             self.progress.event(index.index(), last);
@@ -439,7 +440,7 @@ impl<'scope, 'env> Run<'scope, 'env> {
         self.settle_and_hold(open);
     }
 
-    /// Passes on what running jobs have told since the last time, and looks what they hold.
+    /// Passes on the events of running jobs since the last time, and looks how much memory they hold.
     fn follow(&mut self) {
         for running in &mut self.running {
             let job = self.graph.job(running.rank.2);
@@ -462,7 +463,7 @@ impl<'scope, 'env> Run<'scope, 'env> {
         self.progress.tick();
     }
 
-    /// Returns what the jobs have made that need not run.
+    /// Returns the results of the jobs that need not run.
     fn cached(&self) -> Results<'scope> {
         let cached = self
             .found()
@@ -496,7 +497,7 @@ fn missing(graph: &JobGraph) -> Vec<usize> {
 /// Returns for each job the length of the longest chain of jobs that starts with it.
 fn heights(graph: &JobGraph) -> Vec<usize> {
     let mut heights = vec![1; graph.len()];
-    // Users come after their inputs: backwards, each is complete when it is passed on.
+    // Users come after their inputs, so backwards each height is complete when it is passed on.
     let order: Vec<JobIndex> = graph.jobs().map(|(index, _)| index).collect();
     for index in order.into_iter().rev() {
         let above = graph

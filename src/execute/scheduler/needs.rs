@@ -44,7 +44,7 @@ impl Run<'_, '_> {
         Some(failure)
     }
 
-    /// Says early which jobs could not run if they had to: an hour later would be too late.
+    /// Notes early which jobs could not run if they had to: an hour later would be too late.
     pub(super) fn warn(&mut self) {
         let mut told = BTreeSet::new();
         for (index, job) in self.graph.jobs() {
@@ -81,7 +81,7 @@ impl Run<'_, '_> {
                 };
                 let gpus = count(number, "GPU");
                 let text = format!("{label} waits for {gpus}, which others have: {others}");
-                // The time that it has been is another each time.
+                // How long the holder has had the GPU changes each time, so it is left out of the comparison.
                 let who: String = holders
                     .iter()
                     .map(|holder| format!("{label} {} ", holder.pid))

@@ -1,4 +1,4 @@
-//! What a run is given, and what it gives back.
+//! What a run is given, and the states of jobs that it returns.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,40 +14,40 @@ use crate::store::{Found, Store};
 pub struct Options {
     /// How many jobs may run at once.
     pub jobs: usize,
-    /// How many threads they may use together.
+    /// How many threads the jobs may use together.
     pub threads: usize,
-    /// How much memory they may hold together, in bytes; without, memory is not looked at.
+    /// How much memory the jobs may hold together, in bytes; `None` sets no limit.
     pub memory: Option<u64>,
-    /// The GPUs that they may use.
+    /// The GPUs that the jobs may use.
     pub gpus: Vec<Gpu>,
     /// Whether to start jobs that do not need a failed one after one has failed.
     pub keep_going: bool,
     /// How long jobs that were asked to stop may take to save their checkpoints before they are killed.
     pub grace: Duration,
-    /// After what time to stop gently.
+    /// After what time the run stops gently.
     pub budget: Option<Duration>,
     /// Each job's place in the order in which jobs are started, by index; without it, the longest chains go first.
     pub order: Option<Vec<usize>>,
-    /// Results that are known to be there, by index; those not named are looked up.
+    /// Results that are known to be there, by index; those of other jobs are looked up.
     pub known: Vec<Option<Arc<Found>>>,
-    /// Jobs of whose results all files are to be here in the end.
+    /// Jobs whose results must have all their files here in the end.
     pub asked: Vec<JobIndex>,
 }
 
 impl Options {
-    /// The usual [`Options::grace`]: long enough to end an update of a large encoder and to save. Whoever cannot wait asks
-    /// twice.
+    /// The usual [`Options::grace`]: long enough to end an update of a large encoder and to save. A user who cannot wait
+    /// presses Ctrl-C twice.
     pub const GRACE: Duration = Duration::from_secs(15 * 60);
 }
 
-/// What a run works with.
+/// What a run works with, besides its graph.
 #[derive(Clone, Copy)]
 pub struct Means<'a> {
     /// Where results are.
     pub store: &'a Store,
     /// What runs jobs.
     pub worker: &'a dyn Worker,
-    /// The machine that it goes on.
+    /// The machine that the run is on.
     pub machine: &'a Machine,
     /// Says how much memory a job of that label and those parts will hold, in bytes, if anything like it is known.
     pub peak_memory: &'a dyn Fn(&str, &KeyParts) -> Option<u64>,
@@ -58,16 +58,16 @@ pub struct Means<'a> {
 pub enum JobState {
     /// Its result was known.
     Cached(Arc<Found>),
-    /// It ran.
+    /// The job ran, and this is its result.
     Made(Arc<Found>),
-    /// It has no result.
+    /// The job has no result.
     Failed(Box<Failure>),
     /// A job that it needs has no result.
     Blocked {
         /// The job that failed.
         by: JobIndex,
     },
-    /// It was not started, because the run ended before.
+    /// The job was not started, because the run ended before.
     NotStarted,
 }
 

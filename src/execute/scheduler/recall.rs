@@ -1,5 +1,4 @@
-//! Known results that are made again, since a job that has to run, or whoever asked for them, needs files of them that are
-//! elsewhere.
+//! Known results that are made again, since a job that has to run, or the user, needs files of them that are elsewhere.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -16,8 +15,8 @@ impl Run<'_, '_> {
         state.and_then(JobState::found).cloned()
     }
 
-    /// Whether files of a job's inputs are elsewhere. Then the job waits, and the inputs that are made again are added to those to
-    /// be settled.
+    /// Whether files of a job's inputs are elsewhere. Then the job waits, and the inputs that are made again are added to
+    /// `open`, to be settled.
     pub(super) fn waits_for_files(
         &mut self,
         index: JobIndex,
@@ -31,14 +30,14 @@ impl Run<'_, '_> {
         !lacking.is_empty()
     }
 
-    /// Has those made again that were asked for by name and are known without all of their files.
+    /// Has those results made again that were asked for by name and lack files here.
     pub(super) fn recall_asked(&mut self) {
         for index in self.options.asked.clone() {
             self.recall_if_asked(index);
         }
     }
 
-    /// Returns the job, to be settled, if it is to be made again.
+    /// Returns the job, to be settled, if it is one of those.
     fn recall_if_asked(&mut self, index: JobIndex) -> Option<JobIndex> {
         let is_away = self.known(index).is_some_and(|found| !found.is_whole());
         let is_asked = is_away && self.options.asked.contains(&index);
@@ -61,10 +60,10 @@ impl Run<'_, '_> {
         self.recalled.entry(index).or_default()
     }
 
-    /// A job has a result, or its files again. Returns the jobs to be settled next.
+    /// Notes that a job has a result, or has its files again. Returns the jobs to be settled next.
     pub(super) fn gains(&mut self, index: JobIndex, state: JobState) -> Vec<JobIndex> {
         let waiting = self.recalled.remove(&index).unwrap_or_default();
-        // The users of what was known without its files have counted it already.
+        // The users of a result that was known without its files have counted it already.
         let mut open = match self.states[index.index()].is_some() {
             true => {
                 self.states[index.index()] = Some(state);
@@ -77,7 +76,7 @@ impl Run<'_, '_> {
         open
     }
 
-    /// Gives up results that were asked for with their files, and whose files the run has not come to.
+    /// Gives up results that were asked for with their files, and that the run did not get to.
     pub(super) fn forget_recalled(&mut self) {
         for (index, waiting) in std::mem::take(&mut self.recalled) {
             if waiting.is_empty() {

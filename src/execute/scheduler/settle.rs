@@ -1,4 +1,4 @@
-//! What becomes of jobs: found, made, failed or blocked, and which jobs that concerns next.
+//! What becomes of jobs (found, made, failed or blocked), and which jobs that concerns next.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::store::{Found, Lookup, Record, Section, StoreError};
 const RETRIES: u32 = 3;
 
 impl Run<'_, '_> {
-    /// Looks up the given jobs and whatever depends on results that this finds, in the graph's order.
+    /// Looks up these jobs, and all jobs that depend on results found by that, in the graph's order.
     pub(super) fn settle(&mut self, mut open: BTreeSet<JobIndex>) {
         while let Some(index) = open.pop_first() {
             let is_recalled = self.recalled.contains_key(&index);
@@ -78,18 +78,18 @@ impl Run<'_, '_> {
         self.means.store.hold(section, &keys);
     }
 
-    /// Settles these jobs in a section of the store: what is found there is counted on.
+    /// Settles these jobs in a section of the store, and counts on the results that are found there.
     pub(super) fn settle_and_hold(&mut self, open: BTreeSet<JobIndex>) {
         let section = self.means.store.enter();
         self.settle(open);
         self.hold(&section);
     }
 
-    /// A job has a result. Returns the jobs that now have all their inputs.
+    /// Notes that a job has a result. Returns the jobs that now have all their inputs.
     pub(super) fn has(&mut self, index: JobIndex, state: JobState) -> Vec<JobIndex> {
         self.states[index.index()] = Some(state);
         let mut complete = Vec::new();
-        // Once for each input that it is: as they were counted.
+        // A user that takes the result as several inputs has counted each of them.
         for user in self.graph.users(index) {
             let missing = &mut self.missing[user.index()];
             *missing = missing.saturating_sub(1);
@@ -100,7 +100,7 @@ impl Run<'_, '_> {
         complete
     }
 
-    /// Says that a job need not run after all. What was there at the start is told at once.
+    /// Tells that a job need not run after all. Results that were known at the start are told together.
     fn tell_known(&mut self, index: JobIndex, found: &Found) {
         if self.planned {
             let label = &*self.graph.job(index).label;
@@ -116,7 +116,7 @@ impl Run<'_, '_> {
         ready: &Ready,
         result: Result<(JobState, Option<Box<Record>>), Failure>,
     ) -> BTreeSet<JobIndex> {
-        // Those with the same key share its fate.
+        // Jobs with the same key share the fate of this one.
         let twins = self.queue.end(&ready.key);
         let mut open = BTreeSet::new();
         match result {
@@ -131,7 +131,7 @@ impl Run<'_, '_> {
                 self.progress
                     .finished(index.index(), label, record.as_deref());
                 open.extend(self.gains(index, state));
-                // Their look-up will find it.
+                // Their look-up will find the result.
                 open.extend(twins);
             }
             Err(failure) if failure.kind == FailureKind::Damaged && self.may_retry(index) => {
@@ -153,7 +153,7 @@ impl Run<'_, '_> {
         open
     }
 
-    /// Whether a job that found its inputs damaged is tried again; a disk that damages all that it is given ends the run.
+    /// Whether a job whose inputs were damaged is tried again. A disk that damages everything must not keep a run from ending.
     pub(super) fn may_retry(&mut self, index: JobIndex) -> bool {
         let tries = self.retries.entry(index).or_default();
         *tries += 1;
@@ -164,7 +164,7 @@ impl Run<'_, '_> {
     pub(super) fn lose(&mut self, index: JobIndex) -> Option<JobIndex> {
         let found = self.states[index.index()].as_ref()?.found()?;
         if let Ok(Lookup::Hit(found)) = self.means.store.lookup(&found.key) {
-            // Its files may have gone elsewhere.
+            // The result may be whole, and its files elsewhere by now.
             let found = JobState::Cached(Arc::new(found));
             self.states[index.index()] = Some(found);
             return None;
@@ -176,7 +176,7 @@ impl Run<'_, '_> {
         Some(index)
     }
 
-    /// A job has held so much memory: others of its stage may as well.
+    /// Notes how much memory a job has held, since other jobs of its stage may hold as much.
     pub(super) fn learn(&mut self, index: JobIndex, held: u64) {
         let seen = self.seen.entry(&*self.graph.job(index).stage).or_default();
         if held > *seen {
@@ -185,7 +185,7 @@ impl Run<'_, '_> {
         }
     }
 
-    /// A job has no result. Returns the jobs that need it.
+    /// Notes that a job has no result. Returns the jobs that need it.
     pub(super) fn fail(&mut self, index: JobIndex, failure: Failure) -> Vec<JobIndex> {
         self.progress
             .failed(index.index(), &self.graph.job(index).label, &failure);

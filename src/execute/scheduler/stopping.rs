@@ -38,12 +38,12 @@ impl Run<'_, '_> {
     }
 }
 
-/// Returns when to ask jobs to stop so that they have stopped when the budget is used up: a little before.
+/// Returns when to ask jobs to stop so that they have stopped by the end of the budget: a little before it.
 pub(super) fn in_time(budget: Duration) -> Duration {
     budget.saturating_sub((budget / 50).min(Duration::from_secs(20)))
 }
 
-/// Returns for how long jobs may go on that were asked to stop since the budget is used up.
+/// Returns how long jobs that were asked to stop may go on beyond the budget.
 pub(super) fn overtime(budget: Duration) -> Duration {
     (budget / 10).max(Duration::from_secs(30))
 }

@@ -9,7 +9,7 @@ use crate::failure::FailureKind;
 use crate::graph::{JobGraph, JobIndex};
 use crate::store::Lookup;
 
-/// Has results elsewhere that a run has just made.
+/// Sends results away that a run has just made.
 fn send_away(bench: &Bench, states: &[JobState]) {
     let store = bench.store();
     for state in states {
@@ -83,7 +83,7 @@ fn what_is_here_is_enough_for_whom_it_suffices() {
     let before = bench.run(&graph(&jobs));
     send_away(&bench, &before[..1]);
     bench.writer.ran();
-    // `b` is here: only it is read.
+    // The files of `b` are here, and nothing else is read.
     let more = [&jobs[..], &[("c", "c", &["b"])]].concat();
     let states = bench.run(&graph(&more));
     assert_eq!(letters(&states), "CCM");

@@ -87,12 +87,12 @@ impl Worker for Writer {
             let place = places.iter().find(|place| place.is_file()).unwrap();
             content += &fs::read_to_string(place).unwrap();
         }
-        // Some throw dice.
+        // Some programs give another result each time.
         if text == "dice" {
             static THROWN: AtomicUsize = AtomicUsize::new(0);
             content += &THROWN.fetch_add(1, Ordering::SeqCst).to_string();
         }
-        // Some stages forget what they are given.
+        // Some stages give the same result whatever their inputs are.
         if text == "constant" {
             content = text.to_owned();
         }
@@ -282,7 +282,7 @@ pub(super) fn machine() -> Machine {
     }
 }
 
-/// Without a notion of what jobs will hold.
+/// What a run works with, where nothing is known of how much memory jobs will hold.
 pub(super) fn means<'a>(store: &'a Store, worker: &'a Writer, machine: &'a Machine) -> Means<'a> {
     Means {
         store,

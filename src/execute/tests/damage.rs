@@ -52,7 +52,7 @@ fn records_and_manifests_that_are_no_such_thing_count_as_missing() {
             .map(|entry| entry.unwrap().path())
             .collect();
         files.sort();
-        // Cut at every tenth byte, and zeroed.
+        // The file is cut at every tenth byte, and zeroed.
         let content = fs::read(&files[0]).unwrap();
         let mut damages: Vec<Vec<u8>> = (0..content.len())
             .step_by(content.len() / 10)
@@ -80,7 +80,7 @@ fn what_the_disk_has_changed_is_made_again_before_a_stage_reads_it() {
     let graph = graph(&[("a", "a", &[]), ("b", "b", &["a"]), ("c", "c", &["a"])]);
     let before = bench.run(&graph);
     bench.writer.ran();
-    // As if it had rotten: same size, same time.
+    // As if the disk had changed a byte: same size, same time.
     let a = before[0].found().unwrap();
     let store = bench.store();
     let path = store.file(&a.manifest, "sub/text").unwrap().unwrap();
@@ -113,7 +113,7 @@ fn reader(path: &Path) -> JobGraph {
     graph
 }
 
-/// Runs a graph of slow jobs, and meanwhile, once a job with that label runs, does something else.
+/// Runs a graph of slow jobs and, once a job with that label runs, calls `meanwhile`.
 fn run_and(
     bench: &Bench,
     graph: &JobGraph,
@@ -179,7 +179,7 @@ fn a_file_that_was_copied_for_a_stage_may_change() {
     assert_eq!(made(&bench.run(&graph)), "atwo");
 }
 
-/// Writes to an object as root can, and puts its time back.
+/// Writes to an object as root can, and puts the object's time back.
 fn overwrite(path: &Path, text: &str) {
     let time = fs::metadata(path).unwrap().modified().unwrap();
     let mode = fs::metadata(path).unwrap().permissions();

@@ -308,7 +308,7 @@ fn a_job_that_comes_back_does_not_wait_for_itself() {
     queue.push(b, lane(), ready());
     assert_eq!(queue.len(), 1);
     assert!(queue.take(a).is_some());
-    // An input of both was lost meanwhile, and is there again.
+    // An input of both jobs was lost meanwhile, and is there again.
     queue.push(a, lane(), ready());
     queue.push(b, lane(), ready());
     assert_eq!(queue.len(), 0);

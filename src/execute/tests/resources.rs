@@ -1,4 +1,4 @@
-//! What jobs that run at once have together.
+//! How much the jobs that run at once have together.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -31,10 +31,10 @@ fn memory(bytes: u64) -> Resources {
     }
 }
 
-/// Eight may run at once, for all that threads and jobs are concerned.
+/// A bench on which eight jobs may run at once, as far as threads and the number of jobs go.
 fn roomy(memory: u64) -> Bench {
     let mut bench = Bench::new();
-    // Long enough that those overlap that may.
+    // Slow enough that jobs overlap where they may.
     bench.writer.slow = Some(Duration::from_millis(100));
     bench.options = Options {
         jobs: 8,
@@ -57,7 +57,7 @@ fn memory_is_never_promised_twice() {
 fn what_like_jobs_have_held_counts_where_nothing_is_declared() {
     let bench = roomy(10);
     let states = bench.run_foreseeing(&wide(6, &Resources::default()), &|label, _| {
-        // More than there is runs by itself, and is no mistake.
+        // A job that likely holds more memory than there is runs by itself, and is no mistake.
         Some(if label == "j0" { 99 } else { 3 })
     });
     assert_eq!(letters(&states), "MMMMMM");
@@ -129,7 +129,7 @@ fn what_no_run_here_can_have_is_the_user_s_mistake() {
             .message
             .ends_with("9 threads, and this run has 8 threads")
     );
-    // What is known already needs no room.
+    // A job with a known result needs no room.
     bench.run(&wide(1, &Resources::default()));
     assert_eq!(letters(&bench.run(&wide(1, &memory(u64::MAX)))), "C");
 }

@@ -7,15 +7,15 @@ use super::{ArchiveError, Index, Place};
 use crate::keys::Key;
 use crate::store::{Digest, Manifest, Record};
 
-/// The most bytes that the files of the project have together.
+/// The most bytes that the project's files in an archive may have together.
 const LARGEST_PROJECT: u64 = 1 << 26;
 
-/// What was seen of an archive so far.
+/// What was seen of an archive so far, to check the next member against.
 #[derive(Default)]
 pub(super) struct Contents {
     places: BTreeSet<Place>,
     sizes: BTreeMap<Digest, u64>,
-    /// Objects that it leaves out, and those of them that manifests have named so far.
+    /// Objects that the archive leaves out, with their sizes, and those of them that manifests have named so far.
     away: BTreeMap<Digest, u64>,
     named: BTreeSet<Digest>,
     records: BTreeMap<Key, Digest>,
@@ -25,7 +25,7 @@ pub(super) struct Contents {
 }
 
 impl Contents {
-    /// Takes note of what the index says that it leaves out.
+    /// Takes in which objects the index says are left out.
     pub(super) fn leave_out(
         &mut self,
         index: &Index,
@@ -43,7 +43,8 @@ impl Contents {
         Ok(())
     }
 
-    /// Reads the member at that place of the index, and checks that it is what it says, and comes after what it rests on.
+    /// Reads the next member of the index's list, and checks that it is what the list says and comes after the members it rests
+    /// on.
     pub(super) fn check(
         &mut self,
         index: &Index,
@@ -106,7 +107,7 @@ impl Contents {
         reader.pad(member.size)
     }
 
-    /// Checks that the files of an artifact have been seen, or are left out.
+    /// Checks that each file of an artifact was seen before, or is left out by the index.
     fn name_files(&mut self, manifest: &Manifest) -> Result<(), String> {
         for file in &manifest.files {
             if self.sizes.get(&file.digest) == Some(&file.size) {
@@ -140,7 +141,7 @@ impl Contents {
         let mut bytes = 0_u64;
         for file in &index.about.project {
             named.insert(file.digest);
-            // One file may be laid out under many names.
+            // One file may be laid out under many names, and counts for each.
             let size = self.carried.get(&file.digest).map_or(0, Vec::len);
             bytes = bytes.saturating_add(size as u64);
             if bytes > LARGEST_PROJECT {
@@ -158,8 +159,8 @@ impl Contents {
     }
 }
 
-/// Whether a path leads from a folder to a file below it, in its one form; not to what is hidden, where a store, version control
-/// and shells keep theirs.
+/// Whether a path, in its one form, leads from a folder to a file below it, and passes no hidden name: stores, version control
+/// and shells keep their files under such names.
 fn is_below(path: &str) -> bool {
     let is_plain = |step: &str| !step.is_empty() && !step.starts_with('.');
     path.split('/').all(is_plain) && !path.chars().any(char::is_control)

@@ -64,7 +64,7 @@ pub struct Index {
     pub record_format: u32,
     /// The version of its keys.
     pub key_format: u32,
-    /// For what it was made, and which files of the user's that rests on.
+    /// The targets that the archive was made for, and the user's files that their results rest on.
     pub about: About,
     /// The results, in the order of their keys.
     pub results: Vec<Listed>,
@@ -86,11 +86,12 @@ pub struct LeftOut {
 }
 
 impl Index {
-    /// The version of the form: raised when an older program would misread it. The first had no files of the project, and left nothing out.
+    /// The version of the form: raised when an older program would misread it. Archives of the first version carry no files of
+    /// the project, and leave nothing out.
     pub const FORMAT: u32 = 2;
 }
 
-/// For what an archive was made.
+/// What an archive was made for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct About {
@@ -131,7 +132,7 @@ pub struct Listed {
     pub key: Key,
     /// What its job was called.
     pub label: String,
-    /// What it made.
+    /// The artifact that the job made.
     pub artifact: Digest,
 }
 
@@ -174,7 +175,7 @@ impl Place {
         }
     }
 
-    /// Returns the place of that name; none if it is no name of ours, whatever else it may be.
+    /// Returns the place of that name; `None` if no archive of ours has such a name.
     fn parse(path: &str) -> Option<Self> {
         let (folder, name) = path.split_once('/')?;
         let json = name.strip_suffix(".json");
@@ -194,7 +195,7 @@ impl Place {
 /// What importing has done.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Imported {
-    /// For what the archive was made.
+    /// What the archive was made for.
     pub about: About,
     /// The program that wrote it.
     pub program: String,

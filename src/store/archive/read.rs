@@ -16,14 +16,14 @@ use crate::store::commit::{Move, Source};
 use crate::store::error::io_error;
 use crate::store::{Digest, Elsewhere, Lookup, Manifest, Origin, Record, Store, StoreError};
 
-/// The largest index that is read, in bytes: a million files take a quarter of it.
+/// The largest index that is read, in bytes: the index of a million files has a quarter of it.
 const LARGEST_INDEX: u64 = 1 << 30;
-/// The largest member that is read whole, in bytes: all but objects and logs.
+/// The largest member that is read as a whole, in bytes: objects and logs alone may be larger.
 const LARGEST_TEXT: u64 = 1 << 28;
 /// Files are read in pieces of this size.
 const PIECE: usize = 1 << 16;
 
-/// An archive that was read whole and found to be what it says.
+/// An archive that was read to its end and found whole.
 #[derive(Debug)]
 pub struct Archive {
     path: PathBuf,
@@ -70,7 +70,7 @@ impl Archive {
         })
     }
 
-    /// Returns what it holds.
+    /// Returns the archive's index.
     pub fn index(&self) -> &Index {
         &self.index
     }
@@ -83,7 +83,7 @@ impl Archive {
 }
 
 impl Store {
-    /// Takes in the results of an archive. What is there already and whole stays as it is.
+    /// Takes in the results of an archive. A result that is there already and whole stays as it is.
     ///
     /// # Errors
     /// When a result is there with another artifact, before anything is written; when the system refuses to write; and when
@@ -113,7 +113,7 @@ impl Store {
         let makers: BTreeMap<Digest, &str> = results
             .map(|listed| (listed.artifact, listed.label.as_str()))
             .collect();
-        // Objects that wait for their manifest, to be synced together.
+        // Objects that wait for their manifest, so that all are synced together.
         let mut waiting: Vec<(TempPath, Digest)> = Vec::new();
         for member in &archive.index.members {
             let place = Place::parse(&member.path);
@@ -191,13 +191,13 @@ impl Store {
         })
     }
 
-    /// Returns the results that are there already, with all that the archive has of them, and refuses an archive that says otherwise
-    /// of one.
+    /// Returns the results that are there already, with all files that the archive has of them. An archive that has another
+    /// artifact for one of them is refused.
     fn known_results(&self, archive: &Archive) -> Result<BTreeSet<Key>, ArchiveError> {
         let mut known = BTreeSet::new();
         let away: BTreeSet<Digest> = archive.index.away.iter().map(|one| one.digest).collect();
         for listed in &archive.index.results {
-            // What is damaged here was set aside, and comes anew.
+            // A damaged result was set aside, and is taken in anew.
             let Lookup::Hit(found) = self.lookup(&listed.key)? else {
                 continue;
             };
@@ -235,14 +235,14 @@ impl Store {
     }
 }
 
-/// Returns a record as it is kept of a result that comes from an archive.
+/// Returns the record of an imported result, which names the archive as its origin.
 fn from(bytes: &[u8], key: &Key, origin: &Origin) -> Result<Vec<u8>, String> {
     let mut record = Record::read(bytes, key)?;
     record.origin.push(origin.clone());
     Ok(record.bytes())
 }
 
-/// Reads an archive from its start, and knows where it is.
+/// Reads an archive from its start, and knows for messages where in it a mistake is.
 pub(super) struct Reader<'a> {
     path: &'a Path,
     source: BufReader<&'a File>,
@@ -269,7 +269,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reads what comes next, which must be there.
+    /// Fills the buffer with the next bytes; an archive that ends before is refused.
     fn fill(&mut self, buffer: &mut [u8]) -> Result<(), ArchiveError> {
         match self.source.read_exact(buffer) {
             Ok(()) => {
@@ -286,7 +286,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reads the index, which comes first and is named by its digest, and returns that with it.
+    /// Reads the index, which comes first and is named by its digest. Returns the index and the digest.
     fn index(&mut self) -> Result<(Index, Digest), ArchiveError> {
         let not_one = || ArchiveError::Refused {
             path: self.path.to_path_buf(),
@@ -331,7 +331,7 @@ impl<'a> Reader<'a> {
         );
         let theirs = (
             match versions.format {
-                // What it lacks is left out in the index as well.
+                // Fields that the first format lacks are empty in the index, so it is read as one of today's.
                 1 => Index::FORMAT,
                 format => format,
             },
@@ -392,7 +392,7 @@ impl<'a> Reader<'a> {
         self.text_up_to(size, digest, LARGEST_TEXT)
     }
 
-    /// Reads a member whole; memory grows with what is there, not with what is claimed.
+    /// Reads a member as a whole. Memory grows with the bytes that are there, not with the size that the index claims.
     fn text_up_to(
         &mut self,
         size: u64,

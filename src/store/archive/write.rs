@@ -15,23 +15,23 @@ use crate::store::away::target;
 use crate::store::error::io_error;
 use crate::store::{Content, Digest, Entry, Found, Manifest, Record, Store, StoreError};
 
-/// Results named at most whose files are elsewhere.
+/// How many results whose files are elsewhere are named in a message at most.
 const TOLD: usize = 5;
 
 /// Says of a file whether it is light: by the kind of stage that made it, its artifact's type, and its path.
 pub type IsLight<'a> = &'a dyn Fn(&str, ArtifactType, &str) -> bool;
 
-/// What of results goes along.
+/// Which files of results go into an archive.
 #[derive(Clone, Copy)]
 pub enum Weight<'a> {
     /// All files.
     All,
-    /// Those that are light.
+    /// Light files alone.
     Light(IsLight<'a>),
 }
 
 impl Weight<'_> {
-    /// Whether a file of an artifact goes along.
+    /// Whether a file of an artifact goes into the archive.
     fn has(self, kind: &str, manifest: &Manifest, file: &Entry) -> bool {
         match (self, manifest.content) {
             (Self::All, _) => true,
@@ -85,8 +85,8 @@ impl Store {
         Ok((index, bytes))
     }
 
-    /// Writes results to whatever takes bytes, called `name`, as [`Store::export`] does to a file. What is damaged in the store may be
-    /// found after much was written: only a whole archive is one.
+    /// Writes an archive to whatever takes bytes, called `name` in messages, as [`Store::export`] does to a file. Damage in the
+    /// store may be found after much was written: then the archive has no end, and is refused.
     ///
     /// # Errors
     /// When something in the store is damaged, files that should go along are elsewhere, or the bytes cannot be written.
@@ -104,7 +104,7 @@ impl Store {
         Ok((index, bytes))
     }
 
-    /// Writes an archive; returns how many bytes it has. Members that are not as they are in the store are `texts`.
+    /// Writes an archive and returns how many bytes it has. `texts` holds the members whose bytes are not those in the store.
     fn send(
         &self,
         index: &Index,
@@ -133,14 +133,14 @@ impl Store {
             }
             output.pad(member.size).map_err(failed)?;
         }
-        // The end of a tar archive.
+        // Two blocks of zeros end a tar archive.
         output.write_all(&[0; 2 * BLOCK]).map_err(failed)?;
         output.flush().map_err(failed)?;
         Ok(output.at)
     }
 
-    /// Lists what an archive of these results holds, in order, and returns the bytes of members that are not as they are in the
-    /// store.
+    /// Lists the members of an archive of these results, in order, and returns the bytes of those members that are not in the
+    /// store in this form.
     fn contents(
         &self,
         about: About,
@@ -189,7 +189,7 @@ impl Store {
             let digest = Digest::of(&manifest);
             add(Place::Manifest(digest), digest, manifest.len() as u64);
             for input in record.parts.inputs.values() {
-                // What is not there, or damaged, was only for explaining.
+                // A list that is missing or damaged is left out: lists only serve to explain.
                 let Some(digest) = input.parse().ok().filter(|digest| self.has_listing(digest))
                 else {
                     continue;
@@ -246,13 +246,13 @@ impl Store {
         Ok((index, texts))
     }
 
-    /// Whether what an input consisted of is listed, and the list is whole and in its one form.
+    /// Whether the list of an input's files is there, whole and in its one form.
     fn has_listing(&self, digest: &Digest) -> bool {
         let listing = self.listing(digest);
         self.listing_of(digest).exists() && listing.is_some_and(|one| one.digest() == *digest)
     }
 
-    /// Copies a member's bytes from the store, and checks that they are what its name says.
+    /// Copies a member's bytes from the store, and checks that they are those that its name says.
     fn copy(
         &self,
         member: &Member,

@@ -28,11 +28,11 @@ pub struct External {
     selection: Selection,
     manifest: Manifest,
     digest: Digest,
-    /// In the order of the manifest's files: where each lies.
+    /// Where each file of the manifest lies, in the manifest's order.
     files: Vec<PathBuf>,
-    /// In that order: what each was like when its bytes were last found to be those of the manifest.
+    /// What each file was like when its bytes were last found to be those of the manifest, in that order.
     stamps: Mutex<Vec<Stamp>>,
-    /// Whether the path leads to something that does not count as well.
+    /// Whether the path leads to files as well that do not count.
     left_out: bool,
 }
 
@@ -65,7 +65,7 @@ impl External {
                 }
             };
             hashed.put(file.stamp, digest);
-            // A single file goes by the input's name; those beside it go by their own.
+            // A single file goes by the input's name; files beside it that are read with it go by their own.
             let path = match file.name.is_empty() {
                 true => belongs::name_of_file(input, &file.place),
                 false => file.name,
@@ -79,7 +79,7 @@ impl External {
         let entries: Vec<Entry> = entries.into_iter().map(|(entry, ..)| entry).collect();
         let content = match entries.len() {
             1 => found.content,
-            // Several are a folder, as if just they lay in it.
+            // Several files are a folder, as if these alone lay in it.
             _ => Content::Folder,
         };
         let manifest = Manifest::new(content, entries);
@@ -125,7 +125,7 @@ impl External {
     }
 }
 
-/// Hashes a file, and returns its stamp as it was before.
+/// Hashes a file, and returns the stamp that it had before.
 fn read(path: &Path) -> Result<(Stamp, (Digest, u64)), StageError> {
     let read = || {
         let file = belongs::open(path)?;

@@ -12,8 +12,8 @@ use crate::store::{Digest, Store};
 /// clock of a file system.
 const SETTLED: i64 = 2;
 
-/// A file's identity, size and times. Where it is as it was, so is the file: nobody can set back the time of the last change
-/// of its entry. Where it is not, the file has to be read: that time changes also with a link, a mode or an owner.
+/// A file's identity, size and times. A file with the same stamp has the same bytes: nobody can set back the time of the last
+/// change of its entry. A file with another stamp has to be read, since links, modes and owners change that time too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Stamp {
     device: u64,
@@ -48,7 +48,7 @@ impl Stamp {
         }
     }
 
-    /// Whether it is of the same file, whatever became of that.
+    /// Whether the other stamp is of the same file, changed or not.
     pub(in crate::store) fn is_same_file(&self, other: &Self) -> bool {
         (self.device, self.inode) == (other.device, other.inode)
     }
@@ -59,8 +59,8 @@ impl Stamp {
         Some(Digest::from_bytes(note.try_into().ok()?))
     }
 
-    /// Notes the digest of the file with this stamp, unless it was changed so lately that a change more might not show, or
-    /// has another size by now.
+    /// Notes the digest of the file with this stamp, unless the file was changed so lately that another change might not show,
+    /// or has another size by now.
     pub(super) fn note(&self, store: &Store, (digest, size): (Digest, u64)) {
         let changed = self.modified.0.max(self.changed.0);
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
@@ -109,7 +109,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let digest = |text: &str| (Digest::of(text.as_bytes()), text.len() as u64);
         let store = Store::open(root.path()).unwrap();
-        // The time of the last change of its entry is now: too late to be believed.
+        // The time of the last change of the entry is now, which is too late to be believed.
         let fresh = write("one", 60);
         fresh.note(&store, digest("one"));
         let mut settled = fresh;

@@ -26,7 +26,7 @@ impl Bench {
         }
     }
 
-    /// As a program of the user's reads.
+    /// A bench whose input is read as by a program of the user's, hidden files too.
     fn hidden(ignore: &[&str]) -> Self {
         let ignore: Vec<String> = ignore.iter().map(|text| (*text).to_owned()).collect();
         let mut bench = Self::new();
@@ -201,7 +201,7 @@ fn only_what_a_kind_reads_counts_and_the_rest_may_be_anything() {
         .status()
         .unwrap();
     assert_eq!(bench.names("in"), ["1_Pooling/x", "config.json"]);
-    // Of a file that is given by itself, also what is read beside it.
+    // Of an input that is a single file, the files that are read beside it count as well.
     assert_eq!(bench.names("in/README.md"), ["config.json", "d.md"]);
     let external = bench.read("in/README.md").unwrap();
     let (work, view) = bench.show(&external);
@@ -227,7 +227,7 @@ fn stores_results_and_caches_in_a_folder_do_not_count_whatever_leads_to_them() {
     bench.selection.results = [bench.path("in/results")].into();
     let names = ["a.txt", "notes/CACHEDIR.TAG", "other/tiny/digests.json"];
     assert_eq!(bench.names("in"), names);
-    // What is named counts, unless it is a store.
+    // The path that the user gives counts whatever its name, unless it is a store.
     assert_eq!(bench.names("in/target"), ["CACHEDIR.TAG", "debug/x"]);
     assert_eq!(bench.names("in/results/tiny"), ["digests.json", "x.json"]);
     let refusal = bench.refusal("in/results");
@@ -235,7 +235,7 @@ fn stores_results_and_caches_in_a_folder_do_not_count_whatever_leads_to_them() {
         refusal.contains("nothing that counts but results of pipe"),
         "{refusal}"
     );
-    // What is somebody's own there counts, and so does a folder of his that is named for results.
+    // A user's own file there counts, and so does a user's folder that is called like one of results.
     bench.write("in/results/notes.txt", "mine");
     bench.write("in/results/mine/digests.json", "{}");
     assert_eq!(
@@ -322,7 +322,7 @@ fn what_only_looks_changed_is_read_again_and_what_is_changed_is_told() {
     let check = || external.check("d", &view, &bench.store);
     let text = |result: Result<(), StageError>| result.unwrap_err().to_string();
     check().unwrap();
-    // touch, chmod, ln, and an editor that puts a file with the same bytes in its place.
+    // Each of these leaves the bytes as they are: touch, chmod, ln, and an editor that puts another file in place.
     let file = fs::File::options().write(true).open(&path).unwrap();
     file.set_modified(std::time::SystemTime::UNIX_EPOCH)
         .unwrap();
@@ -333,11 +333,11 @@ fn what_only_looks_changed_is_read_again_and_what_is_changed_is_told() {
     bench.write("aside", "two");
     fs::rename(bench.path("aside"), &other).unwrap();
     check().unwrap();
-    // What does not count may come and go.
+    // Files that do not count may come and go.
     bench.write("in/.DS_Store", "noise");
     check().unwrap();
 
-    // Of the same length, with the time put back.
+    // The bytes change, the length does not, and the time is put back.
     let time = fs::metadata(&path).unwrap().modified().unwrap();
     fs::write(&path, "eno").unwrap();
     let file = fs::File::options().write(true).open(&path).unwrap();
@@ -358,7 +358,7 @@ fn a_copy_is_of_what_was_keyed_and_stays_it() {
     bench.write("a.txt", "one");
     let external = bench.read("a.txt").unwrap();
     let (_work, view) = bench.show(&external);
-    // What becomes of the file itself is nothing to a job that has a copy.
+    // A job that has a copy does not care what becomes of the file itself.
     bench.write("a.txt", "two");
     external.check("d", &view, &bench.store).unwrap();
     let work = tempfile::tempdir().unwrap();

@@ -27,24 +27,24 @@ const COPIED: u64 = 1 << 20;
 const COPIED_IN_ALL: u64 = 1 << 26;
 /// So often a folder is listed before files count as added or removed: an editor that saves makes others for an instant.
 const LISTINGS: u32 = 5;
-/// How long it has for that.
+/// How long all these listings may take together.
 const INSTANT: Duration = Duration::from_millis(100);
 
 /// An input as a stage is shown it.
 #[derive(Debug)]
 pub(crate) struct View {
-    /// Where it finds it.
+    /// Where the stage finds the input.
     pub(crate) path: PathBuf,
     /// Files of the view that are copies, each with its place in the list of files and its stamp.
     copies: Vec<(usize, PathBuf, Stamp)>,
     /// The places in the list of files of those that are links.
     links: Vec<usize>,
-    /// What lies in the view under which path, and where the user has it.
+    /// Each path in the view, and the path where the user has it.
     pub(crate) places: Vec<(PathBuf, PathBuf)>,
 }
 
 impl External {
-    /// Shows the input of that name, if need be by what it makes in the folder of a job's inputs.
+    /// Shows the input of that name to a stage. Where a view is needed, it is made in `inputs`, the folder of a job's inputs.
     ///
     /// # Errors
     /// When somebody has changed a file since it was hashed, or the system refuses.
@@ -106,11 +106,10 @@ impl External {
         first_too_many.map_or(COPIED, |size| COPIED.min(size.saturating_sub(1)))
     }
 
-    /// Checks that what a stage was shown is what was keyed, also
-    /// once it has read it. What looks changed is read again.
+    /// Checks that a stage was shown what was keyed, also once it has read it. Files that look changed are read again.
     ///
     /// # Errors
-    /// Names what somebody has changed.
+    /// Names the file that somebody has changed.
     pub(crate) fn check(&self, input: &str, view: &View, store: &Store) -> Result<(), StageError> {
         if !self.left_out {
             return self.check_folder(store);
@@ -156,7 +155,7 @@ impl External {
                 .symmetric_difference(&before)
                 .next()
                 .map(|name| self.path.join(name)),
-            // What cannot be listed is not as it was.
+            // A folder that cannot be listed is not as it was.
             Err(_) => Some(self.path.clone()),
         };
         let mut other = differs(&listed());
@@ -200,8 +199,8 @@ impl External {
         }
     }
 
-    /// Reads all files again that are not among those that were, whatever was noted of them, and returns those whose bytes are
-    /// others than were noted.
+    /// Reads all files again that are not in `done`, whatever was noted of them, and adds them to it. Returns those whose bytes
+    /// differ from what was noted; their digests are noted anew.
     ///
     /// # Errors
     /// When one cannot be read.
@@ -225,7 +224,7 @@ impl External {
     }
 }
 
-/// Copies a file of the user's that was hashed, and returns the stamp of the copy, which nobody is to write to.
+/// Copies a file of the user's that was hashed, and returns the stamp of the copy. Nobody is to write to the copy.
 fn copy(place: &Path, entry: &Entry, path: &Path) -> Result<Stamp, StageError> {
     let file = belongs::open(place).map_err(io_error(place))?;
     let mode = file.metadata().map_err(io_error(place))?.mode();

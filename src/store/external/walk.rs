@@ -25,7 +25,7 @@ pub(super) struct Found {
     pub(super) content: Content,
     /// Sorted by name.
     pub(super) files: Vec<File>,
-    /// Whether the path leads to something that does not count as well.
+    /// Whether the path leads to files as well that do not count.
     pub(super) left_out: bool,
 }
 
@@ -33,7 +33,7 @@ pub(super) struct Found {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct File {
     pub(super) place: PathBuf,
-    /// Its path from the input's folder on, parts separated by `/`; of a single file the name that it has.
+    /// The file's path from the input's folder on, parts separated by `/`; empty for an input that is a single file.
     pub(super) name: String,
     pub(super) stamp: Stamp,
 }
@@ -100,7 +100,7 @@ pub(super) fn find(path: &Path, selection: &Selection, store: &Store) -> Result<
     Ok(found)
 }
 
-/// A file that was given by itself, and those beside it that are read with it.
+/// Finds a file that is an input by itself, and those beside it that are read with it.
 fn single(path: &Path, metadata: &Metadata, selection: &Selection) -> Result<Found, StageError> {
     let file = |place: PathBuf, name: String, metadata: &Metadata| File {
         place,
@@ -110,7 +110,7 @@ fn single(path: &Path, metadata: &Metadata, selection: &Selection) -> Result<Fou
     let mut files = vec![file(path.to_path_buf(), String::new(), metadata)];
     for name in selection.reads.beside {
         let place = path.with_file_name(name);
-        // The file itself may have such a name.
+        // The input itself may have the name of a file that is read beside it.
         if path.file_name() == place.file_name() {
             continue;
         }
@@ -129,7 +129,7 @@ fn single(path: &Path, metadata: &Metadata, selection: &Selection) -> Result<Fou
 struct Walk {
     rule: Rule,
     own: Own,
-    /// The folders that lead here, against links that lead in a circle.
+    /// The folders around the one that is walked, so that links in a circle are noticed.
     above: BTreeSet<(u64, u64)>,
     found: Found,
 }
@@ -156,7 +156,7 @@ impl Walk {
             .map_err(|error| unreadable(folder, &error))?;
         let has = |name: &str| names.iter().any(|found| found == name);
         let is_cache = has(CACHE_TAG) && is_cache_tag(&folder.join(CACHE_TAG));
-        // What CVS keeps in each folder, by what it is: others are called so as well.
+        // A folder of CVS is known by what it holds: other folders are called `CVS` as well.
         let is_cvs = has("Entries") && has("Repository") && folder.ends_with("CVS");
         if !prefix.is_empty() && (is_cache || is_cvs) {
             self.found.left_out = true;
@@ -187,7 +187,7 @@ impl Walk {
         Ok(())
     }
 
-    /// Looks at what has a name that may count.
+    /// Looks at a file or folder whose name may count.
     fn entry(
         &mut self,
         path: PathBuf,
@@ -252,7 +252,7 @@ impl Walk {
     }
 }
 
-/// Whether a folder is a store: that in use, or another.
+/// Whether a folder is a store: the one in use, or another.
 fn is_store(path: &Path, metadata: &Metadata, store: &Store) -> bool {
     let is_in_use =
         fs::metadata(store.root()).is_ok_and(|root| identity(&root) == identity(metadata));

@@ -10,7 +10,7 @@
 //! From the bottom up: [`copies`] turns corruption and prediction rates into counts, [`masking`] chooses and replaces
 //! tokens, [`plan`] decides which sequences an update shows, [`feed`] reads them, [`loss`] accumulates gradients over
 //! micro-batches, [`validation`] measures perplexity, `objective` presents all this to the [`training`] crate's loop, and
-//! [`train`] is a whole run from inputs to artifact.
+//! [`mod@train`] is a whole run from inputs to artifact.
 //!
 //! Everything random (initial weights, order, masks, dropout) is a function of seed and place, so neither the size of
 //! micro-batches, nor the number of threads, nor an interruption changes what is trained on.
