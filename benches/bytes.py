@@ -135,7 +135,7 @@ def main() -> None:
     note("serving")
 
     def read() -> float:
-        # Its own result goes, and that of the stage before it stays.
+        # The reader's result is removed, and that of the stage before it stays.
         for record in (folder / ".pipe/records").iterdir():
             if '"reader"' in record.read_text():
                 record.unlink()

@@ -35,7 +35,7 @@ def main() -> None:
     modes = lib.names(given.modes, MODES, "mode")
     vocab = lib.vocabulary(given.vocab)
     pairs = read(lib.existing(given.senteval, "--senteval"), given.pairs)
-    # Each sentence once, so that nobody gains from remembering those that it has seen.
+    # Each sentence occurs once, so that no program gains from remembering sentences.
     sentences = list(dict.fromkeys(sentence for pair in pairs for sentence in pair))
     places = {sentence: place for place, sentence in enumerate(sentences)}
     left, right = ([places[pair[side]] for pair in pairs] for side in (0, 1))
@@ -127,7 +127,7 @@ def make(folder: Path, size: str, vocab: Path) -> None:
     config = BertConfig(
         vocab_size=len(tokenizer), hidden_size=shape.hidden, num_hidden_layers=shape.layers,
         num_attention_heads=shape.heads, intermediate_size=4 * shape.hidden, max_position_embeddings=MAX_LENGTH,
-        # Wider than BERT's start, so that sentences differ.
+        # Wider than BERT's initial weights, so that the vectors of sentences differ.
         initializer_range=0.1,
     )
     plain = folder.with_name(f"{folder.name}-plain")

@@ -80,11 +80,10 @@ over = { seed = [0, 1] }
 default = true
 """
 
-# Two jobs without training: what a commit is made of, in few system calls.
+# Two jobs without training: they commit results with few system calls.
 SHORT = PIPELINE[: PIPELINE.index("[stage.tokenizer]")]
 
-# How a run may end: well, for want of a pipeline that can be read, with a failed stage, interrupted, for want of a store or of
-# room.
+# The allowed exit codes: success, unreadable pipeline, failed stage, interruption, no store, and no room to write.
 ALLOWED = {0, 2, 10, 11, 12, 13}
 
 
@@ -125,7 +124,7 @@ class Project:
         return sorted(path for path in (self.folder / ".pipe").glob(pattern) if path.is_file())
 
     def checkpoints(self) -> dict[str, int]:
-        """Returns how far the newest sealed checkpoint of each job with a work folder is."""
+        """Returns, for each job with a work folder, how many units of work its newest sealed checkpoint has done."""
         found: dict[str, int] = {}
         for seal in (self.folder / ".pipe").glob("work/*/checkpoints/after-*/seal.json"):
             key, done = seal.parts[-4], int(seal.parts[-2].removeprefix("after-"))
@@ -133,10 +132,10 @@ class Project:
         return found
 
     def resumed(self, since: float) -> dict[str, int]:
-        """Returns from where the attempt of each such job went on that began since then."""
+        """Returns, for each job with an attempt since then, from how many units of work the attempt went on."""
         found = {}
         for events in (self.folder / ".pipe").glob("work/*/events.jsonl"):
-            # What an attempt that was killed at once has not begun is still of the one before.
+            # An attempt that was killed at once leaves the file of the attempt before it.
             if events.stat().st_mtime < since:
                 continue
             for line in events.read_text(errors="replace").splitlines():
@@ -224,7 +223,7 @@ def kills(arguments: argparse.Namespace) -> None:
         print(f"{sum(count.values())} kills, {number} projects done: {dict(sorted(count.items()))}", flush=True)
 
 
-# What changes the file system. Reads are left alone: they are told by `damage`.
+# The system calls that change the file system. Reads are not disturbed: `damage` tests what they find.
 CHANGING = "openat,write,fsync,fdatasync,rename,renameat,renameat2,linkat,link,unlink,unlinkat,mkdir,mkdirat,rmdir,fchmod,chmod,ftruncate"
 
 
@@ -247,12 +246,12 @@ def each_call(arguments: argparse.Namespace, injection: str, what: str) -> None:
         quiet = quiet + 1 if code == 0 else 0
         codes[code] += 1
         if code == 127 and "shared libraries" in ended.stderr:
-            # The loader's call, before the program began.
+            # The call was the loader's, before the program began.
             shutil.rmtree(project.folder)
             continue
         if what == "errors" and code not in ALLOWED or "panicked" in ended.stderr or "internal error" in ended.stderr:
             wrong(project, f"call {k}: code {code}\n{ended.stderr}")
-        # Once more, in the recovery.
+        # A call of the recovery is disturbed too.
         again = traced(project, injection.format(k=max(1, k // 2)))
         if what == "errors" and again.returncode not in ALLOWED | {127}:
             wrong(project, f"call {k // 2} of the recovery: code {again.returncode}\n{again.stderr}")
@@ -275,7 +274,7 @@ def errors(arguments: argparse.Namespace) -> None:
     """No space, an input/output error, too many open files, at each system call that changes the file system. Writes to the
     terminal fail as well, so that the exit code alone has to say what happened."""
     for error in ("ENOSPC", "EIO", "EMFILE"):
-        # From the k-th on: a full disk stays full.
+        # All calls from the k-th on fail, since a full disk stays full.
         each_call(arguments, f"error={error}:when={{k}}+", "errors")
         shutil.rmtree(arguments.folder / "undisturbed")
 
@@ -297,7 +296,7 @@ def harm(path: Path, how: str, other: Path, chance: random.Random) -> None:
         path.unlink()
         return
     path.chmod(stamps.st_mode)
-    # As if the disk itself had done it.
+    # An old time stamp makes the damage look like the disk's own.
     if chance.random() < 0.5:
         os.utime(path, ns=(stamps.st_atime_ns, stamps.st_mtime_ns))
 
@@ -307,13 +306,13 @@ def damage(arguments: argparse.Namespace) -> None:
     chance = random.Random(arguments.seed)
     expected, seconds = undisturbed(arguments, PIPELINE, ["all"])
     whole = arguments.folder / "undisturbed"
-    # A run stopped half way, for checkpoints.
+    # A run that is stopped half way leaves checkpoints.
     stopped = Project(arguments.pipe, arguments.folder / "stopped", PIPELINE, ["all"])
     while not any(len(list(work.glob("checkpoints/after-*"))) > 1 for work in (stopped.folder / ".pipe").glob("work/*")):
         run = stopped.start()
         time.sleep(chance.random() * seconds)
         if run.poll() is not None:
-            # Done before it was killed: from the beginning.
+            # The run was done before it was killed, so the next one starts from the beginning.
             run.communicate()
             shutil.rmtree(stopped.folder / ".pipe")
             continue
@@ -344,7 +343,7 @@ def damage(arguments: argparse.Namespace) -> None:
                 if changed and not same and sealed and kind != "caches/*" and found.returncode == 0:
                     wrong(project, f"verify did not find: {how} of {path}\n{found.stdout}")
             else:
-                # Part of the results is made again, so that others are handed to stages.
+                # Some results must be made again, so that the other results are read by stages.
                 for record in project.store("records/*.json"):
                     if chance.random() < 0.5 and record != path:
                         record.unlink()

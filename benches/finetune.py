@@ -19,7 +19,7 @@ from torch_finetune import MODES
 
 HERE = Path(__file__).resolve().parent
 
-# For each task the columns of its sentences, and the labels in the order of their classes.
+# For each task: the columns of its sentences, and its labels in the order of the classes.
 TASKS: dict[str, tuple[list[str], list[str]]] = {
     "SST-2": (["sentence"], ["0", "1"]),
     "QNLI": (["question", "sentence"], ["entailment", "not_entailment"]),

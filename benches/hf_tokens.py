@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from tokenizers.implementations import BertWordPieceTokenizer
 
-# Lines that are tokenised at a time: enough for all threads, little enough for memory.
+# Number of lines that are tokenised at a time: enough for all threads, and few enough for memory.
 LINES = 8192
 
 

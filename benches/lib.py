@@ -29,7 +29,7 @@ class Size(NamedTuple):
     heads: int
 
 
-# The same names stand for the same shapes in pipe.
+# pipe uses the same names for the same shapes.
 SIZES = {
     "nano": Size(2, 64, 2),
     "tiny": Size(2, 128, 2),

@@ -30,7 +30,7 @@ def main() -> None:
           "twice the bytes.\n")
     for threads in lib.numbers(given.threads):
         for precision in given.precisions.split(","):
-            # The shapes are the example's own.
+            # The shapes come from pipe's example.
             pipe = Engine("pipe", [str(program), precision, "--json"], is_pipe=True, is_f32=precision == "f32")
             records, _ = lib.run(pipe, threads)
             shapes = [",".join(map(str, record["shape"])) for record in records]

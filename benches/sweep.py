@@ -25,11 +25,11 @@ from lib import ROOT, fail, note
 from machine import heading
 
 TASKS = ["cola", "sst2", "mrpc", "stsb", "qqp", "mnli", "qnli", "rte"]
-# Jobs → rates and seeds: P is their product.
+# Number of jobs → numbers of rates and of seeds, whose product is the number of pre-trainings P.
 SHAPES = {1_000: (11, 10), 10_000: (37, 30), 100_000: (111, 100)}
-# Trivial jobs of a kind of pipe's own.
+# Number of trivial jobs of one of pipe's own stage kinds.
 OWN_JOBS = 1_000
-# A command that takes longer is not waited for.
+# Seconds after which a command is given up.
 PATIENCE = 900.0
 
 
@@ -38,16 +38,16 @@ class Tool:
     """One tool in a folder of its own."""
 
     name: str
-    # Writes the tool's files for so many rates and seeds.
+    # Writes the tool's files for given numbers of rates and seeds.
     write: Callable[[Path, int, int], None]
-    # Makes everything, so that nothing is left to do.
+    # The command that runs all jobs, so that a following run has nothing to do.
     build: Sequence[str]
-    # Whether `build` runs every job, so that its time tells of jobs a second.
+    # Whether `build` runs every job, so that its time gives the jobs per second.
     runs_jobs: bool
     no_op: Sequence[str]
     plan: Sequence[str]
     why: Sequence[str]
-    # Beyond this number of jobs it is not tried.
+    # The largest number of jobs for which the tool is tried.
     limit: int = 100_000
 
 

@@ -23,7 +23,7 @@ from transformers import (
 
 from lib import SIZES
 
-# What each mode sets apart from what all of them have.
+# The arguments of each mode besides those that all modes share.
 MODES: dict[str, dict[str, Any]] = {
     "trainer": {},
     "trainer-grouped": {"train_sampling_strategy": "group_by_length"},

@@ -14,8 +14,8 @@ import torch._inductor.config as inductor
 from lib import SIZES
 from model import Encoder, optimizer
 
-# For each mode: whether activations are bfloat16, what torch.compile is told (or nothing), how exact products of 32-bit
-# floats are ("medium" lets them run in bfloat16 where the processor can).
+# For each mode: whether activations are bfloat16, the mode of torch.compile (or none), and the precision of products of 32-bit
+# floats ("medium" lets them run in bfloat16 where the processor can).
 MODES: dict[str, tuple[bool, str | None, str]] = {
     "eager": (False, None, "highest"),
     "compile": (False, "default", "highest"),

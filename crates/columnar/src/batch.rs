@@ -1,4 +1,4 @@
-//! Rows that were read, by column.
+//! Rows read from a file, by column.
 
 use std::fmt;
 
@@ -12,8 +12,8 @@ use contract::{ColumnType, StageError};
 use crate::reader::Source;
 use crate::schema::{arrow_type, type_name};
 
-/// Some rows of a file. A column is asked for by name and type; it is an error that names file and column where there is none,
-/// it is of another type, or, unless said otherwise, a row has nothing in it.
+/// Some rows of a file. A column is asked for by name and type. It is an error, which names file and column, if the file has no
+/// such column, if the column is of another type or, unless the method says otherwise, if a row has no value in it.
 pub struct Batch {
     rows: RecordBatch,
     source: Source,
@@ -49,7 +49,7 @@ impl Batch {
     /// Returns a column of whole numbers.
     ///
     /// # Errors
-    /// When there is no such column.
+    /// When there is no such column, or a row has no value in it.
     pub fn integers(&self, name: &str) -> Result<&[i64], StageError> {
         let column = self.column(name, ColumnType::Integer, |column| {
             column.as_primitive_opt::<Int64Type>()
@@ -60,7 +60,7 @@ impl Batch {
     /// Returns a column of numbers.
     ///
     /// # Errors
-    /// When there is no such column.
+    /// When there is no such column, or a row has no value in it.
     pub fn numbers(&self, name: &str) -> Result<&[f64], StageError> {
         let column = self.column(name, ColumnType::Number, |column| {
             column.as_primitive_opt::<Float64Type>()
@@ -71,7 +71,7 @@ impl Batch {
     /// Returns a column of numbers or whole numbers as numbers.
     ///
     /// # Errors
-    /// When there is no such column.
+    /// When there is no such column, or a row has no value in it.
     pub fn any_numbers(&self, name: &str) -> Result<Vec<f64>, StageError> {
         match self.has(name, ColumnType::Integer) {
             true => Ok(self
@@ -86,7 +86,7 @@ impl Batch {
     /// Returns a column of truth values.
     ///
     /// # Errors
-    /// When there is no such column.
+    /// When there is no such column, or a row has no value in it.
     pub fn bools(&self, name: &str) -> Result<Vec<bool>, StageError> {
         let column = self.column(name, ColumnType::Bool, |column| column.as_boolean_opt())?;
         let column: &BooleanArray = self.full(name, column)?;
@@ -96,13 +96,13 @@ impl Batch {
     /// Returns a column of texts.
     ///
     /// # Errors
-    /// When there is no such column.
+    /// When there is no such column, or a row has no value in it.
     pub fn texts(&self, name: &str) -> Result<Texts<'_>, StageError> {
         let Texts(column) = self.optional_texts(name)?;
         Ok(Texts(self.full(name, column)?))
     }
 
-    /// Returns a column of texts in which a row may have nothing.
+    /// Returns a column of texts in which a row may have no value.
     ///
     /// # Errors
     /// When there is no such column.
@@ -114,7 +114,7 @@ impl Batch {
     /// Returns a column of lists of whole numbers.
     ///
     /// # Errors
-    /// When there is no such column.
+    /// When there is no such column, or a row has no value in it.
     pub fn integer_lists(&self, name: &str) -> Result<Lists<'_, i32>, StageError> {
         self.lists::<Int32Type>(name, ColumnType::Integers)
     }
@@ -122,7 +122,7 @@ impl Batch {
     /// Returns a column of lists of 32-bit floats.
     ///
     /// # Errors
-    /// When there is no such column.
+    /// When there is no such column, or a row has no value in it.
     pub fn number_lists(&self, name: &str) -> Result<Lists<'_, f32>, StageError> {
         self.lists::<Float32Type>(name, ColumnType::Numbers)
     }
@@ -144,7 +144,7 @@ impl Batch {
         })
     }
 
-    /// Returns the column of that name, as `typed` has it.
+    /// Returns the column of that name, converted by `typed` to the type `holds`.
     fn column<'a, A>(
         &'a self,
         name: &str,
@@ -163,7 +163,7 @@ impl Batch {
         })
     }
 
-    /// Returns the column if every row has something in it.
+    /// Returns the column if every row has a value in it.
     fn full<'a, A: Array>(&self, name: &str, column: &'a A) -> Result<&'a A, StageError> {
         match column.null_count() {
             0 => Ok(column),
@@ -181,7 +181,7 @@ impl fmt::Debug for Batch {
 }
 
 impl<'a> Texts<'a> {
-    /// Returns the text of a row; an empty one where there is nothing.
+    /// Returns the text of a row; an empty text where the row has no value.
     ///
     /// # Panics
     /// When there is no such row.
@@ -189,7 +189,7 @@ impl<'a> Texts<'a> {
         self.0.value(row)
     }
 
-    /// Returns the text of a row; `None` where there is nothing.
+    /// Returns the text of a row; `None` where the row has no value.
     ///
     /// # Panics
     /// When there is no such row.

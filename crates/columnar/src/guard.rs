@@ -1,4 +1,4 @@
-//! Panics of the library that reads.
+//! Panics of the Parquet library, turned into errors.
 
 use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe};
@@ -7,12 +7,13 @@ use std::sync::Once;
 use parquet::errors::ParquetError;
 
 thread_local! {
-    /// Whether a panic of this thread is expected, and told as an error.
+    /// Whether a panic of this thread will be turned into an error, and so must not be printed.
     static EXPECTED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Reads by `read`. The library panics over some files that are damaged; who gave the file is told as of any other error, and
-/// nothing else is printed. After an error whatever `read` holds may be half-way and is not to be used any more.
+/// Calls `read` and turns a panic into an error. The library panics over some damaged files; whoever gave the file gets an error
+/// as for other bad files, and nothing else is printed. After an error the reader that `read` holds must not be used again, since
+/// its state may be inconsistent.
 pub(crate) fn guarded<T, E>(read: impl FnOnce() -> Result<T, E>) -> Result<T, ParquetError>
 where
     ParquetError: From<E>,

@@ -1,9 +1,9 @@
 //! Parquet files: the one place that reads and writes them.
 //!
 //! * A [`Schema`] is made of the columns that a signature documents ([`contract::Column`]), so what `pipe list` says of a file and
-//!   what is in it cannot differ.
+//!   the file's contents cannot differ.
 //! * [`write()`] writes a small table at once, [`Writer`] a large one batch by batch; [`encode`] gives the bytes. The same values
-//!   give the same bytes: compression and other properties are fixed here, and no time or name of a machine is in a file.
+//!   give the same bytes: compression and other properties are fixed here, and a file holds no time and no name of a machine.
 //! * [`Reader`] opens a file by its metadata alone and gives its rows in [`Batch`]es, whose columns are plain slices and texts. Its
 //!   errors name file and column, and say what to do.
 //!

@@ -19,27 +19,27 @@ const ROWS: usize = 4096;
 /// The most rows of a batch where single rows are picked.
 const PICKED: usize = 1024;
 
-/// A file whose metadata is read. Its rows are read as they are asked for.
+/// A Parquet file whose metadata has been read. Rows are read only when a method asks for them.
 #[derive(Clone)]
 pub struct Reader {
     source: Source,
     metadata: ArrowReaderMetadata,
-    /// How many rows each row group has.
+    /// The number of rows of each row group.
     groups: Vec<u64>,
 }
 
 impl Reader {
-    /// Opens the file. `remedy` is what its user does if it is not what it should be: `run the stage again`.
+    /// Opens the file. `remedy` is what the user should do if the file is wrong: `run the stage again`.
     ///
     /// # Errors
-    /// When it cannot be read, or is no whole Parquet file.
+    /// When the file cannot be read, or is no whole Parquet file.
     pub fn open(path: &Path, remedy: &'static str) -> Result<Self, StageError> {
         let source = Source {
             path: path.into(),
             remedy,
         };
         let file = File::open(path).map_err(io_error(path))?;
-        // Other writers leave a hint to read text as another Arrow type.
+        // Other writers add an Arrow schema, by which text would be read as another Arrow type than ours.
         let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
         let metadata = guarded(|| ArrowReaderMetadata::load(&file, options))
             .map_err(|error| source.not_read("not a Parquet file", &error))?;
@@ -62,7 +62,7 @@ impl Reader {
             .fold(0, |all, rows| all.saturating_add(*rows))
     }
 
-    /// Returns how many rows each of its row groups has.
+    /// Returns the number of rows of each row group.
     pub fn groups(&self) -> &[u64] {
         &self.groups
     }
@@ -75,15 +75,14 @@ impl Reader {
         self.read(|builder| builder.with_batch_size(ROWS))
     }
 
-    /// Reads the rows of one row group, in batches of at most 4096: none spans two groups, which bounds its bytes.
-    ///
+    /// Reads the rows of one row group, in batches of at most 4096. No batch spans two groups, which bounds a batch's bytes.
     /// # Errors
     /// When the file cannot be read.
     pub fn group(&self, group: usize) -> Result<Batches, StageError> {
         self.read(|builder| builder.with_row_groups(vec![group]).with_batch_size(ROWS))
     }
 
-    /// Reads single rows of one row group: those at `places` in it, which ascend.
+    /// Reads single rows of one row group: the rows at `places` in the group, in ascending order.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -134,7 +133,7 @@ impl fmt::Debug for Reader {
     }
 }
 
-/// Batches of rows, in their order. After an error there is none.
+/// Batches of rows, in the file's order. After an error there are no more batches.
 pub struct Batches {
     source: Source,
     reader: Option<ParquetRecordBatchReader>,
@@ -161,7 +160,7 @@ impl fmt::Debug for Batches {
     }
 }
 
-/// Which file is read, and what helps if it is not what it should be.
+/// The file that is read, and the remedy if it is wrong.
 #[derive(Clone)]
 pub(crate) struct Source {
     path: Arc<Path>,
@@ -169,18 +168,18 @@ pub(crate) struct Source {
 }
 
 impl Source {
-    /// The file is not what it should be.
+    /// Returns the error for a file with wrong contents.
     pub(crate) fn wrong(&self, reason: impl fmt::Display) -> StageError {
         contract::unreadable(&self.path, reason, self.remedy)
     }
 
-    /// A library could not read it.
+    /// Returns the error for a file that a library could not read.
     fn not_read(
         &self,
         what: &str,
         error: &(dyn std::error::Error + Send + Sync + 'static),
     ) -> StageError {
-        // What has no code is a library's own word for a file that ends too early.
+        // An error without a system's code is the library's own, for a file that ends too early.
         if let Some(system) = contract::system_error(error)
             && system.raw_os_error().is_some()
         {

@@ -10,7 +10,7 @@ use contract::{Column, ColumnType};
 pub struct Schema(pub(crate) SchemaRef);
 
 impl Schema {
-    /// The columns as they are documented.
+    /// Makes the schema of documented columns.
     pub fn of(columns: &[Column]) -> Self {
         let fields = columns
             .iter()
@@ -18,7 +18,7 @@ impl Schema {
         Self::new(fields)
     }
 
-    /// Columns whose names are known only when the program runs; each may have nothing in a row.
+    /// Makes the schema of columns whose names are known only at run time; a row may have no value in any of them.
     pub fn nullable(columns: impl IntoIterator<Item = (String, ColumnType)>) -> Self {
         let columns = columns.into_iter();
         Self::new(columns.map(|(name, holds)| Field::new(name, arrow_type(holds), true)))
@@ -30,7 +30,7 @@ impl Schema {
     }
 }
 
-/// Returns the type as Arrow has it.
+/// Returns the Arrow type for a column type.
 pub(crate) fn arrow_type(holds: ColumnType) -> DataType {
     match holds {
         ColumnType::Text => DataType::Utf8,
@@ -41,7 +41,7 @@ pub(crate) fn arrow_type(holds: ColumnType) -> DataType {
     }
 }
 
-/// Returns the element of a list. Its name is a part of a file's bytes: these are the names that files have always had.
+/// Returns the element field of a list. Its name is part of a file's bytes, so it must stay what it is.
 pub(crate) fn item(holds: ColumnType) -> FieldRef {
     Arc::new(match holds {
         ColumnType::Integers => Field::new("element", DataType::Int32, false),
@@ -49,7 +49,7 @@ pub(crate) fn item(holds: ColumnType) -> FieldRef {
     })
 }
 
-/// Returns how a type is called in messages: as the documentation calls it, if it is one of ours.
+/// Returns the name of an Arrow type for messages: the documentation's name where there is one.
 pub(crate) fn type_name(found: &DataType) -> String {
     const ALL: [ColumnType; 4] = [
         ColumnType::Text,

@@ -1,4 +1,4 @@
-//! Values of a column that is to be written.
+//! Values of a column, for writing.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,12 +11,12 @@ use contract::ColumnType;
 
 use crate::schema::item;
 
-/// The values of one column, gathered from whole numbers, numbers, truth values, texts (each also as `Option`, `None` for
-/// nothing) or lists of 32-bit floats: `rows.iter().map(|row| row.loss).collect()`.
+/// The values of one column, collected from whole numbers, numbers, truth values, texts (each also as `Option`, where `None`
+/// stands for no value) or lists of 32-bit floats: `rows.iter().map(|row| row.loss).collect()`.
 #[derive(Clone)]
 pub struct Values(pub(crate) ArrayRef);
 
-/// Gathers values of a type as an Arrow array.
+/// Implements collecting values of a type into an Arrow array.
 macro_rules! gathered {
     ($($from:ty => $gather:expr;)*) => {$(
         impl<'a> FromIterator<$from> for Values {
@@ -62,23 +62,23 @@ impl fmt::Debug for Values {
 pub struct IntegerLists(ListBuilder<Int32Builder>);
 
 impl IntegerLists {
-    /// No rows yet.
+    /// Makes a column without rows.
     pub fn new() -> Self {
         let lists = ListBuilder::new(Int32Builder::new());
         Self(lists.with_field(item(ColumnType::Integers)))
     }
 
-    /// Adds an element to the row that is being made.
+    /// Adds an element to the current row.
     pub fn push(&mut self, element: i32) {
         self.0.values().append_value(element);
     }
 
-    /// Ends the row.
+    /// Ends the current row and begins the next.
     pub fn end_row(&mut self) {
         self.0.append(true);
     }
 
-    /// Takes the rows that have ended; the next ones begin a new column.
+    /// Returns the column of all rows that have ended, and begins a new, empty column.
     pub fn take(&mut self) -> Values {
         Values(Arc::new(self.0.finish()))
     }

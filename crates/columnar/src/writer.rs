@@ -15,12 +15,12 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties};
 
 use crate::{Schema, Values};
 
-/// How the values of a file are encoded. It is a part of the file's bytes, so a file keeps the encoding that it has.
+/// How the values of a file are encoded. The encoding decides the file's bytes, so each kind of file must keep its encoding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Encoding {
-    /// Whether values that repeat are looked for: of texts that do not, a dictionary would only be built and thrown away.
+    /// Whether repeated values are stored once. For texts that do not repeat, a dictionary would be built and thrown away.
     pub dictionary: bool,
-    /// Whether the smallest and the largest value of each part are noted, for readers that look for rows by value.
+    /// Whether the smallest and largest value of each part are stored, for readers that search for rows by value.
     pub statistics: bool,
 }
 
@@ -47,7 +47,7 @@ impl Encoding {
     }
 }
 
-/// A file that is written batch by batch. It is one once [`Writer::finish`] has returned.
+/// A file that is written batch by batch. It is a valid file only after [`Writer::finish`] has returned.
 pub struct Writer {
     path: PathBuf,
     schema: Schema,
@@ -55,10 +55,10 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Makes the file.
+    /// Creates the file.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// When the file cannot be written.
     pub fn create(path: PathBuf, schema: &Schema, encoding: Encoding) -> Result<Self, StageError> {
         let file = File::create(&path).map_err(io_error(&path))?;
         let writer =
@@ -70,16 +70,16 @@ impl Writer {
         })
     }
 
-    /// Writes a batch, the values of each column in their order.
+    /// Writes a batch: the values of each column, in the schema's order.
     ///
     /// # Errors
-    /// When the file cannot be written, or the values are not those of its columns.
+    /// When the file cannot be written, or the values do not fit the schema.
     pub fn write(&mut self, values: Vec<Values>) -> Result<(), StageError> {
         append(&mut self.writer, &self.schema, values)
             .map_err(|error| StageError::from_write(&self.path, error))
     }
 
-    /// Ends the row group: what a reader reads at least to get a row of it.
+    /// Ends the row group, the smallest part of a file that a reader can read alone.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -92,7 +92,7 @@ impl Writer {
     /// Ends the file.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// When the file cannot be written.
     pub fn finish(self) -> Result<(), StageError> {
         match self.writer.close() {
             Ok(_) => Ok(()),
@@ -107,10 +107,10 @@ impl fmt::Debug for Writer {
     }
 }
 
-/// Writes a file of one batch, the values of each column in their order.
+/// Writes a file of one batch: the values of each column, in the schema's order.
 ///
 /// # Errors
-/// When the file cannot be written, or the values are not those of its columns; then there may be a part of it.
+/// When the file cannot be written, which may leave a part of it, or the values do not fit the schema.
 pub fn write(path: &Path, schema: &Schema, values: Vec<Values>) -> Result<(), StageError> {
     let mut writer = Writer::create(path.to_path_buf(), schema, Encoding::default())?;
     writer.write(values)?;
@@ -120,7 +120,7 @@ pub fn write(path: &Path, schema: &Schema, values: Vec<Values>) -> Result<(), St
 /// Returns the bytes of a file of one batch.
 ///
 /// # Errors
-/// When the values are not those of the columns.
+/// When the values do not fit the schema.
 pub fn encode(schema: &Schema, values: Vec<Values>) -> Result<Vec<u8>, StageError> {
     begin(Vec::new(), schema, Encoding::default())
         .and_then(|mut writer| {

@@ -1,4 +1,4 @@
-//! What is written is read back, whatever it is; what is no such file is told as what it is.
+//! Values that are written are read back unchanged, and a file that is not Parquet is named for what it is.
 #![allow(clippy::unwrap_used)]
 
 use std::fs;
@@ -64,7 +64,7 @@ fn values(rows: &[Row]) -> Vec<Values> {
     ]
 }
 
-/// Reads rows; floating-point numbers are compared by their bits, so that NaN is one too.
+/// Formats the rows of batches; floating-point numbers by their bits, so that NaN equals NaN.
 fn read(batches: columnar::Batches) -> Vec<String> {
     let mut found = Vec::new();
     for batch in batches {
@@ -191,7 +191,7 @@ fn a_damaged_file_is_refused_or_read_and_never_a_panic() {
         let mut bytes = whole.clone();
         bytes[at] ^= 0xff;
         match check(&bytes) {
-            // There are no check sums in the file: the store's digests tell this.
+            // Parquet pages have no check sums here, so such damage is found only by the store's digests.
             Ok(()) => unnoticed += 1,
             result => assert!(refused(result), "byte {at}"),
         }
@@ -199,7 +199,7 @@ fn a_damaged_file_is_refused_or_read_and_never_a_panic() {
     assert!(unnoticed < whole.len(), "nothing is refused");
 }
 
-/// Returns what is said of a file that holds `bytes` when all columns are asked for.
+/// Returns the error from reading all columns of a file that holds `bytes`.
 fn said(bytes: &[u8]) -> String {
     let (_folder, path) = place();
     fs::write(&path, bytes).unwrap();
@@ -278,7 +278,7 @@ fn errors_name_file_and_column() {
     );
     assert!(said(b"accuracy,84.5\n").starts_with("not a Parquet file: "));
     assert!(said(b"").starts_with("not a Parquet file: "));
-    // What others put in the place of a large file is known for what it is.
+    // A pointer or a page in place of a large file is named as such.
     let pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n";
     assert!(said(pointer).contains("Git LFS"), "{}", said(pointer));
 }
@@ -297,7 +297,7 @@ fn what_cannot_be_read_at_all_is_the_system_s_word() {
 
 #[test]
 fn a_full_disk_is_told_from_a_failure_at_every_step() {
-    // Every write to this device finds the disk full.
+    // Every write to /dev/full fails with "no space left on device".
     let full = Path::new("/dev/full");
     let rows: Vec<Row> = (0..20_000)
         .map(|count| Row {

@@ -4,21 +4,21 @@ use std::path::{Path, PathBuf};
 
 use walkdir::WalkDir;
 
-/// Something in a folder, or below it, that is no folder itself.
+/// A file, link or other entry at any depth below a folder. Folders themselves are not among the entries.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Below {
-    /// Where it is.
+    /// Path of the entry.
     pub path: PathBuf,
-    /// Its path from the folder on, parts separated by `/`; what is not UTF-8 is replaced.
+    /// Path relative to the folder that was searched, with `/` between the parts; bytes that are not UTF-8 are replaced.
     pub name: String,
-    /// What it is.
+    /// Type of the entry itself: of a link, not of what the link leads to.
     pub kind: FileType,
 }
 
-/// Returns everything below `folder` that is no folder itself, sorted by name. No link is followed.
+/// Returns every entry at any depth below `folder` that is not a folder, sorted by name. Links are not followed.
 ///
 /// # Errors
-/// What cannot be listed, and why.
+/// The path of the folder or entry that cannot be read, with the system's error.
 pub fn below(folder: &Path) -> Result<Vec<Below>, (PathBuf, io::Error)> {
     let mut found = Vec::new();
     for entry in WalkDir::new(folder).min_depth(1) {

@@ -9,13 +9,13 @@ use crate::{StageError, io_error, is_folder, no_folder, remove_all};
 
 /// How many checkpoints are kept: the newest, and the one before in case the newest is damaged.
 const KEPT: usize = 2;
-/// The folder of a program that keeps checkpoints of its own, beside the sealed ones.
+/// The folder for a program that keeps checkpoints in a form of its own, beside the sealed checkpoints.
 const OWN: &str = "own";
-/// What the folders of what is kept until the end begin with.
+/// Prefix of the folders that [`Checkpoints::keep`] makes.
 const KEPT_FOR_GOOD: &str = "kept-";
-/// The file that seals a checkpoint: digests of all others.
+/// The file that seals a checkpoint: digests of all other files.
 const SEAL: &str = "seal.json";
-/// A seal is shorter, in bytes: a stage writes a handful of files.
+/// The largest seal that is read, in bytes. A stage writes a handful of files, so a real seal is far shorter.
 const LONGEST_SEAL: u64 = 1 << 20;
 
 /// The checkpoints of one job, newest last: folders `after-0000000120`, each written aside, synced and renamed, and
@@ -39,7 +39,7 @@ pub struct Checkpoint {
 struct Seal {
     /// The files, by name, with their digests.
     files: BTreeMap<String, String>,
-    /// The digest of that list: a damaged one may be JSON as well, and lack a file.
+    /// The digest of `files`: a damaged list may still be valid JSON that lacks a file.
     digest: String,
 }
 
@@ -51,7 +51,7 @@ impl Seal {
 
     fn digest_of(files: &BTreeMap<String, String>) -> String {
         let mut hasher = blake3::Hasher::new();
-        // Neither names nor digests have a NUL.
+        // Names and digests contain no NUL, so a NUL separates them.
         for part in files.iter().flat_map(|(name, digest)| [name, digest]) {
             hasher.update(part.as_bytes()).update(&[0]);
         }
@@ -72,7 +72,7 @@ impl Checkpoints {
     /// Checkpoints below `folder`, made when the first is saved.
     ///
     /// # Errors
-    /// When there is something else than a folder, such as a link to one, or remains of an unfinished save cannot be cleared.
+    /// When something other than a folder lies there, such as a link to one, or remains of an unfinished save cannot be removed.
     pub fn in_folder(folder: &Path) -> Result<Self, StageError> {
         let this = Self {
             folder: folder.to_path_buf(),
@@ -86,7 +86,7 @@ impl Checkpoints {
     /// Saves a checkpoint after `done` units: `write` puts files into the folder it is given.
     ///
     /// # Errors
-    /// Those of `write`, and of the file system. An unfinished save leaves the earlier checkpoints as they are.
+    /// The errors of `write` and of the file system. An unfinished save leaves the earlier checkpoints as they are.
     pub fn save(
         &self,
         done: u64,
@@ -107,7 +107,7 @@ impl Checkpoints {
         Ok(())
     }
 
-    /// Makes the sealed folder `place` of what `write` puts into the folder it is given.
+    /// Makes the sealed folder `place` out of the files that `write` puts into the folder it is given.
     fn seal(
         &self,
         place: &Path,
@@ -139,11 +139,11 @@ impl Checkpoints {
         sync(&self.folder)
     }
 
-    /// Keeps what `write` puts into the folder it is given under a name, sealed as a checkpoint is, until the job is done or it is
-    /// [forgotten](Self::forget).
+    /// Keeps the files that `write` puts into the folder it is given, under a name and sealed like a checkpoint, until the job is
+    /// done or the name is [forgotten](Self::forget).
     ///
     /// # Errors
-    /// As [`Checkpoints::save`].
+    /// The errors of [`Checkpoints::save`].
     pub fn keep(
         &self,
         name: &str,
@@ -152,7 +152,7 @@ impl Checkpoints {
         self.seal(&self.place_of(name), write)
     }
 
-    /// Returns where what was kept under a name lies, if it is there and whole.
+    /// Returns the folder that was kept under a name, if it exists and is whole.
     ///
     /// # Errors
     /// When the folder cannot be read.
@@ -162,7 +162,7 @@ impl Checkpoints {
         Ok((is_there && is_whole(&place)).then_some(place))
     }
 
-    /// Returns the names of all that is kept, in no order, whether or not it is whole.
+    /// Returns the names of all kept folders, in no order, whether or not the folders are whole.
     ///
     /// # Errors
     /// When the folder cannot be read.
@@ -185,10 +185,10 @@ impl Checkpoints {
         Ok(names)
     }
 
-    /// Removes what was kept under a name.
+    /// Removes the folder that was kept under a name.
     ///
     /// # Errors
-    /// When it cannot be removed.
+    /// When the folder cannot be removed.
     pub fn forget(&self, name: &str) -> Result<(), StageError> {
         let place = self.place_of(name);
         remove_all(&place).map_err(io_error(&place))
@@ -197,7 +197,7 @@ impl Checkpoints {
     /// Returns the files of a sealed folder, without the seal, by name.
     ///
     /// # Errors
-    /// When it cannot be read.
+    /// When the folder cannot be read.
     pub fn files(folder: &Path) -> Result<Vec<PathBuf>, StageError> {
         let mut files = Vec::new();
         for entry in fs::read_dir(folder).map_err(io_error(folder))? {
@@ -214,7 +214,7 @@ impl Checkpoints {
         self.folder.join(format!("{KEPT_FOR_GOOD}{name}"))
     }
 
-    /// Returns the newest checkpoint that is whole; damaged ones are passed over.
+    /// Returns the newest checkpoint that is whole; damaged checkpoints are passed over.
     ///
     /// # Errors
     /// When the folder cannot be read.
@@ -222,7 +222,7 @@ impl Checkpoints {
         self.latest_after(&mut |_| {})
     }
 
-    /// Returns the newest checkpoint that is whole, after it has told of each newer one, which is damaged.
+    /// Returns the newest checkpoint that is whole, after passing each newer checkpoint, all damaged, to `damaged`.
     ///
     /// # Errors
     /// When the folder cannot be read.
@@ -239,11 +239,11 @@ impl Checkpoints {
         Ok(None)
     }
 
-    /// Returns a folder, made if need be, for a program that keeps checkpoints in a form of its own. What it holds is as the
-    /// program left it, and not checked.
+    /// Returns a folder, made if need be, for a program that keeps checkpoints in a form of its own. The folder's contents are as the
+    /// program left them and are not checked.
     ///
     /// # Errors
-    /// When there is something else, such as a link, or the folder cannot be made.
+    /// When something other than a folder, such as a link, has the folder's path, or the folder cannot be made.
     pub fn own(&self) -> Result<PathBuf, StageError> {
         let own = self.folder.join(OWN);
         refuse_others(&own)?;
@@ -251,12 +251,12 @@ impl Checkpoints {
         Ok(own)
     }
 
-    /// Returns the folders that a program which keeps checkpoints of its own has to do with, outermost first.
+    /// Returns the folders that a program which keeps checkpoints of its own must be able to write to, outermost first.
     pub fn folders(&self) -> [PathBuf; 2] {
         [self.folder.clone(), self.folder.join(OWN)]
     }
 
-    /// Returns the checkpoints below `folder`, and what is kept beside them, that are damaged. Nothing is changed.
+    /// Returns the damaged ones among the checkpoints and kept folders below `folder`. Nothing is changed.
     ///
     /// # Errors
     /// When the folder cannot be read.
@@ -279,7 +279,7 @@ impl Checkpoints {
         for entry in fs::read_dir(&self.folder).map_err(io_error(&self.folder))? {
             let entry = entry.map_err(io_error(&self.folder))?;
             let path = entry.path();
-            // A link would lead to what is not the job's.
+            // A link would lead to files outside the job's folder.
             if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
                 continue;
             }
@@ -300,7 +300,7 @@ impl Checkpoints {
     }
 }
 
-/// Refuses what lies in the place of a folder: what a link leads to is not the job's.
+/// Refuses anything but a folder at the path `folder`: a link would lead to files outside the job's folder.
 fn refuse_others(folder: &Path) -> Result<(), StageError> {
     match no_folder(folder).map_err(io_error(folder))? {
         None => Ok(()),
@@ -333,7 +333,8 @@ fn is_whole(folder: &Path) -> bool {
     let Ok(entries) = fs::read_dir(folder) else {
         return false;
     };
-    // Names that would lead elsewhere are none of the folder's, and what is no file is not read: that might never end.
+    // A name that leads outside the folder is no file of the checkpoint. Only plain files are read: reading a pipe or a device
+    // might never end.
     let mut there = 0;
     for entry in entries {
         let Ok(entry) = entry else {
@@ -391,7 +392,7 @@ mod tests {
         );
     }
 
-    /// A checkpoint of two files, and a function that puts something in the place of one of them, or in their midst.
+    /// Whether a checkpoint of two files counts as damaged after `damage` has changed its folder.
     fn damaged_by(damage: impl FnOnce(&Path)) -> bool {
         let folder = tempfile::tempdir().expect("folder");
         let checkpoints = Checkpoints::in_folder(folder.path()).expect("checkpoints");
@@ -417,7 +418,7 @@ mod tests {
         assert!(damaged_by(seals(format!(
             r#"{{"files":{{}},"digest":"{digest}"}}"#
         ))));
-        // Cut out of the list, and the file with it.
+        // One file is removed, together with its line in the seal's list.
         assert!(damaged_by(|folder| {
             let text = fs::read_to_string(folder.join(SEAL)).expect("a seal");
             let mut lines: Vec<&str> = text.lines().collect();
@@ -436,7 +437,7 @@ mod tests {
             fs::remove_file(folder.join("weights")).expect("damage");
             std::os::unix::fs::symlink("/dev/zero", folder.join("weights")).expect("damage");
         }));
-        // A seal that names what lies elsewhere, and is right about it.
+        // A seal that lists a file outside the folder, with the right digest.
         assert!(damaged_by(|folder| {
             let elsewhere = folder.with_file_name("elsewhere");
             fs::write(&elsewhere, "weights").expect("written");

@@ -1,7 +1,7 @@
-//! What a file turns out to be, by its first bytes, where it is not what its reader needs.
+//! What kind of file a file is, told by its first bytes, where it is not the kind that its reader needs.
 //!
-//! Readers ask before, or when they cannot make sense of a file, so that nobody is sent to mend the encoding of what is
-//! no text at all.
+//! Readers ask this before they read, or when they cannot make sense of a file, so that nobody is told to mend the
+//! encoding of a file that is no text at all.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -9,7 +9,7 @@ use std::path::Path;
 
 use crate::{StageError, io_error};
 
-/// A file in the place of another, or in a form in which it cannot be read.
+/// A file of another kind than its reader needs, or in a form in which the reader cannot read it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Content {
     /// What a clone without Git LFS leaves in the place of a file.
@@ -20,7 +20,7 @@ pub enum Content {
     Dvc,
     /// A page that a server has sent instead of a file.
     Html,
-    /// An XML document: in the place of a table or a model, a server's error.
+    /// An XML document: where a table or a model was expected, this is a server's error message.
     Xml,
     /// Compressed by gzip.
     Gzip,
@@ -60,7 +60,7 @@ pub enum Content {
     Utf32Be,
 }
 
-/// Where in a file a magic number stands, the number, and what it tells.
+/// Offset of a magic number in a file, the magic number, and the kind of file that has it.
 const MAGIC: &[(usize, &[u8], Content)] = &[
     (0, b"\x1f\x8b\x08", Content::Gzip),
     (0, b"\x28\xb5\x2f\xfd", Content::Zstd),
@@ -80,7 +80,7 @@ const MAGIC: &[(usize, &[u8], Content)] = &[
     (0, b"%PDF-", Content::Pdf),
 ];
 
-/// What the first lines of pointers begin with: Git LFS today, under its first name, and before it had a name.
+/// The beginnings of the pointer files of Git LFS: today's, the one under its first name, and the one before it had a name.
 const LFS: [&str; 3] = [
     "version https://git-lfs.github.com/spec/",
     "version https://hawser.github.com/spec/",
@@ -88,13 +88,13 @@ const LFS: [&str; 3] = [
 ];
 
 impl Content {
-    /// How many of a file's first bytes [`Content::of`] looks at.
+    /// How many of a file's first bytes [`Content::of`] needs.
     pub const HEAD: usize = 4096;
-    /// The size that no pointer reaches, by Git LFS's specification.
+    /// The size in bytes that every pointer file stays below, by Git LFS's specification.
     const POINTER: usize = 1024;
 
-    /// Returns what a file is that begins with `head`, its first [`Content::HEAD`] bytes or all that it has; `None` for
-    /// text in UTF-8, and for whatever is not known.
+    /// Returns the kind of a file that begins with `head`, which is its first [`Content::HEAD`] bytes or the whole file; `None`
+    /// for text in UTF-8 and for every kind that is not known here.
     pub fn of(head: &[u8]) -> Option<Self> {
         let head = &head[..head.len().min(Self::HEAD)];
         let magic = MAGIC.iter().find(|(place, magic, _)| {
@@ -102,7 +102,7 @@ impl Content {
                 .is_some_and(|rest| rest.starts_with(magic))
         });
         match magic {
-            // Three letters alone may begin a text: the size of a block and the number of one follow.
+            // A text may begin with the three letters `BZh`; in bzip2 the size of a block and a magic number follow.
             Some((_, _, Self::Bzip2)) if !is_bzip2(head) => {}
             Some((_, _, content)) => return Some(*content),
             None if is_zstd_skippable(head) => return Some(Self::Zstd),
@@ -111,10 +111,10 @@ impl Content {
         wide(head).or_else(|| stand_in(head))
     }
 
-    /// Returns what the file at `path` is.
+    /// Returns the kind of the file at `path`.
     ///
     /// # Errors
-    /// When it cannot be read.
+    /// When the file cannot be read.
     pub fn of_file(path: &Path) -> io::Result<Option<Self>> {
         let mut head = Vec::with_capacity(Self::HEAD);
         File::open(path)?
@@ -123,7 +123,7 @@ impl Content {
         Ok(Self::of(&head))
     }
 
-    /// Returns what the end of a file's name says of it: `text.gz`, `text.dvc`.
+    /// Returns the kind that the end of a file's name stands for: `text.gz`, `text.dvc`.
     pub fn of_name(name: &str) -> Option<Self> {
         let (_, extension) = name.rsplit_once('.')?;
         Some(match extension.to_ascii_lowercase().as_str() {
@@ -146,7 +146,7 @@ impl Content {
         })
     }
 
-    /// Whether it stands for a file that is elsewhere.
+    /// Whether a file of this kind is a pointer to a file that lies elsewhere.
     pub fn is_pointer(self) -> bool {
         matches!(self, Self::GitLfs | Self::GitAnnex | Self::Dvc)
     }
@@ -181,9 +181,9 @@ impl Content {
     /// Returns how to get at the file that a reader of `path` needs.
     pub fn remedy(self, path: &Path) -> String {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        // The whole path, as in the refusal: a job's own path of a file becomes the user's there only where it is whole.
+        // The whole path, as in the refusal: the runner replaces a path inside a job by the user's own path only where the path is whole.
         let whole = quoted(&path.to_string_lossy());
-        // These programs take a file by its name alone if that says what it is.
+        // The programs take a file by its name alone if the name's ending says how the file is compressed.
         let stream = |program: &str| match Self::of_name(&name) {
             Some(named) if named == self => format!("unpack it: {program} {whole}"),
             _ => format!("unpack it: {program} < {whole} > NEW"),
@@ -222,13 +222,13 @@ impl Content {
         }
     }
 
-    /// Returns the refusal of the file at `path`.
+    /// Returns the error that refuses the file at `path`, with the remedy.
     pub fn refusal(self, path: &Path) -> StageError {
         StageError::input(path.display(), self.what(), self.remedy(path))
     }
 }
 
-/// Writes a path so that a shell reads it as one word.
+/// Quotes a path so that a shell reads it as one word.
 fn quoted(path: &str) -> String {
     let is_plain = |c: char| c.is_alphanumeric() || "_-./=:,+%@".contains(c);
     match path.chars().all(is_plain) {
@@ -237,10 +237,10 @@ fn quoted(path: &str) -> String {
     }
 }
 
-/// Reads a whole file that is to be text or JSON.
+/// Reads a whole file that should be text or JSON.
 ///
 /// # Errors
-/// When it cannot be read, or is something else by [`Content::of`].
+/// When the file cannot be read, or [`Content::of`] knows it as a file of another kind.
 pub fn read_file(path: &Path) -> Result<Vec<u8>, StageError> {
     let bytes = std::fs::read(path).map_err(io_error(path))?;
     match Content::of(&bytes) {
@@ -249,8 +249,8 @@ pub fn read_file(path: &Path) -> Result<Vec<u8>, StageError> {
     }
 }
 
-/// Returns the error of a reader that cannot make sense of the file at `path`, of Parquet or another form: what the file is, if
-/// that is known, else the reader's own words.
+/// Returns the error of a reader that cannot make sense of the file at `path`. It names the kind of the file if that is another
+/// than Parquet and known; otherwise it gives `reason`, the reader's own words, and `remedy`.
 pub fn unreadable(
     path: &Path,
     reason: impl std::fmt::Display,
@@ -262,8 +262,8 @@ pub fn unreadable(
     }
 }
 
-/// Returns the error of a text that is not UTF-8, at `place`, the byte `offset` of the file: the byte `within` of `bytes`,
-/// which are all of the text or a part of it. Whoever calls it has made sure that the file is nothing that [`Content`] knows.
+/// Returns the error for text that is not UTF-8, at `place`. The first wrong byte is `bytes[within]`, and byte `offset` of the
+/// file; `bytes` are the file or a part of it. The caller has already checked that [`Content`] does not know the file.
 pub fn not_utf8(
     place: impl std::fmt::Display,
     offset: u64,
@@ -293,7 +293,7 @@ pub fn not_utf8(
             "give a text file in UTF-8",
         );
     }
-    // Letters beyond ASCII are few in the languages of Latin-1; where they are many it is another encoding.
+    // Texts in Latin-1 have few letters beyond ASCII; where such letters are many, the encoding is another one.
     let high = bytes.iter().filter(|byte| **byte >= 0x80).count();
     let remedy = if 3 * high > bytes.len() {
         "find out its encoding (`uchardet FILE`), and convert it: iconv -f ENCODING -t UTF-8 OLD > NEW"
@@ -306,7 +306,7 @@ pub fn not_utf8(
     StageError::input(place, reason, remedy)
 }
 
-/// Whether a file that begins with `BZh` is one of bzip2: the size of its blocks follows, and the first block or the end.
+/// Whether a file that begins with `BZh` is bzip2: then the size of its blocks follows, and the first block or the end mark.
 fn is_bzip2(head: &[u8]) -> bool {
     head.get(3).is_some_and(|size| (b'1'..=b'9').contains(size))
         && (head[4..].starts_with(b"1AY&SY") || head[4..].starts_with(b"\x17rE8P\x90"))
@@ -317,10 +317,11 @@ fn is_zstd_skippable(head: &[u8]) -> bool {
     matches!(head, [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..])
 }
 
-/// Returns which encoding of two or four bytes a character a text has, by its mark or, without, by where its zeros are.
+/// Returns which encoding of two or four bytes per character a text has: told by its byte order mark or, without one, by the
+/// places of its zero bytes.
 fn wide(head: &[u8]) -> Option<Content> {
     for (mark, content) in [
-        // The mark of UTF-16 begins that of UTF-32.
+        // The byte order mark of UTF-16 is the beginning of that of UTF-32, so UTF-32 is looked for first.
         (&b"\xff\xfe\0\0"[..], Content::Utf32Le),
         (b"\0\0\xfe\xff", Content::Utf32Be),
         (b"\xff\xfe", Content::Utf16Le),
@@ -344,7 +345,7 @@ fn wide(head: &[u8]) -> Option<Content> {
     }
 }
 
-/// Returns what stands in the place of the file.
+/// Returns which pointer file or server's reply the file is, if it is one.
 fn stand_in(head: &[u8]) -> Option<Content> {
     let text = String::from_utf8_lossy(head);
     let text = text.trim_start_matches('\u{feff}');
@@ -408,7 +409,7 @@ mod tests {
                 "<?xml version=\"1.0\"?><Error><Code>NoSuchKey",
                 Some(Content::Xml),
             ),
-            // A text about pointers is none.
+            // A longer text that begins like a pointer is not a pointer.
             (&format!("{POINTER}{}", "words ".repeat(200)), None),
             (
                 "version https://git-lfs.github.com/spec/v1 begins a pointer.",

@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Checkpoint, Checkpoints, Rows, StageError, io_error, make_folder, remove_all};
 
-/// What a running stage tells: for progress lines and logs; notes alone are kept with the result.
+/// What a running stage reports, for progress lines and logs. Of all events, only notes are kept with the result.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
-    /// So much of the work is done.
+    /// A part of the work is done.
     Progress {
         /// Units done.
         done: u64,
@@ -28,9 +28,9 @@ pub enum Event {
         /// Units done.
         done: u64,
     },
-    /// A checkpoint is damaged: the stage goes on from an earlier one, or begins anew.
+    /// A checkpoint is damaged: the stage goes on from an earlier checkpoint, or begins anew.
     PassedOver {
-        /// Units done in it.
+        /// Units of work done when the damaged checkpoint was saved.
         done: u64,
         /// What is damaged, where it is not the checkpoint but something kept beside it that it rests on.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -38,10 +38,10 @@ pub enum Event {
     },
     /// The stage goes on from a checkpoint instead of the beginning.
     Resumed {
-        /// Units done before.
+        /// Units of work done when the checkpoint was saved.
         done: u64,
     },
-    /// Something the user should know of the result: see [`Context::note`].
+    /// Something that a reader of the result should know: see [`Context::note`].
     Note {
         /// A sentence.
         message: String,
@@ -60,20 +60,20 @@ impl Event {
     pub const OPERATION: &str = "flop";
 }
 
-/// Takes a running stage's events.
+/// Receives the events of a running stage.
 pub trait Observer: Send + Sync {
-    /// Takes one event. Must be quick and must not fail the stage.
+    /// Receives one event. The call must be quick and must not make the stage fail.
     fn observe(&self, event: &Event);
 }
 
-/// Throws events away.
+/// An observer that ignores all events.
 struct Silent;
 
 impl Observer for Silent {
     fn observe(&self, _: &Event) {}
 }
 
-/// What a running stage may do to the world.
+/// A running stage's access to everything outside it: output folder, checkpoints, progress, and the request to stop.
 pub struct Context {
     folder: PathBuf,
     output: PathBuf,
@@ -85,7 +85,7 @@ pub struct Context {
 }
 
 impl Context {
-    /// A context with `output/` and `checkpoints/` below `folder`, made if need be.
+    /// Makes a context with `output/` and `checkpoints/` below `folder`, which are made if need be.
     ///
     /// # Errors
     /// When the folders cannot be made.
@@ -117,33 +117,33 @@ impl Context {
         self
     }
 
-    /// Says what the machine can do at most on the threads that the stage may use: floating-point operations a second.
+    /// Sets the machine's peak on the threads that the stage may use, in floating-point operations a second.
     #[must_use]
     pub fn with_peak(mut self, peak: Option<f64>) -> Self {
         self.peak = peak;
         self
     }
 
-    /// Returns what the machine can do at most, in floating-point operations a second, if that was measured. For progress
-    /// lines alone.
+    /// Returns the machine's peak in floating-point operations a second, if it was measured. The number may only enter progress
+    /// lines.
     pub fn peak(&self) -> Option<f64> {
         self.peak
     }
 
-    /// Says how many threads the stage may use.
+    /// Sets how many threads the stage may use.
     #[must_use]
     pub fn with_threads(mut self, threads: usize) -> Self {
         self.threads = threads;
         self
     }
 
-    /// Returns how many threads the stage may use: all of the machine's where nobody has said. They must not reach a
-    /// result.
+    /// Returns how many threads the stage may use: all of the machine's unless [`Context::with_threads`] was called. The number
+    /// of threads must not change a result.
     pub fn threads(&self) -> usize {
         self.threads
     }
 
-    /// Makes an empty folder for whatever is of no use after the stage, and returns it. Called again, it empties it.
+    /// Makes an empty folder for files that are not needed after the stage, and returns it. A second call empties the folder.
     ///
     /// # Errors
     /// When the folder cannot be made.
@@ -154,7 +154,7 @@ impl Context {
         Ok(scratch)
     }
 
-    /// Returns where that folder lies, or would.
+    /// Returns the path of the scratch folder, whether or not it was made.
     pub fn scratch_folder(&self) -> PathBuf {
         self.folder.join("scratch")
     }
@@ -164,12 +164,12 @@ impl Context {
         &self.output
     }
 
-    /// Begins the rows of the log `file` of the artifact (`log.parquet`) for those who look at it while the stage goes on.
+    /// Begins the rows of the artifact's log `file` (`log.parquet`), for people who watch the stage while it runs.
     pub fn rows(&self, file: &str) -> Rows {
         Rows::create(&Rows::place(&self.folder, file))
     }
 
-    /// Returns the newest checkpoint that is whole, to go on from. Newer ones, which are damaged, are told of.
+    /// Returns the newest checkpoint that is whole, for the stage to go on from. Newer, damaged checkpoints are reported as events.
     ///
     /// # Errors
     /// When the checkpoints cannot be read.
@@ -195,12 +195,12 @@ impl Context {
         });
     }
 
-    /// Notes what whoever reads the result should know of it: rows left out, sentences cut, parts that are missing. Unlike
-    /// other events this is part of the result: the runner keeps it with it, and tells it wherever the result is shown. So it
-    /// must follow from parameters and inputs alone, and be noted again by an attempt that goes on from a checkpoint. What
-    /// is always so need not be noted; how the work goes belongs to [`Context::progress`].
+    /// Notes what a reader of the result should know: rows left out, sentences cut, parts that are missing. Unlike other
+    /// events a note is part of the result: the runner keeps it and prints it wherever the result is shown. So a note must
+    /// follow from parameters and inputs alone, and an attempt that goes on from a checkpoint must note it again. What holds
+    /// for every result of the kind needs no note; the progress of the work belongs to [`Context::progress`].
     ///
-    /// Files of an input are named by their whole path here; the runner names them from the input.
+    /// The message names a file of an input by its whole path; the runner replaces that by the path inside the input.
     pub fn note(&self, message: impl Into<String>) {
         self.tell(&Event::Note {
             message: message.into(),
@@ -237,7 +237,7 @@ mod tests {
 
     use super::*;
 
-    /// Keeps what was told.
+    /// An observer that collects all events.
     #[derive(Clone, Default)]
     struct Told(Arc<Mutex<Vec<Event>>>);
 

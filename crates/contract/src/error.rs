@@ -7,7 +7,7 @@ use crate::{ROOM, is_full};
 /// Why a stage could not do its work.
 #[derive(Debug, thiserror::Error)]
 pub enum StageError {
-    /// The user's data or parameters are wrong: names the place, the reason and the remedy.
+    /// The user's data or parameters are wrong. The error names the place, the reason and the remedy.
     #[error("{place}: {reason}")]
     Input {
         /// File and line, or parameter.
@@ -22,14 +22,14 @@ pub enum StageError {
     Io {
         /// What was read or written.
         path: PathBuf,
-        /// The system's word.
+        /// The system's error.
         #[source]
         source: io::Error,
     },
-    /// A program of the user's has failed, or has not done what was declared of it.
+    /// A user's program has failed, or has not done what its stage declares.
     #[error("{reason}")]
     Program {
-        /// How.
+        /// What the program did wrong.
         reason: String,
         /// What to do about it.
         remedy: String,
@@ -44,7 +44,7 @@ pub enum StageError {
 }
 
 impl StageError {
-    /// The user's input is wrong at `place`.
+    /// The error for a wrong input of the user's at `place`.
     pub fn input(
         place: impl std::fmt::Display,
         reason: impl Into<String>,
@@ -57,13 +57,13 @@ impl StageError {
         }
     }
 
-    /// A failure that is no mistake of the user's.
+    /// The error for a failure that is no mistake of the user's.
     pub fn failed(reason: impl std::fmt::Display) -> Self {
         Self::Failed(reason.to_string())
     }
 
-    /// A library could not write `path`: keeps the system's word (a full disk) if that is at the root of it, however
-    /// deep the library has wrapped it.
+    /// The error of a library that could not write `path`. The system's error (a full disk) is kept if it is the root cause,
+    /// however deep the library has wrapped it.
     pub fn from_write(path: &Path, error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         let error = error.into();
         match system_error(&*error) {
@@ -72,7 +72,7 @@ impl StageError {
         }
     }
 
-    /// Returns what to do about it, if that is known.
+    /// Returns what the user can do about the error, if that is known.
     pub fn remedy(&self) -> Option<String> {
         match self {
             Self::Input { remedy, .. } | Self::Program { remedy, .. } => Some(remedy.clone()),
@@ -98,7 +98,7 @@ pub fn io_error(path: &Path) -> impl FnOnce(io::Error) -> StageError + '_ {
     }
 }
 
-/// Returns the system's word if that is at the root of a library's error, however deep the library has wrapped it.
+/// Returns the system's error if it is the root cause of a library's error, however deep the library has wrapped it.
 pub fn system_error(error: &(dyn Error + 'static)) -> Option<io::Error> {
     let mut cause = Some(error);
     while let Some(here) = cause {
@@ -110,7 +110,7 @@ pub fn system_error(error: &(dyn Error + 'static)) -> Option<io::Error> {
     None
 }
 
-/// Returns the same error once more: what is borrowed from a chain of causes cannot be taken out of it.
+/// Copies a system's error, since an error that is borrowed from a chain of causes cannot be moved out of it.
 fn copy(error: &io::Error) -> io::Error {
     match error.raw_os_error() {
         Some(code) => io::Error::from_raw_os_error(code),
@@ -121,7 +121,7 @@ fn copy(error: &io::Error) -> io::Error {
 /// Something wrong with a stage's parameters, found before anything runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// The keys that lead to the place: `["masking", "corrupt"]`.
+    /// The keys that lead to the wrong value: `["masking", "corrupt"]`.
     pub path: Vec<String>,
     /// What is wrong: a lowercase fragment without a full stop.
     pub message: String,
@@ -142,7 +142,7 @@ impl Problem {
         }
     }
 
-    /// Adds what to do about it.
+    /// Adds the remedy.
     #[must_use]
     pub fn with_help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
@@ -154,7 +154,7 @@ impl Problem {
 mod tests {
     use super::*;
 
-    /// A library's error with a cause.
+    /// A library's error whose cause is another error.
     #[derive(Debug, thiserror::Error)]
     #[error("cannot write a page")]
     struct Wrapped(#[source] Box<dyn Error + Send + Sync>);

@@ -11,13 +11,13 @@ use rustix::ffi::CStr;
 use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, fstat, openat, statat};
 use rustix::path::Arg;
 
-/// What the owner needs to list a folder and to take files out of it.
+/// The permissions that the owner needs to list a folder and to remove files from it.
 const OPEN: u32 = 0o700;
 
 /// Returns whether there is a folder at `path`, and neither a link to one nor anything else.
 ///
 /// # Errors
-/// When the system does not tell.
+/// When the system cannot tell.
 pub fn is_folder(path: &Path) -> io::Result<bool> {
     match fs::symlink_metadata(path) {
         Ok(metadata) => Ok(metadata.is_dir()),
@@ -26,10 +26,10 @@ pub fn is_folder(path: &Path) -> io::Result<bool> {
     }
 }
 
-/// Says what lies at `path` if that is something else than a folder: `a link to /data`.
+/// Describes what lies at `path` if it is not a folder: `a link to /data`.
 ///
 /// # Errors
-/// When the system does not tell.
+/// When the system cannot tell.
 pub fn no_folder(path: &Path) -> io::Result<Option<String>> {
     match fs::symlink_metadata(path) {
         Ok(metadata) if metadata.is_dir() => Ok(None),
@@ -43,10 +43,10 @@ pub fn no_folder(path: &Path) -> io::Result<Option<String>> {
     }
 }
 
-/// Makes a folder, and those that it lies in, unless there is one.
+/// Makes a folder and its missing parents, unless the folder exists.
 ///
 /// # Errors
-/// When there is something else at `path`, a link to a folder among it, or the system refuses.
+/// When something other than a folder lies at `path`, a link to a folder included, or the system refuses.
 pub fn make_folder(path: &Path) -> io::Result<()> {
     match no_folder(path)? {
         None => fs::create_dir_all(path),
@@ -57,8 +57,8 @@ pub fn make_folder(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Removes whatever lies at `path`; that there is nothing is fine. Of a link, the link goes. A folder goes with all that is in
-/// it, also where folders of ours in it may not be written to.
+/// Removes whatever lies at `path`, and succeeds if nothing does. Of a link, the link itself is removed. A folder is removed
+/// with its contents, even where folders of ours in it are write-protected.
 ///
 /// # Errors
 /// When the system refuses.
@@ -79,18 +79,19 @@ pub fn remove_all(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Gives the owner of a folder, and of all folders below, the right to list them and to change what they hold. Files stay as
-/// they are: they may have other names elsewhere.
+/// Gives the owner of a folder, and of all folders below it, the right to list them and to change their contents. Files keep
+/// their permissions: a file may have hard links elsewhere.
 ///
 /// # Errors
-/// When there is no folder at `path`, or one of them is somebody else's.
+/// When no folder lies at `path`, or one of the folders belongs to another user.
 pub fn open_up(path: &Path) -> io::Result<()> {
     path.into_with_c_str(|name| Ok(open_up_at(CWD, name)))?
 }
 
 fn open_up_at(parent: BorrowedFd<'_>, name: &CStr) -> io::Result<()> {
     let folder = OFlags::DIRECTORY | OFlags::CLOEXEC;
-    // Held by a handle that needs no right to read it, so that it is this folder that is changed, whatever its name means then.
+    // The handle needs no right to read the folder, and it makes sure that this very folder is changed even if its name is given
+    // to another one meanwhile.
     let held = openat(
         parent,
         name,
@@ -110,7 +111,7 @@ fn open_up_at(parent: BorrowedFd<'_>, name: &CStr) -> io::Result<()> {
         let name = entry.file_name();
         let is_folder = match entry.file_type() {
             FileType::Directory => name != c"." && name != c"..",
-            // Not every file system tells it here.
+            // Some file systems do not give an entry's type in the listing.
             FileType::Unknown => {
                 let found = statat(&opened, name, AtFlags::SYMLINK_NOFOLLOW)?;
                 FileType::from_raw_mode(found.st_mode) == FileType::Directory
@@ -126,10 +127,10 @@ fn open_up_at(parent: BorrowedFd<'_>, name: &CStr) -> io::Result<()> {
     Ok(())
 }
 
-/// Opens a file for reading if it is a plain one, without waiting for anybody.
+/// Opens a plain file for reading, without ever waiting for another process.
 ///
 /// # Errors
-/// When it is not there, is a link, a pipe, a folder or a device, or the system refuses.
+/// When the file does not exist, is a link, a pipe, a folder or a device, or the system refuses.
 pub fn open_plain(path: &Path) -> io::Result<File> {
     let plain = |is_file: bool| match is_file {
         true => Ok(()),
@@ -148,10 +149,10 @@ pub fn open_plain(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Reads a plain file of at most so many bytes, as [`open_plain`] opens it.
+/// Reads a plain file of at most `most` bytes, opened by [`open_plain`].
 ///
 /// # Errors
-/// Those of [`open_plain`], and when it is longer.
+/// The errors of [`open_plain`], and when the file is longer.
 pub fn read_plain(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     open_plain(path)?.take(most + 1).read_to_end(&mut bytes)?;

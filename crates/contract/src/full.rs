@@ -1,5 +1,5 @@
-//! That there is no room left to write: the disk is full, a quota is used up, or a file is as large as it may be. Nobody's
-//! mistake, and mended outside; whoever meets it ends with exit code 13.
+//! Errors that say that there is no room left to write: the disk is full, a quota is used up, or a file is as large as it may be.
+//! Such errors are no mistake of a stage or its parameters; a command that meets one ends with exit code 13.
 
 use std::io;
 
@@ -15,7 +15,7 @@ pub fn is_full(error: &io::Error) -> bool {
 }
 
 impl StageError {
-    /// Whether there is no room left to write.
+    /// Whether the error says that there is no room left to write.
     pub fn is_full(&self) -> bool {
         matches!(self, Self::Io { source, .. } if is_full(source))
     }

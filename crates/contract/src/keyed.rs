@@ -1,4 +1,4 @@
-//! What keys know of parameters.
+//! The part of a stage's parameters that enters its keys.
 
 use serde_json::{Map, Value};
 
@@ -6,12 +6,12 @@ use crate::Params;
 use crate::params::complete;
 use crate::signature::{Field, FieldDefault, FieldType, KeyPolicy};
 
-/// Returns what keys know of complete parameters, under the names that it has there.
+/// Returns the part of complete parameters that enters keys, each parameter under its keyed name.
 pub fn keyed(fields: &[Field], params: &Params) -> Params {
     Params(keyed_table(fields, &params.0))
 }
 
-/// Whether keys know of all parameters of these fields, as they are.
+/// Whether every parameter of these fields enters keys with its value and under its own name.
 pub fn is_keyed_whole(fields: &[Field]) -> bool {
     fields.iter().all(|field| {
         let inner = match field.takes {
@@ -55,8 +55,8 @@ fn is_neutral(value: &Value, neutral: FieldDefault) -> bool {
     }
 }
 
-/// Returns complete parameters that have that key: of what the key does not know, the neutral value, or else the default. `None`
-/// where the fields have changed so that there are none.
+/// Returns complete parameters that have the key `keyed`. Parameters that the key does not hold get their neutral value, or else
+/// their default. `None` where the key holds a parameter or a value that the fields do not allow any more.
 pub fn unkeyed(fields: &[Field], keyed: &Params) -> Option<Params> {
     let given = given_table(fields, &keyed.0)?;
     complete(fields, &given).ok().map(Params)
@@ -70,7 +70,7 @@ fn given_table(fields: &[Field], keyed: &Map<String, Value>) -> Option<Map<Strin
             (FieldType::Table(inner), Value::Object(table)) => {
                 Value::Object(given_table(inner, table)?)
             }
-            // The names of inputs, which are edges.
+            // In a key, the inputs under names of the user's are a list of those names; a given table has them as its keys.
             (FieldType::Inputs, Value::Array(names)) => {
                 let names = names.iter().filter_map(Value::as_str);
                 Value::Object(names.map(|name| (name.to_owned(), Value::Null)).collect())
@@ -110,7 +110,7 @@ mod tests {
         Field::new(name, takes, default, "a parameter")
     }
 
-    /// A kind as it was.
+    /// The fields of a kind in its first version.
     const BEFORE: &[Field] = &[
         field("seed", COUNT, FieldDefault::Integer(0)),
         field("steps", COUNT, FieldDefault::Required),
@@ -128,7 +128,7 @@ mod tests {
         beside.get("precision") == Some(&json!("bf16"))
     }
 
-    /// The kind later: a field renamed, one keyed no more, and new ones of each policy.
+    /// The fields of a later version: one is renamed, one is not keyed any more, and there is a new one of each policy.
     const AFTER: &[Field] = &[
         field("seed", COUNT, FieldDefault::Integer(0)),
         field("steps", COUNT, FieldDefault::Required),
@@ -141,7 +141,7 @@ mod tests {
         field("micro_batch", COUNT, FieldDefault::Integer(0)).keyed(KeyPolicy::If(is_bf16)),
         field("parts", COUNT, FieldDefault::Integer(1))
             .keyed(KeyPolicy::Unless(FieldDefault::Integer(1))),
-        // Its neutral value is not its default: a later version may change its mind, and results of before stay.
+        // The default differs from the neutral value: a later version may change the default, and earlier results keep their keys.
         field("smoothing", SHARE, FieldDefault::Number(0.1))
             .keyed(KeyPolicy::Unless(FieldDefault::Number(0.0))),
         field("note", FieldType::Bool, FieldDefault::Absent)
@@ -174,7 +174,8 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever was given before has the same key after, whatever those fields say that can change nothing.
+        /// Parameters that the first version accepted keep their key in the later version, whatever the new fields that cannot change
+        /// a result say.
         #[test]
         fn new_fields_find_old_results(
             seed in 0..9_i64,
@@ -196,7 +197,7 @@ mod tests {
             prop_assert_eq!(key(BEFORE, &before), key(AFTER, &after));
         }
 
-        /// And what can change something has a key of its own.
+        /// Parameters that differ in a value that can change the result have different keys.
         #[test]
         fn other_values_have_other_keys(parts in 0..4_i64, replace in 0..4_i64, smoothing in 0..4_i64, cooldown in 0..4_i64) {
             let given = json!({
@@ -211,7 +212,7 @@ mod tests {
                 *changed.pointer_mut(path).unwrap() = other;
                 prop_assert_ne!(&key(AFTER, &changed), &one);
             }
-            // Parameters made of a key have that key.
+            // Parameters that were made from a key have that key.
             let back = unkeyed(AFTER, &one).unwrap();
             prop_assert_eq!(keyed(AFTER, &back), one);
         }

@@ -1,17 +1,17 @@
 //! What a stage is.
 //!
 //! A stage is a plain function from parameters and input artifacts to one output artifact, a folder of files. This
-//! crate holds the words that the runner and the stages share and nothing else: neither side sees the other.
+//! crate holds the words that the runner and the stages share and nothing else: neither of them sees the other.
 //!
 //! * [`Stage`] is the trait every stage kind implements; [`Signature`] is its declaration as data: name, behaviour
 //!   version, fields with types, ranges and defaults, typed inputs, output type and the files that it consists of.
 //! * [`complete`] checks a stage's parameters against the declaration and fills in the defaults, so that writing a
-//!   default out changes nothing. [`keyed()`] says what of them keys know: [`KeyPolicy`] lets a kind take new options and keep
-//!   the results that it has.
-//! * [`Reads`] says what belongs to an input of the user's, [`Patterns`] are how files of it are named.
-//! * [`Context`] is what a running stage may do to the world: write its output folder, report progress, save and find
-//!   checkpoints, and learn that it should stop. [`Meter`] counts what an encoder does, for progress and cost.
-//! * [`Content`] tells what a file is that is not what its reader needs: a pointer of Git LFS, a web page, an archive.
+//!   default out changes nothing. [`keyed()`] returns the part of them that enters keys: [`KeyPolicy`] lets a kind take new
+//!   options and keep its earlier results.
+//! * [`Reads`] says which files belong to an input that the user gives, and [`Patterns`] match files by name.
+//! * [`Context`] is a running stage's access to everything outside it: its output folder, progress, checkpoints, and
+//!   the request to stop. [`Meter`] counts an encoder's tokens and operations, for progress and cost.
+//! * [`Content`] names the kind of a file that its reader cannot use: a pointer of Git LFS, a web page, an archive.
 //!
 //! ```
 //! use contract::{Context, Inputs, Params, Stage, StageError};

@@ -1,11 +1,11 @@
-//! How fast a stage works, and how much it did.
+//! The speed of a stage, and the amount of its work.
 
 use std::time::Instant;
 
 use crate::{Context, Event};
 
-/// Counts the tokens that an encoder reads and the operations that takes, for progress lines and the cost record. When
-/// dropped it tells both to the context.
+/// Counts the tokens that an encoder reads and the operations that this takes, for progress lines and the cost record. When
+/// dropped, the meter reports both counts to the context.
 pub struct Meter<'a> {
     context: &'a Context,
     began: Instant,
@@ -24,13 +24,13 @@ impl<'a> Meter<'a> {
         }
     }
 
-    /// Adds so many tokens, and floating-point operations of matrix products.
+    /// Adds tokens, and floating-point operations of matrix products.
     pub fn count(&mut self, tokens: usize, operations: f64) {
         self.tokens += tokens;
         self.operations += operations;
     }
 
-    /// Returns the speed so far: `4.1k tok/s`, and if the machine's peak is known `72% of peak` as well.
+    /// Returns the speed so far: `4.1k tok/s`, followed by `72% of peak` if the machine's peak is known.
     pub fn speed(&self) -> String {
         let seconds = self.began.elapsed().as_secs_f64().max(1e-9);
         let tokens = self.tokens as f64 / seconds / 1e3;

@@ -1,31 +1,31 @@
 //! The files that a stage writes, as data.
 
-/// A file that a stage writes, or several of one form.
+/// A file that a stage writes, or several files of one form.
 #[derive(Clone, Copy, Debug)]
 pub struct OutputFile {
-    /// Where it lies in the artifact: `log.parquet`. A `*` stands for any part of a path.
+    /// Path of the file in the artifact: `log.parquet`. A `*` stands for any part of a path.
     pub path: &'static str,
-    /// When it is there; `None` for always.
+    /// In which case the file is written; `None` where it always is.
     pub when: Option<&'static str>,
-    /// What is in it.
+    /// Form of the file's contents.
     pub form: FileForm,
     /// One sentence for `pipe list`.
     pub about: &'static str,
-    /// Whether it goes along where results travel without their weight: scores, predictions and logs do.
+    /// Whether a thin archive (`pipe export --scores`) holds the file: it holds scores, predictions and logs.
     pub light: bool,
 }
 
 /// A score that a job may end with.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ScoreName {
-    /// What it is: `accuracy`.
+    /// Name of the score: `accuracy`.
     pub name: String,
     /// The split that is scored: `validation`.
     pub split: &'static str,
 }
 
 impl ScoreName {
-    /// A score of that name on that split.
+    /// Makes the score of that name on that split.
     pub fn new(name: impl Into<String>, split: &'static str) -> Self {
         Self {
             name: name.into(),
@@ -34,32 +34,32 @@ impl ScoreName {
     }
 }
 
-/// What is in a file.
+/// The form of a file's contents.
 #[derive(Clone, Copy, Debug)]
 pub enum FileForm {
-    /// Whatever its `about` says: weights, text, JSON.
+    /// Contents that only `about` describes: weights, text, JSON.
     Other,
     /// A Parquet table of these columns.
     Table(&'static [Column]),
-    /// A Parquet table of numbers that a stage adds to as it goes, by the first column, which counts. While the stage goes on,
-    /// [`Context::rows`](crate::Context::rows) shows what there is so far.
+    /// A Parquet table of numbers whose rows a stage adds as it goes; the first column counts them. While the stage runs,
+    /// [`Context::rows`](crate::Context::rows) shows the rows so far.
     Log(&'static [Column]),
 }
 
 /// A column of a Parquet table.
 #[derive(Clone, Copy, Debug)]
 pub struct Column {
-    /// Its name.
+    /// Name of the column.
     pub name: &'static str,
-    /// What it holds.
+    /// Type of the column's values.
     pub holds: ColumnType,
-    /// Whether a row may have nothing in it.
+    /// Whether a row may have no value in the column.
     pub nullable: bool,
     /// One sentence, with the unit.
     pub about: &'static str,
 }
 
-/// What a column holds.
+/// The type of a column's values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ColumnType {
     /// Text in UTF-8.
@@ -77,7 +77,7 @@ pub enum ColumnType {
 }
 
 impl Column {
-    /// A column in which every row has something.
+    /// A column in which every row has a value.
     pub const fn new(name: &'static str, holds: ColumnType, about: &'static str) -> Self {
         Self {
             name,
@@ -87,7 +87,7 @@ impl Column {
         }
     }
 
-    /// A column in which a row may have nothing.
+    /// The column, in which a row may have no value.
     #[must_use]
     pub const fn nullable(self) -> Self {
         Self {
@@ -98,7 +98,7 @@ impl Column {
 }
 
 impl ColumnType {
-    /// Returns the type as Arrow and its kin name it.
+    /// Returns the name that Arrow and related formats give the type.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Text => "utf8",
@@ -112,7 +112,7 @@ impl ColumnType {
 }
 
 impl OutputFile {
-    /// A file that is always there, described in words alone.
+    /// A file that is always written and that only `about` describes.
     pub const fn new(path: &'static str, about: &'static str) -> Self {
         Self {
             path,
@@ -123,7 +123,7 @@ impl OutputFile {
         }
     }
 
-    /// A Parquet table that is always there.
+    /// A Parquet table that is always written.
     pub const fn table(
         path: &'static str,
         columns: &'static [Column],
@@ -135,7 +135,7 @@ impl OutputFile {
         }
     }
 
-    /// A Parquet log that is always there. Logs are light.
+    /// A Parquet log that is always written. Logs are light.
     pub const fn log(path: &'static str, columns: &'static [Column], about: &'static str) -> Self {
         Self {
             form: FileForm::Log(columns),
@@ -144,7 +144,7 @@ impl OutputFile {
         }
     }
 
-    /// A file that goes along where results travel without their weight.
+    /// The file, marked as one that a thin archive holds.
     #[must_use]
     pub const fn light(self) -> Self {
         Self {
@@ -153,7 +153,7 @@ impl OutputFile {
         }
     }
 
-    /// A file that is there at times alone.
+    /// The file, written only in the case that `when` describes.
     #[must_use]
     pub const fn when(self, when: &'static str) -> Self {
         Self {
@@ -162,7 +162,7 @@ impl OutputFile {
         }
     }
 
-    /// Returns the columns, if it is a table.
+    /// Returns the columns of a table or log; none for other files.
     pub fn columns(&self) -> &'static [Column] {
         match self.form {
             FileForm::Other => &[],
@@ -170,7 +170,7 @@ impl OutputFile {
         }
     }
 
-    /// Whether the file at `path` of an artifact is meant.
+    /// Whether this documents the file at `path` of an artifact.
     pub fn is_at(&self, path: &str) -> bool {
         let mut parts = self.path.split('*');
         let first = parts.next().unwrap_or_default();

@@ -22,7 +22,7 @@ impl Params {
         T::deserialize(&self.0).map_err(|error| StageError::failed(format!("parameters: {error}")))
     }
 
-    /// Returns what `check` finds in the parameters, read into the stage's own type.
+    /// Returns the problems that `check` finds in the parameters, which are first read into the stage's own type.
     pub fn check<T: DeserializeOwned>(
         &self,
         check: impl FnOnce(&T) -> Vec<Problem>,
@@ -57,7 +57,7 @@ pub fn complete(
     }
 }
 
-/// Returns a path as a problem keeps it.
+/// Returns a path in the form that a [`Problem`] holds.
 fn owned(path: &[Cow<'static, str>]) -> Vec<String> {
     path.iter().map(|key| key.clone().into_owned()).collect()
 }
@@ -105,7 +105,7 @@ fn complete_table(
         path.push(called.into());
         let value = match (value, field.takes, field.default) {
             (Some(Value::Null), _, FieldDefault::Absent) => Some(Value::Null),
-            // A variable cannot be left out: it is empty instead, as an input is.
+            // A variable cannot be left out, so an empty text stands for a missing value here, as it does for an input.
             (Some(Value::String(text)), takes, FieldDefault::Absent)
                 if text.is_empty() && !matches!(takes, FieldType::Text) =>
             {
@@ -174,7 +174,7 @@ fn complete_table(
     result
 }
 
-/// Returns what is given for a field, and the name that it is given by: the field's, or the one that it had before.
+/// Returns the value given for a field, and the name under which it is given: the field's name, or its former one.
 fn value_of<'v>(field: &Field, given: &'v Map<String, Value>) -> (&'static str, Option<&'v Value>) {
     match (given.get(field.name), field.formerly) {
         (None, Some(former)) if given.contains_key(former) => (former, given.get(former)),
@@ -182,14 +182,14 @@ fn value_of<'v>(field: &Field, given: &'v Map<String, Value>) -> (&'static str, 
     }
 }
 
-/// Returns the one form that a single value has as text; `None` for lists, tables and nothing. It enters keys: `1`, `1.0`,
-/// `0.001`, `5e-5`, `true`.
+/// Returns the one text form of a single value: `1`, `1.0`, `0.001`, `5e-5`, `true`; `None` for lists, tables and null. The
+/// form enters keys, so it must not change.
 pub fn text_of(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
         Value::Bool(value) => Some(value.to_string()),
         Value::Number(number) => Some(match number.as_f64() {
-            // Rust's own form, since that of a library may change. Adding zero turns -0 into 0: one value, one form.
+            // The standard library's form of a float, since a crate's may change. Adding zero turns -0 into 0: one value, one form.
             Some(float) if number.is_f64() => format!("{:?}", float + 0.0),
             _ => number.to_string(),
         }),
@@ -197,7 +197,7 @@ pub fn text_of(value: &Value) -> Option<String> {
     }
 }
 
-/// Returns values as texts, each under its name. What is none is told.
+/// Returns each value as a text under its name. A value without a text form becomes a problem.
 fn texts<'v>(
     named: impl Iterator<Item = (String, &'v Value)>,
     path: &mut Vec<Cow<'static, str>>,
@@ -221,7 +221,7 @@ fn texts<'v>(
     texts
 }
 
-/// Returns whole numbers, sorted, each once. What is none is told.
+/// Returns whole numbers, sorted, each once. An item that is no whole number in the range becomes a problem.
 fn integers(
     items: &[Value],
     min: i64,
@@ -249,7 +249,7 @@ fn integers(
     numbers.into_iter().map(Value::from).collect()
 }
 
-/// Tells which texts are no patterns.
+/// Reports a problem for each text that is no pattern.
 fn check_patterns(
     texts: &[(String, Value)],
     path: &mut Vec<Cow<'static, str>>,
@@ -269,7 +269,7 @@ fn check_patterns(
     }
 }
 
-/// Returns the names of inputs, sorted. What cannot be a name is told.
+/// Returns the names of inputs, sorted. A key that cannot be a name becomes a problem.
 fn input_names(
     table: &Map<String, Value>,
     path: &mut Vec<Cow<'static, str>>,
@@ -340,7 +340,7 @@ fn describe(value: &Value) -> String {
     }
 }
 
-/// Returns what was probably meant by a value that does not fit.
+/// Suggests a legal value that was probably meant by a value that is not legal.
 fn meant(takes: FieldType, value: &Value) -> Option<String> {
     let words = match takes {
         FieldType::Choice(words) => words.to_vec(),
@@ -361,14 +361,14 @@ fn meant(takes: FieldType, value: &Value) -> Option<String> {
         .map(|word| format!("did you mean \"{word}\"?"))
 }
 
-/// Returns the number or truth value that was written as people write it elsewhere: `40%`, `0,4`, `"0.4"`, `10k`, `yes`.
+/// Returns the legal number or truth value behind a common other spelling: `40%`, `0,4`, `"0.4"`, `10k`, `yes`.
 fn likely(takes: FieldType, value: &Value) -> Option<String> {
     let fits = |text: &String| {
         let number = serde_json::from_str(text);
         number.is_ok_and(|number: Value| fit(takes, &number).is_ok())
     };
     let Value::String(text) = value else {
-        // A share as a percentage, or a whole number with a point.
+        // A share given as a percentage (40 for 0.40), or a whole number given with a point (10.0).
         let number = value.as_f64()?;
         let whole = format!("{number:.0}");
         let is_whole = number.fract() == 0.0 && number.abs() < 1e15;
@@ -409,7 +409,7 @@ fn likely(takes: FieldType, value: &Value) -> Option<String> {
     candidates.into_iter().flatten().find(fits)
 }
 
-/// Returns a hundredth of a decimal number, figure by figure: `0.40` of `40`.
+/// Returns a hundredth of a decimal number, digit by digit and so without rounding: `0.40` of `40`.
 pub fn hundredth(number: &str) -> Option<String> {
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
     let is_number =

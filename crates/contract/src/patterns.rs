@@ -2,22 +2,22 @@ use std::fmt;
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
-/// Patterns of paths below a folder: `*.log` stands for a name at any depth, `data/*.tmp` for a path from the folder on, and
-/// `runs/` for a folder. What lies in a folder that matches does so too.
+/// Patterns of paths below a folder: `*.log` matches a name at any depth, `data/*.tmp` a path from the folder on, and
+/// `runs/` only folders. Everything in a folder that matches is covered too.
 #[derive(Clone, Debug, Default)]
 pub struct Patterns {
-    /// Match files and folders.
+    /// Patterns that match files and folders.
     any: GlobSet,
-    /// Match folders alone.
+    /// Patterns that match only folders.
     folders: GlobSet,
 }
 
 /// Why a text is no pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotAPattern {
-    /// Its place among the texts.
+    /// Index of the text among those given.
     pub place: usize,
-    /// What is wrong with it.
+    /// What is wrong with the text.
     pub reason: String,
     /// What to do about it, if that is known.
     pub remedy: Option<&'static str>,
@@ -30,10 +30,10 @@ impl fmt::Display for NotAPattern {
 }
 
 impl Patterns {
-    /// The patterns that these texts say.
+    /// Reads the patterns from texts.
     ///
     /// # Errors
-    /// Says of the first that is none what is wrong with it.
+    /// The first text that is no pattern, and what is wrong with it.
     pub fn new<T: AsRef<str>>(texts: &[T]) -> Result<Self, NotAPattern> {
         let (mut any, mut folders) = (GlobSetBuilder::new(), GlobSetBuilder::new());
         for (place, text) in texts.iter().enumerate() {
@@ -72,29 +72,29 @@ impl Patterns {
         })
     }
 
-    /// Whether there is none.
+    /// Whether there are no patterns.
     pub fn is_empty(&self) -> bool {
         self.any.is_empty() && self.folders.is_empty()
     }
 
-    /// Whether a name matches, whatever lies there; the folders above it are not looked at.
+    /// Whether the path itself matches, as a file or a folder; the folders that contain it are not considered.
     pub fn has(&self, path: &str) -> bool {
         self.any.is_match(path)
     }
 
-    /// Whether a folder matches; those above it are not looked at.
+    /// Whether the path of a folder itself matches; the folders that contain it are not considered.
     pub fn has_folder(&self, path: &str) -> bool {
         self.has(path) || self.folders.is_match(path)
     }
 
-    /// Whether a file matches, or one of the folders that it lies in.
+    /// Whether a file matches, or one of the folders that contain it.
     pub fn cover(&self, path: &str) -> bool {
         let mut above = path.match_indices('/').map(|(at, _)| &path[..at]);
         above.any(|folder| self.has_folder(folder)) || self.has(path)
     }
 }
 
-/// Says what is wrong with a text whatever globs can say, and what to do.
+/// Refuses a text that would be a legal glob but cannot be meant as a pattern, with the reason and the remedy.
 fn check(text: &str) -> Result<(), (String, &'static str)> {
     let from_the_input =
         "write it as from the input's folder on: \"*.log\", \"data/*.tmp\", \"runs/\"";
@@ -106,8 +106,8 @@ fn check(text: &str) -> Result<(), (String, &'static str)> {
     }
     if text.starts_with('!') {
         return Err((
-            format!("`{text}`: a pattern takes files out, it brings none back"),
-            "name what is to be left out more closely; a file whose name begins with ! is written [!]…",
+            format!("`{text}`: a pattern can only leave files out, not bring any back"),
+            "write narrower patterns for the files to leave out; a file whose name begins with ! is written [!]…",
         ));
     }
     if text.split('/').any(|part| matches!(part, "." | "..")) {
@@ -164,7 +164,7 @@ mod tests {
         assert_eq!(told("/"), "`/` is no pattern: it names nothing");
         assert_eq!(
             told("!a"),
-            "`!a`: a pattern takes files out, it brings none back"
+            "`!a`: a pattern can only leave files out, not bring any back"
         );
         assert_eq!(told("../a"), "`../a` leads out of the input's folder");
         assert!(told("a[").starts_with("`a[` is no pattern: unclosed character class"));

@@ -1,10 +1,10 @@
-/// What a stage reads of an input that is a file or folder of the user's, outside the store. Whatever else lies there neither
-/// enters a key nor is shown to the stage.
+/// Which files a stage reads of an input that is a file or folder of the user's, outside the store. Other files in the folder
+/// do not enter a key and are not shown to the stage.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Reads {
-    /// Of a folder, the files that match one of these [`Patterns`](crate::Patterns); `None`: all that are not hidden.
+    /// The [`Patterns`](crate::Patterns) of the files that are read in a folder; `None` for all files that are not hidden.
     pub files: Option<&'static [&'static str]>,
-    /// The names of files that are read as well where a single file is given, if they lie beside it.
+    /// The names of files that are read too where the user gives a single file, if they lie beside that file.
     pub beside: &'static [&'static str],
 }
 

@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-/// The folder of these files, below that of the job.
+/// The folder of the files of rows, inside the job's folder.
 const FOLDER: &str = "log";
-/// What was written is seen by others at most this long after.
+/// The longest time until a written row reaches the file.
 const SEEN: Duration = Duration::from_secs(1);
 
-/// The rows of a log while the stage goes on: a file of JSON lines in the job's folder, for whoever looks at it meanwhile. No
-/// part of the result; what cannot be written is not worth a failure.
+/// The rows of a log while the stage runs: a file of JSON lines in the job's folder, for people who watch the stage. The file is
+/// no part of the result, so errors in writing it are ignored.
 #[derive(Debug)]
 pub struct Rows {
     file: Option<BufWriter<File>>,
@@ -19,7 +19,7 @@ pub struct Rows {
 }
 
 impl Rows {
-    /// Returns where the rows of the log `file` of an artifact (`log.parquet`) lie in the folder of the job that makes it:
+    /// Returns the path of the rows of the artifact's log `file` (`log.parquet`) inside the job's folder `folder`:
     /// `log/log.jsonl`.
     pub fn place(folder: &Path, file: &str) -> PathBuf {
         folder.join(FOLDER).join(file).with_extension("jsonl")
@@ -37,7 +37,7 @@ impl Rows {
         }
     }
 
-    /// Adds a row: what serialises to an object of column names and numbers.
+    /// Adds a row: a value that serialises to an object of column names and numbers.
     pub fn push(&mut self, row: &impl Serialize) {
         let Some(file) = &mut self.file else { return };
         let Ok(mut line) = serde_json::to_vec(row) else {

@@ -7,8 +7,8 @@ use crate::{ArtifactType, OutputFile, Params};
 pub struct Signature {
     /// The name in `use = "…"`.
     pub kind: &'static str,
-    /// The behaviour version: raised whenever the same parameters and inputs give other bytes than before. Part of
-    /// every key.
+    /// The behaviour version, part of every key: it is raised whenever the same parameters and inputs give other bytes than
+    /// before.
     pub version: u32,
     /// One sentence for `pipe list` and the documentation.
     pub about: &'static str,
@@ -16,32 +16,33 @@ pub struct Signature {
     pub fields: &'static [Field],
     /// What the stage writes, unless a field of [`FieldType::Output`] says otherwise.
     pub output: ArtifactType,
-    /// Which arithmetic decides the result, so that its class is keyed; `None` where no floating-point kernel does.
+    /// Returns the numerics class of a job, which is keyed; `None` for a kind whose results no floating-point kernel
+    /// decides.
     pub numerics: Option<NumericsOf>,
     /// The files of the artifact, in the order in which the documentation shows them.
     pub files: &'static [OutputFile],
 }
 
-/// Returns the numerics class of a job with these complete parameters on that device: two jobs of one class do the same
-/// floating-point work with the same bits.
+/// Returns the numerics class of a job with these complete parameters on that device. Jobs of one class do the same
+/// floating-point work and get the same bits.
 pub type NumericsOf = fn(&Params, Device) -> &'static str;
 
-/// What does a job's arithmetic.
+/// The kind of hardware that does a job's arithmetic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Device {
-    /// Processors.
+    /// The processor.
     Cpu,
 }
 
 impl Signature {
-    /// Returns the declared field of that name.
+    /// Returns the declared field called `name`.
     pub fn field(&self, name: &str) -> Option<&'static Field> {
         self.fields.iter().find(|field| field.name == name)
     }
 
-    /// Whether a file of an artifact of that type goes along where results travel without their weight: if it is documented as
-    /// light. Of files that nobody documents by name, as what a program of the user's leaves, those of type `scores` do.
+    /// Whether the file at `path` of an artifact of that type enters a thin archive: a documented file if it is marked as light. A
+    /// file that no signature documents, such as one that a user's program writes, enters it where the type is `scores`.
     pub fn is_light(&self, path: &str, output: ArtifactType) -> bool {
         let mut files = self.files.iter();
         match files.find(|file| file.is_at(path)) {
@@ -56,22 +57,22 @@ impl Signature {
 pub struct Field {
     /// The key in `pipeline.toml`.
     pub name: &'static str,
-    /// What it takes.
+    /// The type of its value.
     pub takes: FieldType,
-    /// What holds when it is left out.
+    /// The value that holds when the field is left out.
     pub default: FieldDefault,
     /// One sentence, with the unit.
     pub about: &'static str,
-    /// Whether keys know of it.
+    /// How the field enters keys.
     pub key: KeyPolicy,
-    /// Its name in keys. It stays what it was when the field is given another name for people.
+    /// The field's name in keys. It is frozen: renaming the field for people does not change it.
     pub keyed_as: &'static str,
-    /// What it was called before, which is understood as well.
+    /// The field's earlier name, which is still accepted.
     pub formerly: Option<&'static str>,
 }
 
 impl Field {
-    /// A field that keys know of by its name.
+    /// A field that always enters keys, under its name.
     pub const fn new(
         name: &'static str,
         takes: FieldType,
@@ -89,7 +90,7 @@ impl Field {
         }
     }
 
-    /// The field, which was called otherwise before.
+    /// The field, with an earlier name that is still accepted.
     #[must_use]
     pub const fn formerly(self, name: &'static str) -> Self {
         Self {
@@ -98,12 +99,12 @@ impl Field {
         }
     }
 
-    /// Whether that is its name, or was.
+    /// Whether `name` is the field's name, present or earlier.
     pub fn is_called(&self, name: &str) -> bool {
         self.name == name || self.formerly == Some(name)
     }
 
-    /// The field, of which keys know as `policy` says.
+    /// The field, which enters keys as `policy` says.
     #[must_use]
     pub const fn keyed(self, policy: KeyPolicy) -> Self {
         Self {
@@ -112,7 +113,7 @@ impl Field {
         }
     }
 
-    /// The field, of which keys know by another name.
+    /// The field, which enters keys under another name.
     #[must_use]
     pub const fn keyed_as(self, name: &'static str) -> Self {
         Self {
@@ -122,7 +123,7 @@ impl Field {
     }
 }
 
-/// Joins the fields of a kind with those that it has in common with others. `N` is their number.
+/// Joins the fields of a kind with fields that several kinds share. `N` is the number of all fields.
 pub const fn joined<const N: usize>(parts: &[&[Field]]) -> [Field; N] {
     let mut all = [parts[0][0]; N];
     let (mut part, mut at) = (0, 0);
@@ -139,23 +140,24 @@ pub const fn joined<const N: usize>(parts: &[&[Field]]) -> [Field; N] {
     all
 }
 
-/// What keys know of a parameter. Whatever the policy, parameters that give one key must give one artifact, byte for byte.
+/// How a parameter enters keys. Whatever the policy, two sets of parameters with one key must give the same artifact, byte for
+/// byte.
 #[derive(Clone, Copy, Debug)]
 pub enum KeyPolicy {
-    /// Its value.
+    /// The parameter's value enters keys.
     Always,
-    /// Nothing: it can change no byte of what the stage makes. Cadences are such, of checkpoints and of progress.
+    /// The parameter never enters keys, since it can change no byte of the artifact: for example how often checkpoints are saved.
     Never,
-    /// Its value, unless that is this one: the field came later, and what was made before was made as this value says. A table is
-    /// left out where all in it is.
+    /// The parameter's value enters keys unless it is this neutral one. For a field that was added later: earlier artifacts were
+    /// made as the neutral value says, and keep their keys. A table is left out where all its fields are.
     Unless(FieldDefault),
-    /// Its value, if this holds of the complete parameters beside it; else nothing.
+    /// The parameter's value enters keys if the function, given the complete parameters of the same table, returns true.
     If(fn(&Map<String, Value>) -> bool),
-    /// This value, whatever it has: it can change no byte, and has been keyed once.
+    /// This value enters keys whatever the parameter's value is. For a field that can change no byte but used to be keyed.
     As(FieldDefault),
 }
 
-/// What a field takes. Ranges include both ends.
+/// The type of a field's value. Ranges include both ends.
 #[derive(Clone, Copy, Debug)]
 pub enum FieldType {
     /// `true` or `false`.
@@ -196,15 +198,15 @@ pub enum FieldType {
     /// A table of artifacts of any type under names of the user's, which become the names of the job's inputs. As a
     /// parameter it is the list of those names, sorted. A kind has one such field, and then no [`FieldType::Input`].
     Inputs,
-    /// A list of [`Patterns`](crate::Patterns): which files of the inputs do not belong to them. It decides what the inputs
-    /// are, and so it is no parameter: keys know of it through the inputs alone, and the stage never sees it.
+    /// A list of [`Patterns`](crate::Patterns) of files that do not belong to the inputs. The list is no parameter: keys know of
+    /// it only through the contents of the inputs, and the stage never sees it.
     Ignore,
-    /// What the stage makes, in the place of the signature's `output`: one of these types, by name. The file fixes it: a
-    /// variable cannot, since edges are checked against it before any variable is bound.
+    /// The type of the artifact, in place of the signature's `output`: the name of one of these types. It cannot be a variable,
+    /// since edges are checked against the type before any variable is bound.
     Output(&'static [ArtifactType]),
 }
 
-/// What holds when a field is left out.
+/// The value that holds when a field is left out.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum FieldDefault {
     /// Leaving it out is an error.
@@ -241,8 +243,8 @@ impl FieldDefault {
 }
 
 impl FieldType {
-    /// Whether a field of this type is a parameter: shown to the stage, and in keys as its [`KeyPolicy`] says. Inputs are edges,
-    /// and enter keys by their content.
+    /// Whether a field of this type is a parameter, which the stage sees and which enters keys as its [`KeyPolicy`] says. Inputs
+    /// are edges, and enter keys by their content.
     pub fn is_parameter(self) -> bool {
         !matches!(self, Self::Input(_) | Self::Ignore)
     }

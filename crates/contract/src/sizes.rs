@@ -1,8 +1,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-/// How large the inputs of a job are, by name, each in the unit that its maker and its users agree on: what the work of a user
-/// grows with. Of two jobs that are compared, it holds what is known of both.
+/// The sizes of a job's inputs, by name, each in the unit that the stage which makes the input foretells. A job's work grows with
+/// them. Where two jobs are compared, only sizes that are known for both are present.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Sizes(pub BTreeMap<String, f64>);
 
@@ -12,12 +12,12 @@ impl Sizes {
         self.0.get(input).copied()
     }
 
-    /// Returns the size of an input as a factor: 1 where it is not known, and then the inputs of the jobs that are compared are
-    /// taken to be alike.
+    /// Returns the size of an input as a factor of the job's work: 1 where the size is not known, so that the inputs of the jobs
+    /// compared count as equally large.
     pub fn factor(&self, input: &str) -> f64 {
         self.get(input).unwrap_or(1.0)
     }
 }
 
-/// Finds files of an input by their names in it. It need not be there, and neither need the files.
+/// Finds a file of an input by its name in the input. Neither the input nor the file need exist.
 pub type FileOf<'a> = &'a dyn Fn(&str) -> Option<PathBuf>;

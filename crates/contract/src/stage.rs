@@ -17,18 +17,18 @@ pub trait Stage: Sync {
         name.split("::").next().unwrap_or(name)
     }
 
-    /// Puts a text of the parameter `key` together from what was written and the values of variables in it. Where the kind reads
-    /// more out of a text than its letters, this keeps values from being read as well: they arrive as they are.
+    /// Joins a text of the parameter `key` out of written parts and values of variables. A kind that parses such a text, as a shell
+    /// command for example, overrides this so that values are not parsed: they reach the stage unchanged.
     ///
     /// # Errors
-    /// When a value cannot be put in where it stands. The path of the problem is the caller's to say.
+    /// When a value cannot be put at its place in the text. The caller fills in the problem's path.
     fn join(&self, key: &str, pieces: &[Piece<'_>]) -> Result<String, Problem> {
         let _ = key;
         Ok(pieces.iter().map(Piece::text).collect())
     }
 
-    /// Checks what no single field can say (one value against another). Called before anything runs, with
-    /// parameters that [`complete`](crate::complete) has passed.
+    /// Checks rules that involve more than one field. Called before anything runs, with parameters that
+    /// [`complete`](crate::complete) has accepted.
     fn check(&self, params: &Params) -> Vec<Problem> {
         let _ = params;
         Vec::new()
@@ -52,15 +52,16 @@ pub trait Stage: Sync {
         Vec::new()
     }
 
-    /// Returns what the stage reads of the input of that name where the user gives files for it. Inputs under names of the
-    /// user's, [`FieldType::Inputs`](crate::FieldType::Inputs), are read whole.
+    /// Returns which files the stage reads of the input of that name where the user gives files for it. Inputs under names of the
+    /// user's ([`FieldType::Inputs`](crate::FieldType::Inputs)) are read whole.
     fn reads(&self, input: &str) -> Reads {
         let _ = input;
         Reads::default()
     }
 
-    /// Returns all scores that a job may end with, with these parameters or with any, so that a name that is none of them is told
-    /// before anything runs; `None` where that follows from data of the user's. `maker` says which kind of stage makes an input.
+    /// Returns all scores that a job may end with, with these parameters or, without them, with any, so that a wrong score
+    /// name is reported before anything runs; `None` where the scores depend on the user's data. `maker` returns the kind of
+    /// the stage that makes an input.
     fn scores(
         &self,
         params: Option<&Params>,
@@ -70,36 +71,36 @@ pub trait Stage: Sync {
         None
     }
 
-    /// Returns the subfolders of its artifact that are artifacts of the same type themselves, with these parameters, so that an edge
-    /// may name one, `@stage/step-1000`; of any parameters, whether there may be some. `None`: there are never any.
+    /// Returns the subfolders of the artifact that are artifacts of the same type themselves, so that an edge may name one:
+    /// `@stage/step-1000`. Without parameters, says whether there can be any. `None` where there never are.
     fn parts(&self, params: Option<&Params>) -> Option<Vec<String>> {
         let _ = params;
         None
     }
 
-    /// Returns how much work a job is, in any unit of the kind's own: the costs of jobs of one kind are scaled by it when a
-    /// plan is priced. `None` where parameters and inputs tell nothing.
+    /// Returns the amount of a job's work, in any unit of the kind's own: a plan's prices are the costs of earlier jobs of
+    /// the kind, scaled by it. `None` where parameters and inputs do not tell.
     fn work(&self, params: &Params, inputs: &Sizes) -> Option<f64> {
         let _ = (params, inputs);
         None
     }
 
-    /// Returns how large what a job makes will be, as far as that can be told before it has run: the work of the stages that
-    /// take it grows with it. For an encoder these are the operations that a token takes, for text their number.
+    /// Returns the size of a job's artifact, as far as it can be foretold: the work of stages that take the artifact grows
+    /// with it. For an encoder it is the number of operations per token, for tokens the length of a sequence.
     fn size(&self, params: &Params, inputs: &Sizes) -> Option<f64> {
         let _ = (params, inputs);
         None
     }
 
-    /// Returns how large an input is that is there already, in the unit in which its maker foretells its
-    /// [size](Stage::size), by a look at few of its files.
+    /// Returns the size of an input that already exists, in the unit in which its maker foretells its [size](Stage::size),
+    /// from a few of its files.
     fn measure(&self, input: &str, file: FileOf<'_>) -> Option<f64> {
         let _ = (input, file);
         None
     }
 
-    /// Returns how much of what an input takes lies in a file or folder, in any unit: where somebody has a folder of data, the
-    /// place with most of it is taken. `None` where it is something else.
+    /// Returns how much data for an input lies in a file or folder, in any unit: of the places in a folder of data, the one
+    /// with most is suggested. `None` where the place holds nothing of the kind.
     fn suits(&self, input: &str, params: &Params, path: &Path) -> Option<u64> {
         let _ = (input, params, path);
         None
@@ -130,7 +131,7 @@ pub struct Maker {
 /// A part of a text with variables in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Piece<'a> {
-    /// As it was written.
+    /// Text as it was written.
     Written(&'a str),
     /// The value of a variable.
     Value {
@@ -142,7 +143,7 @@ pub enum Piece<'a> {
 }
 
 impl Piece<'_> {
-    /// Returns the text of the piece by itself.
+    /// Returns the text of the piece alone.
     pub fn text(&self) -> &str {
         match self {
             Self::Written(text) => text,

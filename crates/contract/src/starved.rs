@@ -1,5 +1,5 @@
-//! That the system gives no more threads or processes: the limit of a user (`ulimit -u`) or of a container is reached. Nobody's
-//! mistake, and mended outside.
+//! Errors that say that the system gives no more threads or processes: a user's limit (`ulimit -u`) or a container's is reached.
+//! Such errors are no mistake of a stage or its parameters.
 
 use std::io;
 
@@ -11,13 +11,13 @@ pub const STARVED: &str = "the system gives no more threads or processes";
 pub const STARVED_REMEDY: &str = "raise the limit (`ulimit -u`, or a container's limit of pids), or run less at once with --jobs and --threads; \
                                   then run again: finished work is kept";
 
-/// Returns whether a thread or a process could not be started because there are too many.
+/// Whether the error says that a thread or a process could not be started because there are too many.
 pub fn is_starved(error: &io::Error) -> bool {
-    // EAGAIN of fork and clone.
+    // fork and clone fail with EAGAIN.
     error.kind() == io::ErrorKind::WouldBlock
 }
 
-/// Returns whether a panic is that of a library, or the standard one, that got no thread.
+/// Whether a panic's message is that of the standard library, or of rayon, failing to start a thread.
 pub fn panicked_starved(message: &str) -> bool {
     let is_thread = ["spawn thread", "thread pool", "ThreadPoolBuildError"]
         .iter()
@@ -47,7 +47,7 @@ mod tests {
         // EAGAIN
         let error = io::Error::from_raw_os_error(11);
         assert!(is_starved(&error));
-        // The words of the standard library and of rayon.
+        // The messages of the standard library and of rayon.
         assert!(panicked_starved(&format!(
             "failed to spawn thread: {error:?}"
         )));

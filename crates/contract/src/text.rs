@@ -1,4 +1,4 @@
-//! Small text files that somebody else has written: settings and vocabularies.
+//! Small text files that other programs wrote: settings and vocabularies.
 
 use std::fs::File;
 use std::io::Read;
@@ -8,15 +8,15 @@ use serde::de::DeserializeOwned;
 
 use crate::{Content, StageError, io_error};
 
-/// The largest such file that is read: a vocabulary of the most tokens that there may be stays below it.
+/// The largest text file that is read, in bytes: the largest possible vocabulary is smaller.
 const MOST_BYTES: u64 = 512 << 20;
-/// What editors on Windows put before UTF-8.
+/// The mark that editors on Windows put before text in UTF-8.
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// Reads a text file in UTF-8, without the byte order mark that it may begin with.
 ///
 /// # Errors
-/// When the file cannot be read, is larger than any of its kind, or is not UTF-8; UTF-16 is told by name.
+/// When the file cannot be read, is larger than any settings or vocabulary, or is not UTF-8; the error names UTF-16 as such.
 pub fn read_text(path: &Path) -> Result<String, StageError> {
     let file = File::open(path).map_err(io_error(path))?;
     let size = file.metadata().map_err(io_error(path))?.len();
@@ -57,10 +57,10 @@ pub fn read_text(path: &Path) -> Result<String, StageError> {
     Ok(text)
 }
 
-/// Reads a JSON file; `remedy` is what to do about one that is none, or not of the form `T`.
+/// Reads a JSON file; `remedy` is what to do about a file that is not JSON, or not of the form `T`.
 ///
 /// # Errors
-/// Those of [`read_text`], and when the text is no such JSON.
+/// The errors of [`read_text`], and when the text is not JSON of the form `T`.
 pub fn read_json<T: DeserializeOwned>(path: &Path, remedy: &str) -> Result<T, StageError> {
     parse_json(&read_text(path)?, path, remedy)
 }
@@ -68,7 +68,7 @@ pub fn read_json<T: DeserializeOwned>(path: &Path, remedy: &str) -> Result<T, St
 /// Reads the text of the JSON file `path` as [`read_json`] does.
 ///
 /// # Errors
-/// When the text is no such JSON.
+/// When the text is not JSON of the form `T`.
 pub fn parse_json<T: DeserializeOwned>(
     text: &str,
     path: &Path,
@@ -99,7 +99,7 @@ mod tests {
         assert_eq!(read_text(&path).unwrap(), "{\"a\": 1}");
         let read: serde_json::Value = read_json(&path, "mend it").unwrap();
         assert_eq!(read["a"], 1);
-        // Within the text it is a character like others.
+        // Inside the text U+FEFF is a character like others.
         fs::write(&path, "a\u{feff}b").unwrap();
         assert_eq!(read_text(&path).unwrap(), "a\u{feff}b");
     }

@@ -41,7 +41,7 @@ fn measure() -> Result<(), Box<dyn Error>> {
         Some("f32") | None => Precision::F32,
         other => return Err(format!("no such precision: {other:?}").into()),
     };
-    // Held to the end.
+    // The guard forces the path until the end of the program.
     let _forced = match option("--path") {
         Some(name) => {
             let path = kernels::Path::from_name(&name).filter(|path| path.is_available());

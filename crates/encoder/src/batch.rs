@@ -1,7 +1,7 @@
 //! Packed batches: tokens of all sequences one after the other, no padding.
 //!
-//! Sequences are sorted by their samples' indices: sums over rows, and with them the bits of gradients, then do not depend on
-//! the order in which a batch's sequences are given, nor on how an update is cut into batches of neighbouring samples.
+//! Sequences are sorted by the indices of their samples. Sums over rows, and with them the bits of gradients, then do not
+//! depend on the order in which the sequences are given, nor on how an update is split into batches of neighbouring samples.
 //! Callers keep their own order and ask for rows.
 
 use std::sync::Arc;
@@ -17,15 +17,15 @@ pub struct Sequence {
     pub ids: Vec<u32>,
     /// Token types, one per token; empty means all 0.
     pub token_types: Vec<u32>,
-    /// Where the tokens stand in their text, from 0, one per token; empty means one after the other. An encoder that sees some
-    /// tokens of a text alone is told so where these stood.
+    /// Positions of the tokens in their text, from 0, one per token; empty means 0, 1, 2 and so on. An encoder that sees only some
+    /// tokens of a text needs their positions in it.
     pub positions: Vec<u32>,
-    /// The sample's index in the whole update (not in the micro-batch): it keys the dropout.
+    /// The sample's index in the whole update (not in the micro-batch). Dropout depends on it.
     pub sample: u32,
 }
 
 impl Sequence {
-    /// A sequence whose tokens stand one after the other and are all of type 0.
+    /// Makes a sequence whose tokens follow one another in their text and all have type 0.
     pub fn new(ids: Vec<u32>, sample: u32) -> Self {
         Self {
             ids,
@@ -35,14 +35,14 @@ impl Sequence {
         }
     }
 
-    /// Says where the tokens stand in their text.
+    /// Sets the positions of the tokens in their text.
     #[must_use]
     pub fn at(self, positions: Vec<u32>) -> Self {
         Self { positions, ..self }
     }
 }
 
-/// Neighbouring sequences of equal length: the composed reference's attention takes them as one batched matrix product.
+/// Neighbouring sequences of equal length. The composed reference computes their attention as one batched matrix product.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Group {
     pub(crate) first_row: usize,
@@ -56,10 +56,10 @@ impl Group {
     }
 }
 
-/// Where the sequences lie in the packed rows.
+/// The places of the sequences in the packed rows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Layout {
-    /// In packed order.
+    /// Groups of sequences, in packed order.
     pub(crate) groups: Vec<Group>,
     /// The samples' indices, in packed order.
     pub(crate) samples: Vec<u32>,
@@ -73,18 +73,18 @@ pub struct Batch {
     pub(crate) ids: Arc<[u32]>,
     pub(crate) positions: Arc<[u32]>,
     pub(crate) token_types: Arc<[u32]>,
-    /// Per sequence, in the caller's order: (first row, length, sample).
+    /// For each sequence, in the caller's order: (first row, length, sample).
     places: Vec<(u32, usize, u32)>,
-    /// Per sequence, in the caller's order: its place among the packed sequences.
+    /// For each sequence, in the caller's order: its index among the packed sequences.
     packed: Vec<u32>,
 }
 
 impl Batch {
-    /// Packs `sequences` for an encoder of that configuration.
+    /// Packs `sequences` for an encoder of the configuration `config`.
     ///
     /// # Errors
-    /// When there is no sequence, or one is empty, longer than the encoder has positions for, or holds a token id, a type or
-    /// a position that the encoder does not have.
+    /// When there is no sequence, or one is empty, is longer than the encoder's maximum, or contains a token id, a type or a
+    /// position that the encoder does not have.
     pub fn pack(sequences: &[Sequence], config: &Config) -> Result<Self, EncoderError> {
         for (index, sequence) in sequences.iter().enumerate() {
             check(index, sequence, config)?;
@@ -149,8 +149,8 @@ impl Batch {
         })
     }
 
-    /// Returns the packed row of a token: `sequence` in the order in which the sequences were given, `token` its place among
-    /// those of the sequence, from 0.
+    /// Returns the packed row of a token: `sequence` is an index in the caller's order, `token` an index in the sequence,
+    /// both from 0.
     ///
     /// # Panics
     /// When there is no such token.
@@ -160,7 +160,7 @@ impl Batch {
         first + token as u32
     }
 
-    /// Returns the number of tokens in all.
+    /// Returns the number of tokens of all sequences.
     pub fn tokens(&self) -> usize {
         self.ids.len()
     }
@@ -178,12 +178,12 @@ impl Batch {
         self.places[sequence].1
     }
 
-    /// Returns each sequence's place among the packed ones, in the order in which the sequences were given.
+    /// Returns each sequence's index among the packed ones, in the caller's order.
     pub(crate) fn packed_places(&self) -> &[u32] {
         &self.packed
     }
 
-    /// Returns the samples' indices in the order in which the sequences were given.
+    /// Returns the samples' indices in the caller's order.
     pub(crate) fn samples(&self) -> impl ExactSizeIterator<Item = u32> + '_ {
         self.places.iter().map(|place| place.2)
     }

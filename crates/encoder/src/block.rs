@@ -1,4 +1,4 @@
-//! Trainable tensors that lie in one flat run of memory.
+//! Trainable tensors in one flat, contiguous run of memory.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -28,27 +28,27 @@ impl Entry {
         }
     }
 
-    /// Returns its name, which is Hugging Face's.
+    /// Returns the tensor's name, which is Hugging Face's.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Returns its shape.
+    /// Returns the tensor's shape.
     pub fn shape(&self) -> &[usize] {
         &self.shape
     }
 
-    /// Returns how many numbers it holds.
+    /// Returns the number of the tensor's elements.
     pub fn scalars(&self) -> usize {
         self.shape.iter().product()
     }
 
-    /// Returns which floats of its block it is.
+    /// Returns the range of the tensor's floats in its block.
     pub fn range(&self) -> Range<usize> {
         self.offset..self.offset + self.scalars()
     }
 
-    /// Returns whether it is a bias or belongs to a normalisation: those are the vectors.
+    /// Whether the tensor is a bias or belongs to a normalisation. In an encoder those are the vectors.
     pub fn is_bias_or_norm(&self) -> bool {
         self.shape.len() <= 1
     }
@@ -75,8 +75,8 @@ impl Table {
         &self.entries
     }
 
-    /// Returns the block of this table. `fill` is given each entry, by its place, and its floats, zero so far. Floats
-    /// between entries stay zero.
+    /// Makes the block of this table. `fill` gets the index of each entry, the entry, and its floats, which are zero so far.
+    /// Floats between entries stay zero.
     pub(crate) fn block(
         self,
         fill: impl Fn(usize, &Entry, &mut [f32]) -> Result<(), EncoderError> + Sync,
@@ -107,7 +107,7 @@ impl Table {
     }
 }
 
-/// Trainable tensors that lie one after another in one flat variable. Clones share values and sink.
+/// Trainable tensors, one after another in one flat variable. Clones share values and sink.
 #[derive(Clone, Debug)]
 pub struct Block {
     table: Arc<Table>,
@@ -116,10 +116,10 @@ pub struct Block {
 }
 
 impl Block {
-    /// A block of copies of these tensors, by their names.
+    /// Makes a block of copies of named tensors.
     ///
     /// # Errors
-    /// When a tensor is not of 32-bit floats on the CPU.
+    /// When a tensor does not hold 32-bit floats on the CPU.
     pub fn new<'a>(
         name: &str,
         tensors: impl IntoIterator<Item = (&'a str, &'a Tensor)>,
@@ -144,27 +144,27 @@ impl Block {
         &self.table.name
     }
 
-    /// Returns its tensors in the order in which they lie.
+    /// Returns the block's tensors in the order in which they lie.
     pub fn entries(&self) -> &[Entry] {
         &self.table.entries
     }
 
-    /// Returns how many floats it is, those between its tensors included.
+    /// Returns the number of the block's floats, those between its tensors included.
     pub fn length(&self) -> usize {
         self.table.length
     }
 
-    /// Returns all of it as one vector.
+    /// Returns the whole block as one vector.
     pub fn variable(&self) -> &Var {
         &self.values
     }
 
-    /// Returns where operations over the whole block leave its gradients.
+    /// Returns the sink that receives the gradients of operations over the whole block.
     pub fn sink(&self) -> &Arc<Sink> {
         &self.sink
     }
 
-    /// Returns all of it as one vector that gradients reach if `tracked`, else as a constant. Either shares its memory.
+    /// Returns the whole block as one vector that shares the block's memory: with gradients if `tracked`, else a constant.
     pub fn flat(&self, tracked: bool) -> Tensor {
         if tracked {
             self.values.as_tensor().clone()
@@ -177,12 +177,12 @@ impl Block {
         &self.table
     }
 
-    /// Returns whether the other shares this one's values.
+    /// Whether the other block shares this block's values.
     pub(crate) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.sink, &other.sink)
     }
 
-    /// Returns a tensor of the block, sharing its memory.
+    /// Returns a tensor of the block, which shares the block's memory.
     pub(crate) fn value(&self, entry: &Entry, tracked: bool) -> Result<Tensor, EncoderError> {
         let flat = self.flat(tracked);
         Ok(flat
@@ -190,7 +190,7 @@ impl Block {
             .reshape(entry.shape())?)
     }
 
-    /// Sets a tensor of the block.
+    /// Sets the values of a tensor of the block.
     pub(crate) fn set(&self, entry: &Entry, value: &Tensor) -> Result<(), EncoderError> {
         if value.dims() != entry.shape() {
             return Err(EncoderError::invalid(

@@ -21,18 +21,19 @@ use crate::{Config, EncoderError, Parameters};
 
 /// The file of weights in a Hugging Face folder.
 pub(crate) const WEIGHTS: &str = "model.safetensors";
-/// The file of the configuration.
+/// The file of the configuration in a Hugging Face folder.
 pub(crate) const CONFIG: &str = "config.json";
 
-/// What says that an adapter goes on top of weights: Hugging Face reads it first.
+/// The file that says that an adapter is added to the weights. Hugging Face reads it before the weights.
 const ADAPTER: &str = "adapter_config.json";
-/// Where the encoder lies in the folders that sentence-transformers wrote first.
+/// The folder of the encoder in the folders that early versions of sentence-transformers wrote.
 const TRANSFORMER: &str = "0_Transformer";
 
 /// What to do about a damaged file.
 const AGAIN: &str = "fetch or write the file again";
-/// What is read of an encoder's folder: configurations, tokenizers and weights as Hugging Face and sentence-transformers name
-/// them, the latter's modules in folders of their own (`1_Pooling`). Weights in other forms, exports for other programs and
+/// The files that are read of an encoder's folder: configurations, tokenizers and weights under the names of Hugging Face and of
+/// sentence-transformers, whose modules lie in folders of their own (`1_Pooling`). Weights in other forms, exports for other
+/// programs and descriptions are not read.
 /// descriptions are not.
 pub const READS: Reads = Reads::only(&[
     "/*.json",
@@ -44,7 +45,7 @@ pub const READS: Reads = Reads::only(&[
     "/[0-9]_*/**",
 ]);
 
-/// What goes into a safetensors file under one name.
+/// A value in a safetensors file.
 pub(crate) enum Stored<'a> {
     /// A contiguous tensor of 32-bit floats on the CPU.
     Tensor(Tensor),
@@ -91,7 +92,7 @@ impl View for Stored<'_> {
     }
 }
 
-/// Writes a safetensors file. Tensors lie in name order, so the same values give the same bytes.
+/// Writes a safetensors file. Tensors are in the order of their names, so the same values give the same bytes.
 pub(crate) fn write<'a>(
     path: &Path,
     entries: impl IntoIterator<Item = (String, Stored<'a>)>,
@@ -102,7 +103,7 @@ pub(crate) fn write<'a>(
             with_values(tensor, |_| ())?;
         }
     }
-    // Hugging Face refuses files that do not say this.
+    // Hugging Face refuses files without this metadata.
     let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
     safetensors::serialize_to_file(entries, Some(metadata), path).map_err(|error| match error {
         safetensors::SafeTensorError::IoError(source) => EncoderError::io(path)(source),
@@ -145,7 +146,7 @@ impl<'a> TensorFile<'a> {
         Ok(view.load(&Device::Cpu)?.to_dtype(DType::F32)?)
     }
 
-    /// Returns a single whole number that [`Stored::Count`] wrote.
+    /// Returns a whole number that was written as [`Stored::Count`].
     pub(crate) fn count(&self, name: &str) -> Result<u64, EncoderError> {
         let view = self.view(name)?;
         view.data().try_into().map(u64::from_le_bytes).map_err(|_| {
@@ -168,15 +169,15 @@ impl<'a> TensorFile<'a> {
     }
 }
 
-/// What a Hugging Face folder holds.
+/// Contents of a Hugging Face folder.
 pub(crate) struct Loaded {
     pub(crate) config: Config,
     pub(crate) parameters: Parameters,
-    /// The tensors of the masked language modelling head that the checkpoint lacks.
+    /// Names of the tensors of the masked language modelling head that the checkpoint lacks.
     pub(crate) missing_head: Vec<String>,
 }
 
-/// Loads the folder of a BERT encoder; `keep_going` is asked before each tensor.
+/// Loads the folder of a BERT encoder; `keep_going` is called before each tensor and may stop the loading.
 pub(crate) fn load(
     folder: &Path,
     keep_going: impl Fn() -> Result<(), EncoderError> + Send + Sync,

@@ -1,4 +1,4 @@
-//! What a configuration claims of its weights, held against the file before anything of a claimed size is made.
+//! Sizes that a configuration claims, checked against the weights before anything of a claimed size is allocated.
 
 use std::path::Path;
 
@@ -6,11 +6,11 @@ use crate::names::{self, Module, Names};
 use crate::weights::WeightsFile;
 use crate::{Config, EncoderError};
 
-/// Checks that there may be as many layers as claimed, and that vocabulary, positions, token types and widths are those of the
-/// tensors. What follows from these numbers is then of the size of the file.
+/// Checks that the file has enough tensors for the claimed number of layers, and that vocabulary, positions, token types and
+/// widths are those of its tensors. The memory that a configuration asks for is then in proportion to the size of the file.
 ///
 /// # Errors
-/// When the file says otherwise.
+/// When the file contradicts the configuration.
 pub(crate) fn check(config: &Config, path: &Path, file: &WeightsFile) -> Result<(), EncoderError> {
     let names = Names::of(config.architecture);
     let (layers, tensors) = (config.num_hidden_layers, file.len());

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::EncoderError;
 
-/// Where layer normalisation sits, and with it the checkpoint's class and tensor names.
+/// Where layer normalisation is applied. This decides the checkpoint's class and the names of its tensors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Architecture {
     /// After each sub-layer: `BertForMaskedLM` (Devlin et al. 2019).
@@ -54,12 +54,12 @@ impl Size {
     pub const NAMES: [&'static str; 7] =
         ["nano", "tiny", "mini", "small", "medium", "base", "large"];
 
-    /// Returns the size of that name.
+    /// Returns the size with the name `name`, if there is one.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|size| size.name() == name)
     }
 
-    /// Returns the name, in lower case.
+    /// Returns the name of the size, in lower case.
     pub fn name(self) -> &'static str {
         Self::NAMES[self as usize]
     }
@@ -79,15 +79,15 @@ impl Size {
 }
 
 impl Size {
-    /// Returns the floating-point operations of matrix products that a token takes on its way forward through the layers,
-    /// without those between tokens.
+    /// Returns the floating-point operations per token in the matrix products of one forward pass through the layers. Those
+    /// between tokens (attention) are left out.
     pub fn token_operations(self) -> f64 {
         let (layers, hidden, _, inner) = self.shape();
         token_operations(layers, hidden, inner)
     }
 }
 
-/// A weight takes a multiplication and an addition for each token.
+/// Returns the operations per token in the layers' matrix products: a multiplication and an addition for each weight.
 fn token_operations(layers: usize, hidden: usize, inner: usize) -> f64 {
     let [layers, hidden, inner] = [layers, hidden, inner].map(|size| size as f64);
     2.0 * layers * (4.0 * hidden * hidden + 2.0 * hidden * inner)
@@ -111,7 +111,7 @@ pub enum Activation {
 }
 
 impl Activation {
-    /// Returns the kernels' name for it.
+    /// Returns the kernels' activation function.
     pub(crate) fn function(self) -> kernels::elementary::Activation {
         match self {
             Self::Gelu => kernels::elementary::Activation::Gelu,
@@ -129,17 +129,17 @@ pub struct Config {
     /// Where layer normalisation sits.
     #[serde(rename = "model_type")]
     pub architecture: Architecture,
-    /// Token ids are below this.
+    /// Size of the vocabulary: token ids are below it.
     pub vocab_size: usize,
     /// Width of a hidden state.
     pub hidden_size: usize,
-    /// Layers.
+    /// Number of layers.
     pub num_hidden_layers: usize,
-    /// Attention heads; they divide the width among them.
+    /// Number of attention heads, which share the hidden size equally.
     pub num_attention_heads: usize,
     /// Width between the two feed-forward maps.
     pub intermediate_size: usize,
-    /// The non-linearity there.
+    /// Activation function between the two feed-forward maps.
     #[serde(default = "defaults::activation")]
     pub hidden_act: Activation,
     /// Dropout probability of embeddings and sub-layer outputs.
@@ -148,37 +148,37 @@ pub struct Config {
     /// Dropout probability of attention weights.
     #[serde(default = "defaults::dropout")]
     pub attention_probs_dropout_prob: f64,
-    /// Dropout probability of a classification head; the hidden one if absent.
+    /// Dropout probability of a classification head; `hidden_dropout_prob` if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub classifier_dropout: Option<f64>,
     /// Rows of the position table.
     #[serde(default = "defaults::positions")]
     pub max_position_embeddings: usize,
-    /// Token types; 1 means that all tokens have the same.
+    /// Number of token types; 1 means that all tokens have the same type.
     #[serde(default = "defaults::token_types")]
     pub type_vocab_size: usize,
-    /// Standard deviation of initial weights.
+    /// Standard deviation of the initial weights.
     #[serde(default = "defaults::initializer_range")]
     pub initializer_range: f64,
-    /// Added to the variance in layer normalisation.
+    /// Constant that layer normalisation adds to the variance.
     #[serde(default = "defaults::layer_norm_eps")]
     pub layer_norm_eps: f64,
     /// The padding token. Pre-layer-norm positions start one above it.
     #[serde(default)]
     pub pad_token_id: Option<u32>,
-    /// Whether the output matrix is the token embedding; always so here.
+    /// Whether the decoder's weight is the token embedding. Only `true` is supported here.
     #[serde(default = "defaults::tied")]
     pub tie_word_embeddings: bool,
-    /// Number format in which the weights are written; always `float32` here.
+    /// Number format of the weights. Here always written as `float32`.
     #[serde(skip_deserializing, default = "defaults::dtype")]
     pub dtype: String,
-    /// How positions enter. Only a table of them, `absolute`, is known here.
+    /// Kind of position embeddings. Only a table of them, `absolute`, is supported here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub position_embedding_type: Option<String>,
-    /// Whether a token sees only those before it. Only encoders are computed here.
+    /// Whether a token sees only the tokens before it. Only encoders, without this, are supported here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub is_decoder: Option<bool>,
-    /// How Hugging Face would quantise the weights. Only weights as they are are computed with here.
+    /// Hugging Face's settings for quantised weights. Only weights that are not quantised are supported here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quantization_config: Option<serde_json::Value>,
 }
@@ -261,7 +261,7 @@ impl Config {
     /// Reads `config.json`.
     ///
     /// # Errors
-    /// When the file cannot be read, is no JSON, lacks a field, or describes an encoder of another kind.
+    /// When the file cannot be read, is not JSON, lacks a field, or describes another kind of encoder.
     pub fn read(path: &Path) -> Result<Self, EncoderError> {
         let text = contract::read_text(path)?;
         let remedy = "give the folder of a BERT encoder: config.json with model_type \"bert\" or \
@@ -308,8 +308,8 @@ impl Config {
         sequences.sum::<f64>() + predicted as f64 * head
     }
 
-    /// Returns the floating-point operations of matrix products that a token takes on its way forward through the layers,
-    /// without those between tokens.
+    /// Returns the floating-point operations per token in the matrix products of one forward pass through the layers. Those
+    /// between tokens (attention) are left out.
     pub fn token_operations(&self) -> f64 {
         token_operations(
             self.num_hidden_layers,
@@ -318,13 +318,13 @@ impl Config {
         )
     }
 
-    /// Returns the longest sequence that has positions.
+    /// Returns the length of the longest sequence that the position table has room for.
     pub fn max_length(&self) -> usize {
         self.max_position_embeddings
             .saturating_sub(self.first_position())
     }
 
-    /// Returns the row of the position table that a sequence's first token takes.
+    /// Returns the row of the position table for the first token of a sequence.
     pub fn first_position(&self) -> usize {
         match self.architecture {
             Architecture::Bert => 0,
@@ -337,10 +337,10 @@ impl Config {
         self.hidden_size / self.num_attention_heads
     }
 
-    /// Checks that the values make an encoder.
+    /// Checks that the values describe an encoder that can be built.
     ///
     /// # Errors
-    /// [`EncoderError::Invalid`] for the first that does not.
+    /// [`EncoderError::Invalid`] for the first value that is wrong.
     pub fn check(&self) -> Result<(), EncoderError> {
         let invalid = |place: &str, reason: String, remedy: &str| {
             Err(EncoderError::invalid(place, reason, remedy))

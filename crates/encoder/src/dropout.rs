@@ -1,6 +1,6 @@
 //! Dropout whose mask is a function of (seed, update, sample, place in the network, position in the sequence).
 //!
-//! How sequences are packed, split over micro-batches or given to threads does not enter; nothing has to be saved.
+//! The mask does not depend on how sequences are packed, split over micro-batches or given to threads. No state has to be saved.
 
 use kernels::Stream;
 
@@ -9,7 +9,7 @@ use kernels::Stream;
 pub enum Mode {
     /// No dropout, and no gradients of the encoder's parameters.
     Evaluate,
-    /// Gradients, and dropout from the stream `dropout` under `seed`, at update `step`.
+    /// With gradients, and with dropout from the stream `dropout` under `seed` at update `step`.
     Train {
         /// The run's seed.
         seed: u64,
@@ -18,7 +18,7 @@ pub enum Mode {
     },
 }
 
-/// A place in the network that drops out.
+/// A place in the network where dropout is applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Site {
     Embeddings,
@@ -30,7 +30,7 @@ pub(crate) enum Site {
 }
 
 impl Site {
-    /// The third word of the random numbers' counter. Heads count down, so that layers never reach them.
+    /// Returns the third word of the random numbers' counter. Heads count down from the top, so no layer gets their numbers.
     fn index(self) -> u32 {
         let layer = |layer: usize, place: u32| 1 + 3 * layer as u32 + place;
         match self {
@@ -44,10 +44,10 @@ impl Site {
     }
 }
 
-/// What one forward pass drops.
+/// The dropout of one forward pass.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Dropout {
-    /// Seed and update, in training.
+    /// Random stream and update, in training.
     drawn: Option<(Stream, u32)>,
 }
 

@@ -35,11 +35,11 @@ pub struct Encoder {
 }
 
 impl Encoder {
-    /// A new encoder on the CPU: weights normal with standard deviation `initializer_range`, biases zero, layer
-    /// normalisations the identity, all decided by `seed`.
+    /// Makes a new encoder: weights normal with standard deviation `initializer_range`, biases zero, layer normalisations the
+    /// identity. `seed` decides all random numbers.
     ///
     /// # Errors
-    /// When the configuration makes no encoder.
+    /// When the configuration describes no encoder.
     pub fn new(config: Config, seed: u64) -> Result<Self, EncoderError> {
         config.check()?;
         let blocks = specification::blocks(specification::of_encoder(&config), |block| {
@@ -52,7 +52,7 @@ impl Encoder {
         }))
     }
 
-    /// Moves a new encoder to the mimetic start of Trockman and Kolter 2023: keys agree with queries, value and output
+    /// Changes a new encoder to the mimetic start of Trockman and Kolter 2023: keys agree with queries, value and output
     /// maps are near the identity, positions are sinusoids.
     ///
     /// # Errors
@@ -64,9 +64,9 @@ impl Encoder {
     }
 
     /// Loads a Hugging Face folder: `config.json` and `model.safetensors` of a `BertForMaskedLM`, a `BertModel`
-    /// (sentence-transformers' too), a `RobertaPreLayerNormForMaskedLM`, or a model built on one of them, of which the
-    /// other tensors are left aside. Without the tensors of a masked language modelling head, just
-    /// [`Encoder::masked_lm_loss`] and [`Encoder::masked_lm_logits`] do not work.
+    /// (sentence-transformers' too), a `RobertaPreLayerNormForMaskedLM`, or a model built on one of them, whose other
+    /// tensors are ignored. Without the tensors of a masked language modelling head, only [`Encoder::masked_lm_loss`] and
+    /// [`Encoder::masked_lm_logits`] do not work.
     ///
     /// # Errors
     /// When a file is missing, damaged, or of another kind of model; when a tensor is missing or has another shape than
@@ -75,10 +75,10 @@ impl Encoder {
         checkpoint::load(folder, || Ok(())).map(Self::of)
     }
 
-    /// Loads as [`Encoder::load`], unless the stage is asked to stop meanwhile.
+    /// Loads an encoder like [`Encoder::load`], but returns early if the stage is asked to stop.
     ///
     /// # Errors
-    /// Those of [`Encoder::load`], and [`StageError::Interrupted`](contract::StageError::Interrupted).
+    /// The errors of [`Encoder::load`], and [`StageError::Interrupted`](contract::StageError::Interrupted).
     pub fn load_unless_stopped(folder: &Path, context: &Context) -> Result<Self, EncoderError> {
         checkpoint::load(folder, || Ok(context.keep_going()?)).map(Self::of)
     }
@@ -105,7 +105,7 @@ impl Encoder {
     /// Sets the dropout probabilities of hidden states, of attention weights, and of a classification head.
     ///
     /// # Errors
-    /// When one is not from 0 up to but not 1.
+    /// When a probability is not in [0, 1).
     pub fn with_dropout(
         mut self,
         hidden: f64,
@@ -126,20 +126,20 @@ impl Encoder {
         self
     }
 
-    /// Chooses how operands of matrix products are rounded. The composed implementation does not round.
+    /// Chooses the precision of the operands of matrix products. The composed implementation always uses 32-bit floats.
     #[must_use]
     pub fn with_precision(mut self, precision: Precision) -> Self {
         self.precision = precision;
         self
     }
 
-    /// Returns how operands of matrix products are rounded.
+    /// Returns the precision of the operands of matrix products.
     pub fn precision(&self) -> Precision {
         self.precision
     }
 
-    /// Chooses whether training keeps each layer's activations for the backward pass, or only its input and computes them
-    /// again: one more forward pass for less memory. The gradients are the same.
+    /// Chooses whether training keeps only each layer's input for the backward pass and computes the activations again,
+    /// which takes less memory and one more forward pass. The gradients are the same.
     #[must_use]
     pub fn with_recomputation(mut self, recomputes: bool) -> Self {
         self.recomputes = recomputes;
@@ -171,7 +171,7 @@ impl Encoder {
         self.parameters.first(Place::Head.index(&self.config))
     }
 
-    /// Returns one of the blocks of parameters, which must be there.
+    /// Returns the block of parameters at `place`, which must exist.
     pub(crate) fn block(&self, place: Place) -> &Block {
         &self.parameters.blocks()[place.index(&self.config)]
     }
@@ -210,9 +210,9 @@ impl Encoder {
         }
     }
 
-    /// Returns the hidden states of some layers, counted as Hugging Face's `output_hidden_states` does: 0 are the
-    /// embeddings, the last one of a pre-layer-norm encoder is normalised. Each is `[tokens, hidden size]`, rows by
-    /// [`Batch::row`]; others are not kept. Gradients reach the parameters in [`Mode::Train`] only.
+    /// Returns the hidden states of some layers, each `[tokens, hidden size]`, rows by [`Batch::row`]. Layers are counted as
+    /// in Hugging Face's `output_hidden_states`: layer 0 is the embeddings, and the last layer of a pre-layer-norm encoder is
+    /// normalised. Other layers are not kept. Gradients reach the parameters in [`Mode::Train`] only.
     ///
     /// # Errors
     /// When a tensor operation fails, or there is no such layer.
@@ -243,8 +243,8 @@ impl Encoder {
         })
     }
 
-    /// Returns the sum over `rows` of the cross-entropy in nats of predicting `targets` there, a scalar in 64 bits. The projection
-    /// to the vocabulary runs at those rows only.
+    /// Returns the sum over `rows` of the cross-entropies in nats of predicting `targets` there, a 64-bit scalar. Only those rows are
+    /// projected to the vocabulary.
     ///
     /// # Errors
     /// [`EncoderError::NoHead`] when the checkpoint had no head; when a row or target is out of range.
@@ -302,7 +302,7 @@ impl Encoder {
         }
     }
 
-    /// Checks that there is a head, and that `hidden` has the rows.
+    /// Checks that the encoder has a head, and `hidden` all of the rows.
     fn check_rows(&self, hidden: &Tensor, rows: &[u32]) -> Result<(), EncoderError> {
         if !self.has_head() {
             return Err(EncoderError::NoHead {
@@ -321,28 +321,28 @@ impl Encoder {
     }
 }
 
-/// A pass of a batch through the layers of an encoder.
+/// A forward pass of a batch through the layers of an encoder.
 pub(crate) trait Pass {
     /// Returns the normalised embeddings, `[tokens, hidden size]`.
     fn embeddings(&self) -> Result<Tensor, EncoderError>;
-    /// Returns the layer's output from its input, both `[tokens, hidden size]`.
+    /// Returns a layer's output from its input, both `[tokens, hidden size]`.
     fn layer(&self, layer: usize, hidden: &Tensor) -> Result<Tensor, EncoderError>;
-    /// Returns the encoder's output from the last layer's.
+    /// Returns the encoder's output from the last layer's output.
     fn end(&self, hidden: Tensor) -> Result<Tensor, EncoderError>;
 }
 
-/// Returns the sum of the cross-entropies in nats of `targets` under `softmax(logits)`; `logits` is `[rows, classes]`,
-/// the result a scalar in 64 bits.
+/// Returns the sum of the cross-entropies in nats of `targets` under `softmax(logits)`, a 64-bit scalar; `logits` is
+/// `[rows, classes]`.
 ///
 /// # Errors
-/// When shapes disagree or a target is no class.
+/// When shapes disagree or a target is not below the number of classes.
 pub fn cross_entropy(logits: &Tensor, targets: &[u32]) -> Result<Tensor, EncoderError> {
     let (rows, classes) = logits.dims2()?;
     check_targets(rows, classes, targets)?;
     Ok(fused::cross_entropy(logits, targets)?)
 }
 
-/// Returns the sum of the squared differences of `outputs`, `[rows, 1]`, to `targets`, a scalar in 64 bits.
+/// Returns the sum of the squared differences between `outputs`, `[rows, 1]`, and `targets`, a 64-bit scalar.
 ///
 /// # Errors
 /// When shapes disagree.
@@ -376,7 +376,7 @@ mod tests {
     use super::*;
     use crate::{Architecture, Gradients, Sequence, Size, audit};
 
-    /// A loss whose graph is cut below layer 1 must not pass the audit, and the audit must name what is cut off.
+    /// A loss whose graph is cut below layer 1 must fail the audit, which must name the parameters that are cut off.
     #[test]
     fn a_detached_layer_fails_the_audit() {
         for (architecture, ops) in [

@@ -1,4 +1,4 @@
-//! What can go wrong, in words a user can act on.
+//! Errors of this crate, in words that a user can act on.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,16 +13,16 @@ pub enum EncoderError {
     Io {
         /// The file.
         path: PathBuf,
-        /// The system's word.
+        /// The system's error.
         #[source]
         source: io::Error,
     },
-    /// A checkpoint's file is missing something, or says something that cannot be.
+    /// A file of a checkpoint lacks something, or contains something impossible.
     #[error("{}: {reason}", path.display())]
     Checkpoint {
         /// The file.
         path: PathBuf,
-        /// What is wrong there.
+        /// What is wrong with the file.
         reason: String,
         /// What to do about it.
         remedy: String,
@@ -30,20 +30,20 @@ pub enum EncoderError {
     /// A configuration, batch or option is out of range.
     #[error("{place}: {reason}")]
     Invalid {
-        /// The value's name.
+        /// Name of the value.
         place: String,
-        /// What is wrong with it.
+        /// What is wrong with the value.
         reason: String,
         /// What to do about it.
         remedy: String,
     },
-    /// The checkpoint has no masked language modelling head, but a loss of it was asked for.
+    /// A masked language modelling loss was asked of a checkpoint without the head for it.
     #[error("the encoder has no masked language modelling head: {} not in its checkpoint", missing.join(", "))]
     NoHead {
-        /// The tensors that the checkpoint lacks.
+        /// Names of the tensors that the checkpoint lacks.
         missing: Vec<String>,
     },
-    /// Trainable parameters would not be trained.
+    /// Some trainable parameters would not be trained.
     #[error("{}", problems.join("; "))]
     Audit {
         /// One fragment per parameter: its name and what is wrong with its gradient.
@@ -52,7 +52,7 @@ pub enum EncoderError {
     /// A tensor operation failed.
     #[error(transparent)]
     Tensor(#[from] candle_core::Error),
-    /// What any stage meets: a text that cannot be read, or the wish to stop.
+    /// An error that any stage may meet: a text that cannot be read, or a request to stop.
     #[error(transparent)]
     Stage(#[from] StageError),
 }

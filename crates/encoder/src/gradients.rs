@@ -1,4 +1,4 @@
-//! Gradients of a run's parameters, and the check that every parameter has one.
+//! Gradients of parameters, and the audit that every parameter has one.
 
 use candle_core::Tensor;
 use rayon::prelude::*;
@@ -9,26 +9,26 @@ use crate::sink::{Buffer, Loan};
 use crate::values::with_values;
 use crate::{EncoderError, Parameters};
 
-/// Elements that one task works on.
+/// Number of elements that one task works on.
 const CHUNK: usize = 1 << 16;
 
 /// Gradients of parameters, in one buffer per block that lasts for a whole run.
 ///
-/// Collect them, scale and clip, give them to the optimiser; then again. Scaling takes no pass over memory: a common
-/// factor is kept, and applied where gradients are read.
+/// An update collects gradients, scales and clips them, and gives them to the optimiser. Scaling does not touch the buffers:
+/// a common factor is kept, and applied where gradients are read.
 #[derive(Clone, Debug)]
 pub struct Gradients {
     parameters: Parameters,
-    /// One for each block.
+    /// One buffer per block.
     buffers: Vec<Buffer>,
     factor: f64,
 }
 
-/// Adds the gradients of several losses, such as those of an update's micro-batches; they are complete when this is
-/// dropped.
+/// Adds the gradients of several losses, such as those of an update's micro-batches. The gradients are complete when this
+/// value is dropped.
 ///
-/// On the CPU the sums are the same to the bit however an update's samples are cut into losses, in ascending order (with
-/// [`crate::Precision::Bf16`] where each part has an even number of tokens and of predictions).
+/// The sums have the same bits however an update's samples are split into losses, if the samples keep their ascending order
+/// (with [`crate::Precision::Bf16`] also each part must have an even number of tokens and of predictions).
 #[derive(Debug)]
 pub struct Collecting<'a>(&'a mut Gradients);
 
@@ -36,8 +36,8 @@ impl Collecting<'_> {
     /// Runs the backward pass of a scalar `loss` and adds its gradients.
     ///
     /// # Errors
-    /// When a tensor operation fails, or the parameters are in another backward pass. The gradients may then have been
-    /// added in part: collect them anew.
+    /// When a tensor operation fails, or another backward pass is using the parameters. Some gradients may have been added
+    /// by then: call [`Gradients::collect`] again.
     pub fn add(&mut self, loss: &Tensor) -> Result<(), EncoderError> {
         let Gradients {
             parameters,
@@ -51,7 +51,7 @@ impl Collecting<'_> {
         drop(loan);
         let mut found = found?;
         for (block, buffer) in blocks.iter().zip(buffers) {
-            // What operations returned to candle instead of the sink.
+            // Gradients that operations returned to candle instead of adding them to the sink.
             let Some(gradient) = found.remove(block.variable()) else {
                 continue;
             };
@@ -77,7 +77,7 @@ impl Drop for Collecting<'_> {
 }
 
 impl Gradients {
-    /// No gradients yet, of `parameters`.
+    /// Makes gradients of `parameters`, none of which a backward pass has reached.
     pub fn zeros(parameters: &Parameters) -> Self {
         let buffers = parameters.blocks().iter().map(|block| Buffer {
             values: vec![0.0; block.length()],
@@ -90,10 +90,10 @@ impl Gradients {
         }
     }
 
-    /// Forgets all gradients and returns where to add those of losses.
+    /// Forgets all gradients and returns the value to which losses are added.
     pub fn collect(&mut self) -> Collecting<'_> {
         for buffer in &mut self.buffers {
-            // What no backward pass reached is zero.
+            // The gradients of a block that no backward pass reaches stay zero.
             if std::mem::take(&mut buffer.touched) {
                 buffer
                     .values
@@ -105,15 +105,15 @@ impl Gradients {
         Collecting(self)
     }
 
-    /// Becomes the gradients of one loss: [`Gradients::collect`] and one [`Collecting::add`].
+    /// Replaces the gradients by those of one loss: [`Gradients::collect`] and one [`Collecting::add`].
     ///
     /// # Errors
-    /// As [`Collecting::add`].
+    /// The errors of [`Collecting::add`].
     pub fn replace(&mut self, loss: &Tensor) -> Result<(), EncoderError> {
         self.collect().add(loss)
     }
 
-    /// Adds those of `other`, which are of the same parameters. Neither must have been scaled.
+    /// Adds the gradients `other` of the same parameters. Neither may have been scaled.
     pub fn add(&mut self, other: &Self) {
         for (sums, others) in self.buffers.iter_mut().zip(&other.buffers) {
             if others.touched {
@@ -126,12 +126,12 @@ impl Gradients {
         }
     }
 
-    /// Multiplies all by `factor`.
+    /// Multiplies all gradients by `factor`.
     pub fn scale(&mut self, factor: f64) {
         self.factor *= factor;
     }
 
-    /// Returns the Euclidean norm over all gradients: squares are summed in f64, in name order.
+    /// Returns the Euclidean norm of all gradients together. Squares are summed in 64 bits, in name order.
     pub fn norm(&self) -> f64 {
         let places: Vec<(usize, usize)> = self.parameters.places().collect();
         let squares: Vec<f64> = places
@@ -144,7 +144,7 @@ impl Gradients {
         kernels::sum(&squares).sqrt() * self.factor.abs()
     }
 
-    /// Scales all so that [`Gradients::norm`] is at most `limit`. Returns the norm before.
+    /// Scales all gradients so that [`Gradients::norm`] is at most `limit`. Returns the norm before scaling.
     pub fn clip(&mut self, limit: f64) -> f64 {
         let norm = self.norm();
         if norm > limit {
@@ -153,7 +153,7 @@ impl Gradients {
         norm
     }
 
-    /// Returns the gradient of a parameter, row by row, if a backward pass reached its block.
+    /// Returns the gradient of a parameter, in row-major order, if a backward pass reached the parameter's block.
     pub fn get(&self, name: &str) -> Option<Vec<f32>> {
         let (block, entry) = self.parameters.place(name)?;
         let block = &self.parameters.blocks()[block];
@@ -166,24 +166,24 @@ impl Gradients {
         Some(values.map(|value| value * factor).collect())
     }
 
-    /// Returns what is to be multiplied by [`Gradients::factor`] to be the gradients of a block, if a backward pass
-    /// reached it.
+    /// Returns the gradients of a block before they are multiplied by [`Gradients::factor`], if a backward pass reached the
+    /// block.
     pub(crate) fn unscaled(&self, block: &Block) -> Option<&[f32]> {
         let mut blocks = self.parameters.blocks().iter();
         let buffer = &self.buffers[blocks.position(|own| own.is(block))?];
         buffer.touched.then_some(&buffer.values)
     }
 
-    /// Returns the common factor.
+    /// Returns the factor by which all gradients are to be multiplied.
     pub(crate) fn factor(&self) -> f32 {
         self.factor as f32
     }
 }
 
-/// Checks that every parameter received a finite gradient that is not zero throughout.
+/// Checks that every parameter has a finite gradient that is not zero everywhere.
 ///
-/// Adding one vector to all keys leaves attention as it is (every score of a query moves by the same amount, which the
-/// softmax cancels), so the gradient of a key's bias is zero but for rounding; it must only exist and be finite.
+/// The bias of a key is an exception: adding one vector to all keys moves all scores of a query by the same amount, which the
+/// softmax cancels, so the gradient of the bias is zero except for rounding. It must only exist and be finite.
 ///
 /// # Errors
 /// [`EncoderError::Audit`] names every parameter that is not trained, and why.

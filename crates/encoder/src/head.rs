@@ -30,8 +30,8 @@ pub struct ClassificationHead {
 }
 
 impl ClassificationHead {
-    /// A new head on the first token with `labels` outputs (1 for regression), its weights decided by `seed`. They are called
-    /// `classifier.dense.*` and `classifier.out_proj.*`, as in Hugging Face's `…ForSequenceClassification`.
+    /// Makes a new head on the first token with `labels` outputs (1 for regression). `seed` decides its weights. The parameters
+    /// are called `classifier.dense.*` and `classifier.out_proj.*`, as in Hugging Face's `…ForSequenceClassification`.
     ///
     /// # Errors
     /// When `labels` is 0.
@@ -61,28 +61,28 @@ impl ClassificationHead {
         })
     }
 
-    /// Chooses what stands for a sequence.
+    /// Chooses the pooling of a sequence's hidden states.
     #[must_use]
     pub fn with_pooling(mut self, pooling: Pooling) -> Self {
         self.pooling = pooling;
         self
     }
 
-    /// Chooses the implementation.
+    /// Chooses the implementation of the operations.
     #[must_use]
     pub fn with_ops(mut self, ops: Ops) -> Self {
         self.ops = ops;
         self
     }
 
-    /// Chooses how operands of matrix products are rounded.
+    /// Chooses the precision of the operands of matrix products.
     #[must_use]
     pub fn with_precision(mut self, precision: Precision) -> Self {
         self.precision = precision;
         self
     }
 
-    /// Returns what stands for a sequence.
+    /// Returns the pooling of a sequence's hidden states.
     pub fn pooling(&self) -> Pooling {
         self.pooling
     }
@@ -92,12 +92,12 @@ impl ClassificationHead {
         &self.parameters
     }
 
-    /// Returns scores, `[sequences, labels]`, in the order in which the sequences were given to [`Batch::pack`], from
+    /// Returns scores, `[sequences, labels]`, in the order in which the sequences were given to [`Batch::pack`]. `states` are
     /// the batch's hidden states in the layers that [`Pooling::layers`] names, each `[tokens, hidden size]`
     /// ([`Encoder::hidden_states`](crate::Encoder::hidden_states)).
     ///
     /// # Errors
-    /// When the hidden states are not those of the batch, or of the layers.
+    /// When the hidden states do not belong to the batch or to those layers.
     pub fn forward(
         &self,
         states: &[Tensor],

@@ -1,8 +1,8 @@
-//! Where an encoder's tensors lie in its flat blocks.
+//! The places of an encoder's tensors in its flat blocks.
 //!
 //! A block is one run of 32-bit floats with several tensors in it, one after another in the order of the fields below.
-//! Each begins at a multiple of [`ALIGNMENT`] floats, a cache line; what is left between them is zero and is never
-//! trained. Queries, keys and values alone are adjacent whatever their size, so that their weights are one
+//! Each tensor begins at a multiple of [`ALIGNMENT`] floats, a cache line; the floats between tensors are zero and never
+//! trained. Only queries, keys and values are adjacent whatever their size, so that their weights are one
 //! `[3 · hidden, hidden]` matrix and their biases one vector.
 
 use std::ops::Range;
@@ -11,10 +11,10 @@ use candle_core::{Result, Tensor};
 
 use crate::{Architecture, Config};
 
-/// Floats to a multiple of which a tensor's offset is rounded up.
+/// The alignment of tensors in a block, in floats.
 const ALIGNMENT: usize = 16;
 
-/// Hands out places in a block, one after another.
+/// Assigns places in a block, one after another.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Cursor {
     end: usize,
@@ -28,7 +28,7 @@ impl Cursor {
         offset
     }
 
-    /// Returns the length of a block that ends here.
+    /// Returns the length of a block that ends at the cursor.
     pub(crate) fn length(self) -> usize {
         self.end.next_multiple_of(ALIGNMENT)
     }
@@ -63,7 +63,7 @@ impl Cursor {
     }
 }
 
-/// A matrix in a block, row by row.
+/// The place of a matrix in a block, row by row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Matrix {
     pub(crate) offset: usize,
@@ -72,19 +72,19 @@ pub(crate) struct Matrix {
 }
 
 impl Matrix {
-    /// Returns which floats of the block it is.
+    /// Returns the range of the matrix's floats in the block.
     pub(crate) fn range(self) -> Range<usize> {
         self.offset..self.offset + self.rows * self.columns
     }
 
-    /// Returns it from the whole block, `[rows, columns]`.
+    /// Returns the matrix as a view of the whole block, `[rows, columns]`.
     pub(crate) fn of(self, block: &Tensor) -> Result<Tensor> {
         block
             .narrow(0, self.offset, self.range().len())?
             .reshape((self.rows, self.columns))
     }
 
-    /// Returns one third of the rows.
+    /// Returns one third of the rows, counted from 0.
     fn third(self, which: usize) -> Self {
         let rows = self.rows / 3;
         Self {
@@ -95,7 +95,7 @@ impl Matrix {
     }
 }
 
-/// A vector in a block.
+/// The place of a vector in a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Vector {
     pub(crate) offset: usize,
@@ -103,17 +103,17 @@ pub(crate) struct Vector {
 }
 
 impl Vector {
-    /// Returns which floats of the block it is.
+    /// Returns the range of the vector's floats in the block.
     pub(crate) fn range(self) -> Range<usize> {
         self.offset..self.offset + self.length
     }
 
-    /// Returns it from the whole block, `[length]`.
+    /// Returns the vector as a view of the whole block, `[length]`.
     pub(crate) fn of(self, block: &Tensor) -> Result<Tensor> {
         block.narrow(0, self.offset, self.length)
     }
 
-    /// Returns one third of the elements.
+    /// Returns one third of the elements, counted from 0.
     fn third(self, which: usize) -> Self {
         let length = self.length / 3;
         Self {
@@ -123,7 +123,7 @@ impl Vector {
     }
 }
 
-/// A linear map: `[outputs, inputs]` and `[outputs]`.
+/// The places of a linear map's weight, `[outputs, inputs]`, and bias, `[outputs]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Linear {
     pub(crate) weight: Matrix,
@@ -131,12 +131,12 @@ pub(crate) struct Linear {
 }
 
 impl Linear {
-    /// Returns weight and bias from the whole block.
+    /// Returns weight and bias as views of the whole block.
     pub(crate) fn of(self, block: &Tensor) -> Result<[Tensor; 2]> {
         Ok([self.weight.of(block)?, self.bias.of(block)?])
     }
 
-    /// Returns one of the three maps of which the outputs are joined here.
+    /// Returns one of the three maps whose outputs this map joins: query, key or value.
     pub(crate) fn third(self, which: usize) -> Self {
         Self {
             weight: self.weight.third(which),
@@ -145,7 +145,7 @@ impl Linear {
     }
 }
 
-/// A layer normalisation.
+/// The places of a layer normalisation's weight and bias.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Norm {
     pub(crate) weight: Vector,
@@ -153,7 +153,7 @@ pub(crate) struct Norm {
 }
 
 impl Norm {
-    /// Returns weight and bias from the whole block.
+    /// Returns weight and bias as views of the whole block.
     pub(crate) fn of(self, block: &Tensor) -> Result<[Tensor; 2]> {
         Ok([self.weight.of(block)?, self.bias.of(block)?])
     }
@@ -217,7 +217,7 @@ impl ClassificationLayout {
     }
 }
 
-/// The blocks of an encoder. All layers are alike.
+/// The blocks of an encoder. All layers have the same layout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct EncoderLayout {
     pub(crate) embeddings: EmbeddingLayout,

@@ -3,11 +3,11 @@
 //! * [`Encoder`] is a post-layer-norm (`BertForMaskedLM`) or pre-layer-norm (`RobertaPreLayerNormForMaskedLM`)
 //!   encoder with its masked language modelling head. It reads and writes Hugging Face folders.
 //! * [`Batch`] packs sequences without padding; [`Mode`] says whether dropout is on and which random numbers it takes.
-//! * [`Pooling`] says what stands for a whole sequence; [`ClassificationHead`] scores them.
-//! * [`Parameters`] are [`Block`]s: each one flat variable with tensors in it by name.
-//! * [`Gradients`], [`audit`] and [`AdamW`] train whatever [`Parameters`] hold. [`Sink`] is how a custom
-//!   operation over a whole block adds to its gradients.
-//! * [`Ops`] says which implementation runs: a few large operations with arithmetic of our own, or plain candle.
+//! * [`Pooling`] makes one vector of a sequence's hidden states; [`ClassificationHead`] computes scores from it.
+//! * [`Parameters`] are [`Block`]s, each a flat variable that contains named tensors.
+//! * [`Gradients`], [`audit`] and [`AdamW`] train any [`Parameters`]. A custom operation over a whole block adds its gradients to
+//!   the block's [`Sink`].
+//! * [`Ops`] chooses the implementation: a few large operations with arithmetic of our own, or plain candle.
 //!
 //! A training step:
 //!

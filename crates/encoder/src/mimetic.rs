@@ -1,9 +1,9 @@
-//! A start that already looks like a trained encoder.
+//! Initial weights that resemble those of a trained encoder.
 //!
 //! Trained transformers have value and output maps whose product is near a multiple of the identity, query and key maps
-//! that agree, and position embeddings that vary smoothly. Starting there (Trockman and Kolter, *Mimetic Initialization
-//! of Self-Attention Layers*, ICML 2023, sections 3 and 4) lets tokens attend to near and to equal tokens from the first
-//! update on. A narrow encoder on a small budget otherwise spends most of it on learning that.
+//! that agree, and position embeddings that vary smoothly. With such initial weights (Trockman and Kolter, *Mimetic
+//! Initialization of Self-Attention Layers*, ICML 2023, sections 3 and 4) tokens attend to near and to equal tokens from the
+//! first update on. A narrow encoder on a small budget otherwise spends most of the budget on learning that.
 //!
 //! Here: keys begin as queries; value and output maps have [`IDENTITY`] added to their diagonals; positions begin as
 //! sinusoids of amplitude [`AMPLITUDE`] (Vaswani et al. 2017, section 3.5), with wavelengths from 2π to 20π tokens in
@@ -14,11 +14,11 @@ use candle_core::{Device, Tensor};
 use crate::names::{Module, Names, POSITIONS};
 use crate::{Config, EncoderError, Parameters};
 
-/// What is added to the diagonals of value and output maps.
+/// The number added to the diagonals of value and output maps.
 const IDENTITY: f32 = 0.3;
 /// The amplitude of the position sinusoids.
 const AMPLITUDE: f64 = 0.2;
-/// How much longer the longest wave is than the shortest.
+/// The ratio of the longest wavelength to the shortest.
 const LONGEST: f64 = 10.0;
 
 /// Sets the parameters of a new encoder to the mimetic start.

@@ -5,15 +5,15 @@ use crate::Architecture;
 /// The names of one architecture's modules; each module has a `.weight` and mostly a `.bias`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Names {
-    /// What precedes the encoder's own names in a checkpoint with a head.
+    /// The prefix of the encoder's own names in a checkpoint with a head.
     pub(crate) prefix: &'static str,
     attention_norm: &'static str,
     feed_forward_norm: &'static str,
-    /// The head's dense map.
+    /// Name of the head's dense map.
     pub(crate) head_dense: &'static str,
-    /// The head's layer normalisation.
+    /// Name of the head's layer normalisation.
     pub(crate) head_norm: &'static str,
-    /// The tied decoder's bias (a full name).
+    /// Full name of the tied decoder's bias.
     pub(crate) head_bias: &'static str,
 }
 
@@ -34,9 +34,9 @@ pub(crate) const WORDS: &str = "embeddings.word_embeddings.weight";
 pub(crate) const POSITIONS: &str = "embeddings.position_embeddings.weight";
 pub(crate) const TOKEN_TYPES: &str = "embeddings.token_type_embeddings.weight";
 pub(crate) const EMBEDDING_NORM: &str = "embeddings.LayerNorm";
-/// The normalisation after the last layer, where there is one.
+/// Name of the normalisation after the last layer, in encoders that have one.
 pub(crate) const FINAL_NORM: &str = "LayerNorm";
-/// The end of the names of attention's key biases.
+/// The ending of the names of attention's key biases.
 pub(crate) const KEY_BIAS: &str = "attention.self.key.bias";
 
 impl Names {

@@ -1,4 +1,4 @@
-//! AdamW over blocks of parameters, with its state in the open for checkpoints.
+//! AdamW over blocks of parameters, whose state can be saved and restored.
 
 mod update;
 
@@ -15,13 +15,13 @@ use crate::checkpoint::{self, Stored, TensorFile};
 use crate::values::with_values;
 use crate::{EncoderError, Gradients, Parameters};
 
-/// Which parameters decay.
+/// Which parameters weight decay applies to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DecayGroup {
-    /// All (Wettig et al. 2023, after fairseq).
+    /// All parameters (Wettig et al. 2023, after fairseq).
     All,
-    /// All but biases and the weights of layer normalisation (Devlin et al. 2019, Izsak et al. 2021).
+    /// All parameters except biases and the weights of layer normalisation (Devlin et al. 2019, Izsak et al. 2021).
     NoBiasOrNorm,
 }
 
@@ -33,15 +33,15 @@ impl DecayGroup {
 /// Settings of [`AdamW`]. The defaults are Wettig et al.'s.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AdamWOptions {
-    /// Decay of the first moment, from 0 up to but not 1.
+    /// β₁, the decay of the first moment, in [0, 1).
     pub beta1: f64,
-    /// Decay of the second moment, from 0 up to but not 1.
+    /// β₂, the decay of the second moment, in [0, 1).
     pub beta2: f64,
-    /// Added to the root of the second moment.
+    /// ε, added to the root of the second moment.
     pub epsilon: f64,
     /// Weight decay per unit of learning rate.
     pub weight_decay: f64,
-    /// Which parameters decay.
+    /// Which parameters weight decay applies to.
     pub decay: DecayGroup,
 }
 
@@ -66,7 +66,7 @@ struct Moments {
     second: Vec<f32>,
 }
 
-/// Neighbouring tensors of a block, with nothing between them, that decay alike.
+/// Adjacent tensors of a block, without a gap between them, that all decay or all do not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Run {
     range: Range<usize>,
@@ -77,18 +77,18 @@ struct Run {
 #[derive(Clone, Debug)]
 pub struct AdamW {
     options: AdamWOptions,
-    /// One for each block.
+    /// The moments of each block.
     moments: Vec<Moments>,
     steps: u32,
 }
 
-/// The names in a file of moments.
+/// Prefixes of the names in a file of moments.
 const FIRST: &str = "first.";
 const SECOND: &str = "second.";
 const STEPS: &str = "steps";
 
 impl AdamW {
-    /// An optimiser for `parameters`, before its first update.
+    /// Makes an optimiser for `parameters`, before its first update.
     ///
     /// # Errors
     /// When an option is out of range.
@@ -121,8 +121,8 @@ impl AdamW {
     /// Updates `parameters` in place.
     ///
     /// # Errors
-    /// When a block of parameters has no gradient or is not one of those the optimiser was made for. Nothing is updated
-    /// then.
+    /// When a block has no gradient, or is not one of the blocks that the optimiser was made for. Then no parameter is
+    /// updated.
     pub fn step(
         &mut self,
         parameters: &Parameters,
@@ -181,14 +181,14 @@ impl AdamW {
     /// Sets moments and step count from a file that [`AdamW::save`] wrote for the same parameters.
     ///
     /// # Errors
-    /// When the file cannot be read, or lacks a parameter's moments. The optimiser is then as it was.
+    /// When the file cannot be read, or lacks a parameter's moments. The optimiser is then unchanged.
     pub fn restore(&mut self, path: &Path) -> Result<(), EncoderError> {
         let bytes = fs::read(path).map_err(EncoderError::io(path))?;
         let file = TensorFile::parse(path, &bytes)?;
         let read = |kind: &str, entry: &Entry| {
             file.tensor(&format!("{kind}{}", entry.name()), entry.shape())
         };
-        // In name order, so that it is the first missing name of all that an error tells.
+        // In name order, so that an error names the first of all missing names.
         for (_, entry) in self.places() {
             read(FIRST, entry)?;
             read(SECOND, entry)?;
@@ -220,7 +220,7 @@ impl AdamW {
     }
 }
 
-/// Returns the runs of a block's entries. What lies between tensors is in none.
+/// Returns the runs of a block's entries. Floats between tensors belong to no run.
 fn runs(entries: &[Entry], decay: DecayGroup) -> Vec<Run> {
     let mut runs: Vec<Run> = Vec::new();
     for entry in entries {

@@ -9,24 +9,24 @@ use crate::EncoderError;
 use crate::block::{Block, Entry};
 use crate::checkpoint::{self, Stored, TensorFile};
 
-/// Trainable tensors: flat blocks in a fixed order, each with its tensors by name. Clones share their values.
+/// Trainable tensors by name: flat blocks in a fixed order, each with several tensors. Clones share their values.
 #[derive(Clone, Debug, Default)]
 pub struct Parameters {
     blocks: Vec<Block>,
-    /// The places of block and entry by name.
+    /// Indices of block and entry by name.
     places: BTreeMap<String, (usize, usize)>,
 }
 
 impl Parameters {
-    /// No parameters.
+    /// Makes an empty set of parameters.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The parameters of these blocks; the values are shared.
+    /// Makes the parameters of these blocks, whose values are shared.
     ///
     /// # Errors
-    /// When two have one name.
+    /// When two parameters have one name.
     pub fn of(blocks: impl IntoIterator<Item = Block>) -> Result<Self, EncoderError> {
         let mut parameters = Self::new();
         for block in blocks {
@@ -38,7 +38,7 @@ impl Parameters {
     /// Adds a block.
     ///
     /// # Errors
-    /// When there is a parameter of one of its names already.
+    /// When one of the block's names is taken already.
     pub fn push(&mut self, block: Block) -> Result<(), EncoderError> {
         let names = block.entries().iter().map(Entry::name);
         if let Some(name) = names.clone().find(|&name| self.places.contains_key(name)) {
@@ -58,7 +58,7 @@ impl Parameters {
         Ok(())
     }
 
-    /// Adds all of `other`; the values are shared.
+    /// Adds all blocks of `other`, whose values are shared.
     ///
     /// # Errors
     /// When both have a parameter of one name.
@@ -69,7 +69,7 @@ impl Parameters {
             .try_for_each(|block| self.push(block.clone()))
     }
 
-    /// Returns the parameters of the first `count` blocks; the values are shared.
+    /// Returns the parameters of the first `count` blocks, whose values are shared.
     pub(crate) fn first(&self, count: usize) -> Self {
         let places = self.places.iter().filter(|(_, place)| place.0 < count);
         Self {
@@ -83,29 +83,28 @@ impl Parameters {
         &self.blocks
     }
 
-    /// Returns names and shapes in name order.
+    /// Returns names and shapes of the parameters in name order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[usize])> {
         self.entries()
             .map(|(_, entry)| (entry.name(), entry.shape()))
     }
 
-    /// Returns how many numbers the parameters hold.
+    /// Returns the number of elements of all parameters.
     pub fn scalars(&self) -> usize {
         self.entries().map(|(_, entry)| entry.scalars()).sum()
     }
 
-    /// Returns how many parameters there are.
+    /// Returns the number of parameters.
     pub fn len(&self) -> usize {
         self.places.len()
     }
 
-    /// Returns whether there are none.
+    /// Whether there are no parameters.
     pub fn is_empty(&self) -> bool {
         self.places.is_empty()
     }
 
-    /// Returns the value of a parameter: one that gradients reach if `tracked`, else a constant. Either shares the
-    /// parameter's memory.
+    /// Returns the value of a parameter, which shares the parameter's memory: with gradients if `tracked`, else a constant.
     ///
     /// # Errors
     /// When there is no such parameter.
@@ -136,10 +135,10 @@ impl Parameters {
     }
 
     /// Sets all values from a safetensors file that [`Parameters::save`] wrote for parameters of the same names and
-    /// shapes. Other tensors in the file are left aside.
+    /// shapes. Other tensors in the file are ignored.
     ///
     /// # Errors
-    /// When the file cannot be read, lacks a parameter, or holds one of another shape.
+    /// When the file cannot be read, lacks a parameter, or has another shape for one.
     pub fn restore(&self, path: &Path) -> Result<(), EncoderError> {
         let bytes = std::fs::read(path).map_err(EncoderError::io(path))?;
         let file = TensorFile::parse(path, &bytes)?;
@@ -149,12 +148,12 @@ impl Parameters {
         Ok(())
     }
 
-    /// Returns the places of block and entry of a parameter.
+    /// Returns the indices of block and entry of a parameter.
     pub(crate) fn place(&self, name: &str) -> Option<(usize, usize)> {
         self.places.get(name).copied()
     }
 
-    /// Returns the places of block and entry in name order.
+    /// Returns the indices of block and entry of all parameters in name order.
     pub(crate) fn places(&self) -> impl Iterator<Item = (usize, usize)> {
         self.places.values().copied()
     }

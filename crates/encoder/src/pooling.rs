@@ -1,4 +1,4 @@
-//! What stands for a whole sequence: from the hidden states of its tokens to one vector.
+//! Pooling: from the hidden states of a sequence's tokens to one vector.
 
 use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
@@ -6,30 +6,30 @@ use serde::{Deserialize, Serialize};
 use crate::engine::{PoolingPass, Sums};
 use crate::{Batch, EncoderError, composed, fused};
 
-/// How the hidden states of a sequence become one vector. Averages are over all tokens, those that begin and end the
-/// sequence included, as in sentence-transformers and SimCSE (`simcse/evaluation.py`).
+/// How the hidden states of a sequence become one vector. Averages are over all tokens, including the special tokens that begin
+/// and end the sequence, as in sentence-transformers and SimCSE (`simcse/evaluation.py`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Pooling {
-    /// The last layer at the first token, without a pooler.
+    /// The last layer's state of the first token, without a pooler.
     #[default]
     Cls,
-    /// The last layer, averaged over the tokens. Masked language modelling alone leaves the first token of a small encoder
-    /// attending to itself, and fine-tuning then spends most of a small budget on making it look at the others.
+    /// The last layer, averaged over the tokens. After masked language modelling alone, the first token of a small encoder mostly
+    /// attends to itself, and fine-tuning would spend most of a small budget on making it attend to the others.
     Mean,
     /// The mean of the first and the last layer, averaged over the tokens: Su et al. 2021, and SimCSE's code since
     /// January 2022.
     FirstLast,
-    /// The mean of the embeddings (layer 0) and the last layer, averaged over the tokens: what the rows called
-    /// `first-last avg.` in SimCSE's paper were computed with.
+    /// The mean of the embeddings (layer 0) and the last layer, averaged over the tokens: the method behind the rows called
+    /// `first-last avg.` in SimCSE's paper.
     EmbeddingLast,
 }
 
 impl Pooling {
-    /// The names of all of them, as parameters take them.
+    /// The names of all poolings, as parameters take them.
     pub const NAMES: &'static [&'static str] = &["cls", "mean", "first-last", "embedding-last"];
 
-    /// Returns the layers whose hidden states are needed, of `last` layers: 0 are the embeddings.
+    /// Returns the layers whose hidden states this pooling needs; 0 is the embeddings, `last` the last layer.
     pub fn layers(self, last: usize) -> Vec<usize> {
         match self {
             Self::Cls | Self::Mean => vec![last],
@@ -40,12 +40,12 @@ impl Pooling {
     }
 
     /// Returns one vector per sequence, `[sequences, hidden size]`, in the order in which the sequences were given to
-    /// [`Batch::pack`], from the hidden states of [`Pooling::layers`], each `[tokens, hidden size]`. Averages leave out the
-    /// first `skip` tokens of each sequence; the average of no tokens is zero, as in sentence-transformers. Sums are made in
-    /// 64 bits. Gradients reach the hidden states where these have some.
+    /// [`Batch::pack`]. `states` are the hidden states of the layers [`Pooling::layers`], each `[tokens, hidden size]`. Averages
+    /// leave out the first `skip` tokens of each sequence; the average of no tokens is zero, as in sentence-transformers. Sums
+    /// are made in 64 bits. Gradients reach the hidden states if those are tracked.
     ///
     /// # Errors
-    /// When the hidden states are not those of the layers, or of the batch.
+    /// When the hidden states do not belong to those layers or to the batch.
     pub fn pool(
         self,
         states: &[Tensor],
@@ -55,7 +55,7 @@ impl Pooling {
         self.fused(states, batch, skip, Sums::Double)
     }
 
-    /// Pools with the sums of a head, which have always been made in 32 bits: 64 would be other weights.
+    /// Pools for a classification head, with sums in 32 bits: sums in 64 bits would change the bits of earlier results.
     pub(crate) fn pool_for_head(
         self,
         states: &[Tensor],
@@ -80,7 +80,7 @@ impl Pooling {
         Ok(fused::pool(pass, states)?)
     }
 
-    /// Pools by plain candle operations: the reference.
+    /// Pools by plain candle operations, as a reference.
     pub(crate) fn composed(
         self,
         states: &[Tensor],

@@ -1,11 +1,11 @@
-//! The parameter by which stages choose how operands of matrix products are rounded.
+//! The parameter `precision`, by which stages choose how operands of matrix products are rounded.
 
 use contract::{Device, Field, FieldDefault, FieldType, Params, StageError};
 use kernels::Precision;
 use kernels::numerics::{BF16_CLASS, CLASS};
 use serde::{Deserialize, Serialize};
 
-/// Set to have bfloat16 imitated where the processor has no instructions for it.
+/// The environment variable that asks for bfloat16 to be emulated where the processor has no instructions for it.
 const IMITATE: &str = "PIPE_IMITATE_BF16";
 
 /// A precision as a stage's parameter.
@@ -18,13 +18,13 @@ pub enum DeclaredPrecision {
     Bf16,
 }
 
-/// Whether imitating was asked for: by anything but nothing and `0`.
+/// Whether emulation was asked for: by any value other than an empty one and `0`.
 fn is_imitated() -> bool {
     std::env::var_os(IMITATE).is_some_and(|value| !value.is_empty() && value != "0")
 }
 
 impl DeclaredPrecision {
-    /// The stage's field.
+    /// The field that declares the parameter.
     pub const FIELD: Field = Field::new(
         "precision",
         FieldType::Choice(&["f32", "bf16"]),
@@ -33,7 +33,7 @@ impl DeclaredPrecision {
                 processor has it.",
     );
 
-    /// Returns the numerics class of a stage with the field, by its complete parameters: [`contract::NumericsOf`].
+    /// Returns the numerics class of a job of a stage with the field, from its complete parameters: a [`contract::NumericsOf`].
     pub fn numerics(params: &Params, device: Device) -> &'static str {
         let declared = params.0.get(Self::FIELD.name);
         let declared = declared.and_then(|value| Self::deserialize(value).ok());
@@ -43,10 +43,10 @@ impl DeclaredPrecision {
         }
     }
 
-    /// Returns the precision to compute with.
+    /// Returns the precision for computing.
     ///
     /// # Errors
-    /// When the processor has no instructions for it, and imitating them, exactly but slowly, was not asked for.
+    /// When the processor has no instructions for the precision, and exact but slow emulation was not asked for.
     pub fn resolve(self) -> Result<Precision, StageError> {
         let precision = match self {
             Self::F32 => Precision::F32,

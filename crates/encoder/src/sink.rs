@@ -1,33 +1,33 @@
-//! Where a custom operation's backward pass leaves the gradients of its parameters.
+//! Sinks: custom operations add the gradients of their parameters there in the backward pass.
 //!
-//! candle's backward pass allocates every gradient and adds it to the next. An operation over a whole block of parameters
+//! candle's backward pass allocates every gradient and adds it to the one before. An operation over a whole block of parameters
 //! can add to the block's persistent buffer instead: the block owns a [`Sink`], and [`crate::Gradients`] lends its buffer
-//! to the sink for the time of one backward pass. Outside of that time there is no buffer, and an operation that
-//! asks for it fails: a gradient may be missing with an error, never silently.
+//! to the sink during one backward pass. At other times the sink has no buffer, and an operation that asks for it fails, so a
+//! gradient is never lost silently.
 
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
 use candle_core::{Result, bail};
 
-/// What [`crate::Gradients`] keeps for one block.
+/// The gradients of one block.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Buffer {
     /// The sum so far, as long as the block.
     pub(crate) values: Vec<f32>,
-    /// What joins the sum when all backward passes are done.
+    /// Gradients of looked-up rows, which are added to `values` after all backward passes.
     pub(crate) lookups: Lookups,
     /// Whether a backward pass reached the block.
     pub(crate) touched: bool,
 }
 
-/// The gradient of a block's first table by the rows that tokens look up.
+/// The gradient of a block's first table from the rows that tokens look up.
 ///
-/// A table that is tied to a decoder has another gradient, the decoder's. Were both added to one sum as they come, the
-/// order of additions would follow from how an update is cut into batches: so the lookups of all batches are summed here,
-/// and join the decoder's sum at the end.
+/// A table that is tied to a decoder has a second gradient, from the decoder. If both were added to one sum as they arrive, the
+/// order of additions would depend on how an update is split into batches. So the lookups of all batches are summed here first,
+/// and added to the decoder's sum at the end.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Lookups {
-    /// As long as the table, zero but for the rows in use; empty before the first.
+    /// Sums as long as the table, zero except for the rows in use; empty before the first row.
     sums: Vec<f32>,
     used: Vec<bool>,
 }
@@ -43,7 +43,7 @@ impl Lookups {
         }
     }
 
-    /// Moves the sums to `values`, which begins with the table.
+    /// Moves the sums to `values`, whose first elements are the table.
     pub(crate) fn join(&mut self, values: &mut [f32]) {
         let width = self.sums.len() / self.used.len().max(1);
         for (row, used) in self.used.iter_mut().enumerate() {
@@ -56,7 +56,7 @@ impl Lookups {
     }
 }
 
-/// Takes the gradients of one block while a backward pass of [`crate::Collecting::add`] runs.
+/// Receives the gradients of one block while [`crate::Collecting::add`] runs its backward pass.
 #[derive(Debug)]
 pub struct Sink {
     block: String,
@@ -71,16 +71,16 @@ impl Sink {
         }
     }
 
-    /// Calls `add` with the block's gradients so far, to add to in place, and remembers that the block was reached.
+    /// Calls `add` with the block's gradients so far, to which it adds in place, and marks the block as reached.
     ///
     /// # Errors
-    /// When no [`crate::Collecting::add`] is running for the block, or another operation is using the buffer: this never
+    /// When no [`crate::Collecting::add`] is running for the block, or another operation is using the buffer. This method never
     /// waits, since `add` may run other work of the same thread pool that would ask for the buffer again.
     pub fn with<R>(&self, add: impl FnOnce(&mut [f32]) -> R) -> Result<R> {
         self.with_lookups(|values, _| add(values))
     }
 
-    /// Calls `add` as [`Sink::with`] does, with the lookups in the block's first table as well.
+    /// Calls `add` like [`Sink::with`], but also with the lookups of the block's first table.
     pub(crate) fn with_lookups<R>(
         &self,
         add: impl FnOnce(&mut [f32], &mut Lookups) -> R,
@@ -97,7 +97,7 @@ impl Sink {
         Ok(add(&mut buffer.values, &mut buffer.lookups))
     }
 
-    /// Takes `buffer`, and leaves an empty one in its place.
+    /// Moves `buffer` into the sink, and leaves an empty buffer in its place.
     fn lend(&self, buffer: &mut Buffer) -> Result<()> {
         let mut lent = self.try_lock()?;
         if lent.is_some() {
@@ -129,7 +129,7 @@ impl Sink {
     }
 }
 
-/// Buffers lent to sinks. When this is dropped, in whatever way, they are back in their places.
+/// Buffers lent to sinks. Dropping a loan, even while unwinding, moves the buffers back to their places.
 pub(crate) struct Loan<'a> {
     lent: Vec<(&'a Sink, &'a mut Buffer)>,
 }
@@ -138,7 +138,7 @@ impl<'a> Loan<'a> {
     /// Lends each buffer to its sink.
     ///
     /// # Errors
-    /// When a sink has one already. All buffers are then back in their places.
+    /// When a sink already has a buffer. All buffers are then back in their places.
     pub(crate) fn of(pairs: impl Iterator<Item = (&'a Sink, &'a mut Buffer)>) -> Result<Self> {
         let mut loan = Self { lent: Vec::new() };
         for (sink, buffer) in pairs {

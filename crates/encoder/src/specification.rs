@@ -1,4 +1,4 @@
-//! Which parameters each block of an encoder has, under which names, and how they begin.
+//! The parameters of each block of an encoder: their names, shapes and initial values.
 
 use kernels::Stream;
 use rayon::prelude::*;
@@ -8,10 +8,10 @@ use crate::layout::{ClassificationLayout, EncoderLayout, Linear, Matrix, Norm, V
 use crate::names::{self, Module, Names};
 use crate::{Config, EncoderError};
 
-/// How a parameter begins.
+/// The initial values of a parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Start {
-    /// Normally distributed.
+    /// Random and normally distributed.
     Random,
     /// Zero.
     Zero,
@@ -19,11 +19,11 @@ enum Start {
     One,
 }
 
-/// A block that is yet to be made.
+/// The description of a block that is not yet made.
 #[derive(Clone, Debug)]
 pub(crate) struct Specification {
     table: Table,
-    /// One for each entry of the table.
+    /// The initial values of each entry of the table.
     starts: Vec<Start>,
 }
 
@@ -33,7 +33,7 @@ impl Specification {
         self.table.entries()
     }
 
-    /// Makes the block; `fill` is given each entry and its floats, zero so far.
+    /// Makes the block; `fill` gets each entry and its floats, which are zero so far.
     pub(crate) fn block(
         self,
         fill: impl Fn(&Entry, &mut [f32]) -> Result<(), EncoderError> + Sync,
@@ -41,8 +41,8 @@ impl Specification {
         self.table.block(|_, entry, values| fill(entry, values))
     }
 
-    /// Makes the block at its beginning: zero, one, or normal with that standard deviation. The random numbers are keyed
-    /// by seed and name, so a parameter does not depend on which others there are.
+    /// Makes the block with its initial values: zero, one, or normal with that standard deviation. The random numbers depend
+    /// only on seed and name, so a parameter's values do not depend on which other parameters exist.
     pub(crate) fn start(self, deviation: f64, seed: u64) -> Result<Block, EncoderError> {
         let stream = Stream::new(seed, "initial weights");
         self.table.block(|place, entry, values| {
@@ -74,7 +74,7 @@ pub(crate) fn blocks(
     specifications.into_par_iter().map(make).collect()
 }
 
-/// Lists entries in the order of a layout.
+/// Collects entries in the order of a layout.
 #[derive(Default)]
 struct List {
     entries: Vec<Entry>,
@@ -111,14 +111,14 @@ impl List {
     }
 }
 
-/// Which of an encoder's blocks; they lie in this order.
+/// A block of an encoder. Blocks lie in the order of these variants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
     Embeddings,
     Layer(usize),
-    /// The normalisation after the last layer, where there is one.
+    /// The normalisation after the last layer, in encoders that have one.
     FinalNorm,
-    /// The masked language modelling head, where there is one.
+    /// The masked language modelling head, in encoders that have one.
     Head,
 }
 
@@ -135,7 +135,7 @@ impl Place {
     }
 }
 
-/// Returns the blocks of an encoder in the order of [`Place`], that of its masked language modelling head included.
+/// Returns the blocks of an encoder in the order of [`Place`], including that of its masked language modelling head.
 pub(crate) fn of_encoder(config: &Config) -> Vec<Specification> {
     let names = Names::of(config.architecture);
     let layout = EncoderLayout::of(config);

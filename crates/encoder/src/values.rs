@@ -1,4 +1,4 @@
-//! The numbers inside a tensor, borrowed.
+//! Access to the numbers of a tensor without a copy.
 
 use candle_core::{CpuStorage, Result, Storage, Tensor, bail};
 

@@ -1,5 +1,5 @@
-//! A safetensors file of somebody else's, read tensor by tensor: nothing is taken on trust that its size belies, and no more
-//! of it is held than the tensor that is being read.
+//! Safetensors files of unknown origin, read tensor by tensor. Every claim of the header is checked against the size of the file,
+//! and only the tensor that is being read is held in memory.
 
 use std::fs::File;
 use std::io::Read;
@@ -15,13 +15,13 @@ use safetensors::tensor::{Metadata, TensorView};
 use crate::EncoderError;
 use crate::values::with_values;
 
-/// The types of numbers that weights may have.
+/// The number types that weights may have.
 const FLOATS: [Dtype; 4] = [Dtype::F64, Dtype::F32, Dtype::F16, Dtype::BF16];
 /// What to do about a damaged file.
 const AGAIN: &str = "fetch or write the file again";
-/// The longest header, as in the safetensors library.
+/// The longest header that is read, in bytes, as in the safetensors library.
 const MOST_HEADER: u64 = 100_000_000;
-/// The bytes of the header's length, with which a file begins.
+/// Size in bytes of the header's length, with which a file begins.
 const LENGTH: u64 = 8;
 
 /// An open safetensors file.
@@ -29,7 +29,7 @@ pub(crate) struct WeightsFile {
     path: PathBuf,
     file: File,
     metadata: Metadata,
-    /// Where the tensors begin.
+    /// Offset of the first tensor in the file.
     start: u64,
 }
 
@@ -37,11 +37,11 @@ impl WeightsFile {
     /// Opens a file and reads its header.
     ///
     /// # Errors
-    /// When it cannot be read, or is not as long as its header says.
+    /// When the file cannot be read, or its length is not what the header says.
     pub(crate) fn open(path: &Path) -> Result<Self, EncoderError> {
         let io = EncoderError::io;
         let broken = |reason: String| {
-            // What stands in its place tells more than what its first bytes would claim.
+            // If the file is of another known kind, such as a pointer, that explains more than what its first bytes mean as a header.
             match Content::of_file(path) {
                 Ok(Some(content)) => {
                     EncoderError::checkpoint(path, content.what(), content.remedy(path))
@@ -92,15 +92,15 @@ impl WeightsFile {
         self.metadata.offset_keys().len()
     }
 
-    /// Returns the shape of the tensor of that name, if there is one.
+    /// Returns the shape of the tensor `name`, if there is one.
     pub(crate) fn shape(&self, name: &str) -> Option<&[usize]> {
         self.metadata.info(name).map(|info| info.shape.as_slice())
     }
 
-    /// Checks that the tensor of that name, which is there, has that shape.
+    /// Checks that the tensor `name`, which must exist, has the given shape.
     ///
     /// # Errors
-    /// When it does not.
+    /// When the shape is another one.
     pub(crate) fn check(&self, name: &str, shape: &[usize]) -> Result<(), EncoderError> {
         match self.shape(name) {
             Some(found) if found == shape => Ok(()),
@@ -117,10 +117,10 @@ impl WeightsFile {
         }
     }
 
-    /// Reads the tensor of that name and shape as 32-bit floats.
+    /// Reads a tensor of the given name and shape as 32-bit floats.
     ///
     /// # Errors
-    /// When there is none, it holds no floating-point numbers, one of them is not finite, or it cannot be read.
+    /// When there is no such tensor, it does not hold floating-point numbers, an element is not finite, or it cannot be read.
     pub(crate) fn tensor(&self, name: &str, shape: &[usize]) -> Result<Tensor, EncoderError> {
         self.check(name, shape)?;
         let info = self.metadata.info(name).expect("checked to be there");
@@ -156,8 +156,8 @@ impl WeightsFile {
         }
     }
 
-    /// Returns the name that a parameter has in this file: with or without the encoder's prefix, and `gamma` and `beta`
-    /// for layer normalisations of the first BERT checkpoints.
+    /// Returns a parameter's name in this file: with or without the encoder's prefix, and with `gamma` and `beta` for layer
+    /// normalisations, as in the first BERT checkpoints.
     pub(crate) fn find(&self, name: &str, prefix: &str) -> Option<String> {
         let old = |name: &str| {
             name.replace("LayerNorm.weight", "LayerNorm.gamma")
@@ -171,9 +171,9 @@ impl WeightsFile {
     }
 }
 
-/// Returns the first of these numbers that is none, or infinite, and which one it is.
+/// Returns index and value of the first element that is NaN or infinite.
 fn not_finite(values: &[f32]) -> Option<(usize, f32)> {
-    // All bits of the exponent are set. One pass without branches, since nearly always there is nothing to find.
+    // Such elements have all bits of the exponent set. The first pass has no branches, since nearly always it finds none.
     const INFINITE: u32 = 0x7f80_0000;
     let most = values
         .iter()

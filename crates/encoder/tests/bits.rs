@@ -1,5 +1,5 @@
 //! Twenty updates end with the same bits on any number of threads, on every path that this CPU offers, in micro-batches of
-//! any size, and after a kill; and these are the bits that they ended with when the numerics class was fixed.
+//! any size, and after a kill; and these are the bits with which the numerics class was defined.
 #![allow(clippy::unwrap_used)]
 
 use encoder::{
@@ -10,10 +10,10 @@ use kernels::{Path, Stream};
 
 const UPDATES: u32 = 20;
 const VOCABULARY: u32 = 150;
-/// Sequences of a micro-batch, of 12.
+/// Sequences per micro-batch; an update has 12.
 const PART: usize = 7;
 
-/// A change of these is a change of the numerics class: see `kernels::numerics`.
+/// Expected digests. A change of one is a change of the numerics class: see `kernels::numerics`.
 const GOLDEN: [(Architecture, Precision, &str); 4] = [
     (Architecture::Bert, Precision::F32, "d2e03727afa4cdc6"),
     (
@@ -41,8 +41,8 @@ fn sequences(update: u32) -> Vec<Sequence> {
     (0..12).map(sequence).collect()
 }
 
-/// Trains on masked tokens and on classes, in micro-batches of that many sequences; `kill` is the number of updates after
-/// which everything is thrown away and read again from disk. Returns the digest of the weights.
+/// Trains on masked tokens and on classes, in parts of `micro_batch` sequences, and returns the digest of the weights. After
+/// `kill` updates everything is thrown away and read again from disk.
 fn train(
     architecture: Architecture,
     precision: Precision,

@@ -1,4 +1,4 @@
-//! Hugging Face folders: written and read, in their variants, and the errors of broken ones.
+//! Hugging Face folders: reading and writing them, their variants, and the errors of broken ones.
 #![allow(clippy::unwrap_used)]
 
 use std::collections::HashMap;
@@ -19,7 +19,7 @@ fn golden(name: &str) -> PathBuf {
 
 type Tensors = HashMap<String, Tensor>;
 
-/// Writes the golden BERT folder with other tensors and another configuration.
+/// Writes the golden BERT folder with changed tensors and a changed configuration.
 fn folder(
     change: impl FnOnce(Tensors) -> Tensors,
     configure: impl FnOnce(String) -> String,
@@ -42,7 +42,7 @@ fn hidden(encoder: &Encoder) -> Vec<Vec<f32>> {
         .unwrap()
 }
 
-/// Returns the error's text and remedy, as a stage would show them.
+/// Returns text and remedy of the error from loading, as a stage would show them.
 fn error(folder: &Path) -> (String, String) {
     let error = StageError::from(Encoder::load(folder).unwrap_err());
     (error.to_string(), error.remedy().unwrap())
@@ -109,7 +109,7 @@ fn names_without_prefix_old_norm_names_and_other_tensors_are_read() {
     let encoder = Encoder::load(bare.path()).unwrap();
     assert_eq!(hidden(&encoder), expected);
 
-    // There is no head: the encoder works, the loss says what is missing.
+    // Without a head the encoder works, and the loss's error names the missing tensors.
     assert!(!encoder.has_head());
     assert_eq!(encoder.body().len(), encoder.parameters().len());
     let states = Tensor::zeros((4, 16), DType::F32, &Device::Cpu).unwrap();
@@ -241,7 +241,7 @@ fn broken_folders_are_explained() {
     );
 }
 
-/// Before anything of a claimed size is made: these would take more memory than there is, or for ever.
+/// The error must come before anything of a claimed size is allocated: these would need too much memory, or endless time.
 #[test]
 fn sizes_that_the_tensors_belie_are_refused() {
     for (key, real, claimed) in [
@@ -279,7 +279,7 @@ fn a_header_that_the_file_belies_is_refused() {
         let (text, _) = error(damaged.path());
         assert!(text.contains("no whole safetensors file"), "{text}");
     }
-    // More than the header says: a terabyte that is not there.
+    // The file is longer than the header says: a terabyte, which takes no space on disk.
     fs::write(&weights, &bytes).unwrap();
     let file = fs::OpenOptions::new().write(true).open(&weights).unwrap();
     file.set_len(1 << 40).unwrap();
@@ -301,7 +301,7 @@ fn weights_that_are_no_finite_numbers_are_refused_by_tensor() {
         };
         error(folder(change, |config| config).path())
     };
-    // 0 / 0 and 1 / 0, and what 32 and 16 bits cannot hold.
+    // 0 / 0 and ±1 / 0, and numbers too large for 32 and 16 bits.
     let none = |tensor: &Tensor, to: DType, factor: f64| {
         let tensor = tensor.to_dtype(DType::F64)?;
         ((tensor.ones_like()? * factor)? / tensor.zeros_like()?)?.to_dtype(to)
@@ -318,13 +318,13 @@ fn weights_that_are_no_finite_numbers_are_refused_by_tensor() {
         assert!(text.contains("NaN") || text.contains("inf"), "{text}");
         assert!(remedy.contains("diverged"), "{remedy}");
     }
-    // What is read as numbers of eight bits was numbers times a scale that stands elsewhere.
+    // Integers of eight bits are quantised weights, which mean nothing without their scale.
     let (text, remedy) = with(&|tensor| tensor.to_dtype(DType::U8));
     assert!(text.contains(name) && text.contains("holds U8"), "{text}");
     assert!(remedy.contains("quantised"), "{remedy}");
 }
 
-/// Hugging Face would compute with other weights than those of the file.
+/// With such files, Hugging Face would compute with other weights than those of the file.
 #[test]
 fn what_changes_the_weights_on_the_way_is_refused_by_name() {
     let quantised = folder(

@@ -43,7 +43,7 @@ impl Golden {
         Batch::pack(&self.sequences, self.encoder.config()).unwrap()
     }
 
-    /// Returns the rows of the goldens' order (sequence 0, then 1) in the batch.
+    /// Returns the batch's rows in the order of the goldens: sequence 0, then sequence 1.
     fn rows(&self, batch: &Batch) -> Vec<u32> {
         (0..batch.sequences())
             .flat_map(|sequence| {
@@ -142,7 +142,7 @@ fn loss_and_gradients_agree_with_torch() {
                 let found = gradients.get(parameter).unwrap();
                 let found = Tensor::from_vec(found, shape, &Device::Cpu).unwrap();
                 let expected = &golden.expected[&format!("gradient.{parameter}")];
-                // The gradients of key biases are zero but for rounding.
+                // The gradients of key biases are zero except for rounding.
                 let floor = if parameter.ends_with("key.bias") {
                     1.0
                 } else {
@@ -211,7 +211,7 @@ fn adamw_agrees_with_torch() {
     let mut optimizer = AdamW::new(&parameters, options).unwrap();
     let mut gradients = Gradients::zeros(&parameters);
     for step in 1..8 {
-        // The sum of parameter · gradient has that gradient.
+        // The gradient of the sum of parameter · gradient is that gradient.
         let product = |name: &str| {
             let parameter = parameters.value(name, true).unwrap();
             (parameter * &golden[&format!("{name}.gradient.{step}")])

@@ -18,7 +18,7 @@ fn largest(values: impl IntoIterator<Item = f32>) -> f32 {
         .fold(0.0, |largest, value| largest.max(value.abs()))
 }
 
-/// Checks that two lists of numbers agree up to `tolerance` times the larger of `floor` and the second's largest number.
+/// Checks that two lists of numbers agree up to `tolerance` times the larger of `floor` and the expected list's largest number.
 fn agree(name: &str, found: &[f32], expected: &[f32], tolerance: f32, floor: f32) {
     assert_eq!(found.len(), expected.len(), "{name}");
     let size = largest(expected.iter().copied()).max(floor);
@@ -66,7 +66,7 @@ fn compare(parameters: &Parameters, tolerance: f32, run: impl Fn(Ops) -> (Vec<Te
     let norm = composed.2.norm() as f32;
     for (name, _) in parameters.iter() {
         let (found, expected) = (fused.2.get(name).unwrap(), composed.2.get(name).unwrap());
-        // What is small beside the whole gradient is mostly rounding.
+        // Gradients that are small beside the whole gradient consist mostly of rounding errors.
         agree(name, &found, &expected, 5.0 * tolerance, 0.02 * norm);
     }
 }
@@ -85,7 +85,7 @@ proptest! {
         let probability = if dropped { 0.2 } else { 0.0 };
         let architecture = if pre { Architecture::RobertaPreLayerNorm } else { Architecture::Bert };
         let config = Config {
-            // Normalising one or two numbers is ill conditioned.
+            // Layer normalisation over one or two numbers is ill-conditioned, so the width is larger.
             hidden_size: heads * (size + 4),
             num_attention_heads: heads,
             intermediate_size: inner,
@@ -111,7 +111,7 @@ proptest! {
             states.push(encoder.masked_lm_logits(&hidden, &rows).unwrap());
             let loss = encoder.masked_lm_loss(&hidden, &rows, &targets).unwrap();
             states.push(hidden);
-            // A factor, to see that it reaches all gradients.
+            // The factor shows that a loss's gradient reaches all other gradients.
             (states, (loss * 0.25).unwrap())
         });
         let mut trained = encoder.body();
@@ -142,8 +142,8 @@ fn halves(sequences: &[Sequence]) -> Vec<Sequence> {
         .collect()
 }
 
-/// An encoder that sees some tokens alone: the reference agrees, each token is embedded as in its text, and positions that
-/// are said as they would be anyway change no bit.
+/// Where an encoder sees only some tokens, the reference agrees, each token is embedded as in its text, and giving the positions
+/// that tokens have anyway changes no bit.
 #[test]
 fn tokens_keep_their_positions_without_the_others() {
     for architecture in [Architecture::Bert, Architecture::RobertaPreLayerNorm] {
@@ -182,13 +182,13 @@ fn tokens_keep_their_positions_without_the_others() {
             .map(|one| one.clone().at((0..one.ids.len() as u32).collect()))
             .collect();
         assert_eq!(of_layer(&pack(&said), 2), of_layer(&all, 2));
-        // They are looked at: as if they followed each other, the same tokens are something else.
+        // The positions matter: without them, the same tokens get other hidden states.
         let moved: Vec<Sequence> = seen.iter().map(|one| one.clone().at(Vec::new())).collect();
         assert_ne!(of_layer(&pack(&moved), 2), of_layer(&batch, 2));
     }
 }
 
-/// A layer with blocks of rows enough for every sum to have several.
+/// Checks a layer with so many blocks of rows that every sum has several.
 #[test]
 fn large_batches_agree() {
     for architecture in [Architecture::Bert, Architecture::RobertaPreLayerNorm] {
@@ -214,7 +214,7 @@ fn large_batches_agree() {
     }
 }
 
-/// 16-bit operands have 8 bits; the gradient still points the same way.
+/// bfloat16 operands have 8 significant bits, and the gradient still points in nearly the same direction.
 #[test]
 fn bfloat16_is_near() {
     let config = Config::of_size(Size::Nano, Architecture::Bert, VOCABULARY as usize, 40, 0);
@@ -307,7 +307,7 @@ fn targets_and_rows_out_of_range_are_errors() {
     assert!(squared_error(&logits, &[0.0, 3.0]).is_err());
 }
 
-/// Logits so far apart that their exponentials would overflow.
+/// Checks logits so far apart that their exponentials would overflow.
 #[test]
 fn large_scores_do_not_overflow() {
     let logits = Var::new(&[[1e30_f32, -1e30, 0.0]], &Device::Cpu).unwrap();
@@ -320,7 +320,7 @@ fn large_scores_do_not_overflow() {
     );
 }
 
-/// A second forward pass before the backward pass of the first, and two backward passes through one graph.
+/// Checks a second forward pass before the backward pass of the first, and two backward passes through one graph.
 #[test]
 fn passes_do_not_overwrite_each_other() {
     let config = Config::of_size(Size::Nano, Architecture::Bert, VOCABULARY as usize, 40, 0);
@@ -350,13 +350,13 @@ fn passes_do_not_overwrite_each_other() {
     let first = loss(&all[0], 7);
     let second = loss(&all[1], 8);
     assert_eq!(collected(&[&first]), alone);
-    // What was saved is used up: the second time it is computed again.
+    // The saved values are used up, so the second backward pass computes them again.
     assert_eq!(collected(&[&first]), alone);
     assert_eq!(
         collected(&[&first, &second]),
         collected(&[&loss(&all[0], 7), &loss(&all[1], 8)])
     );
-    // One loss of both is the same sum but for rounding.
+    // The loss of both together gives the same sum except for rounding.
     let _ = collected(&[&(first + second).unwrap()]);
     let error = loss(&all[0], 7).backward().unwrap_err().to_string();
     assert!(
@@ -365,7 +365,7 @@ fn passes_do_not_overwrite_each_other() {
     );
 }
 
-/// Activations that are computed again are the same to the bit.
+/// Activations that are computed again have the same bits.
 #[test]
 fn recomputation_changes_no_bit() {
     for architecture in [Architecture::Bert, Architecture::RobertaPreLayerNorm] {

@@ -1,5 +1,5 @@
-//! What training relies on: packing, dropout and micro-batches change nothing, threads change no bit, gradients are
-//! those of the loss.
+//! Guarantees for training: packing, dropout and micro-batches do not change results, the number of threads changes no bit,
+//! and gradients are those of the loss.
 #![allow(clippy::unwrap_used)]
 
 use std::process::{Command, Stdio};
@@ -56,14 +56,14 @@ fn collected(loss: &Tensor, parameters: &Parameters) -> Gradients {
     gradients
 }
 
-/// Returns the largest distance of two gradients' elements.
+/// Returns the largest difference between elements of two gradients.
 fn apart(one: &[f32], other: &[f32]) -> f64 {
     assert_eq!(one.len(), other.len());
     let differences = one.iter().zip(other).map(|(a, b)| f64::from((a - b).abs()));
     differences.fold(0.0, f64::max)
 }
 
-/// Returns loss and gradients over micro-batches of that size.
+/// Returns loss and gradients over micro-batches of `size` sequences.
 fn accumulated(encoder: &Encoder, sequences: &[Sequence], size: usize) -> (f64, Gradients) {
     let mut gradients = Gradients::zeros(encoder.parameters());
     let mut collecting = gradients.collect();
@@ -77,7 +77,7 @@ fn accumulated(encoder: &Encoder, sequences: &[Sequence], size: usize) -> (f64, 
     (sum, gradients)
 }
 
-/// Predicts position 1 of every sequence to be its sample's index.
+/// Returns the loss of predicting, at position 1 of every sequence, its sample's index.
 fn loss_of(encoder: &Encoder, sequences: &[Sequence]) -> Tensor {
     let batch = Batch::pack(sequences, encoder.config()).unwrap();
     let hidden = encoder.forward(&batch, TRAIN).unwrap();
@@ -92,7 +92,7 @@ fn gradients(encoder: &Encoder, sequences: &[Sequence]) -> (f64, Gradients) {
     accumulated(encoder, sequences, sequences.len())
 }
 
-/// Dropout included: a sequence's hidden states do not depend on what it is packed with.
+/// Even with dropout, a sequence's hidden states do not depend on the sequences that it is packed with.
 #[test]
 fn packed_equals_one_at_a_time() {
     for architecture in BOTH {
@@ -175,7 +175,7 @@ fn gradients_agree_with_finite_differences() {
                 .find(|(other, _)| other.ends_with(name))
                 .unwrap();
             let values = all.get(name).unwrap();
-            // Along the gradient the loss changes by its squared norm per unit.
+            // In the direction of the gradient, the loss changes by the gradient's squared norm per unit.
             let squares: f64 = values.iter().map(|&x| f64::from(x).powi(2)).sum();
             let step = 2e-2 / squares.sqrt();
             let gradient = Tensor::from_vec(values, shape, &Device::Cpu).unwrap();
@@ -196,10 +196,10 @@ fn gradients_agree_with_finite_differences() {
     }
 }
 
-/// Where a child process writes its result in [`threads_change_no_bit`].
+/// The environment variable with the path to which a child process of [`threads_change_no_bit`] writes its result.
 const CHILD: &str = "ENCODER_TEST_THREADS_RESULT";
 
-/// Two updates, large enough to be split, in a process with 1 and in one with 2 threads.
+/// Makes two updates, large enough to be split, in a process with 1 thread and in one with 2.
 #[test]
 fn threads_change_no_bit() {
     let folder = tempfile::tempdir().unwrap();
@@ -286,7 +286,7 @@ fn the_audit_names_what_is_not_trained() {
     let scores = head.forward(&[hidden], &batch, TRAIN).unwrap();
     let loss = cross_entropy(&scores, &[0, 1, 1]);
 
-    // Fine-tuning trains the body and the new head, not the masked language modelling head.
+    // Fine-tuning trains the body and the new head, but not the masked language modelling head.
     let mut trained = encoder.body();
     trained.extend(head.parameters()).unwrap();
     let loss = loss.unwrap();
@@ -320,7 +320,7 @@ fn the_audit_names_what_is_not_trained() {
     );
 }
 
-/// candle's own layer normalisation carries no backward operation; the audit is there to catch such a thing.
+/// candle's own layer normalisation has no backward operation, and the audit must notice.
 #[test]
 fn the_audit_catches_candles_own_layer_norm() {
     let encoder = Encoder::new(config(Architecture::Bert), 1).unwrap();
@@ -341,7 +341,7 @@ fn the_audit_catches_candles_own_layer_norm() {
     );
 }
 
-/// The head sees the sequences in the order in which they were given, whatever their lengths.
+/// The head returns scores in the order in which the sequences were given, whatever their lengths.
 #[test]
 fn classification_scores_are_in_the_callers_order() {
     let encoder = Encoder::new(config(Architecture::RobertaPreLayerNorm), 1).unwrap();
@@ -360,7 +360,7 @@ fn classification_scores_are_in_the_callers_order() {
     }
 }
 
-/// A micro-batch may have nothing to predict.
+/// A micro-batch without predictions has a loss of zero.
 #[test]
 fn no_predictions_give_no_loss() {
     for implementation in [Ops::Fused, Ops::Composed] {

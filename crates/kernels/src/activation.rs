@@ -5,8 +5,8 @@ use crate::rows::{count, load_at, store_at, vectors};
 use crate::simd::{Simd, dispatched};
 
 dispatched! {
-    /// Replaces every row x of `[rows, width]` by f(x + bias), and what `derivative` (of the same shape) held by
-    /// f'(x + bias): all that the backward pass needs.
+    /// Replaces every row x of `[rows, width]` by f(x + bias), and writes f'(x + bias) to `derivative` (of the same shape), which
+    /// is all that the backward pass needs.
     ///
     /// # Panics
     /// When lengths disagree.
@@ -15,14 +15,14 @@ dispatched! {
     ) {
         count(x.len(), bias.len());
         assert!(x.len() == derivative.len(), "{} derivatives of {} elements", derivative.len(), x.len());
-        // The function is known before the loops begin, so none of them chooses.
+        // The function is chosen outside the loops, so that the loops contain no branch.
         match activation {
             Activation::Gelu => both(simd, Activation::Gelu, x, bias, derivative),
             Activation::GeluTanh => both(simd, Activation::GeluTanh, x, bias, derivative),
         }
     }
 
-    /// Replaces every row x of `[rows, width]` by f(x + bias): the bits of [`bias_activation`] without the derivative.
+    /// Replaces every row x of `[rows, width]` by f(x + bias), with the same bits as [`bias_activation`].
     ///
     /// # Panics
     /// When lengths disagree.
@@ -69,7 +69,7 @@ fn value<S: Simd>(simd: S, activation: Activation, x: &mut [f32], bias: &[f32]) 
     for x in x.chunks_exact_mut(width) {
         for place in 0..vectors(width) {
             let sum = load_at(simd, x, place, 0.0) + load_at(simd, bias, place, 0.0);
-            // The derivative that is not used is not computed.
+            // The compiler removes the derivative, which is not used.
             store_at(x, place, activation.with_derivative(simd, sum).0);
         }
     }

@@ -5,19 +5,19 @@ use rayon::prelude::*;
 use crate::rows::{load_at, store_at, vectors};
 use crate::simd::{Floats, dispatched};
 
-/// Elements that a thread updates at a time.
+/// Number of elements that a thread updates at a time.
 const BLOCK: usize = 1 << 14;
 
-/// The numbers of one update, the same for all elements of a parameter.
+/// The constants of one update, the same for all elements of a parameter.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AdamWStep {
-    /// Multiplies each gradient first.
+    /// Factor of each gradient, applied before anything else.
     pub factor: f32,
     /// 1 - learning rate · weight decay.
     pub keep: f32,
-    /// Decay of the first moment.
+    /// β₁, the decay of the first moment.
     pub beta1: f32,
-    /// Decay of the second moment.
+    /// β₂, the decay of the second moment.
     pub beta2: f32,
     /// 1 - beta1.
     pub fresh1: f32,

@@ -1,7 +1,7 @@
 //! Multi-head self-attention within each packed sequence (Vaswani et al. 2017, section 3.2).
 //!
-//! Per head `O = (M ∘ P) V`, `P = softmax(Q Kᵀ / √d)`, M the dropout. The backward pass makes P and M again from queries,
-//! keys and counters in place of keeping `length²` numbers per head: dV = (M ∘ P)ᵀ dO, dP = M ∘ (dO Vᵀ),
+//! Per head `O = (M ∘ P) V`, `P = softmax(Q Kᵀ / √d)`, M the dropout. The backward pass computes P and M again from queries,
+//! keys and counters, instead of keeping `length²` numbers per head: dV = (M ∘ P)ᵀ dO, dP = M ∘ (dO Vᵀ),
 //! dS = P ∘ (dP - rowsum(P ∘ dP)) / √d, dQ = dS K, dK = dSᵀ Q.
 
 use rayon::prelude::*;
@@ -13,8 +13,8 @@ use crate::sequences::Sequences;
 use crate::softmax::{softmax, softmax_backward};
 use crate::workspace::{Place, with_scratch};
 
-/// Computes `[rows, width]` into `output` from `[rows, 3 · width]`: queries, keys and values, each with the heads side by
-/// side.
+/// Computes attention's output, `[rows, width]`, into `output` from `qkv`, `[rows, 3 · width]`: queries, keys and values, each
+/// with the heads side by side.
 ///
 /// # Panics
 /// When shapes disagree.
@@ -59,7 +59,7 @@ pub fn attention(
         });
 }
 
-/// Computes the gradient of `qkv` into `qkv_gradient`, `[rows, 3 · width]`, from that of [`attention`]'s output.
+/// Computes the gradient of `qkv` into `qkv_gradient`, `[rows, 3 · width]`, from the gradient of [`attention`]'s output.
 ///
 /// # Panics
 /// When shapes disagree.
@@ -129,7 +129,7 @@ pub fn attention_backward(
         });
 }
 
-/// Returns the first of the numbers that decide what a head of a sequence drops: each head begins with a group of its own.
+/// Returns the index of the first element of a head's dropout mask in a sequence. Each head begins a new group of elements.
 pub fn attention_draws(length: usize, head: usize) -> usize {
     head * (length * length).next_multiple_of(GROUP)
 }
@@ -151,7 +151,7 @@ struct Sequence<'a> {
     sample: u32,
     length: usize,
     width: usize,
-    /// Of a head.
+    /// Width of a head.
     size: usize,
 }
 
@@ -208,7 +208,7 @@ impl<'a> Sequence<'a> {
         softmax(weights, self.length, self.scale());
     }
 
-    /// Computes what dropout multiplies the weights with.
+    /// Computes the factors by which dropout multiplies the weights.
     fn scales(&self, head: usize, dropout: &Dropout, scales: &mut [f32]) {
         dropout.scales(self.sample, attention_draws(self.length, head), scales);
     }

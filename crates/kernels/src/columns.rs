@@ -1,14 +1,14 @@
-//! Sums down the columns of a matrix: every column takes the rows in ascending order, from what its sum was before, so
-//! that the rows of a batch may come in any number of parts. Threads share the columns.
+//! Sums down the columns of a matrix. Every column adds the rows in ascending order to its previous sum, so the rows of a batch
+//! may come in any number of parts. Threads share the columns.
 
 use rayon::prelude::*;
 
 use crate::rows::{count, load_at, store_at, vectors};
 use crate::simd::{Floats, dispatched};
 
-/// Columns that one task sums, at most: their sums and a few rows of them stay in the first cache.
+/// The most columns that one task sums: their sums and a few rows of them stay in the first-level cache.
 const MOST: usize = 1024;
-/// And at least: whole cache lines.
+/// The fewest columns that one task sums: whole cache lines.
 const LEAST: usize = 32;
 
 /// Adds the rows of `x`, `[rows, width]`, to `sums`, `[width]`.
@@ -64,7 +64,7 @@ fn strip(width: usize) -> usize {
 }
 
 dispatched! {
-    /// Adds the columns from `column` on.
+    /// Adds a strip of columns, which begins at `column`.
     fn add_strip<S>(simd: _, x: &[f32], width: usize, column: usize, sums: &mut [f32]) {
         for row in x.chunks_exact(width) {
             let row = &row[column..][..sums.len()];

@@ -6,15 +6,15 @@ use crate::rows::{count, load_at, store_at, vectors};
 use crate::simd::{Floats, Lanes, Simd, dispatched};
 
 dispatched! {
-    /// Measures the cross-entropy in nats of every row's target under softmax(logits + bias): `losses` gets max + ln Σ
-    /// e^(x - max) - x\[target\] with x = logits + bias, and `logits`, `[rows, classes]` with as many rows as targets,
-    /// becomes softmax(x) - onehot(target), the gradient of the sum of the losses.
+    /// Computes the cross-entropy in nats of every row's target under softmax(logits + bias). With x = logits + bias, `losses`
+    /// gets max + ln Σ e^(x - max) - x\[target\], and `logits`, `[rows, classes]` with as many rows as targets, becomes
+    /// softmax(x) - onehot(target), the gradient of the sum of the losses.
     ///
-    /// A loss is rounded to a multiple of 2^-30: sums of losses are exact in any order. A row that is not finite gives a
-    /// loss that is not.
+    /// A loss is rounded to a multiple of 2^-30, so that sums of losses are exact in any order. A row with an element that is not
+    /// finite gives a loss that is not finite.
     ///
     /// # Panics
-    /// When lengths disagree or a target is no class.
+    /// When lengths disagree or a target is not below the number of classes.
     pub fn cross_entropy<S>(
         simd: _, logits: &mut [f32], bias: Option<&[f32]>, targets: &[u32], losses: &mut [f64],
     ) {
@@ -44,7 +44,7 @@ dispatched! {
     }
 }
 
-/// Returns how many classes there are; 0 if there is no row.
+/// Returns the number of classes; 0 if there are no rows.
 #[inline(always)]
 fn classes(logits: usize, bias: Option<&[f32]>, targets: &[u32], losses: &[f64]) -> usize {
     let rows = targets.len();
@@ -90,7 +90,7 @@ fn largest<S: Simd>(simd: S, row: &[f32], bias: Option<&[f32]>) -> f32 {
     largest.largest()
 }
 
-/// Returns the element of the target.
+/// Returns the target's element, with its bias added.
 #[inline(always)]
 fn at_target(row: &[f32], bias: Option<&[f32]>, target: usize) -> f32 {
     match bias {
@@ -99,8 +99,8 @@ fn at_target(row: &[f32], bias: Option<&[f32]>, target: usize) -> f32 {
     }
 }
 
-/// Losses are multiples of one part in this many, so that sums of them are exact (below 2^23 nats) and a batch's loss does
-/// not depend on how it was cut.
+/// The inverse of the unit in which losses are rounded. Sums of such losses are exact (below 2^23 nats), so a batch's loss
+/// does not depend on how the batch was split.
 const PARTS: f64 = (1_u64 << 30) as f64;
 
 /// Returns max + ln(sum) - logit, rounded to a multiple of 2^-30.

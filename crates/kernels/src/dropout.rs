@@ -4,12 +4,12 @@ use crate::Stream;
 use crate::philox::{MULTIPLIERS, WEYL};
 use crate::simd::{Floats, Simd, WIDTH, Words, dispatched};
 
-/// Elements that the same sixteen counters decide: a counter gives four words of two halves each.
+/// Number of elements that the same sixteen counters decide: a counter gives four words of two halves each.
 pub(crate) const GROUP: usize = 8 * WIDTH;
-/// Counters are 32-bit numbers, eight elements each.
+/// The most elements of a sample: counters are 32-bit numbers, and each decides eight elements.
 const MOST: u64 = 1 << 35;
 
-/// Which elements at one site of one step are dropped, and the scale of the others, which keeps the expected value
+/// Dropout at one site of one step: which elements are dropped, and the scale of the others, which keeps the expected value
 /// (Srivastava et al. 2014).
 ///
 /// # Layout
@@ -29,7 +29,7 @@ pub struct Dropout {
 }
 
 impl Dropout {
-    /// Dropout at `site` in `step`. The probability is rounded to a multiple of 2^-16, and to one below 1.
+    /// Makes the dropout at `site` in `step`. The probability is rounded to a multiple of 2^-16 below 1.
     ///
     /// # Panics
     /// When the probability is not between 0 and 1.
@@ -53,11 +53,11 @@ impl Dropout {
         self.scale
     }
 
-    /// Fills `out` with the factors of the elements `first`, `first + 1`, … of a sample: 0 where dropped, else
-    /// [`Dropout::scale`]. How a sample is cut into calls changes nothing.
+    /// Fills `out` with the factors of the elements `first`, `first + 1`, … of a sample: 0 for dropped elements, else
+    /// [`Dropout::scale`]. Splitting a sample over several calls does not change the factors.
     ///
     /// # Panics
-    /// When an element is 2^35 or beyond.
+    /// When an element's index is 2^35 or larger.
     pub fn scales(&self, sample: u32, first: usize, out: &mut [f32]) {
         let end = (first as u64).checked_add(out.len() as u64);
         assert!(
@@ -74,7 +74,7 @@ impl Dropout {
 
 dispatched! {
     fn fill<S>(simd: _, dropout: &Dropout, sample: u32, first: u64, out: &mut [f32]) {
-        // At most 2^28 groups.
+        // There are at most 2^28 groups.
         let mut group = (first / GROUP as u64) as u32;
         let skipped = (first % GROUP as u64) as usize;
         let mut part = [0.0; GROUP];
@@ -109,8 +109,8 @@ fn one_group<S: Simd>(simd: S, dropout: &Dropout, sample: u32, group: u32, out: 
         simd.splat_word(sample),
         simd.splat_word(step),
     ];
-    // The counters of the even lanes and those of the odd lanes, each in even lanes, since a product takes two lanes.
-    // What is in the odd lanes is never used.
+    // The counters of the even lanes and those of the odd lanes are both kept in even lanes, since a product takes two lanes.
+    // The contents of the odd lanes are never used.
     let even = simd.load_words(&COUNTING).add(simd.splat_word(16 * group));
     let odd = even.add(simd.splat_word(1));
     let mut even = [even, others[0], others[1], others[2]];

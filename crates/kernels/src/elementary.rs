@@ -1,4 +1,4 @@
-//! Elementary functions as polynomials: the same operations in the same order on every CPU.
+//! Elementary functions as polynomials that use the same operations in the same order on every CPU.
 //!
 //! Errors are in units in the last place (ulp) of the exact result, over every 32-bit float; `tests/every_float.rs`
 //! measures them against the C library in 64 bits.
@@ -7,9 +7,9 @@ use std::f32::consts::LOG2_E;
 
 use crate::simd::{Floats, Simd, Words, dispatched};
 
-/// Below, e^x is no normal number; the result is 0.
+/// Below this x, e^x is not a normal number, and the result is 0.
 const LOWEST: f32 = -87.33;
-/// Above, 2^n with n = round(x / ln 2) is no finite number; the result is infinite.
+/// Above this x, 2^n with n = round(x / ln 2) is not finite, and the result is infinite.
 const HIGHEST: f32 = 88.02;
 
 /// Returns e^x within 1.1 ulp; 0 below -87.33 and infinity above 88.02.
@@ -17,7 +17,7 @@ const HIGHEST: f32 = 88.02;
 /// With x = n ln 2 + r and |r| ≤ ln 2 / 2: e^r by the polynomial of Cephes' `expf`, times 2^n.
 #[inline(always)]
 pub(crate) fn exp<S: Simd>(simd: S, x: S::F) -> S::F {
-    // Adding 1.5 · 2^23 rounds to a whole number, found in the low bits of the sum.
+    // Adding 1.5 · 2^23 rounds x to a whole number, which is then in the low bits of the sum.
     let round = simd.splat(12_582_912.0);
     let shifted = x.mul_add(simd.splat(LOG2_E), round);
     let n = shifted - round;
@@ -49,7 +49,7 @@ pub(crate) fn normal<S: Simd>(simd: S, x: S::F) -> (S::F, S::F) {
     let [zero, one] = [simd.splat(0.0), simd.splat(1.0)];
     let (size, limit) = (x.abs(), simd.splat(14.0));
     let z = size.less(limit, size, limit);
-    // e^(-z²/2) with the rounding error of z² put right to first order.
+    // e^(-z²/2), in which the rounding error of z² is corrected to first order.
     let square = z * z;
     let lost = z.mul_add(z, zero - square) * simd.splat(-0.5);
     let bell = exp(simd, square * simd.splat(-0.5));
@@ -86,7 +86,7 @@ pub(crate) fn tanh<S: Simd>(simd: S, x: S::F) -> S::F {
     size.less(simd.splat(0.625), near, far)
 }
 
-/// Which activation function follows the feed-forward layer's first map.
+/// The activation function after the feed-forward layer's first map.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Activation {
     /// x · Φ(x) (Hendrycks and Gimpel 2016).
@@ -106,9 +106,8 @@ impl Activation {
                 (x * below, (x * bell).mul_add(inverse_root_two_pi, below))
             }
             Self::GeluTanh => {
-                // With u = √(2/π) (x + 0.044715 x³): x (1 + tanh u) / 2 = x / (1 + e^(-2u)). The smaller of the shares
-                // 1 / (1 + e^(∓2u)) is not taken from 1, which would leave few of its digits. Both are 0 or 1 beyond
-                // 100.
+                // With u = √(2/π) (x + 0.044715 x³): x (1 + tanh u) / 2 = x / (1 + e^(-2u)). Of the two shares 1 / (1 + e^(∓2u)), the smaller
+                // one is computed directly: 1 minus the larger one would lose most of its digits. Beyond |u| = 100 the shares are 0 and 1.
                 let [zero, one] = [simd.splat(0.0), simd.splat(1.0)];
                 let [double, cubic] = [simd.splat(1.595_769), simd.splat(0.044_715)];
                 let (square, limit) = (x * x, simd.splat(1e4));
@@ -127,7 +126,7 @@ impl Activation {
     }
 }
 
-/// Applies a function to all elements in place.
+/// Defines functions that apply an elementary function to all elements in place.
 macro_rules! in_place {
     ($($(#[$attribute:meta])* $name:ident: |$simd:ident, $x:ident| $value:expr;)*) => { dispatched! { $(
         $(#[$attribute])*

@@ -1,21 +1,21 @@
-//! Rows of tables by index: gathered and summed, and scattered back.
+//! Embedding tables: rows looked up by index and summed, and gradients added back to the rows.
 
 use rayon::prelude::*;
 
 use crate::rows::{count, load_at, store_at, vectors};
 use crate::simd::dispatched;
 
-/// A table row that takes more tokens than these is shared among threads, [`COLUMNS`] columns each.
+/// A table row that gets gradients from more tokens than this is split among threads, in parts of [`COLUMNS`] columns.
 const MANY: usize = 256;
-/// Columns of a part of a row.
+/// Number of columns in a part of a row.
 const COLUMNS: usize = 64;
 
 dispatched! {
-    /// Fills `out`, `[tokens, width]`, with the sums of three embeddings: row `indices[0][t]` of `tables[0]` (words)
+    /// Fills `out`, `[tokens, width]`, with the sums of three embeddings per token t: row `indices[0][t]` of `tables[0]` (words)
     /// plus row `indices[1][t]` of `tables[1]` (positions), plus row `indices[2][t]` of `tables[2]` (types).
     ///
     /// # Panics
-    /// When lengths disagree or an index is no row of its table.
+    /// When lengths disagree or an index is not below its table's number of rows.
     pub fn embed<S>(simd: _, tables: [&[f32]; 3], indices: [&[u32]; 3], width: usize, out: &mut [f32]) {
         let tokens = indices[0].len();
         assert!(
@@ -40,7 +40,7 @@ dispatched! {
         }
     }
 
-    /// Adds to `target` the columns from `column` on of the tokens' rows, in the order given.
+    /// Adds to `target` the columns from `column` on of the rows of `tokens`, in the order given.
     fn add_rows<S>(simd: _, target: &mut [f32], rows: &[f32], width: usize, column: usize, tokens: &[Place]) {
         for &(_, token) in tokens {
             let row = &rows[token as usize * width + column..][..target.len()];
@@ -52,7 +52,7 @@ dispatched! {
     }
 }
 
-/// Row `index` of a table.
+/// Returns row `index` of a table.
 #[inline(always)]
 fn row(table: &[f32], index: u32, width: usize) -> &[f32] {
     let start = index as usize * width;
@@ -64,14 +64,14 @@ fn row(table: &[f32], index: u32, width: usize) -> &[f32] {
     &table[start..start + width]
 }
 
-/// A row of the table, and a token that is added to it.
+/// A row of the table, and a token whose gradient is added to it.
 type Place = (u32, u32);
 
-/// Adds row t of `rows`, `[tokens, width]`, to row `indices[t]` of `table`, for every token t, in parallel. An element
-/// of the table takes its tokens in ascending order.
+/// Adds row t of `rows`, `[tokens, width]`, to row `indices[t]` of `table`, for every token t, in parallel. Each element of
+/// the table adds its tokens in ascending order.
 ///
 /// # Panics
-/// When lengths disagree or an index is no row of the table.
+/// When lengths disagree or an index is not below the table's number of rows.
 pub fn scatter_add(table: &mut [f32], width: usize, indices: &[u32], rows: &[f32]) {
     let size = count(table.len(), width);
     assert!(
@@ -92,7 +92,7 @@ pub fn scatter_add(table: &mut [f32], width: usize, indices: &[u32], rows: &[f32
             "index {last} is none of the {size} rows of a table"
         );
     }
-    // One piece of work per row of the table that takes a token, or several for a row that takes many.
+    // One piece of work per table row with tokens, or several pieces for a row with many tokens.
     let mut work = Vec::new();
     let (mut table, mut passed) = (table, 0);
     for tokens in places.chunk_by(|a, b| a.0 == b.0) {

@@ -1,11 +1,11 @@
 use std::f64::consts::LOG2_E;
 
-/// The high bits of ln 2: a product with a small whole number is exact.
+/// The high bits of ln 2. Its product with a small whole number is exact.
 const LN_2_HIGH: f64 = 6.931_471_803_691_238e-1;
-/// The rest of ln 2.
+/// The rest of ln 2, which the high bits leave out.
 const LN_2_LOW: f64 = 1.908_214_929_270_587_7e-10;
 
-/// Returns e^x within 2 ulp, from IEEE operations in one order: the same bits on every processor. 0 below -700, and
+/// Returns e^x within 2 ulp, by IEEE operations in a fixed order, so with the same bits on every processor; 0 below -700, and
 /// infinity above 709.
 ///
 /// With k = round(x / ln 2) and r = x - k ln 2, |r| ≤ 0.347, e^x = 2^k e^r, and e^r by its series.
@@ -19,12 +19,12 @@ pub fn exp(x: f64) -> f64 {
     let half = if x > 0.0 { 0.5 } else { -0.5 };
     let k = (x * LOG2_E + half).trunc();
     let r = (x - k * LN_2_HIGH) - k * LN_2_LOW;
-    // The first term left out, r^15 / 15!, is below 1e-19.
+    // The first omitted term, r^15 / 15!, is below 1e-19.
     let mut series = 1.0;
     for n in (1..15).rev() {
         series = 1.0 + r / f64::from(n) * series;
     }
-    // -1010 ≤ k ≤ 1023: the power is a normal number.
+    // -1010 ≤ k ≤ 1023, so 2^k is a normal number.
     let power = f64::from_bits(((1023 + k as i64) as u64) << 52);
     power * series
 }

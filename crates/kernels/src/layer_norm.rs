@@ -4,8 +4,8 @@ use crate::rows::{load_at, store_at, vectors};
 use crate::simd::{Floats, Lanes, dispatched};
 
 dispatched! {
-    /// Normalises rows of `width` elements: `x` becomes `(x - mean) / √(variance + ε)`, and `y` that times `weight` plus
-    /// `bias`. The inverse deviations go to `inverse`, one per row: the backward pass needs them and the new `x`.
+    /// Normalises rows of `width` elements: `x` becomes `(x - mean) / √(variance + ε)`, and `y` gets that times `weight` plus
+    /// `bias`. `inverse` gets one inverse deviation per row: the backward pass needs these and the new `x`.
     ///
     /// # Panics
     /// When lengths disagree.
@@ -31,7 +31,7 @@ dispatched! {
             let means = simd.splat(mean);
             let mut squares = Lanes::new(simd.splat(0.0));
             for place in 0..vectors(width) {
-                // Beyond the row: mean - mean = 0.
+                // Lanes beyond the row hold the mean, so that their distance from it is 0.
                 let distance = load_at(simd, x, place, mean) - means;
                 squares.add_product(distance, distance);
             }
@@ -46,8 +46,8 @@ dispatched! {
         }
     }
 
-    /// Replaces the gradient of [`layer_norm`]'s result by that of its argument; `normal` and `inverse` are what it left
-    /// behind. [`crate::layer_norm_sums`] gives those of weight and bias.
+    /// Replaces the gradient of [`layer_norm`]'s result by the gradient of its argument. `normal` and `inverse` are the outputs
+    /// `x` and `inverse` of [`layer_norm`]. [`crate::layer_norm_sums`] gives the gradients of weight and bias.
     ///
     /// # Panics
     /// When lengths disagree.

@@ -1,13 +1,13 @@
-//! Arithmetic whose bits are a function of its inputs alone.
+//! Arithmetic whose bits depend on its inputs alone.
 //!
 //! * [`philox`]: the Philox4x32-10 counter-based generator (Salmon et al., *Parallel Random Numbers: As Easy as 1, 2,
 //!   3*, SC 2011).
 //! * [`Stream`] and [`Draws`]: random numbers as a function of (seed, purpose, step, sample, site, position). There is
-//!   no state to save: masks, dropout, order and initial weights come out the same whatever ran before, on any number
-//!   of threads.
+//!   no state to save: masks, dropout, order and initial weights are the same whatever ran before, on any number of
+//!   threads.
 //! * [`numerics`]: the rules that make the bits of a result a function of the declaration alone; read it first.
-//! * [`multiply`], [`layer_norm()`], [`attention()`], [`cross_entropy()`], …: what an encoder consists of, forward and backward.
-//! * [`ln`] and [`exp`]: a natural logarithm and an exponential function in 64 bits from IEEE operations only, since the C
+//! * [`multiply`], [`layer_norm()`], [`attention()`], [`cross_entropy()`], …: the parts of an encoder, forward and backward.
+//! * [`ln`] and [`exp`]: natural logarithm and exponential function in 64 bits by IEEE operations only, since the C
 //!   library's may differ between processors.
 
 mod activation;

@@ -1,7 +1,7 @@
 use std::f64::consts::{LN_2, SQRT_2};
 
-/// Returns the natural logarithm of a positive, normal `x`, within 2 ulp, from additions, multiplications and
-/// divisions in one order: the same bits on every processor.
+/// Returns the natural logarithm of a positive, normal `x`, within 2 ulp, by additions, multiplications and
+/// divisions in a fixed order, so with the same bits on every processor.
 ///
 /// With x = 2^e · m and m in [√½, √2), ln m = 2 artanh(s), s = (m - 1) / (m + 1), by its series.
 pub fn ln(x: f64) -> f64 {
@@ -16,7 +16,7 @@ pub fn ln(x: f64) -> f64 {
     let s = (mantissa - 1.0) / (mantissa + 1.0);
     let square = s * s;
     let mut series = 0.0;
-    // s² < 0.0295, so the first term left out, s^24 / 25, is below 1e-19.
+    // s² < 0.0295, so the first omitted term, s^24 / 25, is below 1e-19.
     for power in (0..12).rev() {
         series = series * square + 1.0 / f64::from(2 * power + 1);
     }

@@ -28,18 +28,18 @@
 //!    or gradient that is not finite, so a NaN never reaches an artifact.
 //! 9. **Randomness** is a function of (seed, purpose, step, sample, site, position): [`crate::Stream`].
 //!
-//! A change of any constant, polynomial or order above is another class: raise the number in [`CLASS`]. The class is part
-//! of the key of every stage whose signature says `numeric`.
+//! A change of any constant, polynomial or order above makes another class: raise the number in [`CLASS`]. The class is part
+//! of the key of every job for which the signature's `numerics` gives it.
 
-/// The name of the class: part of every numeric job's key.
+/// The name of the class, which is part of the key of every job that computes by these rules.
 pub const CLASS: &str = "cpu-f32/2";
 
-/// The name of the class of products with bfloat16 operands ([`crate::Precision::Bf16`]). All rules above hold, but for
-/// the first: a step takes two neighbours in k. Operands are rounded to nearest, ties to even; in each step the odd
-/// element's product is added first, then the even one's, each by a fused multiply-add that takes numbers below the normal
-/// ones, given or found, for zeros of their sign; where k is odd, the last partner is 0. That is what VDPBF16PS does, and
-/// can be computed without it. A batch may be cut without a bit changing where parts have an even number of rows.
+/// The name of the class of products with bfloat16 operands ([`crate::Precision::Bf16`]). All rules above hold except the
+/// first: a step takes two neighbours in k. Operands are rounded to nearest, ties to even. Each step adds the product of the
+/// odd element first and then that of the even element, each by a fused multiply-add that takes subnormal operands and results
+/// for zeros of their sign; where k is odd, the partner of the last element is 0. The instruction VDPBF16PS does this, and it
+/// can be computed without the instruction. A batch may be split without changing a bit where parts have an even number of rows.
 pub const BF16_CLASS: &str = "cpu-bf16/2";
 
-/// Virtual lanes of a sum along a row. 64 are slower where registers are few.
+/// Number of virtual lanes of a sum along a row. With 64, CPUs with few registers are slower.
 pub const LANES: usize = 32;

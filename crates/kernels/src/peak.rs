@@ -1,4 +1,4 @@
-//! What this machine can do at most: the yardstick for every share of the peak.
+//! The peak speed of this machine, of which speeds are given as shares.
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -6,9 +6,9 @@ use std::time::Instant;
 use crate::Precision;
 use crate::simd::{Floats, WIDTH, dispatched};
 
-/// Independent chains of fused multiply-adds: enough to hide their latency, few enough for registers.
+/// Number of independent chains of fused multiply-adds: enough to hide their latency, few enough for the registers.
 const CHAINS: usize = 14;
-/// Steps of each chain in one measurement.
+/// Number of steps of each chain in one measurement.
 const STEPS: usize = 200_000;
 
 /// Returns the rate of fused multiply-adds in GFLOP/s (two operations each) on `threads` threads together, with the
@@ -54,7 +54,7 @@ dispatched! {
     }
 }
 
-/// The same with pairs of 16-bit operands.
+/// Runs the chains with pairs of 16-bit operands.
 fn chains_bf16(x: f32) -> f32 {
     #[cfg(target_arch = "x86_64")]
     {

@@ -1,16 +1,16 @@
 use crate::ln;
 use crate::philox::philox4x32_10;
 
-/// All random numbers of one purpose under one seed, addressed by (step, sample, site, position).
+/// All random numbers of one purpose under one seed. A number's address is (step, sample, site, position).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stream {
     key: [u32; 2],
 }
 
 impl Stream {
-    /// The stream for `purpose` (`mask`, `dropout`, `order`, `initial weights`, …) under `seed`.
+    /// Makes the stream for `purpose` (`mask`, `dropout`, `order`, `initial weights`, …) under `seed`.
     pub fn new(seed: u64, purpose: &str) -> Self {
-        // FNV-1a separates the purposes; a Philox call spreads seed and purpose over the key.
+        // FNV-1a gives each purpose its own number; a call of Philox spreads seed and purpose over the key.
         let mut hash = 0xcbf2_9ce4_8422_2325_u64;
         for byte in purpose.bytes() {
             hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
@@ -30,7 +30,7 @@ impl Stream {
         self.key
     }
 
-    /// Returns four words: the ones of `block` at (step, sample, site).
+    /// Returns the four words of `block` at (step, sample, site).
     #[inline(always)]
     pub fn block(&self, step: u32, sample: u32, site: u32, block: u32) -> [u32; 4] {
         philox4x32_10([block, site, sample, step], self.key)
@@ -105,15 +105,15 @@ impl Draws {
         self.below(u32::try_from(length).expect("at most u32::MAX elements")) as usize
     }
 
-    /// Returns whether an event of that probability happens.
+    /// Returns `true` with the given probability.
     pub fn chance(&mut self, probability: f64) -> bool {
         self.uniform() < probability
     }
 
-    /// Returns one of the elements, each equally likely.
+    /// Returns one of the elements of `from`, each equally likely.
     ///
     /// # Panics
-    /// When there is none.
+    /// When `from` is empty.
     pub fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
         &from[self.index(from.len())]
     }

@@ -1,4 +1,4 @@
-//! Dropout over rows, and the end of a sub-layer: dropout of its output, added to what came in.
+//! Dropout over rows, and the end of a sub-layer: dropout of its output, added to its input.
 
 use std::ops::Range;
 
@@ -9,7 +9,7 @@ use crate::sequences::Sequences;
 use crate::simd::dispatched;
 use crate::workspace::{Place, with_scratch};
 
-/// Floats whose dropout is decided at a time: few enough to stay in the first cache.
+/// Number of floats whose dropout is drawn at a time: few enough to stay in the first-level cache.
 const AT_ONCE: usize = 4096;
 
 /// Replaces `x`, the rows `rows` of a matrix, by `dropout(x + bias) + residual`.
@@ -52,7 +52,7 @@ pub fn dropout_rows(
     });
 }
 
-/// Calls `work` with parts of `x`: the first row's place in `x`, the part, and what dropout multiplies it with.
+/// Calls `work` with each part of `x`: the index in `x` of the part's first row, the part, and its dropout factors.
 fn each_part(
     x: &mut [f32],
     rows: Range<usize>,

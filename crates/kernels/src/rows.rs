@@ -1,8 +1,8 @@
-//! Walks along a row, sixteen elements at a time, the rest at the end.
+//! Access to a row by vectors of sixteen elements, with a partial vector at the end.
 
 use crate::simd::{Floats, Simd, WIDTH};
 
-/// Returns how many vectors cover `length` elements, the last one perhaps in part.
+/// Returns how many vectors cover `length` elements; the last one may be partial.
 #[inline(always)]
 pub(crate) fn vectors(length: usize) -> usize {
     length.div_ceil(WIDTH)
@@ -28,10 +28,10 @@ pub(crate) fn store_at<F: Floats>(row: &mut [f32], place: usize, value: F) {
     }
 }
 
-/// Returns how many rows of `width` elements `length` elements are.
+/// Returns how many rows of `width` elements make up `length` elements.
 ///
 /// # Panics
-/// When they are no whole number of rows.
+/// When `length` is not a whole number of rows.
 #[inline(always)]
 pub(crate) fn count(length: usize, width: usize) -> usize {
     let rows = length.checked_div(width).unwrap_or(0);

@@ -2,17 +2,17 @@
 
 use std::ops::Range;
 
-/// Where packed sequences lie among the rows of a batch, and which samples they are.
+/// The places of packed sequences among the rows of a batch, and the samples that they belong to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sequences {
-    /// The first row of each sequence, and the number of rows in all.
+    /// The first row of each sequence, followed by the number of all rows.
     starts: Vec<usize>,
-    /// Each sequence's index in the whole update: it keys random numbers.
+    /// Each sequence's index in the whole update, on which random numbers depend.
     samples: Vec<u32>,
 }
 
 impl Sequences {
-    /// Sequences of these lengths and sample indices, in packed order.
+    /// Makes sequences of these lengths and sample indices, in packed order.
     pub fn new(sequences: impl IntoIterator<Item = (usize, u32)>) -> Self {
         let (mut starts, mut samples) = (vec![0], Vec::new());
         let mut row = 0;
@@ -24,17 +24,17 @@ impl Sequences {
         Self { starts, samples }
     }
 
-    /// Returns how many sequences there are.
+    /// Returns the number of sequences.
     pub fn len(&self) -> usize {
         self.samples.len()
     }
 
-    /// Returns whether there are none.
+    /// Whether there are no sequences.
     pub fn is_empty(&self) -> bool {
         self.samples.is_empty()
     }
 
-    /// Returns the number of rows in all.
+    /// Returns the number of rows of all sequences.
     pub fn rows(&self) -> usize {
         self.starts[self.samples.len()]
     }
@@ -55,8 +55,8 @@ impl Sequences {
         self.samples[sequence]
     }
 
-    /// Returns the parts of sequences that lie in `rows`: sample, position of the first row in its sequence, number of
-    /// rows.
+    /// Returns the parts of sequences that lie in `rows`, each as (sample, position of the first row in its sequence, number
+    /// of rows).
     pub fn parts(&self, rows: Range<usize>) -> impl Iterator<Item = (u32, usize, usize)> + '_ {
         let first = self.starts.partition_point(|&start| start <= rows.start) - 1;
         (first..self.len())
@@ -72,7 +72,7 @@ impl Sequences {
             .take_while(move |&(_, _, count)| count > 0)
     }
 
-    /// Cuts a matrix with `width` columns and one row per packed row into the sequences' parts.
+    /// Splits a matrix with `width` columns and one row per packed row into one part per sequence.
     pub(crate) fn split<'a>(&self, mut rows: &'a mut [f32], width: usize) -> Vec<&'a mut [f32]> {
         let mut parts = Vec::with_capacity(self.len());
         for sequence in 0..self.len() {

@@ -5,13 +5,13 @@ use crate::rows::{count, load_at, store_at, vectors};
 use crate::simd::{Floats, Lanes, dispatched};
 
 dispatched! {
-    /// Replaces every row x of `[rows, width]` by softmax(scale · x): e^(scale · (x - max x)), over their sum. An
-    /// element of minus infinity gets the weight 0; a row of nothing else becomes NaN.
+    /// Replaces every row x of `[rows, width]` by softmax(scale · x), that is e^(scale · (x - max x)) divided by the sum of these.
+    /// An element of minus infinity gets the weight 0; a row of only such elements becomes NaN.
     ///
     /// # Panics
-    /// When the elements are no whole number of rows, or `scale` is not positive.
+    /// When the number of elements is not a whole number of rows, or `scale` is not positive.
     pub fn softmax<S>(simd: _, rows: &mut [f32], width: usize, scale: f32) {
-        // Minus infinity, which fills the last vector, must stay so.
+        // Minus infinity, which fills the last vector, must stay minus infinity when scaled.
         assert!(scale > 0.0, "softmax: a scale of {scale}");
         if count(rows.len(), width) == 0 {
             return;
@@ -37,8 +37,8 @@ dispatched! {
         }
     }
 
-    /// Replaces the gradient g of [`softmax`]'s result by that of its argument, scale · w ∘ (g - Σ w g) in every row;
-    /// `weights` are the w that it left behind.
+    /// Replaces the gradient g of [`softmax`]'s result by the gradient of its argument, scale · w ∘ (g - Σ w g) in every row;
+    /// `weights` are the result w of [`softmax`].
     ///
     /// # Panics
     /// When lengths disagree.

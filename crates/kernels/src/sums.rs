@@ -4,18 +4,18 @@ use rayon::prelude::*;
 
 use crate::simd::{WIDTH, dispatched};
 
-/// Elements of a block of [`sum_of_squares`].
+/// Number of elements in a block of [`sum_of_squares`].
 const BLOCK: usize = 1 << 16;
 
-/// Returns the sum of the squares, in 64 bits and in parallel: blocks of 65536 elements, in each of which element i
-/// goes to lane i mod 16, the lanes folded in halves (lane i takes lane i + 8, then + 4, + 2, + 1); the blocks' sums
-/// are added in ascending order.
+/// Returns the sum of the squares, in 64 bits and in parallel. In each block of 65536 elements, element i is added to lane
+/// i mod 16, and the lanes are folded in halves (lane i takes lane i + 8, then + 4, + 2, + 1). The sums of the blocks are
+/// added in ascending order.
 pub fn sum_of_squares(values: &[f32]) -> f64 {
     let blocks: Vec<f64> = values.par_chunks(BLOCK).map(block).collect();
     sum(&blocks)
 }
 
-/// Returns the sum in ascending order.
+/// Returns the sum, added in ascending order of index.
 pub fn sum(values: &[f64]) -> f64 {
     let mut sum = 0.0;
     for value in values {
@@ -24,14 +24,14 @@ pub fn sum(values: &[f64]) -> f64 {
     sum
 }
 
-/// Returns whether no value is infinite or NaN. In parallel.
+/// Whether no value is infinite or NaN. Computed in parallel.
 pub fn all_finite(values: &[f32]) -> bool {
     values.par_chunks(BLOCK).all(block_is_finite)
 }
 
 dispatched! {
     fn block<S>(_simd: _, values: &[f32]) -> f64 {
-        // The loops below become vectors by themselves. A square of a float is exact in 64 bits, fused or not.
+        // The compiler vectorises the loops below. The square of a 32-bit float is exact in 64 bits, fused or not.
         let mut lanes = [0.0_f64; WIDTH];
         let (vectors, rest) = values.as_chunks::<WIDTH>();
         for vector in vectors {

@@ -5,7 +5,7 @@ mod common;
 use common::{gelu, gelu_derivative, gelu_tanh, gelu_tanh_derivative, normal, ulps};
 use kernels::elementary::{self, Activation};
 
-/// Every so many bit patterns are tried: a prime, so that the low bits vary.
+/// Distance between the bit patterns that are tried: a prime number, so that the low bits vary.
 const STEP: usize = 4099;
 
 /// Every 4099th float but NaN and infinity, and those between -120 and 120 more densely.
@@ -20,7 +20,7 @@ struct Worst {
     at: f32,
 }
 
-/// Returns the largest error among the arguments that `within` takes.
+/// Returns the largest error among the arguments for which `within` holds.
 fn worst(
     function: fn(&mut [f32]),
     exact: fn(f64) -> f64,

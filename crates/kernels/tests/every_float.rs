@@ -1,4 +1,4 @@
-//! Elementary functions at every 32-bit float: the same bits on every path, and the errors that are documented.
+//! Elementary functions at every 32-bit float: they have the same bits on every path, and the documented errors.
 //!
 //! `cargo test --release -p kernels --test every_float -- --ignored --nocapture`
 
@@ -9,12 +9,12 @@ use kernels::Path;
 use kernels::elementary::{self, Activation};
 use rayon::prelude::*;
 
-/// Floats in memory at once.
+/// Number of floats in memory at a time.
 const PART: usize = 1 << 24;
-/// Floats that one call takes.
+/// Number of floats that one call takes.
 const CALL: usize = 1 << 14;
 
-/// What is measured of a function: its exact value, where, and the bound in units in the last place.
+/// The expected accuracy of a function: its exact value, where it is checked, and the bound in units in the last place.
 struct Accuracy {
     exact: fn(f64) -> f64,
     within: fn(f32, f64) -> bool,
@@ -82,7 +82,7 @@ fn check(name: &str, function: fn(&mut [f32]), accuracy: Option<&Accuracy>) {
     }
 }
 
-/// A test per function.
+/// Defines a test per function.
 macro_rules! every_float {
     ($($name:ident: $function:expr, $accuracy:expr;)*) => { $(
         #[test]

@@ -1,4 +1,4 @@
-//! Every row kernel against plain Rust, over ragged shapes, and with the same bits on every path.
+//! Compares every row kernel with plain Rust over ragged shapes, and all paths with each other bit for bit.
 
 mod common;
 
@@ -10,7 +10,7 @@ use kernels::elementary::Activation;
 use kernels::{AdamWStep, Dropout, Path, Stream};
 use proptest::prelude::*;
 
-/// A matrix to test with. `wild` numbers are of all magnitudes: only that all paths agree is asserted of them.
+/// A matrix to test with. `wild` numbers are of all magnitudes; of these only the agreement of all paths is tested.
 #[derive(Clone, Copy, Debug)]
 struct Case {
     seed: u32,
@@ -101,7 +101,7 @@ fn check_additions(case: Case) {
         kernels::add(&mut added, &y);
         vec![biased, sums, scaled, added]
     });
-    // One rounding per element and step: the same bits as plain Rust.
+    // Each step rounds once per element, so plain Rust gives the same bits.
     let each = |of: fn(f32, f32) -> f32, other: &[f32]| -> Vec<f32> {
         x.iter()
             .zip(other.iter().cycle())
@@ -130,7 +130,7 @@ fn check_softmax(case: Case) {
     let scale = 0.3;
     let (mut x, gradient) = (case.matrix(0), case.matrix(1));
     if case.seed.is_multiple_of(2) && case.width > 1 {
-        // Masked out, the first one of every row.
+        // The first element of every row is masked out.
         x.iter_mut()
             .step_by(case.width)
             .for_each(|x| *x = f32::NEG_INFINITY);
@@ -196,7 +196,7 @@ fn check_cross_entropy(case: Case) {
             let range = row * case.width..(row + 1) * case.width;
             let mut x = wide(&logits[range.clone()]);
             if let Some(bias) = bias {
-                // The addition is rounded.
+                // The sum of logit and bias is rounded to 32 bits, as in the kernel.
                 let sums = logits[range.clone()].iter().zip(bias);
                 x = sums.map(|(x, bias)| f64::from(x + bias)).collect();
             }
@@ -247,7 +247,7 @@ fn check_layer_norm(case: Case) {
             1e-5 * inverse.powi(2),
         );
         let normal: Vec<f64> = x.iter().map(|x| (x - mean) * inverse).collect();
-        // Rounding errors of the distances from the mean grow with the inverse deviation.
+        // Rounding errors of the distances from the mean are multiplied by the inverse deviation.
         let error = 1e-5 * inverse.max(1.0);
         near("normal", &results[0][range.clone()], &normal, 0.0, error);
         let y: Vec<f64> = (0..width)
@@ -261,7 +261,7 @@ fn check_layer_norm(case: Case) {
             4.0 * error,
         );
 
-        // The backward pass from what the forward pass left behind.
+        // The backward pass starts from the outputs of the forward pass.
         let normal = wide(&results[0][range.clone()]);
         let inverse = f64::from(results[2][row]);
         let given = wide(&gradient[range.clone()]);
@@ -391,7 +391,7 @@ fn elementary_functions_agree_on_every_path() {
         ("gelu derivative", gelu_derivative_all),
     ];
     let mut arguments: Vec<f32> = (0..=u32::MAX).step_by(16_411).map(f32::from_bits).collect();
-    // The neighbours of where the functions change from one formula to another.
+    // The neighbours of the arguments at which a function changes from one formula to another.
     for edge in [
         -87.33_f32,
         88.02,
@@ -455,7 +455,7 @@ fn sums_run_in_the_stated_order() {
     assert_eq!(kernels::sum(&[1.0, 1.0, 1e16, -1e16]), 2.0);
 }
 
-/// The layout in the documentation of [`Dropout`].
+/// Returns the factors by the layout in the documentation of [`Dropout`].
 fn expected_scales(
     stream: &Stream,
     [step, site, sample]: [u32; 3],
@@ -477,7 +477,7 @@ fn expected_scales(
 #[test]
 fn dropout_is_a_function_of_the_element() {
     let stream = Stream::new(11, "dropout");
-    // The last first: the groups with the highest counters.
+    // The last one reaches the groups with the highest counters.
     for first in [0, 1, 100, 127, 128, 129, 1000, (1 << 35) - 300] {
         for count in [0, 1, 15, 27, 28, 29, 128, 156, 300] {
             for (probability, threshold) in [(0.1, 6554), (0.0, 0), (1.0, 65_535), (0.5, 32_768)] {
@@ -517,7 +517,7 @@ fn dropout_drops_its_share() {
             (dropped - probability).abs() < bound,
             "{dropped} {probability}"
         );
-        // Of neighbours, draws of the same counter, and groups: independent.
+        // Elements at these distances (neighbours, draws of one counter, groups) must be independent.
         for distance in [1, 16, 64, 128] {
             let both = share(&|e| out[e] == 0.0 && out[e + distance] == 0.0, COUNT - 128);
             let expected = probability * probability;
@@ -527,7 +527,7 @@ fn dropout_drops_its_share() {
                 "{both} {expected}"
             );
         }
-        // The expected value is kept.
+        // Dropout keeps the expected value.
         let mean = out.iter().copied().map(f64::from).sum::<f64>() / COUNT as f64;
         assert!((mean - 1.0).abs() < 1e-2, "{mean}");
         assert!(
@@ -588,7 +588,7 @@ fn a_row_takes_many_tokens_in_ascending_order() {
     assert_eq!(bits(&table), bits(&expected));
 }
 
-/// Calls that must panic, with a part of the message.
+/// Defines tests of calls that must panic with a message that contains the given text.
 macro_rules! refuses {
     ($($name:ident: $call:expr, $message:literal;)*) => { mod refuses {
         use super::*;

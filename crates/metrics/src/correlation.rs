@@ -1,4 +1,4 @@
-//! Correlations over numbers.
+//! Correlation coefficients of two lists of numbers.
 
 use crate::error::{check_finite, check_lengths};
 use crate::{MetricError, Undefined};
@@ -27,7 +27,7 @@ pub fn pearson(predictions: &[f64], labels: &[f64]) -> Result<f64, MetricError> 
 /// depends neither on the order of the examples nor on the scale of the values.
 ///
 /// # Errors
-/// Those of [`pearson`].
+/// The errors of [`pearson`].
 pub fn spearman(predictions: &[f64], labels: &[f64]) -> Result<f64, MetricError> {
     check_lengths(predictions, labels)?;
     check_finite(predictions)?;
@@ -36,7 +36,7 @@ pub fn spearman(predictions: &[f64], labels: &[f64]) -> Result<f64, MetricError>
     let left = doubled_ranks(predictions);
     let right = doubled_ranks(labels);
     let all = left.len() as i128;
-    // The ranks of a list sum to n (n + 1) / 2 whatever the ties, and so does each list of doubled ranks to n (n + 1).
+    // Whatever the ties, the ranks of a list sum to n (n + 1) / 2, so the doubled ranks sum to n (n + 1).
     let total = all * (all + 1);
     let moment = |a: &[i128], b: &[i128]| {
         let products: i128 = a.iter().zip(b).map(|(a, b)| a * b).sum();
@@ -49,8 +49,8 @@ pub fn spearman(predictions: &[f64], labels: &[f64]) -> Result<f64, MetricError>
     Ok(coefficient.clamp(-1.0, 1.0))
 }
 
-/// Checks that neither list is constant, told by its values, since the mean of equal values need not equal them once
-/// rounded.
+/// Checks that neither list is constant. The values themselves are compared, since the rounded mean of equal values need not
+/// equal them.
 fn check_varied(predictions: &[f64], labels: &[f64]) -> Result<(), MetricError> {
     let is_constant = |values: &[f64]| values.iter().all(|value| *value == values[0]);
     let why = if predictions.len() == 1 {
@@ -65,7 +65,7 @@ fn check_varied(predictions: &[f64], labels: &[f64]) -> Result<(), MetricError> 
     Err(MetricError::Undefined(why))
 }
 
-/// Returns the values less their mean, over the norm of that; `None` where they differ by less than arithmetic can tell.
+/// Returns the values minus their mean, divided by the norm of the differences; `None` where rounding leaves no difference.
 fn standardise(values: &[f64]) -> Option<Vec<f64>> {
     // Scaled by the largest magnitude before and after centring, so that no square leaves the range of f64.
     let largest = values
@@ -127,7 +127,7 @@ mod tests {
     fn a_correlation_with_a_constant_is_undefined() {
         let undefined = |why| Err(MetricError::Undefined(why));
         for correlation in [pearson, spearman] {
-            // 0.1 ten times: the rounded mean is not 0.1.
+            // The rounded mean of ten times 0.1 is not 0.1.
             let (constant, varied) = ([0.1; 10], [1., 2., 3., 4., 5., 6., 7., 8., 9., 10.]);
             assert_eq!(
                 correlation(&constant, &varied),
@@ -175,7 +175,7 @@ mod tests {
         assert!((pearson(&[1e-300, 2e-300, 3e-300], &[3., 2., 1.]).unwrap() + 1.0).abs() < 1e-15);
     }
 
-    /// Lists of two decimals, so that ties are common.
+    /// Pairs of lists of numbers with two decimals, so that ties are common.
     fn pairs() -> impl Strategy<Value = (Vec<f64>, Vec<f64>)> {
         prop::collection::vec((-500i32..500, 0i32..51), 2..80).prop_map(|pairs| {
             pairs

@@ -5,10 +5,10 @@ use contract::StageError;
 /// Why a metric has no value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MetricError {
-    /// There is nothing to score.
+    /// There are no examples.
     #[error("no examples to score")]
     Empty,
-    /// Predictions and labels are not of one length.
+    /// Predictions and labels differ in number.
     #[error("{left} predictions for {right} labels")]
     Lengths {
         /// Length of the first argument.
@@ -19,10 +19,10 @@ pub enum MetricError {
     /// A number is NaN or infinite.
     #[error("the value of example {example} is not finite")]
     NotFinite {
-        /// Its index, from 0.
+        /// Index of the example, from 0.
         example: usize,
     },
-    /// The metric has no value for these numbers, though nothing is wrong with them.
+    /// The metric has no value for these inputs, though the inputs are valid.
     #[error("undefined: {0}")]
     Undefined(Undefined),
 }
@@ -34,7 +34,7 @@ pub enum Undefined {
     ConstantPredictions,
     /// All labels are equal.
     ConstantLabels,
-    /// There is nothing to compare it with.
+    /// There is only one example, and a correlation needs two.
     OneExample,
 }
 
@@ -69,7 +69,7 @@ pub(crate) fn check_lengths<L, R>(left: &[L], right: &[R]) -> Result<(), MetricE
     }
 }
 
-/// Checks that all of `values` are finite.
+/// Checks that all values are finite.
 pub(crate) fn check_finite(values: &[f64]) -> Result<(), MetricError> {
     match values.iter().position(|value| !value.is_finite()) {
         Some(example) => Err(MetricError::NotFinite { example }),

@@ -3,8 +3,8 @@
 //! The definitions are those of the benchmarks' own scorers, which are scikit-learn's and SciPy's; goldens made with
 //! them hold this crate to 1e-12. Where scikit-learn has a convention, this crate has it: an F1 without positives and a
 //! Matthews correlation with an empty margin are 0. Where SciPy returns NaN, since a correlation with a constant has no
-//! value, the answer is [`MetricError::Undefined`] with the reason, and a table shows none: 0 would claim that nothing
-//! was found. NaN and infinities among the *inputs* are errors: they mean that a model has diverged.
+//! value, the answer is [`MetricError::Undefined`] with the reason, and a table shows no number: 0 would claim that there
+//! is no correlation. NaN and infinities among the *inputs* are errors: they mean that a model has diverged.
 //!
 //! | metric | of | range | tasks |
 //! | --- | --- | --- | --- |
@@ -15,8 +15,8 @@
 //! | [`span_match`] | parts of a text | 0 to 1 | SQuAD |
 //!
 //! Papers print all of these times 100; [`scores`] holds them in the printed unit, and [`find`] and [`Direction`] choose
-//! by them. [`predictions`] holds what was predicted example by example, [`texts`] what a job says in words, [`log`] what a training
-//! run records update by update.
+//! a score and its better direction. [`predictions`] holds the predictions example by example, [`texts`] the texts of a job for
+//! columns of tables, and [`log`] the numbers of a training run update by update.
 
 mod classification;
 mod correlation;

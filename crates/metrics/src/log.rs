@@ -1,6 +1,6 @@
-//! What a training run records as it goes: Parquet files with one row an update, or a measurement.
+//! Logs of a training run: Parquet files with one row per update or measurement.
 //!
-//! The first column counts (`step`), the others are numbers. No time is in them, so that the same run gives the same
+//! The first column counts the updates (`step`), the others are numbers. A log holds no time, so the same run gives the same
 //! bytes.
 
 use std::path::Path;
@@ -12,23 +12,23 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 /// What to do about a log that cannot be read.
 const AGAIN: &str = "run the stage that wrote it again";
 
-/// Rows of a step and a number for each further column.
+/// A log: rows of a step and a number for each further column.
 #[derive(Debug)]
 pub struct Log {
     columns: &'static [Column],
     steps: Vec<i64>,
-    /// Row after row, as many to each as there are further columns.
+    /// The numbers, row after row; a row has as many as there are further columns.
     numbers: Vec<f64>,
-    /// For those who look at it meanwhile.
+    /// A second destination of the rows, for people who watch the run.
     shown: Option<Rows>,
 }
 
 impl Log {
-    /// An empty log of these columns, as the signature documents them: the first counts, the others hold numbers, or whole
-    /// numbers up to 2⁵³.
+    /// An empty log of these columns, as the signature documents them: the first counts the steps, the others hold numbers, or
+    /// whole numbers up to 2⁵³.
     ///
     /// # Panics
-    /// When there are none, or others.
+    /// When the first column is no whole number, or another is neither a number nor a whole number.
     pub fn new(columns: &'static [Column]) -> Self {
         let are_numbers = columns.iter().all(is_number);
         let counts = columns.first().map(|first| first.holds) == Some(ColumnType::Integer);
@@ -41,7 +41,7 @@ impl Log {
         }
     }
 
-    /// Writes rows to `shown` as well from here on.
+    /// The log, which from now on also writes its rows to `shown`.
     #[must_use]
     pub fn shown(self, shown: Rows) -> Self {
         Self {
@@ -58,7 +58,7 @@ impl Log {
     /// Adds a row.
     ///
     /// # Panics
-    /// When the numbers are not as many as the further columns.
+    /// When `numbers` are not as many as the further columns.
     pub fn push(&mut self, step: i64, numbers: &[f64]) {
         assert_eq!(numbers.len(), self.width(), "a number for each column");
         if let Some(shown) = &mut self.shown {
@@ -90,7 +90,7 @@ impl Log {
     /// Writes the log to the file `path`.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// When the file cannot be written.
     pub fn write(&self, path: &Path) -> Result<(), StageError> {
         let mut values: Vec<Values> = vec![self.steps.iter().copied().collect()];
         for (place, column) in self.columns[1..].iter().enumerate() {
@@ -106,7 +106,7 @@ impl Log {
     /// Adds the rows of the file `path`, which [`Log::write`] wrote.
     ///
     /// # Errors
-    /// When it cannot be read, or has other columns.
+    /// When the file cannot be read, or has other columns.
     pub fn extend_from(&mut self, path: &Path) -> Result<(), StageError> {
         for batch in Reader::open(path, AGAIN)?.batches()? {
             let batch = batch?;
@@ -134,10 +134,10 @@ fn is_number(column: &Column) -> bool {
     matches!(column.holds, ColumnType::Integer | ColumnType::Number) && !column.nullable
 }
 
-/// Reads the named columns of any log: a row of numbers for each of the file's.
+/// Reads the named columns of any log: per row of the file, the numbers in the order of `names`.
 ///
 /// # Errors
-/// When the file cannot be read, or lacks a column of numbers of such a name.
+/// When the file cannot be read, or lacks a column of numbers of one of the names.
 pub fn read(path: &Path, names: &[&str]) -> Result<Vec<Vec<f64>>, StageError> {
     let mut rows = Vec::new();
     for batch in Reader::open(path, AGAIN)?.batches()? {
@@ -154,7 +154,7 @@ pub fn read(path: &Path, names: &[&str]) -> Result<Vec<Vec<f64>>, StageError> {
     Ok(rows)
 }
 
-/// A row by the names of its columns.
+/// A row as it is serialised: an object of column names and numbers.
 struct Row<'a> {
     columns: &'a [Column],
     step: i64,

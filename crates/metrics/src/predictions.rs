@@ -1,18 +1,18 @@
-//! `predictions.parquet`: what a stage that scores has predicted, example by example. Statistics rest on it: runs that were
-//! scored on the same data are compared row by row, by the columns that name an example.
+//! `predictions.parquet`: the predictions of a stage that scores, example by example. Statistics rest on this file: runs that
+//! were scored on the same data are compared row by row, matched by the columns that name an example.
 //!
 //! | column | type | holds |
 //! | --- | --- | --- |
 //! | `set` | utf8 | the data set: `mnli`, `sts12` |
-//! | `subset` | utf8 | the part of it, for sets that consist of several (`MSRpar`); else empty |
+//! | `subset` | utf8 | the part of the set, for sets that consist of several (`MSRpar`); else empty |
 //! | `split` | utf8 | `validation`, `validation_mismatched`, `held_out`, `test` |
-//! | `example` | utf8 | what the data set calls the example, or else its place in the file |
-//! | `label` | double | what is right: the class, counted from 0, or the number |
-//! | `prediction` | double | what is predicted: the class, or the number (of pairs: how alike they are) |
+//! | `example` | utf8 | the data set's name for the example, or its place in the file where it has none |
+//! | `label` | double | the true class, counted from 0, or the true number |
+//! | `prediction` | double | the predicted class or number (for pairs of sentences, their similarity) |
 //! | `probabilities` | list of float | the probability of each class, in the order of the task's labels; empty for numbers |
 //!
-//! The first four together are unique. Every number is finite: what a model that has diverged says is an error, not a row.
-//! That a score is undefined for all of them (a correlation of constant predictions) changes nothing here.
+//! The first four together are unique. Every number is finite: a prediction that is not finite, of a model that has diverged, is
+//! an error. A score that is undefined for all rows together (a correlation of constant predictions) does not matter here.
 //!
 //! Where answers are parts of a text ([`write_answers`]), the last three columns give way to `answer` (utf8, empty for "no
 //! answer"), `exact_match` and `f1` (double, from 0 to 1).
@@ -29,7 +29,7 @@ use crate::SpanMatch;
 pub const FILE: &str = "predictions.parquet";
 /// What to do about a file that holds no predictions.
 const REMEDY: &str = "give a predictions file that `pipe` has written";
-/// How far the sum of an example's probabilities may be from 1: they are rounded to 32 bits.
+/// How far the sum of an example's probabilities may be from 1, since each is rounded to 32 bits.
 const ROUNDING: f32 = 1e-3;
 
 const NAMES: [Column; 4] = [
@@ -83,7 +83,7 @@ pub const DOCUMENTED: OutputFile = OutputFile::table(
 )
 .light();
 
-/// The file of answers that are parts of a text.
+/// The file of answers that are spans of a text, for the signature of a stage that writes it.
 pub const DOCUMENTED_ANSWERS: OutputFile = OutputFile::table(
     FILE,
     &[
@@ -111,47 +111,47 @@ pub const DOCUMENTED_ANSWERS: OutputFile = OutputFile::table(
 )
 .light();
 
-/// Which example a row is about.
+/// The name of the example that a row is about.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Name {
     /// The data set: `mnli`.
     pub set: String,
-    /// The part of the set; empty where it is one.
+    /// The part of the set; empty where the set has no parts.
     pub subset: String,
     /// The split: `validation`.
     pub split: String,
-    /// What the data set calls the example.
+    /// The data set's name for the example.
     pub example: String,
 }
 
 /// A class or a number that was predicted.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
-    /// Of which example.
+    /// The example.
     pub name: Name,
-    /// What is right.
+    /// The true class or number.
     pub label: f64,
-    /// What was predicted.
+    /// The predicted class or number.
     pub prediction: f64,
-    /// Of each class; empty for numbers.
+    /// The probability of each class; empty for numbers.
     pub probabilities: Vec<f32>,
 }
 
 /// A part of a text that was predicted.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AnswerRow {
-    /// Of which question.
+    /// The question.
     pub name: Name,
-    /// The answer; empty for none.
+    /// The predicted answer; empty for "no answer".
     pub answer: String,
-    /// How well it answers.
+    /// How well the predicted answer matches the gold answers.
     pub found: SpanMatch,
 }
 
 /// Writes `predictions.parquet` into the folder, in the order of `rows`.
 ///
 /// # Errors
-/// When two rows are about one example, a number is not finite, probabilities are none, or the file cannot be written.
+/// When two rows have the same name, a number is not finite, probabilities do not sum to 1, or the file cannot be written.
 pub fn write(folder: &Path, rows: &[Row]) -> Result<(), StageError> {
     let rows_check = || {
         check_names(rows.iter().map(|row| &row.name))?;
@@ -172,7 +172,7 @@ pub fn write(folder: &Path, rows: &[Row]) -> Result<(), StageError> {
 /// Writes `predictions.parquet` of answers into the folder, in the order of `rows`.
 ///
 /// # Errors
-/// When two rows are about one question, or the file cannot be written.
+/// When two rows have the same name, or the file cannot be written.
 pub fn write_answers(folder: &Path, rows: &[AnswerRow]) -> Result<(), StageError> {
     check_names(rows.iter().map(|row| &row.name))
         .map_err(|reason| StageError::failed(format!("predictions: {reason}")))?;
@@ -185,10 +185,10 @@ pub fn write_answers(folder: &Path, rows: &[AnswerRow]) -> Result<(), StageError
     save(folder, &DOCUMENTED_ANSWERS, values)
 }
 
-/// Reads the predictions of classes or numbers of an artifact, in their order.
+/// Reads an artifact's predictions of classes or numbers, in the file's order.
 ///
 /// # Errors
-/// When there is no such file, or it is none by the rules of this module.
+/// When there is no such file, or it breaks the rules of this module.
 pub fn read(folder: &Path) -> Result<Vec<Row>, StageError> {
     let path = folder.join(FILE);
     let mut rows = Vec::new();
@@ -232,7 +232,7 @@ fn names(names: &[&Name]) -> Vec<Values> {
     ]
 }
 
-/// Checks that no two rows are about one example.
+/// Checks that no two rows have the same name.
 fn check_names<'a>(names: impl Iterator<Item = &'a Name>) -> Result<(), String> {
     let mut seen = BTreeSet::new();
     for name in names {
@@ -247,7 +247,7 @@ fn check_names<'a>(names: impl Iterator<Item = &'a Name>) -> Result<(), String> 
     Ok(())
 }
 
-/// Checks one row by itself.
+/// Checks the rules for a single row.
 fn check(row: &Row) -> Result<(), String> {
     let wrong = |what: &str, value: f64| {
         let example = &row.name.example;
@@ -263,7 +263,7 @@ fn check(row: &Row) -> Result<(), String> {
         return Ok(());
     }
     let sum: f32 = row.probabilities.iter().sum();
-    // A number that is none makes no sum near 1.
+    // The comparison is written so that NaN fails it.
     if !((sum - 1.0).abs() <= ROUNDING && row.probabilities.iter().all(|one| *one >= 0.0)) {
         return wrong("the sum of the probabilities", f64::from(sum));
     }

@@ -1,16 +1,16 @@
-//! `scores.parquet`: the named numbers that a stage ends with.
+//! `scores.parquet`: the named scores that a stage ends with.
 //!
 //! | column | type | holds |
 //! | --- | --- | --- |
 //! | `name` | utf8 | `accuracy`, `spearman`, `sts12.wmean`: unique in the file |
 //! | `value` | double | the number in the unit that papers print: accuracy 84.5, a correlation times 100 |
-//! | `unit` | utf8 | [`PERCENT`], [`HUNDREDFOLD`], [`PERPLEXITY`] or a word of the stage's own |
+//! | `unit` | utf8 | [`PERCENT`], [`HUNDREDFOLD`], [`PERPLEXITY`] or a unit of the stage's own |
 //! | `split` | utf8 | the split that was scored: `validation`, `test` |
 //! | `examples` | int64 | how many examples it was scored on |
-//! | `main` | bool | whether it is the one number that stands for the file: exactly one is |
+//! | `main` | bool | whether this score stands for the file: exactly one does |
 //!
-//! Values are finite, but for a metric that is undefined for what it was given: that is NaN, and the column `undefined` (utf8),
-//! which is there for that alone, says why: `constant predictions`.
+//! Values are finite, except that a metric that is undefined for its inputs is NaN. Then the column `undefined` (utf8), which
+//! the file has only in that case, says why: `constant predictions`.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -62,15 +62,15 @@ pub const DOCUMENTED: OutputFile = OutputFile::table(
 pub const PERCENT: &str = "%";
 /// The unit of correlations: the coefficient times 100.
 pub const HUNDREDFOLD: &str = "x 100";
-/// The unit of perplexity: as it is.
+/// The unit of perplexity, which is printed unscaled.
 pub const PERPLEXITY: &str = "perplexity";
 
-/// One named number.
+/// A named score.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Score {
-    /// What it is: `accuracy`.
+    /// Name of the score: `accuracy`.
     pub name: String,
-    /// The number, in `unit`.
+    /// The value, in `unit`.
     pub value: f64,
     /// The unit, as papers print it: `%`.
     pub unit: String,
@@ -78,17 +78,17 @@ pub struct Score {
     pub split: String,
     /// How many examples were scored.
     pub examples: u64,
-    /// Whether this is the number that stands for the file.
+    /// Whether this score stands for the file.
     pub main: bool,
-    /// Why there is no number, where `value` is NaN: `constant predictions`.
+    /// Why `value` is NaN, where it is: `constant predictions`.
     pub undefined: Option<String>,
 }
 
 /// Writes `scores.parquet` into the folder.
 ///
 /// # Errors
-/// When a value is not finite and not said to be undefined, two scores share a name, not exactly one is the main one, or the file cannot be
-/// written.
+/// When a value is not finite and not marked as undefined, two scores share a name, not exactly one score is the main one,
+/// or the file cannot be written.
 pub fn write(folder: &Path, scores: &[Score]) -> Result<(), StageError> {
     check(scores).map_err(|reason| StageError::failed(format!("scores: {reason}")))?;
     let text = |get: fn(&Score) -> &str| -> Values { scores.iter().map(get).collect() };
@@ -105,7 +105,7 @@ pub fn write(folder: &Path, scores: &[Score]) -> Result<(), StageError> {
         examples,
         scores.iter().map(|score| score.main).collect(),
     ];
-    // Files without it are those of before there was the column, to the byte.
+    // Without undefined scores the file has the bytes that it had before the column existed.
     if scores.iter().any(|score| score.undefined.is_some()) {
         let why = "why the value is NaN";
         columns.push(Column::new(UNDEFINED, ColumnType::Text, why).nullable());
@@ -118,7 +118,7 @@ pub fn write(folder: &Path, scores: &[Score]) -> Result<(), StageError> {
 /// Reads the scores of an artifact: `path` is its folder, or the file itself.
 ///
 /// # Errors
-/// When there is no such file, or it is not a scores file by the rules of this module.
+/// When there is no such file, or it breaks the rules of this module.
 pub fn read(path: &Path) -> Result<Vec<Score>, StageError> {
     let path: PathBuf = if path.is_dir() {
         path.join(FILE)
@@ -156,7 +156,7 @@ pub fn read(path: &Path) -> Result<Vec<Score>, StageError> {
     Ok(scores)
 }
 
-/// Checks the rules that the schema cannot hold.
+/// Checks the rules that the schema cannot express.
 fn check(scores: &[Score]) -> Result<(), String> {
     let mut names = BTreeSet::new();
     for score in scores {

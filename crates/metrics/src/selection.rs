@@ -1,19 +1,19 @@
-//! Choosing among runs by a score: which score, and which way is better.
+//! Choosing among runs by a score: which score decides, and whether higher or lower is better.
 
 use crate::scores::{PERPLEXITY, Score};
 
 /// Which of two values of a score is the better one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
-    /// The higher one.
+    /// The higher value.
     Higher,
-    /// The lower one.
+    /// The lower value.
     Lower,
 }
 
 impl Direction {
-    /// Returns the direction of a score: lower is better for a perplexity and for what is called a loss, a perplexity or
-    /// an error; of anything else more is better.
+    /// Returns the direction of a score: lower is better for a perplexity and for a score whose name speaks of a loss, a
+    /// perplexity or an error; for all others higher is better.
     pub fn of(score: &Score) -> Self {
         let lower = ["loss", "perplexity", "error"];
         let mut words = score.name.split(|c: char| !c.is_ascii_alphanumeric());
@@ -24,7 +24,7 @@ impl Direction {
         }
     }
 
-    /// Returns the place of the best value, the first of equals; `None` where there is none. What is no number is never best.
+    /// Returns the index of the best value, the first of equal ones; `None` for no values. NaN is never the best.
     pub fn best(self, values: &[f64]) -> Option<usize> {
         let numbers = (0..values.len()).filter(|place| !values[*place].is_nan());
         numbers.reduce(|best, place| {
@@ -39,8 +39,8 @@ impl Direction {
 
 /// Returns the score `metric` (by default the main one), on `split` if one is given.
 ///
-/// Names are unique in a file, so a stage that scores several splits tells them apart by what follows the name: on another
-/// split than that of `accuracy` itself, `accuracy_mm` is the accuracy too.
+/// Names are unique in a file, so a stage that scores several splits appends a suffix to a score's name: on another split
+/// than that of `accuracy`, the name `accuracy_mm` is found for the metric `accuracy` too.
 pub fn find<'s>(
     scores: &'s [Score],
     metric: Option<&str>,

@@ -2,25 +2,25 @@
 //! `evaluate-v1.1.py` and `evaluate-v2.0.py`).
 //!
 //! Answers are compared in lower case, without ASCII punctuation, the articles a, an and the, and with single spaces
-//! between words. A question counts with the best of its gold answers.
+//! between words. The score of a question is that of the gold answer that fits best.
 
 use std::collections::BTreeMap;
 
 /// How well one prediction answers its question, from 0 to 1.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SpanMatch {
-    /// 1 where it equals a gold answer, else 0.
+    /// 1 where the prediction equals a gold answer, else 0.
     pub exact: f64,
-    /// The harmonic mean of precision and recall over words, for the gold answer with the largest.
+    /// The harmonic mean of precision and recall over words, largest over the gold answers.
     pub f1: f64,
 }
 
-/// Which release's script scores.
+/// Which release's official script defines the scores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SpanRules {
-    /// 1.1: every question has an answer, and an empty one shares no word with any.
+    /// SQuAD 1.1: every question has an answer, and an empty prediction shares no word with any.
     Answered,
-    /// 2.0: no answer is an answer, the empty one. Gold answers that nothing is left of do not count.
+    /// SQuAD 2.0: a question without gold answers is answered by the empty prediction. Gold answers without any words are ignored.
     MayBeUnanswerable,
 }
 
@@ -52,7 +52,7 @@ pub fn span_match(predicted: &str, gold: &[&str], rules: SpanRules) -> SpanMatch
     best
 }
 
-/// Returns the harmonic mean of precision and recall over words, each as often as it occurs.
+/// Returns the harmonic mean of precision and recall over the words of two answers, counted as often as they occur.
 fn f1(predicted: &[String], gold: &[String]) -> f64 {
     let mut counts = BTreeMap::<&str, usize>::new();
     for word in gold {
@@ -73,12 +73,12 @@ fn f1(predicted: &[String], gold: &[String]) -> f64 {
     2.0 * precision * recall / (precision + recall)
 }
 
-/// Returns the words of an answer that are compared.
+/// Returns the normalised words of an answer.
 fn words(answer: &str) -> Vec<String> {
     let mut plain = answer.to_lowercase();
     plain.retain(|sign| !sign.is_ascii_punctuation());
     let mut kept = String::with_capacity(plain.len());
-    // An article is one by what stands beside it, which may be a sign that is no space: `the–`.
+    // An article ends at any sign that is no letter, digit or underscore, so also before a dash without a space: `the–`.
     let mut rest = plain.as_str();
     while !rest.is_empty() {
         let end = rest.find(|sign| !is_of_word(sign)).unwrap_or(rest.len());
@@ -99,7 +99,7 @@ fn is_of_word(sign: char) -> bool {
     sign.is_alphanumeric() || sign == '_'
 }
 
-/// White space as Python has it, the information separators included.
+/// White space by Python's definition, which includes the information separators U+001C to U+001F.
 fn is_space(sign: char) -> bool {
     sign.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&sign)
 }

@@ -1,6 +1,6 @@
-//! What a table says of one score over several seeds.
+//! Mean and spread of one score over several seeds.
 
-/// Returns the arithmetic mean; 0 for no values. That of finite values is finite.
+/// Returns the arithmetic mean; 0 for no values. The mean of finite values is finite.
 pub fn mean(values: &[f64]) -> f64 {
     if values.is_empty() {
         return 0.0;
@@ -10,13 +10,13 @@ pub fn mean(values: &[f64]) -> f64 {
     if sum.is_finite() {
         return sum / count;
     }
-    // The sum leaves the range of f64; that of their shares does not.
+    // The sum may leave the range of f64; the sum of the values' shares does not.
     let shares: f64 = values.iter().map(|value| value / count).sum();
     shares.clamp(f64::MIN, f64::MAX)
 }
 
-/// Returns the sample standard deviation (divisor n - 1); `None` for fewer than two values, of which no spread can be
-/// told, and where it is beyond the largest number there is.
+/// Returns the sample standard deviation (divisor n - 1); `None` for fewer than two values, which have no spread, and
+/// where the standard deviation exceeds the largest f64.
 pub fn standard_deviation(values: &[f64]) -> Option<f64> {
     if values.len() < 2 {
         return None;
@@ -32,7 +32,7 @@ pub fn standard_deviation(values: &[f64]) -> Option<f64> {
     if plain.is_normal() {
         return Some(plain);
     }
-    // Squares may leave the range of f64 where the values do not.
+    // The squares may leave the range of f64 even where the values do not, so they are scaled here.
     let largest = values
         .iter()
         .fold(0.0f64, |most, value| most.max(value.abs()));
@@ -80,7 +80,7 @@ mod tests {
         ));
         let largest = [f64::MAX, f64::MIN];
         assert_eq!(mean(&largest), 0.0);
-        // √2 times the largest number is none.
+        // √2 times the largest f64 is not an f64.
         assert_eq!(standard_deviation(&largest), None);
         assert_eq!(standard_deviation(&[1.7e308, -1.7e308]), None);
         assert!(close(

@@ -1,5 +1,5 @@
-//! The texts that a job made: `texts.json`, an object of names and texts of one line, which columns of tables may show.
-//!
+//! The texts that a job made: `texts.json`, an object of names and texts of one line each. Columns of tables may show these
+//! texts.
 //! ```json
 //! {"features": "tf-idf", "optimiser": "L-BFGS"}
 //! ```
@@ -17,15 +17,15 @@ pub const DOCUMENTED: OutputFile = OutputFile::new(
     "texts that tables may show (`shows = \"NAME\"`): {\"features\": \"tf-idf\"}",
 )
 .light();
-/// How long a text may be, in letters.
+/// The longest text, in characters.
 pub const LONGEST: usize = 200;
-/// The largest file that is read.
+/// The largest file that is read, in bytes.
 const LARGEST: u64 = 1 << 20;
 
-/// Reads the texts of an artifact, `path` being the file.
+/// Reads the texts of an artifact from the file `path`.
 ///
 /// # Errors
-/// When it cannot be read, or is no such file.
+/// When the file cannot be read, or does not hold such an object.
 pub fn read(path: &Path) -> Result<BTreeMap<String, String>, StageError> {
     let wrong = |reason: String| {
         let remedy = format!(
@@ -42,7 +42,7 @@ pub fn read(path: &Path) -> Result<BTreeMap<String, String>, StageError> {
     }
 }
 
-/// Says what keeps a text from being shown in a table.
+/// Returns the reason why a text cannot be shown in a table, if there is one.
 pub fn problem(name: &str, text: &str) -> Option<String> {
     if name.is_empty() {
         return Some("a text has no name".into());

@@ -9,20 +9,20 @@ pub struct Cell {
     pub values: Vec<f64>,
     /// The texts, one per seed, where the cell shows texts in the place of scores.
     pub texts: Vec<String>,
-    /// Of each score, or text, which of those that the cell gathers it is: others may be lacking or undefined.
+    /// The index of each score or text among those that the cell should have: some may be missing or undefined.
     pub places: Vec<usize>,
-    /// What else there is to say of the scores, a sentence fragment each. Equal remarks of several cells share one note.
+    /// Remarks on the scores, a sentence fragment each. Equal remarks of several cells share one note.
     pub remarks: Vec<String>,
-    /// Why scores are lacking, a sentence fragment each: `pretrain[m=0.4] failed, see …/log`. Equal reasons
+    /// Why scores are missing, a sentence fragment each: `pretrain[m=0.4] failed, see …/log`. Equal reasons
     /// of several cells share one note.
     pub reasons: Vec<String>,
-    /// How many scores are not there yet. Those that are undefined are lacking for good: `reasons` alone tell of them.
+    /// How many scores are still to come. Undefined scores do not count: they will never come, and `reasons` names them.
     pub lacking: usize,
-    /// What the paper prints in this place.
+    /// The value that the paper prints in this cell.
     pub published: Option<Published>,
-    /// Which point of a grid the scores are of, where one was searched.
+    /// The chosen point of a grid, where a grid was searched.
     pub chosen: Option<Chosen>,
-    /// The notes of stages that concern it: places in the table's `footnotes`.
+    /// Notes of stages that concern the cell: indices into the table's `footnotes`.
     pub footnotes: Vec<usize>,
 }
 
@@ -35,23 +35,23 @@ pub struct Published {
     pub decimals: usize,
     /// Where it was read.
     pub citation: Citation,
-    /// Whether it was read in a source, rather than remembered.
+    /// Whether the value was read in a source, rather than remembered.
     pub verified: bool,
 }
 
-/// What a cell says of its scores.
+/// Count, mean and spread of a cell's scores.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Summary {
-    /// How many scores there are.
+    /// The number of scores.
     pub n: usize,
-    /// Their mean.
+    /// The arithmetic mean of the scores.
     pub mean: f64,
-    /// Their sample standard deviation (divisor n - 1), if there is more than one and it is a number.
+    /// The sample standard deviation (divisor n - 1); `None` for one score, or where it is not finite.
     pub standard_deviation: Option<f64>,
 }
 
 impl Cell {
-    /// Adds to the reasons how many scores of the cell are undefined, and why: `undefined_for` has a reason for each.
+    /// Adds to the reasons how many scores of the cell are undefined, and why. `undefined_for` holds a reason for each of them.
     pub fn add_undefined(&mut self, undefined_for: &[String]) {
         let all = self.values.len() + self.lacking + undefined_for.len();
         for (place, why) in undefined_for.iter().enumerate() {
@@ -66,12 +66,12 @@ impl Cell {
         }
     }
 
-    /// Returns how many scores or texts there are.
+    /// Returns the number of scores or texts.
     pub fn count(&self) -> usize {
         self.values.len() + self.texts.len()
     }
 
-    /// Returns its texts, each once, in the order of the seeds: `tf-idf / counts`.
+    /// Returns the cell's texts, each once, in the order of the seeds: `tf-idf / counts`.
     pub fn text(&self) -> Option<String> {
         let mut distinct: Vec<&str> = Vec::new();
         for text in &self.texts {
@@ -82,7 +82,7 @@ impl Cell {
         (!distinct.is_empty()).then(|| distinct.join(" / "))
     }
 
-    /// Returns count, mean and spread of the scores, or `None` when there are none.
+    /// Returns count, mean and spread of the scores, or `None` for no scores.
     pub fn summary(&self) -> Option<Summary> {
         (!self.values.is_empty()).then(|| Summary {
             n: self.values.len(),

@@ -1,4 +1,4 @@
-//! Which point of a grid a cell's scores are of, and how it was chosen.
+//! The point of a grid that a cell's scores belong to, and how that point was chosen.
 
 use serde_json::{Map, Value, json};
 
@@ -7,26 +7,26 @@ use crate::Table;
 /// A point that was chosen from a grid.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Chosen {
-    /// Its place among `points`.
+    /// Index of the chosen point in `points`.
     pub place: usize,
     /// All points, in the order of the grid.
     pub points: Vec<Candidate>,
-    /// The score that decided: `accuracy`.
+    /// The score by which the point was chosen: `accuracy`.
     pub metric: String,
-    /// The split that it was scored on.
+    /// The split on which that score was measured.
     pub split: String,
     /// Whether the lowest score is the best one.
     pub lowest: bool,
-    /// Whether the scores that the cell shows are of that split as well, so that they flatter.
+    /// Whether the cell's scores are of that split as well. Then they are biased upwards by the choice.
     pub reported: bool,
 }
 
 /// A point of a grid.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Candidate {
-    /// The variables that it binds, and their values.
+    /// The variables that the point binds, and their values.
     pub bindings: Vec<(String, Value)>,
-    /// The score that decides, as a mean over seeds.
+    /// The deciding score, as a mean over seeds.
     pub score: f64,
 }
 
@@ -46,7 +46,7 @@ impl Candidate {
 }
 
 impl Chosen {
-    /// Returns the chosen point in words; empty where there is none of that place.
+    /// Returns the chosen point in words; an empty text if `place` is out of range.
     pub fn name(&self) -> String {
         self.points
             .get(self.place)
@@ -54,7 +54,7 @@ impl Chosen {
             .unwrap_or_default()
     }
 
-    /// Returns how it was chosen, in words: `best of 4 by accuracy on dev`, `best of 4 by lowest perplexity on dev`.
+    /// Returns the rule of the choice in words: `best of 4 by accuracy on dev`, `best of 4 by lowest perplexity on dev`.
     pub fn rule(&self) -> String {
         let Self { metric, split, .. } = self;
         let lowest = if self.lowest { "lowest " } else { "" };
@@ -68,7 +68,7 @@ impl Chosen {
         }
     }
 
-    /// Returns all of it as JSON.
+    /// Returns the choice and all points as JSON.
     pub fn to_json(&self) -> Value {
         let points = self.points.iter();
         let points = points.map(|point| json!({ "point": point.point(), "score": point.score }));
@@ -83,7 +83,7 @@ impl Chosen {
     }
 }
 
-/// Returns lines for each rule by which points were chosen: it, and the points with the cells that they were chosen for.
+/// Returns the lines that describe each rule of choice: the rule, and the chosen points with their cells.
 pub(crate) fn lines(table: &Table) -> Vec<String> {
     let mut rules: Vec<Rule> = Vec::new();
     for (row, cells) in table.rows.iter().zip(&table.cells) {
@@ -113,7 +113,7 @@ pub(crate) fn lines(table: &Table) -> Vec<String> {
     rules.into_iter().flat_map(Rule::lines).collect()
 }
 
-/// Cells whose points were chosen in one way, by point.
+/// The cells whose points were chosen by one rule, grouped by point.
 struct Rule {
     text: String,
     points: Vec<(String, Vec<String>)>,

@@ -7,7 +7,7 @@ use std::fmt;
 pub struct Citation {
     /// The paper: `Gao, Yao, Chen: SimCSE: … (EMNLP 2021)`.
     pub paper: String,
-    /// The place in it: `table 5`.
+    /// The place in the paper: `table 5`.
     pub number: String,
     /// Where the value was read: the paper itself, a talk, a list beside it.
     pub source: String,
@@ -32,8 +32,8 @@ impl fmt::Display for Citation {
 }
 
 impl Citation {
-    /// Returns the paper as texts cite it: `Gao et al. (EMNLP 2021)`. What is not written as authors, a colon, a title and
-    /// the venue in brackets is returned whole.
+    /// Returns the paper as texts cite it: `Gao et al. (EMNLP 2021)`. A paper that is not written as authors, a colon, a
+    /// title and the venue in brackets is returned whole.
     pub fn short(&self) -> String {
         self.authors_and_venue()
             .unwrap_or_else(|| self.paper.clone())
@@ -68,18 +68,18 @@ impl<'a> Citations<'a> {
         Self(distinct)
     }
 
-    /// Returns how many numbers they take: a single one needs none.
+    /// Returns how many numbers the citations take up: none if there is a single citation.
     pub(crate) fn numbers(&self) -> usize {
         if self.0.len() > 1 { self.0.len() } else { 0 }
     }
 
-    /// Returns the number of a citation, if it has one.
+    /// Returns the number of a citation, if the citation is listed and has one.
     pub(crate) fn number(&self, citation: &Citation) -> Option<usize> {
         let place = self.0.iter().position(|known| *known == citation)?;
         (self.0.len() > 1).then_some(place + 1)
     }
 
-    /// Returns them in words, each paper once: `Wettig et al. (EACL 2023): [1] table 1, [2] figure 1`.
+    /// Returns the citations in words, each paper once: `Wettig et al. (EACL 2023): [1] table 1, [2] figure 1`.
     pub(crate) fn words(&self) -> String {
         let mut papers: Vec<&str> = Vec::new();
         for citation in &self.0 {
@@ -110,7 +110,7 @@ impl<'a> Citations<'a> {
         words.collect::<Vec<_>>().join("; ")
     }
 
-    /// Returns what a paper is called: in short, unless another one would be called the same.
+    /// Returns the short name of a paper, or the long one if another of `papers` has the same short name.
     fn name(&self, paper: &str, papers: &[&str]) -> String {
         let short = |paper: &str| {
             let paper = paper.to_owned();

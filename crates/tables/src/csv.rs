@@ -1,8 +1,8 @@
-//! Comma-separated values, as RFC 4180 has them but for lines that end in a single line feed.
+//! Comma-separated values by RFC 4180, except that lines end in a single line feed.
 
 use crate::series::Series;
 
-/// Writes columns of texts, numbers and truth values under their names; numbers with as many digits as tell them from all others.
+/// Writes columns with their names in the first line; numbers with as many digits as distinguish them from all others.
 pub(crate) fn write(columns: &[(String, Series)]) -> String {
     let names = columns.iter().map(|(name, _)| quoted(name));
     let mut lines = vec![names.collect::<Vec<_>>().join(",")];
@@ -13,7 +13,7 @@ pub(crate) fn write(columns: &[(String, Series)]) -> String {
     lines.join("\n") + "\n"
 }
 
-/// What is missing is empty.
+/// Returns a value as text; an empty text where the row has no value.
 fn field(series: &Series, row: usize) -> String {
     let field = match series {
         Series::Texts(values) => values[row].as_deref().map(quoted),
@@ -24,7 +24,7 @@ fn field(series: &Series, row: usize) -> String {
     field.unwrap_or_default()
 }
 
-/// Quotes what would be read otherwise; an empty text too, which is not null.
+/// Quotes a text that a reader would misread without quotes. That includes an empty text, which would be read as null.
 fn quoted(text: &str) -> String {
     let plain = !text.is_empty() && !text.contains(['"', ',', '\n', '\r']) && text.trim() == text;
     if plain {

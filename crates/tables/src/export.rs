@@ -9,19 +9,19 @@ use serde_json::Value;
 use crate::series::Series;
 use crate::{Cell, Column, Row, Table, csv};
 
-/// Values of variables, by name. Of two of one name the later holds.
+/// Names and values of variables. Where a name occurs twice, the later value holds.
 pub type Bindings = Vec<(String, Value)>;
 
 /// The variables of a cell.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Variables {
-    /// Those of all its scores: what row, column and the command line bind.
+    /// The variables of all the cell's scores: bound by row, column and command line.
     pub cell: Bindings,
-    /// Those of each score: what it was gathered over.
+    /// The variables of each score: those that the cell gathers over.
     pub scores: Vec<Bindings>,
 }
 
-/// The fixed columns, before and after those of variables.
+/// The fixed columns before and after the columns of variables.
 const BEFORE: [&str; 3] = ["table", "row", "column"];
 const AFTER: [&str; 12] = [
     "metric",
@@ -38,22 +38,21 @@ const AFTER: [&str; 12] = [
     "chosen",
 ];
 
-/// The column of texts, where a table shows any.
+/// The column of texts, in tables that show texts.
 const TEXT: &str = "text_value";
 
-/// A table, a row per score from the top left; a cell without scores has one row, without a value.
+/// A table with one row per score, cells in reading order; a cell without scores has one row without a value.
 ///
-/// Columns: `table`, `row` (labels joined by `, `), `column`: utf8; one for each variable, by name, of the type that fits all
-/// its values (int64, double, bool, else utf8), null where nothing binds it; `metric`, `unit`: utf8; `value`: double; `n`,
-/// `mean`, `standard_deviation` of the cell: int64 and double; `published`: double; `published_verified`: bool;
-/// `published_source`: utf8; `notes`: utf8, what there is to say of the scores, and what stages noted of what the cell rests on,
-/// joined by `; `; `missing`: utf8, why
-/// scores are lacking; `chosen`: utf8, how the point was chosen where a grid was searched; where a table shows texts as well,
-/// `text_value`: utf8, the text, in the place of `value`. A variable that is called like one
-/// of the others has `variable_` before its name.
+/// Columns: `table`, `row` (labels joined by `, `), `column`: utf8; one for each variable, by name, of the narrowest type
+/// for all its values (int64, double, bool, else utf8), null where nothing binds the variable; `metric`, `unit`: utf8;
+/// `value`: double; `n`, `mean`, `standard_deviation` of the cell: int64 and double; `published`: double;
+/// `published_verified`: bool; `published_source`: utf8; `notes`: utf8, remarks on the scores and notes of the stages that
+/// the cell rests on, joined by `; `; `missing`: utf8, why scores are missing; `chosen`: utf8, how the point was chosen
+/// where a grid was searched; in tables that show texts, `text_value`: utf8, the text, in place of `value`. A variable
+/// with the name of another column gets the prefix `variable_`.
 pub struct Export(Vec<(String, Series)>);
 
-/// A row.
+/// A row of the exported table.
 struct Line<'a> {
     row: &'a Row,
     column: &'a Column,
@@ -64,7 +63,7 @@ struct Line<'a> {
 }
 
 impl Table {
-    /// Returns the table for other programs; `variables[row][column]` are those of its cells.
+    /// Returns the table for other programs. `variables[row][column]` are the variables of the table's cells.
     ///
     /// # Errors
     /// When the table is out of shape ([`Table::check`]).
@@ -132,7 +131,7 @@ impl Table {
             text(&|line| Some(line.cell.chosen.as_ref()?.rule())),
         ];
         columns.extend(AFTER.into_iter().map(str::to_owned).zip(after));
-        // Tables of scores alone are those of before there were texts, to the byte.
+        // A table of scores alone has the bytes that it had before tables could show texts.
         if lines.iter().any(|line| line.text.is_some()) {
             columns.push((TEXT.into(), text(&|line| line.text.map(str::to_owned))));
         }
@@ -165,21 +164,21 @@ fn variables(lines: &[Line<'_>]) -> Vec<(String, Series)> {
 }
 
 impl Export {
-    /// Returns it as a Parquet file.
+    /// Returns the table as a Parquet file.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// When the values do not fit the columns.
     pub fn parquet(&self) -> Result<Vec<u8>, StageError> {
         let values = self.0.iter().map(|(_, series)| series.values());
         columnar::encode(&Schema::nullable(self.columns()), values.collect())
     }
 
-    /// Returns it as comma-separated values, the names of the columns first; what is null is empty.
+    /// Returns the table as comma-separated values, column names first; null is an empty field.
     pub fn csv(&self) -> String {
         csv::write(&self.0)
     }
 
-    /// Returns names and types of its columns.
+    /// Returns names and types of the columns.
     pub fn columns(&self) -> Vec<(String, ColumnType)> {
         let columns = self.0.iter();
         columns

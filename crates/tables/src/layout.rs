@@ -1,19 +1,19 @@
-//! What every rendering has in common: the text of each cell, and the lines below the table.
+//! The parts that all renderings share: the text of each cell, and the lines below the table.
 
 use crate::citation::Citations;
 use crate::marks::{Marks, concerns_all, numbered};
 use crate::{Cell, Table, chosen};
 
-/// What stands for a score that is not there.
+/// The text in place of a missing score.
 const MISSING: &str = "—";
-/// How many notes of stages are printed at most.
+/// The most notes of stages that are printed.
 const MOST_FOOTNOTES: usize = 20;
 
-/// A table turned to text, not yet laid out.
+/// A table as texts, not yet aligned.
 pub(crate) struct Layout {
     /// Headings: keys first, then columns.
     pub(crate) headings: Vec<String>,
-    /// How many of the columns name the row.
+    /// How many of the columns hold the labels of rows.
     pub(crate) keys: usize,
     /// The texts, row by row.
     pub(crate) rows: Vec<Vec<Text>>,
@@ -30,12 +30,12 @@ pub(crate) struct Text {
 }
 
 impl Text {
-    /// The whole text on one line.
+    /// The score and the published value on one line.
     pub(crate) fn line(&self) -> String {
         self.joined(" ")
     }
 
-    /// The score above, the published value below.
+    /// The score above the published value.
     pub(crate) fn stacked(&self) -> String {
         self.joined("\n")
     }
@@ -59,7 +59,7 @@ impl Layout {
             Citations::of(cells(table).filter_map(|cell| Some(&cell.published.as_ref()?.citation)));
         let reasons = reasons(table);
         let mut marks = Marks::of(table);
-        // Sources are numbered first, then what is missing, then what stages noted.
+        // Numbers go first to sources, then to reasons and remarks, then to notes of stages.
         marks.place(&|row, column| {
             let published = table.cells[row][column].published.as_ref()?;
             citations.number(&published.citation)
@@ -103,7 +103,7 @@ impl Layout {
                 stub.chain(body).collect()
             })
             .collect();
-        // A citation that holds for neither a column nor a row stands beside each value.
+        // A citation that holds for no whole column or row is marked beside each value.
         let mut rows: Vec<Vec<Text>> = rows;
         for (row, texts) in rows.iter_mut().enumerate() {
             for (column, text) in texts[keys..].iter_mut().enumerate() {
@@ -123,12 +123,12 @@ fn cells(table: &Table) -> impl Iterator<Item = &Cell> {
     table.cells.iter().flatten()
 }
 
-/// Returns why scores of a cell are lacking, and what else there is to say of them.
+/// Returns the reasons and remarks of a cell.
 fn said(cell: &Cell) -> impl Iterator<Item = &String> {
     cell.reasons.iter().chain(&cell.remarks)
 }
 
-/// Returns what is said of cells, each reason and remark once, in reading order.
+/// Returns the reasons and remarks of all cells, each once, in reading order.
 fn reasons(table: &Table) -> Vec<&str> {
     let mut reasons: Vec<&str> = Vec::new();
     for reason in cells(table).flat_map(said) {
@@ -147,10 +147,10 @@ fn text(cell: &Cell, decimals: usize, expected: usize, marks: &[usize]) -> Text 
             if let Some(spread) = summary.standard_deviation {
                 own += &format!(" ± {}", number(spread, decimals));
             } else if summary.n > 1 {
-                // Beyond the largest number there is.
+                // The standard deviation exceeds the largest f64.
                 own += &format!(" ± {MISSING}");
             }
-            // A single score without ± speaks for itself, unless others were to be there.
+            // A single score has no ±, so n=1 is printed only if the cell should have had more scores.
             if summary.n != expected && (summary.n > 1 || !cell.reasons.is_empty()) {
                 own += &format!(" n={}", summary.n);
             }
@@ -168,8 +168,8 @@ fn text(cell: &Cell, decimals: usize, expected: usize, marks: &[usize]) -> Text 
     Text { own, published }
 }
 
-/// Returns a number as a table shows it: with these decimals, or with an exponent where a float has no digit after the
-/// point any more.
+/// Returns a number as a table shows it: with these decimals, or with an exponent where the number is so large that a float
+/// has no digits after the point.
 fn number(value: f64, decimals: usize) -> String {
     if value.abs() < 1e15 {
         format!("{value:.decimals$}")
@@ -212,7 +212,7 @@ fn legend(
         add(&mut lines, reason);
     }
     for (place, footnote) in table.footnotes.iter().take(MOST_FOOTNOTES).enumerate() {
-        // No cell has its number then.
+        // A note on all scores has no mark at any cell, so the line itself says what it concerns.
         let all = concerns_all(table, &|cell| cell.footnotes.contains(&place));
         let all = if all { " (holds for all scores)" } else { "" };
         add(&mut lines, &format!("{footnote}{all}"));

@@ -1,7 +1,7 @@
 //! Tables of scores, as papers print them.
 //!
 //! A [`Table`] is rows × columns of [`Cell`]s; a cell holds one score per seed, the reasons why some are lacking, and
-//! the value that the paper prints there. The same model is rendered three ways, each a function of the table alone:
+//! the value that the paper prints there. The same model is rendered in three forms, each a function of the table alone:
 //!
 //! * [`Table::terminal`]: text that fits a given width: `52.3 ± 0.8 (84.2)`;
 //! * [`Table::markdown`]: the same cells as a GitHub table;

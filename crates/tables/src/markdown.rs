@@ -30,7 +30,7 @@ impl Table {
         lines.join("\n") + "\n"
     }
 
-    /// Returns the line above the table: `masking-rate: what it shows`.
+    /// Returns the line above the table, name and title: `masking-rate: what it shows`.
     pub(crate) fn heading(&self) -> String {
         if self.title.is_empty() {
             self.name.clone()
@@ -44,7 +44,7 @@ fn line(cells: impl Iterator<Item = String>) -> String {
     format!("| {} |", cells.collect::<Vec<_>>().join(" | "))
 }
 
-/// Keeps text from being read as table syntax or as a link.
+/// Escapes the characters that Markdown would read as a table's or a link's syntax.
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for letter in text.chars() {

@@ -1,14 +1,14 @@
-//! Which numbers of notes stand where: at a heading where they hold for a whole column or row, else at each cell.
+//! Places of the numbers of notes: a number stands at a heading if its note holds for a whole column or row, else at each cell.
 
 use crate::{Cell, Table};
 
-/// The numbers at headings, labels and cells.
+/// The numbers of notes at column headings, row labels and cells.
 pub(crate) struct Marks<'a> {
     table: &'a Table,
     pub(crate) columns: Vec<Vec<usize>>,
     pub(crate) rows: Vec<Vec<usize>>,
     pub(crate) cells: Vec<Vec<Vec<usize>>>,
-    /// Beside published values.
+    /// The numbers of sources beside published values.
     pub(crate) published: Vec<Vec<Vec<usize>>>,
 }
 
@@ -24,8 +24,8 @@ impl<'a> Marks<'a> {
         }
     }
 
-    /// Marks published values with the numbers of their sources: at the headings if each column has one, at the labels if
-    /// each row has one, else at the values.
+    /// Marks published values with the numbers of their sources: at the headings if each column has a single source, at the row
+    /// labels if each row has, else at the values.
     pub(crate) fn place(&mut self, number: &dyn Fn(usize, usize) -> Option<usize>) {
         let (rows, columns) = (self.rows.len(), self.columns.len());
         let only = |numbers: &mut dyn Iterator<Item = usize>| -> Result<Option<usize>, ()> {
@@ -59,7 +59,7 @@ impl<'a> Marks<'a> {
         }
     }
 
-    /// Marks the cells that a note concerns. One that concerns all scores of the table needs no mark.
+    /// Marks the cells that a note concerns. A note that concerns all scores of the table gets no mark.
     pub(crate) fn note(&mut self, number: usize, concerns: &dyn Fn(&Cell) -> bool) {
         let table = self.table;
         if concerns_all(table, concerns) {
@@ -67,7 +67,7 @@ impl<'a> Marks<'a> {
         }
         let (rows, columns) = (self.rows.len(), self.columns.len());
         let concerned = |row: usize, column: usize| concerns(&table.cells[row][column]);
-        // Whether a line is concerned: wholly, not at all, or in part.
+        // Whether a note concerns all cells of a row or column, none of them, or some.
         let line = |cells: &mut dyn Iterator<Item = (usize, usize)>| {
             let (mut some, mut all) = (false, true);
             for (row, column) in cells {
@@ -110,7 +110,7 @@ impl<'a> Marks<'a> {
     }
 }
 
-/// Returns the numbers as they are printed: ` [1, 3]`, or nothing.
+/// Returns numbers as text: ` [1, 3]`, or an empty text for none.
 pub(crate) fn numbered(numbers: &[usize]) -> String {
     if numbers.is_empty() {
         return String::new();
@@ -123,7 +123,7 @@ fn has_scores(cell: &Cell) -> bool {
     cell.count() > 0
 }
 
-/// Whether a note concerns all scores of a table.
+/// Whether a note concerns every cell of the table that has scores.
 pub(crate) fn concerns_all(table: &Table, concerns: &dyn Fn(&Cell) -> bool) -> bool {
     let mut cells = table.cells.iter().flatten();
     cells.all(|cell| !has_scores(cell) || concerns(cell))

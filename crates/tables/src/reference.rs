@@ -41,7 +41,7 @@ pub use key::Key;
 /// One published table.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reference {
-    /// `FILE#ID`, for messages.
+    /// `FILE#ID`, as messages name the table.
     place: String,
     definition: Definition,
 }
@@ -71,7 +71,7 @@ impl Reference {
     /// Reads the table `id` from the text of the file called `file`; see [`Reference::load`].
     ///
     /// # Errors
-    /// As [`Reference::load`].
+    /// The errors of [`Reference::load`].
     pub fn parse(text: &str, file: &str, id: Option<&str>) -> Result<Self, StageError> {
         let definition = file::parse(text, file, id)?;
         Ok(Self {
@@ -80,11 +80,11 @@ impl Reference {
         })
     }
 
-    /// Returns what the table prints in the row that is named by `row` (key column, value) and in the metric column
-    /// `column`; `None` where it has no such row or column, or the value is unknown.
+    /// Returns the value that the table prints in the row named by `row` (key column, value) and in the metric column
+    /// `column`; `None` where the table has no such row or column, or the value is unknown.
     ///
-    /// All of `row` must hold. A number stands for a share too where the key column's unit is `%` and the table has
-    /// no such percentage: 0.15 finds the row of 15 %.
+    /// The row must have all values of `row`. A number is also taken as a share if the key column's unit is `%` and the table
+    /// has no such percentage: 0.15 finds the row of 15 %.
     ///
     /// # Errors
     /// When several rows fit.
@@ -152,13 +152,13 @@ impl Reference {
         &self.definition.title
     }
 
-    /// Returns the heading and the unit of a metric column, if there is one of that key.
+    /// Returns the heading and the unit of the metric column `key`, if there is one.
     pub fn column(&self, key: &str) -> Option<(&str, &str)> {
         let column = self.definition.column(key, Kind::Metric)?;
         Some((&column.label, &column.unit))
     }
 
-    /// Returns the wanted keys as the rows hold them; `None` when one is no key column or no row has its value.
+    /// Returns the wanted keys as the rows write them; `None` when a key is no key column or no row has its value.
     fn resolve<'a>(&self, row: &[(&'a str, Key)]) -> Option<Vec<(&'a str, Key)>> {
         if row.is_empty() {
             return None;
@@ -179,7 +179,7 @@ impl Reference {
     }
 }
 
-/// Returns the first reference's value for a cell; see [`Reference::lookup`].
+/// Returns the value of the first reference that has one for a cell; see [`Reference::lookup`].
 ///
 /// # Errors
 /// When several rows of one table fit.

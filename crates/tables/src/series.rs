@@ -4,7 +4,7 @@ use columnar::Values;
 use contract::ColumnType;
 use serde_json::Value;
 
-/// The values of a column, `None` for nothing.
+/// The values of a column, `None` where a row has no value.
 #[derive(Clone, Debug)]
 pub(crate) enum Series {
     Texts(Vec<Option<String>>),
@@ -14,7 +14,7 @@ pub(crate) enum Series {
 }
 
 impl Series {
-    /// Takes values as the narrowest type that holds all of them.
+    /// Converts values to the narrowest type that holds all of them.
     pub(crate) fn of(values: &[Option<&Value>]) -> Self {
         let all = |is: fn(&Value) -> bool| values.iter().flatten().all(|value| is(value));
         let values = values.iter().copied();

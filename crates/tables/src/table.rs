@@ -8,9 +8,9 @@ use crate::Cell;
 /// A table of scores.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Table {
-    /// Its name, as in `table:masking-rate`.
+    /// Name of the table, as in `table:masking-rate`.
     pub name: String,
-    /// What it shows, for the line above it.
+    /// One sentence on what the table shows, for the line above it.
     pub title: String,
     /// The headings of the leading columns that name the rows: `["m_corr", "m_pred"]`.
     pub keys: Vec<String>,
@@ -22,20 +22,20 @@ pub struct Table {
     pub cells: Vec<Vec<Cell>>,
     /// Sentences to print below the table: profile, caveats.
     pub notes: Vec<String>,
-    /// What the stages noted of the results that the cells rest on, each note once.
+    /// Notes of the stages that made the results behind the cells, each note once.
     pub footnotes: Vec<Footnote>,
 }
 
-/// Something that stages noted of results.
+/// A note of a stage on its results.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Footnote {
-    /// The stage.
+    /// Name of the stage.
     pub stage: String,
-    /// The jobs that noted it, each once.
+    /// Names of the jobs with this note, each once.
     pub jobs: Vec<String>,
-    /// What these are called together, in short.
+    /// A short name for all these jobs together.
     pub who: String,
-    /// What.
+    /// The note.
     pub message: String,
 }
 
@@ -45,11 +45,10 @@ impl fmt::Display for Footnote {
     }
 }
 
-/// A row's name.
+/// The labels of a row.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Row {
-    /// One text per key heading of the table: `["0.4", "0.2"]`; a row that is no point of the sweep (a baseline) may
-    /// have just one.
+    /// One text per key heading of the table: `["0.4", "0.2"]`; a row outside the sweep (a baseline) may have just one.
     pub labels: Vec<String>,
 }
 
@@ -62,13 +61,13 @@ pub struct Column {
     pub metric: String,
     /// The score's unit, as in [`metrics::scores`].
     pub unit: String,
-    /// Decimals to print. When absent: as many as the published values of the column have, else by the unit, one for
-    /// shares and perplexities and two for correlations.
+    /// Decimals to print. When absent: as many as the column's published values have, else by the unit, one for shares and
+    /// perplexities and two for correlations.
     pub decimals: Option<usize>,
 }
 
 impl Row {
-    /// A row named by these labels.
+    /// Makes a row with these labels.
     pub fn new<L: Into<String>>(labels: impl IntoIterator<Item = L>) -> Self {
         Self {
             labels: labels.into_iter().map(Into::into).collect(),
@@ -77,7 +76,7 @@ impl Row {
 }
 
 impl Column {
-    /// A column with decimals by default.
+    /// Makes a column with the default number of decimals.
     pub fn new(
         label: impl Into<String>,
         metric: impl Into<String>,
@@ -96,7 +95,7 @@ impl Table {
     /// Checks that the cells fill the rows and columns and that all values are finite.
     ///
     /// # Errors
-    /// Names the table and the row that is out of shape.
+    /// When a row has the wrong number of cells or a value is not finite; the error names the table and the row.
     pub fn check(&self) -> Result<(), StageError> {
         let wrong = |what: String| StageError::failed(format!("table {}: {what}", self.name));
         if self.cells.len() != self.rows.len() {

@@ -5,7 +5,7 @@ use comfy_table::{CellAlignment, ContentArrangement, LineStyle, TableStyle};
 use crate::Table;
 use crate::layout::{Layout, Text};
 
-/// As in papers: one rule below the headings, no other line.
+/// The style of tables in papers: one rule below the headings and no other line.
 const STYLE: TableStyle =
     TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
 
@@ -34,7 +34,7 @@ impl Table {
     }
 }
 
-/// Cuts the columns into as few blocks as fit, with published values below ours.
+/// Cuts the columns into as few blocks as possible, each with published values below ours.
 fn blocks(layout: &Layout, columns: Range<usize>, width: usize) -> Vec<String> {
     let mut blocks = Vec::new();
     let mut start = columns.start;
@@ -80,7 +80,7 @@ fn fits(block: &str, width: usize) -> bool {
     block.lines().all(|line| line.chars().count() <= width)
 }
 
-/// Breaks the legend's lines at spaces; what follows is indented.
+/// Breaks lines at spaces to fit the width; continued lines are indented.
 fn wrap(lines: &[String], width: usize) -> String {
     let mut wrapped = Vec::new();
     for line in lines {

@@ -1,4 +1,4 @@
-//! What tables look like: on a terminal, in Markdown, in Parquet.
+//! Tables as they are rendered: on a terminal, in Markdown, in Parquet.
 
 #![allow(clippy::unwrap_used)]
 
@@ -44,7 +44,7 @@ fn lacking(mut cell: Cell, reason: &str) -> Cell {
     cell
 }
 
-/// A sweep with everything that can happen to a cell.
+/// A sweep with every kind of cell.
 fn sweep() -> Table {
     let failed = "pretrain[m=0.8] failed, see store/logs/1f2e.log";
     Table {
@@ -149,7 +149,7 @@ fn wide_tables_are_stacked_and_then_cut() {
     }
 }
 
-/// A table whose stages noted something of all of it, of a column, of a row, and of some cells.
+/// A table with notes that concern all of it, a column, a row, and some cells.
 fn noted() -> Table {
     let mut table = sweep();
     let note = |stage: &str, jobs: &[&str], message: &str| Footnote {
@@ -260,7 +260,7 @@ fn parquet_holds_a_row_for_each_score_and_a_column_for_each_variable() {
         let column = column(name).as_primitive::<Float64Type>();
         (!column.is_null(row)).then(|| column.value(row))
     };
-    // Two perplexities, three and two accuracies, twice three correlations, three cells without a score, and the last row.
+    // The scores: two perplexities, three and two accuracies, twice three correlations, three cells without a score, and the last row.
     assert_eq!(batch.num_rows(), 7 + 6 + 3 + 3);
     let rows = (0..batch.num_rows()).filter(|row| text("row", *row) == "0.4");
     let accuracies: Vec<usize> = rows.filter(|row| text("task", *row) == "mnli").collect();
@@ -279,13 +279,13 @@ fn parquet_holds_a_row_for_each_score_and_a_column_for_each_variable() {
         assert_eq!(text("missing", row), "finetune[seed=2] was stopped");
         assert!(column("published_verified").as_boolean().value(row));
         assert_eq!(column("n").as_primitive::<Int64Type>().value(row), 2);
-        // All whole, so whole numbers; a variable that is called like a fixed column has another name.
+        // The values are whole, so the column holds whole numbers. The variable `value`, like the fixed column, has another name.
         assert_eq!(column("lr").as_primitive::<Int64Type>().value(row), 1);
         assert!(column("variable_value").as_boolean().value(row));
     }
     let seeds = column("seed").as_primitive::<Int64Type>();
     assert_eq!([seeds.value(first), seeds.value(second)], [0, 1]);
-    // What does not bind it has no value of it, one score has no spread, and a cell without a score has a row all the same.
+    // The last row binds no `m`, has a single score, and a cell without a score still has a row.
     let last = batch.num_rows() - 1;
     assert_eq!(number("m", last), None);
     assert_eq!(number("standard_deviation", last), None);

@@ -1,7 +1,7 @@
 //! The weights of the best measurement so far.
 //!
-//! They lie sealed beside the checkpoints. Measurements of one run come out the same on every attempt, so weights that an attempt
-//! kept before it was killed are those that the next would keep.
+//! They lie sealed beside the checkpoints. Every attempt at a run gets the same measurements, so the weights that a killed
+//! attempt kept are those that the next attempt would keep.
 
 use std::path::Path;
 
@@ -18,16 +18,16 @@ fn name(step: i64) -> String {
     format!("{PREFIX}{step}")
 }
 
-/// Returns the best row, the first of equals: its step and its numbers.
+/// Returns step and numbers of the best row of measurements, the first of equally good ones.
 pub(crate) fn row<'l>(measure: &Measure, log: &'l Log) -> Option<(i64, &'l [f64])> {
     let values: Vec<f64> = log.rows().map(|(_, numbers)| numbers[0]).collect();
     log.rows().nth(measure.better.best(&values)?)
 }
 
-/// Keeps the weights if the last measurement is the best.
+/// Keeps the weights if the last measurement is the best so far.
 ///
 /// # Errors
-/// When they cannot be written.
+/// When the weights cannot be written.
 pub(crate) fn offer(
     checkpoints: &Checkpoints,
     measure: &Measure,
@@ -71,7 +71,7 @@ pub(crate) fn missing(
 /// Sets the parameters to the best ones and returns the row of their measurement.
 ///
 /// # Errors
-/// When they are damaged.
+/// When the kept weights are damaged.
 pub(crate) fn restore<'l>(
     checkpoints: &Checkpoints,
     measure: &Measure,
@@ -94,7 +94,7 @@ fn restore_from(folder: &Path, parameters: &Parameters) -> Result<(), StageError
     Ok(parameters.restore(&folder.join(WEIGHTS))?)
 }
 
-/// Returns the steps of all that is kept, with the names.
+/// Returns steps and names of all kept weights.
 fn all(checkpoints: &Checkpoints) -> Result<Vec<(i64, String)>, StageError> {
     let names = checkpoints.kept_names()?.into_iter();
     let kept = names.filter_map(|name| Some((name.strip_prefix(PREFIX)?.parse().ok()?, name)));

@@ -1,7 +1,7 @@
 //! Going on after a kill.
 //!
-//! A checkpoint holds weights, moments and log. Random numbers need no state (they are functions of the step), so a run that
-//! goes on from a checkpoint ends with the bytes of one that was never stopped.
+//! A checkpoint holds weights, moments and logs. Random numbers need no state, since they are functions of the step, so a run
+//! that goes on from a checkpoint ends with the same bytes as an uninterrupted one.
 
 use std::path::Path;
 
@@ -11,10 +11,10 @@ use encoder::{AdamW, Parameters};
 const WEIGHTS: &str = "weights.safetensors";
 const MOMENTS: &str = "moments.safetensors";
 
-/// Saves the state after `done` updates; `others` writes what else there is into the checkpoint's folder.
+/// Saves the state after `done` updates; `others` writes further files into the checkpoint's folder.
 ///
 /// # Errors
-/// When it cannot be written; earlier checkpoints stay.
+/// When the state cannot be written; earlier checkpoints stay.
 pub(crate) fn save(
     context: &Context,
     done: u32,
@@ -32,10 +32,10 @@ pub(crate) fn save(
     Ok(())
 }
 
-/// Sets the state from a checkpoint.
+/// Sets parameters and optimiser to the state of a checkpoint.
 ///
 /// # Errors
-/// When the checkpoint is of another run.
+/// When the checkpoint does not fit the parameters or the optimiser.
 pub(crate) fn restore(
     folder: &Path,
     parameters: &Parameters,

@@ -9,7 +9,7 @@ use crate::start::StartFrom;
 
 /// The most updates that a run may make.
 pub const MOST_STEPS: i64 = 4_000_000;
-/// A share.
+/// A share, from 0 to 1.
 pub const SHARE: FieldType = FieldType::Number { min: 0.0, max: 1.0 };
 /// A number that is not negative.
 pub const POSITIVE: FieldType = FieldType::Number {
@@ -22,25 +22,25 @@ pub const COUNT: FieldType = FieldType::Integer {
     max: u32::MAX as i64,
 };
 
-/// What differs between stage kinds that train.
+/// The parts of the fields that differ between stage kinds that train.
 #[derive(Clone, Copy, Debug)]
 pub struct Defaults {
-    /// What the seed decides.
+    /// Description of the field `seed`: what the seed decides.
     pub seed: &'static str,
-    /// Peak learning rate.
+    /// Default peak learning rate.
     pub lr: FieldDefault,
-    /// Decoupled weight decay.
+    /// Default decoupled weight decay.
     pub weight_decay: f64,
-    /// What `validate_every` says, and what keys know of it.
+    /// Description of the field `validate_every`, and how it enters keys.
     pub validate_every: (&'static str, KeyPolicy),
-    /// Updates between checkpoints, and what keys know of it.
+    /// Default number of updates between checkpoints, and how the field enters keys.
     pub checkpoint_every: (i64, KeyPolicy),
 }
 
 /// How many fields [`fields`] returns.
 pub const FIELDS: usize = 18;
 
-/// The fields of every kind that trains.
+/// The fields that every kind that trains has.
 pub const fn fields(defaults: &Defaults) -> [Field; FIELDS] {
     [
         Field::new(
@@ -160,7 +160,7 @@ pub const fn fields(defaults: &Defaults) -> [Field; FIELDS] {
     ]
 }
 
-/// The fields of a kind whose result others can go on from.
+/// The fields of a kind whose runs can go on from an earlier encoder.
 pub const CONTINUING: [Field; 3] = [
     Field::new(
         "start_from",
@@ -188,7 +188,7 @@ pub const CONTINUING: [Field; 3] = [
     .keyed(KeyPolicy::Unless(FieldDefault::Bool(false))),
 ];
 
-/// Whether the schedule has a fall of its own length.
+/// Whether the schedule ends in a fall whose length `decay_share` sets.
 fn falls_late(beside: &Map<String, Value>) -> bool {
     beside.get("schedule") == Some(&Value::from("warmup-stable-decay"))
 }

@@ -1,26 +1,26 @@
 //! Encoders that are kept along the way: a subfolder of the artifact for each step of `keep_at`.
 //!
-//! Until the run ends they lie sealed beside its checkpoints, so that a kill loses none of them.
+//! Until the run ends they lie sealed beside its checkpoints, so that none is lost if the run is killed.
 
 use std::fs;
 use std::path::Path;
 
 use contract::{Checkpoints, StageError, io_error};
 
-/// Returns the name of the subfolder that is kept after so many updates: `step-2000`, as in `@pretrain/step-2000`.
+/// Returns the name of the subfolder for the encoder after `step` updates: `step-2000`, as in `@pretrain/step-2000`.
 pub fn name(step: u32) -> String {
     format!("step-{step}")
 }
 
-/// Returns the steps of `keep_at` that a run of so many updates comes to.
+/// Returns the steps of `keep_at` that a run of `updates` updates reaches.
 pub fn steps(keep_at: &[u32], updates: u32) -> impl Iterator<Item = u32> {
     keep_at.iter().copied().filter(move |step| *step <= updates)
 }
 
-/// Refuses steps that were before the first update of a run.
+/// Refuses steps of `keep_at` before the first update of a run.
 ///
 /// # Errors
-/// Names the first of them.
+/// When there is such a step; the error names the first.
 pub(crate) fn check(keep_at: &[u32], first: u32) -> Result<(), StageError> {
     match keep_at.iter().find(|step| **step < first) {
         None => Ok(()),
@@ -35,16 +35,16 @@ pub(crate) fn check(keep_at: &[u32], first: u32) -> Result<(), StageError> {
     }
 }
 
-/// Keeps what `save` writes.
+/// Keeps the encoder that `save` writes, unless it is kept already.
 ///
 /// # Errors
-/// Those of `save`, and of the file system.
+/// The errors of `save` and of the file system.
 pub(crate) fn keep(
     checkpoints: &Checkpoints,
     step: u32,
     save: impl FnOnce(&Path) -> Result<(), StageError>,
 ) -> Result<(), StageError> {
-    // An attempt that was killed later may have kept it.
+    // An earlier attempt, killed after this step, may have kept the encoder already.
     match checkpoints.kept(&name(step))? {
         Some(_) => Ok(()),
         None => checkpoints.keep(&name(step), save),
@@ -65,7 +65,7 @@ pub(crate) fn missing(
     Ok(None)
 }
 
-/// Copies all that was kept into the artifact. The originals stay until the artifact is stored, in case of a kill.
+/// Copies the kept encoders into the artifact. The originals stay until the artifact is stored, in case the run is killed.
 ///
 /// # Errors
 /// When a file cannot be read or written.

@@ -1,13 +1,14 @@
 //! The training loop, for any [`Objective`].
 //!
-//! A stage kind that trains says what an update is made of and how its loss is computed; this crate does the rest, the same
-//! for all of them:
+//! A stage kind that trains says what an update is made of and how its loss is computed; this crate does the rest in the same
+//! way for all kinds:
 //!
-//! * [`Options`] is what every such kind can be told, and [`fields`] declares it;
+//! * [`Options`] are the parameters that all such kinds share, and [`fields`] declares them;
 //! * [`Schedule`] is the learning rate over time, [`Epochs`] the order of the data;
-//! * [`train`] makes the updates: gradients are summed over fixed parts ([`Options::gradient_parts`]), audited once, clipped and
-//!   given to AdamW; rows go to the log; measurements are made on the way, and the best may be kept;
-//! * checkpoints hold all of that, so that a run that was killed ends with the bytes of one that was not;
+//! * [`train`] makes the updates: gradients are summed over fixed parts ([`Options::gradient_parts`]), checked once to reach every
+//!   parameter, clipped and given to AdamW; rows go to the log; measurements are made on the way, and the weights of the best one
+//!   may be kept;
+//! * checkpoints hold the whole state, so a run that was killed ends with the same bytes as an uninterrupted one;
 //! * a run may begin from the weights of another, or go on where another ended ([`Start`]).
 //!
 //! A new objective is one file in the stage kind that trains it, which implements [`Objective`].

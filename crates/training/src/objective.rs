@@ -1,4 +1,4 @@
-//! What is trained, and towards what.
+//! Objectives: a loss, and the parameters that training changes to lower it.
 
 use std::ops::Range;
 use std::path::Path;
@@ -7,33 +7,34 @@ use contract::{Column, StageError};
 use encoder::{Collecting, Mode, Parameters};
 use metrics::Direction;
 
-/// A loss over batches of samples, and the parameters that it is to lower.
+/// A loss over batches of samples, and the parameters that training changes to lower it.
 ///
-/// All that it draws must be a function of (seed, purpose, step, sample), so that an update can be made without those before.
+/// All random numbers of an objective must be a function of (seed, purpose, step, sample), so that an update can be made without
+/// the updates before it.
 pub trait Objective {
-    /// What an update is made of.
+    /// The samples of an update.
     type Batch;
 
-    /// The columns of its training log: those of [`crate::log::COMMON`], then its own, which [`Objective::row`] fills.
+    /// Columns of the training log: first the [`crate::log::COMMON`] common ones, then the objective's, which [`Objective::row`] fills.
     const LOG: &'static [Column];
 
-    /// What it measures on the way, if anything.
+    /// The measurements that the objective makes during a run, if any.
     const MEASURE: Option<Measure>;
 
-    /// Returns what is trained.
+    /// Returns the parameters that are trained.
     fn parameters(&self) -> &Parameters;
 
     /// Returns the batch of update `step`, counted from 0.
     ///
     /// # Errors
-    /// When data cannot be read, or there is nothing to learn from in it.
+    /// When data cannot be read, or a batch has nothing to learn from.
     fn batch(&mut self, step: u32) -> Result<Self::Batch, StageError>;
 
-    /// Returns how large a batch is.
+    /// Returns the size of a batch.
     fn extent(&self, batch: &Self::Batch) -> Extent;
 
-    /// Adds the gradients of the loss summed over the terms of some `samples` of a batch, and returns that sum. The gradient of an
-    /// update is that of the mean over all terms: the caller divides, once.
+    /// Adds to `gradients` the gradient of the loss summed over the terms of some samples of a batch, and returns the summed loss. An
+    /// update needs the gradient of the mean over all terms: the caller divides once, at the end.
     ///
     /// # Errors
     /// When a sample does not fit the encoder, or a tensor operation fails.
@@ -45,13 +46,13 @@ pub trait Objective {
         gradients: &mut Collecting<'_>,
     ) -> Result<f64, StageError>;
 
-    /// Returns the log's own columns for an update made on `batch`.
+    /// Returns the values of the objective's own log columns for an update made on `batch`.
     fn row(&self, _batch: &Self::Batch) -> Vec<f64> {
         Vec::new()
     }
 
-    /// Measures the parameters as they are: a number for each further column of [`Objective::MEASURE`]. It may read other data than
-    /// it trains on, such as a development set to choose by.
+    /// Measures the current parameters and returns a number for each further column of [`Objective::MEASURE`]. The data may be other
+    /// than the training data, such as a development set for choosing the best weights.
     ///
     /// # Errors
     /// When a tensor operation fails, or a number is not finite.
@@ -59,35 +60,35 @@ pub trait Objective {
         Ok(Vec::new())
     }
 
-    /// Writes what was trained into `folder`, flat, as others can start from it.
+    /// Writes the trained model into `folder`, without subfolders, in the form from which other runs can start.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// When a file cannot be written.
     fn save(&self, folder: &Path) -> Result<(), StageError>;
 }
 
-/// How large a batch is.
+/// The size of a batch.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Extent {
-    /// Samples: what a batch can be cut into.
+    /// Number of samples, the units that a batch can be split into.
     pub samples: usize,
-    /// Terms that the loss is the mean of: predicted tokens, or examples.
+    /// Number of terms in the mean that is the loss: predicted tokens, or examples.
     pub terms: usize,
-    /// Tokens that the encoder reads.
+    /// Number of tokens that the encoder reads.
     pub tokens: usize,
     /// Floating-point operations of one forward pass.
     pub forward: f64,
 }
 
-/// What an objective measures on the way.
+/// The measurements that an objective makes during a run.
 #[derive(Clone, Copy, Debug)]
 pub struct Measure {
-    /// The file of measurements, a row each.
+    /// File of the measurements, one row each.
     pub file: &'static str,
-    /// Its columns: `step`, then numbers, of which the first is what the best is chosen by.
+    /// Columns of the file: `step`, then numbers. The best weights are chosen by the first number.
     pub columns: &'static [Column],
-    /// Which way that number is better.
+    /// Whether higher or lower is better for that number.
     pub better: Direction,
-    /// Whether one is made at the end where none is asked for.
+    /// Whether there is a measurement at the end of the run even if `validate_every` asks for none.
     pub always: bool,
 }

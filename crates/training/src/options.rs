@@ -1,4 +1,4 @@
-//! What every training can be told.
+//! The parameters that every training run has.
 
 use contract::Problem;
 use encoder::{AdamWOptions, DecayGroup, DeclaredPrecision};
@@ -7,53 +7,53 @@ use serde::{Deserialize, Serialize};
 use crate::schedule::{Schedule, Shape};
 use crate::start::StartFrom;
 
-/// The parameters that all stage kinds that train have in common. [`crate::fields`] declares them; a kind flattens them into its
-/// own.
+/// The parameters that all stage kinds that train share. [`crate::fields`] declares them; a kind flattens them into its own
+/// parameters.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Options {
-    /// Decides all that is drawn.
+    /// Seed of all random numbers.
     pub seed: u64,
     /// Peak learning rate.
     pub lr: f64,
-    /// Share of the updates in which the learning rate rises.
+    /// Share of the updates, the first ones, in which the learning rate rises.
     pub warmup: f64,
-    /// How it moves after that.
+    /// Course of the learning rate after the warm-up.
     pub schedule: Shape,
-    /// Share of the updates, the last ones, in which [`Shape::WarmupStableDecay`] lets it fall.
+    /// Share of the updates, the last ones, in which the learning rate of [`Shape::WarmupStableDecay`] falls.
     pub decay_share: f64,
-    /// Decay of AdamW's first moment.
+    /// AdamW's β₁, the decay of the first moment.
     pub beta1: f64,
-    /// Decay of AdamW's second moment.
+    /// AdamW's β₂, the decay of the second moment.
     pub beta2: f64,
-    /// Added to the root of AdamW's second moment.
+    /// AdamW's ε, added to the root of the second moment.
     pub epsilon: f64,
     /// Decoupled weight decay.
     pub weight_decay: f64,
-    /// Which parameters decay.
+    /// Which parameters weight decay applies to.
     pub decay: DecayGroup,
     /// Largest gradient norm; 0 switches clipping off.
     pub max_grad_norm: f64,
-    /// Parts that gradients are summed in: see [`crate::train`].
+    /// Number of parts that gradients are summed in: see [`crate::train`].
     pub gradient_parts: usize,
     /// Dropout probability of embeddings and sub-layer outputs.
     pub dropout: f64,
     /// Dropout probability of attention weights.
     pub attention_dropout: f64,
-    /// Operands of matrix products.
+    /// Precision of the operands of matrix products.
     pub precision: DeclaredPrecision,
-    /// Updates between measurements; 0 stands for none on the way.
+    /// Updates between measurements; 0 for no measurements during the run.
     pub validate_every: u32,
-    /// Whether the weights of the best measurement are kept, not the last.
+    /// Whether the run ends with the weights of the best measurement instead of the last ones.
     pub keep_best: bool,
     /// Updates between checkpoints.
     pub checkpoint_every: u32,
     /// Steps after which an encoder is kept beside the last one, ascending.
     #[serde(default)]
     pub keep_at: Vec<u32>,
-    /// Whether moments and count of updates are kept with the weights.
+    /// Whether AdamW's moments and the count of updates are kept with the weights.
     #[serde(default)]
     pub keep_state: bool,
-    /// What is taken of the encoder that the run starts from, if there is one.
+    /// What the run takes from the encoder that it starts from, if there is one.
     #[serde(default)]
     pub start_from: StartFrom,
 }
@@ -70,7 +70,7 @@ impl Options {
         }
     }
 
-    /// Returns the learning rate over a run of so many updates.
+    /// Returns the learning rate over a run of `updates` updates.
     pub fn schedule(&self, updates: u32) -> Schedule {
         let share = |share: f64| (share * f64::from(updates)).round() as u32;
         Schedule {
@@ -82,7 +82,7 @@ impl Options {
         }
     }
 
-    /// Returns all that no single field can say.
+    /// Returns the problems that the ranges of single fields do not catch: open bounds, and options that contradict each other.
     pub fn check(&self) -> Vec<Problem> {
         let below_one = [
             ("dropout", self.dropout),
@@ -115,12 +115,12 @@ impl Options {
     }
 }
 
-/// Refuses a probability that leaves nothing.
+/// Refuses a probability of 1, which would leave no values.
 pub(crate) fn not_below_one(path: &str, value: f64) -> Option<Problem> {
     (value >= 1.0).then(|| Problem::value(path, format!("{value} is not below 1")))
 }
 
-/// Refuses a zero.
+/// Refuses 0.
 pub(crate) fn not_above_zero(path: &str, value: f64) -> Option<Problem> {
     (value <= 0.0).then(|| Problem::value(path, format!("{value} is not above 0")))
 }

@@ -3,19 +3,19 @@
 use contract::StageError;
 use kernels::Stream;
 
-/// Passes over the data, each in an order of its own, which seed and epoch alone decide. Memory is four bytes a row.
+/// Passes over the data, each in a random order that depends on seed and epoch alone. An order takes four bytes of memory per row.
 pub struct Epochs {
     stream: Stream,
     rows: u32,
-    /// The epoch last asked for, and its order.
+    /// The last epoch that was asked for, and its order.
     known: Option<(u32, Vec<u32>)>,
 }
 
 impl Epochs {
-    /// Passes over so many rows.
+    /// Makes passes over `rows` rows.
     ///
     /// # Errors
-    /// When they are more than 2³².
+    /// When there are more than 2³² rows.
     pub fn new(seed: u64, rows: usize) -> Result<Self, StageError> {
         Ok(Self {
             stream: Stream::new(seed, "order"),
@@ -24,7 +24,7 @@ impl Epochs {
         })
     }
 
-    /// Returns the rows in the order of an epoch.
+    /// Returns the rows in the order of the epoch `epoch`.
     pub fn order(&mut self, epoch: u32) -> &[u32] {
         if self.known.as_ref().is_none_or(|(known, _)| *known != epoch) {
             let mut order: Vec<u32> = (0..self.rows).collect();
@@ -34,12 +34,12 @@ impl Epochs {
         self.known.as_ref().map_or(&[], |(_, order)| order)
     }
 
-    /// Returns how many updates of `batch` rows an epoch takes, the last of which holds what is left.
+    /// Returns how many updates of `batch` rows an epoch takes; the last update of an epoch holds the remaining rows.
     pub fn updates(&self, batch: usize) -> u32 {
         (self.rows as usize).div_ceil(batch.max(1)) as u32
     }
 
-    /// Returns the rows of update `step`, counted from 0 over all epochs, where each epoch ends with a smaller one if need be.
+    /// Returns the rows of update `step`, counted from 0 over all epochs. An epoch may end with a smaller update.
     pub fn update(&mut self, step: u32, batch: usize) -> &[u32] {
         let updates = self.updates(batch).max(1);
         let start = (step % updates) as usize * batch;

@@ -1,8 +1,9 @@
 //! The gradient of an update, summed over a fixed number of parts.
 //!
-//! Additions round, so a sum depends on its order. One part is a single chain of additions over the samples, in their order. More
-//! are summed part by part, and the parts' sums are added in a tree that their number alone decides: neighbours first. Whoever
-//! computes some of the parts elsewhere, in another process, gets the same bits, which a single chain would not allow.
+//! Additions round, so a sum depends on its order. With one part, the samples are added in a single chain, in their order. With
+//! more parts, each part is such a chain, and the sums of the parts are added in a tree whose shape depends on their number
+//! alone: neighbours first. A part can therefore be computed elsewhere, in another process, without changing a bit of the result;
+//! with a single chain that would not be possible.
 
 use std::ops::Range;
 
@@ -11,17 +12,17 @@ use encoder::{Gradients, Mode, Parameters};
 
 use crate::objective::Objective;
 
-/// Buffers for the sums: the first is the result, others hold a right branch at each depth of the tree.
+/// Buffers for the sums: the first holds the result, the others hold a right branch at each depth of the tree.
 pub(crate) struct Reduction {
     parts: usize,
     buffers: Vec<Gradients>,
 }
 
 impl Reduction {
-    /// Sums of so many parts.
+    /// Makes buffers for sums of `parts` parts.
     pub(crate) fn new(parameters: &Parameters, parts: usize) -> Self {
         let parts = parts.max(1);
-        // The result, and one for each right branch that is open at once.
+        // One buffer for the result, and one for each right branch that is summed while others wait.
         let buffers = (0..=parts.ilog2()).map(|_| Gradients::zeros(parameters));
         Self {
             parts,
@@ -29,7 +30,7 @@ impl Reduction {
         }
     }
 
-    /// Computes the gradients of the loss summed over a batch, and returns that sum.
+    /// Computes the gradients of the loss summed over a batch, and returns the summed loss.
     pub(crate) fn sum<O: Objective>(
         &mut self,
         objective: &O,
@@ -49,18 +50,18 @@ impl Reduction {
         branch(0..self.parts, &mut self.buffers, &leaf)
     }
 
-    /// Returns the result of the last sum.
+    /// Returns the gradients that [`Reduction::sum`] computed last.
     pub(crate) fn gradients(&mut self) -> &mut Gradients {
         &mut self.buffers[0]
     }
 }
 
-/// Returns where a part begins: parts are as even as can be.
+/// Returns the first sample of a part. Parts differ in size by at most one sample.
 fn bound(samples: usize, part: usize, parts: usize) -> usize {
     (samples as u128 * part as u128 / parts as u128) as usize
 }
 
-/// Sums a branch into the first of the buffers.
+/// Sums a branch of the tree into the first of the buffers.
 fn branch(
     parts: Range<usize>,
     buffers: &mut [Gradients],
@@ -69,7 +70,7 @@ fn branch(
     if parts.len() <= 1 {
         return leaf(parts.start, &mut buffers[0]);
     }
-    // The left branch is a full tree: the largest power of two below the whole.
+    // The left branch holds the largest power of two of parts below the whole, so its tree is full.
     let half = parts.len().next_power_of_two() / 2;
     let middle = parts.start + half;
     let left = branch(parts.start..middle, buffers, leaf)?;

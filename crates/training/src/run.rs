@@ -1,4 +1,4 @@
-//! The loop.
+//! The training loop.
 
 use contract::{Context, Event, Meter, StageError};
 use encoder::{AdamW, Mode, audit};
@@ -11,21 +11,21 @@ use crate::reduction::Reduction;
 use crate::start::{STATE_FILE, Start};
 use crate::{best, checkpoint, kept};
 
-/// What a run ends with, beside the parameters, the artifact's logs and what is kept along the way.
+/// The outcome of a run, besides the objective's parameters and the files that the run wrote.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Trained {
-    /// The measurement of the weights that are kept; `None` where none was made.
+    /// The measurement of the weights that the run ends with; `None` where none was made.
     pub measured: Option<Vec<f64>>,
 }
 
-/// Makes the updates of a run and leaves the objective's parameters as they end: after the last update, or as they were at the best
-/// measurement. Log, measurements, encoders kept on the way and training state are written to the context's output folder.
+/// Makes the updates of a run and leaves the objective's parameters as the run ends: as they are after the last update, or as
+/// they were at the best measurement. Log, measurements, kept encoders and training state are written to the context's output
+/// folder.
 ///
-/// Call it on a thread with a deep stack ([`encoder::with_deep_stack`]).
+/// Must be called on a thread with a deep stack ([`encoder::with_deep_stack`]).
 ///
-/// # Errors
-/// When a parameter receives no gradient, or a loss, gradient or measurement is not finite (the update is named); when asked to
-/// stop; when a file cannot be read or written; those of the objective.
+/// When a parameter receives no gradient, or a loss, gradient or measurement is not finite (the error names the update); when the
+/// stage was asked to stop; when a file cannot be read or written; and the errors of the objective.
 pub fn train<O: Objective>(
     objective: &mut O,
     options: &Options,
@@ -54,7 +54,7 @@ pub fn train<O: Objective>(
     run.finish()
 }
 
-/// A run under way.
+/// The state of a run.
 struct Run<'a, O> {
     objective: &'a mut O,
     options: &'a Options,
@@ -63,12 +63,12 @@ struct Run<'a, O> {
     optimizer: AdamW,
     reduction: Reduction,
     log: Log,
-    /// The measurements, where some are made.
+    /// The measurements and their log, if the objective makes any.
     measured: Option<(Measure, Log)>,
 }
 
 impl<O: Objective> Run<'_, O> {
-    /// Makes all updates that are still to make, of which `first` were made by another run.
+    /// Makes the remaining updates. The first `first` updates were made by another run.
     fn train(&mut self, first: u32) -> Result<(), StageError> {
         let total = self.updates;
         let schedule = self.options.schedule(total);
@@ -98,7 +98,7 @@ impl<O: Objective> Run<'_, O> {
         Ok(())
     }
 
-    /// Goes on from the newest checkpoint, if there is one that lacks nothing, and returns the updates made.
+    /// Goes on from the newest checkpoint if all that belongs to it is whole, and returns the number of updates made.
     fn restore(&mut self, first: u32) -> Result<u32, StageError> {
         let Some(found) = self.context.latest_checkpoint()? else {
             return Ok(first);
@@ -145,7 +145,7 @@ impl<O: Objective> Run<'_, O> {
         }
     }
 
-    /// Tells how it goes after `done` updates.
+    /// Reports progress after `done` updates.
     fn tell(&self, done: u32, meter: &Meter<'_>) {
         let loss = self.log.last();
         let loss = loss.map(|(_, numbers)| format!("loss {:.2}", numbers[0]));
@@ -160,7 +160,7 @@ impl<O: Objective> Run<'_, O> {
             .progress(u64::from(done), total, "step", note.join(" · "));
     }
 
-    /// Makes the update `step`, counted from 0. With `audited`, refuses to if a parameter receives no gradient.
+    /// Makes the update `step`, counted from 0. With `audited`, fails if a parameter receives no gradient.
     fn update(
         &mut self,
         step: u32,
@@ -207,7 +207,7 @@ impl<O: Objective> Run<'_, O> {
         Ok(())
     }
 
-    /// Keeps the encoder if that is asked for after `done` updates.
+    /// Keeps the encoder if `keep_at` names `done`.
     fn keep(&self, done: u32) -> Result<(), StageError> {
         if !self.options.keep_at.contains(&done) {
             return Ok(());
@@ -216,7 +216,7 @@ impl<O: Objective> Run<'_, O> {
         kept::keep(checkpoints, done, |folder| self.objective.save(folder))
     }
 
-    /// Measures after `done` updates, if anything is measured.
+    /// Measures the parameters after `done` updates, if the objective makes measurements.
     fn measure(&mut self, done: u32) -> Result<(), StageError> {
         let Some((measure, log)) = &mut self.measured else {
             return Ok(());
@@ -230,7 +230,7 @@ impl<O: Objective> Run<'_, O> {
         Ok(())
     }
 
-    /// Writes what the run leaves, and sets the parameters to those that are kept.
+    /// Writes the run's files, and sets the parameters to the weights that the run ends with.
     fn finish(self) -> Result<Trained, StageError> {
         let (output, checkpoints) = (self.context.output(), self.context.checkpoints());
         self.write_logs(output)?;
@@ -251,7 +251,7 @@ impl<O: Objective> Run<'_, O> {
     }
 }
 
-/// Whether something that happens every so many updates (0: never) happens after `done`.
+/// Whether an event that happens every `every` updates (0: never) happens after `done` updates.
 fn is_due(done: u32, every: u32) -> bool {
     every > 0 && done.is_multiple_of(every)
 }

@@ -1,22 +1,22 @@
-//! Learning rate over time.
+//! The learning rate over time.
 
 use std::f64::consts::PI;
 
 use serde::{Deserialize, Serialize};
 
-/// How the learning rate moves after the warm-up. The words are those of Hugging Face's schedulers.
+/// The course of the learning rate after the warm-up. The names are those of Hugging Face's schedulers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Shape {
-    /// It falls linearly to zero (Wettig et al. 2023, after Izsak et al. 2021).
+    /// The rate falls linearly to zero (Wettig et al. 2023, after Izsak et al. 2021).
     #[default]
     Linear,
-    /// It stays.
+    /// The rate stays at the peak.
     Constant,
-    /// It stays, then falls linearly to zero over the last share of all updates (Zhai et al. 2022; Hu et al. 2024 call it
-    /// warmup-stable-decay).
+    /// The rate stays at the peak, then falls linearly to zero over the last share of all updates (Zhai et al. 2022; Hu et al. 2024
+    /// call this warmup-stable-decay).
     WarmupStableDecay,
-    /// It falls to zero along half a cosine (Loshchilov and Hutter 2017, without restarts).
+    /// The rate falls to zero along half a cosine (Loshchilov and Hutter 2017, without restarts).
     Cosine,
 }
 
@@ -26,23 +26,23 @@ impl Shape {
         &["linear", "constant", "warmup-stable-decay", "cosine"];
 }
 
-/// Linear warm-up from zero to a peak, and what follows it.
+/// Linear warm-up from zero to a peak, followed by a course of one of the [`Shape`]s.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Schedule {
     /// Highest learning rate.
     pub peak: f64,
-    /// Updates until the peak.
+    /// Updates until the rate reaches the peak.
     pub warmup_steps: u32,
-    /// Updates at the end in which the rate of [`Shape::WarmupStableDecay`] falls.
+    /// Updates at the end over which the rate of [`Shape::WarmupStableDecay`] falls.
     pub decay_steps: u32,
-    /// Updates in all.
+    /// Updates of the whole run.
     pub total_steps: u32,
-    /// What follows the warm-up.
+    /// Course after the warm-up.
     pub shape: Shape,
 }
 
 impl Schedule {
-    /// Warm-up, then a linear fall.
+    /// Makes a schedule of a warm-up and a linear fall.
     pub fn linear(peak: f64, warmup_steps: u32, total_steps: u32) -> Self {
         Self {
             peak,
@@ -55,8 +55,8 @@ impl Schedule {
 
     /// Returns the learning rate of update `step`, counted from 0.
     ///
-    /// The warm-up takes `peak · (step + 1) / warmup_steps`, so that no update is wasted at rate 0; after it the linear fall
-    /// takes `peak · (total_steps - step) / (total_steps - warmup_steps)`, which would be 0 for the update after the last.
+    /// In the warm-up the rate is `peak · (step + 1) / warmup_steps`, so that no update is wasted at rate 0. In the linear fall
+    /// it is `peak · (total_steps - step) / (total_steps - warmup_steps)`, which would reach 0 one update after the last.
     pub fn rate(&self, step: u32) -> f64 {
         if step < self.warmup_steps {
             return self.peak * f64::from(step + 1) / f64::from(self.warmup_steps);
@@ -76,7 +76,7 @@ impl Schedule {
             Shape::Cosine if after_warmup == 0 => 0.0,
             Shape::Cosine => {
                 let done = f64::from(after_warmup - left) / f64::from(after_warmup);
-                // libm's cosine is the same on every machine; that of std is the platform's.
+                // libm's cosine is the same on every machine; the standard library's depends on the platform.
                 self.peak * 0.5 * (1.0 + libm::cos(PI * done))
             }
         }

@@ -1,4 +1,4 @@
-//! What a run begins with.
+//! What a run starts from.
 
 use std::path::Path;
 
@@ -6,17 +6,17 @@ use contract::StageError;
 use encoder::AdamW;
 use serde::{Deserialize, Serialize};
 
-/// The file of an artifact that holds AdamW's moments and the count of updates: with the weights, all that a run needs to go on.
+/// The file of an artifact with AdamW's moments and the count of updates: with the weights, all that a run needs to go on.
 pub const STATE_FILE: &str = "optimizer.safetensors";
 
 /// What a run takes of the encoder that it starts from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum StartFrom {
-    /// Its weights: the run is new, and counts its updates from the first.
+    /// The encoder's weights only: the run is new and counts its updates from the first.
     #[default]
     Weights,
-    /// Its weights, moments and count of updates: the run goes on where that one ended.
+    /// The encoder's weights, AdamW's moments and count of updates: the run continues the earlier one.
     State,
 }
 
@@ -25,20 +25,20 @@ impl StartFrom {
     pub const NAMES: &'static [&'static str] = &["weights", "state"];
 }
 
-/// What a run begins with, beside the weights that its objective has.
+/// What a run starts from, besides the weights that its objective already has.
 #[derive(Clone, Copy, Debug)]
 pub enum Start<'a> {
-    /// Nothing: it counts its updates from the first.
+    /// Nothing: the run counts its updates from the first.
     New,
     /// The state that another run kept in this folder.
     State(&'a Path),
 }
 
 impl Start<'_> {
-    /// Sets the optimiser, and returns how many updates were made before a run of `updates` in all.
+    /// Sets the optimiser and returns how many of the `updates` updates were made before this run.
     ///
     /// # Errors
-    /// When the folder holds no state, or one of another encoder, or of more updates.
+    /// When the folder holds no state, or the state is of another encoder or has more updates than this run makes.
     pub(crate) fn begin(self, optimizer: &mut AdamW, updates: u32) -> Result<u32, StageError> {
         let Self::State(folder) = self else {
             return Ok(0);

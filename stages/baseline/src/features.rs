@@ -1,17 +1,17 @@
-//! Turns sentences into sparse rows of counts.
+//! Sentences as sparse rows of word counts.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use benchmarks::Example;
 
-/// What is counted. The order is that of the columns.
+/// A counted feature. The order of features is the order of columns.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Feature {
     /// A word of the first sentence.
     First(String),
     /// A word of the second sentence.
     Second(String),
-    /// A word of both sentences; its value is 1 however often it occurs.
+    /// A word of both sentences. Its value is 1 however often the word occurs.
     Shared(String),
 }
 
@@ -37,7 +37,7 @@ impl Vocabulary {
         self.columns.len()
     }
 
-    /// Returns the rows of `examples`. Words that the vocabulary lacks are left out.
+    /// Returns the rows of `examples`. Words outside the vocabulary are ignored.
     pub(crate) fn rows<'a>(&self, examples: impl IntoIterator<Item = &'a Example>) -> Rows {
         let mut rows = Rows::default();
         for example in examples {
@@ -53,9 +53,9 @@ impl Vocabulary {
 /// A sparse matrix, row after row.
 #[derive(Default)]
 pub(crate) struct Rows {
-    /// Where each row ends in `cells`.
+    /// The end of each row in `cells`.
     ends: Vec<usize>,
-    /// Column and value.
+    /// Column and value of each element that is not zero.
     cells: Vec<(u32, f64)>,
 }
 
@@ -93,7 +93,7 @@ fn count(example: &Example) -> BTreeMap<Feature, f64> {
     counts
 }
 
-/// Splits a sentence, in lower case, into runs of letters and digits and single other signs.
+/// Splits a sentence, in lower case, into runs of letters and digits, and into the single signs between them.
 fn words(sentence: &str) -> Vec<String> {
     let mut words = Vec::new();
     let mut word = String::new();
@@ -137,7 +137,7 @@ mod tests {
             label: 0.0,
         };
         let vocabulary = Vocabulary::of(&[pair("a a b", "a a c")]);
-        // first a, first b, second a, second c, shared a.
+        // The five features: a and b of the first sentence, a and c of the second, and a of both.
         assert_eq!(vocabulary.len(), 5);
         let rows = vocabulary.rows(&[pair("a a b", "a a c"), pair("b d", "b c"), pair("", "")]);
         assert_eq!(

@@ -1,17 +1,17 @@
 //! Limited-memory BFGS with a backtracking line search.
 //!
-//! The two-loop recursion of Nocedal and Wright, *Numerical Optimization* (2006), algorithms 7.4 and 7.5. The functions
-//! minimised here are convex, so the sufficient-decrease condition suffices: a step that shows no curvature is taken,
-//! but not remembered.
+//! The two-loop recursion of Nocedal and Wright, *Numerical Optimization* (2006), algorithms 7.4 and 7.5. All functions
+//! that are minimised here are convex, so the sufficient-decrease condition is enough. A step without curvature is taken, but
+//! not remembered.
 
 use std::collections::VecDeque;
 
-/// How many past steps shape the next.
+/// Number of past steps that are remembered.
 const MEMORY: usize = 10;
-/// The least share of the decrease that the slope promises.
+/// The smallest accepted decrease, as a share of the decrease that the slope predicts.
 const SUFFICIENT: f64 = 1e-4;
 
-/// When to stop.
+/// When the minimisation stops.
 pub(crate) struct Stop {
     /// The largest component of the gradient at which the minimum counts as found.
     pub(crate) slope: f64,
@@ -27,7 +27,8 @@ struct Pair {
     inverse: f64,
 }
 
-/// Minimises the convex `evaluate` from `at` and returns where. `evaluate` returns the value and writes the gradient.
+/// Minimises the convex function `evaluate`, starting at `at`, and returns the minimum's place. `evaluate` returns the
+/// function's value and writes its gradient.
 pub(crate) fn minimise(
     mut at: Vec<f64>,
     stop: &Stop,
@@ -42,7 +43,7 @@ pub(crate) fn minimise(
         }
         let direction = direction(&gradient, &past);
         let slope = dot(&gradient, &direction);
-        // The first step has no history to give it a scale: a unit step moves by at most 1.
+        // The first step has no history that gives a scale, so it is made short enough to move by at most 1.
         let mut length = if past.is_empty() {
             1.0_f64.min(1.0 / norm(&gradient))
         } else {
@@ -61,7 +62,7 @@ pub(crate) fn minimise(
             }
             length *= 0.5;
             if length < 1e-12 {
-                // Rounding hides any further decrease.
+                // Rounding errors hide any further decrease.
                 return at;
             }
         };
@@ -107,7 +108,8 @@ fn direction(gradient: &[f64], past: &VecDeque<Pair>) -> Vec<f64> {
     direction
 }
 
-/// Sums in eight lanes, element i in lane i mod 8: one order, in which the processor need not wait for each addition.
+/// Returns the dot product, summed in eight lanes with element i in lane i mod 8: a fixed order in which the processor need
+/// not wait for each addition.
 fn dot(left: &[f64], right: &[f64]) -> f64 {
     let mut lanes = [0.0; 8];
     let (left, right) = (left.chunks_exact(8), right.chunks_exact(8));

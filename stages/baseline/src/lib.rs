@@ -1,12 +1,12 @@
-//! Scores that need no encoder: what a table's other rows must beat.
+//! Baselines: scores without an encoder, which the other rows of a table must exceed.
 //!
 //! * [`MajorityStage`] answers every example with the most frequent class of the training split (regression: the mean);
 //! * [`BagOfWordsStage`] answers with a logistic regression (regression: ridge) over the words of the sentences, fitted
-//!   by [`BagOfWords`]. A benchmark on which that does as well as an encoder tests no more than word choice.
+//!   by [`BagOfWords`]. A benchmark on which this baseline equals an encoder tests only the choice of words.
 //!
-//! All arithmetic is f64 in one order, from IEEE operations only ([`kernels::exp`], [`kernels::ln`]), on one thread: the
-//! same bytes come out on every processor. `features` turns sentences into sparse rows, `objective` is the penalised
-//! loss, `lbfgs` its minimiser, `model` chooses the penalty and predicts, `predictions` scores and writes.
+//! All arithmetic is in 64 bits, by IEEE operations only ([`kernels::exp`], [`kernels::ln`]) in a fixed order on one thread,
+//! so every processor gives the same bytes. `features` turns sentences into sparse rows, `objective` is the penalised
+//! loss, `lbfgs` minimises it, `model` chooses the penalty and predicts, `predictions` scores and writes.
 
 mod features;
 mod lbfgs;

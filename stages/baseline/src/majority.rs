@@ -1,4 +1,4 @@
-//! The answer that looks at no sentence.
+//! The majority baseline: one constant answer for all examples.
 
 use benchmarks::{Example, Kind, Prediction, Task};
 use contract::StageError;
@@ -6,8 +6,8 @@ use metrics::scores::Score;
 
 use crate::Predictions;
 
-/// Returns the constant prediction of a task: the most frequent class of `train` (of several, the first), or the mean
-/// of its scores.
+/// Returns the constant prediction of a task: the most frequent class of `train` (of equally frequent classes, the first), or
+/// the mean of its labels.
 pub fn majority(train: &[Example], kind: Kind) -> f64 {
     match kind {
         Kind::Classification => {
@@ -29,8 +29,8 @@ pub fn majority(train: &[Example], kind: Kind) -> f64 {
     }
 }
 
-/// Returns the constant prediction for the validation splits of a task. A class is as probable as it is frequent among the
-/// examples to train on.
+/// Returns the constant prediction for the validation splits of a task. The probability of a class is its share of the training
+/// examples.
 pub fn majority_predictions(task: &Task) -> Predictions {
     let share = |class: usize| {
         let of_class = task.train.iter().filter(|one| one.class() == class);

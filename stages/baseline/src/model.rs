@@ -10,11 +10,11 @@ use crate::features::{Rows, Vocabulary};
 use crate::lbfgs::{Stop, minimise};
 use crate::objective::{Loss, Objective, linear, logistic, softmax};
 
-/// The inverse penalties C tried, strongest penalty first.
+/// The inverse penalties C that are tried, strongest penalty first.
 const INVERSE_PENALTIES: [f64; 4] = [0.01, 0.1, 1.0, 10.0];
-/// The share of training examples that judge the penalties and are not fitted meanwhile.
+/// The share of training examples that are held out to choose the penalty.
 const HELD_OUT: f64 = 0.2;
-/// Where a fit ends: scikit-learn's tolerance.
+/// When a fit stops: scikit-learn's tolerance.
 const STOP: Stop = Stop {
     slope: 1e-4,
     steps: 300,
@@ -33,10 +33,10 @@ pub struct BagOfWords {
 }
 
 impl BagOfWords {
-    /// Fits a model to `train`. `classes` is the number of classes; it does not matter to a regression.
+    /// Fits a model to `train`. `classes` is the number of classes; a regression ignores it.
     ///
     /// # Errors
-    /// When `train` is empty, or a label is no class, or no finite number.
+    /// When `train` is empty, or a label is not a class, or not a finite number.
     pub fn fit(train: &[Example], kind: Kind, classes: usize) -> Result<Self, StageError> {
         check(train, kind, classes)?;
         let vocabulary = Vocabulary::of(train);
@@ -54,7 +54,7 @@ impl BagOfWords {
         })
     }
 
-    /// Returns the predicted class, with the probabilities of all, or number of each example.
+    /// Returns the prediction for each example: the class with the probabilities of all classes, or the number.
     pub fn predict(&self, examples: &[Example]) -> Vec<Prediction> {
         let rows = self.vocabulary.rows(examples);
         (0..rows.len())
@@ -68,7 +68,7 @@ impl BagOfWords {
             .collect()
     }
 
-    /// Returns the inverse C of the penalty's strength that was chosen, as scikit-learn's `LogisticRegression` has it.
+    /// Returns the chosen inverse penalty C, defined as in scikit-learn's `LogisticRegression`.
     pub fn inverse_penalty(&self) -> f64 {
         self.inverse_penalty
     }
@@ -77,7 +77,7 @@ impl BagOfWords {
 /// Fits the model to a task's training split and predicts its validation splits.
 ///
 /// # Errors
-/// When the training split is empty, or a label is no class of the task.
+/// When the training split is empty, or a label is not a class of the task.
 pub fn bag_of_words_predictions(task: &Task) -> Result<Predictions, StageError> {
     let model = BagOfWords::fit(&task.train, task.kind, task.labels.len())?;
     Ok(Predictions::of(task, |examples| model.predict(examples)))
@@ -86,7 +86,7 @@ pub fn bag_of_words_predictions(task: &Task) -> Result<Predictions, StageError> 
 /// Fits the model to a task's training split and scores it with the task's metrics on its validation splits.
 ///
 /// # Errors
-/// When a split is empty, or a label is no class of the task.
+/// When a split is empty, or a label is not a class of the task.
 pub fn bag_of_words_scores(task: &Task) -> Result<Vec<Score>, StageError> {
     bag_of_words_predictions(task)?.scores(task)
 }
@@ -108,10 +108,10 @@ fn check(train: &[Example], kind: Kind, classes: usize) -> Result<(), StageError
     }
 }
 
-/// Returns the inverse penalty with the fewest errors on held-out examples, and its fit to the others. Words that only
-/// held-out examples have are kept at zero by the penalty, as if there were none such.
+/// Returns the inverse penalty with the smallest error on held-out examples, and its fit to the others. The penalty keeps the
+/// weights of words that only held-out examples have at zero, so these words do not matter.
 fn choose_penalty(rows: &Rows, labels: &[f64], shape: Shape) -> (Vec<f64>, f64) {
-    // Drawn, since examples may lie in a pattern.
+    // The held-out examples are drawn at random, since the order of examples may have a pattern.
     let stream = Stream::new(0, "bag-of-words held-out examples");
     let is_held_out = |index: &usize| stream.draws(0, *index as u32, 0).chance(HELD_OUT);
     let (held_out, fitted): (Vec<_>, Vec<_>) = (0..rows.len()).partition(is_held_out);
@@ -121,7 +121,7 @@ fn choose_penalty(rows: &Rows, labels: &[f64], shape: Shape) -> (Vec<f64>, f64) 
     }
     let mut best = (f64::INFINITY, parameters.clone(), 1.0);
     for inverse_penalty in INVERSE_PENALTIES {
-        // From the last fit, which is near.
+        // Each fit starts from the one before, which is near.
         parameters = shape.fit(parameters, rows, labels, &fitted, inverse_penalty, &STOP);
         let errors = held_out.iter().map(|index| {
             let error = shape.predict(&parameters, rows.row(*index)) - labels[*index];
@@ -139,7 +139,7 @@ fn choose_penalty(rows: &Rows, labels: &[f64], shape: Shape) -> (Vec<f64>, f64) 
     (best.1, best.2)
 }
 
-/// A family of linear models. Parameters are laid out as [`Objective`] has them.
+/// A family of linear models. Parameters have the layout of [`Objective`].
 #[derive(Clone, Copy)]
 struct Shape {
     loss: Loss,
@@ -161,7 +161,7 @@ impl Shape {
         }
     }
 
-    /// Returns the parameters that fit the `fitted` ones of `rows` best, searching from `start`.
+    /// Returns the parameters that fit the rows whose indices are in `fitted` best, searching from `start`.
     fn fit(
         self,
         start: Vec<f64>,
@@ -195,7 +195,7 @@ impl Shape {
         outputs
     }
 
-    /// Returns the probability of each class; none for a number.
+    /// Returns the probability of each class; an empty list for a regression.
     fn probabilities(self, parameters: &[f64], row: &[(u32, f64)]) -> Vec<f32> {
         let mut outputs = self.outputs(parameters, row);
         match self.loss {
@@ -211,7 +211,7 @@ impl Shape {
         }
     }
 
-    /// Returns the class index or number predicted for a row.
+    /// Returns the class index or the number predicted for a row.
     fn predict(self, parameters: &[f64], row: &[(u32, f64)]) -> f64 {
         let outputs = self.outputs(parameters, row);
         match self.loss {
@@ -236,18 +236,18 @@ mod tests {
 
     use super::*;
 
-    /// One fit of scikit-learn's; see the script beside the file.
+    /// A fit of scikit-learn's, made by the script beside the golden file.
     #[derive(Deserialize)]
     struct Golden {
         kind: Kind,
         classes: usize,
         inverse_penalty: f64,
         examples: Vec<(String, Option<String>, f64)>,
-        /// Probabilities of the classes, or predicted numbers.
+        /// Probabilities of the classes, or predicted numbers, for each row.
         predictions: Vec<Vec<f64>>,
-        /// How many features there are.
+        /// Number of features.
         columns: usize,
-        /// The sum of the squared weights.
+        /// Sum of the squared weights.
         squares: f64,
     }
 

@@ -1,7 +1,7 @@
 //! The penalised loss of a linear model over sparse rows.
 //!
-//! With n rows, penalty strength 1/C and outputs z = W x + b, it is the mean over rows of the loss of z, plus
-//! |W|² / (2 C n); the intercepts b are not penalised. That is scikit-learn's objective for `LogisticRegression(C)`
+//! With n rows, penalty strength 1/C and outputs z = W x + b, the function is the mean over rows of the loss of z, plus
+//! |W|² / (2 C n); the intercepts b are not penalised. This is scikit-learn's objective for `LogisticRegression(C)`
 //! (two classes: one output, the logistic loss; more: one output per class, cross-entropy after a softmax) and, with
 //! half the squared error as loss, for `Ridge(alpha = 1/C)`.
 
@@ -9,7 +9,7 @@ use kernels::{exp, ln};
 
 use crate::features::Rows;
 
-/// What the outputs mean.
+/// The loss, which decides the meaning of the outputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Loss {
     /// One output: the log-odds of class 1 against class 0.
@@ -20,18 +20,18 @@ pub(crate) enum Loss {
     Squared,
 }
 
-/// The function to be minimised. The parameters are the weights of the first column, one per output, those of the
-/// second, and so on, and at last the intercepts.
+/// The function to be minimised. Its parameters are the weights of the first column, one per output, then those of the
+/// second column and so on, and finally the intercepts.
 pub(crate) struct Objective<'a> {
     pub(crate) rows: &'a Rows,
     /// The label of each row.
     pub(crate) labels: &'a [f64],
-    /// The rows that are fitted.
+    /// Indices of the rows that are fitted.
     pub(crate) fitted: &'a [usize],
     pub(crate) columns: usize,
     pub(crate) outputs: usize,
     pub(crate) loss: Loss,
-    /// C: the inverse of the penalty's strength.
+    /// C, the inverse of the penalty's strength.
     pub(crate) inverse_penalty: f64,
 }
 
@@ -99,7 +99,7 @@ pub(crate) fn softmax(outputs: &mut [f64]) -> f64 {
     largest + ln(sum)
 }
 
-/// Returns the probability that goes with log-odds.
+/// Returns the probability for given log-odds.
 pub(crate) fn logistic(odds: f64) -> f64 {
     let small = exp(-odds.abs());
     if odds >= 0.0 {
@@ -110,13 +110,13 @@ pub(crate) fn logistic(odds: f64) -> f64 {
 }
 
 impl Loss {
-    /// Returns the loss and turns the outputs into its slopes.
+    /// Returns the loss of a row, and replaces its outputs by the gradient.
     fn of(self, outputs: &mut [f64], label: f64) -> f64 {
         match self {
             Self::Logistic => {
                 let odds = outputs[0];
                 outputs[0] = logistic(odds) - label;
-                // ln(1 + e^odds) - label · odds, without overflow.
+                // This is ln(1 + e^odds) - label · odds, computed without overflow.
                 ln(1.0 + exp(-odds.abs())) + odds.max(0.0) - label * odds
             }
             Self::Softmax => {

@@ -1,4 +1,4 @@
-//! What a baseline predicts of a task, scored and written.
+//! Predictions of a baseline for a task, to be scored and written.
 
 use std::path::Path;
 
@@ -7,15 +7,15 @@ use contract::{OutputFile, StageError};
 use metrics::scores::Score;
 use metrics::{predictions, scores};
 
-/// The files of a baseline.
+/// The files that a baseline stage writes.
 pub(crate) const FILES: &[OutputFile] = &[scores::DOCUMENTED, predictions::DOCUMENTED];
 
 /// Predictions for the validation splits of a task.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Predictions {
-    /// Of the validation split.
+    /// Predictions for the validation split.
     pub validation: Vec<Prediction>,
-    /// Of the mismatched one, where the task has it.
+    /// Predictions for the mismatched validation split, where the task has one.
     pub mismatched: Option<Vec<Prediction>>,
 }
 
@@ -29,15 +29,15 @@ impl Predictions {
         }
     }
 
-    /// Scores them with the task's metrics.
+    /// Scores the predictions with the task's metrics.
     ///
     /// # Errors
-    /// When a split is empty, or they are of another task.
+    /// When a split is empty, or the predictions are of another task.
     pub fn scores(&self, task: &Task) -> Result<Vec<Score>, StageError> {
         task.scores(&self.validation, self.mismatched.as_deref())
     }
 
-    /// Writes their scores, and each of them, into the folder.
+    /// Writes the scores and the predictions into the folder.
     pub(crate) fn write(&self, task: &Task, folder: &Path) -> Result<(), StageError> {
         scores::write(folder, &self.scores(task)?)?;
         let rows = task.rows(&self.validation, self.mismatched.as_deref())?;

@@ -1,4 +1,4 @@
-//! The stages.
+//! The baselines as stages.
 
 use benchmarks::Task;
 use contract::{
@@ -26,7 +26,7 @@ impl Stage for MajorityStage {
     fn signature(&self) -> Signature {
         Signature {
             kind: "majority",
-            // 2: a correlation with a constant is undefined, not 0. 3: predictions are written.
+            // Version 2: a correlation with a constant is undefined, not 0. Version 3: predictions are written.
             version: 3,
             about: "Scores the most frequent class of a task, or the mean of its scores",
             fields: FIELDS,
@@ -54,12 +54,12 @@ impl Stage for BagOfWordsStage {
     fn signature(&self) -> Signature {
         Signature {
             kind: "bag-of-words",
-            // 2: a correlation with a constant is undefined, not 0. 3: predictions are written.
+            // Version 2: a correlation with a constant is undefined, not 0. Version 3: predictions are written.
             version: 3,
             about: "Scores a logistic regression over the words of the sentences",
             fields: FIELDS,
             output: ArtifactType::Scores,
-            // Of the kernels it has exp and ln.
+            // The model uses the kernels' exp and ln.
             numerics: Some(|_, _| kernels::numerics::CLASS),
             files: FILES,
         }

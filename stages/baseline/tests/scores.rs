@@ -1,4 +1,4 @@
-//! The stages and their scores.
+//! The baseline stages and their scores.
 
 #![allow(clippy::unwrap_used)]
 
@@ -113,7 +113,7 @@ fn words_and_shared_words_are_learned() {
     assert_eq!([predicted[0].value, predicted[1].value], [1.0, 0.0]);
     assert!(predicted[0].probabilities[1] > 0.5 && predicted[1].probabilities[0] > 0.5);
 
-    // Each word of either sentence tells nothing; that both have it does.
+    // Single words of either sentence carry no information; whether both sentences have the same word does.
     let words = ["red", "blue", "green", "grey"];
     let mut train = Vec::new();
     for _ in 0..3 {
@@ -166,7 +166,7 @@ fn the_stages_write_the_same_scores_each_time() {
                 let rows = metrics::predictions::read(&output).unwrap();
                 (metrics::scores::read(&output).unwrap(), bytes, rows)
             });
-            // The scores themselves may be undefined, which equals nothing.
+            // Bytes are compared, since a score may be undefined, and NaN does not equal NaN.
             assert_eq!(first.1, second.1);
             assert_eq!(first.2, second.2);
             let task = benchmarks::read_labelled(&data).unwrap();
@@ -207,13 +207,13 @@ proptest! {
     }
 }
 
-/// Real tasks: the environment variable `PIPE_TEST_DATA` names the folder that holds `glue_data`.
+/// Needs real data: the environment variable `PIPE_TEST_DATA` names the folder that contains `glue_data`.
 #[test]
 #[ignore = "reads real data: CONTRIBUTING.md says how to run it"]
 fn real_data_tasks_score_as_expected() {
     let data = std::env::var_os("PIPE_TEST_DATA").expect("PIPE_TEST_DATA names the data");
     let data = PathBuf::from(data);
-    // The main scores of the majority class and of the bag of words, to two decimals; a constant has no correlation.
+    // Main scores of the majority class and of the bag of words, to two decimals; a constant prediction has no correlation.
     for (name, constant, words) in [
         ("rte", 52.71, 53.79),
         ("cola", 0.0, 6.35),

@@ -1,4 +1,4 @@
-//! The benchmark artifact: Parquet files by split and `task.json`, whose `shape` says of what kind they are.
+//! The benchmark artifact: Parquet files by split, and `task.json`, whose `shape` says how to read them.
 
 mod labelled;
 mod pairs;
@@ -18,15 +18,15 @@ const VALIDATION: &str = "validation.parquet";
 const MISMATCHED: &str = "validation_mismatched.parquet";
 const PAIRS: &str = "pairs.parquet";
 const DESCRIPTION: &str = "task.json";
-/// The name of the similarity sets in `task.json`.
+/// The name in `task.json` of the semantic textual similarity sets.
 pub(crate) const STS: &str = "sts";
-/// What to do about a file of the artifact that is damaged, or was made by something else.
+/// What to do about a file of the artifact that is damaged, or that another program made.
 const AGAIN: &str = "run the `benchmarks` stage again to make the artifact anew";
 
 const GLUE_ALONE: &str = "tasks of GLUE";
 const SQUAD_ALONE: &str = "squad";
 
-/// The files of a benchmark.
+/// The files of a benchmark artifact.
 pub(crate) const FILES: &[OutputFile] = &[
     OutputFile::new(
         DESCRIPTION,
@@ -55,7 +55,7 @@ pub(crate) const FILES: &[OutputFile] = &[
     OutputFile::table(VALIDATION, spans::COLUMNS, "the development split").when(SQUAD_ALONE),
 ];
 
-/// The part of `task.json` that tells what the rest is.
+/// The part of `task.json` that says how to read the rest.
 #[derive(Deserialize)]
 struct Header {
     task: String,
@@ -63,7 +63,7 @@ struct Header {
 }
 
 impl Header {
-    /// Returns the shape: artifacts had none once, and programs of users may write none.
+    /// Returns the shape. Artifacts of earlier versions have none, and programs of users may leave it out.
     fn shape(&self) -> Shape {
         self.shape.unwrap_or(match self.task.as_str() {
             STS => Shape::Pairs,
@@ -75,7 +75,7 @@ impl Header {
 /// Reads a benchmark artifact, whatever its shape.
 ///
 /// # Errors
-/// When the folder is no benchmark artifact, or damaged.
+/// When the folder is not a benchmark artifact, or is damaged.
 pub fn read(folder: &Path) -> Result<Benchmark, StageError> {
     let header: Header = read_description(folder)?;
     Ok(match header.shape() {
@@ -88,7 +88,7 @@ pub fn read(folder: &Path) -> Result<Benchmark, StageError> {
 /// Reads a task whose examples have a class or a number from a benchmark artifact.
 ///
 /// # Errors
-/// When the folder is no benchmark artifact, or one of another shape.
+/// When the folder is not a benchmark artifact, or has another shape.
 pub fn read_labelled(folder: &Path) -> Result<Task, StageError> {
     expect(folder, Shape::Labelled)?;
     labelled::read(folder)
@@ -97,7 +97,7 @@ pub fn read_labelled(folder: &Path) -> Result<Task, StageError> {
 /// Reads the pairs of the similarity sets from a benchmark artifact, in the order of sets, subsets and files.
 ///
 /// # Errors
-/// When the folder is no benchmark artifact, or one of another shape.
+/// When the folder is not a benchmark artifact, or has another shape.
 pub fn read_pairs(folder: &Path) -> Result<Vec<StsPair>, StageError> {
     expect(folder, Shape::Pairs)?;
     pairs::read(folder)
@@ -106,13 +106,13 @@ pub fn read_pairs(folder: &Path) -> Result<Vec<StsPair>, StageError> {
 /// Reads a task of questions about texts from a benchmark artifact.
 ///
 /// # Errors
-/// When the folder is no benchmark artifact, or one of another shape.
+/// When the folder is not a benchmark artifact, or has another shape.
 pub fn read_spans(folder: &Path) -> Result<SpanTask, StageError> {
     expect(folder, Shape::Spans)?;
     spans::read(folder)
 }
 
-/// Refuses an artifact of another shape before its files are read.
+/// Refuses an artifact of another shape than `wanted` before its files are read.
 fn expect(folder: &Path, wanted: Shape) -> Result<(), StageError> {
     let header: Header = read_description(folder)?;
     let found = header.shape();
@@ -127,8 +127,8 @@ fn expect(folder: &Path, wanted: Shape) -> Result<(), StageError> {
     ))
 }
 
-/// Returns how many examples to train on the benchmark artifact with these files has, by the metadata alone; `None` where there
-/// is none.
+/// Returns the number of training examples of the benchmark artifact that consists of these files, from metadata alone; `None`
+/// where it has no training split.
 pub fn training_examples(file: FileOf<'_>) -> Option<f64> {
     let file = Reader::open(&file(TRAIN)?, AGAIN).ok()?;
     Some(file.rows() as f64)

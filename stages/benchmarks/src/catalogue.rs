@@ -1,4 +1,4 @@
-//! The tasks that can be read, each with its reader. To add one is a row of `layout`, or a reader beside `sts` and `squad` and a
+//! The tasks that can be read, each with its reader. A new task is a row of `layout`, or a reader beside `sts` and `squad` and a
 //! source here.
 
 use std::path::Path;
@@ -11,7 +11,7 @@ use crate::{Benchmark, artifact, glue, squad, sts};
 const GLUE: usize = LAYOUTS.len();
 const SQUAD: usize = squad::RELEASES.len();
 
-/// The names of all tasks: those of `layout`, the sets of similarity, the releases of SQuAD.
+/// The names of all tasks: those of `layout`, the similarity sets, the releases of SQuAD.
 pub(crate) const TASKS: [&str; GLUE + 1 + SQUAD] = {
     let mut names = [artifact::STS; GLUE + 1 + SQUAD];
     let mut place = 0;
@@ -26,13 +26,13 @@ pub(crate) const TASKS: [&str; GLUE + 1 + SQUAD] = {
     names
 };
 
-/// A benchmark as read, and what the user should know about its files.
+/// A benchmark that was read, and notes for the user about its files.
 pub(crate) struct Reading {
     pub(crate) benchmark: Benchmark,
     pub(crate) notes: Vec<String>,
 }
 
-/// How a task's files are laid out.
+/// The layout of a task's files.
 enum Source {
     Glue(&'static Layout),
     Similarity,
@@ -52,7 +52,7 @@ impl Source {
     }
 }
 
-/// Reads a task's official files, which lie in `source`.
+/// Reads a task's official files from the folder `source`.
 pub(crate) fn read(task: &str, source: &Path) -> Result<Reading, StageError> {
     match Source::of(task)? {
         Source::Glue(layout) => glue::read(source, layout),
@@ -61,7 +61,7 @@ pub(crate) fn read(task: &str, source: &Path) -> Result<Reading, StageError> {
     }
 }
 
-/// Returns how many tasks of a task's kind, or sets of similarity, lie in a folder.
+/// Counts the data in a folder in the layout of `task`: tasks of GLUE, similarity sets, or releases of SQuAD.
 pub(crate) fn found(task: &str, folder: &Path) -> usize {
     match Source::of(task) {
         Ok(Source::Glue(_)) => {

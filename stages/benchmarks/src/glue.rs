@@ -1,4 +1,4 @@
-//! Reads the files of a GLUE task.
+//! Reader of the files of GLUE tasks.
 
 use std::path::{Path, PathBuf};
 
@@ -125,7 +125,7 @@ pub(crate) fn read_split(
     not_empty(examples, path)
 }
 
-/// Gives examples their names, from those of their rows.
+/// Names the examples after the rows that they come from.
 pub(crate) fn name(examples: &mut [Example], names: Vec<(String, usize)>) {
     for (example, name) in examples.iter_mut().zip(settle(names.into_iter())) {
         example.id = name;

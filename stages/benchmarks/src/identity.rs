@@ -1,9 +1,9 @@
-//! What examples are called: statistics compare predictions of one example, whichever job made them.
+//! Names of examples. Statistics compare predictions for the same example from different jobs by its name.
 
 use std::collections::BTreeSet;
 
-/// Returns a name for each example of a part: the data set's own where every example has one and no two the same, else its
-/// place in the file. Each comes as its own name, empty for none, and its place.
+/// Returns a name for each example of a part of a data set: the data set's own names if every example has one and all differ,
+/// else the examples' places in the file. Each example comes as its own name, empty for none, and its place.
 pub(crate) fn settle(examples: impl Iterator<Item = (String, usize)> + Clone) -> Vec<String> {
     let mut seen = BTreeSet::new();
     let own = examples

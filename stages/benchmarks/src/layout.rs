@@ -2,11 +2,11 @@
 
 use crate::{Kind, Metric};
 
-/// Where a task's files keep what, and how they spell it.
+/// The layout of a task's files: where columns and splits are, and how labels are spelled.
 pub(crate) struct Layout {
-    /// The name in `task = "…"`.
+    /// Name of the task, as in `task = "…"`.
     pub(crate) task: &'static str,
-    /// The folder below `glue_data`.
+    /// Folder of the task below `glue_data`.
     pub(crate) folder: &'static str,
     pub(crate) columns: Columns,
     /// The columns that together name an example, where the file has them.
@@ -14,16 +14,16 @@ pub(crate) struct Layout {
     pub(crate) answer: Answer,
     /// The official metrics, the main one first.
     pub(crate) metrics: &'static [Metric],
-    /// The file of the development split; MNLI's is that of the matched genres.
+    /// File of the development split; for MNLI, that of the matched genres.
     pub(crate) validation: &'static str,
-    /// MNLI's second development split.
+    /// File of MNLI's second development split.
     pub(crate) mismatched: Option<&'static str>,
     pub(crate) quirk: Quirk,
 }
 
-/// How to find the columns.
+/// How the columns are found.
 pub(crate) enum Columns {
-    /// By the names in the header: the sentences, and the label.
+    /// By their names in the header: the sentences, and the label.
     Named {
         sentence1: &'static str,
         sentence2: Option<&'static str>,
@@ -37,9 +37,9 @@ pub(crate) enum Columns {
     },
 }
 
-/// What the label column holds.
+/// The content of the label column.
 pub(crate) enum Answer {
-    /// One of these spellings, each with the name of its class; the place in the list is the class index, in the order
+    /// One of these spellings, each with the name of its class. The index in the list is the class index, in the order
     /// of the Hugging Face `glue` dataset.
     Classes(&'static [(&'static str, &'static str)]),
     /// A number in this range.
@@ -63,16 +63,16 @@ impl Answer {
     }
 }
 
-/// What is odd about a task's files beyond columns and labels.
+/// A peculiarity of a task's files besides columns and labels.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Quirk {
     None,
-    /// Sentences with quotation marks are quoted as in CSV, and the official file has rows that miss columns, which
+    /// Sentences with quotation marks are quoted as in CSV, and the official file has rows with missing columns, which
     /// GLUE's loaders leave out.
     QuotedAndShortRows,
-    /// Examples on which the annotators did not agree have the label `-` and are left out.
+    /// Examples on which the annotators did not agree have the label `-`, and are left out.
     Undecided,
-    /// The corpus may lie there as Microsoft released it.
+    /// The folder may hold the corpus in the form in which Microsoft released it.
     MicrosoftRelease,
 }
 
@@ -187,7 +187,7 @@ pub(crate) const LAYOUTS: &[Layout] = &[
     },
 ];
 
-/// What most tasks share; the pairs of RTE are its plainest form.
+/// The layout that most tasks share: that of RTE.
 const PLAIN: Layout = Layout {
     task: "",
     folder: "",

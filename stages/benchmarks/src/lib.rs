@@ -1,16 +1,16 @@
 //! Readers of the official GLUE, SentEval STS and SQuAD files.
 //!
 //! The stage [`BenchmarksStage`] turns one task's files, in the layout in which everybody downloads them, into Parquet
-//! with plain columns and a `task.json`; the function [`read`] gives that back to the stages that train and evaluate, and
-//! [`read_labelled`], [`read_pairs`] and [`read_spans`] the one shape that a stage can do with. Each task's quirks (a missing
-//! header, doubled quotation marks, the order of labels) end here.
+//! with plain columns and a `task.json`. The function [`read`] reads that artifact for the stages that train and evaluate;
+//! [`read_labelled`], [`read_pairs`] and [`read_spans`] read the single shape that a stage can use. The peculiarities of each
+//! task's files (a missing header, doubled quotation marks, the order of labels) do not go beyond this crate.
 //!
 //! * `catalogue` names the tasks, each with its reader, `shape` the shapes of their examples;
 //! * `layout` declares the nine GLUE tasks as data, after Wang et al., *GLUE*, ICLR 2019, and the label order of the
 //!   Hugging Face `glue` dataset;
 //! * `glue` and `mrpc` read their files, `sts` the seven sets of semantic textual similarity as SentEval has them
-//!   (Conneau and Kiela, *SentEval*, LREC 2018), `squad` both releases of SQuAD; `identity` settles what an example is called;
-//! * `artifact` writes and reads the Parquet files, `task` and `spans` say what they hold and score predictions.
+//!   (Conneau and Kiela, *SentEval*, LREC 2018), `squad` both releases of SQuAD; `identity` decides the names of examples;
+//! * `artifact` writes and reads the Parquet files, `task` and `spans` define their contents and score predictions.
 
 mod artifact;
 mod catalogue;

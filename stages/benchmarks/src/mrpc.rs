@@ -10,8 +10,8 @@ use crate::layout::Layout;
 use crate::table::Table;
 use crate::{Example, glue};
 
-/// Reads the release. With GLUE's `dev_ids.tsv` beside it the training file is split as GLUE splits it; without, the
-/// release's own split holds and its test part is the validation split.
+/// Reads the release. If GLUE's `dev_ids.tsv` lies beside the files, the training file is split as GLUE splits it. Otherwise
+/// the release's own split is used, and its test part is the validation split.
 pub(crate) fn read_release(
     folder: &Path,
     layout: &Layout,

@@ -1,10 +1,10 @@
-//! The shapes of tasks: what an example is, and with it how an artifact is read, what is predicted and how it is scored.
+//! The shapes of tasks. A shape is a form of examples, and decides how artifacts are read, what is predicted and how it is scored.
 //!
 //! | shape | an example | its prediction | scored by |
 //! | --- | --- | --- | --- |
 //! | labelled | one sentence or two, with a class or a number | [`Prediction`](crate::Prediction) | [`Task::scores`], GLUE's metrics |
-//! | pairs | two sentences and how alike they are, in sets | a number that ranks pairs | Spearman over sets (stage kind `sts`) |
-//! | spans | a question and a text that answers it, or not | a part of the text, or nothing | [`SpanTask::scores`], exact match and F1 |
+//! | pairs | two sentences and their similarity, in sets | a number that ranks pairs | Spearman over sets (stage kind `sts`) |
+//! | spans | a question and a text that may answer it | a part of the text, or nothing | [`SpanTask::scores`], exact match and F1 |
 
 use serde::{Deserialize, Serialize};
 
@@ -16,14 +16,14 @@ use crate::{SpanTask, StsPair, Task};
 pub enum Shape {
     /// One sentence or two, with a class or a number.
     Labelled,
-    /// Pairs of sentences that are ranked by how alike they are.
+    /// Pairs of sentences that are ranked by their similarity.
     Pairs,
     /// Questions whose answers are spans of a text.
     Spans,
 }
 
 impl Shape {
-    /// Returns what a task of that shape is called, and what to give for one.
+    /// Returns a name for tasks of the shape, and how to get one, for messages.
     pub(crate) const fn words(self) -> (&'static str, &'static str) {
         match self {
             Self::Labelled => (
@@ -42,19 +42,19 @@ impl Shape {
     }
 }
 
-/// What a benchmark artifact holds.
+/// The contents of a benchmark artifact.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Benchmark {
     /// Examples with a class or a number.
     Labelled(Task),
-    /// Pairs of sentences, ranked.
+    /// Pairs of sentences with a gold similarity.
     Pairs(Vec<StsPair>),
     /// Questions about texts.
     Spans(SpanTask),
 }
 
 impl Benchmark {
-    /// Returns the shape of its examples.
+    /// Returns the shape of the benchmark's examples.
     pub fn shape(&self) -> Shape {
         match self {
             Self::Labelled(_) => Shape::Labelled,
@@ -63,7 +63,7 @@ impl Benchmark {
         }
     }
 
-    /// Returns how many examples there are in all splits.
+    /// Returns the number of examples in all splits.
     pub fn examples(&self) -> usize {
         match self {
             Self::Labelled(task) => {

@@ -9,7 +9,7 @@ use metrics::{SpanMatch, SpanRules, mean, span_match};
 
 use crate::task::SPLIT;
 
-/// The name of the share of questions whose answer is a gold one.
+/// The name of the share of questions whose predicted answer equals a gold answer.
 const EXACT_MATCH: &str = "exact_match";
 /// The name of the mean F1 over words, which is the main metric.
 const F1: &str = "f1";
@@ -27,18 +27,18 @@ pub struct Question {
     pub context: Arc<str>,
     /// The question.
     pub question: String,
-    /// Where people found the answer, in bytes of the text: often several times the same; empty where there is no answer.
+    /// The places of the gold answers, as byte ranges of the text. Places may repeat; none for a question without an answer.
     pub answers: Vec<Range<usize>>,
 }
 
 impl Question {
-    /// Returns the gold answers as they stand in the text.
+    /// Returns the gold answers as they are written in the text.
     pub fn gold(&self) -> Vec<&str> {
         let answers = self.answers.iter();
         answers.map(|bytes| &self.context[bytes.clone()]).collect()
     }
 
-    /// Compares a predicted answer, empty for none, with the gold ones.
+    /// Compares a predicted answer, empty for "no answer", with the gold answers.
     pub fn score(&self, predicted: &str, rules: SpanRules) -> SpanMatch {
         span_match(predicted, &self.gold(), rules)
     }
@@ -58,7 +58,7 @@ pub struct SpanTask {
 }
 
 impl SpanTask {
-    /// Returns how answers are scored.
+    /// Returns the rules by which answers are scored.
     pub fn rules(&self) -> SpanRules {
         match self.unanswerable {
             true => SpanRules::MayBeUnanswerable,
@@ -67,11 +67,11 @@ impl SpanTask {
     }
 
     /// Scores the predicted answers of the validation split, one per question and in order, empty for "no answer". The main
-    /// score comes first. Where questions may have no answer, those that have one and those that have none are scored by
-    /// themselves as well, as far as there are some: `f1.answer`, `f1.no_answer`.
+    /// score comes first. For a task in which questions may have no answer, the questions with and without an answer are also scored
+    /// separately, where there are any: `f1.answer`, `f1.no_answer`.
     ///
     /// # Errors
-    /// When there is not one prediction for each question, or no question.
+    /// When there are no questions, or not as many predictions as questions.
     pub fn scores(&self, predicted: &[String]) -> Result<Vec<Score>, StageError> {
         if predicted.len() != self.validation.len() || predicted.is_empty() {
             let (found, wanted) = (predicted.len(), self.validation.len());

@@ -1,7 +1,7 @@
 //! Reads SQuAD 1.1 and 2.0 (Rajpurkar et al. 2016 and 2018) from the official JSON files.
 //!
-//! `answer_start` counts code points. Where the answer does not stand there, the nearest place where it does is taken, and
-//! the user is told.
+//! `answer_start` counts code points. If the text does not have the answer at that place, the nearest place with the answer is
+//! taken, and the user is told.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -17,7 +17,7 @@ use crate::{Benchmark, Question, SpanTask};
 
 /// One release of SQuAD.
 pub(crate) struct Release {
-    /// The name in `task = "…"`.
+    /// Name of the task, as in `task = "…"`.
     pub(crate) task: &'static str,
     pub(crate) train: &'static str,
     pub(crate) validation: &'static str,
@@ -25,7 +25,7 @@ pub(crate) struct Release {
     pub(crate) unanswerable: bool,
 }
 
-/// The releases.
+/// Both releases.
 pub(crate) const RELEASES: &[Release] = &[
     Release {
         task: "squad",
@@ -178,8 +178,8 @@ fn read_split(
     Ok(questions)
 }
 
-/// Returns where an answer stands in its text, in bytes, and whether that is not where the file says; `None` where it is
-/// empty, or stands nowhere.
+/// Returns the byte range of an answer in its text, and whether that differs from the place that the file gives; `None` if the
+/// answer is empty or the text does not contain it.
 fn locate(context: &str, answer: &Answer) -> Option<(Range<usize>, bool)> {
     if answer.text.is_empty() {
         return None;
@@ -202,7 +202,7 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// Whatever a file says, what is kept is the answer as it stands in the text.
+        /// Whatever place the file gives, the place that is kept has the answer's text.
         #[test]
         fn a_place_is_that_of_the_answer(
             context in "[aé– ]{0,12}", text in "[aé– ]{0,3}", answer_start in 0_usize..16,
@@ -228,7 +228,7 @@ mod tests {
             };
             locate("Élan – élan, élan", &answer)
         };
-        // Code points in the file, bytes here.
+        // The file counts code points, and ranges count bytes.
         assert_eq!(locate("élan", 7), Some((10..15, false)));
         assert_eq!(locate("élan", 13), Some((17..22, false)));
         assert_eq!(locate("élan", 12), Some((17..22, true)));

@@ -1,4 +1,4 @@
-//! The stage.
+//! The stage `benchmarks`.
 
 use std::path::Path;
 
@@ -23,7 +23,7 @@ impl Stage for BenchmarksStage {
     fn signature(&self) -> Signature {
         Signature {
             kind: "benchmarks",
-            // 2: examples have names.
+            // Version 2: examples have names.
             version: 2,
             about: "Reads a GLUE task, the seven STS sets or SQuAD from the official files",
             fields: const {
@@ -49,13 +49,13 @@ impl Stage for BenchmarksStage {
         }
     }
 
-    /// As many tasks, or sets of similarity, as lie in a folder.
+    /// Number of tasks or similarity sets in the folder.
     fn suits(&self, _: &str, params: &Params, path: &Path) -> Option<u64> {
         let Parameters { task } = params.parse().ok()?;
         Some(catalogue::found(&task, path) as u64)
     }
 
-    /// Examples of a task to train on: as many as its source has of each.
+    /// Number of a task's training examples, which is the size of the source in the source's own unit.
     fn size(&self, params: &Params, inputs: &Sizes) -> Option<f64> {
         let Parameters { task } = params.parse().ok()?;
         inputs.get("source").filter(|_| task != artifact::STS)

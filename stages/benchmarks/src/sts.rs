@@ -1,6 +1,6 @@
 //! Reads the seven sets of semantic textual similarity: STS 2012 to 2016, the STS Benchmark and SICK-R.
 //!
-//! The layout is the one SentEval's download script leaves (`STS/STS12-en-test/STS.input.MSRpar.txt`, …) or the one of
+//! The layout is that of SentEval's download script (`STS/STS12-en-test/STS.input.MSRpar.txt`, …) or that of
 //! the SemEval releases, in which 2016 names its files `STS2016.input.…`. As in SentEval (`senteval/sts.py`), STS13 is
 //! without its SMT part, pairs without a gold score are left out, and words are joined by single spaces.
 
@@ -83,13 +83,13 @@ const YEARS: &[Year] = &[
     },
 ];
 
-/// Years of which some pairs were never scored, so that the official score is without them.
+/// The years in which some pairs have no gold score. The official score leaves these pairs out.
 const UNSCORED: [&str; 2] = ["sts15", "sts16"];
 
-/// What the input and gold files of a subset may be called before its name.
+/// Possible prefixes of the names of a subset's input and gold files.
 const PREFIXES: [(&str, &str); 2] = [("STS.input.", "STS.gs."), ("STS2016.input.", "STS2016.gs.")];
 
-/// The pairs so far, with the lines that they were read from, and what the user should know about the files.
+/// The pairs read so far, the lines that they come from, and notes for the user about the files.
 struct Reading {
     pairs: Vec<StsPair>,
     lines: Vec<usize>,
@@ -142,7 +142,7 @@ pub(crate) fn read(source: &Path) -> Result<Read, StageError> {
 const REMEDY: &str = "give SentEval's `data/downstream`, which holds `STS/STS12-en-test`, …, \
                       `STS/STSBenchmark` and `SICK`";
 
-/// Returns how many of the sets lie in a folder, in SentEval's layout or in that of the years alone.
+/// Returns the number of sets in a folder, in SentEval's layout or in that of the years alone.
 pub(crate) fn sets_in(folder: &Path) -> usize {
     let years = match folder.join("STS") {
         years if years.is_dir() => years,
@@ -150,7 +150,7 @@ pub(crate) fn sets_in(folder: &Path) -> usize {
     };
     let is_there = |year: &&Year| years.join(year.folder).is_dir();
     let found = YEARS.iter().filter(is_there).count();
-    // The rest alone may be any folder of files.
+    // Folders with the other sets' names count only beside a year: alone, they could be anything.
     match found {
         0 => 0,
         found => {
@@ -160,7 +160,7 @@ pub(crate) fn sets_in(folder: &Path) -> usize {
     }
 }
 
-/// Returns the folders of the years and of SICK. Nothing outside `source` is looked at: it alone is part of the key.
+/// Returns the folders of the years and of SICK. Only places inside `source` are searched, since only `source` is keyed.
 fn find_folders(source: &Path) -> (PathBuf, PathBuf) {
     let above = [
         "",
@@ -219,7 +219,7 @@ fn read_year(folder: &Path, year: &Year, reading: &mut Reading) -> Result<(), St
     Ok(())
 }
 
-/// Returns a subset's input and gold files, if it is there.
+/// Returns a subset's input and gold files, if the folder has them.
 fn find_files(folder: &Path, subset: &str) -> Result<Option<(PathBuf, PathBuf)>, StageError> {
     for (input, gold) in PREFIXES {
         let input = folder.join(format!("{input}{subset}.txt"));
@@ -240,7 +240,7 @@ fn find_files(folder: &Path, subset: &str) -> Result<Option<(PathBuf, PathBuf)>,
     Ok(None)
 }
 
-/// Reads a subset; returns how many pairs of it have no gold score.
+/// Reads a subset, and returns the number of its pairs without a gold score.
 fn read_subset(
     input: &Path,
     gold: &Path,
@@ -333,7 +333,7 @@ fn gold_score(place: Place<'_>, text: &str) -> Result<f64, StageError> {
 }
 
 impl Reading {
-    /// Notes that a file of a set is not in its folder, which is there.
+    /// Notes that a file of a set is missing in the set's folder.
     fn note_lacking(&mut self, file: &Path, set: &str) {
         if file.parent().is_some_and(Path::is_dir) {
             let name = file.file_name().unwrap_or_default().display();
@@ -342,7 +342,7 @@ impl Reading {
         }
     }
 
-    /// Ends a part, which the pairs from `before` on are of: settles what they are called.
+    /// Ends a part of a set, whose pairs begin at index `before`, by deciding the names of the pairs.
     fn end_part(&mut self, before: usize, path: &Path) -> Result<(), StageError> {
         let (part, lines) = (&mut self.pairs[before..], &self.lines[before..]);
         if part.is_empty() {
@@ -362,7 +362,7 @@ impl Reading {
         Ok(())
     }
 
-    /// Adds a pair with its own name, empty for none, and the line that it was read from.
+    /// Adds a pair with its own name, empty for none, and the number of the line that it comes from.
     fn push(
         &mut self,
         [set, subset]: [&str; 2],

@@ -1,10 +1,10 @@
-//! Tab-separated tables in which no quotation mark means anything.
+//! Tab-separated tables, in which quotation marks have no special meaning.
 
 use contract::StageError;
 
 use crate::text::{Place, TextFile};
 
-/// A table of which some columns are wanted.
+/// A table, and which of its columns are read.
 pub(crate) struct Table<'a> {
     file: &'a TextFile,
     wanted: Vec<usize>,
@@ -14,13 +14,13 @@ pub(crate) struct Table<'a> {
     header: bool,
 }
 
-/// A row: its wanted fields, in the order in which they were asked for.
+/// A row: its wanted fields, in the order in which the reader named them.
 pub(crate) struct Row<'a> {
     pub(crate) place: Place<'a>,
     pub(crate) fields: Vec<&'a str>,
-    /// What the table calls the row; empty where it has no name for it.
+    /// The row's name in the data set; empty if it has none.
     pub(crate) name: String,
-    /// Which row it is, from 0, empty lines left out.
+    /// Index of the row, from 0, without empty lines.
     pub(crate) number: usize,
 }
 
@@ -50,7 +50,7 @@ impl From<BrokenRow<'_>> for StageError {
 }
 
 impl<'a> Table<'a> {
-    /// A table whose first line names its columns. Those of `naming` together name a row, where all of them are there.
+    /// Makes a table whose first line names its columns. The columns of `naming` together name a row, if the table has all of them.
     pub(crate) fn with_header(
         file: &'a TextFile,
         wanted: &[&str],
@@ -97,7 +97,7 @@ impl<'a> Table<'a> {
         })
     }
 
-    /// A table without a header, of `width` columns, the wanted ones by position from 0.
+    /// Makes a table without a header, of `width` columns; `wanted` are positions of columns, from 0.
     pub(crate) fn without_header(file: &'a TextFile, width: usize, wanted: &[usize]) -> Self {
         debug_assert!(wanted.iter().all(|column| *column < width));
         Self {

@@ -1,4 +1,4 @@
-//! What a benchmark holds: examples, labels and the metrics by which predictions are judged.
+//! Tasks with a class or a number per example: examples, labels and the metrics that score predictions.
 
 use contract::{ScoreName, StageError};
 use metrics::MetricError;
@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 /// One labelled sentence or pair of sentences.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Example {
-    /// What the data set calls it, or else its place in the file, from 0: unique in its split.
+    /// The data set's name for the example, or else its place in the file, from 0. Unique in its split.
     pub id: String,
-    /// The only sentence, or the first of two, as the file has it.
+    /// The only sentence, or the first of two, as it is in the file.
     pub sentence1: String,
     /// The second sentence, for tasks over pairs.
     pub sentence2: Option<String>,
@@ -20,7 +20,7 @@ pub struct Example {
 }
 
 impl Example {
-    /// Returns the class of an example of a classification task.
+    /// Returns the class of an example, in a classification task.
     pub fn class(&self) -> usize {
         self.label as usize
     }
@@ -33,26 +33,26 @@ pub struct StsPair {
     pub set: String,
     /// The part of the set, as its file is named (`MSRpar`); `test` for `stsb` and `sickr`.
     pub subset: String,
-    /// What the set calls it, or else its line in the file, from 0: unique in its subset.
+    /// The set's name for the pair, or else its line in the file, from 0. Unique in its subset.
     pub id: String,
     /// The first sentence, with single spaces between its words.
     pub sentence1: String,
     /// The second sentence, with single spaces between its words.
     pub sentence2: String,
-    /// How alike the two are, from 0 to 5, as people judged.
+    /// Similarity of the two sentences, from 0 to 5, as judged by people.
     pub score: f64,
 }
 
-/// What is predicted of an example of a task with classes or numbers.
+/// The prediction for an example of a task with classes or numbers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Prediction {
-    /// The class's index, or the number.
+    /// Index of the predicted class, or the predicted number.
     pub value: f64,
     /// The probability of each class; empty for a number.
     pub probabilities: Vec<f32>,
 }
 
-/// Whether a task asks for a class or for a number.
+/// Whether a task's labels are classes or numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
@@ -66,7 +66,7 @@ pub enum Kind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Metric {
-    /// The share of examples that are right.
+    /// The share of correct predictions.
     Accuracy,
     /// The harmonic mean of precision and recall of class 1.
     F1,
@@ -79,7 +79,7 @@ pub enum Metric {
 }
 
 impl Metric {
-    /// All of them.
+    /// All metrics.
     pub const ALL: [Self; 5] = [
         Self::Accuracy,
         Self::F1,
@@ -113,7 +113,7 @@ impl Metric {
 pub struct Task {
     /// `sst2`, `mnli`, `qnli`, `rte`, `qqp`, `mrpc`, `cola`, `stsb` or `wnli`.
     pub name: String,
-    /// What is predicted.
+    /// Whether labels are classes or numbers.
     pub kind: Kind,
     /// The names of the classes in Hugging Face's order; empty for regression.
     pub labels: Vec<String>,
@@ -127,12 +127,13 @@ pub struct Task {
     pub validation_mismatched: Option<Vec<Example>>,
 }
 
-/// The split that is scored, and MNLI's second one, with what names of its scores end in.
+/// Name of the split that is scored.
 pub(crate) const SPLIT: &str = "validation";
+/// Name of MNLI's second scored split, and the suffix of its scores' names.
 const MISMATCHED: (&str, &str) = ("validation_mismatched", "_mm");
 
 impl Task {
-    /// Returns the scores that some task has.
+    /// Returns the names of the scores of all tasks.
     pub fn score_names() -> Vec<ScoreName> {
         let names = Metric::ALL.into_iter().flat_map(|metric| {
             let (split, suffix) = MISMATCHED;
@@ -144,7 +145,7 @@ impl Task {
         names.collect()
     }
 
-    /// Returns how many outputs a model of the task has: the number of classes, 1 for regression.
+    /// Returns the number of outputs that a model of the task needs: the number of classes, or 1 for regression.
     pub fn outputs(&self) -> usize {
         match self.kind {
             Kind::Classification => self.labels.len(),
@@ -153,9 +154,9 @@ impl Task {
     }
 
     /// Scores predictions of the validation split, and of the mismatched one where the task has it, with every metric
-    /// of the task. There is one prediction per example, in order.
+    /// of the task. Predictions are in the order of the examples.
     /// The first score is the main one; names of scores of the mismatched split end in `_mm`. A correlation with a constant is
-    /// undefined, and says so.
+    /// undefined, and the score says so.
     ///
     /// # Errors
     /// When the numbers of predictions and examples differ, `mismatched` is given for a task without that split or the
@@ -187,10 +188,10 @@ impl Task {
         Ok(scores)
     }
 
-    /// Returns the same predictions as rows of `predictions.parquet`.
+    /// Returns predictions as rows of `predictions.parquet`.
     ///
     /// # Errors
-    /// When there are predictions of a split that the task has not, or the reverse.
+    /// When predictions of a split are given for a task without that split, or are missing for one with it.
     pub fn rows(
         &self,
         validation: &[Prediction],
@@ -203,7 +204,7 @@ impl Task {
         Ok(rows.collect())
     }
 
-    /// Returns predictions of examples of a split of that name as rows of `predictions.parquet`.
+    /// Returns predictions for examples of the split `split` as rows of `predictions.parquet`.
     pub fn rows_of<'a>(
         &'a self,
         split: &'a str,
@@ -226,7 +227,7 @@ impl Task {
             })
     }
 
-    /// Returns the splits that are scored: their names, what names of their scores end in, examples and predictions.
+    /// Returns the scored splits with their predictions.
     fn splits<'a>(
         &'a self,
         validation: &'a [Prediction],
@@ -246,7 +247,7 @@ impl Task {
     }
 }
 
-/// A split that is scored: its name, what names of its scores end in, its examples and what was predicted of them.
+/// A scored split: its name, the suffix of its scores' names, its examples and the predictions for them.
 type Scored<'a> = (&'static str, &'static str, &'a [Example], &'a [Prediction]);
 
 /// Returns one metric, in its unit, from -100 to 100.

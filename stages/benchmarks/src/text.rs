@@ -11,7 +11,7 @@ pub(crate) struct TextFile {
     text: String,
 }
 
-/// Where a line is: shown as `file:line`, counted from 1.
+/// The place of a line, shown as `file:line`, counted from 1.
 #[derive(Clone, Copy)]
 pub(crate) struct Place<'a> {
     path: &'a Path,
@@ -25,7 +25,7 @@ impl fmt::Display for Place<'_> {
 }
 
 impl TextFile {
-    /// Reads a file. A byte order mark at the beginning is dropped, as MRPC's files have one.
+    /// Reads a file. A byte order mark at the beginning, which MRPC's files have, is dropped.
     pub(crate) fn open(path: &Path) -> Result<Self, StageError> {
         let bytes = read_file(path)?;
         let mut text = String::from_utf8(bytes).map_err(|error| {

@@ -1,4 +1,4 @@
-//! JSON in which no table has a key twice: of two equal keys readers take the last, and nobody learns of the first.
+//! JSON in which no object has a key twice. Readers take the last of two equal keys, and would silently ignore the first.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-/// A value of JSON that has been checked for it.
+/// A JSON value in which no object has a key twice.
 pub(crate) struct Distinct(pub(crate) Value);
 
 impl<'de> Deserialize<'de> for Distinct {

@@ -1,4 +1,4 @@
-//! The environment that a program sees: what its stage asks for, over a small base, and nothing else.
+//! The environment of a program: a small base and the variables that its stage asks for, and nothing else.
 //!
 //! | name | value |
 //! | --- | --- |
@@ -7,7 +7,7 @@
 //! | `LANG` | `C.UTF-8`: one order of letters on every machine |
 //! | `TMPDIR` | `{scratch}` |
 //! | `OMP_NUM_THREADS`, `RAYON_NUM_THREADS` | `{threads}` |
-//! | `PYTHONHASHSEED` | 0: sets are walked through in one order |
+//! | `PYTHONHASHSEED` | 0: Python iterates over sets in one order |
 //! | `PYTHONDONTWRITEBYTECODE` | 1: importing a module writes nothing beside it |
 //! | `PIPE_OUTPUT`, `PIPE_CHECKPOINTS` | `{output}`, `{checkpoints}` |
 //! | `PIPE_INSIDE` | the keys of the jobs that the program is part of: a run that it starts does not wait for them |
@@ -19,11 +19,11 @@ use std::ffi::OsString;
 
 use crate::places::{self, Text};
 
-/// What the names of the runner's own variables begin with.
+/// The prefix of the names of the runner's own variables.
 pub(crate) const PREFIX: &str = "PIPE_";
 const PROGRESS: &str = "PIPE_PROGRESS_FD";
 const INSIDE: &str = "PIPE_INSIDE";
-/// The runner's own variables, and the places that they repeat.
+/// The runner's own variables that repeat a place, with the name of the place.
 const PLACES: [(&str, &str); 2] = [
     ("PIPE_OUTPUT", places::OUTPUT),
     ("PIPE_CHECKPOINTS", places::CHECKPOINTS),
@@ -31,10 +31,11 @@ const PLACES: [(&str, &str); 2] = [
 /// All of the runner's own variables.
 pub(crate) const OWN: [&str; 4] = [PLACES[0].0, PLACES[1].0, PROGRESS, INSIDE];
 
-/// Taken over from outside for every program.
+/// The variables that every program gets as they are outside.
 const PASSED: [&str; 4] = ["PATH", "HOME", "CUDA_VISIBLE_DEVICES", INSIDE];
 
-/// Returns the whole environment. `asked` and `passed` are what the stage says, `progress` is the descriptor's number.
+/// Returns the whole environment. `asked` and `passed` are the stage's `env` and `pass_env`, `progress` is the number of the
+/// descriptor for progress.
 pub(crate) fn environment(
     asked: &BTreeMap<&str, Text>,
     passed: &[String],
@@ -46,7 +47,7 @@ pub(crate) fn environment(
     let outside = PASSED.into_iter().chain(passed.iter().map(String::as_str));
     all.extend(outside.filter_map(|name| Some((name.into(), env::var_os(name)?))));
     let mut set = |name: &str, value: String| {
-        // What the stage passes on it wants as it is.
+        // A variable in `pass_env` keeps its value from outside.
         if !passed.iter().any(|passed| passed == name) {
             all.insert(name.into(), value.into());
         }
@@ -85,7 +86,7 @@ mod tests {
             ("LANG", Text::parse("de_DE", &[]).unwrap()),
             ("N", Text::parse("{threads}", &[]).unwrap()),
         ]);
-        // Cargo sets it for every test.
+        // Cargo sets this variable for every test.
         let all = environment(&asked, &["CARGO_PKG_NAME".into()], &places, 7);
         let lines: Vec<_> = all
             .iter()

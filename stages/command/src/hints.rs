@@ -1,4 +1,4 @@
-//! What to do about a program that has failed, as far as its words tell.
+//! Remedies for a program that has failed, guessed from its last messages.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -7,18 +7,18 @@ use contract::STARVED_REMEDY;
 
 /// A program that has failed.
 pub(crate) struct Failed<'a> {
-    /// The program, where it was found.
+    /// Path of the program.
     pub(crate) program: &'a OsStr,
     pub(crate) arguments: &'a [String],
-    /// What it has said last.
+    /// The program's last messages.
     pub(crate) said: &'a str,
     /// The empty folder in which it was started.
     pub(crate) folder: &'a Path,
-    /// Where whoever declared it may have thought it would be started.
+    /// The folder in which the user may expect the program to start.
     pub(crate) here: &'a Path,
 }
 
-/// What interpreters say of a package that is not there. The package stands behind it.
+/// Messages of interpreters about a missing package. The name of the package follows the message.
 const NO_PACKAGE: [&str; 6] = [
     "No module named ",
     "there is no package called ",
@@ -27,7 +27,7 @@ const NO_PACKAGE: [&str; 6] = [
     "cannot load such file -- ",
     "module not found: ",
 ];
-/// What programs say of a file that is not there.
+/// Messages of programs about a missing file.
 const NO_FILE: [&str; 8] = [
     "no such file",
     "cannot open",
@@ -38,7 +38,7 @@ const NO_FILE: [&str; 8] = [
     "not found",
     "does not exist",
 ];
-/// What programs say that get no thread or process.
+/// Messages of programs that could not start a thread or a process.
 const STARVED: [&str; 5] = [
     "can't start new thread",
     "pthread_create failed",
@@ -48,7 +48,7 @@ const STARVED: [&str; 5] = [
 ];
 
 impl Failed<'_> {
-    /// Returns what to do, if that can be told.
+    /// Returns the remedy, if the messages suggest one.
     pub(crate) fn remedy(&self) -> Option<String> {
         if STARVED.iter().any(|words| self.said.contains(words)) {
             return Some(STARVED_REMEDY.into());
@@ -56,7 +56,7 @@ impl Failed<'_> {
         self.no_package().or_else(|| self.undeclared())
     }
 
-    /// A package is missing in the environment that the program runs in.
+    /// Returns the remedy if a package is missing in the program's environment.
     fn no_package(&self) -> Option<String> {
         let line = self.said.lines().rev().find_map(|line| {
             let found = NO_PACKAGE.iter().find_map(|words| line.split_once(words));
@@ -82,8 +82,8 @@ impl Failed<'_> {
         ))
     }
 
-    /// A file of the user's is named that the program cannot see, since it starts elsewhere. That an argument looks like a
-    /// file proves nothing: `0.001` does as well.
+    /// Returns the remedy if an argument names a file of the user's that the program cannot see, since it starts in another folder.
+    /// An argument that looks like a file's name is not enough evidence: `0.001` looks like one too.
     fn undeclared(&self) -> Option<String> {
         let separates = |c: char| c.is_whitespace() || "=;|&()<>'\"".contains(c);
         let words = self.arguments.iter().flat_map(|argument| {
@@ -120,7 +120,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    /// What is told of a program that was started beside a file `train.py` and a folder `data`.
+    /// Returns the remedy for a program that was started beside a file `train.py` and a folder `data`.
     fn told(arguments: &[&str], said: &str) -> String {
         let folder = tempfile::tempdir().unwrap();
         let (here, empty) = (folder.path().join("here"), folder.path().join("empty"));

@@ -1,4 +1,4 @@
-//! `use = "command"`: a program of the user's as a stage, under the rules that hold for every other.
+//! `use = "command"`: a user's program as a stage, under the same rules as all other stages.
 //!
 //! ```toml
 //! [stage.train]
@@ -8,20 +8,21 @@
 //! outputs = ["model.json"]
 //! ```
 //!
-//! **Key.** What is written in the stage (after `${variable}` is replaced, before places are), its `version`, and the
-//! contents of its inputs. A variable's value is data: no place is looked for in it, and no code for a shell ([`shell`]). Not the paths that places become, nor what the environment hands through by `pass_env`. That
-//! the program makes the same bytes of the same inputs is taken on trust: `version` is there for when it no longer does.
+//! **Key.** The text of the stage (after variables `${…}` are replaced, and before places are), its `version`, and the
+//! contents of its inputs. The key holds neither the paths that replace places nor the variables of `pass_env`. A variable's value
+//! is data: places in it are not replaced, and a shell never runs it as code ([`shell`]). The program is trusted to make the same
+//! bytes from the same inputs; when it changes, raise `version`.
 //!
-//! **Places** ([`places`]). `{output}`, `{checkpoints}`, `{scratch}`, `{threads}` and `{input}` stand for what is known
+//! **Places** ([`places`]). `{output}`, `{checkpoints}`, `{scratch}`, `{threads}` and `{input}` stand for values that are known
 //! only when the program starts. `{{` and `}}` are plain braces.
 //!
-//! **Environment** ([`environment`]). Exactly what the stage says over a small base.
+//! **Environment** ([`environment`]). A small base and the variables that the stage asks for, nothing else.
 //!
-//! **Processes** ([`process`]). The program and whatever it starts form one process group, which ends with the stage. It
-//! inherits the lock of the job's folder: even where something of it lives on, no second attempt writes beside it.
+//! **Processes** ([`process`]). The program and all processes that it starts form one process group, which ends with the stage. The
+//! program inherits the lock of the job's folder, so while a process of it lives on, no second attempt can write beside it.
 //!
-//! **Results** ([`outputs`], [`links`], [`scores`]). What the program leaves in `{output}` is checked against `outputs` and
-//! `makes`. It may have left anything there: nothing outside is read, written or removed through it.
+//! **Results** ([`outputs`], [`links`], [`scores`]). The files in `{output}` are checked against `outputs` and `makes`. They may
+//! be anything, links included; nothing outside the folder is read, written or removed through them.
 
 mod distinct;
 mod environment;

@@ -1,8 +1,8 @@
 //! Symbolic links in what a program has written.
 //!
-//! An artifact is made of files alone. A link that stays inside of `{output}` (`latest` to `step-100`, the layout of the Hugging
-//! Face cache) is replaced by a copy of what it leads to; one that leads elsewhere, or nowhere, is refused: what lies there is no
-//! part of the result.
+//! An artifact consists of files alone. A link whose target lies inside `{output}` (`latest` to `step-100`, the layout of the
+//! Hugging Face cache) is replaced by a copy of its target. A link that leads elsewhere or nowhere is refused, since its target is
+//! no part of the result.
 
 use std::fs::{self, OpenOptions};
 use std::io;
@@ -10,22 +10,22 @@ use std::path::{Path, PathBuf};
 
 use contract::{StageError, io_error, open_plain, remove_all};
 
-/// What the folder is called, beside that of the output, in which copies are made.
+/// The folder, beside that of the output, in which copies are made.
 const ASIDE: &str = "copies";
 
-/// Replaces links by copies of what they lead to, within one folder.
+/// Replaces the links in one folder by copies of their targets.
 pub(crate) struct Links<'a> {
     folder: &'a Path,
-    /// The folder without any links on the way to it.
+    /// The canonical path of the folder, without links in it.
     root: PathBuf,
     aside: PathBuf,
 }
 
 impl<'a> Links<'a> {
-    /// Links within `folder`.
+    /// Prepares to replace links in `folder`.
     ///
     /// # Errors
-    /// When the folder cannot be looked at.
+    /// When the folder cannot be resolved.
     pub(crate) fn within(folder: &'a Path) -> Result<Self, StageError> {
         Ok(Self {
             folder,
@@ -34,10 +34,10 @@ impl<'a> Links<'a> {
         })
     }
 
-    /// Puts a copy of what a link leads to in its place.
+    /// Replaces a link by a copy of its target.
     ///
     /// # Errors
-    /// When it leads out of the folder, to nothing, or to a folder that it lies in.
+    /// When the target lies outside the folder, does not exist, or is a folder that contains the link.
     pub(crate) fn replace(&self, link: &Path) -> Result<(), StageError> {
         let target = self.target(link)?;
         remove_all(&self.aside).map_err(io_error(&self.aside))?;
@@ -46,7 +46,7 @@ impl<'a> Links<'a> {
         fs::rename(&self.aside, link).map_err(io_error(link))
     }
 
-    /// Copies what lies at `from`, which is no link, to `to`. `link` is what has led there, `above` the folders on the way.
+    /// Copies `from`, which is not a link, to `to`. `link` is the link that leads to `from`, `above` the folders being copied.
     fn copy(
         &self,
         link: &Path,
@@ -85,7 +85,7 @@ impl<'a> Links<'a> {
         Ok(())
     }
 
-    /// Returns what a link leads to in the end.
+    /// Returns the final target of a link.
     fn target(&self, link: &Path) -> Result<PathBuf, StageError> {
         let written = fs::read_link(link).map_err(io_error(link))?;
         match fs::canonicalize(link) {
@@ -122,7 +122,7 @@ mod tests {
 
     use super::*;
 
-    /// Replaces the link `link` to `target` in an output folder; returns what then is in its place, or why it is refused.
+    /// Replaces the link `link` to `target` in an output folder; returns the files that are then there, or why it is refused.
     fn replaced(target: &str) -> Result<Vec<String>, String> {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("outside"), "mine").unwrap();

@@ -1,25 +1,25 @@
-//! What the program says, which goes where the stage's own messages go: standard error, the job's log.
+//! The program's output, which goes to the stage's standard error and so to the job's log.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::fd::AsFd;
 use std::process::Stdio;
 
-/// How much of the log is looked at for its last lines, in bytes.
+/// The size of the log's end that is searched for the last lines, in bytes.
 const END: u64 = 8 * 1024;
-/// How many of them are told, and how long each may be, in characters.
+/// How many lines are shown, and how long each may be, in characters.
 const LINES: usize = 3;
 const LENGTH: usize = 200;
 
-/// The log, from here on.
+/// The log, from the place where it ended when this was made.
 pub(crate) struct Log {
-    /// Absent where it goes to a terminal or a pipe.
+    /// The log's file; `None` where standard error is a terminal or a pipe.
     file: Option<File>,
     from: u64,
 }
 
 impl Log {
-    /// The log as it is now.
+    /// Returns the log from its present end on.
     pub(crate) fn here() -> Self {
         let (file, from) = match Self::open() {
             Ok((file, from)) => (Some(file), from),
@@ -37,7 +37,7 @@ impl Log {
         Ok((File::open("/proc/self/fd/2")?, metadata.len()))
     }
 
-    /// Returns the end of what was written since. Empty if there is nothing.
+    /// Returns the end of the text that was written since. Empty if none was.
     pub(crate) fn end(&self) -> Vec<u8> {
         let end = self
             .file
@@ -47,17 +47,17 @@ impl Log {
     }
 }
 
-/// Returns where the program's standard output goes.
+/// Returns the destination of the program's standard output: the log.
 ///
 /// # Errors
-/// When the system has no descriptor left.
+/// When no further file descriptor can be opened.
 pub(crate) fn to_log() -> io::Result<Stdio> {
     Ok(Stdio::from(io::stderr().as_fd().try_clone_to_owned()?))
 }
 
-/// Writes a line of the stage's own.
+/// Writes a line of the stage's own to the log.
 pub(crate) fn tell(text: &str) {
-    // Nobody is left to hear of it if standard error is closed.
+    // If standard error is closed, nobody can read the line, so the error is ignored.
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
@@ -69,7 +69,7 @@ fn read_end(mut file: &File, from: u64) -> io::Result<Vec<u8>> {
     Ok(end)
 }
 
-/// Returns the last lines of what was said, in one: `a | b | c`. Empty if there are none.
+/// Returns the last lines of a log's end, joined as `a | b | c`. Empty if there are none.
 pub(crate) fn last_lines(end: &[u8]) -> String {
     let text = String::from_utf8_lossy(end);
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());

@@ -1,4 +1,4 @@
-//! What the program has left in its output folder: whether it is what the stage declares.
+//! Checks of the output folder: whether the program has left what its stage declares.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -14,23 +14,23 @@ use crate::links::Links;
 use crate::log::tell;
 use crate::places;
 
-/// How many files that are left out are named.
+/// How many of the files that are left out a message names.
 const NAMED: usize = 5;
-/// The largest file of JSON that is read of what a program has written, in bytes.
+/// The largest JSON file of a program's that is read, in bytes.
 pub(crate) const LARGEST: u64 = 16 << 20;
 
-/// The folder in which the job works, as it was before the program began.
+/// The identity of the folder in which the job works, before the program starts.
 pub(crate) struct Workplace(Option<(u64, u64)>);
 
 impl Workplace {
-    /// Looks at it.
+    /// Records the folder's identity.
     pub(crate) fn look(context: &Context) -> Self {
         let found = context.output().parent().map(fs::symlink_metadata);
         let identity = |found: fs::Metadata| (found.dev(), found.ino());
         Self(found.and_then(Result::ok).map(identity))
     }
 
-    /// Checks that it lies there still. A link in its place, or in that of a folder above, leads to what is the user's.
+    /// Checks that the folder is the same one. A link in its place, or in place of a folder above it, leads to the user's files.
     pub(crate) fn check(&self, context: &Context) -> Result<(), StageError> {
         if Self::look(context).0 == self.0 {
             return Ok(());
@@ -44,8 +44,8 @@ impl Workplace {
     }
 }
 
-/// Checks that the folders which the program was given are folders still. What a link in the place of one leads to is not the
-/// job's: nothing may be taken from there, and nothing removed.
+/// Checks that the folders which the program was given are still folders. A link in place of one leads outside the job: nothing
+/// may be taken or removed there.
 pub(crate) fn check_places(context: &Context) -> Result<(), StageError> {
     let [output, checkpoints, scratch] = [places::OUTPUT, places::CHECKPOINTS, places::SCRATCH];
     let checkpoint_folders = context.checkpoints().folders();
@@ -78,8 +78,8 @@ pub(crate) fn check_places(context: &Context) -> Result<(), StageError> {
     }
 }
 
-/// Checks that all of `outputs` are there, and removes whatever is none of them. Without any, all that is there is kept. What is
-/// kept are plain files, which may be read and moved.
+/// Checks that every path of `outputs` exists, and removes all other files. Without `outputs`, all files are kept. Kept files
+/// must be plain files that can be read and moved.
 pub(crate) fn keep(outputs: &[String], context: &Context) -> Result<(), StageError> {
     let folder = context.output();
     open_up(folder).map_err(io_error(folder))?;
@@ -91,7 +91,7 @@ pub(crate) fn keep(outputs: &[String], context: &Context) -> Result<(), StageErr
         |name: &str| outputs.is_empty() || outputs.iter().any(|output| below(name, output));
     let links = Links::within(folder)?;
     for Below { path, name, kind } in items(folder)? {
-        // On the way to what is kept as well.
+        // Links in place of a folder that contains a kept file are refused too.
         if kind.is_symlink()
             && (is_kept(&name) || outputs.iter().any(|output| below(output, &name)))
         {
@@ -130,7 +130,7 @@ pub(crate) fn keep(outputs: &[String], context: &Context) -> Result<(), StageErr
             left_out.push(name);
         } else if kind.is_file() {
             let metadata = fs::symlink_metadata(&path).map_err(io_error(&path))?;
-            // A file that has another name is somebody else's as well.
+            // The permissions of a file with a second name belong to whoever has that name.
             if metadata.mode() & 0o400 == 0 && metadata.nlink() == 1 {
                 let mode = Permissions::from_mode(metadata.mode() & 0o7777 | 0o400);
                 fs::set_permissions(&path, mode).map_err(io_error(&path))?;
@@ -146,7 +146,7 @@ pub(crate) fn keep(outputs: &[String], context: &Context) -> Result<(), StageErr
         }
     }
     if !left_out.is_empty() {
-        // As the stage declares: a word for the log, not a note on the result.
+        // The stage declares what it keeps, so this goes to the log and is not a note on the result.
         tell(&format!(
             "note: left out, since `outputs` does not name it: {}",
             some(&left_out)
@@ -155,7 +155,7 @@ pub(crate) fn keep(outputs: &[String], context: &Context) -> Result<(), StageErr
     Ok(())
 }
 
-/// Checks what can cheaply be told of an artifact of that type.
+/// Checks of an artifact of the type `makes` what can be checked cheaply.
 pub(crate) fn check_type(makes: ArtifactType, folder: &Path) -> Result<(), StageError> {
     let has = |name: &str| folder.join(name).is_file();
     let wrong = |reason: String, remedy: &str| {
@@ -167,10 +167,10 @@ pub(crate) fn check_type(makes: ArtifactType, folder: &Path) -> Result<(), Stage
         })
     };
     match makes {
-        // The scores are looked at where they are read.
+        // Scores are checked where they are read.
         ArtifactType::Folder | ArtifactType::Scores => Ok(()),
         ArtifactType::Encoder => {
-            // sentence-transformers keeps the model in a folder of its own.
+            // sentence-transformers keeps the model in a subfolder.
             if has("modules.json") {
                 return Ok(());
             }
@@ -229,13 +229,13 @@ pub(crate) fn check_type(makes: ArtifactType, folder: &Path) -> Result<(), Stage
     }
 }
 
-/// Whether there is a file at `path`, or below it.
+/// Whether `path` is a file, or a folder that contains one.
 fn holds_file(path: &Path) -> bool {
     let all = WalkDir::new(path).follow_root_links(false).into_iter();
     all.flatten().any(|entry| !entry.file_type().is_dir())
 }
 
-/// Returns everything below `folder` that is no folder, sorted by name. No link is followed.
+/// Returns every entry below `folder` that is not a folder, sorted by name. Links are not followed.
 fn items(folder: &Path) -> Result<Vec<Below>, StageError> {
     below(folder).map_err(|(place, error)| io_error(&place)(error))
 }
@@ -244,7 +244,7 @@ fn names(folder: &Path) -> Result<Vec<String>, StageError> {
     Ok(items(folder)?.into_iter().map(|item| item.name).collect())
 }
 
-/// Returns the first names, and how many more there are.
+/// Returns the first names, and the number of the others.
 fn some(names: &[String]) -> String {
     let mut text = names[..names.len().min(NAMED)].join(", ");
     if names.len() > NAMED {

@@ -1,4 +1,4 @@
-//! What a stage says, and what no single key of it can be wrong about.
+//! A stage's parameters, and the checks that involve more than one of them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path};
@@ -9,7 +9,7 @@ use serde::Deserialize;
 use crate::environment::{self, PREFIX};
 use crate::places::{COMMON, Text};
 
-/// A stage's parameters as they are written.
+/// A stage's parameters as the user writes them.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Parameters {
     pub(crate) argv: Option<Vec<String>>,
@@ -21,19 +21,19 @@ pub(crate) struct Parameters {
     pub(crate) pass_env: Vec<String>,
 }
 
-/// What is to be started.
+/// The command to start.
 pub(crate) enum Command {
     /// A program and its arguments.
     Argv(Vec<Text>),
-    /// A text for the shell.
+    /// A text that the shell runs.
     Shell(Text),
 }
 
 impl Parameters {
-    /// Returns what is to be started.
+    /// Returns the command to start.
     ///
     /// # Errors
-    /// All that is wrong with it.
+    /// All problems of `argv` and `shell`.
     pub(crate) fn command(&self) -> Result<Command, Vec<Problem>> {
         match (&self.argv, &self.shell) {
             (Some(argv), None) => self.argv(argv),
@@ -86,7 +86,7 @@ impl Parameters {
                     ),
                 );
             }
-            // What has a place in it is an input, or beside one.
+            // A program with a place in its path is an input, or lies beside one.
             Some(program) if program.contains('/') && !program.contains('{') => {
                 if !Path::new(program).is_absolute() {
                     problems.push(
@@ -106,10 +106,10 @@ impl Parameters {
         }
     }
 
-    /// Returns the environment that the stage asks for.
+    /// Returns the environment variables that the stage asks for.
     ///
     /// # Errors
-    /// All that is wrong with it.
+    /// All problems of `env`.
     pub(crate) fn environment(&self) -> Result<BTreeMap<&str, Text>, Vec<Problem>> {
         let mut texts = BTreeMap::new();
         let mut problems = Vec::new();
@@ -134,7 +134,7 @@ impl Parameters {
         }
     }
 
-    /// Returns all that is wrong.
+    /// Returns all problems of the parameters.
     pub(crate) fn check(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         problems.extend(self.command().err().into_iter().flatten());
@@ -187,7 +187,7 @@ impl Parameters {
     }
 }
 
-/// Returns whether a path leads to something below a folder, and to nothing else.
+/// Whether a relative path leads to something inside a folder, and never out of it.
 fn is_inside(path: &str) -> bool {
     let plain = |component: Component<'_>| matches!(component, Component::Normal(_));
     !path.is_empty()
@@ -196,7 +196,7 @@ fn is_inside(path: &str) -> bool {
         && path.split('/').all(|step| step != ".")
 }
 
-/// Says why an environment variable cannot be set, and what to do.
+/// Returns why an environment variable cannot be set by the stage, and the remedy; `None` if it can be.
 fn variable(name: &str) -> Option<(String, Option<String>)> {
     if name.is_empty() || name.contains(['=', '\0']) {
         return Some((

@@ -1,22 +1,22 @@
-//! `{place}` in texts: what is known only when the program starts.
+//! Places: `{place}` in a text stands for a value that is known only when the program starts.
 
 use std::collections::BTreeMap;
 
 use contract::{Piece, Problem};
 
-/// Where the program writes its result.
+/// The place of the folder into which the program writes its result.
 pub(crate) const OUTPUT: &str = "output";
-/// Where it keeps what it needs to go on after it was stopped.
+/// The place of the folder in which the program keeps what it needs to go on after it was stopped.
 pub(crate) const CHECKPOINTS: &str = "checkpoints";
-/// An empty folder that goes when the stage has ended.
+/// The place of an empty folder that is removed when the stage ends.
 pub(crate) const SCRATCH: &str = "scratch";
-/// How many threads it may use.
+/// The place of the number of threads that the program may use.
 pub(crate) const THREADS: &str = "threads";
 
-/// The places of every stage; the others are its inputs.
+/// The places that every stage has; its inputs are further places.
 pub(crate) const COMMON: [&str; 4] = [OUTPUT, CHECKPOINTS, SCRATCH, THREADS];
 
-/// What to write where a brace is meant.
+/// How to write a plain brace.
 const PLAIN: &str = "write {{ and }} for plain braces";
 
 /// A text with places.
@@ -29,7 +29,7 @@ enum Part {
     Place(String),
 }
 
-/// What is wrong with a text, and what to do about it.
+/// An error in a text with places, and its remedy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Mistake {
     pub(crate) message: String,
@@ -37,7 +37,7 @@ pub(crate) struct Mistake {
 }
 
 impl Mistake {
-    /// Returns the problem that it is at a path of keys.
+    /// Returns the mistake as a problem at a path of keys.
     pub(crate) fn at(self, path: &[&str]) -> Problem {
         Problem {
             path: path.iter().map(|&key| key.to_owned()).collect(),
@@ -49,9 +49,9 @@ impl Mistake {
 }
 
 impl Text {
-    /// Parses a text that may name the common places and these inputs.
+    /// Parses a text that may contain the common places and these inputs.
     ///
-    /// `${…}` is left as it stands: variables have been replaced, so this is what `$${…}` has become, the shell's own.
+    /// `${…}` is left unchanged: variables have already been replaced, so it was written `$${…}` and is meant for the shell.
     pub(crate) fn parse(text: &str, inputs: &[String]) -> Result<Self, Mistake> {
         let mut parts = Vec::new();
         let mut plain = String::new();
@@ -99,7 +99,7 @@ impl Text {
         Ok(Self(parts))
     }
 
-    /// Returns the text if it names no place.
+    /// Returns the text if it contains no place.
     pub(crate) fn plain(&self) -> Option<&str> {
         match self.0.as_slice() {
             [] => Some(""),
@@ -108,12 +108,12 @@ impl Text {
         }
     }
 
-    /// Returns the text with every place replaced by what it stands for.
+    /// Returns the text with every place replaced by its value.
     pub(crate) fn fill(&self, places: &BTreeMap<String, String>) -> String {
         self.pieces(places).iter().map(Piece::text).collect()
     }
 
-    /// Returns what was written, and between it what its places stand for.
+    /// Returns the written parts of the text, and between them the values of its places.
     pub(crate) fn pieces<'a>(&'a self, places: &'a BTreeMap<String, String>) -> Vec<Piece<'a>> {
         let parts = self.0.iter().map(|part| match part {
             Part::Plain(text) => Piece::Written(text),
@@ -126,10 +126,10 @@ impl Text {
     }
 }
 
-/// Puts a text with places together, in which values of variables arrive as they are.
+/// Joins a text with places out of written parts and values of variables. The values are inserted unchanged.
 ///
 /// # Errors
-/// When the end of a value and the beginning of a place would be read as something of the shell's.
+/// When the end of a value and the beginning of a place would together be read as shell syntax.
 pub(crate) fn join(pieces: &[Piece<'_>]) -> Result<String, Problem> {
     let mut text = String::new();
     for (at, piece) in pieces.iter().enumerate() {
@@ -150,13 +150,13 @@ pub(crate) fn join(pieces: &[Piece<'_>]) -> Result<String, Problem> {
     Ok(text)
 }
 
-/// Returns a text in which no place will be found.
+/// Doubles the braces of a text, so that it contains no place.
 pub(crate) fn braces_doubled(text: &str) -> String {
     text.replace('{', "{{").replace('}', "}}")
 }
 
-/// Quotes a text for the shell: always, so that whoever quotes it once more learns of it at the first run and not at the
-/// first path with a space.
+/// Quotes a text for the shell, even where that is not necessary: a user who quotes the place again then sees the mistake in
+/// the first run, and not only when a path contains a space.
 pub(crate) fn shell_quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }

@@ -1,15 +1,15 @@
-//! The program as a process: started, followed, stopped, and never left behind.
+//! The program as a process: it is started, followed and stopped, and never outlives its stage.
 //!
-//! **One group.** The program and whatever it starts are in one process group: that of the stage, where the stage leads one
-//! (as the coordinator starts it), else one of their own. A request to stop goes to all of the group.
+//! **One group.** The program and all processes that it starts are in one process group: the stage's group, if the stage leads
+//! one (as when the coordinator starts it), else a group of their own. A request to stop is sent to the whole group.
 //!
-//! **Whoever dies.** The program is tied to the stage ([`lifeline`]): the kernel kills it when the stage dies. When the stage
-//! alone is killed, the coordinator kills its group. When the coordinator dies, the kernel tells the stage, which kills the
-//! group, itself included. When both are killed at once, a [`Warden`] kills the group. What is out of all reach (another
-//! session, a program's first moments) has inherited the lock of the job's folder, which keeps a second attempt from
-//! beginning beside it.
+//! **Sudden deaths.** The program is tied to the stage ([`lifeline`]): the kernel kills it when the stage dies. When only the
+//! stage is killed, the coordinator kills its group. When the coordinator dies, the kernel signals the stage, which kills the
+//! group, itself included. When both are killed at once, a [`Warden`] kills the group. Processes that none of this reaches
+//! (in another session, or in a program's first moments) have inherited the lock of the job's folder, so no second attempt
+//! can begin beside them.
 //!
-//! **No ticking.** One thread waits in `poll` for a signal, the end of the program among them, or for progress.
+//! **No polling at intervals.** One thread waits in `poll` for a signal, which also reports the program's end, or for progress.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -40,23 +40,23 @@ use crate::lifeline;
 use crate::log::to_log;
 use crate::progress::Lines;
 
-/// What is to be started.
+/// The program to start.
 pub(crate) struct Program<'a> {
-    /// Where the program lies.
+    /// Path of the program.
     pub(crate) path: &'a OsStr,
     pub(crate) arguments: &'a [String],
-    /// The folder that it starts in.
+    /// The folder in which the program starts.
     pub(crate) folder: &'a Path,
 }
 
-/// The two ends of the descriptor for progress.
+/// The two ends of the pipe for progress.
 pub(crate) struct ProgressPipe {
     read: File,
     write: OwnedFd,
 }
 
 impl ProgressPipe {
-    /// Makes one whose writing end programs inherit.
+    /// Makes a pipe whose writing end programs inherit.
     pub(crate) fn new() -> Result<Self, StageError> {
         let (read, write) = pipe_with(PipeFlags::CLOEXEC).map_err(StageError::failed)?;
         fcntl_setfd(&write, FdFlags::empty()).map_err(StageError::failed)?;
@@ -67,29 +67,29 @@ impl ProgressPipe {
         })
     }
 
-    /// Returns the number of the end that the program writes to.
+    /// Returns the descriptor number of the writing end.
     pub(crate) fn number(&self) -> i32 {
         self.write.as_raw_fd()
     }
 }
 
-/// Starts the program and returns how it ended.
+/// Starts the program, waits for its end, and returns its exit status.
 ///
 /// # Errors
-/// [`StageError::Interrupted`] if it was asked to stop, however it ended then.
+/// [`StageError::Interrupted`] if the stage was asked to stop, whatever the program's exit status.
 pub(crate) fn run(
     program: &Program<'_>,
     environment: &BTreeMap<OsString, OsString>,
     progress: ProgressPipe,
     context: &Context,
 ) -> Result<ExitStatus, StageError> {
-    // Before the program starts, so that not even its early end is missed.
+    // Signals are caught before the program starts, so that even its early end is noticed.
     let mut signals = Signals::catch().map_err(StageError::failed)?;
     let guard = Guard::post()?;
     let group = Group::here();
     let mut child = start(program, environment, &group)?;
     let ProgressPipe { read, write } = progress;
-    // The program's end is the only one: when it closes, there is nothing more to read.
+    // Now only the program has the writing end: when that closes, there is no more progress to read.
     drop(write);
     let mut pipe = Some(read);
     let mut lines = Lines::new(context);
@@ -98,7 +98,7 @@ pub(crate) fn run(
     loop {
         if signals.hung_up() {
             group.signal(&child, Signal::KILL);
-            // With a group of its own the program is gone now, and the stage is not.
+            // A program in a group of its own has been killed here, while the stage lives on.
             let _ = child.wait();
             return Err(StageError::Interrupted);
         }
@@ -124,7 +124,7 @@ pub(crate) fn run(
         follow(read, &mut lines);
     }
     lines.finish();
-    // What the program has started ends with it. In the stage's own group that is for whoever ends the stage.
+    // Processes that the program started end with it. In the stage's own group, whoever ends the stage kills them.
     if group == Group::Own {
         group.signal(&child, Signal::KILL);
     }
@@ -161,7 +161,7 @@ fn start(
     })
 }
 
-/// The program is there and cannot be started.
+/// Returns the error for a program that exists but cannot be started.
 fn not_started(program: &Program<'_>, error: &io::Error) -> StageError {
     StageError::Program {
         reason: format!("{} cannot be started: {error}", program.path.display()),
@@ -176,7 +176,7 @@ fn not_started(program: &Program<'_>, error: &io::Error) -> StageError {
     }
 }
 
-/// Reads what there is; returns whether more may come.
+/// Reads the progress that is available, and returns whether more may come.
 fn follow(mut pipe: &File, lines: &mut Lines<'_>) -> bool {
     let mut bytes = [0; 4096];
     loop {
@@ -189,7 +189,7 @@ fn follow(mut pipe: &File, lines: &mut Lines<'_>) -> bool {
     }
 }
 
-/// Whether the program has ended. It is not reaped: its number stays its own.
+/// Whether the program has ended. It is not reaped, so its process id is not given to another process.
 fn has_ended(child: &Child) -> Result<bool, StageError> {
     let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
     match waitid(WaitId::Pid(Pid::from_child(child)), options) {
@@ -199,12 +199,12 @@ fn has_ended(child: &Child) -> Result<bool, StageError> {
     }
 }
 
-/// Which process group the program is in.
+/// The process group that the program is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Group {
-    /// The stage's, which leads it.
+    /// The stage's group, which the stage leads.
     Shared,
-    /// One that the program leads.
+    /// A group of its own, which the program leads.
     Own,
 }
 
@@ -224,9 +224,9 @@ impl Group {
         }
     }
 
-    /// Sends a signal to all of the group; in the shared one to the stage as well.
+    /// Sends a signal to the whole group; a shared group includes the stage.
     fn signal(self, child: &Child, signal: Signal) {
-        // They may all have ended: then there is nobody left to tell.
+        // If all processes of the group have ended, there is nobody left to signal.
         let _ = match self {
             Self::Shared => kill_current_process_group(signal),
             Self::Own => kill_process_group(Pid::from_child(child), signal),
@@ -234,15 +234,15 @@ impl Group {
     }
 }
 
-/// Kills the group when the stage dies without having dismissed it: a shell in a group of its own, which waits for the
-/// stage's end of a pipe to close. Programs that end soon do without.
+/// Kills the group if the stage dies without dismissing the warden. It is a shell in a group of its own that waits for the
+/// stage's end of a pipe to close. Programs that end soon get no warden.
 struct Warden {
     began: Instant,
     shell: Option<Child>,
 }
 
 impl Warden {
-    /// How long programs do without.
+    /// How long a program runs before it gets a warden.
     const SOON: Duration = Duration::from_millis(100);
 
     fn none_yet() -> Self {
@@ -252,7 +252,7 @@ impl Warden {
         }
     }
 
-    /// Returns after what time to come back, if the warden is not posted yet.
+    /// Returns the time until the warden must be posted; `None` if it is posted already.
     fn due(&self) -> Option<Timespec> {
         if self.shell.is_some() {
             return None;
@@ -260,7 +260,7 @@ impl Warden {
         Timespec::try_from(Self::SOON.saturating_sub(self.began.elapsed())).ok()
     }
 
-    /// Posts the warden of a group when it is time.
+    /// Posts a warden for the group, if the program has run long enough.
     fn post_if_due(&mut self, group: Pid) {
         if self.shell.is_some() || self.began.elapsed() < Self::SOON {
             return;
@@ -275,7 +275,7 @@ impl Warden {
             .spawn();
         match shell {
             Ok(shell) => self.shell = Some(shell),
-            // The rest is there still. Not asked again before as long a time has passed.
+            // Without a warden the other protections remain. The next try is after as long a time again.
             Err(_) => self.began = Instant::now(),
         }
     }
@@ -284,14 +284,15 @@ impl Warden {
 impl Drop for Warden {
     fn drop(&mut self) {
         if let Some(shell) = &mut self.shell {
-            // It can only have ended by itself already.
+            // The call fails only if the warden has ended by itself.
             let _ = shell.kill();
             let _ = shell.wait();
         }
     }
 }
 
-/// While it lasts, the death of the coordinator is told and no sudden end: there is a program to be killed first.
+/// While a guard exists, the coordinator's death reaches the stage as a signal instead of killing it, so that the stage can first
+/// kill the program.
 struct Guard {
     posted: bool,
 }
@@ -313,7 +314,7 @@ impl Guard {
     }
 }
 
-/// Signals, as something that can be waited for.
+/// Signals in a form that `poll` can wait for.
 struct Signals {
     woken: UnixStream,
     hangup: Arc<AtomicBool>,
@@ -329,7 +330,7 @@ impl Signals {
             hangup: Arc::default(),
             registered: Vec::new(),
         };
-        // The flag first: whoever is woken finds it set. That of a request to stop has been there before.
+        // The flags are registered first, so that a woken thread finds them set. The flag of a request to stop exists already.
         let id = signal_hook::flag::register(SIGHUP, Arc::clone(&signals.hangup))?;
         signals.registered.push(id);
         for signal in [SIGCHLD, SIGHUP, SIGINT, SIGTERM] {
@@ -343,7 +344,7 @@ impl Signals {
         self.hangup.load(Ordering::Relaxed)
     }
 
-    /// Waits until there was a signal, there is something to read, or the time is over.
+    /// Waits until a signal arrives, there is something to read, or the time is over.
     fn wait(&mut self, pipe: Option<&File>, timeout: Option<Timespec>) -> io::Result<()> {
         let mut watched = vec![PollFd::from_borrowed_fd(self.woken.as_fd(), PollFlags::IN)];
         watched.extend(pipe.map(|pipe| PollFd::from_borrowed_fd(pipe.as_fd(), PollFlags::IN)));

@@ -1,4 +1,4 @@
-//! Finding programs, as a shell would.
+//! Finds programs on the PATH, as a shell does.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -7,10 +7,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-/// Where programs were found, by PATH and name: a sweep asks for the same few thousands of times.
+/// Paths of programs by PATH and name, because a sweep looks for the same few programs thousands of times.
 static FOUND: Mutex<BTreeMap<(OsString, String), Option<PathBuf>>> = Mutex::new(BTreeMap::new());
 
-/// Returns where a program lies: `name` itself if it is a path, else what `path` (or else PATH) leads to.
+/// Returns the path of a program: `name` itself if it is a path, else the first match in `path`, or in PATH without `path`.
 pub(crate) fn find(name: &str, path: Option<&str>) -> Option<PathBuf> {
     if name.contains('/') {
         return is_program(Path::new(name)).then(|| name.into());
@@ -25,7 +25,7 @@ pub(crate) fn find(name: &str, path: Option<&str>) -> Option<PathBuf> {
         return place.clone();
     }
     let place = env::split_paths(&asked.0)
-        // A relative folder would mean another one where the program starts.
+        // A relative folder would be another folder where the program starts.
         .filter(|folder| folder.is_absolute())
         .map(|folder| folder.join(name))
         .find(|place| is_program(place));
@@ -51,7 +51,7 @@ mod tests {
         let program = folder.path().join("tool");
         fs::write(&program, "").unwrap();
         let path = format!("relative:{}", folder.path().display());
-        // Asked by two names of the folder, since answers are kept.
+        // The folder is given under two names, since results are cached by PATH.
         assert_eq!(find("tool", Some(&path)), None);
         fs::set_permissions(&program, Permissions::from_mode(0o755)).unwrap();
         let path = format!("{path}/");

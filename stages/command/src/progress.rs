@@ -7,22 +7,22 @@
 //! {"note": "a sentence for the user"}
 //! ```
 //!
-//! `unit` and `note` may be left out. Lines are for watching: one that is none of these is told once and passed over.
+//! `unit` and `note` may be left out. Progress does not change results: a line of another form is reported once and ignored.
 
 use contract::{Context, Event};
 use serde::Deserialize;
 
 use crate::log::tell;
 
-/// Longer lines are none, in bytes.
+/// The longest line that is read, in bytes. Longer lines count as lines of another form.
 const LONGEST: usize = 64 * 1024;
 
-/// Takes the program's lines and tells the context.
+/// Receives the program's lines and reports their events to the context.
 pub(crate) struct Lines<'c> {
     context: &'c Context,
-    /// The beginning of a line.
+    /// The beginning of a line whose end has not arrived yet.
     open: Vec<u8>,
-    /// Whether the line that is open is too long.
+    /// Whether the unfinished line is too long and its rest is skipped.
     skips: bool,
     complained: bool,
 }
@@ -47,7 +47,7 @@ impl<'c> Lines<'c> {
         }
     }
 
-    /// Takes some bytes, not necessarily whole lines.
+    /// Receives some bytes, which need not be whole lines.
     pub(crate) fn take(&mut self, mut bytes: &[u8]) {
         while let Some(end) = bytes.iter().position(|&byte| byte == b'\n') {
             self.extend(&bytes[..end]);
@@ -57,7 +57,7 @@ impl<'c> Lines<'c> {
         self.extend(bytes);
     }
 
-    /// Takes what is left of a last line without an end.
+    /// Processes a last line without a line end.
     pub(crate) fn finish(&mut self) {
         self.end();
     }
@@ -79,7 +79,7 @@ impl<'c> Lines<'c> {
         }
     }
 
-    /// Tells what a line says; returns whether it said something.
+    /// Reports the event of a line; returns whether the line has one of the known forms.
     fn tell(&self, line: &[u8]) -> bool {
         let Ok(line) = serde_json::from_slice::<Line>(line) else {
             return false;

@@ -1,4 +1,4 @@
-//! Whether a program has failed for want of room to write.
+//! Detects whether a program failed because there was no room left to write.
 
 use std::io;
 use std::os::unix::process::ExitStatusExt;
@@ -10,10 +10,10 @@ use rustix::fs::statvfs;
 use rustix::process::geteuid;
 use signal_hook::consts::SIGXFSZ;
 
-/// With less than this many bytes left a file system is full to a program that has failed: what it has removed since, and
-/// what the system keeps back, is little.
+/// If fewer bytes than this are free after a program has failed, its file system counts as full. The limit is not zero, since
+/// the program may have removed a file since, and the system reserves some space.
 const LEAST: u64 = 1 << 20;
-/// What programs say, in small letters, whatever their language.
+/// Messages of programs about missing room, in lower case. They are the same in every language.
 const SAID: [&str; 7] = [
     "no space left on device",
     "disk quota exceeded",
@@ -23,10 +23,11 @@ const SAID: [&str; 7] = [
     "edquot",
     "efbig",
 ];
-/// The signal for a file that grows beyond what it may be, and the code with which a shell ends of which a program got it.
+/// The signal that a process gets when a file becomes larger than allowed, and a shell's exit code for a program with that signal.
 const TOO_LARGE: (i32, i32) = (SIGXFSZ, 128 + SIGXFSZ);
 
-/// Returns the error of a program that had no room for its `output`, has `said` so, or has ended so; `None` of any other.
+/// Returns the error of a program that had no room for its `output`, by free space, exit status or its messages in `said`;
+/// `None` for other failures.
 pub(crate) fn lacking(
     output: &Path,
     said: &str,
@@ -51,10 +52,10 @@ pub(crate) fn lacking(
     })
 }
 
-/// Whether there is no room, or no place for another file, where a folder lies.
+/// Whether the file system of a folder has no free space, or no room for another file.
 fn is_full(folder: &Path) -> bool {
     statvfs(folder).is_ok_and(|found| {
-        // Some is kept back for root.
+        // Some blocks are reserved for root.
         let blocks = match geteuid().is_root() {
             true => found.f_bfree,
             false => found.f_bavail,
@@ -85,7 +86,7 @@ mod tests {
             let is_full = error.as_ref().is_some_and(StageError::is_full);
             assert!(is_full, "{said}: {error:?}");
         }
-        // As wait(2) gives them: ended by the signal, and with the code.
+        // Statuses as wait(2) returns them: ended by the signal, and with the exit code.
         for status in [SIGXFSZ, (128 + SIGXFSZ) << 8].map(ExitStatus::from_raw) {
             assert!(lacking(&here, "", status, "x").is_some_and(|error| error.is_full()));
         }

@@ -1,24 +1,24 @@
-//! `scores.json`: the numbers that a program ends with, in a form that is easily written.
+//! `scores.json`: the scores that a program ends with, in a form that is easy to write.
 //!
-//! Either names and numbers, where with more than one number `main` names the one that fills a table's cell:
+//! The file holds names and numbers. With more than one number, `main` names the one for a table's cell:
 //!
 //! ```json
 //! {"accuracy": 91.3, "f1": 88.0, "main": "accuracy"}
 //! ```
 //!
-//! and perhaps texts, which go to a file [`metrics::texts`] that tables show as well:
+//! It may also hold texts, which are written to the file of [`metrics::texts`] and which tables can show:
 //!
 //! ```json
 //! {"accuracy": 91.3, "texts": {"features": "tf-idf"}}
 //! ```
 //!
-//! or a list with all that [`metrics::scores`] keeps; all but `name` and `value` may be left out:
+//! Or it holds a list with the fields of [`metrics::scores`], of which all but `name` and `value` may be left out:
 //!
 //! ```json
 //! [{"name": "accuracy", "value": 91.3, "unit": "%", "split": "validation", "examples": 872, "main": true}]
 //! ```
 //!
-//! The file stays in the artifact, and `scores.parquet` is made of it.
+//! The file stays in the artifact, and `scores.parquet` is made from it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -36,7 +36,7 @@ use crate::outputs::LARGEST;
 
 const FILE: &str = "scores.json";
 const MAIN: &str = "main";
-/// The key of texts; a number of that name is a score like any other.
+/// The key of texts. If its value is a number, that is a score like any other.
 const TEXTS: &str = "texts";
 
 #[derive(Deserialize)]
@@ -54,17 +54,17 @@ struct Full {
     main: bool,
 }
 
-/// Makes `scores.parquet` of what the program has written into `folder`. Returns whether there are scores.
+/// Makes `scores.parquet` from the file that the program has written into `folder`. Returns whether there are scores.
 ///
 /// # Errors
-/// When there is something that is no scores file.
+/// When a file is there that does not hold scores.
 pub(crate) fn convert(folder: &Path) -> Result<bool, StageError> {
     let path = folder.join(FILE);
     let table = folder.join(scores::FILE);
     let bytes = match read_plain(&path, LARGEST) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            // A program that knows of Parquet may write the other form itself.
+            // A program that can write Parquet may write `scores.parquet` itself.
             return match read_plain(&table, LARGEST) {
                 Ok(_) => scores::read(folder).map(|_| true),
                 Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
@@ -114,7 +114,7 @@ fn make_way(path: &Path) -> Result<(), StageError> {
     }
 }
 
-/// A file that is not to be read, or cannot be.
+/// Returns the error for a file that must not or cannot be read.
 fn refused(name: &str, path: &Path, error: io::Error) -> StageError {
     match error.kind() {
         ErrorKind::InvalidInput => StageError::Program {
@@ -125,7 +125,7 @@ fn refused(name: &str, path: &Path, error: io::Error) -> StageError {
     }
 }
 
-/// The program was to write scores and has not.
+/// Returns the error for a program that should have written scores and has not.
 pub(crate) fn missing() -> StageError {
     StageError::Program {
         reason: format!(
@@ -142,7 +142,7 @@ fn wrong(reason: &str) -> StageError {
     }
 }
 
-/// What a file holds.
+/// Contents of `scores.json`.
 struct Written {
     scores: Vec<Score>,
     texts: BTreeMap<String, String>,
@@ -153,7 +153,7 @@ fn parse(text: &str) -> Result<Written, String> {
         if error.is_data() {
             return error.to_string();
         }
-        // What Python and others write for what is no number.
+        // Words that Python and other languages write for numbers that are not finite.
         let words = ["NaN", "Infinity", "nan", "inf"];
         match words.iter().find(|word| text.contains(**word)) {
             Some(word) => format!("it is not JSON, which has no {word}: {error}"),

@@ -1,12 +1,12 @@
-//! Values of variables in a text for the shell: data, whatever they hold.
+//! Inserts values of variables into a text for the shell, so that they are data whatever they contain.
 //!
-//! A value of letters, digits and the few signs that mean nothing to a shell is put in as it is. Any other becomes one quoted
-//! word, as `shlex.quote` of Python's has it, where the shell takes words; and so does a plain one where it would mean more
-//! than itself: as the number of a file that is redirected, a reserved word, an assignment, a part of a variable's name.
+//! A value is plain if it consists of letters, digits and the few signs that have no meaning to a shell. It is inserted unchanged,
+//! unless it would get another meaning at its place: as the number of a redirected file, a reserved word, an assignment, or a part
+//! of a variable's name. Then, like every value that is not plain, it is quoted as one word, as by Python's `shlex.quote`.
 //!
-//! Within quotes, quoting again would open the quotes, and a text there is often for another interpreter: what is not plain is
-//! refused there, with the way that is always right, a variable of the environment. So is every value, plain or not, where it
-//! is not certain how the shell would read it ([`reader`] says where that is).
+//! Inside quotes, further quotes would end the first ones, and the text there is often code for another interpreter. A value that
+//! is not plain is refused there, with the remedy that is always right: an environment variable. Also refused is every value at
+//! a place where it is not certain how the shell would read it ([`reader`] says where that is).
 
 mod reader;
 #[cfg(test)]
@@ -18,16 +18,16 @@ use reader::{At, Reader};
 
 use crate::places::{braces_doubled, shell_quoted};
 
-/// Words that open and close commands, of `sh` and of shells that stand in for it.
+/// Words that open and close compound commands, in `sh` and in shells that replace it.
 const RESERVED: [&str; 17] = [
     "if", "then", "else", "elif", "fi", "do", "done", "case", "esac", "for", "while", "until",
     "in", "function", "select", "time", "coproc",
 ];
 
-/// Puts a text for the shell together.
+/// Joins a text for the shell out of written parts and values of variables.
 ///
 /// # Errors
-/// When a value cannot be put in where it stands.
+/// When a value cannot be inserted at its place.
 pub(crate) fn join(pieces: &[Piece<'_>]) -> Result<String, Problem> {
     let mut text = String::new();
     let mut reader = Reader::new();
@@ -39,7 +39,7 @@ pub(crate) fn join(pieces: &[Piece<'_>]) -> Result<String, Problem> {
             }
             Piece::Value { name, text: value } => {
                 let rest = &pieces[at + 1..];
-                // Where nothing is put in, what comes next is put there.
+                // An empty value inserts nothing, so the next piece stands at its place.
                 let mut texts = std::iter::once(&**value).chain(rest.iter().map(Piece::text));
                 let next = texts.find(|text| !text.is_empty()).unwrap_or_default();
                 let is_safe = !value.is_empty() && value.chars().all(is_plain);
@@ -68,11 +68,11 @@ pub(crate) fn join(pieces: &[Piece<'_>]) -> Result<String, Problem> {
     Ok(text)
 }
 
-/// Puts paths into a text for the shell: quoted always, so that whoever quotes one again learns of it at the first run. Within
-/// his quotes a path is out of them then, which means no more than itself while it is plain; another is refused.
+/// Inserts paths into a text for the shell. A path is always quoted, so that a user who quotes it again sees the mistake in the
+/// first run. Inside the user's quotes the path is then outside any quotes, which is harmless for a plain path; another is refused.
 ///
 /// # Errors
-/// When a path cannot be put in where it stands.
+/// When a path cannot be inserted at its place.
 pub(crate) fn fill(pieces: &[Piece<'_>]) -> Result<String, StageError> {
     let mut text = String::new();
     let mut reader = Reader::new();
@@ -101,7 +101,8 @@ pub(crate) fn fill(pieces: &[Piece<'_>]) -> Result<String, StageError> {
     Ok(text)
 }
 
-/// Whether a plain value would be more than a part of its word to the shell, given what the word is before and behind it.
+/// Whether a plain value would be more to the shell than a part of its word. `before` is the word before the value, `rest` the
+/// pieces after it.
 fn means_more(before: &str, value: &str, rest: &[Piece<'_>]) -> bool {
     let mut word = format!("{before}{value}");
     let mut ends_in = None;
@@ -120,7 +121,7 @@ fn means_more(before: &str, value: &str, rest: &[Piece<'_>]) -> bool {
             break;
         }
     }
-    // Braces that stand for words, or for the number of a file, to some shells.
+    // To some shells, braces are a list of words, or the number of a file.
     let in_braces = before.contains("{{");
     let is_redirected = matches!(ends_in, Some('<' | '>'));
     let assigned = word.split_once('=').map(|(name, _)| name);
@@ -136,10 +137,10 @@ fn means_more(before: &str, value: &str, rest: &[Piece<'_>]) -> bool {
             })
 }
 
-/// What a range of characters (`[a-z]`) or a class of them (`[[:alpha:]]`, `[[.x.]]`, `[[=x=]]`) is written with.
+/// The characters that form a range (`[a-z]`) or a class (`[[:alpha:]]`, `[[.x.]]`, `[[=x=]]`) inside brackets.
 const MEANS_MORE_IN_BRACKETS: [char; 4] = ['-', ':', '.', '='];
 
-/// Whether a bracket stands in what there is of a word that may be open still. Where one closes shells do not agree.
+/// Whether a word so far contains a bracket, which may still be open: shells do not agree on where brackets close.
 fn has_bracket(word: &str) -> bool {
     let mut characters = word.chars();
     while let Some(c) = characters.next() {
@@ -152,12 +153,12 @@ fn has_bracket(word: &str) -> bool {
     false
 }
 
-/// Whether a character goes on with the name of a variable.
+/// Whether a character can continue the name of a variable.
 fn is_of_name(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_'
 }
 
-/// Whether a character means nothing but itself to a shell, wherever it stands.
+/// Whether a character has no special meaning to a shell at any place.
 fn is_plain(c: char) -> bool {
     c.is_alphanumeric() || "_-+=.,:/@%".contains(c)
 }
@@ -177,7 +178,7 @@ const WITHIN: &str =
     "stands within quotes or a comment, and its value holds what a shell may take for code";
 const FOLLOWS: &str = "follows a variable of the shell's own, and its value would be read as a part of that one's name";
 
-/// The value stands where nobody can be sure what it would be.
+/// Returns the error for a value at a place where its meaning is uncertain.
 fn uncertain(name: &str, value: &str, what: &str) -> Problem {
     let why =
         format!("stands in {what} or behind it, where shells do not agree on how a value is read");
@@ -193,7 +194,7 @@ fn refused(name: &str, value: &str, why: &str) -> Problem {
     ))
 }
 
-/// Returns a name for a variable of the environment.
+/// Returns a name for an environment variable that holds the value.
 fn variable(name: &str) -> String {
     let word = name
         .chars()

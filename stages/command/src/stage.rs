@@ -1,4 +1,4 @@
-//! The stage.
+//! The stage `command`.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -21,16 +21,16 @@ use crate::places::{self, Text};
 use crate::process::{self, Program, ProgressPipe};
 use crate::{hints, outputs, programs, room, scores, shell};
 
-/// Runs a program of the user's.
+/// Runs a user's program.
 pub struct CommandStage;
 
-/// What to do where nothing more can be told.
+/// The remedy if nothing more specific is known.
 const MEND: &str = "mend what its log tells, and run again";
-/// The shell, and how it is called: it ends at the first command that fails and at a variable that nobody has set,
-/// and takes no text for options, whatever value it begins with.
+/// The shell and its options: it stops at the first command that fails and at an unset variable, and takes no text for an
+/// option, whatever value the text begins with.
 const SHELL: [&str; 3] = ["sh", "-euc", "--"];
 
-/// The files of what a program makes.
+/// The files that are made from what a program writes.
 const FILES: &[OutputFile] = &[
     metrics::scores::DOCUMENTED.when("makes = \"scores\", or an encoder with a scores.json"),
     texts::DOCUMENTED.when("the program wrote it, or texts into scores.json"),
@@ -164,7 +164,7 @@ impl Stage for CommandStage {
         let parameters: Parameters = params.parse()?;
         let command = parameters.command().map_err(refused)?;
         let asked = parameters.environment().map_err(refused)?;
-        // What an earlier attempt has closed to itself.
+        // An earlier attempt may have removed its own right to use the folders.
         for folder in context.checkpoints().folders() {
             if contract::is_folder(&folder).map_err(contract::io_error(&folder))? {
                 contract::open_up(&folder).map_err(contract::io_error(&folder))?;
@@ -203,7 +203,7 @@ impl Stage for CommandStage {
         outputs::check_places(context)?;
         outputs::keep(&parameters.outputs, context)?;
         outputs::check_type(parameters.makes, context.output())?;
-        // A trained encoder may carry the scores of its training.
+        // A trained encoder may have the scores of its training beside it.
         if matches!(
             parameters.makes,
             ArtifactType::Scores | ArtifactType::Encoder
@@ -218,12 +218,12 @@ impl Stage for CommandStage {
     }
 }
 
-/// Returns where the program is looked for, if the stage says so.
+/// Returns the PATH on which the program is searched, if the stage sets one.
 fn search_path(parameters: &Parameters) -> Option<&str> {
     parameters.env.get("PATH").map(String::as_str)
 }
 
-/// What every place stands for.
+/// Returns the values of all places.
 fn fill_places(inputs: &Inputs, context: &Context) -> Result<BTreeMap<String, String>, StageError> {
     let text = |path: &Path| {
         path.to_str().map(str::to_owned).ok_or_else(|| {
@@ -249,7 +249,7 @@ fn fill_places(inputs: &Inputs, context: &Context) -> Result<BTreeMap<String, St
     Ok(places)
 }
 
-/// What the check before the run should have found.
+/// Returns the error for problems that the check before the run should have found.
 fn refused(problems: Vec<Problem>) -> StageError {
     let texts: Vec<_> = problems
         .into_iter()
@@ -258,7 +258,7 @@ fn refused(problems: Vec<Problem>) -> StageError {
     StageError::failed(texts.join("; "))
 }
 
-/// The program has not ended well.
+/// Returns the error for a program that has failed.
 fn failed(
     name: &str,
     started: &Program<'_>,

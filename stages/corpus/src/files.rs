@@ -1,4 +1,4 @@
-//! Finds the text files of a corpus.
+//! Finds the text files of a corpus in a folder.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -9,48 +9,48 @@ use walkdir::{DirEntry, WalkDir};
 
 use crate::open::are_equal;
 
-/// Files beside a corpus that are about it rather than of it, by their names in lower case up to the first point.
+/// Names of files that describe a corpus, in lower case and up to the first point. They are not part of the corpus.
 const ABOUT: [&str; 4] = ["readme", "license", "licence", "copying"];
-/// How many names a list of files gives.
+/// How many names a list of files in a message gives.
 const NAMED: usize = 5;
-/// Files that a look at a folder of data goes through at most.
+/// The most files that are looked at when a folder of data is searched.
 const MOST_LOOKED_AT: usize = 10_000;
 
 /// A file of the corpus.
 pub(crate) struct TextFile {
     pub(crate) path: PathBuf,
-    /// Its length in bytes, as it lies there.
+    /// Length of the file in bytes, before decompression.
     pub(crate) bytes: u64,
-    /// Its path without what tells that it is compressed, by which files are ordered.
+    /// Path without the ending that says that the file is compressed. Files are ordered by it.
     plain: PathBuf,
 }
 
-/// The files of a folder.
+/// The contents of a folder.
 pub(crate) struct Found {
-    /// Those that are read, in their order.
+    /// The files to read, in order.
     pub(crate) files: Vec<TextFile>,
-    /// What the user should know about the others.
+    /// Notes for the user about the other files.
     pub(crate) notes: Vec<String>,
 }
 
-/// What a file of a folder is, by its name.
+/// The kind of a file in a folder, by its name.
 enum Named {
     /// A text, plain or compressed.
     Text,
-    /// Data that cannot be read as it is.
+    /// Data in a form that cannot be read.
     Unreadable(Content),
-    /// A word about the corpus rather than a part of it: nobody misses it.
+    /// A description of the corpus. No note mentions it.
     About,
-    /// Something else.
+    /// Any other file.
     Other,
 }
 
 /// Returns `source` itself where it is a file, else the text files below it, ordered by the bytes of their paths.
 ///
-/// In a folder, `*.txt`, `*.tokens`, `*.raw` (WikiText) and `wiki_*` without an extension (WikiExtractor) are text
-/// files, and so are these with `.gz` or `.zst` behind, in the place that they would have without it; hidden files and
-/// folders, and files named like `README.txt` or `LICENSE.txt`, are not. Other archives and pointers to files that are not
-/// there are refused; of anything else the notes tell.
+/// In a folder, `*.txt`, `*.tokens`, `*.raw` (WikiText) and `wiki_*` without an extension (WikiExtractor) are text files,
+/// also with `.gz` or `.zst` appended, which does not change their order. Hidden files and folders, and files with names like
+/// `README.txt` or `LICENSE.txt`, are not text files. Other archives, and pointers to files that were not fetched, are
+/// refused. Notes name all other files.
 pub(crate) fn find(source: &Path) -> Result<Found, StageError> {
     let metadata = fs::metadata(source).map_err(|error| {
         if error.kind() == std::io::ErrorKind::NotFound {
@@ -87,7 +87,7 @@ pub(crate) fn find(source: &Path) -> Result<Found, StageError> {
                 plain: plain(&path),
                 path,
             }),
-            // A pointer stays beside the data that it has fetched.
+            // DVC leaves a pointer beside the data that it has fetched.
             Named::Unreadable(Content::Dvc) if path.with_extension("").exists() => {}
             Named::Unreadable(content) => return Err(unreadable(&path, content)),
             Named::About => {}
@@ -129,7 +129,7 @@ pub(crate) fn find(source: &Path) -> Result<Found, StageError> {
     Ok(Found { files, notes })
 }
 
-/// Returns how many bytes of text lie in a folder and below it; `None` where other files lie there too.
+/// Returns the number of bytes of text in a folder and its subfolders; `None` if other files are there too.
 pub(crate) fn text_alone(folder: &Path) -> Option<u64> {
     let mut bytes = 0;
     for entry in walk(folder).take(MOST_LOOKED_AT) {
@@ -144,21 +144,21 @@ pub(crate) fn text_alone(folder: &Path) -> Option<u64> {
     (bytes > 0).then_some(bytes)
 }
 
-/// Goes through what lies below a folder and is not hidden, where links lead as well.
+/// Walks through everything below a folder that is not hidden, and follows links.
 fn walk(folder: &Path) -> impl Iterator<Item = walkdir::Result<DirEntry>> {
     let is_hidden =
         |name: Option<&OsStr>| name.is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
     let entries = WalkDir::new(folder).follow_links(true).into_iter();
     let entries = entries
         .filter_entry(move |entry| entry.depth() == 0 || !is_hidden(Some(entry.file_name())));
-    // What a hidden link leads to is asked for before its name is looked at.
+    // WalkDir resolves a hidden link before its name can be checked, so errors of such links are dropped here.
     entries.filter(move |entry| match entry {
         Ok(_) => true,
         Err(error) => error.depth() == 0 || !is_hidden(error.path().and_then(Path::file_name)),
     })
 }
 
-/// Says why something below `source` cannot be looked at.
+/// Returns the error for something below `source` that cannot be listed.
 fn unlisted(source: &Path, error: walkdir::Error) -> StageError {
     let place = error.path().unwrap_or(source).to_path_buf();
     match error.loop_ancestor() {
@@ -171,7 +171,7 @@ fn unlisted(source: &Path, error: walkdir::Error) -> StageError {
     }
 }
 
-/// Says what is wrong with a file that cannot be read as it is.
+/// Returns the error for a file in a form that cannot be read.
 fn unreadable(path: &Path, content: Content) -> StageError {
     let stays = match content {
         Content::Tar | Content::Zip | Content::SevenZip | Content::Rar => {
@@ -183,7 +183,7 @@ fn unreadable(path: &Path, content: Content) -> StageError {
     StageError::input(path.display(), content.what(), remedy)
 }
 
-/// Takes out of `files`, which are sorted, those that hold, compressed, what the file before them holds; returns their paths.
+/// Removes from the sorted `files` compressed copies of the file before them, and returns the paths of these copies.
 fn drop_twins(files: &mut Vec<TextFile>) -> Result<Vec<PathBuf>, StageError> {
     let mut twins = Vec::new();
     let mut place = 1;
@@ -219,7 +219,7 @@ fn named(name: &str) -> Named {
     }
 }
 
-/// Whether a name in lower case is that of a text.
+/// Whether a name in lower case is the name of a text file.
 fn is_text(name: &str) -> bool {
     match name.rsplit_once('.') {
         Some((_, extension)) => matches!(extension, "txt" | "tokens" | "raw"),
@@ -227,7 +227,7 @@ fn is_text(name: &str) -> bool {
     }
 }
 
-/// Returns the path of a text without what tells that it is compressed.
+/// Returns a text's path without the ending that says that it is compressed.
 fn plain(path: &Path) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     match Content::of_name(&name) {
@@ -236,7 +236,7 @@ fn plain(path: &Path) -> PathBuf {
     }
 }
 
-/// Returns a path from the source on, for people.
+/// Returns a path relative to the source, for messages.
 fn below(source: &Path, path: &Path) -> String {
     path.strip_prefix(source)
         .unwrap_or(path)
@@ -251,7 +251,7 @@ fn count(files: usize) -> String {
     }
 }
 
-/// Returns the first few names, and how many more there are.
+/// Returns the first few names, and the number of the others.
 fn list(names: &[String]) -> String {
     let first = names[..names.len().min(NAMED)].join(", ");
     match names.len().saturating_sub(NAMED) {

@@ -1,4 +1,4 @@
-//! Tells the three layouts apart.
+//! Recognises the layout of a text file.
 
 use std::io::Read;
 use std::path::Path;
@@ -9,7 +9,7 @@ use crate::open::{open, unreadable};
 use crate::parse::wikitext_title;
 use crate::wikiextractor::is_header;
 
-/// How much of a file is looked at.
+/// How many bytes of a file are looked at.
 const HEAD: u64 = 1 << 16;
 
 /// The layout of a file.
@@ -25,8 +25,8 @@ pub(crate) enum Format {
     WikiExtractorJson,
 }
 
-/// Returns the layout of a file in the format that the user named; `auto` goes by the file's first line with
-/// something on it, and refuses what is marked up in another way.
+/// Returns the layout of a file in the format that the user named. `auto` decides by the first line that is not blank, and
+/// refuses texts with other markup.
 pub(crate) fn of_file(path: &Path, named: &str) -> Result<Format, StageError> {
     match named {
         "text" => Ok(Format::Text),
@@ -50,7 +50,7 @@ pub(crate) fn of_file(path: &Path, named: &str) -> Result<Format, StageError> {
     }
 }
 
-/// Returns why a text that begins with this line is not taken for plain text.
+/// Returns the error for a text whose first line has a markup that is not known.
 fn marked_up(path: &Path, line: &str) -> Option<StageError> {
     let what = match Content::of(line.as_bytes()) {
         Some(Content::Html) => "a web page (HTML)",
@@ -66,7 +66,7 @@ fn marked_up(path: &Path, line: &str) -> Option<StageError> {
     ))
 }
 
-/// Whether the line, an object of JSON as far as it is at hand, has a `text`.
+/// Whether the line, a JSON object as far as it was read, has a key `text`.
 fn has_text(line: &str) -> bool {
     line.match_indices("\"text\"").any(|(place, name)| {
         let after = &line[place + name.len()..];
@@ -74,7 +74,7 @@ fn has_text(line: &str) -> bool {
     })
 }
 
-/// Whether the line is an object or a list of JSON, or begins one: it may go on in other lines, or beyond what was looked at.
+/// Whether the line is a JSON object or list, or begins one that goes on in other lines or beyond the part that was read.
 fn is_json(line: &str) -> bool {
     line.starts_with(['{', '['])
         && match serde_json::from_str::<serde::de::IgnoredAny>(line) {
@@ -83,7 +83,7 @@ fn is_json(line: &str) -> bool {
         }
 }
 
-/// Returns the first line that is not blank, without blank space around it, as far as it lies in the text's head.
+/// Returns the first line that is not blank, trimmed, as far as it lies in the part that is looked at.
 fn first_line(path: &Path) -> Result<String, StageError> {
     let mut head = Vec::new();
     open(path)?

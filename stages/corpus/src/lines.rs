@@ -7,7 +7,7 @@ use contract::{StageError, not_utf8};
 
 use crate::open::{open, unreadable};
 
-/// The longest line that is read, in bytes: what bounds memory.
+/// The longest line that is read, in bytes. This bounds memory.
 const LONGEST: usize = 16 << 20;
 
 /// The lines of a text file, without their ends (`\n` or `\r\n`) and without a byte order mark.
@@ -15,9 +15,9 @@ pub(crate) struct Lines<'a> {
     path: &'a Path,
     reader: Box<dyn BufRead>,
     buffer: Vec<u8>,
-    /// The number of the line last read, from 1.
+    /// Number of the line that was read last, from 1.
     number: u64,
-    /// Bytes before it.
+    /// Number of bytes before that line.
     offset: u64,
 }
 
@@ -72,17 +72,17 @@ impl<'a> Lines<'a> {
         }
     }
 
-    /// Returns the number of the line last read, from 1.
+    /// Returns the number of the line that was read last, from 1.
     pub(crate) fn number(&self) -> u64 {
         self.number
     }
 
-    /// Returns the place of the line last read.
+    /// Returns the place of the line that was read last, for messages.
     pub(crate) fn place(&self) -> String {
         self.place_of(self.number)
     }
 
-    /// Returns the place of any line.
+    /// Returns the place of any line, for messages.
     pub(crate) fn place_of(&self, number: u64) -> String {
         format!("{}:{number}", self.path.display())
     }

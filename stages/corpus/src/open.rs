@@ -1,7 +1,7 @@
-//! Opens a text, compressed or not.
+//! Opens a text file, compressed or not.
 //!
-//! What a file is, its first bytes say, not its name. gzip and Zstandard are read through, in bounded memory; whatever
-//! else is no text in UTF-8 is refused for what it is.
+//! The first bytes of a file decide whether it is compressed, not its name. gzip and Zstandard are decompressed in bounded
+//! memory. Other files that are not UTF-8 text are refused, with the kind of file that they are.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, Read};
@@ -10,9 +10,9 @@ use std::path::Path;
 use contract::{Content, StageError, io_error};
 use flate2::bufread::MultiGzDecoder;
 
-/// Bytes that are read at once.
+/// Number of bytes that are read at a time.
 const BUFFER: usize = 1 << 16;
-/// The longest window of Zstandard, as the logarithm of bytes: `zstd --long=31`.
+/// The largest window size of Zstandard, as the logarithm of its bytes: `zstd --long=31`.
 const LONGEST_WINDOW: u32 = 31;
 
 /// Opens the text at `path`, from its beginning.
@@ -24,7 +24,7 @@ pub(crate) fn open(path: &Path) -> Result<Box<dyn BufRead>, StageError> {
         Some(Content::Zstd) => {
             let mut decoder =
                 zstd::stream::read::Decoder::with_buffer(file).map_err(io_error(path))?;
-            // Large public texts are compressed with the longest window that there is.
+            // Large public texts are often compressed with the largest window.
             decoder
                 .window_log_max(LONGEST_WINDOW)
                 .map_err(io_error(path))?;
@@ -37,21 +37,21 @@ pub(crate) fn open(path: &Path) -> Result<Box<dyn BufRead>, StageError> {
     match Content::of(&head) {
         Some(content) if !is_markup(content) => Err(StageError::input(
             path.display(),
-            format!("what is compressed in it is {}", content.what()),
+            format!("its compressed content is {}", content.what()),
             "unpack it, and give the text itself",
         )),
         _ => Ok(Box::new(text)),
     }
 }
 
-/// Returns the error of reading on in a text that [`open`] has opened: of a compressed one, in most cases damage.
+/// Returns the error of reading further in a text that [`open`] has opened. In a compressed file that is usually damage.
 pub(crate) fn unreadable(path: &Path, error: io::Error) -> StageError {
     if error.raw_os_error().is_some() {
         return io_error(path)(error);
     }
     let reason = match error.kind() {
-        io::ErrorKind::UnexpectedEof => "what is compressed ends in the middle".to_owned(),
-        _ => format!("what is compressed is damaged: {error}"),
+        io::ErrorKind::UnexpectedEof => "the compressed data end in the middle".to_owned(),
+        _ => format!("the compressed data are damaged: {error}"),
     };
     StageError::input(
         path.display(),
@@ -60,7 +60,7 @@ pub(crate) fn unreadable(path: &Path, error: io::Error) -> StageError {
     )
 }
 
-/// Whether two texts are equal, byte by byte.
+/// Whether two texts have the same bytes.
 pub(crate) fn are_equal(one: &Path, other: &Path) -> Result<bool, StageError> {
     let (mut left, mut right) = (open(one)?, open(other)?);
     loop {
@@ -77,15 +77,15 @@ pub(crate) fn are_equal(one: &Path, other: &Path) -> Result<bool, StageError> {
     }
 }
 
-/// Whether it is text all the same, though perhaps not the one that was meant.
+/// Whether files of this kind are texts, though perhaps not the text that the user wanted.
 fn is_markup(content: Content) -> bool {
     matches!(content, Content::Html | Content::Xml)
 }
 
-/// A reader of which the first bytes were looked at.
+/// A reader whose first bytes have been read and are given again.
 type Peeked<R> = BufReader<io::Chain<Cursor<Vec<u8>>, R>>;
 
-/// Returns the first bytes, and a reader that begins with them.
+/// Returns the first bytes of a source, and a reader that begins with them.
 fn peek<R: Read>(mut source: R, path: &Path) -> Result<(Vec<u8>, Peeked<R>), StageError> {
     let mut head = Vec::with_capacity(Content::HEAD);
     source

@@ -1,4 +1,4 @@
-//! Cuts a file into documents.
+//! Splits a file into documents.
 
 use std::path::Path;
 
@@ -9,15 +9,15 @@ use crate::format::Format;
 use crate::lines::Lines;
 use crate::wikiextractor::{self, Form};
 
-/// From this length on, in bytes, a document ends at the next blank line: books become a few documents, and memory
-/// stays bounded.
+/// A document that is at least this long, in bytes, ends at the next blank line: a book becomes a few documents, and memory is
+/// bounded.
 const LONG: usize = 1 << 20;
-/// At this length a document ends after the line.
+/// A document that is at least this long, in bytes, ends after the current line.
 const TOO_LONG: usize = 4 << 20;
 
-/// Reads the documents of a file in order and hands each to `sink`. Documents without text are left out. Text is kept
-/// as it is but for blank space around documents (WikiText: around lines), the ends of lines, and entities where
-/// WikiExtractor has escaped it; returns whether it has.
+/// Reads the documents of a file in order and passes each to `sink`. Documents without text are left out. Text is
+/// unchanged except for white space around documents (WikiText: around lines), line ends, and entities in texts that
+/// WikiExtractor has escaped. Returns whether the text was escaped.
 pub(crate) fn parse(
     path: &Path,
     format: Format,
@@ -37,7 +37,7 @@ pub(crate) fn parse(
     Ok(false)
 }
 
-/// A document in the making.
+/// A document that is being read.
 pub(crate) struct Draft<'a> {
     pub(crate) title: Option<String>,
     text: String,
@@ -56,7 +56,7 @@ impl Draft<'_> {
         Ok(())
     }
 
-    /// Ends a piece of the document; the next has the same title.
+    /// Ends a piece of the document. The next piece has the same title.
     fn send(&mut self) -> Result<(), StageError> {
         let text = self.text.trim();
         if !text.is_empty() {
@@ -84,15 +84,15 @@ fn parse_text(lines: &mut Lines<'_>, draft: &mut Draft<'_>) -> Result<(), StageE
     draft.finish()
 }
 
-/// Returns the title if the line is WikiText's heading of an article, ` = Title = `; sections have ` = = Title = = `.
+/// Returns the title if the line is WikiText's heading of an article, ` = Title = `. Sections have ` = = Title = = `.
 pub(crate) fn wikitext_title(line: &str) -> Option<&str> {
     let inner = line.trim().strip_prefix("= ")?.strip_suffix(" =")?.trim();
     (!inner.is_empty() && !inner.starts_with("= ") && !inner.ends_with(" =")).then_some(inner)
 }
 
-/// Reads WikiText: headings of sections stay in the text, as do its `<unk>` and ` @-@ `.
+/// Reads WikiText. Headings of sections, `<unk>` and ` @-@ ` stay in the text.
 fn parse_wikitext(lines: &mut Lines<'_>, draft: &mut Draft<'_>) -> Result<(), StageError> {
-    // A heading stands alone: formulas in the middle of a paragraph can look like one.
+    // Only a line after a blank one can be a heading, since formulas inside paragraphs can look like one.
     let mut after_blank = true;
     while let Some(line) = lines.next()? {
         let line = line.trim();

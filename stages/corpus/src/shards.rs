@@ -1,4 +1,4 @@
-//! The corpus artifact: `documents-00000.parquet` and on, with the columns `title` and `text`.
+//! The corpus artifact: `documents-00000.parquet` and further shards, with the columns `title` and `text`.
 
 use std::fs;
 use std::path::Path;
@@ -8,16 +8,16 @@ use contract::{Column, ColumnType, OutputFile, StageError, io_error};
 
 use crate::Document;
 
-/// Bytes of text in a row group: what a reader holds at a time.
+/// Bytes of text in a row group, which a reader holds in memory.
 const GROUP: usize = 8 << 20;
 /// Bytes of text in a shard.
 const SHARD: usize = 64 << 20;
-/// Texts do not repeat.
+/// Without a dictionary, since texts do not repeat.
 const ENCODING: Encoding = Encoding {
     dictionary: false,
     statistics: true,
 };
-/// What to do about a file that is no corpus.
+/// What to do about a file that is not a corpus.
 const AGAIN: &str =
     "give what a `corpus` stage has made, or Parquet files with a column `text` of type utf8";
 
@@ -77,7 +77,7 @@ impl<'a> ShardWriter<'a> {
         Ok(())
     }
 
-    /// Writes what is left.
+    /// Writes the remaining documents.
     pub(crate) fn finish(mut self) -> Result<(), StageError> {
         self.write_group()?;
         self.close_shard()
@@ -118,7 +118,7 @@ impl<'a> ShardWriter<'a> {
 }
 
 /// Reads a corpus: the Parquet files of a folder in the order of their names, or one file. Columns other than `text`
-/// and `title` are not looked at, and `title` may be missing.
+/// and `title` are ignored, and `title` may be missing.
 ///
 /// # Errors
 /// When there are no Parquet files, or one is damaged or has no column `text`.
@@ -158,7 +158,7 @@ pub fn read(path: &Path) -> Result<Documents, StageError> {
 
 /// The documents of a corpus in their order, in batches of at most 4096 documents and about 8 MiB of text.
 pub struct Documents {
-    /// The shards not yet read, last first; the last is being read.
+    /// The remaining shards in reverse order; the last one is being read.
     shards: Vec<Reader>,
     /// The row group to read next.
     group: usize,
@@ -196,7 +196,7 @@ impl Iterator for Documents {
     fn next(&mut self) -> Option<Self::Item> {
         let batch = self.next_batch().transpose();
         if matches!(batch, Some(Err(_))) {
-            // After an error there is nothing to go on from.
+            // After an error there are no more documents.
             self.shards.clear();
         }
         batch

@@ -1,4 +1,4 @@
-//! The stage.
+//! The stage `corpus`.
 
 use std::path::Path;
 
@@ -25,7 +25,7 @@ impl Stage for CorpusStage {
     fn signature(&self) -> Signature {
         Signature {
             kind: "corpus",
-            // 2: compressed files are read, and WikiExtractor's entities.
+            // Version 2 reads compressed files, and entities of WikiExtractor.
             version: 2,
             about: "Reads plain text, WikiText or WikiExtractor folders into documents",
             fields: const {
@@ -60,7 +60,7 @@ impl Stage for CorpusStage {
         }
     }
 
-    /// As many bytes as the text files of a folder have that holds no others.
+    /// Number of bytes of text in a folder that contains only text files.
     fn suits(&self, _: &str, _: &Params, path: &Path) -> Option<u64> {
         files::text_alone(path)
     }
@@ -107,7 +107,7 @@ impl Stage for CorpusStage {
                 "give a corpus with text in it, or lower `min_characters`",
             ));
         }
-        // Without text there is nothing to leave out.
+        // A document without text is always left out, so only a higher minimum deserves a note.
         if left_out > 0 && min_characters > 1 {
             context.note(format!(
                 "{} of fewer than {min_characters} characters left out",
@@ -129,7 +129,7 @@ impl Stage for CorpusStage {
     }
 }
 
-/// Writes a number of documents.
+/// Returns a number of documents in words.
 fn documents(number: u64) -> String {
     match number {
         1 => "1 document".to_owned(),

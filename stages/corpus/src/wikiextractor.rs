@@ -1,8 +1,8 @@
 //! WikiExtractor's two forms: `<doc …>` to `</doc>`, and one JSON object a line.
 //!
-//! Both give a title as the dump has it, with XML's entities, and by default repeat it on the first line. The text below has
-//! no entities in versions up to 2; from version 3 on it is escaped (`html.escape`), whatever the options say. No
-//! version tells which it was, but the text does: what was escaped has no `&` that begins no entity, and no `<` or `>`.
+//! Both forms give titles as they are in the dump, with XML entities, and by default repeat the title as the first line. In
+//! versions up to 2, the text has no entities; from version 3 on it is escaped (`html.escape`), whatever the options. A file does
+//! not name its version, but an escaped text has no `&` outside an entity, and no `<` or `>`.
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -13,7 +13,7 @@ use serde::Deserialize;
 use crate::lines::Lines;
 use crate::parse::Draft;
 
-/// What `html.escape` writes, and XML besides.
+/// Entities that `html.escape` and XML write, and their characters.
 const ENTITIES: [(&str, &str); 7] = [
     ("&amp;", "&"),
     ("&lt;", "<"),
@@ -26,7 +26,7 @@ const ENTITIES: [(&str, &str); 7] = [
 
 const REMEDY: &str = "extract the file again with WikiExtractor, or give `format = \"text\"`";
 
-/// Which of the two forms a file has.
+/// The form of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
     /// `<doc id="…" url="…" title="…">` to `</doc>`.
@@ -35,7 +35,7 @@ pub(crate) enum Form {
     Json,
 }
 
-/// Reads the documents of a file into `draft`. Returns whether their text was escaped.
+/// Reads the documents of a file into `draft`. Returns whether the text was escaped.
 pub(crate) fn parse(path: &Path, form: Form, draft: &mut Draft<'_>) -> Result<bool, StageError> {
     let escaped = is_escaped(path, form)?;
     read(path, form, &mut |part| {
@@ -50,18 +50,18 @@ pub(crate) fn parse(path: &Path, form: Form, draft: &mut Draft<'_>) -> Result<bo
     Ok(escaped)
 }
 
-/// Whether the text of a file was escaped: it has entities, and no character that would have become one.
+/// Whether the text of a file was escaped: it contains entities, and no character that escaping would have replaced.
 fn is_escaped(path: &Path, form: Form) -> Result<bool, StageError> {
     let (mut entities, mut bare) = (false, false);
     read(path, form, &mut |part| {
         if let Part::Line(line) = part {
-            // What begins a line is a tag of `--html`, which version 3 puts around escaped text.
+            // A line that begins with `<` is a tag of `--html`, which version 3 puts around escaped text.
             let is_tag = line.starts_with('<');
             bare |= !is_tag && line.contains(['<', '>']);
             for (place, _) in line.match_indices('&') {
                 match &line[place..] {
                     rest if entity(rest).is_some() => entities = true,
-                    // Other entities were in the page itself and say nothing of what became of it.
+                    // Other entities come from the page itself and do not show whether the text was escaped.
                     rest => bare |= !looks_like_entity(rest),
                 }
             }
@@ -73,15 +73,15 @@ fn is_escaped(path: &Path, form: Form) -> Result<bool, StageError> {
 
 /// A part of a file.
 enum Part<'a> {
-    /// A document begins, with this title.
+    /// The beginning of a document with this title.
     Title(Option<String>),
-    /// A line of its text.
+    /// A line of the document's text.
     Line(&'a str),
-    /// It ends.
+    /// The end of the document.
     End,
 }
 
-/// Hands the parts of a file to `each`, until that wants no more.
+/// Passes the parts of a file to `each`, until `each` returns `false`.
 fn read(
     path: &Path,
     form: Form,
@@ -98,9 +98,9 @@ fn read_tags(
     lines: &mut Lines<'_>,
     each: &mut dyn FnMut(Part<'_>) -> Result<bool, StageError>,
 ) -> Result<(), StageError> {
-    // The line on which the current document began.
+    // Number of the line on which the current document began.
     let mut opened = None;
-    // The title that the next line may repeat.
+    // The title that the next line may repeat, and which is then dropped.
     let mut awaited = None;
     while let Some(line) = lines.next()? {
         let opens = is_header(line);
@@ -172,7 +172,7 @@ fn read_json(
         let given = title.as_deref().map(|title| unescape(title).into_owned());
         let mut more = each(Part::Title(given))?;
         for (number, line) in text.lines().enumerate() {
-            // Version 2 repeats the title here as well.
+            // Version 2 repeats the title in this form too.
             let is_title = title.as_deref().is_some_and(|title| repeats(line, title));
             if more && !(number == 0 && is_title) {
                 more = each(Part::Line(line))?;
@@ -185,8 +185,8 @@ fn read_json(
     Ok(())
 }
 
-/// Whether a line begins a document: `<doc` with attributes, up to the end of the line. Any other line that begins like it
-/// is text.
+/// Whether a line begins a document: `<doc` with attributes, up to the end of the line. Other lines that begin with `<doc`
+/// are text.
 pub(crate) fn is_header(line: &str) -> bool {
     line.trim().strip_prefix("<doc ").is_some_and(|rest| {
         let begins = |attribute: &&str| rest.starts_with(attribute);
@@ -197,21 +197,21 @@ pub(crate) fn is_header(line: &str) -> bool {
     })
 }
 
-/// Returns the title of a `<doc …>` line, as it is written there. It is the last attribute and its quotation marks need not be
-/// escaped.
+/// Returns the title in a `<doc …>` line, as it is written there. The title is the last attribute, and quotation marks in it
+/// need not be escaped.
 fn raw_title(line: &str) -> Option<&str> {
     let (_, rest) = line.split_once(" title=\"")?;
     let title = rest[..rest.rfind("\">")?].trim();
     (!title.is_empty()).then_some(title)
 }
 
-/// Whether a line is the title once more.
+/// Whether a line repeats the title.
 fn repeats(line: &str, title: &str) -> bool {
     let (line, title) = (line.trim(), title.trim());
     line == title || unescape(line) == unescape(title)
 }
 
-/// Returns the text of which `html.escape` made this one.
+/// Undoes `html.escape`.
 fn unescape(text: &str) -> Cow<'_, str> {
     let Some(first) = text.find('&') else {
         return Cow::Borrowed(text);
@@ -228,7 +228,7 @@ fn unescape(text: &str) -> Cow<'_, str> {
     Cow::Owned(plain)
 }
 
-/// Returns the length of the entity that a text begins with, and what it stands for.
+/// Returns the length of the entity at the beginning of a text, and the character for which it stands.
 fn entity(text: &str) -> Option<(usize, &'static str)> {
     let found = ENTITIES.iter().find(|(entity, _)| text.starts_with(entity));
     found.map(|(entity, meant)| (entity.len(), *meant))

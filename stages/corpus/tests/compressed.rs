@@ -1,4 +1,4 @@
-//! Compressed texts, and files that are no text in UTF-8.
+//! Compressed texts, and files that are not UTF-8 text.
 
 #![allow(clippy::unwrap_used)]
 
@@ -15,7 +15,7 @@ use tempfile::TempDir;
 
 const TEXT: &str = "Ein Satz, für alle.\r\n\nNoch einer.\n";
 
-/// Keeps what was told.
+/// An observer that collects notes.
 #[derive(Clone, Default)]
 struct Notes(Arc<Mutex<Vec<String>>>);
 
@@ -37,7 +37,7 @@ fn folder(files: &[(&str, &[u8])]) -> TempDir {
     folder
 }
 
-/// The bytes of a corpus, its documents, and what was noted.
+/// The bytes of a corpus, its documents, and the notes.
 type Made = (Vec<u8>, Vec<String>, Vec<String>);
 
 /// Runs the stage; returns the bytes of its first file, its texts, and its notes.
@@ -58,7 +58,7 @@ fn run(source: &Path) -> Result<Made, StageError> {
     Ok((bytes, texts, notes))
 }
 
-/// Returns why a file is refused, and what to do about it.
+/// Returns why a file is refused, and the remedy.
 fn refusal(files: &[(&str, &[u8])]) -> String {
     let source = folder(files);
     match run(source.path()) {
@@ -84,7 +84,7 @@ fn zstd(text: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// Two members, or frames, one after the other.
+/// Compresses a text as two members or frames, one after the other.
 fn in_two(compress: fn(&[u8]) -> Vec<u8>, text: &[u8]) -> Vec<u8> {
     let (one, two) = text.split_at(text.len() / 2);
     [compress(one), compress(two)].concat()
@@ -96,7 +96,7 @@ fn a_compressed_text_gives_the_same_bytes() {
     let long = "some words and more of them\n".repeat(20_000);
     let plain: [(&str, &[u8]); 4] = [
         ("a.txt", TEXT.as_bytes()),
-        // The hyphen sorts before the point, but not before the end of a name.
+        // A hyphen sorts before a point, so `a.txt-2.txt` would precede `a.txt.gz`, but it must follow `a.txt`.
         ("a.txt-2.txt", b"\xef\xbb\xbfsecond"),
         ("long.raw", long.as_bytes()),
         ("wiki_00", wiki),
@@ -178,7 +178,7 @@ fn what_is_left_out_of_a_folder_is_told() {
         ["1 file left out, not named as text (`*.txt`, `*.tokens`, `*.raw`, `wiki_*`): d/x.csv"]
     );
     files.extend(["1", "2", "3", "4", "5", ".hidden"].map(|name| (name, &b"1"[..])));
-    // A pointer beside what it has fetched is none of the text.
+    // A pointer beside the data that it has fetched is no part of the text.
     files.push(("a.txt.dvc", b"outs:\n- md5: 0123\n"));
     let (_, _, notes) = run(folder(&files).path()).unwrap();
     assert!(

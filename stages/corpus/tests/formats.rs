@@ -1,4 +1,4 @@
-//! The three layouts, their quirks, and what users get to see when their files are broken.
+//! The layouts and their peculiarities, and the messages that users see when their files are broken.
 
 #![allow(clippy::unwrap_used)]
 
@@ -184,7 +184,7 @@ fn short_documents_are_left_out() {
 
 #[test]
 fn large_files_are_cut_and_sharded() {
-    // 80 MB of text: paragraphs that differ, a blank line after every 1000 lines, then one stretch without any.
+    // 80 MB of text: different paragraphs, with a blank line after every 1000 lines, and then a long part without blank lines.
     let mut text = String::new();
     for line in 0..1_600_000 {
         writeln!(text, "line {line:07} of many, with some words in it again").unwrap();
@@ -387,14 +387,14 @@ proptest! {
     }
 }
 
-/// Real corpora: the environment variable `PIPE_TEST_DATA` names the folder that holds them.
+/// Needs real corpora: the environment variable `PIPE_TEST_DATA` names the folder that contains them.
 #[test]
 #[ignore = "reads real data: CONTRIBUTING.md says how to run it"]
 fn real_data_corpora_have_their_sizes() {
     let data = std::env::var_os("PIPE_TEST_DATA").expect("PIPE_TEST_DATA names the data");
     let data = PathBuf::from(data);
     for (name, count, first) in [
-        // Four of the 6514 articles have a title only.
+        // Four of the 6514 articles have only a title.
         ("wiki", 6510, Some("Anarchism")),
         ("wikitext-2/wiki.valid.tokens", 60, Some("Homarus gammarus")),
         ("wikitext-2-raw", 60, Some("Robert Boulter")),

@@ -1,4 +1,4 @@
-//! WikiExtractor's output in its versions: what is escaped, and what only looks like it.
+//! Outputs of WikiExtractor's versions: escaped texts, and texts that only look escaped.
 
 #![allow(clippy::unwrap_used)]
 
@@ -27,7 +27,7 @@ fn documents(text: &str) -> Vec<(String, String)> {
         .collect()
 }
 
-/// A document as version 3 writes it, and version 2 but for what is in `body`.
+/// Returns a document as version 3 writes it. Version 2 differs only in `body`.
 fn tags(title: &str, body: &str) -> String {
     format!("<doc id=\"1\" url=\"u?curid=1\" title=\"{title}\">\n{title}\n\n{body}\n\n</doc>\n")
 }
@@ -57,7 +57,7 @@ fn what_version_3_has_escaped_is_read_as_it_was() {
             ),
         ],
     );
-    // With --html its own tags stand around escaped text.
+    // With --html, tags that are not escaped stand around escaped text.
     expect(
         &tags("A", "<h2>Life</h2>\n<li>R&amp;D</li>"),
         &[("A", "<h2>Life</h2>\n<li>R&D</li>")],
@@ -66,7 +66,7 @@ fn what_version_3_has_escaped_is_read_as_it_was() {
 
 #[test]
 fn what_version_2_has_not_escaped_stays() {
-    // The title is escaped there as well, since the dump is.
+    // The title is escaped in unescaped texts too, since it is escaped in the dump.
     let file = tags(
         "Dungeons &amp; Dragons",
         "R&D, and if a < b then &amp; is written so.",
@@ -100,6 +100,6 @@ fn json_is_read_in_both_versions() {
 fn a_line_of_text_may_begin_like_a_header() {
     let body = "<doc is what it begins with.\n<doc id=\"x\"> and more";
     expect(&tags("Formats", body), &[("Formats", body)]);
-    // At the beginning of a file it makes no WikiExtractor file of it.
+    // At the beginning of a file, such a line does not make the file WikiExtractor's.
     expect("<doc is a tag.\nText.\n", &[("", "<doc is a tag.\nText.")]);
 }

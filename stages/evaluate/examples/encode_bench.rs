@@ -21,7 +21,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const USAGE: &str =
     "usage: encode_bench FOLDER SENTENCES.txt --out VECTORS.npy [--precision f32|bf16]";
-/// The most tokens of a sentence that are seen.
+/// The most tokens of a sentence that are read.
 const MAX_LENGTH: usize = 128;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -66,7 +66,7 @@ fn measure(
         .map(|sentence| tokenizer.single(sentence, Some(max_length)).len())
         .sum();
 
-    // The stage's code wants a place for output and progress, of which nothing comes here.
+    // The stage's code needs a folder for output and progress, though the benchmark writes neither.
     let scratch = tempfile::tempdir()?;
     let context = Context::in_folder(scratch.path())?;
     let pass = || {
@@ -89,14 +89,14 @@ fn measure(
     Ok(())
 }
 
-/// Writes vectors of that width as NumPy does (format 1.0).
+/// Writes vectors of width `width` in NumPy's format 1.0.
 fn write(path: &Path, vectors: &[Vec<f32>], width: usize) -> Result<(), Box<dyn Error>> {
-    /// Magic, version and length of what follows.
+    /// Length of magic number, version and header length.
     const START: usize = 10;
     let rows = vectors.len();
     let mut header =
         format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({rows}, {width}), }}");
-    // Data begin at a multiple of 64 bytes, after a newline.
+    // The data must begin at a multiple of 64 bytes, after a newline.
     while !(START + header.len() + 1).is_multiple_of(64) {
         header.push(' ');
     }

@@ -17,7 +17,7 @@ use crate::embeddings::{self, Description};
 use crate::encode::{Manner, encode, normalise};
 use crate::folder::Folder;
 
-/// The shortest sequence that holds a token of the sentence.
+/// The shortest sequence that has room for a token of the sentence.
 const SHORTEST: usize = 3;
 
 /// Gives each distinct sentence of a benchmark its vector.
@@ -31,7 +31,7 @@ struct Parameters {
     precision: DeclaredPrecision,
 }
 
-/// What `pooling` may say: that the folder decides, or a pooling.
+/// The values of `pooling`: `auto`, for the folder's own, or the name of a pooling.
 const POOLINGS: [&str; Pooling::NAMES.len() + 1] = {
     let mut names = ["auto"; Pooling::NAMES.len() + 1];
     let mut place = 0;
@@ -124,12 +124,12 @@ impl Stage for EmbedStage {
         }
     }
 
-    /// As much as a token takes: the sentences are the benchmark's.
+    /// Operations per token. The sentences need not be counted, since they are those of the benchmark.
     fn work(&self, _: &Params, inputs: &Sizes) -> Option<f64> {
         inputs.get("encoder")
     }
 
-    /// Operations that a token takes.
+    /// Operations per token of the encoder.
     fn measure(&self, input: &str, file: FileOf<'_>) -> Option<f64> {
         match input {
             "encoder" => {
@@ -221,7 +221,7 @@ impl DeclaredPooling {
     }
 }
 
-/// Returns the most tokens of a sentence that are seen: `asked`, else what the folder says, else all positions.
+/// Returns the most tokens of a sentence that are read: `asked`, else the folder's limit, else the number of positions.
 fn longest(
     asked: usize,
     folder: &Folder,

@@ -14,16 +14,16 @@ use crate::Similarity;
 
 const VECTORS: &str = "embeddings.parquet";
 const DESCRIPTION: &str = "embeddings.json";
-/// Rows written at once.
+/// Number of rows that are written at a time.
 const ROWS: usize = 4096;
-/// What to do about a file that is not of the artifact.
+/// What to do about a file that does not belong to the artifact.
 const REMEDY: &str = "give what the stage `embed` has written";
 
 const COLUMNS: &[Column] = &[
     Column::new("sentence", ColumnType::Text, "the sentence"),
     Column::new("vector", ColumnType::Numbers, "its vector"),
 ];
-/// The files of embeddings.
+/// The files of an embeddings artifact.
 pub(crate) const FILES: &[OutputFile] = &[
     OutputFile::table(
         VECTORS,
@@ -39,33 +39,33 @@ pub(crate) const FILES: &[OutputFile] = &[
 /// How vectors were made: `embeddings.json`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Description {
-    /// How hidden states became a vector.
+    /// The pooling of hidden states.
     pub pooling: Pooling,
     /// Whether vectors are scaled to length 1.
     pub normalised: bool,
-    /// Numbers per vector.
+    /// Length of the vectors.
     pub dimension: usize,
-    /// Distinct sentences.
+    /// Number of distinct sentences.
     pub sentences: usize,
-    /// The most tokens of a sentence that are seen, `[CLS]` and `[SEP]` included.
+    /// The most tokens of a sentence that are read, `[CLS]` and `[SEP]` included.
     pub max_length: usize,
-    /// How many sentences were longer, and lost their end.
+    /// Number of sentences that were longer and were truncated.
     pub truncated: usize,
-    /// How vectors are to be compared.
+    /// The similarity by which vectors should be compared.
     #[serde(default, skip_serializing_if = "Similarity::is_cosine")]
     pub similarity: Similarity,
 }
 
-/// Vectors by sentence.
+/// The vectors of sentences.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Embeddings {
-    /// How they were made.
+    /// How the vectors were made.
     pub description: Description,
-    /// The vectors.
+    /// The vectors by sentence.
     pub vectors: BTreeMap<String, Vec<f32>>,
 }
 
-/// Writes the artifact; `vectors` go with `sentences`.
+/// Writes the artifact; `vectors` are in the order of `sentences`.
 pub(crate) fn write(
     folder: &Path,
     description: &Description,
@@ -174,7 +174,7 @@ mod tests {
 
     #[test]
     fn a_full_disk_is_told_from_a_failure() {
-        // Every write to this device finds the disk full.
+        // Every write to /dev/full fails with "no space left on device".
         let folder = tempfile::tempdir().unwrap();
         std::os::unix::fs::symlink("/dev/full", folder.path().join(VECTORS)).unwrap();
         let error = write(

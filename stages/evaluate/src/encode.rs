@@ -1,8 +1,8 @@
-//! Runs an encoder over many sentences.
+//! Computes vectors of many sentences with an encoder.
 //!
-//! Which sentences share a batch follows from the set of sentences alone: distinct token sequences, sorted by length
-//! and then by their ids, cut where a batch would pass [`BATCH_TOKENS`]. So neither the order of the sentences nor the
-//! number of threads can reach a vector's bits; batches run in parallel and write to fixed places.
+//! The set of sentences alone decides which sentences share a batch: distinct token sequences are sorted by length and then by
+//! their ids, and split into batches of at most [`BATCH_TOKENS`] tokens. So neither the order of the sentences nor the number of
+//! threads changes a vector's bits; batches run in parallel and write to fixed places.
 
 use std::collections::BTreeMap;
 
@@ -13,33 +13,33 @@ use tokenize::Tokenizer;
 
 use crate::Texts;
 
-/// The most tokens in a batch, unless one sentence alone has more. Bounds memory.
+/// The most tokens in a batch, unless a single sentence has more. This bounds memory.
 const BATCH_TOKENS: usize = 2048;
-/// Batches between two looks at whether to stop.
+/// Number of batches between checks whether to stop.
 const WAVE: usize = 16;
 
 /// Vectors for sentences.
 pub struct Encoded {
-    /// One vector per sentence, in their order.
+    /// One vector per sentence, in the order of the sentences.
     pub vectors: Vec<Vec<f32>>,
-    /// How many sentences were longer than allowed and lost their end.
+    /// Number of sentences that were longer than allowed and were truncated.
     pub truncated: usize,
 }
 
 /// How sentences become vectors.
 #[derive(Clone, Copy)]
 pub struct Manner<'a> {
-    /// What is done to a sentence before.
+    /// Changes to the text of a sentence before it is tokenised.
     pub texts: &'a Texts,
-    /// The most tokens that are seen, `[CLS]` and `[SEP]` included.
+    /// The most tokens that are read, `[CLS]` and `[SEP]` included.
     pub max_length: usize,
-    /// How hidden states become one vector.
+    /// The pooling of hidden states.
     pub pooling: Pooling,
-    /// How many of a sequence's first tokens are left out of averages.
+    /// Number of tokens at the beginning of a sequence that averages leave out.
     pub skip: usize,
 }
 
-/// Encodes `sentences`, each in that manner.
+/// Encodes `sentences` in the given manner.
 ///
 /// # Errors
 /// When the tokenizer has ids that the encoder does not, a vector is not finite, or the run asks to stop.
@@ -62,7 +62,7 @@ pub fn encode(
         .map(|ids| truncate(ids, max_length, sep))
         .collect();
 
-    // Sentences that are the same to the encoder (apart from letter case, say) are encoded once.
+    // Sentences with the same tokens (which differ only in letter case, say) are encoded once.
     let mut places = BTreeMap::<(usize, &[u32]), Vec<usize>>::new();
     for (sentence, ids) in tokens.iter().enumerate() {
         places.entry((ids.len(), ids)).or_default().push(sentence);
@@ -107,7 +107,7 @@ pub fn encode(
     Ok(Encoded { vectors, truncated })
 }
 
-/// Cuts the ids to `max_length`; the last is still `[SEP]`.
+/// Truncates the ids to `max_length`, with `[SEP]` as the last one.
 fn truncate(mut ids: Vec<u32>, max_length: usize, sep: u32) -> Vec<u32> {
     if ids.len() > max_length {
         ids.truncate(max_length.saturating_sub(1));
@@ -116,7 +116,7 @@ fn truncate(mut ids: Vec<u32>, max_length: usize, sep: u32) -> Vec<u32> {
     ids
 }
 
-/// Cuts sequences into runs of at most [`BATCH_TOKENS`] tokens.
+/// Splits sequences into runs of at most [`BATCH_TOKENS`] tokens.
 fn cut<'a>(sequences: &'a [&'a [u32]]) -> Vec<&'a [&'a [u32]]> {
     let mut batches = Vec::new();
     let (mut start, mut size) = (0, 0);
@@ -149,7 +149,7 @@ fn encode_batch(
     vectors.to_vec2().map_err(StageError::failed)
 }
 
-/// Scales a vector to length 1; a vector of zeros stays.
+/// Scales a vector to length 1; a zero vector is unchanged.
 pub(crate) fn normalise(vector: &mut [f32]) {
     let norm = vector
         .iter()

@@ -1,4 +1,4 @@
-//! What a sentence-transformers folder says of its encoder, pooling, normalisation and similarity.
+//! Folders of sentence-transformers: the transformer, pooling, normalisation and similarity that they declare.
 //!
 //! `modules.json` lists the modules that a sentence passes: a transformer (its files in the folder itself, or in
 //! `0_Transformer`), a pooling (`1_Pooling/config.json`, with one boolean per mode, or since version 6 the mode's
@@ -15,21 +15,21 @@ use crate::Similarity;
 use crate::texts::Texts;
 
 const MODULES: &str = "modules.json";
-/// The file of what concerns all modules.
+/// The file with settings that concern all modules.
 const MODEL: &str = "config_sentence_transformers.json";
-/// What to do about a file that is not of its form.
+/// What to do about a file that is not of the expected form.
 pub(crate) const REMEDY: &str = "give a folder as sentence-transformers saves it";
-/// The prefix of the booleans that name a mode.
+/// The prefix of the boolean settings that name a pooling mode.
 const MODE: &str = "pooling_mode_";
 
 /// An encoder's folder.
 #[derive(Debug, PartialEq)]
 pub struct Folder {
-    /// Where the transformer's own files are.
+    /// The folder of the transformer's own files.
     pub transformer: PathBuf,
-    /// What is done to sentences before, however hidden states are pooled.
+    /// Changes to the text of sentences, which apply to every pooling.
     pub texts: Texts,
-    /// What is done with its hidden states; nothing is said by a plain encoder.
+    /// The modules after the transformer; `None` for a plain encoder.
     pub head: Option<Head>,
 }
 
@@ -39,11 +39,11 @@ pub struct Head {
     pooling: Mode,
     /// Whether vectors are scaled to length 1.
     pub normalise: bool,
-    /// Whether the tokens of a prompt are pooled.
+    /// Whether the tokens of a prompt take part in pooling.
     pub include_prompt: bool,
-    /// How vectors are compared.
+    /// The similarity by which vectors are compared.
     pub similarity: Similarity,
-    /// Modules that are neither pooling nor normalisation or out of place, by class.
+    /// Classes of modules that are neither pooling nor normalisation, or that are out of place.
     others: Vec<String>,
     place: PathBuf,
 }
@@ -52,7 +52,7 @@ pub struct Head {
 #[derive(Debug, PartialEq)]
 enum Mode {
     Known(Pooling),
-    /// One that is not computed here, in the file's words.
+    /// A pooling that this crate does not compute, in the file's words.
     Other(String),
 }
 
@@ -64,7 +64,7 @@ struct Module {
 }
 
 impl Module {
-    /// Returns where the module lies: in the folder itself or in one within it, which is all that a job is shown of an encoder.
+    /// Returns the module's folder: the whole folder or one inside it, since a job sees nothing else of an encoder.
     fn folder(&self, folder: &Path, place: &Path) -> Result<PathBuf, StageError> {
         let mut parts = Path::new(&self.path)
             .components()
@@ -84,10 +84,10 @@ impl Module {
 }
 
 impl Folder {
-    /// Reads what there is.
+    /// Reads the folder's files, as far as they exist.
     ///
     /// # Errors
-    /// When a file is there but cannot be understood.
+    /// When a file exists but cannot be understood.
     pub fn read(folder: &Path) -> Result<Self, StageError> {
         let place = folder.join(MODULES);
         if !place.is_file() {
@@ -150,7 +150,7 @@ impl Head {
     /// Returns the declared pooling.
     ///
     /// # Errors
-    /// When it, or a further module, is not one that is computed here.
+    /// When the pooling, or a further module, is one that this crate does not compute.
     pub fn pooling(&self) -> Result<Pooling, StageError> {
         let remedy = "set `pooling` to cls, mean, first-last or embedding-last, which leaves the modules aside";
         if let Some(other) = self.others.first() {
@@ -167,7 +167,7 @@ impl Head {
     }
 }
 
-/// Reads how vectors are compared.
+/// Reads the similarity by which vectors are compared.
 fn similarity(path: &Path) -> Result<Similarity, StageError> {
     if !path.is_file() {
         return Ok(Similarity::Cosine);
@@ -182,7 +182,7 @@ fn similarity(path: &Path) -> Result<Similarity, StageError> {
     }
 }
 
-/// Returns what a pooling module's configuration says.
+/// Returns the pooling that a module's configuration declares.
 fn mode(config: &Map<String, Value>) -> Mode {
     let names: Vec<String> = match config.get("pooling_mode") {
         Some(Value::String(name)) => vec![name.clone()],

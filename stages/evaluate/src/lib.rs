@@ -1,12 +1,12 @@
-//! Sentence embeddings, and how well their cosines agree with people's judgements of similarity.
+//! Sentence embeddings, and how well their similarities agree with people's judgements.
 //!
 //! * The stage kind `embed` ([`EmbedStage`]) gives each distinct sentence of a benchmark its vector, by an encoder
-//!   trained here or by any Hugging Face or sentence-transformers folder (`folder` reads the latter's modules, `texts` what
-//!   it says of sentences, `encode` runs the encoder in batches and pools, `embeddings` is the file).
+//!   trained here or by any Hugging Face or sentence-transformers folder (`folder` reads the latter's modules, `texts` its
+//!   settings for sentences, `encode` runs the encoder in batches and pools, `embeddings` is the file).
 //! * The stage kind `sts` ([`StsStage`]) scores vectors on the sets of semantic textual similarity by SentEval's
 //!   protocol (`protocol`; Conneau and Kiela, *SentEval*, LREC 2018, `senteval/sts.py`).
 //!
-//! The two are apart so that vectors are computed once, whatever is asked of them afterwards.
+//! Embedding and scoring are separate stages, so that vectors are computed only once for all uses.
 
 mod embed;
 mod embeddings;

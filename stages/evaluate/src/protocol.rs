@@ -1,17 +1,17 @@
 //! SentEval's protocol for the sets of semantic textual similarity, as SimCSE uses it.
 //!
-//! A pair's similarity is the cosine of its two vectors; what is compared with people's judgements is Spearman's rank
-//! correlation, times 100. STS12 to STS16 have several subsets, and papers differ in how these become one number
+//! A pair's similarity is the cosine of its two vectors. The score is Spearman's rank correlation of similarities and people's
+//! judgements, times 100. STS12 to STS16 have several subsets, and papers differ in how these become one number
 //! (Gao et al., *SimCSE*, 2021, appendix B):
 //!
 //! * `all`: one correlation over the pairs of all subsets together;
 //! * `mean`: the mean of the subsets' correlations;
 //! * `wmean`: their mean weighted by the number of pairs.
 //!
-//! The same vectors differ by up to 18 points between them, so all three are written, under names that say which:
-//! `sts12`, `sts12.mean`, `sts12.wmean`. The average over the sets is the plain mean of the values *as printed*, with
-//! two decimals, as in SimCSE's `evaluation.py`. Where similarities are constant a correlation is undefined, as in SciPy,
-//! and so is every mean that it is part of.
+//! For the same vectors the three differ by up to 18 points, so all are written, each under a name of its own: `sts12`,
+//! `sts12.mean`, `sts12.wmean`. The average over the sets is the plain mean of the values *as printed*, with two decimals, as in
+//! SimCSE's `evaluation.py`. Where similarities are constant, a correlation is undefined, as in SciPy, and so is every mean
+//! that contains it.
 
 use std::collections::BTreeMap;
 
@@ -21,22 +21,22 @@ use metrics::scores::{HUNDREDFOLD, Score};
 use metrics::{MetricError, spearman};
 use serde::Deserialize;
 
-/// How a set's subsets become one number.
+/// How the subsets of a set become one number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Aggregate {
     /// One correlation over all pairs.
     All,
-    /// The mean over subsets.
+    /// The mean of the subsets' correlations.
     Mean,
-    /// The mean over subsets, weighted by their pairs.
+    /// The mean of the subsets' correlations, weighted by the numbers of pairs.
     Wmean,
 }
 
 impl Aggregate {
     const EACH: [Self; 3] = [Self::All, Self::Mean, Self::Wmean];
 
-    /// Returns what a score's name ends with.
+    /// Returns the suffix of a score's name.
     const fn suffix(self) -> &'static str {
         match self {
             Self::All => "",
@@ -46,25 +46,25 @@ impl Aggregate {
     }
 }
 
-/// The similarities of one subset, and the judgements beside them.
+/// The similarities of one subset's pairs, and the judgements of the same pairs.
 #[derive(Default)]
 struct Subset {
     similarities: Vec<f64>,
     judgements: Vec<f64>,
 }
 
-/// What the average over the sets is called, and what is scored of them.
+/// The name of the average over the sets.
 const AVERAGE: &str = "avg";
 pub(crate) const SPLIT: &str = "test";
 
-/// A score, or why it is undefined.
+/// A score, or the reason why it is undefined.
 type Value = Result<f64, String>;
 
-/// Scores `similarities`, one per pair: three scores per set, in the order in which the sets first appear, and the
-/// three averages over the sets, of which `main` names the main one.
+/// Scores `similarities`, one per pair, and returns three scores per set, in the order in which the sets first appear, and
+/// three averages over the sets. `main` chooses the main one of these averages.
 ///
 /// # Errors
-/// When there are no pairs, not as many similarities, or one is not finite.
+/// When there are no pairs, not as many similarities as pairs, or a similarity is not finite.
 pub fn score(
     pairs: &[StsPair],
     similarities: &[f64],
@@ -134,7 +134,7 @@ pub fn score(
     Ok(scores)
 }
 
-/// Returns the scores that there are of the seven sets.
+/// Returns the names of the scores of all seven sets.
 pub(crate) fn score_names() -> Vec<ScoreName> {
     let names = benchmarks::sts_sets().chain([AVERAGE]).flat_map(|name| {
         let aggregates = Aggregate::EACH.into_iter();
@@ -180,13 +180,13 @@ fn value(correlation: Result<f64, MetricError>) -> Result<Value, StageError> {
     }
 }
 
-/// Rounds to two decimals as printing does: to even where two are equally near.
+/// Rounds to two decimals as printing does: halfway cases to even.
 fn as_printed(value: f64) -> f64 {
     format!("{value:.2}").parse().unwrap_or(value)
 }
 
-/// Returns the cosine of two vectors, computed in f64, where that of equal vectors is exactly 1, so that pairs of equal
-/// sentences tie; 0 where it has no value because a vector is zero or not finite, as in SentEval.
+/// Returns the cosine of two vectors, computed in 64 bits. For equal vectors it is exactly 1, so that pairs of equal
+/// sentences tie. It is 0 where a vector is zero or not finite, as in SentEval.
 pub fn cosine(left: &[f32], right: &[f32]) -> f64 {
     let dot = |a: &[f32], b: &[f32]| -> f64 {
         a.iter()
@@ -239,7 +239,7 @@ mod tests {
 
     #[test]
     fn the_three_aggregates_differ_as_they_should() {
-        // Perfect order within each subset, of unequal sizes; turned round for the second.
+        // Both subsets, of unequal sizes, are in perfect order, the second in reverse.
         let mut pairs: Vec<StsPair> = (0..3)
             .map(|score| pair("sts12", "a", f64::from(score)))
             .collect();

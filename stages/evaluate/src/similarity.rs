@@ -1,32 +1,32 @@
-//! How alike two vectors are.
+//! Similarities of vectors.
 
 use serde::{Deserialize, Serialize};
 
 use crate::protocol::cosine;
 
-/// The similarities of sentence-transformers (`similarity_fn_name`): larger is more alike.
+/// The similarities of sentence-transformers (`similarity_fn_name`). Larger values mean more similar vectors.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Similarity {
-    /// The cosine of the angle between them, as in SentEval.
+    /// The cosine of the angle between the vectors, as in SentEval.
     #[default]
     Cosine,
-    /// Their scalar product.
+    /// The scalar product of the vectors.
     Dot,
-    /// The length of their difference, negative.
+    /// The negative Euclidean norm of the vectors' difference.
     Euclidean,
-    /// The sum of the sizes of their differences, negative.
+    /// The negative sum of the absolute values of the vectors' difference.
     Manhattan,
 }
 
 impl Similarity {
-    /// Returns whether it is the cosine.
+    /// Whether the similarity is the cosine.
     #[allow(clippy::trivially_copy_pass_by_ref)] // as serde calls it
     pub(crate) fn is_cosine(&self) -> bool {
         *self == Self::Cosine
     }
 
-    /// Returns how alike two vectors are, computed in f64.
+    /// Returns the similarity of two vectors, computed in 64 bits.
     pub fn of(self, left: &[f32], right: &[f32]) -> f64 {
         let pairs = left.iter().zip(right);
         let pairs = pairs.map(|(a, b)| (f64::from(*a), f64::from(*b)));

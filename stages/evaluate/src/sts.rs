@@ -14,7 +14,7 @@ use serde::Deserialize;
 use crate::Embeddings;
 use crate::protocol::{Aggregate, SPLIT, score, score_names};
 
-/// The sets over which papers average.
+/// The number of sets over which papers average.
 const SETS: usize = 7;
 
 /// Scores vectors on the sets of semantic textual similarity.
@@ -29,7 +29,7 @@ impl Stage for StsStage {
     fn signature(&self) -> Signature {
         Signature {
             kind: "sts",
-            // 2: a correlation with a constant is undefined, not 0. 3: predictions are written.
+            // Version 2: a correlation with a constant is undefined, not 0. Version 3: predictions are written.
             version: 3,
             about: "Scores sentence vectors on the sets of semantic textual similarity by SentEval's protocol",
             fields: const {
@@ -66,7 +66,7 @@ impl Stage for StsStage {
         _: Option<&Params>,
         maker: &dyn Fn(&str) -> Option<&'static str>,
     ) -> Option<Vec<ScoreName>> {
-        // Pairs from elsewhere may be of any set.
+        // Pairs that a user's program or folder gives may be of any set.
         let known = maker("data") == Some(BenchmarksStage.signature().kind);
         known.then(score_names)
     }

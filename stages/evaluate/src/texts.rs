@@ -1,7 +1,7 @@
-//! What a sentence-transformers folder says of the sentences themselves, before a tokenizer sees them.
+//! The settings of a sentence-transformers folder for the text of sentences, before it is tokenised.
 //!
-//! It belongs to the encoder and holds however hidden states are pooled: lower case and the longest sequence
-//! (`sentence_bert_config.json`, in the transformer's folder), and a prompt that goes before every sentence
+//! They belong to the encoder and apply to every pooling: lower case and the longest sequence (`sentence_bert_config.json`, in
+//! the transformer's folder), and a prompt that is put before every sentence
 //! (`config_sentence_transformers.json`).
 
 use std::borrow::Cow;
@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 
 use crate::folder::REMEDY;
 
-/// The names under which sentence-transformers looks for the transformer's settings, the first that is there.
+/// The names under which sentence-transformers looks for the transformer's settings. It reads the first file that exists.
 const SETTINGS: [&str; 7] = [
     "sentence_bert_config.json",
     "sentence_roberta_config.json",
@@ -23,7 +23,7 @@ const SETTINGS: [&str; 7] = [
     "sentence_xlnet_config.json",
 ];
 const MODEL: &str = "config_sentence_transformers.json";
-/// Settings that go to Hugging Face's tokenizer or configuration in the place of their own files.
+/// Settings that are passed to Hugging Face's tokenizer or configuration and override their own files.
 const PASSED_ON: [&str; 4] = [
     "tokenizer_args",
     "processor_kwargs",
@@ -31,22 +31,22 @@ const PASSED_ON: [&str; 4] = [
     "config_kwargs",
 ];
 
-/// What is done to a sentence.
+/// Changes to the text of a sentence.
 #[derive(Debug, Default, PartialEq)]
 pub struct Texts {
-    /// Whether it is lower-cased, accents and special tokens included.
+    /// Whether the sentence is lower-cased, including accented letters and special tokens.
     pub lower_case: bool,
-    /// What goes before it.
+    /// The text that is put before the sentence.
     pub prompt: String,
-    /// The most tokens that the encoder is to see, `[CLS]` and `[SEP]` included.
+    /// The most tokens that the encoder should read, `[CLS]` and `[SEP]` included.
     pub max_length: Option<usize>,
 }
 
 impl Texts {
-    /// Reads what `folder` and that of its transformer say.
+    /// Reads the settings in `folder` and in its transformer's folder.
     ///
     /// # Errors
-    /// When a file cannot be understood, or asks for what is not done here.
+    /// When a file cannot be understood, or has a setting that this crate does not support.
     pub(crate) fn read(folder: &Path, transformer: &Path) -> Result<Self, StageError> {
         let mut texts = Self::default();
         let settings = SETTINGS
@@ -104,7 +104,7 @@ impl Texts {
         }
     }
 
-    /// Returns the sentence as the tokenizer is to see it.
+    /// Returns the changed sentence, which the tokenizer reads.
     pub fn apply<'a>(&self, sentence: &'a str) -> Cow<'a, str> {
         let mut text = Cow::Borrowed(sentence);
         if !self.prompt.is_empty() {
@@ -116,7 +116,7 @@ impl Texts {
         text
     }
 
-    /// Returns what is done to sentences, in words, if anything is.
+    /// Returns the changes to sentences in words, if there are any.
     pub(crate) fn note(&self) -> Option<String> {
         let lower_case = self.lower_case.then(|| "are lower-cased".to_owned());
         let prompt = (!self.prompt.is_empty()).then(|| format!("begin with `{}`", self.prompt));

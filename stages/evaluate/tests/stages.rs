@@ -32,7 +32,7 @@ fn encoder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens/encoder")
 }
 
-/// Keeps the notes of a stage.
+/// An observer that collects a stage's notes.
 #[derive(Clone, Default)]
 struct Notes(Arc<Mutex<Vec<String>>>);
 
@@ -44,7 +44,7 @@ impl Observer for Notes {
     }
 }
 
-/// What a stage left behind.
+/// The output and the notes of a stage.
 struct Done {
     folder: TempDir,
     notes: Notes,
@@ -71,7 +71,7 @@ fn run(stage: &dyn Stage, given: &Value, inputs: &[(&str, &Path)]) -> Result<Don
     Ok(Done { folder, notes })
 }
 
-/// A benchmark of two sets whose pairs are the given sentences, each beside its successor.
+/// A benchmark of two sets. Its pairs are each given sentence with the next one.
 fn benchmark(sentences: &[String]) -> Done {
     let folder = tempfile::tempdir().unwrap();
     let (year, stsb) = (
@@ -201,7 +201,7 @@ fn long_sentences_are_cut_and_counted() {
     assert_eq!(EmbedStage.check(&short).len(), 1);
 }
 
-/// The golden encoder with other files beside it.
+/// The golden encoder with additional files beside it.
 fn encoder_with(files: &[(&str, &str)]) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("1_Pooling")).unwrap();
@@ -228,7 +228,7 @@ const CASED: (&str, &str) = (
     r#"{"do_lower_case": false, "strip_accents": true}"#,
 );
 
-/// Text belongs to the encoder: its settings hold for every pooling, and what is asked for goes before them.
+/// The folder's settings for text apply to every pooling, and explicit parameters override them.
 #[test]
 fn what_the_folder_says_of_sentences_holds_for_every_pooling() {
     let goldens = vectors();
@@ -299,7 +299,7 @@ fn what_the_folder_says_of_sentences_holds_for_every_pooling() {
     );
 }
 
-/// A sentence with the prompt before it, and without: the same tokens, of which the prompt's are pooled or not.
+/// A prompt before a sentence gives the tokens of the joined text; the prompt's own tokens are pooled or not.
 #[test]
 fn a_prompt_goes_before_every_sentence() {
     let goldens = vectors();
@@ -349,11 +349,11 @@ fn vectors_are_compared_as_the_folder_says() {
     let (is_cosine, by_cosine) = scored("mean", "never");
     assert!(dot && !is_cosine);
     assert_ne!(by_dot, by_cosine);
-    // Of vectors of length 1 the product is the cosine.
+    // For vectors of length 1, the scalar product is the cosine.
     assert_eq!(scored("auto", "always").1, scored("mean", "always").1);
 }
 
-/// Sentences of many lengths for several batches, some of them alike to the encoder.
+/// Sentences of many lengths, enough for several batches; some have the same tokens.
 fn many() -> Vec<String> {
     let words = [
         "a", "man", "dogs", "playing", "guitars", "run", "from", "two", "Two", "!",
@@ -486,7 +486,7 @@ fn sts_scores_what_was_embedded() {
         } else {
             400
         }));
-    // The rows give a set's score once more.
+    // The score of a set follows from the rows.
     let rows = metrics::predictions::read(&done.output()).unwrap();
     assert_eq!(rows.len(), 800);
     let of_set = rows.iter().filter(|row| row.name.set == "sts13");
@@ -494,7 +494,7 @@ fn sts_scores_what_was_embedded() {
         of_set.map(|row| (row.prediction, row.label)).unzip();
     let again = 100.0 * metrics::spearman(&found, &labels).unwrap();
     assert_eq!(scores[0].value, again);
-    // The same pairs in both sets, turned round: a cosine does not care.
+    // Both sets have the same pairs with the sentences swapped, which does not change a cosine.
     assert_eq!(scores[0].value, scores[3].value);
     assert_eq!(
         *done.notes.0.lock().unwrap(),

@@ -27,7 +27,7 @@ struct Work {
     max_length: usize,
     classes: usize,
     batch: usize,
-    /// Updates that do not count.
+    /// Number of updates that are not measured.
     warmup: usize,
     seed: u64,
     dropout: f64,

@@ -11,15 +11,15 @@ use tokenize::Tokenizer;
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Encoded {
     pub(crate) ids: Vec<u32>,
-    /// Empty where the encoder has a single token type.
+    /// Token types, one per token; empty where the encoder has a single token type.
     pub(crate) token_types: Vec<u32>,
     pub(crate) label: f64,
-    /// Whether it was longer than allowed and lost an end.
+    /// Whether the example was longer than allowed and was truncated.
     pub(crate) cut: bool,
 }
 
 impl Encoded {
-    /// Returns the example as sample number `sample` of its update.
+    /// Returns the example as a sequence with the index `sample` in its update.
     pub(crate) fn sequence(&self, sample: u32) -> Sequence {
         Sequence {
             token_types: self.token_types.clone(),
@@ -28,7 +28,7 @@ impl Encoded {
     }
 }
 
-/// Turns sentences into ids for one encoder.
+/// Converts sentences to token ids for one encoder.
 pub(crate) struct Reader<'a> {
     tokenizer: &'a Tokenizer,
     max_length: usize,
@@ -36,11 +36,11 @@ pub(crate) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// Reads for an encoder of that configuration, cutting examples at `max_length` tokens (0: where the tokenizer's files
-    /// say, or positions end).
+    /// Makes a reader for an encoder with the configuration `config`. Examples are truncated at `max_length` tokens; 0 stands
+    /// for the tokenizer's limit, or the encoder's positions if these are fewer.
     ///
     /// # Errors
-    /// When the encoder has fewer positions than that, or fewer tokens than the tokenizer.
+    /// When the encoder has fewer positions than `max_length`, or fewer tokens than the tokenizer.
     pub(crate) fn new(
         tokenizer: &'a Tokenizer,
         config: &Config,
@@ -106,7 +106,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Says how many examples of a split lost an end, if any did.
+    /// Notes how many examples of a split were truncated, if any were.
     pub(crate) fn note_cut<'e>(
         &self,
         split: &str,
@@ -127,8 +127,8 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Keeps `train` training examples, drawn once and for all (no seed of a run changes them) and in the file's order, and
-/// the first `validation` of each development split. 0 keeps all.
+/// Keeps `train` training examples, drawn in the same way for every seed, in the file's order, and the first `validation`
+/// examples of each development split. 0 keeps all.
 pub(crate) fn limit(task: &mut Task, train: usize, validation: usize) {
     if train > 0 && train < task.train.len() {
         let mut draws = Stream::new(0, "training examples").draws(0, 0, 0);

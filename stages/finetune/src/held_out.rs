@@ -1,19 +1,19 @@
-//! Training examples that are set aside: not trained on, but scored, so that runs can be chosen by them and the
-//! development split says nothing of the choice.
+//! Held-out training examples: the model is not trained on them but scored on them, so that runs can be chosen by these scores and
+//! the scores on the development split stay unbiased.
 
 use benchmarks::{Metric, Prediction, Task};
 use contract::{ScoreName, StageError};
 use kernels::Stream;
 use metrics::scores::Score;
 
-/// The split's name, and what names of its scores end in.
+/// The name of the split, and the suffix of its scores' names.
 pub(crate) const SPLIT: &str = "held_out";
 
-/// Takes `count` training examples out of the task, drawn once and for all (no seed of a run changes them) and in the
-/// file's order. Returns a task with those as its validation split; `None` where none are asked for.
+/// Takes `count` training examples out of the task, drawn in the same way for every seed. Returns a task whose validation
+/// split they are, in the file's order; `None` if `count` is 0.
 ///
 /// # Errors
-/// When nothing would be left to train on.
+/// When no example would be left to train on.
 pub(crate) fn set_aside(task: &mut Task, count: usize) -> Result<Option<Task>, StageError> {
     if count == 0 {
         return Ok(None);
@@ -55,7 +55,7 @@ pub(crate) fn set_aside(task: &mut Task, count: usize) -> Result<Option<Task>, S
     }))
 }
 
-/// Returns the scores that there are of what is set aside.
+/// Returns the names of the scores on held-out examples.
 pub(crate) fn score_names() -> impl Iterator<Item = ScoreName> {
     let names = Metric::ALL.into_iter();
     names.map(|metric| ScoreName::new(renamed(metric.name()), SPLIT))
@@ -65,10 +65,10 @@ fn renamed(name: &str) -> String {
     format!("{name}_{SPLIT}")
 }
 
-/// Scores predictions of what was set aside, under names of their own: `accuracy_held_out`.
+/// Scores predictions for held-out examples, under names of their own: `accuracy_held_out`.
 ///
 /// # Errors
-/// As [`Task::scores`].
+/// The errors of [`Task::scores`].
 pub(crate) fn scores(
     held_out: &Task,
     predictions: &[Prediction],

@@ -4,12 +4,12 @@
 //! are scored on its development split with the official metrics (Wettig et al.'s `finetune_glue.sh` scores the last
 //! checkpoint, too).
 //!
-//! * `parameters` declares what a run can be told, with the defaults of that script;
+//! * `parameters` declares the parameters of a run, with the defaults of that script;
 //! * `examples` turns sentences and pairs into token ids;
-//! * `held_out` sets training examples aside, to choose runs by;
+//! * `held_out` takes training examples out, to choose runs by;
 //! * `model` is encoder and head, with the losses of classification and regression;
-//! * `objective` is that as the [`training`] crate's loop takes it;
-//! * `train` goes from inputs to scores, `predictions` writes what was predicted.
+//! * `objective` presents the model to the [`training`] crate's loop;
+//! * `train` is a whole run from inputs to scores, `predictions` writes the predictions.
 
 mod examples;
 mod held_out;

@@ -1,4 +1,4 @@
-//! Encoder and head, with the losses of both kinds of task.
+//! Encoder and classification head, with the losses of both kinds of task.
 
 use benchmarks::{Kind, Prediction, Task};
 use candle_core::Tensor;
@@ -10,10 +10,10 @@ use encoder::{
 
 use crate::examples::Encoded;
 
-/// Examples that are predicted at a time.
+/// Number of examples that are predicted at a time.
 const PREDICTED_AT_ONCE: usize = 64;
 
-/// An encoder with a classification head. The head for masked tokens is left behind: it is not trained.
+/// An encoder with a classification head. The encoder's masked language modelling head is not used and not trained.
 pub(crate) struct Model {
     encoder: Encoder,
     head: ClassificationHead,
@@ -42,17 +42,18 @@ impl Model {
         })
     }
 
-    /// Returns what is trained.
+    /// Returns the trainable parameters.
     pub(crate) fn parameters(&self) -> &Parameters {
         &self.parameters
     }
 
-    /// Returns the encoder's shape.
+    /// Returns the encoder's configuration.
     pub(crate) fn config(&self) -> &Config {
         self.encoder.config()
     }
 
-    /// Adds the gradients of the loss summed over the examples (cross-entropy in nats, or squared error), and returns that sum.
+    /// Adds to the gradients those of the loss summed over the examples (cross-entropy in nats, or squared error), and returns
+    /// that loss.
     pub(crate) fn add_gradients(
         &self,
         examples: &[&Encoded],
@@ -75,10 +76,10 @@ impl Model {
         sum.to_scalar::<f64>().map_err(StageError::failed)
     }
 
-    /// Returns the prediction for each example: the class with the highest score (the first of equals) and the probabilities
-    /// of all, or the number.
+    /// Returns the prediction for each example: the class with the highest score (of equal scores, the first) with the
+    /// probabilities of all classes, or the number.
     pub(crate) fn predict(&self, examples: &[Encoded]) -> Result<Vec<Prediction>, StageError> {
-        // Neighbours of equal length share attention's matrices where candle's operations run.
+        // Sorted by length, since the composed operations compute the attention of neighbours of equal length in one product.
         let mut order: Vec<usize> = (0..examples.len()).collect();
         order.sort_by_key(|&at| examples[at].ids.len());
         let none = Prediction {
@@ -116,7 +117,7 @@ impl Model {
         Ok(predictions)
     }
 
-    /// Returns `[examples, outputs]` of examples that are samples of an update from `first` on.
+    /// Returns the outputs, `[examples, outputs]`, of examples whose sample indices begin at `first`.
     fn outputs(
         &self,
         examples: &[&Encoded],

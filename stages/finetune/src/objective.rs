@@ -1,4 +1,4 @@
-//! A task's loss as an objective.
+//! Fine-tuning on a task as an objective of the training loop.
 
 use std::ops::Range;
 use std::path::Path;
@@ -12,7 +12,7 @@ use training::{Epochs, Extent, Measure, Objective, log};
 use crate::examples::Encoded;
 use crate::model::Model;
 
-/// The file of measurements.
+/// The file of measurements on the way.
 pub(crate) const VALIDATION: &str = "validation.parquet";
 
 /// The columns of the training log.
@@ -29,18 +29,18 @@ pub(crate) const VALIDATION_COLUMNS: &[Column] = &[
     Column::new("score", ColumnType::Number, "the task's main metric"),
 ];
 
-/// An encoder and a head that learn a task.
+/// An encoder and a head that are trained on a task.
 pub(crate) struct Finetuning<'a> {
     pub(crate) model: &'a Model,
     pub(crate) examples: &'a [Encoded],
     pub(crate) batch: usize,
     pub(crate) epochs: Epochs,
-    /// What is measured on the way, and its examples.
+    /// The task that is measured during the run, and its examples.
     pub(crate) measured: (&'a Task, &'a [Encoded]),
 }
 
 impl Objective for Finetuning<'_> {
-    /// The places of the examples.
+    /// Indices of the examples.
     type Batch = Vec<u32>;
 
     const LOG: &'static [Column] = TRAINING_COLUMNS;
@@ -87,7 +87,7 @@ impl Objective for Finetuning<'_> {
         let (task, examples) = self.measured;
         let scores = task.scores(&self.model.predict(examples)?, None)?;
         let main = scores.iter().find(|score| score.main);
-        // An undefined one is never the best.
+        // NaN stands for an undefined score, which is never the best.
         Ok(vec![main.map_or(f64::NAN, |score| match score.undefined {
             None => score.value,
             Some(_) => f64::NAN,

@@ -1,7 +1,8 @@
-//! What a fine-tuning run can be told: the fields of the stage, their defaults, and the rules between them.
+//! The parameters of a fine-tuning run: fields, defaults, and checks between them.
 //!
 //! Defaults are those of Wettig et al.'s `finetune_glue.sh`: Adam (0.9, 0.98), epsilon 1e-6, decay 0.1, dropout 0.1
-//! but none in the head, 6 % warm-up, no clipping. Their learning rate, batch and epochs come from a grid per task and have no default.
+//! but none in the head, 6 % warm-up, no clipping. Learning rate, batch and epochs come from a grid per task there, and have no
+//! default.
 
 use contract::{ArtifactType, Field, FieldDefault, FieldType, KeyPolicy, Problem, joined};
 use encoder::Pooling;
@@ -12,30 +13,30 @@ use training::fields::{self, Defaults, SHARE};
 /// All parameters of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Parameters {
-    /// What every training can be told.
+    /// The parameters that every training run has.
     #[serde(flatten)]
     pub training: Options,
     /// Passes over the training examples.
     pub epochs: u32,
-    /// Examples an update.
+    /// Number of examples in an update.
     pub batch: usize,
     /// Dropout probability before and within the head.
     pub head_dropout: f64,
-    /// What the head sees of a sequence.
+    /// Pooling of a sequence's hidden states for the head.
     pub pooling: Pooling,
-    /// Tokens at which examples are cut; 0 stands for what the tokenizer says (`model_max_length`), and no more than the
-    /// encoder has positions for.
+    /// Number of tokens at which examples are truncated; 0 stands for the tokenizer's `model_max_length`, or the encoder's positions
+    /// if these are fewer.
     pub max_length: usize,
-    /// Training examples to use, the same for every seed; 0 stands for all.
+    /// Number of training examples that are used, the same ones for every seed; 0 stands for all.
     pub train_examples: usize,
-    /// Of those, examples to set aside and score as a split of their own; 0 sets none aside.
+    /// Number of those examples that are held out and scored as a split of their own; 0 holds none out.
     pub held_out: usize,
-    /// Development examples to score; 0 stands for all.
+    /// Number of development examples that are scored; 0 stands for all.
     pub eval_examples: usize,
 }
 
 impl Parameters {
-    /// Returns all that no single field can say.
+    /// Returns the problems that the ranges of single fields do not catch.
     pub fn check(&self) -> Vec<Problem> {
         let mut problems = self.training.check();
         if self.head_dropout >= 1.0 {
@@ -76,7 +77,7 @@ const fn at_least(min: i64) -> FieldType {
 /// The stage's fields.
 pub(crate) const FIELDS: &[Field] = &joined::<{ OWN.len() + TRAINING.len() }>(&[OWN, &TRAINING]);
 
-/// Those that it has in common with other kinds that train.
+/// The fields that all kinds that train share.
 const TRAINING: [Field; fields::FIELDS] = fields::fields(&Defaults {
     seed: "Decides the head's initial weights, the order of the examples, and dropout.",
     lr: FieldDefault::Required,
@@ -86,11 +87,11 @@ const TRAINING: [Field; fields::FIELDS] = fields::fields(&Defaults {
          for none.",
         KeyPolicy::Unless(FieldDefault::Integer(0)),
     ),
-    // It was keyed once, with this default.
+    // Earlier versions keyed this field, so keys hold its default of that time.
     checkpoint_every: (500, KeyPolicy::As(FieldDefault::Integer(500))),
 });
 
-/// Its own.
+/// The fields of this kind alone.
 const OWN: &[Field] = &[
     Field::new(
         "encoder",
@@ -169,7 +170,7 @@ mod tests {
 
     use super::*;
 
-    /// Parameters and fields are two lists of the same.
+    /// Parameters and fields are two lists that must agree.
     #[test]
     fn every_field_is_a_parameter_and_every_parameter_a_field() {
         let given = json!({"epochs": 1, "batch": 4, "lr": 1e-3});

@@ -1,11 +1,11 @@
-//! What was predicted, example by example.
+//! Predictions of a run, example by example.
 
 use std::path::Path;
 
 use benchmarks::{Example, Prediction, Task};
 use contract::StageError;
 
-/// Writes `predictions.parquet` of the splits of a task, by name: their examples and what was predicted of them.
+/// Writes `predictions.parquet` for the splits of a task: each is given by name, with its examples and their predictions.
 pub(crate) fn write(
     folder: &Path,
     task: &Task,

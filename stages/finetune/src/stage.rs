@@ -11,7 +11,7 @@ use crate::held_out;
 use crate::parameters::{FIELDS, Parameters};
 use crate::train::{FILES, train};
 
-/// How many examples a task has to train on and to be scored by, where nobody says: as many as GLUE's in the middle.
+/// Number of training and of scored examples where neither parameters nor inputs give it: those of a middle-sized GLUE task.
 const USUAL: (f64, f64) = (10_000.0, 1000.0);
 
 /// Trains an encoder on a GLUE task and scores it on the development split.
@@ -22,7 +22,7 @@ impl Stage for FinetuneStage {
     fn signature(&self) -> Signature {
         Signature {
             kind: "finetune",
-            // 3: a correlation with a constant is undefined, not 0. 4: predictions have names and probabilities.
+            // Version 3: a correlation with a constant is undefined, not 0. Version 4: predictions have names and probabilities.
             version: 4,
             about: "Trains an encoder on a GLUE task and scores it on the development split.",
             fields: FIELDS,
@@ -36,8 +36,6 @@ impl Stage for FinetuneStage {
         params.check(Parameters::check)
     }
 
-    /// Passes of examples, those that score among them, times the operations of one: a training pass goes back as well, which
-    /// takes two thirds.
     fn scores(
         &self,
         params: Option<&Params>,
@@ -51,6 +49,8 @@ impl Stage for FinetuneStage {
         Some(names)
     }
 
+    /// Forward passes of examples, scored ones included, times the operations of one. A training pass counts as three, since its
+    /// backward pass takes twice the operations of the forward pass.
     fn work(&self, params: &Params, inputs: &Sizes) -> Option<f64> {
         let parameters: Parameters = params.parse().ok()?;
         let examples = inputs.get("data");
@@ -67,7 +67,7 @@ impl Stage for FinetuneStage {
         Some(passes * inputs.factor("encoder"))
     }
 
-    /// Operations that a token takes, and examples to train on.
+    /// For the encoder: operations per token. For the data: number of training examples.
     fn measure(&self, input: &str, file: FileOf<'_>) -> Option<f64> {
         match input {
             "encoder" => {

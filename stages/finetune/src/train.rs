@@ -16,7 +16,7 @@ use crate::objective::{Finetuning, TRAINING_COLUMNS, VALIDATION, VALIDATION_COLU
 use crate::parameters::Parameters;
 use crate::predictions;
 
-/// The files of what fine-tuning makes.
+/// The files that fine-tuning writes.
 pub(crate) const FILES: &[OutputFile] = &[
     scores::DOCUMENTED,
     OutputFile::log(
@@ -36,10 +36,10 @@ pub(crate) const FILES: &[OutputFile] = &[
 /// Trains the encoder in the folder `encoder` on the benchmark artifact `data` and writes scores, predictions and the
 /// log to the context's output folder.
 ///
-/// Call it on a thread with a deep stack ([`encoder::with_deep_stack`]).
+/// Must be called on a thread with a deep stack ([`encoder::with_deep_stack`]).
 ///
 /// # Errors
-/// When a folder does not hold what it should, or a prediction is not finite; those of [`training::train`].
+/// When a folder has wrong contents, or a prediction is not finite; and the errors of [`training::train`].
 pub(crate) fn train(
     parameters: &Parameters,
     encoder: &Path,
@@ -86,7 +86,7 @@ pub(crate) fn train(
     score(&task, held_out.as_ref(), &model, &reader, context)
 }
 
-/// Predicts the development splits and what was set aside, and writes predictions and scores.
+/// Predicts the development splits and the held-out examples, and writes predictions and scores.
 fn score(
     task: &Task,
     held_out: Option<&Task>,

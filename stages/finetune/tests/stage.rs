@@ -1,4 +1,4 @@
-//! The stage from end to end: a tiny encoder learns toy tasks in the official layouts.
+//! The whole stage: a tiny encoder learns toy tasks in the official layouts.
 
 #![allow(clippy::unwrap_used, clippy::needless_pass_by_value)]
 
@@ -40,7 +40,7 @@ fn encoder(folder: &Path, types: usize) -> PathBuf {
     path
 }
 
-/// SST-2, where the first word decides.
+/// A toy SST-2 in which the first word decides the label.
 fn sentiment(folder: &Path) -> PathBuf {
     let mut draws = Stream::new(5, "toy").draws(0, 0, 0);
     for (file, count) in [("train.tsv", 160), ("dev.tsv", 60)] {
@@ -64,7 +64,7 @@ fn sentiment(folder: &Path) -> PathBuf {
     read(folder, "sst2")
 }
 
-/// STS-B, where the score is 5 for equal words and 0 for others.
+/// A toy STS-B with score 5 for equal words and 0 for different ones.
 fn similarity(folder: &Path) -> PathBuf {
     let mut draws = Stream::new(6, "toy").draws(0, 0, 0);
     for (file, count) in [("train.tsv", 120), ("dev.tsv", 40)] {
@@ -170,7 +170,7 @@ fn learns_a_class() {
         ["log.parquet", "predictions.parquet", "scores.parquet"]
     );
 
-    // The rows give the score once more, and say which example each is, and how sure the encoder was.
+    // The score follows from the rows, which name each example and give the probability of its class.
     let rows = metrics::predictions::read(&place.join("output")).unwrap();
     let task = benchmarks::read_labelled(&data).unwrap();
     assert_eq!(rows.len(), task.validation.len());
@@ -234,7 +234,7 @@ fn examples_are_set_aside_to_choose_runs_by() {
     let whole = folder.path().join("whole");
     let recipe = json!({ "epochs": 1, "batch": 8, "lr": 1e-3 });
     run_in(&FinetuneStage, recipe, &inputs, &whole).unwrap();
-    // 160 examples less 40, in batches of 8.
+    // 160 examples without 40 held-out ones, in batches of 8.
     let updates = |place: &Path| {
         let log = columnar::Reader::open(&place.join("output/log.parquet"), "");
         log.unwrap().rows()
@@ -249,7 +249,7 @@ fn examples_are_set_aside_to_choose_runs_by() {
     );
 }
 
-/// Where a child process of this test finds its folder, and which seed it trains with.
+/// The environment variables that give a child process of this test its folder and its seed.
 const CHILD: [&str; 2] = ["PIPE_TEST_FOLDER", "PIPE_TEST_SEED"];
 
 /// Runs in a child process, since the number of threads is read from the environment once per process.
@@ -288,7 +288,7 @@ fn the_seed_decides_every_byte_on_any_number_of_threads() {
     assert_ne!(one, run("1", "4"));
 }
 
-/// Asks a run to stop after some updates.
+/// Asks a run to stop after a number of updates.
 struct StopAfter(u64, Arc<AtomicBool>);
 
 impl Observer for StopAfter {
@@ -321,7 +321,7 @@ fn a_run_that_was_stopped_ends_with_the_same_bytes() {
     assert_eq!(bytes(&straight), bytes(&stopped));
 }
 
-/// Whatever the cadence of checkpoints, keys hold the same.
+/// The interval between checkpoints is not keyed, so it must not change a byte.
 #[test]
 fn the_cadence_of_checkpoints_changes_no_byte() {
     let folder = TempDir::new().unwrap();
@@ -336,7 +336,7 @@ fn the_cadence_of_checkpoints_changes_no_byte() {
     assert_eq!(run(1), run(1000));
 }
 
-/// What is set aside chooses the weights, and the other splits are scored with these.
+/// The scores on held-out examples choose the weights, and the other splits are scored with these weights.
 #[test]
 fn the_best_measurement_on_the_way_decides() {
     let folder = TempDir::new().unwrap();

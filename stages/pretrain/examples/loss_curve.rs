@@ -1,4 +1,4 @@
-//! Trains a BERT without dropout, and writes what it started from, what it read and its losses, for others to repeat.
+//! Trains a BERT without dropout, and writes its initial weights, its inputs and its losses, so that other programs can repeat it.
 //!
 //! `cargo run --release -p pretrain --example loss_curve -- FOLDER SIZE UPDATES [--text PATH --vocab PATH] [--precision
 //! bf16]`: the text file is cut into blocks of 128 tokens of the WordPiece `vocab.txt`, from its beginning again where it
@@ -30,20 +30,20 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const USAGE: &str =
     "usage: loss_curve FOLDER SIZE UPDATES [--text PATH --vocab PATH] [--precision f32|bf16]";
 const SEED: u64 = 1;
-/// Tokens in a block.
+/// Number of tokens in a block.
 const LENGTH: usize = 128;
-/// Blocks in an update.
+/// Number of blocks in an update.
 const BLOCKS: usize = 32;
 /// Share of the tokens that are masked and predicted.
 const MASKED: f64 = 0.15;
-/// Highest learning rate, and the share of updates until it is reached.
+/// Highest learning rate, and the share of updates in which it rises.
 const PEAK: f64 = 1e-3;
 const WARMUP: f64 = 0.1;
-/// Largest norm of the gradient.
+/// Largest norm of the gradient, above which it is clipped.
 const CLIP: f64 = 1.0;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    // An error as text, not as Rust's `Debug` writes it.
+    // The error is returned as text, since `main` prints errors by `Debug`.
     Ok(run().map_err(|error| error.to_string())?)
 }
 
@@ -120,17 +120,17 @@ fn rates(updates: u32) -> Vec<f64> {
     (0..updates).map(|step| schedule.rate(step)).collect()
 }
 
-/// What is trained on.
+/// The tokens that are trained on.
 struct Source {
     ids: Vec<u32>,
-    /// How many different ids there may be.
+    /// Size of the vocabulary.
     size: usize,
     padding: u32,
     vocabulary: Vocabulary,
 }
 
 impl Source {
-    /// Reads so many tokens of a text.
+    /// Reads the first `count` tokens of a text.
     fn read(text: &Path, vocabulary: &Path, count: usize) -> Result<Self, Box<dyn Error>> {
         let tokenizer = Tokenizer::load(vocabulary)?;
         let named = |error| format!("{}: {error}", text.display());
@@ -161,14 +161,14 @@ impl Source {
         })
     }
 
-    /// Draws so many tokens, each one of a few that may follow the token before, so that there is something to learn.
+    /// Draws `count` tokens, each one of a few that may follow the token before, so that there is something to learn.
     fn draw(count: usize) -> Self {
         const SIZE: u32 = 1000;
         const SPECIAL: [u32; 5] = [0, 1, 2, 3, 4];
         const MASK: u32 = 4;
         let ordinary = SIZE - SPECIAL.len() as u32;
         let token = |number: u32| SPECIAL.len() as u32 + number;
-        // Some words are frequent, as in a language: that is what is learned first.
+        // Some words are more frequent than others, as in a language; these frequencies are learned first.
         let skewed = |draws: &mut Draws| {
             let bound = draws.below(ordinary) + 1;
             draws.below(bound)
@@ -206,7 +206,7 @@ fn batches(source: &Source, updates: u32) -> Vec<Examples> {
         .map(|(step, ids)| {
             let mut examples = Examples::default();
             for (sample, block) in (0..).zip(ids.chunks(LENGTH)) {
-                // At equal rates there is one copy.
+                // With equal rates there is one copy.
                 for masked in masker.copies(step, sample, block) {
                     examples.sequences.push(Sequence::new(masked.ids, sample));
                     examples.targets.push(Targets {

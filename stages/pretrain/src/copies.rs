@@ -1,7 +1,7 @@
-//! Corruption and prediction rates set apart.
+//! Separate rates of corruption and prediction.
 //!
 //! Corrupting a token makes the context harder; predicting it gives a training signal. Wettig et al. (*Should You Mask
-//! 15% in Masked Language Modeling?*, section 4) turn the two apart:
+//! 15% in Masked Language Modeling?*, section 4) separate the two:
 //!
 //! * predict < corrupt: the loss is computed on a random subset of the corrupted tokens;
 //! * predict > corrupt: k = ⌈predict / corrupt⌉ copies of the sequence are trained on, whose masked sets are pairwise
@@ -14,22 +14,22 @@
 //! * the fractional part of r_{j−1} · length + u is itself uniform, so each copy alone is distributed exactly like
 //!   uniform masking at `corrupt`, save the last, whose rate is the rest, predict − (k − 1) · corrupt, which equals
 //!   `corrupt` whenever the ratio is whole;
-//! * with k = 1 nothing is left of the construction: it is uniform masking, bit for bit.
+//! * with k = 1 the construction is uniform masking, bit for bit.
 
-/// How far a ratio may lie above a whole number and still count as that number: 0.35 / 0.07 is 5, not 5.000…01.
+/// How far a ratio may exceed a whole number and still count as that number: 0.35 / 0.07 should be 5, not 5.000…01.
 const TOLERANCE: f64 = 1e-9;
 
 /// The share of a sequence's tokens that is corrupted, and the share that is predicted; both in (0, 1].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rates {
-    /// Share of the tokens replaced in a sequence that the encoder reads.
+    /// Share of a sequence's tokens that are corrupted in the input of the encoder.
     pub corrupt: f64,
     /// Share of an original sequence's tokens that the loss is computed on, over all copies.
     pub predict: f64,
 }
 
-/// How many tokens of one sequence are corrupted and predicted, copy by copy. Both have one entry a copy, and no copy
-/// predicts more than it corrupts.
+/// How many tokens of one sequence are corrupted and predicted, copy by copy. Both lists have one entry per copy, and no copy
+/// predicts more tokens than it corrupts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Counts {
     /// Tokens corrupted in each copy.
@@ -39,7 +39,7 @@ pub struct Counts {
 }
 
 impl Rates {
-    /// The same rate for both.
+    /// Makes equal rates of corruption and prediction.
     pub fn equal(rate: f64) -> Self {
         Self {
             corrupt: rate,
@@ -52,7 +52,7 @@ impl Rates {
         ((self.predict / self.corrupt - TOLERANCE).ceil() as usize).max(1)
     }
 
-    /// Returns the corruption rate of the last copy; that of all others is [`Rates::corrupt`].
+    /// Returns the corruption rate of the last copy; the others have [`Rates::corrupt`].
     pub fn last_copy(&self) -> f64 {
         let before = (self.copies() - 1) as f64 * self.corrupt;
         if before > 0.0 {
@@ -68,7 +68,7 @@ impl Rates {
         let copies = self.copies();
         if copies == 1 {
             let corrupted = round(self.corrupt);
-            // A ratio within the tolerance above 1 counts as 1, so that nothing uncorrupted is ever predicted.
+            // A ratio slightly above 1, within the tolerance, counts as 1, so that no uncorrupted token is ever predicted.
             let predicted = round(self.predict).min(corrupted);
             return Counts {
                 corrupted: vec![corrupted],
@@ -148,7 +148,7 @@ mod tests {
         assert_eq!(counts.predicted, vec![6; 8]);
     }
 
-    /// Over an even grid of u, each copy's mean count is the rate times the length: the rounding is unbiased.
+    /// Over an even grid of u, each copy's mean count is the rate times the length, so the rounding is unbiased.
     #[test]
     fn each_copy_is_uniform_masking_on_average() {
         let (rates, length, grid) = (

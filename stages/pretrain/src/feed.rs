@@ -1,12 +1,12 @@
 //! The sequences of each update, in order.
 //!
 //! Each epoch visits the training blocks in a permutation of its own, a function of (seed, epoch). A sequence is a
-//! function of its place in the run, so any update can be asked for first: resuming needs nothing but the step.
+//! function of its place in the run, so the first update that is asked for may be any: resuming needs only the step.
 //!
-//! Memory is bounded whatever the size of the corpus: the permutation takes four bytes a block, and of the blocks
-//! themselves only a window of the order is held, at most [`WINDOW_TOKENS`] tokens (two bytes each for vocabularies up
-//! to 65,536; twice that while it is read). A window is fetched in one pass over the files; a corpus that fits into one
-//! is read once an epoch.
+//! Memory is bounded whatever the size of the corpus. The permutation takes four bytes a block. Of the blocks themselves only a
+//! window of the order is in memory, at most [`WINDOW_TOKENS`] tokens (two bytes each for vocabularies up to 65,536; twice that
+//! while the window is read). A window is read in one pass over the files; a corpus that fits into one window is read once an
+//! epoch.
 
 use std::ops::Range;
 
@@ -18,24 +18,24 @@ use training::Epochs;
 use crate::masking::Masker;
 use crate::plan::Plan;
 
-/// Tokens of the blocks held at once.
+/// The most tokens of blocks in memory at a time.
 pub const WINDOW_TOKENS: usize = 1 << 25;
 
-/// What to predict in one sequence.
+/// The predictions that one sequence asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Targets {
-    /// Positions, ascending.
+    /// Positions to predict, ascending.
     pub positions: Vec<u32>,
-    /// The original ids there.
+    /// The original ids at these positions.
     pub ids: Vec<u32>,
 }
 
-/// The sequences of one update, or of a validation set: masked, with what to predict in each.
+/// The masked sequences of one update, or of a validation set, with their targets.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Examples {
-    /// The masked sequences. Each one's sample number is its place in here.
+    /// The masked sequences. A sequence's sample number is its index in this list.
     pub sequences: Vec<Sequence>,
-    /// What to predict, sequence by sequence.
+    /// The targets of each sequence.
     pub targets: Vec<Targets>,
 }
 
@@ -50,7 +50,7 @@ impl Examples {
         });
     }
 
-    /// Returns how many tokens the encoder reads.
+    /// Returns the number of tokens that the encoder reads.
     pub fn tokens(&self) -> usize {
         self.sequences
             .iter()
@@ -58,12 +58,12 @@ impl Examples {
             .sum()
     }
 
-    /// Returns how many tokens are predicted.
+    /// Returns the number of tokens that are predicted.
     pub fn predicted(&self) -> usize {
         self.targets.iter().map(|targets| targets.ids.len()).sum()
     }
 
-    /// Returns some sequences in pieces of at most `size`, in order; 0 stands for all.
+    /// Returns the sequences of a range in pieces of at most `size` sequences, in order; 0 makes one piece.
     pub fn pieces(
         &self,
         samples: Range<usize>,
@@ -77,7 +77,7 @@ impl Examples {
         sequences.zip(self.targets[samples].chunks(size))
     }
 
-    /// Returns all sequences in pieces of at most `size`.
+    /// Returns all sequences in pieces of at most `size` sequences.
     pub fn parts(&self, size: usize) -> impl Iterator<Item = (&[Sequence], &[Targets])> {
         self.pieces(0..self.sequences.len(), size)
     }
@@ -95,7 +95,7 @@ pub struct Feed<'a> {
 /// The part of an epoch's order whose blocks are in memory.
 struct Window {
     epoch: u32,
-    /// The place of its first block in the order.
+    /// Index in the order of the window's first block.
     start: usize,
     blocks: BlockSet,
 }
@@ -107,10 +107,10 @@ impl Window {
 }
 
 impl<'a> Feed<'a> {
-    /// A feed from `blocks`, of which there is at least one.
+    /// Makes a feed from `blocks`, of which there is at least one.
     ///
     /// # Errors
-    /// When they are more than 2³².
+    /// When there are more than 2³² blocks.
     pub fn new(
         blocks: &'a Blocks,
         masker: Masker,
@@ -146,7 +146,7 @@ impl<'a> Feed<'a> {
         Ok(examples)
     }
 
-    /// Returns epoch, row and ids of the original at a place in the run.
+    /// Returns epoch, row and ids of the original at an index in the run.
     fn original(&mut self, original: u64) -> Result<(u32, u32, Vec<u32>), StageError> {
         let blocks = self.blocks.len() as u64;
         let epoch = u32::try_from(original / blocks).map_err(StageError::failed)?;

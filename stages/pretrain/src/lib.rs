@@ -8,9 +8,9 @@
 //! * `recipe.json`: every choice the run was made with.
 //!
 //! From the bottom up: [`copies`] turns corruption and prediction rates into counts, [`masking`] chooses and replaces
-//! tokens, [`plan`] lays out updates, [`feed`] reads what each needs, [`loss`] accumulates gradients over micro-batches,
-//! [`validation`] measures perplexity, `objective` is all of that as the [`training`] crate's loop takes it, and [`mod@train`] goes
-//! from inputs to artifact.
+//! tokens, [`plan`] decides which sequences an update shows, [`feed`] reads them, [`loss`] accumulates gradients over
+//! micro-batches, [`validation`] measures perplexity, `objective` presents all this to the [`training`] crate's loop, and
+//! [`mod@train`] is a whole run from inputs to artifact.
 //!
 //! Everything random (initial weights, order, masks, dropout) is a function of seed and place, so neither the size of
 //! micro-batches, nor the number of threads, nor an interruption changes what is trained on.

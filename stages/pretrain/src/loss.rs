@@ -1,8 +1,8 @@
 //! Loss and gradient of masked language modelling, accumulated over micro-batches.
 //!
 //! The loss of an update is the cross-entropy summed over *all* its predicted tokens, divided by their number (fairseq's
-//! `sample_size`). Sums are accumulated and divided once at the end, so micro-batches with more masked tokens weigh
-//! more, as they do in the full batch; a mean of micro-batch means would be another gradient.
+//! `sample_size`). Sums are accumulated and divided once at the end, so micro-batches with more masked tokens have more
+//! weight, as in the full batch. A mean of micro-batch means would have another gradient.
 
 use std::ops::Range;
 
@@ -11,9 +11,9 @@ use encoder::{Batch, Collecting, Encoder, Mode, Sequence};
 
 use crate::feed::{Examples, Targets};
 
-/// Adds the gradients of the cross-entropy, in nats, summed over the predicted tokens of some samples, and returns that sum. At most
-/// `micro_batch` sequences are in memory at once (0: all); on the CPU the number does not change a bit of either
-/// ([`encoder::Collecting`]). Micro-batches without a predicted token contribute nothing and are passed over.
+/// Adds the gradients of the cross-entropy in nats, summed over the predicted tokens of some samples, and returns the sum. At most
+/// `micro_batch` sequences are in memory at once (0: all); this number changes no bit of the gradients or the sum
+/// ([`encoder::Collecting`]). Micro-batches without a predicted token contribute nothing and are skipped.
 ///
 /// # Errors
 /// When a sequence does not fit the encoder, or a tensor operation fails.
@@ -59,7 +59,7 @@ pub(crate) fn pack(
     Ok((rows, ids, batch))
 }
 
-/// Returns the value of a loss.
+/// Returns the value of a scalar tensor.
 pub(crate) fn scalar(tensor: &candle_core::Tensor) -> Result<f64, StageError> {
     tensor.to_scalar::<f64>().map_err(StageError::failed)
 }

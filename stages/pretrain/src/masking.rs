@@ -1,12 +1,12 @@
-//! Which tokens are hidden, what is shown instead, and which are predicted.
+//! Masking: which tokens are corrupted, what replaces them, and which are predicted.
 //!
 //! This is fairseq's `mask_tokens_dataset.py` as DinkyTrain used it (lines 114–220): the count is exact up to a
-//! probabilistic rounding, ⌊rate · length + u⌋, positions are drawn without replacement over *all* positions, the marks
-//! of beginning and end included, and each visit to a sequence draws anew. Unlike there, a draw is a pure function of
-//! (seed, epoch, block): it does not depend on batch size, order, threads, or on what ran before.
+//! probabilistic rounding, ⌊rate · length + u⌋; positions are drawn without replacement from *all* positions, including the
+//! special tokens at beginning and end; and each visit to a sequence draws anew. Unlike there, a draw is a pure function of
+//! (seed, epoch, block): it does not depend on batch size, order or threads, nor on earlier draws.
 //!
-//! A [`Strategy`] says which positions go together, from ids, word starts and special tokens ([`Tokens`]); everything else
-//! (counts, copies, replacement, targets) is common to all strategies. A strategy is a file beside `uniform`, and its name.
+//! A [`Strategy`] chooses sets of positions from ids, word starts and special tokens ([`Tokens`]); everything else (counts,
+//! copies, replacement, targets) is common to all strategies. A new strategy is a file beside `uniform`, and a name here.
 
 mod tokens;
 mod uniform;
@@ -18,10 +18,10 @@ use crate::copies::Rates;
 
 pub use tokens::Tokens;
 
-/// Site of the numbers that decide counts and places; the replacement of position p is drawn at site p + 1.
+/// Site of the random numbers for counts and positions; the replacement at position p is drawn at site p + 1.
 const SELECTION: u32 = 0;
 
-/// How the places to mask are chosen.
+/// How the positions to mask are chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Strategy {
@@ -40,11 +40,11 @@ impl Strategy {
     }
 }
 
-/// A way to choose what is masked.
+/// A way to choose the positions to mask.
 trait Choose {
-    /// Returns disjoint sets of candidates, by their positions, one for each size, each in random order (so that its first
-    /// positions are a random subset of it). The sizes do not add up to more than there are candidates. A strategy whose
-    /// units are larger than a token comes as near to a size as they allow.
+    /// Returns disjoint sets of candidate positions, one for each size, each in random order, so that its first positions are
+    /// a random subset of it. The sizes sum up to no more than the number of candidates. A strategy whose units are larger than a
+    /// token comes as near to each size as its units allow.
     fn disjoint_sets(
         &self,
         tokens: &Tokens<'_>,
@@ -59,22 +59,22 @@ trait Choose {
 pub struct Replacement {
     /// Share replaced with a token drawn uniformly from the vocabulary without its special tokens.
     pub random: f64,
-    /// Share left as it is, and predicted all the same.
+    /// Share left unchanged, but predicted.
     pub keep: f64,
 }
 
-/// What masking needs to know of a vocabulary.
+/// The properties of a vocabulary that masking needs.
 #[derive(Clone, Debug)]
 pub struct Vocabulary {
     mask: u32,
     special: Vec<u32>,
     ordinary: Vec<u32>,
-    /// By id; a token that it does not reach begins a word.
+    /// Whether the token with that id begins a word; a token beyond the end of the list does.
     word_starts: Vec<bool>,
 }
 
 impl Vocabulary {
-    /// A vocabulary of `size` tokens, of which `mask` is the mask and `special` are all special ones.
+    /// Makes a vocabulary of `size` tokens, in which `mask` is the mask token and `special` are all special tokens.
     pub fn new(size: usize, mask: u32, special: &[u32]) -> Self {
         let ordinary = (0..size as u32)
             .filter(|id| !special.contains(id))
@@ -87,7 +87,7 @@ impl Vocabulary {
         }
     }
 
-    /// Says by id which tokens begin a word ([`tokenize::Tokenizer::word_starts`]); unless it is said, all do.
+    /// Sets which tokens begin a word, by id ([`tokenize::Tokenizer::word_starts`]). Without this call all tokens do.
     #[must_use]
     pub fn with_word_starts(self, word_starts: Vec<bool>) -> Self {
         Self {
@@ -114,24 +114,24 @@ pub struct Masked {
     pub positions: Vec<u32>,
     /// The original ids at those positions.
     pub targets: Vec<u32>,
-    /// How many positions were selected for corruption (kept and randomised ones included).
+    /// Number of positions selected for corruption, including those that are kept or get a random token.
     pub corrupted: usize,
 }
 
-/// Masks sequences. Everything that it draws is a function of the seed it was made with and of (visit, sample).
+/// Masks sequences. All its random numbers are functions of its seed and of (visit, sample).
 #[derive(Clone, Debug)]
 pub struct Masker {
-    /// How places are chosen.
+    /// How positions are chosen.
     pub strategy: Strategy,
-    /// How many are corrupted and predicted.
+    /// Shares of tokens that are corrupted and predicted.
     pub rates: Rates,
-    /// What is shown instead.
+    /// What replaces a selected token.
     pub replacement: Replacement,
-    /// Whether special tokens may be selected; if not, the rates are shares of the other tokens.
+    /// Whether special tokens may be selected; if not, the rates are shares of the other tokens alone.
     pub mask_special: bool,
     /// The tokens.
     pub vocabulary: Vocabulary,
-    /// Where the random numbers come from.
+    /// The source of random numbers.
     pub stream: Stream,
 }
 
@@ -159,7 +159,7 @@ impl Masker {
         sets.into_iter()
             .zip(wanted)
             .map(|(selected, (corrupted, predicted))| {
-                // A set may be a little larger or smaller than what was asked for.
+                // A strategy's set may be somewhat larger or smaller than the size asked for.
                 let predicted = match predicted == corrupted {
                     true => selected.len(),
                     false => predicted.min(selected.len()),
@@ -201,7 +201,7 @@ impl Masker {
         if u < self.replacement.keep {
             id
         } else if u < self.replacement.keep + self.replacement.random {
-            // A vocabulary of special tokens alone has nothing to draw from.
+            // A vocabulary with only special tokens has no token to draw.
             if self.vocabulary.ordinary.is_empty() {
                 id
             } else {

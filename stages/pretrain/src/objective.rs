@@ -1,4 +1,4 @@
-//! Masked language modelling as an objective.
+//! Masked language modelling as an objective of the training loop.
 
 use std::ops::Range;
 use std::path::Path;
@@ -13,7 +13,7 @@ use crate::feed::{Examples, Feed};
 use crate::loss::add_gradients;
 use crate::validation::Validation;
 
-/// The file of measurements.
+/// The file of measurements on the way.
 pub(crate) const VALIDATION: &str = "validation.parquet";
 
 /// The columns of the training log.
@@ -41,13 +41,13 @@ pub(crate) const VALIDATION_COLUMNS: &[Column] = &[
     ),
 ];
 
-/// An encoder that learns to predict masked tokens.
+/// An encoder that is trained to predict masked tokens.
 pub(crate) struct MaskedLm<'a> {
     pub(crate) encoder: Encoder,
     pub(crate) tokenizer: &'a Tokenizer,
     pub(crate) feed: Feed<'a>,
     pub(crate) validation: Validation,
-    /// Sequences in memory at once; 0 stands for all of an update.
+    /// Number of sequences in memory at once; 0 stands for all sequences of an update.
     pub(crate) micro_batch: usize,
 }
 
@@ -117,7 +117,7 @@ impl Objective for MaskedLm<'_> {
         Ok(vec![found.own.value, found.yardstick.value])
     }
 
-    /// Writes the encoder with its tokenizer, as Hugging Face lays it out.
+    /// Writes encoder and tokenizer as a Hugging Face folder.
     fn save(&self, folder: &Path) -> Result<(), StageError> {
         self.encoder.save(folder)?;
         let longest = self.encoder.config().max_length();

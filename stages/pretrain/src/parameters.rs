@@ -1,7 +1,7 @@
-//! What a pre-training run can be told: the fields of the stage, their defaults, and the rules between them.
+//! The parameters of a pre-training run: fields, defaults, and checks between them.
 //!
-//! Defaults are the recipe of Wettig et al. (DinkyTrain's `run_efficient_mlm_recipe.sh`). What depends on the machine
-//! and the budget (size, updates, batch) has none.
+//! Defaults are the recipe of Wettig et al. (DinkyTrain's `run_efficient_mlm_recipe.sh`). Parameters that depend on machine and
+//! budget (size, updates, batch) have no default.
 
 mod fields;
 
@@ -22,48 +22,48 @@ const MOST_COPIES: usize = 1000;
 /// All parameters of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Parameters {
-    /// What every training can be told.
+    /// The parameters that every training run has.
     #[serde(flatten)]
     pub training: Options,
-    /// Shape of the encoder.
+    /// Size of the encoder.
     pub size: Size,
-    /// Where layer normalisation sits.
+    /// Where layer normalisation is applied.
     pub layer_norm: LayerNorm,
-    /// Rows of the token type table.
+    /// Number of rows of the token type table.
     pub token_types: usize,
-    /// Longest sequence that the encoder has positions for.
+    /// Length of the longest sequence that the encoder has positions for.
     pub max_positions: usize,
-    /// How the weights begin.
+    /// Distribution of the initial weights.
     pub initial: Initial,
     /// Standard deviation of the initial weights.
     pub initializer_range: f64,
-    /// Updates, before [`Masking::updates`] scales them.
+    /// Number of updates, which [`Masking::updates`] may scale.
     pub steps: u32,
-    /// Sequences an update, as [`Masking::batch_counts`] counts them.
+    /// Number of sequences in an update, counted as [`Masking::batch_counts`] says.
     pub batch: usize,
-    /// Sequences that are in memory at once; 0 stands for all of an update.
+    /// Number of sequences in memory at once; 0 stands for all sequences of an update.
     pub micro_batch: usize,
-    /// What is masked and predicted.
+    /// Which tokens are masked and predicted.
     pub masking: Masking,
-    /// Validation blocks that perplexity is measured on.
+    /// Number of validation blocks for measuring perplexity.
     pub validation_blocks: usize,
 }
 
-/// What is masked and predicted.
+/// Which tokens are masked and predicted.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Masking {
-    /// How the places are chosen.
+    /// How the positions to mask are chosen.
     pub strategy: Strategy,
     /// Share of a sequence's tokens that is corrupted.
     pub corrupt: f64,
-    /// Share of a sequence's tokens that is predicted; without it, all that is corrupted.
+    /// Share of a sequence's tokens that is predicted; `None` for all corrupted tokens.
     pub predict: Option<f64>,
     /// Share of the selected tokens that a random token replaces.
     pub random: f64,
-    /// Share of the selected tokens that is kept.
+    /// Share of the selected tokens that is left unchanged.
     pub keep: f64,
-    /// Whether special tokens are masked like any other.
+    /// Whether special tokens may be masked too.
     pub mask_special: bool,
     /// What `batch` counts.
     pub batch_counts: BatchCounts,
@@ -71,7 +71,7 @@ pub struct Masking {
     pub updates: Updates,
 }
 
-/// Where layer normalisation sits.
+/// Where layer normalisation is applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LayerNorm {
@@ -81,24 +81,24 @@ pub enum LayerNorm {
     Post,
 }
 
-/// How the weights begin.
+/// Distribution of the initial weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Initial {
     /// Normally distributed, as in BERT.
     Normal,
-    /// The same, moved towards what trained encoders look like (Trockman and Kolter 2023).
+    /// Normally distributed, then moved towards the weights of trained encoders (Trockman and Kolter 2023).
     Mimetic,
 }
 
 impl Parameters {
-    /// Returns what keys know of them.
+    /// Returns the parameters as they enter keys.
     pub(crate) fn keyed(&self) -> Result<Params, StageError> {
         let all = serde_json::to_value(self).and_then(serde_json::from_value);
         Ok(keyed(FIELDS, &Params(all.map_err(StageError::failed)?)))
     }
 
-    /// Returns the encoder's configuration over a vocabulary of that many tokens, of which `padding` pads.
+    /// Returns the encoder's configuration for a vocabulary of `vocabulary` tokens with the padding token `padding`.
     pub fn config(&self, vocabulary: usize, padding: u32) -> Config {
         let architecture = match self.layer_norm {
             LayerNorm::Pre => Architecture::RobertaPreLayerNorm,
@@ -119,7 +119,7 @@ impl Parameters {
         }
     }
 
-    /// Returns the extent of the run.
+    /// Returns the plan of the run: its updates and their sequences.
     pub fn plan(&self) -> Plan {
         let masking = &self.masking;
         Plan::new(
@@ -131,7 +131,7 @@ impl Parameters {
         )
     }
 
-    /// Returns all that no single field can say.
+    /// Returns the problems that the ranges of single fields do not catch.
     pub fn check(&self) -> Vec<Problem> {
         let mut problems = self.masking.check();
         problems.extend(self.training.check());
@@ -144,7 +144,7 @@ impl Parameters {
 }
 
 impl Masking {
-    /// Returns both rates.
+    /// Returns the rates of corruption and prediction.
     pub fn rates(&self) -> Rates {
         Rates {
             corrupt: self.corrupt,
@@ -152,7 +152,7 @@ impl Masking {
         }
     }
 
-    /// Returns what replaces a selected token.
+    /// Returns how selected tokens are replaced.
     pub fn replacement(&self) -> Replacement {
         Replacement {
             random: self.random,
@@ -237,7 +237,7 @@ mod tests {
         );
     }
 
-    /// Parameters and fields are two lists of the same.
+    /// Parameters and fields are two lists that must agree.
     #[test]
     fn every_field_is_a_parameter_and_every_parameter_a_field() {
         let parameters = serde_json::to_value(parameters(&json!({}))).unwrap();

@@ -1,14 +1,14 @@
 //! How many sequences an update holds, how many updates there are, and which originals they show.
 //!
-//! When predicting more than is corrupted takes k copies of each sequence ([`Rates::copies`]), the publication leaves
-//! two questions open; both are parameters, and a run records its answers:
+//! Predicting more tokens than are corrupted takes k copies of each sequence ([`Rates::copies`]). The publication leaves two
+//! questions open there; both are parameters, and a run records its answers:
 //!
-//! * what `batch` counts: every copy, or originals that each bring all their k copies;
+//! * what `batch` counts: copies, or originals, each of which has k copies;
 //! * what `steps` counts: updates, or batches' worth of originals, so that each run sees the same text.
 //!
-//! The copies of the originals, in training order, are one long line; update s takes the next piece of it. So an update
-//! holds exactly the number of sequences asked for even where k does not divide it: the copies of an original that
-//! sits on the border are then shared by two updates.
+//! The copies of the originals, in training order, form one sequence of sequences, and update s takes its next piece. So an update
+//! holds exactly the number of sequences asked for even if k does not divide it: the copies of an original at the border of two
+//! updates are then divided between them.
 //!
 //! [`Rates::copies`]: crate::copies::Rates::copies
 
@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum BatchCounts {
-    /// Every copy: an update costs the same whatever the rates, and shows batch / k originals.
+    /// Copies: an update costs the same whatever the rates, and shows batch / k originals.
     Copies,
     /// Originals: an update shows the same text whatever the rates, and costs k times as much.
     Originals,
@@ -36,19 +36,19 @@ pub enum Updates {
     PerOriginal,
 }
 
-/// The extent of a run.
+/// The updates of a run, and their sequences.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Plan {
-    /// Copies of each original: k.
+    /// Number of copies of each original: k.
     pub copies: usize,
-    /// Sequences (copies counted) in each update.
+    /// Number of sequences, copies included, in each update.
     pub sequences: usize,
-    /// Updates in all.
+    /// Number of updates.
     pub updates: u32,
 }
 
 impl Plan {
-    /// The plan for `steps` and `batch` as the user gave them.
+    /// Makes the plan for the user's `steps` and `batch`.
     pub fn new(
         copies: usize,
         steps: u32,
@@ -79,7 +79,7 @@ impl Plan {
         u64::from(step) * size..(u64::from(step) + 1) * size
     }
 
-    /// Returns how many originals the run shows, one shown in part included.
+    /// Returns the number of originals that the run shows, including one that is shown in part.
     pub fn originals(&self) -> u64 {
         (u64::from(self.updates) * self.sequences as u64).div_ceil(self.copies as u64)
     }
@@ -93,7 +93,7 @@ mod tests {
     fn the_four_readings() {
         use BatchCounts::{Copies, Originals};
         use Updates::{Fixed, PerOriginal};
-        // (what counts) → sequences an update, updates, originals seen; 8 copies, 100 steps, batch 64.
+        // Each case: what the parameters count → sequences per update, updates, originals shown; 8 copies, 100 steps, batch 64.
         for (batch_counts, updates, expected) in [
             (Copies, Fixed, (64, 100, 800)),
             (Copies, PerOriginal, (64, 800, 6400)),

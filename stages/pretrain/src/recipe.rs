@@ -1,6 +1,6 @@
-//! `recipe.json`: every choice a run was made with that can change a byte, those nobody made included.
+//! `recipe.json`: all parameters of a run that can change a byte, defaults included.
 //!
-//! What keys do not know is left out: equal keys promise equal bytes, of this file as well.
+//! Parameters that do not enter keys are left out: equal keys promise equal bytes of this file too.
 
 use std::fs;
 use std::path::Path;
@@ -14,7 +14,7 @@ use crate::plan::Plan;
 /// The file's name.
 const FILE: &str = "recipe.json";
 
-/// All choices of a run, and what follows from them.
+/// All parameters of a run, and the numbers that follow from them.
 #[derive(Debug, Serialize)]
 pub(crate) struct Recipe {
     parameters: Params,
@@ -38,7 +38,7 @@ struct Derived {
 }
 
 impl Recipe {
-    /// What follows from `parameters` on that many blocks, for an encoder of that many parameters.
+    /// Makes the recipe from `parameters`, for a number of blocks and an encoder of a number of parameters.
     pub(crate) fn new(
         parameters: &Parameters,
         plan: &Plan,
@@ -69,7 +69,7 @@ impl Recipe {
     /// Writes the file into `folder`.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// When the file cannot be written.
     pub(crate) fn write(&self, folder: &Path) -> Result<(), StageError> {
         let path = folder.join(FILE);
         let mut text = serde_json::to_vec_pretty(self).map_err(StageError::failed)?;

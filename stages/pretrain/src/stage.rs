@@ -14,7 +14,7 @@ use crate::parameters::{FIELDS, Parameters};
 use crate::start;
 use crate::train::{PERPLEXITY, PERPLEXITY_15, train};
 
-/// The files of an encoder that was trained here.
+/// The files of an encoder that this stage trains.
 const FILES: &[OutputFile] = &[
     OutputFile::new(
         "model.safetensors",
@@ -108,7 +108,7 @@ impl Stage for PretrainStage {
             .updates
             .checked_div(parameters.training.validate_every)
             .unwrap_or(0);
-        // Each measures perplexity twice.
+        // Each measurement computes two perplexities.
         let validated = 2.0 * (1.0 + f64::from(measurements)) * parameters.validation_blocks as f64;
         let sequence = inputs.factor("tokens") * parameters.size.token_operations();
         Some((3.0 * trained + validated) * sequence)
@@ -124,7 +124,7 @@ impl Stage for PretrainStage {
         Some(names.map(|name| ScoreName::new(name, split)).collect())
     }
 
-    /// The encoders kept along the way.
+    /// The encoders that `keep_at` keeps during the run.
     fn parts(&self, params: Option<&Params>) -> Option<Vec<String>> {
         let parameters: Option<Parameters> = params.and_then(|params| params.parse().ok());
         let kept = parameters.map(|parameters| {
@@ -142,13 +142,13 @@ impl Stage for PretrainStage {
         }
     }
 
-    /// Operations that a token takes.
+    /// Operations per token of the encoder.
     fn size(&self, params: &Params, _: &Sizes) -> Option<f64> {
         let parameters: Parameters = params.parse().ok()?;
         Some(parameters.size.token_operations())
     }
 
-    /// Tokens of a sequence.
+    /// Number of tokens in a sequence.
     fn measure(&self, input: &str, file: FileOf<'_>) -> Option<f64> {
         match input {
             "tokens" => Some(Summary::read(&file(Summary::FILE)?).ok()?.length as f64),

@@ -20,11 +20,11 @@ use crate::validation::Validation;
 /// Trains an encoder on the tokens artifact `tokens`, from new weights or those of the encoder `start`, and writes it, with its
 /// log, scores and recipe, to the context's output folder.
 ///
-/// Call it on a thread with a deep stack ([`encoder::with_deep_stack`]).
+/// Must be called on a thread with a deep stack ([`encoder::with_deep_stack`]).
 ///
 /// # Errors
-/// When the artifact lacks blocks or its blocks exceed the encoder's positions; when `start` is of another shape; those of
-/// [`training::train`]; when a file cannot be read or written.
+/// When the artifact has no blocks or its blocks are longer than the encoder's positions; when `start` has another shape; when a
+/// file cannot be read or written; and the errors of [`training::train`].
 pub fn train(
     parameters: &Parameters,
     tokens: &Path,
@@ -76,7 +76,7 @@ pub fn train(
     scores::write(folder, &scores)
 }
 
-/// What the scores are called: that at the rate of training, and that at a rate of 15 %.
+/// Names of the scores: the perplexity at the training run's own rate, and that at a rate of 15 %.
 pub(crate) const PERPLEXITY: &str = "perplexity";
 pub(crate) const PERPLEXITY_15: &str = "perplexity_15";
 

@@ -1,10 +1,10 @@
 //! Perplexity on held-out blocks.
 //!
 //! Perplexity is e to the mean cross-entropy in nats over the predicted tokens. It is measured twice, on the same blocks
-//! with masks that never change (not between measurements, and not between runs with other seeds):
+//! and with masks that are the same in all measurements and for all seeds:
 //!
-//! * as the run corrupts: its strategy, corruption rate and replacement, with every corrupted token predicted;
-//! * at 15 %: a yardstick common to all runs, uniform over all positions, always `[MASK]`.
+//! * as the run corrupts: with its strategy, corruption rate and replacement, and every corrupted token predicted;
+//! * at 15 %, a yardstick that all runs share: uniform over all positions, always replaced by `[MASK]`.
 
 use contract::StageError;
 use encoder::{Encoder, Mode};
@@ -16,11 +16,11 @@ use crate::feed::Examples;
 use crate::loss::{pack, scalar};
 use crate::masking::{Masker, Replacement, Strategy};
 
-/// Sequences that go through the encoder at once.
+/// Number of sequences that go through the encoder at a time.
 const SEQUENCES: usize = 32;
-/// Predicted tokens whose vocabulary scores are in memory at once.
+/// Number of predicted tokens whose vocabulary scores are in memory at a time.
 const ROWS: usize = 1024;
-/// The common rate.
+/// The rate that all runs share.
 const YARDSTICK: f64 = 0.15;
 
 /// A perplexity.
@@ -28,30 +28,30 @@ const YARDSTICK: f64 = 0.15;
 pub struct Perplexity {
     /// e to the mean cross-entropy in nats.
     pub value: f64,
-    /// Tokens that the mean is over.
+    /// Number of tokens in the mean.
     pub predicted: u64,
 }
 
-/// Both perplexities at one time.
+/// Both perplexities of one measurement.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Perplexities {
-    /// As the run corrupts.
+    /// Perplexity with the run's own corruption.
     pub own: Perplexity,
-    /// At 15 %.
+    /// Perplexity at the rate of 15 %.
     pub yardstick: Perplexity,
 }
 
-/// Held-out examples, masked once and for all.
+/// Held-out examples, which are masked only once.
 pub struct Validation {
     own: Examples,
     yardstick: Examples,
 }
 
 impl Validation {
-    /// Masks `count` blocks (all, if there are fewer), spread evenly over `blocks`. `masker` says how the run corrupts.
+    /// Masks `count` blocks (all, if there are fewer), spread evenly over `blocks`. `masker` corrupts as the run does.
     ///
     /// # Errors
-    /// When there is no block, blocks cannot be read, or nothing is predicted in any.
+    /// When there is no block, blocks cannot be read, or no token is predicted in any of them.
     pub fn new(blocks: &Blocks, masker: &Masker, count: usize) -> Result<Self, StageError> {
         let (all, count) = (blocks.len(), count.min(blocks.len()));
         let rows: Vec<u32> = (0..count)
@@ -95,12 +95,12 @@ impl Validation {
         Ok(this)
     }
 
-    /// Returns how many tokens each perplexity is the mean over.
+    /// Returns the number of predicted tokens in the mean of each perplexity.
     pub fn predicted(&self) -> [u64; 2] {
         [&self.own, &self.yardstick].map(|examples| examples.predicted() as u64)
     }
 
-    /// Measures an encoder.
+    /// Measures both perplexities of an encoder.
     ///
     /// # Errors
     /// When a sequence does not fit the encoder, a tensor operation fails, or a perplexity is not finite.

@@ -1,4 +1,4 @@
-//! Measures how fast a text becomes a Parquet file of token ids.
+//! Measures how fast a text is converted to a Parquet file of token ids.
 //!
 //! `RAYON_NUM_THREADS=1 cargo run --release -p tokenize --example tokenize_bench -- VOCAB.txt TEXT OUT.parquet`: a row of
 //! the column `input_ids` for each line, without special tokens. `benches/README.md` says what it prints.
@@ -28,16 +28,16 @@ use tokenize::{Tokenizer, WordEncoder};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const USAGE: &str = "usage: tokenize_bench VOCAB.txt TEXT OUT.parquet";
-/// A group ends with the line that reaches one of these.
+/// A group ends with the line that reaches one of these limits.
 const GROUP_LINES: usize = 8192;
 const GROUP_BYTES: usize = 1 << 20;
-/// Groups read for each thread before any is written.
+/// Number of groups that are read for each thread before any is written.
 const GROUPS_AHEAD: usize = 4;
 
 type Result<T, E = Box<dyn Error + Send + Sync>> = std::result::Result<T, E>;
 
 fn main() -> Result<()> {
-    // An error as text, not as Rust's `Debug` writes it.
+    // The error is returned as text, since `main` prints errors by `Debug`.
     Ok(measure().map_err(|error| error.to_string())?)
 }
 
@@ -55,7 +55,7 @@ fn measure() -> Result<()> {
     Ok(())
 }
 
-/// Writes the ids of each line of `text` to `out`; returns how many there are.
+/// Writes the ids of each line of `text` to `out`, and returns the number of ids.
 fn convert(tokenizer: &Tokenizer, text: &Path, out: &Path) -> Result<usize> {
     let named = |path: &Path, error| format!("{}: {error}", path.display());
     let text_file = File::open(text).map_err(|error| named(text, error))?;
@@ -106,10 +106,10 @@ fn convert(tokenizer: &Tokenizer, text: &Path, out: &Path) -> Result<usize> {
     Ok(tokens)
 }
 
-/// Some lines.
+/// Lines that one task tokenises and encodes.
 struct Group {
     bytes: Vec<u8>,
-    /// The number of lines before.
+    /// Number of lines before the group.
     lines: usize,
 }
 
@@ -123,10 +123,10 @@ impl Group {
     }
 }
 
-/// Cuts a text into groups.
+/// Splits a text into groups of lines.
 struct Groups<R> {
     from: BufReader<R>,
-    /// Lines read.
+    /// Number of lines that were read.
     lines: usize,
 }
 
@@ -154,16 +154,16 @@ impl<R: Read> Groups<R> {
     }
 }
 
-/// What the threads share.
+/// The data that all threads share.
 struct Worker<'a> {
     column: FieldRef,
     factory: ArrowRowGroupWriterFactory,
-    /// One for each thread.
+    /// One encoder for each thread.
     encoders: Vec<Mutex<WordEncoder<'a>>>,
 }
 
 impl Worker<'_> {
-    /// Returns row group number `place` of the file, and how many ids it holds.
+    /// Returns row group number `place` of the file, and the number of its ids.
     fn encode(&self, place: usize, group: &Group) -> Result<(ArrowColumnChunk, usize)> {
         let text = group.text()?;
         let thread = rayon::current_thread_index().unwrap_or(0) % self.encoders.len();

@@ -1,4 +1,4 @@
-//! The tokens that are added to a vocabulary, as Hugging Face adds them: those of `tokenizer.json`, then those that the settings
+//! The tokens that are added to a vocabulary, in Hugging Face's order: those of `tokenizer.json`, then those that the settings
 //! list, by id, then special tokens that are still missing.
 
 use std::collections::BTreeMap;
@@ -10,7 +10,7 @@ use crate::files::{ADDED, CONFIG, TOKENIZER};
 use crate::sources::Sources;
 use crate::specification::{Added, Class, SPECIAL_TOKENS, ids};
 
-/// Returns the added tokens, by id, as Hugging Face comes to them; `in_file` are those of a `tokenizer.json`.
+/// Returns the added tokens, by id, as Hugging Face would add them; `in_file` are those of a `tokenizer.json`.
 ///
 /// # Errors
 /// When files contradict each other, versions of Hugging Face differ, or a special token is missing.
@@ -47,7 +47,7 @@ pub(crate) fn added(
             }
             decoder.clone()
         }
-        // The older form; what tokenizer.json says of the same id goes before it.
+        // The older form of the setting. What tokenizer.json says of the same id has precedence.
         None => {
             let mut by_id = BTreeMap::new();
             for (content, &id) in &sources.added {
@@ -73,7 +73,7 @@ pub(crate) fn added(
         }
         let content = token.content.as_str();
         if declared.named.all().contains(&content) && !list.ids.contains_key(content) {
-            // Hugging Face gives it a new id, for which no encoder has a row.
+            // Hugging Face would give the token a new id, for which no encoder has a row.
             return Err(lacks(sources, content));
         }
         list.add(token.clone(), None)?;
@@ -83,16 +83,16 @@ pub(crate) fn added(
     Ok(added)
 }
 
-/// A vocabulary to which tokens are added.
+/// A vocabulary and the tokens that are being added to it.
 struct Adding<'a> {
     ids: BTreeMap<&'a str, u32>,
-    /// The id of the next token that is new.
+    /// The id of the next new token.
     next: u32,
     tokens: BTreeMap<String, Added>,
 }
 
 impl Adding<'_> {
-    /// Adds a token; of one that is there already the properties change. `said` is the file that says its id.
+    /// Adds a token, or changes the properties of one that exists. `said` is the file that gives the token's id.
     fn add(&mut self, token: Added, said: Option<&str>) -> Result<(), StageError> {
         if token.content.is_empty() {
             return Ok(());
@@ -122,7 +122,7 @@ impl Adding<'_> {
     }
 }
 
-/// Returns the refusal of a vocabulary without a special token that BERT needs.
+/// Returns the error that refuses a vocabulary without a special token that BERT needs.
 pub(crate) fn lacks(sources: &Sources, token: &str) -> StageError {
     let names = SPECIAL_TOKENS.join(" ");
     let remedy = if SPECIAL_TOKENS.contains(&token) {

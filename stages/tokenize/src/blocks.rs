@@ -1,4 +1,4 @@
-//! Reading the blocks that the stage `tokenize` wrote, without holding more than was asked for.
+//! Reads the blocks that the stage `tokenize` wrote, without holding more in memory than was asked for.
 
 use std::fs;
 use std::path::Path;
@@ -7,7 +7,7 @@ use columnar::Reader;
 use contract::{Column, ColumnType, StageError, io_error};
 use serde::{Deserialize, Serialize};
 
-/// The file that counts blocks and tokens.
+/// The file with the numbers of blocks and tokens.
 pub(crate) const SUMMARY: &str = "tokens.json";
 /// The column of token ids.
 const IDS: &str = "input_ids";
@@ -20,7 +20,7 @@ pub(crate) const COLUMNS: &[Column] = &[Column::new(
 /// What to do about a file that is damaged.
 const AGAIN: &str = "run the `tokenize` stage again";
 
-/// What a block is for.
+/// The use of a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Split {
     /// Training.
@@ -30,7 +30,7 @@ pub enum Split {
 }
 
 impl Split {
-    /// Returns the beginning of the names of its files.
+    /// Returns the prefix of the names of the split's files.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Train => "train",
@@ -39,42 +39,42 @@ impl Split {
     }
 }
 
-/// What `tokens.json` says.
+/// Contents of `tokens.json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Summary {
-    /// The most ids that a block holds, `[CLS]` included.
+    /// Length of the longest block in ids, `[CLS]` included.
     pub length: usize,
-    /// The number of different ids.
+    /// Number of different ids.
     pub vocab_size: usize,
-    /// Blocks for training.
+    /// Number of blocks for training.
     pub train_blocks: u64,
-    /// Blocks for validation.
+    /// Number of blocks for validation.
     pub validation_blocks: u64,
-    /// Ids in all blocks for training, `[CLS]` included.
+    /// Number of ids in all blocks for training, `[CLS]` included.
     pub train_tokens: u64,
-    /// Ids in all blocks for validation, `[CLS]` included.
+    /// Number of ids in all blocks for validation, `[CLS]` included.
     pub validation_tokens: u64,
-    /// Documents that went into training.
+    /// Number of documents for training.
     pub train_documents: u64,
-    /// Documents that went into validation; 0 if whole blocks were set aside instead.
+    /// Number of documents for validation; 0 if whole blocks were set aside instead.
     pub validation_documents: u64,
 }
 
 impl Summary {
-    /// The name of its file in a tokens artifact.
+    /// Name of the summary's file in a tokens artifact.
     pub const FILE: &str = SUMMARY;
 
-    /// Reads its file.
+    /// Reads the summary from its file.
     ///
     /// # Errors
-    /// When there is none, or it is damaged.
+    /// When there is no such file, or it is damaged.
     pub fn read(path: &Path) -> Result<Self, StageError> {
         let text = fs::read(path).map_err(io_error(path))?;
         serde_json::from_slice(&text).map_err(|error| damaged(path, &error))
     }
 }
 
-/// The blocks of one split of a tokens artifact. Opening reads the files' metadata alone.
+/// The blocks of one split of a tokens artifact. Opening them reads only the files' metadata.
 pub struct Blocks {
     shards: Vec<Shard>,
     summary: Summary,
@@ -83,11 +83,11 @@ pub struct Blocks {
 
 struct Shard {
     file: Reader,
-    /// The first row of each row group, counted over the whole split, and one past the last.
+    /// The first row of each row group, counted over the whole split, followed by the number of all rows.
     bounds: Vec<u64>,
 }
 
-/// Some blocks in memory: two bytes an id if the vocabulary allows it, else four, and eight a block.
+/// Some blocks in memory: two bytes per id if the vocabulary allows it, else four, and eight bytes per block.
 pub struct BlockSet {
     ids: Ids,
     ends: Vec<usize>,
@@ -102,7 +102,7 @@ impl Blocks {
     /// Opens the blocks for `split` in a tokens artifact.
     ///
     /// # Errors
-    /// When the folder is no tokens artifact.
+    /// When the folder is not a tokens artifact.
     pub fn open(folder: &Path, split: Split) -> Result<Self, StageError> {
         let summary = read_summary(folder)?;
         let prefix = format!("{}-", split.name());
@@ -151,7 +151,7 @@ impl Blocks {
             .map_or(0, |&end| end as usize)
     }
 
-    /// Whether there is no block.
+    /// Whether there are no blocks.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -164,13 +164,13 @@ impl Blocks {
         }
     }
 
-    /// Returns what `tokens.json` says of the artifact.
+    /// Returns the artifact's summary, from `tokens.json`.
     pub fn summary(&self) -> &Summary {
         &self.summary
     }
 
-    /// Reads the blocks of those rows, in the order asked for; a row may come more than once. Only the row groups that
-    /// hold them are read, one after the other: the memory needed is that of the result and of one row group.
+    /// Reads the blocks of `rows`, in the order of `rows`, in which a row may occur more than once. Only the row groups with these
+    /// rows are read, one after another, so the memory needed is that of the result and of one row group.
     ///
     /// # Errors
     /// When a row is out of range or a file is damaged.
@@ -217,7 +217,7 @@ impl Blocks {
 }
 
 impl Shard {
-    /// Reads the blocks at `rows` of one row group, which starts at `first`, into `set`.
+    /// Reads the blocks at `rows` of one row group, which starts at row `first`, into `set`.
     fn read(
         &self,
         group: usize,
@@ -267,12 +267,12 @@ impl BlockSet {
         self.ends.len()
     }
 
-    /// Whether there is no block.
+    /// Whether there are no blocks.
     pub fn is_empty(&self) -> bool {
         self.ends.is_empty()
     }
 
-    /// Returns the ids of the block at `place`, in the order in which rows were asked for.
+    /// Returns the ids of the block at index `place`, in the order in which rows were asked for.
     ///
     /// # Panics
     /// When `place` is out of range.

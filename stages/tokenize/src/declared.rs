@@ -1,7 +1,7 @@
-//! What `tokenizer_config.json` and `special_tokens_map.json` declare, with Hugging Face's defaults.
+//! The declarations of `tokenizer_config.json` and `special_tokens_map.json`, with Hugging Face's defaults.
 //!
-//! Of keys on which Hugging Face's classes or versions differ, or that ask for what is not done here, those values are
-//! refused that would change ids; the others of the same keys change nothing.
+//! Some keys mean different things to Hugging Face's classes or versions, or ask for something that this crate does not do. A value
+//! of such a key is refused if it would change ids, and ignored otherwise.
 
 use contract::StageError;
 use serde_json::{Map, Value};
@@ -11,7 +11,7 @@ use crate::keys::{Keys, MEND, parse_token};
 use crate::sources::{Given, Sources};
 use crate::specification::{Added, Class, Named, Normalizer};
 
-/// Hugging Face's tokenizers that read a folder as `BertTokenizer` does, without the `Fast` at the end.
+/// Names of Hugging Face's tokenizers that read a folder as `BertTokenizer` does, without `Fast` at the end.
 const LIKE_BERT: [&str; 8] = [
     "BertTokenizer",
     "ConvBertTokenizer",
@@ -22,7 +22,7 @@ const LIKE_BERT: [&str; 8] = [
     "RetriBertTokenizer",
     "SqueezeBertTokenizer",
 ];
-/// The models that these belong to, as config.json's `model_type` names them.
+/// The models that use these tokenizers, by config.json's `model_type`.
 const LIKE_BERT_MODELS: [&str; 8] = [
     "bert",
     "convbert",
@@ -33,7 +33,7 @@ const LIKE_BERT_MODELS: [&str; 8] = [
     "retribert",
     "squeezebert",
 ];
-/// Those that do as `tokenizer.json` says.
+/// Names of Hugging Face's tokenizers that follow `tokenizer.json`.
 const BY_FILE: [&str; 2] = ["PreTrainedTokenizer", "TokenizersBackend"];
 /// Keys of special tokens, in the order in which Hugging Face adds them to a vocabulary.
 const SPECIAL_KEYS: [&str; 7] = [
@@ -46,16 +46,16 @@ const SPECIAL_KEYS: [&str; 7] = [
     "mask_token",
 ];
 
-/// What is declared beside a vocabulary.
+/// The declarations beside a vocabulary.
 pub(crate) struct Declared {
     pub(crate) class: Class,
-    /// What is done to a text, where the class goes by it.
+    /// The normalisation of a text, for classes that take it from here.
     pub(crate) normalizer: Normalizer,
     pub(crate) named: Named,
-    /// Tokens that Hugging Face adds as special ones, in that order: those with a role, then the others.
+    /// Tokens that Hugging Face adds as special tokens, in its order: those with a role, then the others.
     pub(crate) specials: Vec<Added>,
     pub(crate) extra: Vec<String>,
-    /// `added_tokens_decoder`, by id.
+    /// The tokens of `added_tokens_decoder`, by id.
     pub(crate) decoder: Option<Vec<Added>>,
     pub(crate) split_special_tokens: bool,
     pub(crate) token_types: bool,
@@ -63,10 +63,10 @@ pub(crate) struct Declared {
 }
 
 impl Declared {
-    /// Reads what is declared.
+    /// Reads the declarations.
     ///
     /// # Errors
-    /// When a value is of the wrong type, or would change ids in a way that is not known here.
+    /// When a value is of the wrong type, or would change ids in a way that this crate does not know.
     pub(crate) fn of(sources: &Sources) -> Result<Self, StageError> {
         let empty = Map::new();
         let config = Keys {
@@ -75,7 +75,7 @@ impl Declared {
         };
         let (class, name) = class(sources, &config)?;
         let decoder = decoder(&config)?;
-        // Hugging Face reads the older files only where the newer key is missing.
+        // Hugging Face reads the older files only if the newer key is missing.
         let map = Keys {
             map: match (&decoder, &sources.specials) {
                 (None, Some(given)) => &given.map,
@@ -145,13 +145,13 @@ impl Declared {
         })
     }
 
-    /// Returns whether a token is one of the special ones.
+    /// Whether a token is a special token.
     pub(crate) fn is_special(&self, content: &str) -> bool {
         self.specials.iter().any(|token| token.content == content)
     }
 }
 
-/// Returns the tokenizer's class, and its name without the `Fast` at the end, if it is said.
+/// Returns the tokenizer's class, and its name without `Fast` at the end, if the files name one.
 fn class(sources: &Sources, config: &Keys<'_>) -> Result<(Class, Option<String>), StageError> {
     let of = |map: &Map<String, Value>| {
         let name = map.get("tokenizer_class")?.as_str()?;
@@ -167,9 +167,9 @@ fn class(sources: &Sources, config: &Keys<'_>) -> Result<(Class, Option<String>)
     let class = match name.as_deref() {
         Some(name) if LIKE_BERT.contains(&name) => Class::Bert,
         Some(name) if BY_FILE.contains(&name) && is_json => Class::File,
-        // A tokenizer.json by itself: nothing else says what to do.
+        // A tokenizer.json alone: no other file says how to read it.
         None if is_json && sources.config.is_none() => Class::File,
-        // Without a name Hugging Face goes by the kind of model.
+        // Without a name, Hugging Face decides by the kind of model.
         None if model_type.is_some_and(|kind| !LIKE_BERT_MODELS.contains(&kind)) => {
             let kind = model_type.unwrap_or_default();
             return Err(config.refusal(
@@ -198,7 +198,7 @@ fn class(sources: &Sources, config: &Keys<'_>) -> Result<(Class, Option<String>)
     Ok((class, name))
 }
 
-/// Returns `added_tokens_decoder`, by id.
+/// Returns the tokens of `added_tokens_decoder`, by id.
 fn decoder(config: &Keys<'_>) -> Result<Option<Vec<Added>>, StageError> {
     let key = "added_tokens_decoder";
     let tokens = match config.map.get(key) {
@@ -222,7 +222,7 @@ fn decoder(config: &Keys<'_>) -> Result<Option<Vec<Added>>, StageError> {
     Ok(Some(decoder))
 }
 
-/// Refuses what would change ids in a way that is not known here.
+/// Refuses settings that would change ids in a way that this crate does not know.
 fn refuse(config: &Keys<'_>, specials: &[Added]) -> Result<(), StageError> {
     let splits = |token: &&Value| {
         !specials

@@ -1,4 +1,4 @@
-//! Streaming the documents of a corpus, in order, a few megabytes at a time.
+//! Streams the documents of a corpus, in order, a few megabytes at a time.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ use corpus::Document;
 
 use crate::words::SEPARATORS;
 
-/// Longer documents are cut into pieces of about this many bytes, where words end.
+/// The length in bytes of the pieces into which longer documents are cut, at the ends of words.
 const PIECE_BYTES: usize = 64 << 10;
 
 /// The documents of a corpus artifact.
@@ -16,9 +16,9 @@ pub(crate) struct Documents {
     total: u64,
 }
 
-/// Some documents that follow each other.
+/// Some consecutive documents.
 pub(crate) struct Batch {
-    /// The index of the first document in the corpus.
+    /// Index in the corpus of the first document.
     pub(crate) first: u64,
     documents: Vec<Document>,
 }
@@ -27,7 +27,7 @@ impl Documents {
     /// Opens a corpus.
     ///
     /// # Errors
-    /// When `path` is no corpus, or one without documents.
+    /// When `path` is not a corpus, or is one without documents.
     pub(crate) fn open(path: &Path) -> Result<Self, StageError> {
         let this = Self {
             path: path.to_path_buf(),
@@ -45,10 +45,10 @@ impl Documents {
         self.total
     }
 
-    /// Hands the documents to `take`, batch by batch.
+    /// Passes the documents to `take`, batch by batch.
     ///
     /// # Errors
-    /// When a file is damaged, and those of `take`.
+    /// When a file is damaged; and the errors of `take`.
     pub(crate) fn for_each(
         &self,
         mut take: impl FnMut(&Batch) -> Result<(), StageError>,
@@ -65,7 +65,7 @@ impl Documents {
         Ok(())
     }
 
-    /// The error for a corpus without a word.
+    /// Returns the error for a corpus without words.
     pub(crate) fn without_text(&self) -> StageError {
         StageError::input(
             self.path.display(),
@@ -81,14 +81,14 @@ impl Batch {
         self.documents.len()
     }
 
-    /// Returns all texts in pieces, each with the place of its document in the batch: units of parallel work. Words stay
-    /// whole, and documents too unless `by_word`, which bounds the length of a piece.
+    /// Returns all texts in pieces, each with the index of its document in the batch, as units of parallel work. Words stay
+    /// whole. Documents stay whole too unless `by_word`, which bounds the length of a piece.
     pub(crate) fn pieces(&self, by_word: bool) -> Vec<(usize, &str)> {
         let mut pieces = Vec::new();
         for (place, document) in self.documents.iter().enumerate() {
             let mut rest = document.text.as_str();
             while by_word && rest.len() > PIECE_BYTES {
-                // Separators are single bytes, which no other character's encoding contains.
+                // Separators are single bytes that are not part of any other character's encoding.
                 let cut = rest.as_bytes()[PIECE_BYTES..]
                     .iter()
                     .position(|byte| SEPARATORS.contains(&char::from(*byte)))

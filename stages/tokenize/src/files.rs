@@ -1,4 +1,4 @@
-//! The files of a Hugging Face BERT tokenizer as they are written: all say the same, whichever a program reads.
+//! The files of a Hugging Face BERT tokenizer, as they are written: they agree, so it does not matter which one a program reads.
 
 use std::collections::BTreeMap;
 
@@ -16,10 +16,10 @@ pub(crate) const VOCABULARY: &str = "vocab.txt";
 pub(crate) const SPECIALS: &str = "special_tokens_map.json";
 pub(crate) const ADDED: &str = "added_tokens.json";
 
-/// The longest sequence of a tokenizer of which nothing is said.
+/// The longest sequence of a tokenizer whose files do not give it.
 const MAX_LENGTH: usize = 512;
 
-/// What is read of a tokenizer's folder, and beside a file that is given by itself.
+/// The files that are read in a tokenizer's folder, and beside a single file.
 pub(crate) const READS: Reads = Reads {
     files: Some(&["/*.json", "/*.txt"]),
     beside: &[CONFIG, SPECIALS, ADDED, MODEL],
@@ -28,10 +28,10 @@ pub(crate) const READS: Reads = Reads {
 /// The files of a tokenizer by name.
 pub(crate) type Files = BTreeMap<&'static str, Vec<u8>>;
 
-/// Returns the files of a tokenizer, all derived.
+/// Returns the files of a tokenizer, all made from its specification.
 ///
 /// # Errors
-/// Never, for what can be written as JSON.
+/// When a file cannot be written as JSON, which does not happen.
 pub(crate) fn derived(of: &Specification) -> Result<Files, StageError> {
     let mut files = BTreeMap::from([
         (TOKENIZER, tokenizer_json::tokenizer(of)?.into_bytes()),
@@ -50,11 +50,11 @@ pub(crate) fn derived(of: &Specification) -> Result<Files, StageError> {
     Ok(files)
 }
 
-/// Returns the files of a tokenizer that was read from `sources`: what was given stays as it is where it says what the
-/// tokenizer is. `asked` is what overruled the sources.
+/// Returns the files of a tokenizer that was read from `sources`. A source file is kept if it describes the tokenizer. `asked` are
+/// the settings that overruled the sources.
 ///
 /// # Errors
-/// Never, for what can be written as JSON.
+/// When a file cannot be written as JSON, which does not happen.
 pub(crate) fn kept(
     of: &Specification,
     sources: &Sources,
@@ -102,8 +102,8 @@ pub(crate) fn kept(
     Ok(files)
 }
 
-/// Has a configuration say which tokens are added, with their properties: `added_tokens.json` knows their ids alone. Where
-/// it does, Hugging Face takes the roles of tokens from there, too.
+/// Adds the added tokens and their properties to a configuration, since `added_tokens.json` has only their ids. Hugging Face
+/// then takes the roles of tokens from the configuration too.
 fn say_added(config: &mut Map<String, Value>, of: &Specification) {
     let key = "added_tokens_decoder";
     if config.contains_key(key) {
@@ -131,11 +131,11 @@ fn say_added(config: &mut Map<String, Value>, of: &Specification) {
     }
 }
 
-/// Returns the files to lie beside an encoder that reads sequences of up to `max_length` tokens: Hugging Face cuts texts
-/// there, and takes the tokenizer to be of the class that it is.
+/// Returns the files for the folder of an encoder that reads sequences of up to `max_length` tokens. They make Hugging Face
+/// truncate texts at that length and load the tokenizer with its class.
 ///
 /// # Errors
-/// Never, for what can be written as JSON.
+/// When a file cannot be written as JSON, which does not happen.
 pub(crate) fn beside_encoder(
     of: &Specification,
     files: &Files,
@@ -152,7 +152,7 @@ pub(crate) fn beside_encoder(
     Ok(files)
 }
 
-/// Returns the class with which Hugging Face is to load the tokenizer.
+/// Returns the name of the class with which Hugging Face should load the tokenizer.
 fn class_name(class: Class) -> &'static str {
     match class {
         Class::Bert => "BertTokenizer",
@@ -160,7 +160,7 @@ fn class_name(class: Class) -> &'static str {
     }
 }
 
-/// Returns whether a `special_tokens_map.json` gives the tokens their names.
+/// Whether a `special_tokens_map.json` names the tokens with these roles.
 fn names_are(map: &Map<String, Value>, named: &Named) -> bool {
     let mut named = named.clone();
     named.by_key().into_iter().all(|(key, content)| {

@@ -1,4 +1,4 @@
-//! `tokenizer.json` of a tokenizer, with every key in a fixed order so that equal tokenizers give equal bytes.
+//! Makes a tokenizer's `tokenizer.json`, with every key in a fixed order, so that equal tokenizers give equal bytes.
 
 use std::collections::BTreeMap;
 
@@ -8,13 +8,13 @@ use serde_json::{Value, json};
 
 use crate::specification::{Added, Normalizer, Specification};
 
-/// The older way to say what [`Template`] says.
+/// The type of the older post-processor that is equivalent to [`Template`].
 pub(crate) const BERT_PROCESSING: &str = "BertProcessing";
 
 /// Returns the text of `tokenizer.json`.
 ///
 /// # Errors
-/// Never, for what can be written as JSON.
+/// When it cannot be written as JSON, which does not happen.
 pub(crate) fn tokenizer(of: &Specification) -> Result<String, StageError> {
     pretty(&TokenizerJson {
         version: "1.0",
@@ -44,7 +44,7 @@ pub(crate) fn tokenizer(of: &Specification) -> Result<String, StageError> {
     })
 }
 
-/// What puts a text between `[CLS]` and `[SEP]`, in its two forms.
+/// The post-processor that puts a text between `[CLS]` and `[SEP]`, in its two equivalent forms.
 pub(crate) struct Processors {
     pub(crate) template: Value,
     pub(crate) old: Value,
@@ -93,7 +93,7 @@ fn template(of: &Specification) -> Template<'_> {
 /// Returns a value as indented JSON with a line feed at the end.
 ///
 /// # Errors
-/// When it cannot be written as JSON.
+/// When the value cannot be written as JSON.
 pub(crate) fn pretty(value: &impl Serialize) -> Result<String, StageError> {
     let mut text = serde_json::to_string_pretty(value).map_err(StageError::failed)?;
     text.push('\n');

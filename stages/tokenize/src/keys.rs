@@ -1,4 +1,4 @@
-//! Values of a file's keys, of the types that Hugging Face gives them.
+//! Values of keys in JSON files, with the types that Hugging Face gives them.
 
 use contract::StageError;
 use serde_json::{Map, Value};
@@ -30,7 +30,7 @@ impl Keys<'_> {
         }
     }
 
-    /// A length in tokens. Hugging Face writes 10^30 for one that is not known.
+    /// Returns a length in tokens. Hugging Face writes 10^30 for an unknown length.
     pub(crate) fn length(&self, key: &str) -> Result<Option<usize>, StageError> {
         match self.map.get(key) {
             None | Some(Value::Null) => Ok(None),
@@ -41,7 +41,7 @@ impl Keys<'_> {
         }
     }
 
-    /// A special token: its text, or an object with its properties.
+    /// Returns a special token, which is written as its text or as an object with its properties.
     pub(crate) fn token(&self, key: &str) -> Result<Option<Added>, StageError> {
         match self.map.get(key) {
             None | Some(Value::Null) => Ok(None),
@@ -52,7 +52,7 @@ impl Keys<'_> {
         }
     }
 
-    /// Several special tokens: a list, or a table by name.
+    /// Returns several special tokens, which are written as a list or as an object by name.
     pub(crate) fn tokens(&self, key: &str) -> Result<Vec<Added>, StageError> {
         let values: Vec<&Value> = match self.map.get(key) {
             None | Some(Value::Null) => Vec::new(),
@@ -70,7 +70,7 @@ impl Keys<'_> {
     }
 }
 
-/// Returns the token that is written as its text or as an object; the id is left to be found.
+/// Returns a token that is written as its text or as an object. Its id is not known yet.
 pub(crate) fn parse_token(value: &Value, special: bool) -> Option<Added> {
     if let Value::String(content) = value {
         return Some(Added::new(content.as_str(), 0, special));

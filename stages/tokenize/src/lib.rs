@@ -4,10 +4,10 @@
 //!   writes the four files of a Hugging Face tokenizer.
 //! * The stage kind `tokenize` ([`TokenizeStage`]) turns a corpus into blocks of token ids, as fairseq's
 //!   `sample-break-mode none` does: one stream per split, cut at a fixed length.
-//! * [`Tokenizer`] gives ids for texts and pairs, equal to Hugging Face's `BertTokenizer`, where each token lies in its text
-//!   ([`Token`]), and which tokens begin a word ([`WordMarks`]).
+//! * [`Tokenizer`] gives the ids of texts and pairs, equal to those of Hugging Face's `BertTokenizer`, the place of each token in
+//!   its text ([`Token`]), and which tokens begin a word ([`WordMarks`]).
 //! * [`WordEncoder`] gives the same ids for text after text, several times faster.
-//! * [`Blocks`] reads what `tokenize` wrote.
+//! * [`Blocks`] reads the output of `tokenize`.
 
 mod added;
 mod blocks;

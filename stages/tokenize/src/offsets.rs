@@ -1,4 +1,4 @@
-//! Where tokens lie in their text.
+//! The places of tokens in their text.
 
 use std::ops::Range;
 
@@ -7,14 +7,14 @@ use crate::Tokenizer;
 /// A token of a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Token {
-    /// Its id.
+    /// The token's id.
     pub id: u32,
-    /// The bytes of the text that it stands for, as the text was given: before letters become small or lose accents.
+    /// The bytes of the given text that the token stands for, before lower-casing and the removal of accents.
     pub bytes: Range<usize>,
 }
 
 impl Tokenizer {
-    /// Returns the tokens of `text`, without special tokens around it: the ids of [`Tokenizer::encode`], and where each lies.
+    /// Returns the tokens of `text`, without special tokens around it: the ids of [`Tokenizer::encode`] with their places.
     pub fn tokens(&self, text: &str) -> Vec<Token> {
         let encoding = self
             .inner

@@ -1,4 +1,4 @@
-//! Cutting a stream of token ids into blocks, and writing these as Parquet shards.
+//! Cuts a stream of token ids into blocks, and writes the blocks as Parquet shards.
 
 use std::path::{Path, PathBuf};
 
@@ -8,16 +8,16 @@ use contract::StageError;
 use crate::Split;
 use crate::blocks::COLUMNS;
 
-/// Blocks a row group: what one reads at least to get one block.
+/// Number of blocks in a row group, which is the least that a reader reads to get one block.
 const GROUP_ROWS: usize = 8192;
-/// Blocks a file.
+/// Number of blocks in a file.
 const SHARD_ROWS: u64 = 1 << 20;
-/// Nobody looks for blocks by their smallest id.
+/// Without statistics, since no reader searches for blocks by their ids.
 const ENCODING: Encoding = Encoding {
     dictionary: true,
     statistics: false,
 };
-/// A last block that is not full is kept if it has so many ids besides `[CLS]`: with one there is nothing to predict it
+/// The fewest ids, besides `[CLS]`, of a last block that is not full. A single id would have no context to be predicted
 /// from.
 pub(crate) const LEAST_IDS: usize = 2;
 
@@ -25,19 +25,19 @@ pub(crate) const LEAST_IDS: usize = 2;
 pub(crate) struct Packer {
     cls: u32,
     length: usize,
-    /// Ids that do not fill a block yet.
+    /// Ids that do not yet fill a block.
     pending: Vec<u32>,
-    /// Ids taken.
+    /// Number of ids taken from the stream.
     pub(crate) ids: u64,
-    /// Blocks written.
+    /// Number of blocks written.
     pub(crate) blocks: u64,
-    /// Ids written, `[CLS]` included.
+    /// Number of ids written, `[CLS]` included.
     pub(crate) tokens: u64,
     writer: ShardWriter,
 }
 
 impl Packer {
-    /// Blocks of at most `length` ids that start with `cls`, in files of `split` in `folder`.
+    /// Makes a packer of blocks of at most `length` ids that start with `cls`, in files of `split` in `folder`.
     ///
     /// # Errors
     /// When the first file cannot be made.
@@ -76,15 +76,15 @@ impl Packer {
         Ok(())
     }
 
-    /// Returns the number of blocks written and the ids of the one that is being filled.
+    /// Returns the number of blocks written, and the number of ids in the block that is being filled.
     pub(crate) fn position(&self) -> (u64, usize) {
         (self.blocks, self.pending.len())
     }
 
-    /// Ends the stream: writes what is left, if it is enough for a block, and closes the files.
+    /// Ends the stream: writes the remaining ids, if they are enough for a block, and closes the files.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// When a block or a file cannot be written.
     pub(crate) fn finish(mut self) -> Result<(u64, u64), StageError> {
         if self.pending.len() >= LEAST_IDS {
             self.write_pending()?;
@@ -109,7 +109,7 @@ struct ShardWriter {
     blocks: IntegerLists,
     waiting: usize,
     shard: Writer,
-    /// Blocks in the shard.
+    /// Number of blocks in the current shard.
     written: u64,
     shards: usize,
 }
@@ -164,7 +164,7 @@ impl ShardWriter {
     }
 }
 
-/// Begins the file `index` of a split.
+/// Makes the file number `index` of a split.
 fn shard(folder: &Path, split: Split, index: usize) -> Result<Writer, StageError> {
     let path = folder.join(format!("{}-{index:05}.parquet", split.name()));
     Writer::create(path, &Schema::of(COLUMNS), ENCODING)

@@ -1,8 +1,8 @@
-//! From the files of a folder to the tokenizer that Hugging Face makes of them.
+//! Finds out which tokenizer Hugging Face would make of the files of a folder.
 //!
-//! `BertTokenizer` (transformers 4.57 and 5.24) takes from a `tokenizer.json` the vocabulary and the added tokens, and does
-//! to texts what `tokenizer_config.json` says or, where that is silent, what is usual. What the two versions would read in
-//! two ways is refused.
+//! `BertTokenizer` (transformers 4.57 and 5.24) takes vocabulary and added tokens from a `tokenizer.json`, and the normalisation
+//! of texts from `tokenizer_config.json` or, if that does not give it, from defaults. Files that the two versions would read
+//! differently are refused.
 
 use std::collections::BTreeMap;
 
@@ -17,14 +17,14 @@ use crate::json::{self, BERT_PROCESSING};
 use crate::sources::{Given, Sources};
 use crate::specification::{Added, Class, Letters, Normalizer, Pieces, Specification, by_id};
 
-/// What to do about a tokenizer.json that is another than `BertTokenizer` makes of it.
+/// What to do about a tokenizer.json that describes another tokenizer than `BertTokenizer` makes of it.
 const BY_ITSELF: &str = "set tokenizer_class to PreTrainedTokenizerFast in tokenizer_config.json, if the tokenizer.json \
                          is right by itself";
 
-/// Returns the tokenizer that the files describe; what is asked for overrules what they say.
+/// Returns the tokenizer that the files describe, overruled by the settings `asked`.
 ///
 /// # Errors
-/// When they describe no BERT tokenizer, contradict each other, or ask for what is not done here.
+/// When the files do not describe a BERT tokenizer, contradict each other, or ask for something that this crate does not do.
 pub(crate) fn resolve(sources: &Sources, asked: Letters) -> Result<Specification, StageError> {
     let declared = Declared::of(sources)?;
     let file = match &sources.vocabulary {
@@ -65,7 +65,7 @@ pub(crate) fn resolve(sources: &Sources, asked: Letters) -> Result<Specification
     Ok(specification)
 }
 
-/// What a `tokenizer.json` says, as far as it decides ids.
+/// The contents of a `tokenizer.json`, as far as they decide ids.
 #[derive(Deserialize)]
 struct File {
     #[serde(default)]
@@ -93,7 +93,7 @@ struct Model {
 }
 
 impl File {
-    /// Reads it; the error says in what it is no BERT tokenizer.
+    /// Reads the contents; the error says why they are no BERT tokenizer.
     fn of(value: &Value) -> Result<Self, String> {
         let kind = |part: &str| value[part]["type"].as_str();
         let is_word_piece = match kind("model") {
@@ -143,8 +143,8 @@ impl File {
         }
     }
 
-    /// Checks that the tokens around a text are BERT's, the token for unknown words has its role, and texts are cut at
-    /// their ends.
+    /// Checks that the special tokens around a text are BERT's, that the token for unknown words has its role, and that texts are
+    /// truncated at their ends.
     fn check_processing(&self, sources: &Sources, read: &Specification) -> Result<(), StageError> {
         let place = sources.place.display();
         if self.model.unk_token != read.named.unk {
@@ -177,7 +177,7 @@ impl File {
             Some(BERT_PROCESSING) => *given == usual.old,
             _ => *given == usual.template,
         };
-        // Where the file decides, none puts nothing around a text; BERT's class puts its own.
+        // BERT's class has a post-processor of its own. With the other class, a file without one puts no tokens around a text.
         if is_bert || (given.is_null() && read.class == Class::Bert) {
             return Ok(());
         }
@@ -192,7 +192,7 @@ impl File {
     }
 }
 
-/// Returns what is done to a text: as the configuration says, or the file where that decides.
+/// Returns the normalisation of texts: that of the configuration, or that of `tokenizer.json` where this decides.
 fn normalizer(
     sources: &Sources,
     declared: &Declared,
@@ -214,7 +214,7 @@ fn normalizer(
         }
         return Ok(file.normalizer);
     }
-    // Here 4.57 goes by tokenizer.json, and 5.24 by what is usual.
+    // Version 4.57 would follow tokenizer.json here, and 5.24 the defaults, so they must agree.
     let usual = Pieces::default();
     let found = file.pieces();
     let other = if !file.normalizer.clean_text {
@@ -240,8 +240,8 @@ fn normalizer(
     }
 }
 
-/// Checks that the special tokens that BERT needs are there, and that ids are about as many as tokens: tables have a row
-/// for each id.
+/// Checks that the vocabulary has the special tokens that BERT needs, and that ids are not much more numerous than tokens, since
+/// tables have a row for each id.
 fn check_ids(sources: &Sources, read: &Specification) -> Result<(), StageError> {
     let place = sources.place.display();
     for token in read.named.all() {

@@ -1,4 +1,4 @@
-//! The files in which a Hugging Face folder speaks of its tokenizer.
+//! The files of a Hugging Face folder that describe its tokenizer.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -8,16 +8,16 @@ use serde_json::{Map, Value};
 
 use crate::files::{ADDED, CONFIG, SPECIALS, TOKENIZER, VOCABULARY};
 
-/// The configuration of a model, which may name the tokenizer's class.
+/// The configuration of a model, which may name the class of the tokenizer.
 pub(crate) const MODEL: &str = "config.json";
-/// What to do about a file that is no JSON.
+/// What to do about a file that is not JSON.
 const MEND: &str = "mend the file, or remove it";
-/// The longest line of a vocabulary, in bytes. Words of more than a hundred characters are never looked up.
+/// The longest line of a vocabulary, in bytes. No longer line is needed: words of more than a hundred characters are not looked up.
 const LONGEST_LINE: usize = 1 << 16;
 
-/// What a folder's files say, as they say it.
+/// The contents of a folder's files, not yet interpreted.
 pub(crate) struct Sources {
-    /// The file of the vocabulary, which errors name.
+    /// Path of the vocabulary's file, for errors.
     pub(crate) place: PathBuf,
     pub(crate) vocabulary: Given,
     /// `tokenizer_config.json`.
@@ -30,24 +30,24 @@ pub(crate) struct Sources {
     pub(crate) model: Option<Map<String, Value>>,
 }
 
-/// A JSON file with a table.
+/// A JSON file that contains an object.
 pub(crate) struct Document {
-    /// The file as it is, without a byte order mark.
+    /// The text of the file, without a byte order mark.
     pub(crate) text: String,
     pub(crate) map: Map<String, Value>,
 }
 
-/// The file of the vocabulary.
+/// The contents of the vocabulary's file.
 pub(crate) enum Given {
-    /// A `tokenizer.json`: its text, without a byte order mark, and what that says.
+    /// A `tokenizer.json`: its text, without a byte order mark, and its value.
     Tokenizer(String, Value),
     /// A `vocab.txt`: tokens by id.
     Tokens(Vec<String>),
 }
 
 impl Sources {
-    /// Reads `path`: a folder with a `tokenizer.json` or, in second place, a `vocab.txt`, and with what lies beside
-    /// it; or such a file, and what lies beside that.
+    /// Reads `path`, which is a folder with a `tokenizer.json` or else a `vocab.txt`, or such a file itself, together with the
+    /// other files that lie beside it.
     ///
     /// # Errors
     /// When there is no such file, or one cannot be read.
@@ -69,7 +69,7 @@ impl Sources {
         }
     }
 
-    /// Reads the file of a vocabulary together with what lies beside it.
+    /// Reads the file of a vocabulary, and the other files beside it.
     fn of(place: PathBuf) -> Result<Self, StageError> {
         let vocabulary = if place.extension().is_some_and(|it| it == "json") {
             let remedy =
@@ -95,7 +95,7 @@ impl Sources {
         })
     }
 
-    /// Returns the place of a file beside the vocabulary, for errors.
+    /// Returns the path of a file beside the vocabulary, for errors.
     pub(crate) fn beside(&self, name: &str) -> String {
         self.place.with_file_name(name).display().to_string()
     }

@@ -1,4 +1,4 @@
-//! What decides the ids that a tokenizer gives, whichever files said it.
+//! The specification of a tokenizer: everything that decides its ids, whichever files it came from.
 
 use std::collections::BTreeMap;
 
@@ -6,49 +6,49 @@ use serde::{Deserialize, Serialize};
 
 /// The special tokens of BERT in the order of their ids in a trained vocabulary.
 pub(crate) const SPECIAL_TOKENS: [&str; 5] = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
-/// What a token starts with if it continues a word.
+/// The prefix of a token that continues a word.
 pub(crate) const CONTINUING: &str = "##";
 /// Words of more characters than this become `[UNK]`.
 pub(crate) const LONGEST_WORD: usize = 100;
 
-/// A BERT tokenizer, as its files say.
+/// The specification of a BERT tokenizer.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Specification {
-    /// The vocabulary of the model: tokens and ids, by id.
+    /// The model's vocabulary: tokens with their ids, sorted by id.
     pub(crate) vocabulary: Vec<(String, u32)>,
-    /// Tokens that are found in a text before words are told apart, by id.
+    /// Added tokens, which are found in a text before it is split into words, sorted by id.
     pub(crate) added: Vec<Added>,
     pub(crate) normalizer: Normalizer,
     pub(crate) pieces: Pieces,
     pub(crate) named: Named,
     /// Special tokens without a role.
     pub(crate) extra: Vec<String>,
-    /// Whether a text that spells a special token is taken for its letters.
+    /// Whether a special token's spelling in a text is tokenised like other text.
     pub(crate) split_special_tokens: bool,
     /// Whether the second text of a pair has a token type of its own.
     pub(crate) token_types: bool,
-    /// The longest sequence that the encoder is to see.
+    /// Length of the longest sequence that the encoder should read.
     pub(crate) max_length: Option<usize>,
     pub(crate) class: Class,
 }
 
-/// The classes of Hugging Face that read a folder in one way.
+/// Groups of Hugging Face's classes that read a folder in the same way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Class {
-    /// `BertTokenizer` and its kin: `tokenizer_config.json` decides, whatever `tokenizer.json` says.
+    /// `BertTokenizer` and its relatives: `tokenizer_config.json` decides, whatever `tokenizer.json` contains.
     Bert,
     /// `PreTrainedTokenizerFast`: `tokenizer.json` decides.
     File,
 }
 
-/// What is done to a text before its words are told apart: `BertNormalizer`.
+/// The normalisation of a text before it is split into words: `BertNormalizer`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Normalizer {
-    /// Whether control characters are dropped, and other white space becomes spaces.
+    /// Whether control characters are removed, and other white space becomes spaces.
     pub(crate) clean_text: bool,
-    /// Whether every Chinese character is a word.
+    /// Whether every Chinese character becomes a word.
     pub(crate) handle_chinese_chars: bool,
-    /// Whether accents are dropped; as `lowercase`, if it is not said.
+    /// Whether accents are removed; `None` for the value of `lowercase`.
     pub(crate) strip_accents: Option<bool>,
     pub(crate) lowercase: bool,
 }
@@ -63,7 +63,7 @@ impl Normalizer {
         }
     }
 
-    /// Has what is asked for go before what files said, or what is usual.
+    /// Returns the normalisation with the settings of `asked` in place of those of files or defaults.
     pub(crate) fn overruled(self, asked: Letters) -> Self {
         Self {
             lowercase: asked.lower_case.unwrap_or(self.lowercase),
@@ -73,16 +73,16 @@ impl Normalizer {
     }
 }
 
-/// What is asked for of letters, whatever the files of a tokenizer say.
+/// The user's settings for letters, which overrule the files of a tokenizer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Letters {
     /// Whether text is lower-cased.
     pub lower_case: Option<bool>,
-    /// Whether accents are dropped. Of files that do not say it either, and of a trained vocabulary: as lower case is.
+    /// Whether accents are removed. Where neither this nor a file says it, and for a trained vocabulary, it is as for lower case.
     pub strip_accents: Option<bool>,
 }
 
-/// How words become pieces.
+/// How words are split into pieces.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Pieces {
     pub(crate) prefix: String,
@@ -98,7 +98,7 @@ impl Default for Pieces {
     }
 }
 
-/// The special tokens that have a role.
+/// The special tokens with a role.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Named {
     pub(crate) pad: String,
@@ -127,7 +127,7 @@ impl Named {
         [&self.pad, &self.unk, &self.cls, &self.sep, &self.mask]
     }
 
-    /// Returns the tokens by the keys of `tokenizer_config.json`.
+    /// Returns the tokens with the keys of `tokenizer_config.json`.
     pub(crate) fn by_key(&mut self) -> [(&'static str, &mut String); 5] {
         [
             ("pad_token", &mut self.pad),
@@ -139,7 +139,7 @@ impl Named {
     }
 }
 
-/// A token that is found in the text itself, as in Hugging Face's `AddedToken`.
+/// A token that is searched for in the text itself, like Hugging Face's `AddedToken`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Added {
     pub(crate) id: u32,
@@ -157,7 +157,7 @@ pub(crate) struct Added {
 }
 
 impl Added {
-    /// A token of those properties that Hugging Face gives one of which it knows the text alone.
+    /// Makes a token with the properties that Hugging Face gives to a token of which only the text is known.
     pub(crate) fn new(content: impl Into<String>, id: u32, special: bool) -> Self {
         Self {
             id,
@@ -172,7 +172,7 @@ impl Added {
 }
 
 impl Specification {
-    /// A tokenizer of tokens by id, with BERT's special tokens as far as they are among them.
+    /// Makes the specification of a tokenizer from tokens by id, and from those of BERT's special tokens that are among them.
     pub(crate) fn of_tokens(tokens: &[String], normalizer: Normalizer) -> Self {
         let vocabulary = by_id(tokens.iter().map(String::as_str).zip(0..));
         let ids = ids(&vocabulary);
@@ -195,7 +195,7 @@ impl Specification {
         }
     }
 
-    /// Returns the number of ids: one more than the largest.
+    /// Returns the number of ids, one more than the largest id.
     pub(crate) fn size(&self) -> usize {
         let model = self.vocabulary.last().map(|(_, id)| *id);
         let added = self.added.last().map(|token| token.id);
@@ -219,7 +219,7 @@ impl Specification {
     }
 }
 
-/// Returns the ids of tokens.
+/// Returns the ids of tokens by the tokens' texts.
 pub(crate) fn ids(vocabulary: &[(String, u32)]) -> BTreeMap<&str, u32> {
     vocabulary
         .iter()
@@ -227,7 +227,7 @@ pub(crate) fn ids(vocabulary: &[(String, u32)]) -> BTreeMap<&str, u32> {
         .collect()
 }
 
-/// Returns tokens with their ids, by id; of a token that is there twice the last id counts, as in Hugging Face.
+/// Returns tokens with their ids, sorted by id. If a token occurs twice, its last id counts, as in Hugging Face.
 pub(crate) fn by_id<'a>(tokens: impl Iterator<Item = (&'a str, u32)>) -> Vec<(String, u32)> {
     let ids: BTreeMap<&str, u32> = tokens.collect();
     let mut by_id: Vec<(String, u32)> = ids

@@ -1,11 +1,11 @@
 //! The stage kind `tokenize`: a corpus as blocks of token ids.
 //!
-//! As in fairseq's `sample-break-mode none`, the documents of a split form one stream, each ended by `[SEP]`; it is cut
-//! every `sequence_length` - 1 ids, wherever that falls, and `[CLS]` is put before each block.
+//! As in fairseq's `sample-break-mode none`, the documents of a split form one stream, each ended by `[SEP]`. The stream is cut
+//! after every `sequence_length` - 1 ids, wherever that falls, and `[CLS]` is put before each block.
 //!
-//! A document is for validation if its number, drawn by a counter-based generator from its index alone, is below
-//! `validation_share`. Where that leaves a split empty (there are few documents), all documents form one stream, and its
-//! last blocks are for validation: the share asked for, and at least one if there are two.
+//! A document is for validation if its random number, which depends on its index alone, is below `validation_share`. If that
+//! leaves a split empty because there are few documents, all documents form one stream instead, and its last blocks are for
+//! validation: the share asked for, and at least one block if there are two.
 
 use std::fs;
 use std::sync::{Mutex, PoisonError};
@@ -98,7 +98,7 @@ impl Stage for TokenizeStage {
         }
     }
 
-    /// Ids in a block.
+    /// Number of ids in a block.
     fn size(&self, params: &Params, _: &Sizes) -> Option<f64> {
         let parameters: Parameters = params.parse().ok()?;
         Some(parameters.sequence_length as f64)
@@ -149,9 +149,9 @@ impl Stage for TokenizeStage {
     }
 }
 
-/// Says how many documents there are, and how many like them it takes that those set aside fill a block.
+/// Returns, in words, the number of documents, and how many such documents are needed for validation to fill a block.
 fn too_few(summary: &Summary, ids: u64, share: f64) -> String {
-    // With five times what fills a block on average, chance leaves it unfilled once in 150 corpora.
+    // With documents for five blocks on average, chance leaves a block unfilled in one of 150 corpora.
     const ENOUGH: f64 = 5.0;
     let documents = summary.train_documents + summary.validation_documents;
     let mean = ids as f64 / documents.max(1) as f64;
@@ -163,10 +163,10 @@ fn too_few(summary: &Summary, ids: u64, share: f64) -> String {
     )
 }
 
-/// How text is divided between training and validation.
+/// How the text is divided between training and validation.
 #[derive(Clone, Copy)]
 enum Division {
-    /// Each document goes to validation with this probability.
+    /// Each document is for validation with this probability.
     ByDocument { share: f64 },
     /// The first `train` blocks are for training, those after them for validation.
     AtTheEnd { train: u64 },
@@ -180,7 +180,7 @@ struct Job<'a> {
 }
 
 impl Job<'_> {
-    /// Writes the blocks; returns their numbers, and how many ids the streams had.
+    /// Writes the blocks, and returns their summary and the number of ids in the streams.
     fn write(&self, division: Division) -> Result<(Summary, u64), StageError> {
         let specials = self.tokenizer.specials();
         let packer = |split| Packer::new(self.context.output(), split, specials.cls, self.length);
@@ -244,7 +244,7 @@ impl Job<'_> {
     }
 }
 
-/// Returns how many blocks come before those for validation if `ids` make one stream.
+/// Returns the number of blocks before those for validation, if `ids` ids form one stream.
 fn blocks_before_validation(ids: u64, length: usize, share: f64) -> u64 {
     let inside = length as u64 - 1;
     let blocks = ids / inside + u64::from(ids % inside >= LEAST_IDS as u64);
@@ -252,7 +252,7 @@ fn blocks_before_validation(ids: u64, length: usize, share: f64) -> u64 {
     blocks - validation.max(1).min(blocks.saturating_sub(1))
 }
 
-/// Returns the ids of each document. Texts are encoded in parallel, each into its place.
+/// Returns the ids of each document. Texts are encoded in parallel, and each result has a fixed place.
 fn encode(batch: &Batch, by_word: bool, encoders: &[Mutex<WordEncoder<'_>>]) -> Vec<Vec<u32>> {
     let pieces = batch.pieces(by_word);
     let encoded: Vec<Vec<u32>> = pieces

@@ -1,4 +1,4 @@
-//! The tokenizer every stage uses: Hugging Face's `BertTokenizer`, ids and truncation included.
+//! The tokenizer that every stage uses. It gives the same ids as Hugging Face's `BertTokenizer`, also when it truncates.
 
 use std::fs;
 use std::path::Path;
@@ -16,18 +16,17 @@ use crate::word_marks::WordMarks;
 pub struct Specials {
     /// `[PAD]`, which fills up padded batches.
     pub pad: u32,
-    /// `[UNK]`, which stands for words the vocabulary cannot spell.
+    /// `[UNK]`, the token for words that the vocabulary cannot spell.
     pub unk: u32,
     /// `[CLS]`, the first token of every sequence.
     pub cls: u32,
     /// `[SEP]`, which ends a sentence or a document.
     pub sep: u32,
-    /// `[MASK]`, which stands for a token to predict.
+    /// `[MASK]`, which replaces a token that is to be predicted.
     pub mask: u32,
 }
 
-/// A BERT tokenizer. Texts that spell a special token (`[MASK]`) give its id, as in Hugging
-/// Face.
+/// A BERT tokenizer. The spelling of a special token (`[MASK]`) in a text gives the token's id, as in Hugging Face.
 pub struct Tokenizer {
     pub(crate) inner: tokenizers::Tokenizer,
     specification: Specification,
@@ -36,21 +35,21 @@ pub struct Tokenizer {
 }
 
 impl Tokenizer {
-    /// Loads a tokenizer from a `tokenizer.json`, a `vocab.txt`, or a folder that holds either (the former wins). What else
-    /// lies beside it says of texts holds as in Hugging Face (`tokenizer_config.json`, `special_tokens_map.json`,
-    /// `added_tokens.json`), or is refused by name.
+    /// Loads a tokenizer from a `tokenizer.json`, a `vocab.txt`, or a folder with one of them (the former wins). Other files beside
+    /// it (`tokenizer_config.json`, `special_tokens_map.json`, `added_tokens.json`) have the same effect as in Hugging Face, or
+    /// are refused with an error that names the setting.
     ///
     /// # Errors
-    /// When there is no such file, it cannot be understood, a special token is missing, or ids would depend on what is not
-    /// done here.
+    /// When there is no such file, it cannot be understood, a special token is missing, or ids would depend on something that
+    /// this crate does not do.
     pub fn load(folder_or_file: &Path) -> Result<Self, StageError> {
         Self::load_as(folder_or_file, Letters::default())
     }
 
-    /// Loads as [`Tokenizer::load`]; what is asked for overrules what the files say.
+    /// Loads a tokenizer like [`Tokenizer::load`]; the settings `asked` overrule the files.
     ///
     /// # Errors
-    /// Those of [`Tokenizer::load`].
+    /// The errors of [`Tokenizer::load`].
     pub fn load_as(folder_or_file: &Path, asked: Letters) -> Result<Self, StageError> {
         let sources = Sources::read(folder_or_file)?;
         let specification = resolve(&sources, asked)?;
@@ -58,7 +57,7 @@ impl Tokenizer {
         Self::of(specification, files, &sources.place)
     }
 
-    /// Makes a WordPiece tokenizer of tokens by id. `place` is named in errors.
+    /// Makes a WordPiece tokenizer from tokens by id. Errors name `place`.
     ///
     /// # Errors
     /// When a special token is missing.
@@ -70,7 +69,7 @@ impl Tokenizer {
         Self::trained(tokens, Normalizer::new(lower_case), place)
     }
 
-    /// Makes the tokenizer of a vocabulary that was trained on texts normalised so.
+    /// Makes the tokenizer of a vocabulary that was trained on texts with this normalisation.
     pub(crate) fn trained(
         tokens: &[String],
         normalizer: Normalizer,
@@ -125,8 +124,8 @@ impl Tokenizer {
         encoding.get_ids().to_vec()
     }
 
-    /// Returns the ids of `[CLS] text [SEP]`, of which `text` is cut on the right so that there are at most
-    /// `max_length` in all.
+    /// Returns the ids of `[CLS] text [SEP]`. The text is truncated on the right so that there are at most `max_length` ids
+    /// in all.
     pub fn single(&self, text: &str, max_length: Option<usize>) -> Vec<u32> {
         let mut ids = vec![self.specials.cls];
         ids.extend(self.encode(text));
@@ -137,10 +136,10 @@ impl Tokenizer {
         ids
     }
 
-    /// Returns the ids of `[CLS] first [SEP] second [SEP]` and their token types (0 up to the first `[SEP]`, then 1,
-    /// or 0 for a tokenizer that makes no types).
-    /// Beyond `max_length` in all, texts are cut on the right as Hugging Face's `longest_first` does in its Rust
-    /// tokenizers: the longer one until it would be shorter than the other, then both to one length.
+    /// Returns the ids of `[CLS] first [SEP] second [SEP]` and their token types (0 up to the first `[SEP]`, then 1;
+    /// all 0 for a tokenizer without token types).
+    /// If there are more than `max_length` ids, texts are truncated on the right like `longest_first` in Hugging Face's Rust
+    /// tokenizers: the longer text until it would be shorter than the other, then both to one length.
     pub fn pair(
         &self,
         first: &str,
@@ -170,7 +169,7 @@ impl Tokenizer {
         self.specials
     }
 
-    /// Returns the number of ids: the rows an embedding needs.
+    /// Returns the number of ids, which is the number of rows that an embedding needs.
     pub fn vocabulary(&self) -> usize {
         self.specification.size()
     }
@@ -199,13 +198,13 @@ impl Tokenizer {
         starts
     }
 
-    /// Returns the longest sequence that an encoder is to see, `[CLS]` and `[SEP]` included, if the files say it
-    /// (`model_max_length`).
+    /// Returns the length of the longest sequence that an encoder should read, `[CLS]` and `[SEP]` included, if the files give
+    /// it (`model_max_length`).
     pub fn max_length(&self) -> Option<usize> {
         self.specification.max_length
     }
 
-    /// Returns whether the words of a text can be encoded one by one: no added token contains white space.
+    /// Whether the words of a text can be encoded one by one, which holds if no added token contains white space.
     pub(crate) fn is_by_word(&self) -> bool {
         let added = &self.specification.added;
         !added
@@ -214,8 +213,8 @@ impl Tokenizer {
     }
 
     /// Writes `tokenizer.json`, `tokenizer_config.json`, `vocab.txt`, `special_tokens_map.json` and, if there are tokens
-    /// beyond the vocabulary, `added_tokens.json` into the folder `to`, made if need be. All of them describe this
-    /// tokenizer; what was given and does is kept as it was.
+    /// beyond the vocabulary, `added_tokens.json` into the folder `to`, made if need be. All of them describe this tokenizer.
+    /// Files that it was loaded from are kept unchanged if they describe it.
     ///
     /// # Errors
     /// When a file cannot be written.
@@ -223,8 +222,8 @@ impl Tokenizer {
         write_files(&self.files, to)
     }
 
-    /// Writes the files as [`Tokenizer::copy_files`] does, to lie beside an encoder that reads sequences of up to
-    /// `max_length` tokens: `model_max_length` in `tokenizer_config.json`, by which Hugging Face cuts texts, says so.
+    /// Writes the files like [`Tokenizer::copy_files`] for the folder of an encoder that reads sequences of up to `max_length`
+    /// tokens: `model_max_length` in `tokenizer_config.json`, at which Hugging Face truncates texts, has that value.
     ///
     /// # Errors
     /// When a file cannot be written.
@@ -243,7 +242,7 @@ fn write_files(files: &Files, to: &Path) -> Result<(), StageError> {
     Ok(())
 }
 
-/// Returns how many tokens of two texts to keep so that at most `budget` remain: `truncate_encodings` of Hugging
+/// Returns how many tokens of each of two texts to keep, so that at most `budget` remain: `truncate_encodings` of Hugging
 /// Face's tokenizers with `LongestFirst`.
 fn longest_first(first: usize, second: usize, budget: usize) -> (usize, usize) {
     if first + second <= budget {

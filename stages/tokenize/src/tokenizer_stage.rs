@@ -110,7 +110,7 @@ impl Stage for TokenizerStage {
         }
     }
 
-    /// A folder or file with a vocabulary of word pieces.
+    /// Suits a folder with a WordPiece vocabulary, and one with a `vocab.txt` more than one with a `tokenizer.json` alone.
     fn suits(&self, input: &str, _: &Params, path: &Path) -> Option<u64> {
         if input != "vocab" {
             return None;

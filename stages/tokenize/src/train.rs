@@ -1,12 +1,12 @@
-//! Training a WordPiece vocabulary.
+//! Trains a WordPiece vocabulary.
 //!
-//! Words are counted over the corpus as a stream: memory holds the counts alone, and of those the most frequent if there
-//! are too many (lossy counting, Manku and Motwani, VLDB 2002). The merges are the `tokenizers` crate's: like Hugging
-//! Face's own trainer, byte-pair merges by frequency with the prefix `##`.
+//! Words are counted over the corpus as a stream. Memory holds only the counts, and of these only the most frequent if there
+//! are too many (lossy counting, Manku and Motwani, VLDB 2002). The merges are made by the `tokenizers` crate, like Hugging
+//! Face's own trainer: byte-pair merges by frequency, with the prefix `##`.
 //!
-//! That trainer numbers the characters that continue a word in the order of a randomly seeded hash map and breaks ties
-//! between merges by these numbers. Here the characters are given to it, in the order of their code points, as tokens
-//! it must have: every run, on any number of threads, gives the same vocabulary.
+//! That trainer numbers the characters that continue a word in the order of a randomly seeded hash map, and breaks ties
+//! between merges by these numbers. Here it gets the characters, in the order of their code points, as tokens that the vocabulary
+//! must contain, so every run, on any number of threads, gives the same vocabulary.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -24,26 +24,26 @@ use crate::documents::Documents;
 use crate::specification::{CONTINUING, LONGEST_WORD, Normalizer, SPECIAL_TOKENS};
 use crate::words::words;
 
-/// The most different words that are counted; beyond it, the rarest are forgotten.
+/// The most different words that are counted. Beyond this, the rarest are forgotten.
 const MOST_WORDS: usize = 8 << 20;
 
-/// What vocabulary to train.
+/// The parameters of a vocabulary's training.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Recipe {
-    /// How many tokens at most, special tokens included.
+    /// The most tokens, special tokens included.
     pub(crate) size: usize,
-    /// The most characters with tokens of their own, by frequency; never more than a quarter of `size`.
+    /// The most characters with tokens of their own, chosen by frequency. Never more than a quarter of `size`.
     pub(crate) alphabet: usize,
-    /// How often a pair must occur to be merged.
+    /// How often a pair must occur in order to be merged.
     pub(crate) min_frequency: u64,
-    /// What is done to texts before words are counted.
+    /// The normalisation of texts before words are counted.
     pub(crate) normalizer: Normalizer,
 }
 
 /// Returns the tokens of a vocabulary for the corpus, by id: special tokens, characters, then merges.
 ///
 /// # Errors
-/// When the corpus cannot be read or holds no word.
+/// When the corpus cannot be read or contains no word.
 pub(crate) fn train(
     documents: &Documents,
     recipe: Recipe,
@@ -71,7 +71,7 @@ pub(crate) fn train(
     }
 }
 
-/// Counts of words, of which the rarest are forgotten when there are too many.
+/// Counts of words. The rarest words are forgotten when there are too many.
 struct Counts {
     of: HashMap<String, u64>,
     capacity: usize,
@@ -107,8 +107,8 @@ impl Counts {
     }
 }
 
-/// Counts the words of some texts as BERT normalises and separates them. Each distinct string between blanks is
-/// normalised once.
+/// Counts the words of some texts, normalised and separated as BERT does. Each distinct string between blanks is normalised
+/// only once.
 fn count(
     pieces: &[(usize, &str)],
     normalizer: &BertNormalizer,
@@ -159,7 +159,7 @@ fn sum<K: Eq + std::hash::Hash>(one: HashMap<K, u64>, other: HashMap<K, u64>) ->
 /// Returns the vocabulary for words with their counts.
 fn merge(mut counts: Vec<(String, u64)>, recipe: Recipe) -> Result<Vec<String>, StageError> {
     let alphabet = alphabet(&counts, recipe.alphabet.min(recipe.size / 4));
-    // A word with another character becomes [UNK] as a whole: nothing is to be learned from it.
+    // A word with a character outside the alphabet becomes [UNK] as a whole, so merges cannot be learned from it.
     counts.retain(|(word, _)| word.chars().all(|character| alphabet.contains(&character)));
     let divisor = fit_counts(&mut counts);
     let continuing: BTreeSet<char> = counts
@@ -221,8 +221,8 @@ fn alphabet(counts: &[(String, u64)], most: usize) -> BTreeSet<char> {
         .collect()
 }
 
-/// Divides the counts so that no sum over pairs of characters exceeds the trainer's 32 bits; returns the divisor. It is
-/// 1 up to two gigabytes of words.
+/// Divides the counts so that no sum over pairs of characters exceeds the trainer's 32 bits, and returns the divisor. The
+/// divisor is 1 up to two gigabytes of words.
 fn fit_counts(counts: &mut [(String, u64)]) -> u64 {
     let pairs: u64 = counts
         .iter()
@@ -303,7 +303,7 @@ mod tests {
             tokens[SPECIAL_TOKENS.len()..],
             ["a", "b", "##a", "##b", "aa", "ab"]
         );
-        // A quarter of the vocabulary at most.
+        // At most a quarter of the vocabulary is characters.
         assert_eq!(
             merge(counts(&[("a", 2), ("b", 1)]), recipe(7, 25))
                 .unwrap()

@@ -4,24 +4,24 @@ use serde_json::Value;
 
 use crate::specification::CONTINUING;
 
-/// How the tokens of a vocabulary tell whether they begin a word. It is decided token by token, so what is known of a text
-/// are its ids alone.
+/// How the tokens of a vocabulary show whether they begin a word. This is decided token by token, so the ids of a text are
+/// enough to know it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WordMarks {
-    /// Every token begins a word but those with this prefix: `##` of WordPiece.
+    /// Tokens with this prefix continue a word, and all others begin one: `##` of WordPiece.
     Continuing(String),
-    /// Those with this prefix do: `Ġ` of byte-level BPE, `▁` of SentencePiece.
+    /// Tokens with this prefix begin a word, and all others continue one: `Ġ` of byte-level BPE, `▁` of SentencePiece.
     Beginning(String),
 }
 
-/// The space, as byte-level BPE writes it.
+/// The space, as byte-level BPE represents it.
 const BYTE_LEVEL_SPACE: &str = "Ġ";
-/// The space, as SentencePiece writes it.
+/// The space, as SentencePiece represents it.
 const METASPACE: &str = "▁";
 
 impl WordMarks {
-    /// Returns what a `tokenizer.json` declares: by its model, or else by its decoder, or the steps before its model; `None`
-    /// where none of them tells words apart.
+    /// Returns the marks that a `tokenizer.json` declares: by its model, or else by its decoder, or by the steps before its model;
+    /// `None` if none of them distinguishes words.
     pub fn declared(tokenizer: &Value) -> Option<Self> {
         let prefix = |part: &Value, key: &str| {
             let prefix = part.get(key).and_then(Value::as_str);
@@ -38,7 +38,7 @@ impl WordMarks {
                 let mark = step["replacement"].as_str().unwrap_or(METASPACE);
                 Some(Self::Beginning(mark.to_owned()))
             }
-            // What SentencePiece's own models decode with: the mark becomes a space.
+            // The decoder of SentencePiece's own models replaces the mark by a space.
             "Replace" if step["content"] == " " => {
                 let mark = step["pattern"]["String"].as_str()?;
                 Some(Self::Beginning(mark.to_owned()))
@@ -58,7 +58,7 @@ impl WordMarks {
     }
 }
 
-/// Returns a step of a tokenizer, or those that it consists of.
+/// Returns a step of a tokenizer, or the steps that it is composed of.
 fn steps(of: &Value) -> Vec<&Value> {
     let inner = ["decoders", "pretokenizers"].map(|key| of[key].as_array());
     match inner.into_iter().flatten().next() {

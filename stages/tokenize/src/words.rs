@@ -1,17 +1,17 @@
-//! Word-by-word encoding. White space separates BERT's tokens, and a text repeats its words: encoding each distinct
-//! word once and copying its ids gives the same ids as encoding the text, several times faster.
+//! Word-by-word encoding. White space separates BERT's tokens, and a text repeats its words. So encoding each distinct word once
+//! and copying its ids gives the same ids as encoding the text, several times faster.
 
 use std::collections::HashMap;
 
 use crate::Tokenizer;
 
-/// What separates words for certain: other white space may be dropped as a control character (U+0085) before words are
-/// told apart.
+/// Characters that always separate words. Other white space (U+0085) may be removed as a control character before a text is
+/// split into words.
 pub(crate) const SEPARATORS: [char; 4] = [' ', '\t', '\n', '\r'];
-/// The most words remembered.
+/// The most words that are remembered.
 const CAPACITY: usize = 1 << 18;
 
-/// Encodes text after text, and remembers words. What it remembers never changes a result, and is bounded.
+/// Encodes one text after another, and remembers the ids of words. The memory is bounded, and never changes a result.
 pub struct WordEncoder<'a> {
     tokenizer: &'a Tokenizer,
     known: HashMap<Box<str>, Box<[u32]>>,
@@ -20,7 +20,7 @@ pub struct WordEncoder<'a> {
 }
 
 impl<'a> WordEncoder<'a> {
-    /// An encoder that remembers nothing yet.
+    /// Makes an encoder that remembers no words yet.
     pub fn new(tokenizer: &'a Tokenizer) -> Self {
         Self {
             tokenizer,
@@ -29,7 +29,7 @@ impl<'a> WordEncoder<'a> {
         }
     }
 
-    /// Returns the ids of `text`, without special tokens around it: those of [`Tokenizer::encode`].
+    /// Returns the ids of `text` without special tokens around it, the same as [`Tokenizer::encode`].
     pub fn encode(&mut self, text: &str) -> Vec<u32> {
         if !self.by_word {
             return self.tokenizer.encode(text);
@@ -80,7 +80,7 @@ mod tests {
     }
 
     proptest! {
-        /// Special tokens, control characters, marks and all kinds of white space included.
+        /// Texts include special tokens, control characters, marks and all kinds of white space.
         #[test]
         fn words_give_the_ids_of_the_text(
             parts in prop::collection::vec(

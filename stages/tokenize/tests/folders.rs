@@ -1,4 +1,5 @@
-//! Folders as Hugging Face reads them, against goldens made by `goldens/folders.py`: the same ids, or a refusal by name.
+//! Reads folders as Hugging Face does, and compares with goldens made by `goldens/folders.py`: the same ids, or an error that names
+//! the cause.
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
@@ -33,7 +34,7 @@ enum Found {
     Error(String),
 }
 
-/// Folders that are refused, and what the refusal names: mostly those that versions of Hugging Face read in two ways.
+/// Folders that are refused, and what the error names. Most are read differently by different versions of Hugging Face.
 const REFUSED: &[(&str, &str)] = &[
     (
         "another normalizer",
@@ -92,7 +93,7 @@ const REFUSED: &[(&str, &str)] = &[
     ),
 ];
 
-/// Folders that 5.24 reads in another way than 4.57, and cannot read, which are read as by 4.57 and 5.24 alone.
+/// Folders that 5.24 reads differently from 4.57 and that are read as by 4.57, and one that only 5.24 can read.
 const AS_BY_FOUR: [&str; 2] = ["added_tokens.json, special", "added_tokens.json, several"];
 const AS_BY_FIVE: [&str; 1] = ["listed extra tokens"];
 
@@ -102,7 +103,7 @@ fn goldens() -> Goldens {
 }
 
 impl Folder {
-    /// Lays the folder out.
+    /// Writes the folder's files.
     fn write(&self, vocabulary: &[String]) -> TempDir {
         let folder = tempfile::tempdir().unwrap();
         let spelt: serde_json::Map<String, Value> = vocabulary
@@ -163,7 +164,7 @@ fn ids_are_those_of_hugging_face_or_the_folder_is_refused_by_name() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Whatever a folder said, what is written of it says the same, by each of its files.
+/// Each file that is written of a folder's tokenizer describes the same tokenizer.
 #[test]
 fn what_is_written_is_the_same_tokenizer() {
     let goldens = goldens();

@@ -1,4 +1,4 @@
-//! Ids equal to those of Hugging Face's `BertTokenizer`, against goldens made by `goldens/make.py`.
+//! Compares ids with those of Hugging Face's `BertTokenizer`, from goldens made by `goldens/make.py`.
 #![allow(clippy::unwrap_used)]
 
 use std::fs;
@@ -67,7 +67,7 @@ fn pairs_have_the_same_ids_types_and_truncation() {
     }
 }
 
-/// The files written are a tokenizer again, with the same ids.
+/// The written files load as a tokenizer with the same ids.
 #[test]
 fn files_load_again() {
     let golden = golden();
@@ -89,7 +89,7 @@ fn files_load_again() {
     }
 }
 
-/// Beside an encoder, the longest sequence is that encoder's; what else a given file says stays.
+/// Beside an encoder, the longest sequence is the encoder's; other settings of a given file are kept.
 #[test]
 fn beside_an_encoder_the_files_say_how_long_a_sequence_may_be() {
     let golden = golden();
@@ -117,7 +117,7 @@ fn beside_an_encoder_the_files_say_how_long_a_sequence_may_be() {
     assert!(error.contains("tokenizer_config.json:1: "), "{error}");
 }
 
-/// With the vocabulary of bert-base-uncased itself.
+/// Uses the vocabulary of bert-base-uncased itself.
 #[test]
 #[ignore = "reads real data: CONTRIBUTING.md says how to run it"]
 fn real_data_of_a_whole_vocabulary_gives_the_same_ids() {
@@ -135,7 +135,7 @@ fn real_data_of_a_whole_vocabulary_gives_the_same_ids() {
     compare(&cased, &golden.texts, &golden.whole_cased);
 }
 
-/// Where no class is named Hugging Face goes by the kind of model, and one that is not BERT's kin would give other ids.
+/// Where no class is named, Hugging Face decides by the kind of model, and a kind unrelated to BERT would give other ids.
 #[test]
 fn without_a_class_the_kind_of_model_decides() {
     let folder = tempfile::tempdir().unwrap();
@@ -157,7 +157,7 @@ fn without_a_class_the_kind_of_model_decides() {
     }
 }
 
-/// A vocabulary given by its path is read with what lies beside it, as in its folder.
+/// A vocabulary that is given by its path is read together with the files beside it, as in its folder.
 #[test]
 fn a_file_is_read_as_its_folder_is() {
     let golden = golden();

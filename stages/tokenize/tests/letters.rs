@@ -1,4 +1,4 @@
-//! Capitals and accents of a trained vocabulary, and of a given one: asked for, written down, and read back.
+//! Capitals and accents of a trained and of a given vocabulary: the settings are obeyed, written to files, and read back.
 #![allow(clippy::unwrap_used)]
 
 use std::fs::{self, File};
@@ -42,7 +42,7 @@ fn read(folder: &Path, name: &str) -> Value {
     serde_json::from_slice(&fs::read(folder.join(name)).unwrap()).unwrap()
 }
 
-/// Returns the words of a text as the written tokenizer takes them, by pipe and by Hugging Face's own library.
+/// Returns the words of a text as the written tokenizer splits it, both here and in Hugging Face's own library.
 fn words(folder: &Path, text: &str) -> Vec<String> {
     let theirs = tokenizers::Tokenizer::from_file(folder.join("tokenizer.json")).unwrap();
     let encoding = theirs.encode(text, false).unwrap();
@@ -55,7 +55,7 @@ fn words(folder: &Path, text: &str) -> Vec<String> {
 fn letters_are_as_asked_for_in_training_in_what_is_written_and_when_it_is_read() {
     let folder = tempfile::tempdir().unwrap();
     let corpus = corpus(folder.path());
-    // What is left out of strip_accents is as lower_case says, in transformers as well.
+    // Without strip_accents, accents are treated as lower_case says, in transformers too.
     for (lower, strip, expected) in [
         (json!(""), json!(""), ["wie", "schon", "zoe"]),
         (json!(true), json!(true), ["wie", "schon", "zoe"]),
@@ -76,7 +76,7 @@ fn letters_are_as_asked_for_in_training_in_what_is_written_and_when_it_is_read()
         let config = read(&made, "tokenizer_config.json");
         assert_eq!(config["strip_accents"], said);
         assert_eq!(config["do_lower_case"], lower);
-        // Given as a vocabulary, it is the same one.
+        // The written tokenizer, given as a vocabulary, is the same one.
         let again = run("vocab", &made, &json!({}));
         for name in ["tokenizer.json", "tokenizer_config.json", "vocab.txt"] {
             let bytes = |folder: &Path| fs::read(folder.join(name)).unwrap();

@@ -1,4 +1,4 @@
-//! The two stages on small corpora: what they write, whatever the threads.
+//! Both stages on small corpora: their outputs, with any number of threads.
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
@@ -17,7 +17,7 @@ use tokenize::{Blocks, Split, TokenizeStage, Tokenizer, TokenizerStage};
 fn corpus(folder: &Path, texts: &[String]) -> PathBuf {
     let path = folder.join("corpus");
     fs::create_dir_all(&path).unwrap();
-    // Two shards: their order is that of their names.
+    // There are two shards, which are read in the order of their names.
     let (first, second) = texts.split_at(texts.len() / 2);
     for (index, texts) in [first, second].into_iter().enumerate() {
         let column: ArrayRef = Arc::new(StringArray::from_iter_values(texts));
@@ -30,7 +30,7 @@ fn corpus(folder: &Path, texts: &[String]) -> PathBuf {
     path
 }
 
-/// Documents of invented words, some of them long and of one line.
+/// Returns documents of invented words; some are long and consist of one line.
 fn documents(count: u32) -> Vec<String> {
     const SYLLABLES: [&str; 12] = [
         "ba", "ke", "Li", "mo", "nu", "ra", "sé", "ti", "vo", "wu", "xa", "東",
@@ -115,7 +115,7 @@ fn a_vocabulary_is_the_same_on_any_number_of_threads_and_whatever_the_hash_seeds
     assert_eq!(tokens.lines().count(), 300);
 }
 
-/// Pinned, so that a new process, machine or version of the trainer cannot change it unseen.
+/// Pins a vocabulary, so that a new process, machine or version of the trainer cannot change it unnoticed.
 #[test]
 fn a_small_vocabulary_is_known() {
     let folder = tempfile::tempdir().unwrap();
@@ -192,7 +192,7 @@ fn blocks_are_the_stream_cut_at_the_length() {
         assert!(continues(&streams[split], &expected[split], &ids));
         expected[split].extend(ids);
     }
-    // A single id that is left over makes no block.
+    // A single remaining id makes no block.
     assert!(
         expected
             .iter()
@@ -203,7 +203,7 @@ fn blocks_are_the_stream_cut_at_the_length() {
     assert!(share > 0.0 && share < 0.5, "{share}");
 }
 
-/// Whether `stream` goes on with `ids` after `before`.
+/// Whether `stream` continues with `ids` after `before`.
 fn continues(stream: &[u32], before: &[u32], ids: &[u32]) -> bool {
     let rest = &stream[before.len().min(stream.len())..];
     rest.len() + 1 >= ids.len() && rest.iter().zip(ids).all(|(one, other)| one == other)
@@ -234,7 +234,7 @@ fn few_documents_give_validation_the_last_blocks() {
     assert_eq!([train, validation].concat(), whole);
 }
 
-/// Pinned: whoever changes these changes what cached results mean, and raises the stage's version.
+/// Pins blocks. A change here changes the meaning of cached results, and needs a new version of the stage.
 #[test]
 fn small_blocks_are_known() {
     let folder = tempfile::tempdir().unwrap();
@@ -274,7 +274,7 @@ fn single_blocks_are_read_in_the_order_asked_for() {
     let tokenizer = train(&corpus, &json!({"vocab_size": 200}));
     let tokenizer = tokenizer.path().join("output");
     let inputs = Inputs::from([("corpus", corpus.as_path()), ("tokenizer", &tokenizer)]);
-    // Short blocks, so that there is more than one row group.
+    // The blocks are short, so that there is more than one row group.
     let given = json!({"sequence_length": 8, "validation_share": 0.0});
     let written = run(&TokenizeStage, &given, &inputs).unwrap();
     let blocks = Blocks::open(&written.path().join("output"), Split::Train).unwrap();

@@ -1,6 +1,6 @@
-//! The data card: what each task holds, and what can be had of it without understanding.
+//! The data card: the contents of each task, and the scores that are possible without understanding.
 //!
-//! Three numbers say what a score is worth: that of the most frequent class, that of a bag of words, and the ceiling.
+//! Three numbers put a score in perspective: that of the most frequent class, that of a bag of words, and the ceiling.
 //! Labels follow from the facts that sentences are made from, and no noise is added, so the ceiling is a perfect score.
 
 use std::fmt::Write as _;
@@ -15,10 +15,10 @@ use crate::lexicon::PLAIN;
 use crate::meaning::FAMILIAR;
 use crate::tasks::Example;
 
-/// What a perfect reader of the world's language scores, in percent or as a correlation times 100.
+/// The score of a perfect reader of the world's language, in percent or as a correlation times 100.
 const CEILING: f64 = 100.0;
 
-/// The card.
+/// The data card.
 #[derive(Debug, Serialize)]
 pub(crate) struct Card {
     seed: u64,
@@ -33,7 +33,7 @@ struct Entry {
     metric: &'static str,
     train: usize,
     dev: usize,
-    /// Share of the development examples in each class; empty for scores.
+    /// Share of the development examples in each class; empty for a task whose labels are numbers.
     classes: Vec<f64>,
     majority: Option<f64>,
     bag_of_words: Option<f64>,
@@ -41,7 +41,7 @@ struct Entry {
 }
 
 impl Card {
-    /// An empty card.
+    /// Makes an empty card.
     pub(crate) fn new(seed: u64) -> Self {
         Self {
             seed,
@@ -51,7 +51,7 @@ impl Card {
         }
     }
 
-    /// Adds a task with `classes` classes (1: its labels are scores).
+    /// Adds a task with `classes` classes; with 1, its labels are numbers.
     pub(crate) fn add(
         &mut self,
         task: &'static str,
@@ -149,7 +149,7 @@ impl Card {
     }
 }
 
-/// Returns the value of a score, if it has one: a correlation with a constant has none.
+/// Returns the value of a score, if it is defined: a correlation with a constant is not.
 fn defined(value: f64) -> Option<f64> {
     (!value.is_nan()).then_some(value)
 }

@@ -1,8 +1,8 @@
-//! Running text: short documents that keep to their people, things and mood.
+//! Running text: short documents that keep to a few people and things and to one mood.
 //!
-//! A document has a cast, a few facts and a mood, and returns to them: a fact is said again in other words and another
+//! A document has a cast, a few facts and a mood, and returns to them: a fact is repeated in other words and another
 //! template, denied by its opposite, asked about and answered; judgements agree with the mood; most questions ask for
-//! places, or most for times. A masked word can then be told from what the sentences beside it mean, and a masked marker
+//! places, or most for times. So a masked word can be predicted from the meaning of the sentences beside it, and a masked marker
 //! (`indeed`, `instead`, `also`) only from how the two sentences relate.
 
 use kernels::{Draws, Stream};
@@ -13,7 +13,7 @@ use crate::tasks::sst2;
 use crate::templates::{Ask, Genre, noun, person, question, setting, statement, word};
 use crate::words::{article, past, plural, progressive};
 
-/// A title and paragraphs, lower-case words with spaces between.
+/// A title and paragraphs, as lower-case words with spaces between them.
 pub(crate) struct Document {
     pub(crate) title: String,
     pub(crate) paragraphs: Vec<String>,
@@ -29,7 +29,7 @@ impl Document {
     }
 }
 
-/// Returns the documents of a corpus, without end.
+/// Returns the endless sequence of a corpus's documents.
 pub(crate) fn documents(lexicon: &Lexicon, seed: u64) -> impl Iterator<Item = Document> {
     let stream = Stream::new(seed, "world documents");
     (0..).map(move |index| Teller::new(lexicon, stream.draws(index, 0, 0)).document())
@@ -40,15 +40,15 @@ struct Teller<'a> {
     draws: Draws,
     cast: Vec<Person>,
     things: Vec<Noun>,
-    /// The deed and the quality that the document returns to.
+    /// The verb and the adjective that the document returns to.
     themes: [Predicate; 2],
     good: bool,
-    /// Whether places rather than times are what is asked for.
+    /// Whether questions mostly ask for places; otherwise they ask for times.
     asks_place: bool,
 }
 
 const ZIPF: Frequencies = Frequencies::Zipf;
-/// How often a word of the text brings a word of its company.
+/// Probability that a word of the text is accompanied by a word of its company.
 const COLOUR: f64 = 0.75;
 
 impl<'a> Teller<'a> {
@@ -109,7 +109,7 @@ impl<'a> Teller<'a> {
     fn fact(&mut self, kind: Kind) -> Fact {
         let axes = kind.axes(self.lexicon).len();
         let theme = self.themes[usize::from(kind == Kind::Property)];
-        // Deeds and qualities agree with the mood, and most are the ones that the document returns to.
+        // Verbs and adjectives agree with the mood, and most are the themes of the document.
         let drawn = Predicate::draw(axes, ZIPF, &mut self.draws);
         let axis = if self.draws.chance(0.85) {
             theme.axis
@@ -139,7 +139,7 @@ impl<'a> Teller<'a> {
         self.fact(kind)
     }
 
-    /// Two sentences and how the second relates to the first.
+    /// Adds two sentences, the second with a marker that says how it relates to the first.
     fn pair(&mut self, sentences: &mut Vec<String>) {
         let relation = match self.draws.below(100) {
             0..50 => Relation::Same,
@@ -199,7 +199,7 @@ impl<'a> Teller<'a> {
         }
     }
 
-    /// Synonyms side by side, opposites after a denial.
+    /// Adds sentences with synonyms side by side, and with opposites after a denial.
     fn company(&mut self, sentences: &mut Vec<String>) {
         let lexicon = self.lexicon;
         let fact = self.any_fact();
@@ -231,7 +231,7 @@ impl<'a> Teller<'a> {
         });
     }
 
-    /// Returns a word that says whether what follows is welcome.
+    /// Returns a word that says whether the rest of the sentence is welcome.
     fn mood(&mut self, favourable: bool) -> &'a str {
         let sentiment = &self.lexicon.sentiment;
         let words = if favourable {
@@ -242,7 +242,7 @@ impl<'a> Teller<'a> {
         &words[zipf(&mut self.draws, words.len())]
     }
 
-    /// Judgements that agree with the mood.
+    /// Adds judgements that agree with the mood.
     fn judgement(&mut self, sentences: &mut Vec<String>) {
         for _ in 0..2 {
             let thing = *self.draws.pick(&self.things);
@@ -260,7 +260,7 @@ impl<'a> Teller<'a> {
         }
     }
 
-    /// A thing is called by the name of its kind.
+    /// Adds sentences in which a thing is called by the name of its kind.
     fn kind_of_thing(&mut self, sentences: &mut Vec<String>) {
         let fact = self.any_fact();
         let things = &self.lexicon.things;
@@ -297,7 +297,7 @@ impl<'a> Teller<'a> {
         sentences.push(format!("{marker} , {again}"));
     }
 
-    /// A question and what answers it, or does not.
+    /// Adds a question and a sentence that answers it, or does not.
     fn answer(&mut self, sentences: &mut Vec<String>) {
         let fact = self.fact(Kind::Event);
         let said = statement(self.lexicon, &fact, Genre::Any, COLOUR, &mut self.draws);
@@ -320,7 +320,7 @@ impl<'a> Teller<'a> {
         sentences.push(format!("{} , {said} {phrase} .", self.marker(relation)));
     }
 
-    /// Weather and plurals: what is not asked about.
+    /// Adds sentences on weather and with plurals, which no task asks about.
     fn scene(&mut self, sentences: &mut Vec<String>) {
         let lexicon = self.lexicon;
         sentences.push(if self.draws.chance(0.5) {

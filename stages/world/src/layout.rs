@@ -11,7 +11,7 @@ use crate::lexicon::Lexicon;
 use crate::tasks::{Example, mnli, qnli, rte};
 use crate::templates::written;
 
-/// Writes a file, and the folders above it.
+/// Writes a file, and makes the folders above it.
 pub(crate) fn save(path: &Path, text: &str) -> Result<(), StageError> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).map_err(io_error(folder))?;
@@ -19,7 +19,7 @@ pub(crate) fn save(path: &Path, text: &str) -> Result<(), StageError> {
     fs::write(path, text).map_err(io_error(path))
 }
 
-/// A document as WikiExtractor leaves it.
+/// Returns a document as WikiExtractor writes it.
 pub(crate) fn wiki_extractor(lexicon: &Lexicon, index: usize, document: &Document) -> String {
     let title = written(lexicon, &document.title);
     let mut text = format!(
@@ -33,7 +33,7 @@ pub(crate) fn wiki_extractor(lexicon: &Lexicon, index: usize, document: &Documen
     text
 }
 
-/// `SST-2/{train,dev}.tsv`: tokenised, with a space before the tab.
+/// Returns `SST-2/{train,dev}.tsv`: tokenised, with a space before the tab.
 pub(crate) fn sst2(_: &Lexicon, examples: &[Example], _: &str) -> String {
     let mut text = String::from("sentence\tlabel\n");
     for example in examples {
@@ -42,7 +42,7 @@ pub(crate) fn sst2(_: &Lexicon, examples: &[Example], _: &str) -> String {
     text
 }
 
-/// `MNLI/*.tsv`: 12 columns in train, 16 in dev, unused ones empty.
+/// Returns `MNLI/*.tsv`: 12 columns in train, 16 in dev, unused ones empty.
 pub(crate) fn mnli(lexicon: &Lexicon, examples: &[Example], split: &str) -> String {
     let annotators = if split == "train" { 1 } else { 5 };
     let mut text = String::from(
@@ -73,7 +73,7 @@ pub(crate) fn mnli(lexicon: &Lexicon, examples: &[Example], split: &str) -> Stri
     text
 }
 
-/// `QNLI/{train,dev}.tsv`.
+/// Returns `QNLI/{train,dev}.tsv`.
 pub(crate) fn qnli(lexicon: &Lexicon, examples: &[Example], _: &str) -> String {
     indexed(
         lexicon,
@@ -83,7 +83,7 @@ pub(crate) fn qnli(lexicon: &Lexicon, examples: &[Example], _: &str) -> String {
     )
 }
 
-/// `RTE/{train,dev}.tsv`.
+/// Returns `RTE/{train,dev}.tsv`.
 pub(crate) fn rte(lexicon: &Lexicon, examples: &[Example], _: &str) -> String {
     indexed(
         lexicon,
@@ -106,7 +106,7 @@ fn indexed(lexicon: &Lexicon, header: &str, examples: &[Example], labels: &[&str
     text
 }
 
-/// `QQP/{train,dev}.tsv`.
+/// Returns `QQP/{train,dev}.tsv`.
 pub(crate) fn qqp(lexicon: &Lexicon, examples: &[Example], _: &str) -> String {
     let mut text = String::from("id\tqid1\tqid2\tquestion1\tquestion2\tis_duplicate\n");
     for (index, example) in examples.iter().enumerate() {
@@ -121,7 +121,7 @@ pub(crate) fn qqp(lexicon: &Lexicon, examples: &[Example], _: &str) -> String {
     text
 }
 
-/// `STS-B/{train,dev}.tsv` of GLUE.
+/// Returns `STS-B/{train,dev}.tsv` of GLUE.
 pub(crate) fn stsb(lexicon: &Lexicon, examples: &[Example], split: &str) -> String {
     let mut text = String::from(
         "index\tgenre\tfilename\tyear\told_index\tsource1\tsource2\tsentence1\tsentence2\tscore\n",
@@ -137,7 +137,7 @@ pub(crate) fn stsb(lexicon: &Lexicon, examples: &[Example], split: &str) -> Stri
     text
 }
 
-/// `STSBenchmark/sts-*.csv` of SentEval: tab separated, without a header, tokenised.
+/// Returns `STSBenchmark/sts-*.csv` of SentEval: tab-separated, without a header, tokenised.
 pub(crate) fn sts_benchmark(examples: &[Example], split: &str) -> String {
     let mut text = String::new();
     for (index, example) in examples.iter().enumerate() {
@@ -151,7 +151,7 @@ pub(crate) fn sts_benchmark(examples: &[Example], split: &str) -> String {
     text
 }
 
-/// `STS.input.*.txt` and `STS.gs.*.txt` of SentEval; a pair without a gold score has an empty line.
+/// Returns `STS.input.*.txt` and `STS.gs.*.txt` of SentEval. A pair without a gold score has an empty line.
 pub(crate) fn sts_year(examples: &[Example], gap: Option<usize>) -> (String, String) {
     let (mut input, mut gold) = (String::new(), String::new());
     for (index, example) in examples.iter().enumerate() {
@@ -165,7 +165,7 @@ pub(crate) fn sts_year(examples: &[Example], gap: Option<usize>) -> (String, Str
     (input, gold)
 }
 
-/// `SICK_*.txt`: written without the full stop; relatedness from 1 to 5.
+/// Returns `SICK_*.txt`: sentences without the full stop, relatedness from 1 to 5.
 pub(crate) fn sick(lexicon: &Lexicon, examples: &[Example], test: bool) -> String {
     let end = if test { "\r\n" } else { "\n" };
     let mut text =

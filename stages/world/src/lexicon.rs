@@ -1,20 +1,20 @@
 //! The words of the language, from `data/world.toml`.
 //!
-//! Verbs and adjectives come in axes of two opposite poles, each a set of [`SYNONYMS`] words; nouns come in pairs of
-//! synonyms under a category. All poles hold equally many words: a task that draws the two words' places in
-//! their poles first and the label after gives each word the same frequency in every class.
+//! Verbs and adjectives come in axes of two opposite poles, each a set of [`SYNONYMS`] words; nouns come in kinds of as many
+//! words. All poles have equally many words, so a task that first draws the places of the two words in their poles, and then the
+//! label, gives each word the same frequency in every class.
 
 use contract::StageError;
 use kernels::Draws;
 use serde::Deserialize;
 
-/// Words in each pole and in each kind.
+/// Number of words in each pole and in each kind.
 pub(crate) const SYNONYMS: usize = 12;
 
-/// Words of each pole that are the plain ones: hypotheses and paraphrases are put in these, and premises in the others.
+/// Number of plain words in each pole. Hypotheses and paraphrases use these, and premises the others.
 pub(crate) const PLAIN: usize = 2;
 
-/// The whole language.
+/// The words and templates of the whole language.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Lexicon {
@@ -35,7 +35,7 @@ pub(crate) struct Lexicon {
     pub(crate) templates: Templates,
 }
 
-/// Proper names: a person has one of each.
+/// Proper names. A person has a first and a last one.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Names {
@@ -43,7 +43,7 @@ pub(crate) struct Names {
     pub(crate) last: Vec<String>,
 }
 
-/// Nouns of one kind, the name of the kind, and the modifiers that go with that kind alone.
+/// Nouns of one kind, the name of the kind, and modifiers that occur only with that kind.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NounKind {
@@ -52,7 +52,7 @@ pub(crate) struct NounKind {
     pub(crate) company: Vec<String>,
 }
 
-/// Two sets of synonyms that mean the opposite of each other, and what goes with each set alone.
+/// Two sets of synonyms with opposite meanings, and the words that occur only with each set.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Axis {
@@ -73,7 +73,7 @@ pub(crate) struct Sentiment {
     pub(crate) displeased: Vec<String>,
 }
 
-/// Nouns that say where, or when, and their modifiers.
+/// Nouns for places or for times, and their modifiers.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Setting {
@@ -88,7 +88,7 @@ pub(crate) struct Collocations {
     pub(crate) scenes: Vec<String>,
 }
 
-/// Words that open a sentence and say how it relates to the one before.
+/// Words that open a sentence and say how it relates to the sentence before.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Markers {
@@ -149,12 +149,12 @@ impl Lexicon {
     }
 }
 
-/// Returns an index below `length`, where index `r` has a weight in proportion to 1 / (r + 2): Zipf's law, softened.
+/// Returns a random index below `length`. Index `r` has a weight in proportion to 1 / (r + 2), a softened Zipf's law.
 ///
 /// # Panics
 /// When `length` is zero.
 pub(crate) fn zipf(draws: &mut Draws, length: usize) -> usize {
-    // A common multiple of the first denominators, so that small lexicons get exact weights.
+    // A common multiple of the first denominators, so that the weights of small lexicons are exact.
     const UNIT: u32 = 55_440;
     let weight = |rank: usize| UNIT / u32::try_from(rank + 2).expect("a rank fits 32 bits");
     let total = (0..length).map(weight).sum();

@@ -1,18 +1,18 @@
 //! The built-in world: a seeded generator of a small English-like language, its documents, and benchmark files in the
 //! official layouts.
 //!
-//! With nothing downloaded, a pipeline still has data that goes through the very readers real data goes through. The
-//! language is small enough to be learned in a minute and built so that learning it pays: labels follow from who did
-//! what, from synonymy, opposition, negation and hypernymy, none of which can be read off one word or off the length of
-//! a sentence. The text says things twice, in other words and other templates, and marks how a sentence relates to
-//! the one before it; an encoder that has learned to fill in masked words has learned what the tasks ask for.
+//! With nothing downloaded, a pipeline still has data, which passes the same readers as real data. The language is
+//! small enough to be learned in a minute, and built so that learning it helps: labels follow from who did what, from
+//! synonymy, opposition, negation and hypernymy, none of which a single word or the length of a sentence gives away. The text
+//! repeats its facts in other words and other templates, and marks how a sentence relates to the one before it, so an
+//! encoder that has learned to fill in masked words has learned what the tasks ask for.
 //!
 //! * `lexicon`, `words`: the words of `data/world.toml` and their inflection.
-//! * `meaning`: facts, and facts that say the same, the opposite or something else.
+//! * `meaning`: facts, and facts with the same, the opposite or another meaning.
 //! * `templates`: from a fact to a sentence.
 //! * `documents`: running text.
 //! * `tasks`: labelled examples. `layout` writes them as the official distributions do.
-//! * `card`: what each task is worth without understanding: majority class, bag of words, ceiling.
+//! * `card`: the scores that each task allows without understanding, and its ceiling.
 //!
 //! Every document and every example is a function of (seed, task, split, index) alone.
 

@@ -4,19 +4,19 @@ use kernels::Draws;
 
 use crate::lexicon::{Axis, Lexicon, NounKind, PLAIN, SYNONYMS, zipf};
 
-/// How words are drawn.
+/// The distribution from which words are drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Frequencies {
-    /// As in running text: the first words of a set are the most frequent.
+    /// As in running text, where the first words of a set are the most frequent.
     Zipf,
-    /// Each word of a set equally often, so that a test set covers the lexicon.
+    /// Each word of a set is equally frequent, so that a test set covers the lexicon.
     Even,
-    /// Each of a set's most frequent words, one in [`FAMILIAR`], equally often: what training examples show, so that
-    /// what the other words mean must be known from elsewhere.
+    /// The first words of a set, one word in [`FAMILIAR`], are equally frequent, and the others do not occur. Training examples use this,
+    /// so that the meaning of the other words must be learned from text.
     Familiar,
 }
 
-/// Of so many words of a set, training examples show one.
+/// Training examples show one of this many words of a set.
 pub(crate) const FAMILIAR: usize = 3;
 
 impl Frequencies {
@@ -40,7 +40,7 @@ impl Frequencies {
     }
 }
 
-/// A noun: its kind, and the word of that kind.
+/// A noun: its kind, and its index in that kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Noun {
     pub(crate) kind: usize,
@@ -56,7 +56,7 @@ impl Noun {
         }
     }
 
-    /// Returns another word, of the same kind or of another one.
+    /// Returns another noun, of the same kind or of another one.
     pub(crate) fn related(
         self,
         kinds: &[NounKind],
@@ -74,7 +74,7 @@ impl Noun {
     }
 }
 
-/// Returns an index below `length` other than `not`, each equally likely.
+/// Returns an index below `length` other than `not`. All are equally likely.
 pub(crate) fn other(draws: &mut Draws, length: usize, not: usize) -> usize {
     (not + 1 + draws.index(length - 1)) % length
 }
@@ -82,9 +82,9 @@ pub(crate) fn other(draws: &mut Draws, length: usize, not: usize) -> usize {
 /// Someone who does or has something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Person {
-    /// By name: indices of the first and the last name.
+    /// A person by name: indices of the first and the last name.
     Named { first: usize, last: usize },
-    /// By role.
+    /// A person by role.
     Role(Noun),
 }
 
@@ -104,9 +104,9 @@ impl Person {
 /// Whether a fact says what was done or how something was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// A verb: someone did it to the thing.
+    /// A verb: the person did it to the thing.
     Event,
-    /// An adjective: the thing, which someone has, was so.
+    /// An adjective: the person's thing was so.
     Property,
 }
 
@@ -119,7 +119,7 @@ impl Kind {
     }
 }
 
-/// A word of an axis: pole and place in the pole.
+/// A word of an axis: its pole, and its index in the pole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Predicate {
     pub(crate) axis: usize,
@@ -147,7 +147,7 @@ impl Predicate {
         }
     }
 
-    /// Returns a predicate in that relation, in another word.
+    /// Returns another word, whose meaning has the given relation to this one's.
     pub(crate) fn related(
         self,
         axes: usize,
@@ -164,7 +164,7 @@ impl Predicate {
         Self { axis, pole, word }
     }
 
-    /// Returns the same meaning in one of the plain words.
+    /// Returns a plain word with the same meaning.
     pub(crate) fn plain(self, draws: &mut Draws) -> Self {
         Self {
             word: draws.index(PLAIN),
@@ -172,7 +172,7 @@ impl Predicate {
         }
     }
 
-    /// Returns the same meaning in one of the words that are not plain.
+    /// Returns a word with the same meaning that is not a plain one.
     pub(crate) fn choice(self, frequencies: Frequencies, draws: &mut Draws) -> Self {
         Self {
             word: PLAIN + frequencies.index(draws, SYNONYMS - PLAIN),
@@ -181,19 +181,19 @@ impl Predicate {
     }
 }
 
-/// What a declarative sentence says.
+/// The content of a declarative sentence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Fact {
     pub(crate) kind: Kind,
     pub(crate) person: Person,
     pub(crate) predicate: Predicate,
     pub(crate) thing: Noun,
-    /// The kind whose name is said instead of the thing's own.
+    /// The kind whose name replaces the thing's own name.
     pub(crate) called: Option<usize>,
 }
 
 impl Fact {
-    /// Returns a fact about the same person and thing whose predicate is in that relation to this one's.
+    /// Returns a fact about the same person and thing, whose predicate has the given relation to this one's.
     pub(crate) fn related(
         &self,
         lexicon: &Lexicon,

@@ -17,20 +17,20 @@ use crate::tasks::{
     similarity, sst2, texts,
 };
 
-/// How much to generate.
+/// The amount of data to generate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Size {
-    /// Words of running text, at least; the last document is finished.
+    /// The least number of words of running text. The last document is completed.
     pub words: usize,
-    /// Training examples per task.
+    /// Number of training examples per task.
     pub train: usize,
-    /// Development examples per task.
+    /// Number of development examples per task.
     pub dev: usize,
-    /// Pairs in each of the seven sets of sentence similarity.
+    /// Number of pairs in each of the seven similarity sets.
     pub pairs: usize,
 }
 
-/// `use = "world"`.
+/// The stage `world`.
 pub struct WorldStage;
 
 type Writer = fn(&Lexicon, &[Example], &str) -> String;
@@ -150,10 +150,10 @@ const YEARS: [(&str, &[&str]); 5] = [
     ),
 ];
 
-/// Generates text and benchmark files below `folder`. `keep_going` is asked now and then.
+/// Generates text and benchmark files below `folder`. `keep_going` is called now and then, and its error ends the generation.
 ///
 /// # Errors
-/// When a file cannot be written, or those of `keep_going`.
+/// When a file cannot be written; and the errors of `keep_going`.
 pub fn generate(
     folder: &Path,
     seed: u64,
@@ -210,7 +210,7 @@ pub fn generate(
     )
 }
 
-/// Generates the seven sets of sentence similarity in SentEval's layout.
+/// Generates the seven similarity sets in SentEval's layout.
 fn similarity_sets(
     lexicon: &Lexicon,
     downstream: &Path,
@@ -372,7 +372,7 @@ impl Stage for WorldStage {
     fn signature(&self) -> Signature {
         Signature {
             kind: "world",
-            // 2: the card has no score for what is undefined.
+            // Version 2 has no score in the card where a score is undefined.
             version: 2,
             about: "Generates a small English-like world: text, and benchmark files in the official layouts.",
             fields: FIELDS,
@@ -382,7 +382,7 @@ impl Stage for WorldStage {
         }
     }
 
-    /// Training examples per task.
+    /// Number of training examples per task.
     fn size(&self, params: &Params, _: &Sizes) -> Option<f64> {
         let parameters: Parameters = params.parse().ok()?;
         Some(parameters.size().train as f64)

@@ -1,4 +1,4 @@
-//! From a fact to a sentence: lower-case words with spaces between, as tokenised text is.
+//! Turns facts into sentences: lower-case words with spaces between them, like tokenised text.
 
 use kernels::Draws;
 
@@ -6,20 +6,20 @@ use crate::lexicon::{Lexicon, Setting};
 use crate::meaning::{Fact, Frequencies, Kind, Noun, Person, Predicate};
 use crate::words::{article, past};
 
-/// Which templates a sentence may take.
+/// The templates from which a sentence is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Genre {
     /// The templates of most text.
     Matched,
-    /// The templates that the mismatched development set is made of.
+    /// The templates of the mismatched development set.
     Mismatched,
-    /// All of these templates.
+    /// The templates of both.
     Any,
-    /// The person and the thing are not named again.
+    /// Templates that do not name the person and the thing again.
     Short,
 }
 
-/// Says a fact in one of the templates of the genre, without the full stop.
+/// Returns a sentence that states a fact, in a template of the genre, without the full stop.
 pub(crate) fn statement(
     lexicon: &Lexicon,
     fact: &Fact,
@@ -57,9 +57,9 @@ pub(crate) enum Ask {
     Who,
     /// The thing.
     What,
-    /// Whether it is so.
+    /// Whether the fact holds.
     Whether,
-    /// Whether it is so, without naming person and thing again.
+    /// Whether the fact holds, without naming person and thing again.
     WhetherIt,
     /// The place.
     Where,
@@ -69,7 +69,7 @@ pub(crate) enum Ask {
     Why,
 }
 
-/// Asks about a fact, with the question mark.
+/// Returns a question about a fact, with the question mark.
 pub(crate) fn question(
     lexicon: &Lexicon,
     fact: &Fact,
@@ -116,7 +116,7 @@ pub(crate) fn word(lexicon: &Lexicon, kind: Kind, predicate: Predicate) -> &str 
     &kind.axes(lexicon)[predicate.axis].poles[predicate.pole][predicate.word]
 }
 
-/// Puts a fact's words into a template; each content word brings a word of the company that it keeps with probability
+/// Puts a fact's words into a template. Each content word is accompanied by a word of its company with probability
 /// `colour`.
 fn fill(lexicon: &Lexicon, fact: &Fact, template: &str, colour: f64, draws: &mut Draws) -> String {
     let mut coloured = |word: &str, company: &[String]| {
@@ -176,7 +176,7 @@ fn fill(lexicon: &Lexicon, fact: &Fact, template: &str, colour: f64, draws: &mut
     )
 }
 
-/// Says where or when: `in the garden`.
+/// Returns a phrase for a place or a time: `in the garden`.
 pub(crate) fn setting(
     setting: &Setting,
     frequencies: Frequencies,
@@ -204,7 +204,7 @@ fn replace(template: &str, values: &[(&str, &str)]) -> String {
         .join(" ")
 }
 
-/// Turns tokenised words into written text: capitals and closed punctuation.
+/// Turns tokenised words into ordinary text with capitals and closed-up punctuation.
 pub(crate) fn written(lexicon: &Lexicon, tokenised: &str) -> String {
     let mut text = String::with_capacity(tokenised.len());
     let mut opens_sentence = true;

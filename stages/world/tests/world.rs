@@ -1,4 +1,4 @@
-//! The world from outside: its bytes, its layouts, and what its labels can be read off.
+//! The generated world: its bytes, its layouts, and whether labels can be guessed from superficial features.
 
 #![allow(clippy::unwrap_used, clippy::needless_pass_by_value)]
 
@@ -94,17 +94,17 @@ fn the_readers_of_real_data_read_it() {
     let pairs = benchmarks::read_pairs(&benchmark(&world, folder.path(), "sts")).unwrap();
     for set in ["sts12", "sts13", "sts14", "sts15", "sts16", "stsb", "sickr"] {
         let count = pairs.iter().filter(|pair| pair.set == set).count();
-        // A quarter of the pairs of two of the years has no gold score.
+        // In two of the years, a quarter of the pairs has no gold score.
         assert!(count >= 30, "{set}: {count} pairs");
     }
 }
 
-/// Classes are equally frequent, and neither the most telling word nor the length of an example tells much: first
-/// sentences lean two to one, so that a word may be a sixth above chance, and no word is better than that.
+/// Classes are equally frequent, and neither the most telling word nor the length of an example says much about the label. First
+/// sentences lean two to one, so a word may be a sixth better than chance, and no word is better than that.
 #[test]
 fn no_label_can_be_read_off_a_word_or_a_length() {
     let folder = TempDir::new().unwrap();
-    // Many examples, so that frequent words leave chance little room.
+    // There are many examples, so that chance has little effect on frequent words.
     let size = Size {
         train: 6000,
         ..SIZE
@@ -143,7 +143,7 @@ fn no_label_can_be_read_off_a_word_or_a_length() {
         for (word, counts) in &by_word {
             let total: usize = counts.iter().sum();
             let share = *counts.iter().max().unwrap() as f64 / total as f64;
-            // Five standard deviations of a fair draw, since the most telling of hundreds of words is looked at.
+            // Five standard deviations of a fair draw, since the most telling of hundreds of words is tested.
             let noise = 5.0 * (chance * (1.0 - chance) / total as f64).sqrt();
             assert!(
                 share < chance + 1.0 / 6.0 + noise,
@@ -164,7 +164,7 @@ fn no_label_can_be_read_off_a_word_or_a_length() {
     }
 }
 
-/// What was learnt by heart is worth nothing: development examples are new, and most hold words that no training example
+/// Memorised examples do not help: development examples are new, and most contain words that no training example
 /// shows.
 #[test]
 fn development_examples_are_new_and_so_are_their_words() {

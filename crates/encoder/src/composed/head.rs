@@ -1,4 +1,4 @@
-//! The heads.
+//! The masked language modelling head and the classification head.
 
 use candle_core::Tensor;
 
@@ -28,7 +28,7 @@ pub(crate) fn masked_lm_logits(
     Ok(linear(&hidden, &words, &layout.decoder_bias.of(&flat)?)?)
 }
 
-/// Returns the classification head's scores, `[sequences, labels]`, from what stands for the sequences.
+/// Returns the classification head's scores, `[sequences, labels]`, from the pooled states of the sequences.
 pub(crate) fn classification(
     layout: &ClassificationLayout,
     block: &Block,

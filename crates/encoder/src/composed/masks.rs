@@ -1,4 +1,4 @@
-//! Dropout masks as tensors: the factors that [`kernels::Dropout`] gives to the same elements.
+//! Dropout masks as tensors. They hold the same factors for the same elements as [`kernels::Dropout`].
 
 use candle_core::{Device, Result, Tensor};
 use kernels::{Dropout, Sequences};

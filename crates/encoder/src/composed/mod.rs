@@ -1,8 +1,7 @@
 //! The reference: the encoder in plain candle operations, each of which has a backward pass.
 //!
-//! It is what devices other than the CPU run, and what [`crate::fused`] is tested against. candle's own fused layer
-//! normalisation and softmax are not used: they carry no backward operation, so every parameter below them would silently
-//! stay untrained.
+//! [`crate::fused`] is tested against it. candle's own fused layer normalisation and softmax are not used: they have no
+//! backward operation, so every parameter below them would silently stay untrained.
 
 mod head;
 mod masks;

@@ -1,4 +1,4 @@
-//! The operations that the encoder consists of.
+//! The operations that an encoder is made of.
 
 use std::sync::Arc;
 
@@ -52,7 +52,7 @@ pub(super) fn attention(
                 .contiguous()
         };
         let scores = (part(0)?.matmul(&part(1)?.t()?)? * scale)?;
-        // The largest score is subtracted against overflow; its gradient cancels.
+        // Subtracting the largest score prevents overflow. It is a constant here, since its gradient cancels.
         let exponentials = scores
             .broadcast_sub(&scores.max_keepdim(D::Minus1)?.detach())?
             .exp()?;

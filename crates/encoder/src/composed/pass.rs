@@ -1,4 +1,4 @@
-//! The forward pass.
+//! The forward pass in composed operations.
 
 use candle_core::Tensor;
 
@@ -10,7 +10,7 @@ use crate::layout::{Linear, Norm};
 use crate::specification::Place;
 use crate::{Architecture, Batch, Config, Encoder, EncoderError, Mode};
 
-/// One pass over a batch.
+/// One forward pass over a batch.
 pub(crate) struct ComposedPass<'a> {
     encoder: &'a Encoder,
     config: &'a Config,
@@ -31,7 +31,7 @@ impl<'a> ComposedPass<'a> {
         }
     }
 
-    /// Returns a block of parameters.
+    /// Returns the block of parameters at a place.
     fn block(&self, place: Place) -> Tensor {
         self.encoder.block(place).flat(self.tracked)
     }
@@ -62,7 +62,7 @@ impl<'a> ComposedPass<'a> {
         residual: &Tensor,
     ) -> Result<Tensor, EncoderError> {
         let at = self.encoder.layout.layer;
-        // One product for all three.
+        // One product computes queries, keys and values.
         let qkv = self.linear(input, block, at.qkv)?;
         let heads = self.config.num_attention_heads;
         let probability = self.config.attention_probs_dropout_prob;

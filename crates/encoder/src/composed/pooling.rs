@@ -4,8 +4,8 @@ use candle_core::Tensor;
 
 use crate::EncoderError;
 
-/// Returns averages over rows of hidden states, `[results, width]`. Each sum runs over its own rows, so that it does not
-/// depend on what else is in the batch; the average of no rows is zero.
+/// Returns averages over rows of hidden states, `[results, width]`. Each sum runs over its own rows only, so it does not
+/// depend on the rest of the batch; the average of no rows is zero.
 pub(crate) fn pooled(tokens: &[Range<usize>], states: &[Tensor]) -> Result<Tensor, EncoderError> {
     let averages = tokens.iter().map(|rows| {
         let layers = states.iter().map(|state| {

@@ -9,25 +9,25 @@ use super::map::MapOf;
 use super::pool::{Buffer, Pool};
 use crate::layout::ClassificationLayout;
 
-/// The head over what stands for the sequences of a batch.
+/// A pass of pooled sequences through the head.
 #[derive(Clone, Debug)]
 pub(crate) struct ClassificationPass {
     pub(crate) precision: Precision,
     pub(crate) layout: ClassificationLayout,
     pub(crate) sequences: Arc<Sequences>,
-    /// Each sequence's place among the packed ones, in the caller's order.
+    /// Each sequence's index among the packed ones, in the caller's order.
     pub(crate) places: Vec<u32>,
-    /// Of the pooled states, and of the dense map's.
+    /// Dropout of the pooled states, and of the dense map's output.
     pub(crate) dropout: [Option<Dropout>; 2],
     pub(crate) pool: Pool,
 }
 
-/// What the backward pass needs, `[sequences, width]` each.
+/// Values that the backward pass needs, `[sequences, width]` each.
 #[derive(Debug)]
 pub(crate) struct SavedClassification {
-    /// After dropout.
+    /// The pooled states after dropout.
     pooled: Buffer,
-    /// tanh of the dense map, before dropout.
+    /// tanh of the dense map's output, before dropout.
     squashed: Buffer,
     dropped: Buffer,
 }
@@ -37,7 +37,7 @@ impl ClassificationPass {
         self.layout.dense.weight.columns
     }
 
-    /// Returns the scores, `[sequences, labels]`, from what stands for the sequences, `[sequences, width]`.
+    /// Returns the scores, `[sequences, labels]`, from the pooled states `input`, `[sequences, width]`.
     pub(crate) fn forward(&self, block: &[f32], input: &[f32]) -> (Vec<f32>, SavedClassification) {
         let (width, count) = (self.width(), self.places.len());
         let mut pooled = self.pool.take(count * width);
@@ -75,8 +75,8 @@ impl ClassificationPass {
         (scores, saved)
     }
 
-    /// Writes the gradient of what stands for the sequences to `input_gradient` and adds those of the parameters to
-    /// `gradients`, from that of the scores.
+    /// From the gradient of the scores, writes the gradient of the pooled states to `input_gradient` and adds the gradients of
+    /// the parameters to `gradients`.
     pub(crate) fn backward(
         &self,
         block: &[f32],

@@ -15,14 +15,14 @@ use crate::sink::Lookups;
 pub(crate) struct EmbeddingPass {
     pub(crate) layout: EmbeddingLayout,
     pub(crate) epsilon: f32,
-    /// Word, position and token type of each packed token.
+    /// Word, position and token type of each packed token, as rows of the tables.
     pub(crate) indices: [Arc<[u32]>; 3],
     pub(crate) sequences: Arc<Sequences>,
     pub(crate) dropout: Option<Dropout>,
     pub(crate) pool: Pool,
 }
 
-/// What the backward pass needs.
+/// Values that the backward pass needs.
 #[derive(Debug)]
 pub(crate) struct SavedEmbeddings(SavedNorm);
 
@@ -61,8 +61,8 @@ impl EmbeddingPass {
         SavedEmbeddings(saved)
     }
 
-    /// Adds the parameters' gradients to `gradients`, but those of the words to `lookups`; `gradient`, that of the hidden
-    /// states, is used up.
+    /// Adds the gradients of the parameters to `gradients`, except those of the words, which go to `lookups`. `gradient`, the
+    /// gradient of the hidden states, is overwritten.
     pub(crate) fn backward(
         &self,
         block: &[f32],

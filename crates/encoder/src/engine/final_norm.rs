@@ -4,15 +4,15 @@ use super::norm::{NormOf, SavedNorm};
 use super::pool::Pool;
 use crate::layout::FinalNormLayout;
 
-/// What the backward pass needs.
+/// Values that the backward pass needs.
 #[derive(Debug)]
 pub(crate) struct SavedFinalNorm(SavedNorm);
 
-/// The normalisation, its parameters in a block of their own.
+/// One pass of a batch through the normalisation, whose parameters are a block of their own.
 #[derive(Clone, Debug)]
 pub(crate) struct FinalNormPass {
     pub(crate) layout: FinalNormLayout,
-    /// Tokens in the batch.
+    /// Number of tokens in the batch.
     pub(crate) rows: usize,
     pub(crate) epsilon: f32,
     pub(crate) pool: Pool,
@@ -29,7 +29,7 @@ impl FinalNormPass {
         SavedFinalNorm(saved)
     }
 
-    /// Replaces the gradient of the result by that of `x`, and adds the parameters' to `gradients`.
+    /// Replaces the gradient of the result by the gradient of `x`, and adds the gradients of the parameters to `gradients`.
     pub(crate) fn backward(
         &self,
         block: &[f32],

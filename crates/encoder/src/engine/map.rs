@@ -1,10 +1,10 @@
-//! Linear maps over all rows of a batch: what is common to layers and heads.
+//! Linear maps over all rows of a batch, for layers and heads.
 
 use kernels::{Matrix, Precision, add_columns, multiply};
 
 use crate::layout::Linear;
 
-/// A linear map: where its parameters lie in a block, and the block.
+/// A linear map: the layout of its parameters in a block, and the block.
 #[derive(Clone, Copy)]
 pub(super) struct MapOf<'a> {
     precision: Precision,
@@ -37,7 +37,7 @@ impl<'a> MapOf<'a> {
         Matrix::new(self.weight, self.outputs(), self.layout.weight.columns)
     }
 
-    /// Computes the gradient of the input from that of the output, into `result` or added to it.
+    /// Computes the gradient of the input from the gradient of the output, and writes or adds it to `result`.
     pub(super) fn backward_input(self, output: &[f32], result: &mut [f32], accumulate: bool) {
         multiply(
             self.precision,
@@ -48,7 +48,7 @@ impl<'a> MapOf<'a> {
         );
     }
 
-    /// Adds the weight's gradient to `gradients`, from that of the output and from the input.
+    /// Adds the gradient of the weight to `gradients`, from the gradient of the output and from the input.
     pub(super) fn backward_weight(self, output: &[f32], input: &[f32], gradients: &mut [f32]) {
         let output = self.rows(output, self.outputs()).transposed();
         let input = self.rows(input, self.layout.weight.columns);
@@ -61,7 +61,7 @@ impl<'a> MapOf<'a> {
         );
     }
 
-    /// Adds the bias's gradient to `gradients`, from that of the output.
+    /// Adds the gradient of the bias to `gradients`, from the gradient of the output.
     pub(super) fn backward_bias(self, output: &[f32], gradients: &mut [f32]) {
         add_columns(output, &mut gradients[self.layout.bias.range()]);
     }

@@ -1,7 +1,7 @@
 //! The masked language modelling head at the positions to predict, and its loss.
 //!
 //! gather → dense → activation → normalisation → decoder, tied to the word embeddings → cross-entropy. The gradient of the
-//! logits is made together with the loss, in their place.
+//! logits is computed together with the loss and overwrites the logits.
 
 use kernels::elementary::Activation;
 use kernels::{
@@ -15,7 +15,7 @@ use super::norm::{NormOf, SavedNorm};
 use super::pool::{Buffer, Pool};
 use crate::layout::{EmbeddingLayout, HeadLayout};
 
-/// The head over some rows of a batch.
+/// A pass of some rows of a batch through the head.
 #[derive(Clone, Debug)]
 pub(crate) struct MaskedLmPass {
     pub(crate) precision: Precision,
@@ -28,7 +28,7 @@ pub(crate) struct MaskedLmPass {
     pub(crate) pool: Pool,
 }
 
-/// What the backward pass needs.
+/// Values that the backward pass needs.
 #[derive(Debug)]
 pub(crate) struct SavedMaskedLm {
     gathered: Buffer,
@@ -144,8 +144,8 @@ impl MaskedLmPass {
         (sum(&losses), saved)
     }
 
-    /// Adds the gradient of the hidden states to `hidden_gradient`, those of the head's parameters to `head_gradients`
-    /// and those of the word embeddings to `embedding_gradients`, all of them times `factor`.
+    /// Adds the gradient of the hidden states to `hidden_gradient`, that of the head's parameters to `head_gradients` and that of
+    /// the word embeddings to `embedding_gradients`, each multiplied by `factor`.
     pub(crate) fn backward(
         &self,
         blocks: HeadBlocks<'_>,

@@ -1,8 +1,8 @@
-//! The encoder's arithmetic on the CPU: forward and backward passes by hand over slices, in the numerics class of
+//! The encoder's arithmetic on the CPU: handwritten forward and backward passes over slices, in the numerics class of
 //! [`kernels`].
 //!
 //! One encoder layer is one function over one flat buffer of parameters, and its backward pass adds the parameters'
-//! gradients to a flat buffer of the same shape. [`crate::fused`] makes candle operations of these functions.
+//! gradients to a flat buffer of the same shape. [`crate::fused`] turns these functions into candle operations.
 
 mod classification;
 mod embeddings;

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use super::pool::{Buffer, Pool};
 use crate::layout::Norm;
 
-/// A layer normalisation: where its parameters lie in a block, and the block.
+/// A layer normalisation: the layout of its parameters in a block, and the block.
 #[derive(Clone, Copy)]
 pub(super) struct NormOf<'a> {
     layout: Norm,
@@ -15,7 +15,7 @@ pub(super) struct NormOf<'a> {
     pub(super) epsilon: f32,
 }
 
-/// What its backward pass needs: the rows without scale and shift, and their inverse deviations.
+/// Values that the backward pass needs: the normalised rows before scale and shift, and their inverse deviations.
 #[derive(Debug)]
 pub(super) struct SavedNorm {
     pub(super) normal: Buffer,
@@ -23,7 +23,7 @@ pub(super) struct SavedNorm {
 }
 
 impl SavedNorm {
-    /// Room for `rows` rows of `width` floats.
+    /// Allocates memory for `rows` rows of `width` floats.
     pub(super) fn new(pool: &Pool, rows: usize, width: usize) -> Self {
         Self {
             normal: pool.take(rows * width),
@@ -42,12 +42,12 @@ impl<'a> NormOf<'a> {
         }
     }
 
-    /// Normalises some rows in place; their scaled and shifted form goes to `y`, their inverse deviations to `inverse`.
+    /// Normalises some rows in place, and writes the scaled and shifted rows to `y` and the inverse deviations to `inverse`.
     pub(super) fn rows(self, rows: &mut [f32], y: &mut [f32], inverse: &mut [f32]) {
         layer_norm(rows, self.weight, self.bias, self.epsilon, y, inverse);
     }
 
-    /// Normalises all of `saved.normal` in place, the scaled and shifted rows to `y`.
+    /// Normalises all rows of `saved.normal` in place, and writes the scaled and shifted rows to `y`.
     pub(super) fn forward(self, saved: &mut SavedNorm, y: &mut [f32]) {
         let block = ROW_BLOCK * self.weight.len();
         saved
@@ -58,7 +58,7 @@ impl<'a> NormOf<'a> {
             .for_each(|((normal, inverse), y)| self.rows(normal, y, inverse));
     }
 
-    /// Replaces the gradient of the result by that of the argument, and adds the parameters' to `gradients`.
+    /// Replaces the gradient of the result by the gradient of the argument, and adds the parameters' gradients to `gradients`.
     pub(super) fn backward(self, saved: &SavedNorm, gradient: &mut [f32], gradients: &mut [f32]) {
         let block = ROW_BLOCK * self.weight.len();
         let [weights, biases] = gradients

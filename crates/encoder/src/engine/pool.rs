@@ -1,18 +1,18 @@
-//! Buffers that come back: activations of one step are the next step's, so that training neither allocates nor touches
-//! fresh pages after its first step.
+//! Buffers that are used again: a step's activations take the memory of the step before, so that training neither allocates
+//! memory nor touches fresh pages after its first step.
 
 use std::collections::BTreeMap;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Buffers out of use, by capacity. Clones share them.
+/// Unused buffers by capacity. Clones of a pool share its buffers.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Pool {
     free: Arc<Mutex<BTreeMap<usize, Vec<Vec<f32>>>>>,
 }
 
 impl Pool {
-    /// Returns a buffer of `length` floats of whatever value.
+    /// Returns a buffer of `length` floats with arbitrary values.
     pub(crate) fn take(&self, length: usize) -> Buffer {
         let class = class(length);
         let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
@@ -32,13 +32,13 @@ impl Pool {
     }
 }
 
-/// Rounds up to one of eight sizes per power of two, so that batches of about one size share buffers.
+/// Rounds a length up to one of eight sizes per power of two, so that batches of similar size share buffers.
 fn class(length: usize) -> usize {
     let step = (length.next_power_of_two() / 16).max(16);
     length.next_multiple_of(step)
 }
 
-/// A buffer in use; dropping it gives it back.
+/// A buffer in use; dropping it returns it to its pool.
 #[derive(Debug)]
 pub(crate) struct Buffer {
     pool: Pool,
@@ -77,7 +77,7 @@ mod tests {
         buffer.fill(3.0);
         let place = buffer.as_ptr();
         drop(buffer);
-        // About as long: the same memory. At the same time: another.
+        // A length of the same class gets the same memory after the buffer is dropped, and other memory before.
         let again = pool.take(1010);
         assert_eq!((again.as_ptr(), again.len()), (place, 1010));
         assert_ne!(pool.take(1010).as_ptr(), place);

@@ -7,19 +7,19 @@ use kernels::add_columns;
 /// An average over rows of hidden states.
 #[derive(Clone, Debug)]
 pub(crate) struct PoolingPass {
-    /// The rows of each result.
+    /// The rows that each result averages.
     pub(crate) tokens: Vec<Range<usize>>,
-    /// The rows of the hidden states.
+    /// The number of rows of the hidden states.
     pub(crate) rows: usize,
     pub(crate) sums: Sums,
 }
 
-/// In how many bits sums are made.
+/// The precision of sums.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sums {
-    /// 32.
+    /// 32 bits.
     Single,
-    /// 64.
+    /// 64 bits.
     Double,
 }
 
@@ -57,7 +57,7 @@ impl PoolingPass {
         pooled
     }
 
-    /// Returns the gradient of each of `layers` hidden states, which is the same for all, from that of the averages.
+    /// Returns the gradient of the hidden states, the same for each of `layers` layers, from the gradient of the averages.
     pub(crate) fn backward(&self, gradient: &[f32], width: usize, layers: usize) -> Vec<f32> {
         let mut result = vec![0.0; self.rows * width];
         let mut share = vec![0.0; width];
@@ -80,7 +80,7 @@ impl PoolingPass {
     }
 }
 
-/// Returns how many rows of all layers make one average; none count as one, since their sum is zero.
+/// Returns how many rows of all layers one average has; 1 where it has none, since the sum is zero then.
 fn count(layers: usize, rows: &Range<usize>) -> usize {
     layers * rows.len().max(1)
 }

@@ -7,7 +7,7 @@ use crate::Sink;
 use crate::engine::{ClassificationPass, SavedClassification};
 use crate::values::with_values;
 
-/// The classification head: an operation on (what stands for the sequences, head's block).
+/// The classification head as an operation on (pooled states, head's block).
 pub(crate) struct ClassificationOp {
     pass: ClassificationPass,
     sink: Arc<Sink>,

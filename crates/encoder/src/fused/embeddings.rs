@@ -7,7 +7,7 @@ use crate::Sink;
 use crate::engine::{EmbeddingPass, SavedEmbeddings};
 use crate::values::with_values;
 
-/// Embeddings, normalised: an operation on their block.
+/// The normalised embeddings as an operation on their block.
 pub(crate) struct EmbeddingOp {
     pass: EmbeddingPass,
     sink: Arc<Sink>,

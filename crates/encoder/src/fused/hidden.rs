@@ -11,9 +11,9 @@ use crate::values::with_values;
 
 /// A function of hidden states, `[tokens, width]`, with one block of parameters.
 pub(crate) trait BlockPass: Send + Sync + 'static {
-    /// What the backward pass needs.
+    /// Values that the backward pass needs.
     type Saved: Send;
-    /// The operation's name.
+    /// Name of the operation.
     const NAME: &'static str;
 
     /// Returns the shape of the hidden states.
@@ -22,7 +22,7 @@ pub(crate) trait BlockPass: Send + Sync + 'static {
     fn block_length(&self) -> usize;
     /// Computes `y` from `x`.
     fn forward(&self, block: &[f32], x: &[f32], y: &mut [f32]) -> Self::Saved;
-    /// Replaces the gradient of `y` by that of `x`, and adds the parameters' to `gradients`.
+    /// Replaces the gradient of `y` by the gradient of `x`, and adds the parameters' gradients to `gradients`.
     fn backward(
         &self,
         block: &[f32],

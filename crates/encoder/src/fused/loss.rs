@@ -4,18 +4,18 @@ use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
 
 use super::{Saved, copy, factor, floats, tensor};
 
-/// What a row should be.
+/// The true values of the rows.
 enum Targets {
-    /// A class.
+    /// One class per row.
     Classes(Vec<u32>),
-    /// A number.
+    /// One number per row.
     Numbers(Vec<f32>),
 }
 
-/// A loss summed over rows: an operation on `[rows, classes]` or `[rows, 1]`.
+/// A loss summed over rows, as an operation on `[rows, classes]` or `[rows, 1]`.
 struct LossOp {
     targets: Targets,
-    /// The gradient, made together with the loss.
+    /// The gradient, computed together with the loss.
     saved: Saved<Vec<f32>>,
 }
 
@@ -24,7 +24,7 @@ pub(crate) fn cross_entropy(logits: &Tensor, targets: &[u32]) -> Result<Tensor> 
     LossOp::over(logits, Targets::Classes(targets.to_vec()))
 }
 
-/// Returns the sum of the squared differences of `outputs`, `[rows, 1]`, to `targets`.
+/// Returns the sum of the squared differences between `outputs`, `[rows, 1]`, and `targets`.
 pub(crate) fn squared_error(outputs: &Tensor, targets: &[f32]) -> Result<Tensor> {
     LossOp::over(outputs, Targets::Numbers(targets.to_vec()))
 }
@@ -37,7 +37,7 @@ impl LossOp {
         })
     }
 
-    /// Returns the loss, and its gradient in the place of the outputs.
+    /// Returns the loss and its gradient, which reuses the memory of the outputs.
     fn compute(&self, mut outputs: Vec<f32>) -> (f64, Vec<f32>) {
         let loss = match &self.targets {
             Targets::Classes(classes) => {

@@ -7,11 +7,11 @@ use crate::Sink;
 use crate::engine::{HeadBlocks, MaskedLmPass, SavedMaskedLm};
 use crate::values::with_values;
 
-/// The sum of the cross-entropies at some rows: an operation on (hidden states, head's block, embeddings' block).
+/// The summed cross-entropy at some rows, as an operation on (hidden states, head's block, embeddings' block).
 pub(crate) struct MaskedLmOp {
     pass: MaskedLmPass,
     targets: Vec<u32>,
-    /// Of the head and of the embeddings.
+    /// Sinks of the head's block and of the embeddings' block.
     sinks: [Arc<Sink>; 2],
     saved: Saved<SavedMaskedLm>,
 }

@@ -1,12 +1,11 @@
 //! The encoder as a few large candle operations on the CPU: embeddings, one per layer, heads, losses.
 //!
-//! candle owns the parameters and joins the operations; the arithmetic is that of [`crate::engine`]. An operation's
-//! backward pass returns the gradient of the hidden states, and adds those of its block of parameters to the block's
-//! [`crate::Sink`]: candle would allocate a gradient per parameter and step, and add it once more.
+//! candle owns the parameters and connects the operations; the arithmetic is that of [`crate::engine`]. An operation's
+//! backward pass returns the gradient of the hidden states, and adds the gradients of its block of parameters to the block's
+//! [`crate::Sink`]. If it returned those too, candle would allocate a gradient per parameter and step, and add it once more.
 //!
-//! What the backward pass needs lies in the operation itself, one per forward pass, so that a second forward pass before
-//! the backward pass cannot overwrite it. It is used up by the backward pass; a second one through the same operation
-//! computes it again.
+//! Each operation holds the values that its own backward pass needs, so a second forward pass before the backward pass cannot
+//! overwrite them. The backward pass uses them up; a second backward pass through the same operation computes them again.
 
 mod classification;
 mod embeddings;
@@ -27,18 +26,18 @@ pub(crate) use masked_lm::MaskedLmOp;
 pub(crate) use pass::FusedPass;
 pub(crate) use pooling::pool;
 
-/// What happens to what a forward pass leaves for the backward pass.
+/// What becomes of the values of a forward pass that the backward pass needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Saving {
-    /// It is kept.
+    /// The values are kept.
     Keep,
-    /// It is dropped, and computed again when needed.
+    /// The values are dropped, and computed again when needed.
     Recompute,
-    /// There will be no backward pass.
+    /// The values are dropped, and there will be no backward pass.
     Nothing,
 }
 
-/// What a forward pass left.
+/// The values that a forward pass keeps for the backward pass, if it keeps any.
 #[derive(Debug)]
 struct Saved<T>(Mutex<Option<T>>);
 
@@ -68,17 +67,17 @@ fn output(values: Vec<f32>, shape: impl Into<Shape>) -> Result<(CpuStorage, Shap
     Ok((CpuStorage::F32(values), shape.into()))
 }
 
-/// A loss, in 64 bits.
+/// Returns a loss as a 64-bit scalar.
 fn loss(value: f64) -> Result<(CpuStorage, Shape)> {
     Ok((CpuStorage::F64(vec![value]), ().into()))
 }
 
-/// Returns what a loss's gradient multiplies everything with.
+/// Returns the gradient of a loss, which is the factor of all other gradients.
 fn factor(gradient: &Tensor) -> Result<f32> {
     Ok(gradient.to_scalar::<f64>()? as f32)
 }
 
-/// Returns a CPU tensor of that shape.
+/// Returns a CPU tensor of the given shape.
 fn tensor(values: Vec<f32>, shape: impl Into<Shape>) -> Result<Tensor> {
     Tensor::from_vec(values, shape.into(), &Device::Cpu)
 }

@@ -1,4 +1,4 @@
-//! The forward pass.
+//! The forward pass in fused operations.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::engine::{EmbeddingPass, FinalNormPass, LayerDropout, LayerPass, Layer
 use crate::specification::Place;
 use crate::{Batch, Encoder, EncoderError, Mode};
 
-/// One pass over a batch.
+/// One forward pass over a batch.
 pub(crate) struct FusedPass<'a> {
     encoder: &'a Encoder,
     batch: &'a Batch,

@@ -3,7 +3,7 @@ use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tenso
 use super::{copy, floats, output, tensor};
 use crate::engine::PoolingPass;
 
-/// Averages of hidden states: an operation on those of one layer, or of two.
+/// Averages of hidden states, as an operation on the hidden states of one layer or of two.
 struct PoolingOp(PoolingPass);
 
 /// Returns the averages, `[results, width]`, of hidden states, `[tokens, width]` each.

@@ -1,4 +1,4 @@
-//! What a custom operation can rely on when its backward pass adds to a sink.
+//! Guarantees for a custom operation whose backward pass adds to a sink.
 #![allow(clippy::unwrap_used)]
 
 use std::sync::Arc;
@@ -8,10 +8,10 @@ use candle_core::{CpuStorage, CustomOp1, Device, Layout, Shape, bail};
 use super::*;
 use crate::Sink;
 
-/// The sum of a block, the gradient of which (1 everywhere) goes to the block's sink.
+/// The sum of a block. Its gradient (1 everywhere) goes to the block's sink.
 struct Sum {
     sink: Arc<Sink>,
-    /// Whether the backward pass fails once it has added.
+    /// Whether the backward pass fails after it has added the gradient.
     fails: bool,
 }
 
@@ -38,7 +38,7 @@ impl CustomOp1 for Sum {
     ) -> candle_core::Result<Option<Tensor>> {
         let gradient = gradient.to_scalar::<f32>()?;
         self.sink.with(|sums| {
-            // Another operation must not get at the same buffer, and must not wait for it.
+            // A second use of the same buffer must fail, rather than succeed or wait.
             let error = self.sink.with(|_| ()).unwrap_err().to_string();
             assert!(error.contains("by another operation"), "{error}");
             sums.iter_mut().for_each(|sum| *sum += gradient);
@@ -115,7 +115,7 @@ fn without_a_loan_the_backward_pass_fails() {
     let error = sum(&one, false).backward().unwrap_err().to_string();
     assert!(error.contains("block `one` has no buffer"), "{error}");
     assert!(error.contains("not with Tensor::backward alone"), "{error}");
-    // Neither is there one while the gradients of other parameters are collected.
+    // There is no buffer either while the gradients of other parameters are collected.
     let mut gradients = Gradients::zeros(&Parameters::of([other]).unwrap());
     let error = message(gradients.replace(&sum(&one, false)));
     assert!(error.contains("block `one` has no buffer"), "{error}");
@@ -147,7 +147,7 @@ fn a_sink_has_one_loan_at_a_time() {
         error.contains("block `one` is in another backward pass"),
         "{error}"
     );
-    // The block before it was lent and is back, and the first loan is what it was.
+    // The buffer of the block before it was lent and given back, and the first loan is unchanged.
     assert!(other.sink().with(|_| ()).is_err());
     assert!(gradients.get("other").is_none());
     assert_eq!(one.sink().with(|values| values[0]).unwrap(), 7.0);

@@ -1,4 +1,4 @@
-//! How the optimiser goes over a block.
+//! Updates of a block whose tensors have gaps between them.
 #![allow(clippy::unwrap_used)]
 
 use candle_core::{DType, Device, Tensor};
@@ -31,7 +31,7 @@ fn runs_end_at_padding_and_where_decay_changes() {
     );
 }
 
-/// Without an epsilon, zero moments would divide zero by zero.
+/// The epsilon is 0, so a zero moment in a gap would give 0 / 0 if the gap were updated.
 #[test]
 fn what_lies_between_tensors_stays_zero() {
     let odd = ones(&[3]);
@@ -51,7 +51,7 @@ fn what_lies_between_tensors_stays_zero() {
     let zeros = [0.0; 13];
     assert_eq!(values[3..16], zeros);
     assert_eq!(values[19..], zeros);
-    // The first update moves everything by the learning rate.
+    // The first update moves every element by the learning rate.
     for value in values[..3].iter().chain(&values[16..19]) {
         assert!((value - 0.75).abs() < 1e-6, "{value}");
     }

@@ -7,8 +7,7 @@ use kernels::{AdamWStep, adamw};
 
 use super::{AdamWOptions, Run};
 
-/// Returns the numbers of update `steps`, counted from 1, for what decays and for what does not. `factor` is what the
-/// gradients are yet to be multiplied by.
+/// Returns the constants of update `steps`, counted from 1, with and without weight decay. `factor` multiplies all gradients.
 pub(super) fn rules(
     options: &AdamWOptions,
     steps: u32,
@@ -44,7 +43,7 @@ pub(super) fn rules(
     ]
 }
 
-/// Returns `base^exponent` by repeated multiplication: the C library's `pow` may differ between processors.
+/// Returns `base^exponent` by repeated multiplication, since the C library's `pow` may differ between processors.
 fn power(base: f64, mut exponent: u32) -> f64 {
     let (mut result, mut square) = (1.0, base);
     while exponent > 0 {
@@ -57,14 +56,14 @@ fn power(base: f64, mut exponent: u32) -> f64 {
     result
 }
 
-/// One block's update.
+/// The update of one block.
 pub(super) struct Update<'a> {
-    /// For what decays, and for what does not.
+    /// Constants of the update with and without weight decay.
     pub(super) rules: &'a [AdamWStep; 2],
     pub(super) runs: &'a [Run],
-    /// As long as the block.
+    /// The gradient, as long as the block.
     pub(super) gradient: &'a [f32],
-    /// As long as the block.
+    /// First and second moments, each as long as the block.
     pub(super) moments: Mutex<(&'a mut Vec<f32>, &'a mut Vec<f32>)>,
 }
 

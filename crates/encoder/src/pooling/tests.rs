@@ -17,7 +17,7 @@ const ALL: [Pooling; 4] = [
 
 fn batch(lengths: &[usize]) -> Batch {
     let config = Config::of_size(Size::Nano, Architecture::Bert, 50, 40, 0);
-    // Samples in falling order, so that the batch packs them in another order than the caller's.
+    // Samples in descending order, so that the batch packs them in another order than the caller's.
     let sequences: Vec<Sequence> = (0..lengths.len() as u32)
         .rev()
         .zip(lengths)
@@ -69,7 +69,7 @@ fn run(
         .unwrap()
         .backward()
         .unwrap();
-    // Where no token is averaged, candle sees no way to the states.
+    // Where no token is averaged, no gradient reaches the states.
     let gradients = states.iter().map(|state| match gradients.get(state) {
         Some(gradient) => numbers(gradient),
         None => vec![0.0; state.elem_count()],
@@ -80,8 +80,8 @@ fn run(
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
 
-    /// Against plain candle operations, and the gradient against central differences (exact but for rounding, since an
-    /// average is linear).
+    /// Compares pooling with plain candle operations, and its gradient with central differences, which are exact except for
+    /// rounding, since an average is linear.
     #[test]
     fn every_pooling_is_that_of_the_reference(
         lengths in prop::collection::vec(1_usize..9, 1..6), skip in 0_usize..3,

@@ -1,10 +1,10 @@
-//! The places of an encoder's tensors.
+//! Tests of the places of an encoder's tensors.
 #![allow(clippy::unwrap_used)]
 
 use super::*;
 use crate::{Architecture, Size};
 
-/// A width that is no multiple of anything, so that there is padding.
+/// A width that is not a multiple of the alignment, so that there is padding.
 fn config(architecture: Architecture) -> Config {
     Config {
         hidden_size: 10,

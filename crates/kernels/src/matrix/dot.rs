@@ -1,15 +1,15 @@
-//! One step of the innermost sum.
+//! One step of the innermost sum of a matrix product.
 
 #[cfg(target_arch = "x86_64")]
 use crate::simd::Avx512;
 use crate::simd::{Floats, Simd, Words};
 
-/// How operands are held in packed panels, and how a step multiplies them and adds.
+/// How packed panels hold operands, and how a step multiplies and adds them.
 pub(super) trait Dot<S: Simd>: Copy {
-    /// Steps of k in one 32-bit word of a panel.
+    /// Number of steps of k in one 32-bit word of a panel.
     const PER_WORD: usize;
 
-    /// Packs the numbers at one step, or at two neighbouring ones.
+    /// Packs the operand of one step, or of two neighbouring steps.
     fn word(simd: S, even: S::F, odd: S::F) -> S::F;
     /// Adds the products of two words to `sum`.
     fn step(simd: S, a: S::F, b: S::F, sum: S::F) -> S::F;
@@ -64,7 +64,7 @@ impl Dot<Avx512> for Native {
 }
 
 /// Pairs of 16-bit operands as VDPBF16PS takes them, without the instruction: two fused multiply-adds, that of the odd
-/// step first, each of which takes numbers below the normal ones for zero.
+/// step first, each of which takes subnormal numbers for zero.
 #[derive(Clone, Copy)]
 pub(super) struct Emulated;
 
@@ -94,7 +94,7 @@ fn pair<S: Simd>(simd: S, even: S::F, odd: S::F) -> S::F {
     high.xor(even.shift_right::<16>()).to_floats()
 }
 
-/// Adds half of what 16 bits cannot hold, so that cutting off the low half rounds.
+/// Adds half of the last bit that 16 bits keep, so that cutting off the low half rounds to nearest.
 #[inline(always)]
 fn rounded<S: Simd>(simd: S, x: S::F) -> S::U {
     let bits = x.to_bits();
@@ -102,7 +102,7 @@ fn rounded<S: Simd>(simd: S, x: S::F) -> S::U {
     bits.add(simd.splat_word(0x7FFF)).add(last)
 }
 
-/// Returns the two numbers in a word, those below the normal ones as zero.
+/// Returns the two numbers in a word; subnormal numbers become zero.
 #[inline(always)]
 fn halves<S: Simd>(simd: S, word: S::F) -> (S::F, S::F) {
     let bits = word.to_bits();
@@ -111,7 +111,7 @@ fn halves<S: Simd>(simd: S, word: S::F) -> (S::F, S::F) {
     (normal_or_zero(simd, even), normal_or_zero(simd, odd))
 }
 
-/// Returns x, or a zero of its sign where x is below the normal numbers.
+/// Returns x, or a zero of its sign where x is subnormal.
 #[inline(always)]
 fn normal_or_zero<S: Simd>(simd: S, x: S::F) -> S::F {
     let sign = x.to_bits().and(simd.splat_word(1 << 31)).to_floats();

@@ -1,4 +1,4 @@
-//! Products of matrices, each element summed in the one order of the numerics class.
+//! Products of matrices. Each element is summed in the one order of the numerics class.
 
 mod dot;
 mod pack;
@@ -10,18 +10,18 @@ mod variant;
 
 pub use product::{ROW_BLOCK, multiply, multiply_here, multiply_with};
 
-/// How the operands of a product are rounded before they are multiplied; sums are of 32-bit floats in any case.
+/// How the operands of a product are rounded before they are multiplied. Sums are always of 32-bit floats.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Precision {
-    /// Not at all.
+    /// 32-bit floats, without rounding.
     #[default]
     F32,
-    /// To bfloat16, to nearest, ties to even; as the instruction VDPBF16PS multiplies and adds pairs of them.
+    /// bfloat16, rounded to nearest, ties to even. Pairs are multiplied and added as by the instruction VDPBF16PS.
     Bf16,
 }
 
 impl Precision {
-    /// Returns whether this CPU has instructions for it; otherwise they are imitated, exactly but slowly.
+    /// Whether this CPU has instructions for the precision; without them it is emulated, exactly but slowly.
     pub fn is_native(self) -> bool {
         match self {
             Self::F32 => true,
@@ -33,19 +33,19 @@ impl Precision {
     }
 }
 
-/// A matrix of 32-bit floats in memory: rows side by side or columns side by side, with any distance between them.
+/// A view of a matrix of 32-bit floats, in row-major or column-major order with any distance between rows or columns.
 #[derive(Clone, Copy, Debug)]
 pub struct Matrix<'a> {
     data: &'a [f32],
     rows: usize,
     columns: usize,
-    /// Distances between neighbours in a column and in a row; one of them is 1.
+    /// Distances between neighbours in a column and in a row. One of the two is 1.
     row_stride: usize,
     column_stride: usize,
 }
 
 impl<'a> Matrix<'a> {
-    /// The `[rows, columns]` matrix whose rows lie one after the other.
+    /// Makes an `[rows, columns]` matrix whose rows follow each other without gaps.
     ///
     /// # Panics
     /// When `data` is too short.
@@ -53,7 +53,7 @@ impl<'a> Matrix<'a> {
         Self::with_stride(data, rows, columns, columns)
     }
 
-    /// The `[rows, columns]` matrix whose rows begin `stride` floats apart.
+    /// Makes an `[rows, columns]` matrix whose rows begin `stride` floats apart.
     ///
     /// # Panics
     /// When `data` is too short or rows overlap.
@@ -81,10 +81,10 @@ impl<'a> Matrix<'a> {
         }
     }
 
-    /// Some neighbouring columns.
+    /// Returns `count` neighbouring columns from column `first` on.
     ///
     /// # Panics
-    /// When there are fewer.
+    /// When the matrix has fewer columns.
     #[must_use]
     fn columns(self, first: usize, count: usize) -> Self {
         assert!(first + count <= self.columns, "columns of a matrix");
@@ -96,7 +96,7 @@ impl<'a> Matrix<'a> {
         }
     }
 
-    /// The matrix with rows and columns exchanged; nothing moves.
+    /// Returns the transposed matrix as a view, without moving elements.
     #[must_use]
     pub fn transposed(self) -> Self {
         Self {

@@ -3,8 +3,8 @@
 use super::dot::Dot;
 use crate::simd::{Floats, Simd, WIDTH};
 
-/// Packs rows of the left matrix into panels of `M` rows: `[panel][words][M]`. Rows that a last panel lacks are zero; their
-/// products are dropped.
+/// Packs rows of the left matrix into panels of `M` rows: `[panel][words][M]`. Rows missing in the last panel are zero, and
+/// their products are dropped.
 ///
 /// # Safety
 /// `rows · depth` elements must be readable at the strides, one of which is 1.
@@ -17,12 +17,12 @@ pub(super) unsafe fn pack_left<S: Simd, D: Dot<S>, const M: usize>(
     depth: usize,
     packed: &mut [f32],
 ) {
-    // As many panels at a time as fit into a vector.
+    // Packs as many panels at a time as fit into a vector.
     let together = WIDTH / M * M;
     let words = depth.div_ceil(D::PER_WORD);
     let (groups, runs) = (rows.div_ceil(together), depth.div_ceil(WIDTH));
     for at in 0..groups * runs {
-        // Along the lines in memory: what is read next is then where the last read ended.
+        // Walks along the lines in memory, so that each read begins where the last one ended.
         let (group, run) = if row_stride == 1 {
             (at % groups, at / groups)
         } else {
@@ -38,7 +38,7 @@ pub(super) unsafe fn pack_left<S: Simd, D: Dot<S>, const M: usize>(
         let panels = &mut packed[row * words..];
         let mut step = 0;
         while step < steps {
-            // Beyond the last step, columns are zero.
+            // Columns beyond the last step are zero.
             let odd = columns[(step + D::PER_WORD - 1).min(WIDTH - 1)];
             let mut lanes = [0.0; WIDTH];
             D::word(simd, columns[step], odd).store(&mut lanes);
@@ -52,7 +52,7 @@ pub(super) unsafe fn pack_left<S: Simd, D: Dot<S>, const M: usize>(
     }
 }
 
-/// Packs one panel of the right matrix, up to `V` vectors of columns: `[words][V · WIDTH]`. Columns that it lacks are zero;
+/// Packs one panel of the right matrix, up to `V` vectors of columns: `[words][V · WIDTH]`. Missing columns are zero, and
 /// their products are dropped.
 ///
 /// # Safety
@@ -92,7 +92,7 @@ pub(super) unsafe fn pack_right<S: Simd, D: Dot<S>, const V: usize>(
     }
 }
 
-/// Reads up to sixteen columns of up to sixteen rows, one vector per column; what is missing is zero.
+/// Reads up to sixteen columns of up to sixteen rows, one vector per column; missing elements are zero.
 ///
 /// # Safety
 /// The elements must be readable at the strides, one of which is 1.
@@ -114,7 +114,7 @@ unsafe fn columns<S: Simd>(
     }
 }
 
-/// Reads up to sixteen lines of up to sixteen neighbouring floats; what is missing is zero.
+/// Reads up to sixteen lines of up to sixteen neighbouring floats; missing elements are zero.
 #[inline(always)]
 unsafe fn lines<S: Simd>(
     simd: S,
@@ -125,7 +125,7 @@ unsafe fn lines<S: Simd>(
 ) -> [S::F; WIDTH] {
     let mut result = [simd.splat(0.0); WIDTH];
     if count == WIDTH && length == WIDTH {
-        // Nearly always, and several times as fast without the questions below.
+        // The usual case of whole lines is several times as fast without the checks below.
         for (index, line) in result.iter_mut().enumerate() {
             // SAFETY: the caller vouches for the lines.
             *line = simd.load(unsafe { &*first.add(index * stride).cast() });

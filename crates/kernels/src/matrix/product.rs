@@ -1,4 +1,4 @@
-//! Cuts a product into blocks and gives them to the threads.
+//! Splits a product into blocks and gives them to the threads.
 
 use std::ops::Range;
 
@@ -9,19 +9,19 @@ use super::variant::Variant;
 use super::{Matrix, Precision};
 use crate::workspace::{Place, with_scratch};
 
-/// Rows that a product hands to its epilogue at a time. Any number gives the same bits. A multiple of the rows of every
-/// instruction set's register tile (6, 8, 2), and small enough for a block to stay in cache.
+/// Number of rows that a product hands to its epilogue at a time. Any number gives the same bits. This one is a multiple of the
+/// rows of every instruction set's register tile (6, 8, 2), and small enough for a block to stay in cache.
 pub const ROW_BLOCK: usize = 96;
 
-/// Floats that a thread packs at a time, at least: enough to pay for handing the work over.
+/// The fewest floats that a thread packs at a time: enough to pay for handing the work over.
 const PACKED_AT_ONCE: usize = 1 << 14;
 
-/// Packed words of k whose part of the right matrix is packed at a time where sums are longer than the product has rows, as
-/// those of weights' gradients: the part stays in cache from packing to use. Any number gives the same bits.
+/// Number of packed words of k per packed part of the right matrix, where sums are longer than the product has rows, as in the
+/// gradients of weights: the part stays in cache from packing to use. Any number gives the same bits.
 const DEPTH: usize = 512;
 
-/// Computes `a · b` into `c`, `[a.rows, b.columns]` with the rows one after the other; the chains go on from what `c`
-/// holds if `accumulate`.
+/// Computes `a · b` into `c`, `[a.rows, b.columns]` with the rows one after the other. If `accumulate`, the product is added:
+/// the sums go on from the values in `c`.
 ///
 /// # Panics
 /// When shapes disagree.
@@ -49,8 +49,8 @@ pub fn multiply(
     }
 }
 
-/// Computes `a · b` into `c` as [`multiply`] does, and calls `epilogue` with each block of [`ROW_BLOCK`] rows as soon as
-/// it is complete, while it is in cache: with the rows' range, the rows, and what `extras` gives for the block.
+/// Computes `a · b` into `c` like [`multiply`], and calls `epilogue` with each block of [`ROW_BLOCK`] rows as soon as it is
+/// complete, while it is in cache. The arguments are the range of the rows, the rows, and the block's item of `extras`.
 ///
 /// # Panics
 /// When shapes disagree.
@@ -76,14 +76,14 @@ pub fn multiply_with<E: Send>(
             .enumerate()
             .for_each(|(row_block, (c, extra))| {
                 let rows = product.rows(row_block);
-                // SAFETY: the chunk holds these rows, and is this task's alone.
+                // SAFETY: the chunk holds these rows, and only this task uses it.
                 unsafe { product.run(packed, rows.clone(), 0..product.panels(), c.as_mut_ptr()) };
                 epilogue(rows, c, extra);
             });
     });
 }
 
-/// Computes `a · b` into `c` as [`multiply`] does, on the calling thread alone; the rows of `c` begin `stride` apart.
+/// Computes `a · b` into `c` like [`multiply`], on the calling thread alone. The rows of `c` begin `stride` floats apart.
 ///
 /// # Panics
 /// When shapes disagree.
@@ -102,7 +102,7 @@ pub fn multiply_here(
     });
 }
 
-/// A product of matrices that fit.
+/// A product of two matrices whose shapes fit.
 #[derive(Clone, Copy)]
 struct Product<'a> {
     variant: Variant,
@@ -113,7 +113,7 @@ struct Product<'a> {
 }
 
 impl<'a> Product<'a> {
-    /// Checks that the operands fit, and that `c` has room for the rows, `stride` apart.
+    /// Checks that the shapes fit, and that `c` has room for the rows, `stride` floats apart.
     fn new(
         precision: Precision,
         a: Matrix<'a>,
@@ -143,13 +143,13 @@ impl<'a> Product<'a> {
         }
     }
 
-    /// Computes it with all threads.
+    /// Computes the product with all threads.
     fn share(&self, c: &mut [f32]) {
         let (rows, columns) = (self.a.rows, self.b.columns);
         self.with_packed(true, |packed| {
             let row_blocks = rows.div_ceil(ROW_BLOCK);
             let panels = self.panels();
-            // Few blocks of rows: cut the columns as well, so that every thread has something to do.
+            // Where there are few blocks of rows, the columns are split as well, so that every thread has work.
             let threads = rayon::current_num_threads();
             let cuts = match threads {
                 1 => 1,
@@ -203,10 +203,10 @@ impl<'a> Product<'a> {
         })
     }
 
-    /// Computes some rows, in some panels, of the product; `place` is the first of these rows.
+    /// Computes some rows, in some panels, of the product; `place` points to the first of these rows.
     ///
     /// # Safety
-    /// All of these rows and columns must be writable from `place` on, and nothing else may use them meanwhile. `packed`
+    /// All of these rows and columns must be writable from `place` on, and nothing else may use them during the call. `packed`
     /// must come from [`Product::with_packed`].
     unsafe fn run(
         &self,
@@ -235,11 +235,11 @@ impl<'a> Product<'a> {
     }
 }
 
-/// A pointer that tasks share; each writes to places of its own.
+/// A pointer that several tasks share. Each task writes to its own places.
 #[derive(Clone, Copy)]
 struct Shared(*mut f32);
 
-// SAFETY: it is a plain address; who writes through it says why that is sound.
+// SAFETY: the pointer is a plain address; each write through it has its own justification.
 unsafe impl Send for Shared {}
 // SAFETY: as above.
 unsafe impl Sync for Shared {}

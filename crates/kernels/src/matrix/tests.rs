@@ -1,4 +1,4 @@
-//! Products against a scalar loop in the order of the numerics class, bit for bit, on every path.
+//! Compares products bit for bit, on every path, with a scalar loop in the order of the numerics class.
 
 use proptest::prelude::*;
 
@@ -7,7 +7,7 @@ use super::tile::KC;
 use super::{Matrix, Precision, multiply, multiply_here, multiply_with};
 use crate::{Path, Stream};
 
-/// Normal numbers, some of them zero, tiny or large.
+/// Returns normal numbers, some of them zero, tiny or large.
 fn numbers(seed: u64, count: usize) -> Vec<f32> {
     let mut draws = Stream::new(seed, "test").draws(0, 0, 0);
     (0..count)
@@ -21,7 +21,7 @@ fn numbers(seed: u64, count: usize) -> Vec<f32> {
         .collect()
 }
 
-/// Rounds to bfloat16; numbers below the normal ones become zero.
+/// Rounds to bfloat16; subnormal numbers become zero.
 fn bfloat16(x: f32) -> f32 {
     let bits = x.to_bits();
     let rounded = (bits + 0x7FFF + ((bits >> 16) & 1)) & 0xFFFF_0000;
@@ -36,7 +36,7 @@ fn flushed(x: f32) -> f32 {
     }
 }
 
-/// The definition: one chain of fused multiply-adds per element.
+/// The definition of a product: one chain of fused multiply-adds per element.
 fn expected(
     precision: Precision,
     a: Matrix<'_>,
@@ -86,7 +86,7 @@ fn bits(values: &[f32]) -> Vec<u32> {
     values.iter().map(|value| value.to_bits()).collect()
 }
 
-/// A matrix of that shape: rows `gap` floats further apart than need be, or the transpose of such a one.
+/// Makes a matrix whose rows are `gap` floats further apart than necessary, or, if `turned`, the transpose of such a matrix.
 fn matrix(data: &[f32], rows: usize, columns: usize, gap: usize, turned: bool) -> Matrix<'_> {
     if turned {
         Matrix::with_stride(data, columns, rows, rows + gap).transposed()

@@ -1,15 +1,16 @@
-//! The innermost loop: a small tile of the product in registers.
+//! The innermost loop: a small tile of the product, kept in registers.
 
 use crate::simd::{Floats, Simd, WIDTH};
 
 use super::dot::Dot;
 use super::pack::pack_left;
 
-/// Packed words of k that are multiplied at a time. Any number gives the same bits: chains go on from what is stored. The
-/// larger, the less often the product is read and written; a block of rows of this depth still fits into the second cache.
+/// Number of packed words of k that are multiplied at a time. Any number gives the same bits, since sums go on from stored
+/// values. A larger number reads and writes the product less often; a block of rows of this depth still fits into the
+/// second-level cache.
 pub(super) const KC: usize = 1024;
 
-/// A block of rows of a product: what one thread does at a time.
+/// A block of rows of a product, the work of one thread at a time.
 #[derive(Clone, Copy)]
 pub(super) struct Block {
     /// Element (0, 0) of the left matrix's rows in this block.
@@ -17,15 +18,15 @@ pub(super) struct Block {
     pub(super) row_stride: usize,
     pub(super) column_stride: usize,
     pub(super) rows: usize,
-    /// The whole right matrix, packed (`pack_right`).
+    /// The whole right matrix, packed by `pack_right`.
     pub(super) right: *const f32,
-    /// Columns of the product, all of the right matrix.
+    /// Number of columns of the product, those of the right matrix.
     pub(super) columns: usize,
-    /// The panels of the right matrix to multiply with.
+    /// First and end of the range of the right matrix's panels to multiply with.
     pub(super) panels: (usize, usize),
     /// Length of the sums.
     pub(super) depth: usize,
-    /// Steps of k in a packed word: more than one only if packed.
+    /// Number of steps of k in a packed word. It can exceed 1 only in packed panels.
     pub(super) per_word: usize,
     /// Element (0, 0) of the product's rows in this block.
     pub(super) product: *mut f32,
@@ -34,13 +35,13 @@ pub(super) struct Block {
 }
 
 impl Block {
-    /// Whether the innermost loop can read the left matrix where it is. Not if its columns lie side by side, and not at
-    /// strides at which the rows of a tile fall into few sets of the first cache and evict each other.
+    /// Whether the innermost loop can read the left matrix without packing. It cannot in column-major order, nor at strides at
+    /// which the rows of a tile share few sets of the first-level cache and evict each other.
     fn is_direct(&self) -> bool {
         self.per_word == 1 && self.column_stride == 1 && !self.row_stride.is_multiple_of(512)
     }
 
-    /// Returns how many floats of scratch memory [`block`] needs for tiles of that many rows.
+    /// Returns how many floats of scratch memory [`block`] needs for tiles of `tile_rows` rows.
     pub(super) fn room(&self, tile_rows: usize) -> usize {
         let packed = if self.is_direct() {
             self.rows % tile_rows
@@ -54,8 +55,8 @@ impl Block {
 /// Computes a block, with register tiles of `M` rows and `V` vectors.
 ///
 /// # Safety
-/// All elements that the block names must lie in memory that is valid for reading, the product's for writing as well, and
-/// nothing else may use the product's meanwhile. `right` must have been packed for panels of `V · WIDTH` columns.
+/// All elements that the block names must lie in memory that is valid for reading, and for the product also for writing.
+/// Nothing else may use the product's elements during the call. `right` must have been packed for panels of `V · WIDTH` columns.
 #[inline(always)]
 pub(super) unsafe fn block<S: Simd, D: Dot<S>, const M: usize, const V: usize>(
     simd: S,
@@ -77,7 +78,7 @@ pub(super) unsafe fn block<S: Simd, D: Dot<S>, const M: usize, const V: usize>(
     }
 }
 
-/// Goes on with the chains over `depth` columns of the left matrix from `start` on.
+/// Continues the sums over `depth` columns of the left matrix from column `start` on.
 #[inline(always)]
 unsafe fn depth_block<S: Simd, D: Dot<S>, const M: usize, const V: usize>(
     simd: S,
@@ -131,7 +132,7 @@ unsafe fn depth_block<S: Simd, D: Dot<S>, const M: usize, const V: usize>(
     }
 }
 
-/// Multiplies `M` rows with a panel, as many columns of it as are needed.
+/// Multiplies `M` rows with as many columns of a panel as the target has.
 #[inline(always)]
 unsafe fn tile<S: Simd, D: Dot<S>, const M: usize, const V: usize>(
     simd: S,
@@ -152,7 +153,7 @@ unsafe fn tile<S: Simd, D: Dot<S>, const M: usize, const V: usize>(
     };
     // SAFETY: the caller's promise.
     unsafe {
-        // The common cases apart: the sums of a whole tile never leave the registers.
+        // Whole tiles, the common case, have code of their own: their sums never leave the registers.
         if target.rows == M && target.columns == V * WIDTH {
             let sums = if target.add {
                 chains::<S, D, M, V>(simd, factors, target.load(simd))
@@ -170,7 +171,7 @@ unsafe fn tile<S: Simd, D: Dot<S>, const M: usize, const V: usize>(
     }
 }
 
-/// What a tile is the product of.
+/// The two factors of a tile's product.
 #[derive(Clone, Copy)]
 struct Factors {
     words: usize,
@@ -178,11 +179,11 @@ struct Factors {
     row_stride: usize,
     column_stride: usize,
     right: *const f32,
-    /// Vectors of a panel.
+    /// Number of vectors in a panel.
     right_vectors: usize,
 }
 
-/// Goes on with one chain of steps per element, k ascending.
+/// Continues the sum of each element by one chain of steps, k ascending.
 #[inline(always)]
 unsafe fn chains<S: Simd, D: Dot<S>, const M: usize, const V: usize>(
     simd: S,
@@ -217,29 +218,29 @@ unsafe fn chains<S: Simd, D: Dot<S>, const M: usize, const V: usize>(
     sums
 }
 
-/// Where a tile goes.
+/// The place of a tile in the product.
 #[derive(Clone, Copy)]
 struct Target {
     first: *mut f32,
     stride: usize,
     rows: usize,
     columns: usize,
-    /// Whether the chains go on from what is there.
+    /// Whether the sums continue from the product's present values.
     add: bool,
 }
 
 impl Target {
-    /// One row's part of the tile.
+    /// Returns the part of one row that lies in the tile.
     ///
     /// # Safety
-    /// The row must lie in the product, and be this thread's alone.
+    /// The row must lie in the product, and only this thread may use it.
     #[inline(always)]
     unsafe fn row<'a>(self, row: usize) -> &'a mut [f32] {
         // SAFETY: the caller's promise.
         unsafe { std::slice::from_raw_parts_mut(self.first.add(row * self.stride), self.columns) }
     }
 
-    /// Returns a whole tile as it is.
+    /// Returns the present values of a whole tile.
     ///
     /// # Safety
     /// As for [`block`].
@@ -271,7 +272,7 @@ impl Target {
         }
     }
 
-    /// Returns what the chains of a tile start from that may lack rows and columns.
+    /// Returns the values from which the sums start, for a tile that may lack rows and columns.
     ///
     /// # Safety
     /// As for [`block`].
@@ -296,7 +297,7 @@ impl Target {
         sums
     }
 
-    /// Stores the rows and columns that there are.
+    /// Stores the rows and columns that the tile has.
     ///
     /// # Safety
     /// As for [`block`].

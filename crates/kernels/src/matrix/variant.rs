@@ -1,4 +1,4 @@
-//! Which code computes a product: one variant per instruction set and precision.
+//! The variants of the code that computes a product, one per instruction set and precision.
 
 #[cfg(target_arch = "x86_64")]
 use super::dot::Native;
@@ -11,7 +11,7 @@ use crate::simd::{Avx2, Avx512};
 use crate::simd::{Path, Portable, WIDTH};
 use crate::workspace::{Place, with_scratch};
 
-/// Rows of a register tile: as many as the registers hold beside the vectors of the right matrix.
+/// Number of rows of a register tile: as many as fit into the registers beside the vectors of the right matrix.
 const AVX512_ROWS: usize = 8;
 const AVX2_ROWS: usize = 6;
 const PORTABLE_ROWS: usize = 2;
@@ -24,7 +24,7 @@ pub(super) struct Variant {
 }
 
 impl Variant {
-    /// Returns the variant to use now.
+    /// Returns the variant for the current path.
     pub(super) fn current(precision: Precision) -> Self {
         Self {
             path: Path::current(),
@@ -32,7 +32,7 @@ impl Variant {
         }
     }
 
-    /// Columns of a panel of the right matrix.
+    /// Returns the number of columns of a panel of the right matrix.
     pub(super) fn panel_width(self) -> usize {
         match self.path {
             Path::Avx512 => 2 * WIDTH,
@@ -40,7 +40,7 @@ impl Variant {
         }
     }
 
-    /// Steps of k in a packed word.
+    /// Returns the number of steps of k in a packed word.
     pub(super) fn per_word(self) -> usize {
         match self.precision {
             Precision::F32 => 1,
@@ -56,7 +56,7 @@ impl Variant {
         }
     }
 
-    /// Packs the panel of the right matrix that begins at that column.
+    /// Packs the panel of the right matrix that begins at the column `column`.
     pub(super) fn pack(self, b: Matrix<'_>, column: usize, packed: &mut [f32]) {
         let panel = Panel {
             first: b.data[(column * b.column_stride).min(b.data.len())..].as_ptr(),
@@ -81,7 +81,7 @@ impl Variant {
         }
     }
 
-    /// Computes a block.
+    /// Computes a block of the product.
     ///
     /// # Safety
     /// As for [`block`]; the right matrix must have been packed by this variant.
@@ -120,7 +120,7 @@ impl Variant {
     }
 }
 
-/// A panel of the right matrix to pack.
+/// A panel of the right matrix that is to be packed.
 #[derive(Clone, Copy)]
 struct Panel {
     first: *const f32,

@@ -5,7 +5,7 @@ use std::ops::{Add, Div, Mul, Sub};
 
 use super::{Floats, Simd, WIDTH, Words};
 
-/// AVX2 and FMA.
+/// The instruction sets AVX2 and FMA.
 #[derive(Clone, Copy)]
 pub(crate) struct Avx2(());
 
@@ -18,7 +18,7 @@ impl Avx2 {
     }
 }
 
-// As in `avx512.rs`: values of `F` and `U` come from the methods of `Avx2` alone, whose existence is the reason for each
+// As in `avx512.rs`, only methods of `Avx2` make values of `F` and `U`, and the existence of an `Avx2` justifies each
 // `unsafe` here.
 macro_rules! call {
     ($intrinsic:expr) => {
@@ -45,7 +45,7 @@ impl Simd for Avx2 {
 
     #[inline(always)]
     fn load(self, x: &[f32; WIDTH]) -> F {
-        // Both pointers are to eight floats of the sixteen, and the instruction asks for no alignment.
+        // Both pointers lie within the sixteen floats, eight apart, and the instruction needs no alignment.
         call!(F(
             _mm256_loadu_ps(x.as_ptr()),
             _mm256_loadu_ps(x.as_ptr().add(8))

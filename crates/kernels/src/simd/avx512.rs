@@ -5,7 +5,7 @@ use std::ops::{Add, Div, Mul, Sub};
 
 use super::{Floats, Simd, WIDTH, Words};
 
-/// AVX-512 F, BW, DQ and VL.
+/// The instruction sets AVX-512 F, BW, DQ and VL.
 #[derive(Clone, Copy)]
 pub(crate) struct Avx512(());
 
@@ -18,8 +18,8 @@ impl Avx512 {
     }
 }
 
-// Every operation below needs the proof that `Avx512` is: values of `F` and `U` come from its methods alone. That is the
-// reason for each `unsafe` in this file: `call!` runs an intrinsic whose instruction set the CPU is known to have.
+// A value of `Avx512` proves that the CPU has the instructions, and only its methods make values of `F` and `U`. This justifies
+// each `unsafe` in this file: `call!` runs an intrinsic whose instruction set the CPU is known to have.
 macro_rules! call {
     ($intrinsic:expr) => {
         // SAFETY: the CPU has the instructions, since a value of `Avx512`, `F` or `U` exists.
@@ -33,14 +33,14 @@ pub(crate) struct F(pub(crate) __m512);
 #[derive(Clone, Copy)]
 pub(crate) struct U(__m512i);
 
-/// The mask of the first `count` lanes.
+/// Returns the mask of the first `count` lanes.
 #[inline(always)]
 fn first(count: usize) -> __mmask16 {
     debug_assert!(count <= WIDTH);
     ((1_u32 << count) - 1) as __mmask16
 }
 
-/// The odd lanes.
+/// The mask of the odd lanes.
 const ODD: __mmask16 = 0xAAAA;
 
 impl Simd for Avx512 {
@@ -54,14 +54,14 @@ impl Simd for Avx512 {
 
     #[inline(always)]
     fn load(self, x: &[f32; WIDTH]) -> F {
-        // The pointer is to sixteen floats, and the instruction asks for no alignment.
+        // The pointer is to sixteen floats, and the instruction needs no alignment.
         F(call!(_mm512_loadu_ps(x.as_ptr())))
     }
 
     #[inline(always)]
     fn load_part(self, x: &[f32], fill: f32) -> F {
         let lanes = first(x.len().min(WIDTH));
-        // Lanes outside of the mask are not read from memory.
+        // The instruction does not read lanes outside the mask from memory.
         F(call!(_mm512_mask_loadu_ps(
             _mm512_set1_ps(fill),
             lanes,
@@ -78,7 +78,7 @@ impl Simd for Avx512 {
                 *row = _mm512_castps_si512(float.0);
             }
             let mut next = rows;
-            // Pairs of floats, pairs of pairs, then quarters of vectors twice.
+            // The transposition exchanges pairs of floats, then pairs of pairs, then quarters of vectors, twice.
             for i in 0..8 {
                 next[2 * i] = _mm512_unpacklo_epi32(rows[2 * i], rows[2 * i + 1]);
                 next[2 * i + 1] = _mm512_unpackhi_epi32(rows[2 * i], rows[2 * i + 1]);
@@ -170,7 +170,7 @@ impl Floats for F {
     #[inline(always)]
     fn store_part(self, to: &mut [f32]) {
         let lanes = first(to.len().min(WIDTH));
-        // Lanes outside of the mask are not written.
+        // The instruction does not write lanes outside the mask.
         call!(_mm512_mask_storeu_ps(to.as_mut_ptr(), lanes, self.0));
     }
 

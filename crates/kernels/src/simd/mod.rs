@@ -26,27 +26,27 @@ pub(crate) use avx512::Avx512;
 pub use path::{ForcedPath, Path};
 pub(crate) use portable::Portable;
 
-/// Lanes of a vector.
+/// Number of lanes of a vector.
 pub(crate) const WIDTH: usize = 16;
 
-/// An instruction set. A value of the type is the proof that this CPU has it.
+/// An instruction set. A value of the type proves that this CPU has the instructions.
 pub(crate) trait Simd: Copy {
     /// Sixteen 32-bit floats.
     type F: Floats<U = Self::U>;
     /// Sixteen 32-bit whole numbers.
     type U: Words<F = Self::F>;
 
-    /// All lanes `x`.
+    /// Returns a vector with `x` in all lanes.
     fn splat(self, x: f32) -> Self::F;
-    /// The sixteen floats.
+    /// Returns the vector of sixteen floats.
     fn load(self, x: &[f32; WIDTH]) -> Self::F;
-    /// Up to sixteen floats, and `fill` in the lanes behind them.
+    /// Returns the vector of up to sixteen floats, with `fill` in the lanes after them.
     fn load_part(self, x: &[f32], fill: f32) -> Self::F;
-    /// Vector i of the result holds lane i of every vector.
+    /// Transposes: vector i of the result holds lane i of every vector.
     fn transpose(self, rows: [Self::F; WIDTH]) -> [Self::F; WIDTH];
-    /// All lanes `x`.
+    /// Returns a vector with `x` in all lanes.
     fn splat_word(self, x: u32) -> Self::U;
-    /// The sixteen words.
+    /// Returns the vector of sixteen words.
     fn load_words(self, x: &[u32; WIDTH]) -> Self::U;
 }
 
@@ -54,33 +54,33 @@ pub(crate) trait Simd: Copy {
 pub(crate) trait Floats:
     Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + Div<Output = Self>
 {
-    /// The words of the same width.
+    /// The type of words of the same width.
     type U: Words<F = Self>;
 
     fn store(self, to: &mut [f32; WIDTH]);
-    /// Stores the first lanes, as many as `to` has room for.
+    /// Stores as many of the first lanes as `to` has room for.
     fn store_part(self, to: &mut [f32]);
-    /// `self · b + c` with one rounding.
+    /// Returns `self · b + c` with one rounding.
     fn mul_add(self, b: Self, c: Self) -> Self;
-    /// `c - self · b` with one rounding.
+    /// Returns `c - self · b` with one rounding.
     fn neg_mul_add(self, b: Self, c: Self) -> Self;
     fn sqrt(self) -> Self;
     fn abs(self) -> Self;
-    /// `if self > b { self } else { b }`: a NaN in `self` becomes `b`.
+    /// Returns `if self > b { self } else { b }`, so a NaN in `self` becomes `b`.
     fn max(self, b: Self) -> Self;
-    /// Lanes of `yes` where `self < b`, else of `no`.
+    /// Returns lanes of `yes` where `self < b`, else of `no`.
     fn less(self, b: Self, yes: Self, no: Self) -> Self;
-    /// The bits of the floats.
+    /// Returns the bits of the floats.
     fn to_bits(self) -> Self::U;
-    /// The sum of the lanes: i + (i + 8), then + 4, + 2, + 1.
+    /// Returns the sum of the lanes, folded: i + (i + 8), then + 4, + 2, + 1.
     fn sum(self) -> f32;
-    /// The largest lane.
+    /// Returns the largest lane.
     fn largest(self) -> f32;
 }
 
-/// Sixteen 32-bit whole numbers, wrapping.
+/// Sixteen 32-bit whole numbers, whose arithmetic wraps.
 pub(crate) trait Words: Copy {
-    /// The floats of the same width.
+    /// The type of floats of the same width.
     type F: Copy;
 
     fn add(self, b: Self) -> Self;
@@ -88,20 +88,20 @@ pub(crate) trait Words: Copy {
     fn and(self, b: Self) -> Self;
     fn shift_left<const N: u32>(self) -> Self;
     fn shift_right<const N: u32>(self) -> Self;
-    /// The 64-bit products of the even lanes, their low words in the even lanes, their high words in the odd ones.
+    /// Returns the 64-bit products of the even lanes: low words in the even lanes, high words in the odd ones.
     fn pair_product(self, b: Self) -> Self;
-    /// The odd lanes in the even lanes before them, and 0.
+    /// Moves the odd lanes to the even lanes before them, and sets the odd lanes to 0.
     fn pair_high(self) -> Self;
-    /// The even lanes, and those of `odd` in the odd lanes behind them.
+    /// Returns the even lanes of `self`, with the even lanes of `odd` in the odd lanes after them.
     fn pair_join(self, odd: Self) -> Self;
-    /// Lanes of `yes` where `self < b` as unsigned numbers below 2^31, else of `no`.
+    /// Returns lanes of `yes` where `self < b` as unsigned numbers below 2^31, else of `no`.
     fn less(self, b: Self, yes: Self::F, no: Self::F) -> Self::F;
-    /// The floats of these bits.
+    /// Returns the floats with these bits.
     fn to_floats(self) -> Self::F;
 }
 
-/// Accumulators of a sum along a row: [`crate::numerics::LANES`] lanes as two vectors, the one that is next in front.
-/// They change places rather than be chosen by an index, which would keep them in memory.
+/// Accumulators of a sum along a row: [`crate::numerics::LANES`] lanes as two vectors, the next one first. The two swap
+/// places, because choosing one by an index would keep them in memory instead of registers.
 #[derive(Clone, Copy)]
 pub(crate) struct Lanes<F>([F; 2]);
 
@@ -132,7 +132,7 @@ impl<F: Floats> Lanes<F> {
     }
 }
 
-/// Defines functions compiled once per instruction set; the body sees the set as the named value.
+/// Defines functions that are compiled once per instruction set. In the body, the named value is the instruction set.
 macro_rules! dispatched {
     ($(
         $(#[$attribute:meta])*
@@ -175,7 +175,7 @@ macro_rules! dispatched {
                 $crate::simd::Path::Avx2 => unsafe {
                     avx2($crate::simd::Avx2::assume() $(, $argument)*)
                 },
-                // SAFETY: as above. The compiler's own fused multiply-add instead of a call per element.
+                // SAFETY: as above. This version uses the compiler's fused multiply-add instead of one call per element.
                 #[cfg(target_arch = "x86_64")]
                 $crate::simd::Path::PortableFma => unsafe { portable_fma($($argument),*) },
                 _ => body($crate::simd::Portable $(, $argument)*),

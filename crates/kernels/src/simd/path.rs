@@ -1,9 +1,9 @@
-//! Which implementation runs.
+//! The choice of the implementation that runs.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// An implementation of the kernels. All give the same bits.
+/// An implementation of the kernels. All implementations give the same bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Path {
@@ -13,13 +13,13 @@ pub enum Path {
     Avx2 = 2,
     /// Plain Rust, with the CPU's fused multiply-add (x86-64).
     PortableFma = 3,
-    /// Plain Rust. Where the target has no fused multiply-add, each is a slow call.
+    /// Plain Rust. Where the target has no fused multiply-add, each one is a slow call.
     Portable = 4,
 }
 
 /// The path in use; 0 until the first kernel runs.
 static CURRENT: AtomicU8 = AtomicU8::new(0);
-/// Held by whoever has forced a path.
+/// Locked by whoever has forced a path.
 static FORCED: Mutex<()> = Mutex::new(());
 
 impl Path {
@@ -36,12 +36,12 @@ impl Path {
         }
     }
 
-    /// Returns the path of that name.
+    /// Returns the path with the name `name`, if there is one.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|path| path.name() == name)
     }
 
-    /// Returns whether this CPU can run it.
+    /// Whether this CPU can run the path.
     pub fn is_available(self) -> bool {
         #[cfg(target_arch = "x86_64")]
         {
@@ -85,11 +85,11 @@ impl Path {
         fastest
     }
 
-    /// Uses this path in the whole process until the returned guard is dropped; who else wants to force one waits. For
-    /// tests and measurements: results do not depend on the path.
+    /// Uses this path in the whole process until the returned guard is dropped; a second caller waits until then. For tests
+    /// and measurements: results do not depend on the path.
     ///
     /// # Panics
-    /// When this CPU cannot run it.
+    /// When this CPU cannot run the path.
     pub fn force(self) -> ForcedPath {
         assert!(self.is_available(), "this CPU cannot run {}", self.name());
         let alone = FORCED.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,10 +1,10 @@
-//! Plain Rust: the reference for the others, and what runs on other architectures.
+//! Plain Rust: the reference for the other implementations, and the one that runs on other architectures.
 
 use std::ops::{Add, Div, Mul, Sub};
 
 use super::{Floats, Simd, WIDTH, Words};
 
-/// No instructions in particular.
+/// No particular instruction set.
 #[derive(Clone, Copy)]
 pub(crate) struct Portable;
 
@@ -59,7 +59,7 @@ impl Simd for Portable {
     }
 }
 
-/// Applies an expression to all lanes. A loop, not a closure: a closure need not be inlined.
+/// Applies an expression to all lanes. It is a loop rather than a closure, since a closure need not be inlined.
 macro_rules! lanes {
     ($kind:ident, |$lane:ident| $value:expr) => {{
         let mut lanes = [Default::default(); WIDTH];
@@ -155,7 +155,7 @@ impl Floats for F {
 
     #[inline(always)]
     fn largest(self) -> f32 {
-        // In halves as vectors do it: which of -0 and +0 is taken is then the same.
+        // Folded in halves as in the vector implementations, so that the choice between -0 and +0 is the same.
         let mut lanes = self.0;
         let mut half = WIDTH / 2;
         while half > 0 {

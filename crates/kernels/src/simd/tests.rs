@@ -1,11 +1,11 @@
-//! Every operation on every path against plain Rust.
+//! Compares every operation on every path with plain Rust.
 
 use super::{Floats, Lanes, Path, WIDTH, Words, dispatched};
 use crate::Stream;
 
 type Bits = [u32; WIDTH];
 
-/// Operations on floats: three vectors give one.
+/// Names of the operations that make one vector of floats of three.
 const FLOATS: [&str; 16] = [
     "add",
     "sub",
@@ -25,7 +25,7 @@ const FLOATS: [&str; 16] = [
     "lanes of products",
 ];
 
-/// Operations on words.
+/// Names of the operations on words.
 const WORDS: [&str; 10] = [
     "add", "xor", "and", "left", "right", "product", "high", "join", "less", "splat",
 ];
@@ -93,7 +93,7 @@ dispatched! {
     }
 }
 
-/// What [`floats`] is meant to give.
+/// Returns the result that [`floats`] should have.
 fn expected_floats(operation: usize, a: &[f32; WIDTH], b: &[f32; WIDTH], c: &[f32; WIDTH]) -> Bits {
     let larger = |x: f32, y: f32| if x > y { x } else { y };
     let folded = |mut lanes: Vec<f32>, fold: &dyn Fn(f32, f32) -> f32| {
@@ -148,7 +148,7 @@ fn expected_floats(operation: usize, a: &[f32; WIDTH], b: &[f32; WIDTH], c: &[f3
     std::array::from_fn(|i| each(i).to_bits())
 }
 
-/// What [`words`] is meant to give.
+/// Returns the result that [`words`] should have.
 fn expected_words(operation: usize, a: &Bits, b: &Bits) -> Bits {
     let product = |i: usize| u64::from(a[i]) * u64::from(b[i]);
     std::array::from_fn(|i| match WORDS[operation] {
@@ -169,7 +169,7 @@ fn expected_words(operation: usize, a: &Bits, b: &Bits) -> Bits {
     })
 }
 
-/// The bits, those of any NaN the same.
+/// Returns the bits with all NaNs replaced by one NaN.
 fn plain(bits: Bits) -> Bits {
     bits.map(|bits| {
         if f32::from_bits(bits).is_nan() {
@@ -180,7 +180,7 @@ fn plain(bits: Bits) -> Bits {
     })
 }
 
-/// Random lanes: of all magnitudes, of a few, and special ones among them.
+/// Returns random lanes: of all magnitudes, of a few magnitudes, and with special values among them.
 fn lanes() -> impl Iterator<Item = [[f32; WIDTH]; 3]> {
     const SPECIAL: [f32; 14] = [
         0.0,

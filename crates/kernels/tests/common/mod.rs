@@ -1,16 +1,16 @@
-//! References in 64 bits, and comparisons between paths.
+//! Reference functions in 64 bits, and comparisons between paths.
 #![allow(dead_code, missing_docs, unreachable_pub)]
 
 use kernels::{Path, Stream};
 
-/// The normal density, without its factor.
+/// Returns the density of the normal distribution without its constant factor.
 fn bell(x: f64) -> f64 {
     (-0.5 * x * x).exp()
 }
 
 const INVERSE_ROOT_TWO_PI: f64 = 0.398_942_280_401_432_7;
 
-/// Φ(x): near 0 by Σ z^(2k+1) / (2k+1)!!, far from it by the continued fraction of Mills' ratio.
+/// Returns Φ(x): near 0 by Σ z^(2k+1) / (2k+1)!!, far from 0 by the continued fraction of Mills' ratio.
 pub fn normal(x: f64) -> f64 {
     let z = x.abs();
     let tail = if z < 3.0 {
@@ -41,7 +41,7 @@ pub fn gelu_derivative(x: f64) -> f64 {
     normal(x) + x * bell(x) * INVERSE_ROOT_TWO_PI
 }
 
-/// √(2/π) (x + 0.044715 x³), and its derivative.
+/// Returns √(2/π) (x + 0.044715 x³) and its derivative.
 fn inner(x: f64) -> (f64, f64) {
     let root = (2.0 / std::f64::consts::PI).sqrt();
     let value = root * (x + 0.044_715 * x * x * x);
@@ -49,7 +49,7 @@ fn inner(x: f64) -> (f64, f64) {
 }
 
 pub fn gelu_tanh(x: f64) -> f64 {
-    // (1 + tanh u) / 2 without cancellation.
+    // x (1 + tanh u) / 2, computed without cancellation.
     x / (1.0 + (-2.0 * inner(x).0).exp())
 }
 
@@ -59,18 +59,18 @@ pub fn gelu_tanh_derivative(x: f64) -> f64 {
     share + x * 2.0 * share * (1.0 - share) * slope
 }
 
-/// The error of `own` in units in the last place of the 32-bit floats around `exact`.
+/// Returns the error of `own` in units in the last place of the 32-bit floats around `exact`.
 pub fn ulps(own: f32, exact: f64) -> f64 {
     let exponent = ((exact.to_bits() >> 52) & 0x7FF) as i32 - 1023;
     (f64::from(own) - exact).abs() / 2.0_f64.powi(exponent.clamp(-126, 127) - 23)
 }
 
-/// Widths that fill no vector, one, two, or several and a part.
+/// Widths that fill less than one vector, one, two, or several and a part.
 pub const WIDTHS: [usize; 17] = [
     1, 2, 7, 15, 16, 17, 31, 32, 33, 47, 48, 49, 64, 65, 100, 129, 200,
 ];
 
-/// Random floats: about 1, or of all magnitudes with special ones among them, if `wild`.
+/// Returns random floats: about 1, or, if `wild`, of all magnitudes with special values among them.
 pub fn random(seed: u32, count: usize, wild: bool) -> Vec<f32> {
     const SPECIAL: [f32; 12] = [
         0.0, -0.0, 1.0, -1.0, 1e-45, -1e-45, 1e-40, -3e-39, 3e38, -3e38, 1e19, -88.02,
@@ -82,14 +82,14 @@ pub fn random(seed: u32, count: usize, wild: bool) -> Vec<f32> {
         } else if draws.chance(0.5) {
             *draws.pick(&SPECIAL)
         } else {
-            // Finite: the highest bit of the exponent is taken out.
+            // Without the highest bit of the exponent the number is finite.
             f32::from_bits(draws.word() & 0xBFFF_FFFF)
         }
     };
     (0..count).map(number).collect()
 }
 
-/// The bits, those of any NaN the same.
+/// Returns the bits of the values, with all NaNs replaced by one NaN.
 pub fn bits(values: &[f32]) -> Vec<u32> {
     let plain = |value: &f32| {
         if value.is_nan() {
@@ -125,19 +125,19 @@ pub fn on_every_path(what: &str, kernel: impl Fn() -> Vec<Vec<f32>>) -> Vec<Vec<
     last
 }
 
-/// Both as floats: results in 64 bits travel through [`on_every_path`] in two halves.
+/// Splits 64-bit results into 32-bit floats of 16 bits each, so that [`on_every_path`] can compare them.
 pub fn halves(values: &[f64]) -> Vec<f32> {
     values
         .iter()
         .flat_map(|value| {
             let bits = if value.is_nan() { f64::NAN } else { *value }.to_bits();
-            // 16 bits at a time: as floats these are denormal, so never NaN.
+            // Parts of 16 bits are subnormal as floats, so never NaN.
             (0..4).map(move |part| f32::from_bits((bits >> (16 * part)) as u32 & 0xFFFF))
         })
         .collect()
 }
 
-/// Asserts that every element is as near as stated: `relative` to its size, or `absolute`.
+/// Asserts that every element is as near to `exact` as stated: `relative` to its size, or `absolute`.
 pub fn near(what: &str, own: &[f32], exact: &[f64], relative: f64, absolute: f64) {
     assert_eq!(own.len(), exact.len(), "{what}");
     for (place, (&own, &exact)) in own.iter().zip(exact).enumerate() {

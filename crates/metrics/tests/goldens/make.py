@@ -1,4 +1,4 @@
-"""Makes metrics.json: what scikit-learn and SciPy say of small random lists.
+"""Makes metrics.json: scores of small random lists by scikit-learn and SciPy.
 
     pip install numpy==2.4.6 scikit-learn==1.9.1 scipy==1.17.1
     python make.py > metrics.json

@@ -1,10 +1,10 @@
-"""Makes spans.json: what SQuAD's official scripts say of answers.
+"""Makes spans.json: scores of answers by SQuAD's official scripts.
 
     pip install transformers==4.57.1
     python spans.py > spans.json
 
-transformers has the functions of `evaluate-v2.0.py`. Version 1.1 differs in what is done with answers of which nothing is
-left: all gold answers count, and where no word is shared F1 is 0.
+transformers has the functions of `evaluate-v2.0.py`. Version 1.1 treats answers without any words
+differently: all gold answers count, and F1 is 0 if no word is shared.
 """
 
 import json

@@ -1,4 +1,4 @@
-//! The format of a file of published values, and what is wrong with one that is not of it.
+//! The format of files of published values, and the errors of files that are not of it.
 
 use std::fs;
 use std::path::Path;
@@ -10,9 +10,9 @@ use toml::Table;
 
 use super::key::number;
 
-/// The one schema that there is.
+/// The only schema that exists.
 const SCHEMA: i64 = 1;
-/// What a row may hold besides the values of columns and its confidence.
+/// Keys that a row may have besides the values of columns and its confidence.
 const NOTES: [&str; 2] = ["certainty", "note"];
 /// The remedy for a file that is not of the format.
 const FORMAT: &str = "see data/reference/README.md for the format";
@@ -21,7 +21,7 @@ const FORMAT: &str = "see data/reference/README.md for the format";
 #[serde(deny_unknown_fields)]
 struct File {
     schema: i64,
-    /// For whoever reads the file, as are the facts.
+    /// Only for people who read the file; the same holds for `fact`.
     #[serde(rename = "topic", default)]
     _topic: IgnoredAny,
     #[serde(default)]
@@ -30,7 +30,7 @@ struct File {
     _facts: IgnoredAny,
 }
 
-/// How sure a published value is.
+/// How reliable a published value is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Confidence {
@@ -71,8 +71,8 @@ pub(super) enum Kind {
     Metric,
 }
 
-/// Reads the definition of table `id` from the text of the file called `file`; without an id, of the table that has
-/// the file's own name, or of the only one.
+/// Reads the table `id` from the text of the file called `file`; without an id, the table with the file's own name, or the
+/// only table.
 pub(super) fn parse(text: &str, file: &str, id: Option<&str>) -> Result<Definition, StageError> {
     let contents: File = toml::from_str(text).map_err(|error| {
         let line = error
@@ -136,7 +136,7 @@ impl Definition {
             .find(|column| column.kind == kind && column.key == key)
     }
 
-    /// Decimals that the column is printed with: the most that any of its values needs.
+    /// Returns the decimals that the column is printed with: the most that any of its values has.
     pub(super) fn decimals(&self, key: &str) -> usize {
         let values = self.rows.iter().filter_map(|row| number(row.get(key)?));
         let digits = |value: f64| {
@@ -148,7 +148,7 @@ impl Definition {
         values.map(digits).max().unwrap_or(0)
     }
 
-    /// The row's confidence, or else the table's.
+    /// Returns the row's confidence, or the table's if the row has none.
     pub(super) fn confidence(&self, row: &Table) -> Confidence {
         row.get("confidence")
             .and_then(|value| value.clone().try_into().ok())
@@ -214,7 +214,7 @@ fn no_table(file: &str, id: Option<&str>, ids: &[String]) -> StageError {
     }
 }
 
-/// Returns `did you mean …?`, or what there is.
+/// Returns `did you mean …?`, or a list of the known names.
 fn suggest(wrong: &str, known: &[String]) -> String {
     let nearest = known
         .iter()

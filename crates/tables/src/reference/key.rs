@@ -2,7 +2,7 @@ use std::fmt;
 
 use toml::Value;
 
-/// A value that names a row: what a reference file's key column and a declared row's variable are compared by.
+/// A value that names a row. Key columns of a reference file are compared by it with the variables of a declared row.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Key {
     /// A number.
@@ -32,7 +32,7 @@ impl Key {
         }
     }
 
-    /// Whether the two are the same: numbers up to the rounding of a decimal fraction.
+    /// Whether two keys are equal; numbers are, if they differ by no more than the rounding of a decimal fraction.
     pub(super) fn equals(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Number(a), Self::Number(b)) => (a - b).abs() <= 1e-9 * a.abs().max(b.abs()),
@@ -40,7 +40,7 @@ impl Key {
         }
     }
 
-    /// The share as a percentage.
+    /// Returns a share as a percentage; other keys unchanged.
     pub(super) fn in_percent(&self) -> Self {
         match self {
             Self::Number(share) => Self::Number(share * 100.0),
@@ -59,7 +59,7 @@ impl fmt::Display for Key {
     }
 }
 
-/// Returns a finite number, written with or without a fraction.
+/// Returns the value of a finite TOML integer or float.
 pub(super) fn number(value: &Value) -> Option<f64> {
     match value {
         Value::Integer(value) => Some(*value as f64),

@@ -1,4 +1,4 @@
-//! Examples with a class or a number.
+//! Examples with a class or a number, as files.
 
 use std::path::Path;
 
@@ -34,7 +34,7 @@ pub(super) const COLUMNS: &[Column] = &[
     ),
 ];
 
-/// What `task.json` says.
+/// Contents of `task.json`.
 #[derive(Serialize, Deserialize)]
 struct Description {
     task: String,
@@ -101,12 +101,12 @@ fn write_examples(path: &Path, examples: &[Example]) -> Result<(), StageError> {
     columnar::write(path, &Schema::of(COLUMNS), values)
 }
 
-/// Reads a split, of as many classes, or of numbers.
+/// Reads a split. Labels are classes, of which there are `classes`, or numbers.
 fn read_examples(path: &Path, classes: Option<usize>) -> Result<Vec<Example>, StageError> {
     let mut examples = Vec::new();
     for batch in Reader::open(path, AGAIN)?.batches()? {
         let batch = batch?;
-        // A program of the user's may have written none.
+        // Artifacts that a user's program wrote may lack names of examples.
         let ids = match batch.has(ID, ColumnType::Text) {
             true => Some(batch.texts(ID)?),
             false => None,

@@ -1,4 +1,4 @@
-//! Pairs of sentences, ranked by how alike they are.
+//! Pairs of sentences with a gold similarity, as files.
 
 use std::path::Path;
 
@@ -23,7 +23,7 @@ pub(super) const COLUMNS: &[Column] = &[
     Column::new("score", ColumnType::Number, "how alike people found them"),
 ];
 
-/// What `task.json` says.
+/// Contents of `task.json`.
 #[derive(Serialize)]
 struct Description {
     task: &'static str,
@@ -48,7 +48,7 @@ pub(super) fn read(folder: &Path) -> Result<Vec<StsPair>, StageError> {
     let mut pairs = Vec::new();
     for batch in Reader::open(&folder.join(PAIRS), AGAIN)?.batches()? {
         let batch = batch?;
-        // A program of the user's may have written none.
+        // Artifacts that a user's program wrote may lack names of pairs.
         let ids = match batch.has(ID, ColumnType::Text) {
             true => Some(batch.texts(ID)?),
             false => None,

@@ -1,4 +1,4 @@
-//! Questions about texts.
+//! Questions about texts, as files.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -33,7 +33,7 @@ pub(super) const COLUMNS: &[Column] = &[
     Column::new(ENDS, ColumnType::Integers, "and where it ends"),
 ];
 
-/// What `task.json` says.
+/// Contents of `task.json`.
 #[derive(Serialize, Deserialize)]
 struct Description {
     task: String,

@@ -1,4 +1,4 @@
-//! What users get to see when their files are broken.
+//! The messages that users see when their files are broken.
 
 use std::fmt::Write;
 
@@ -177,7 +177,7 @@ fn broken_similarity_files() {
     insta::assert_snapshot!(shown);
 }
 
-/// Bytes that look like a table often enough to get far.
+/// Bytes that often resemble a table enough to be parsed in part.
 fn table_like() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![
         4 => Just(b"\t".to_vec()),

@@ -19,7 +19,7 @@ impl Observer for Notes {
     }
 }
 
-/// An artifact in a temporary folder, and the notes of its making.
+/// An artifact in a temporary folder, and the notes that the stage made.
 pub(crate) struct Artifact {
     folder: TempDir,
     pub(crate) notes: Vec<String>,

@@ -1,4 +1,4 @@
-//! The official layouts, each with its quirks, in small.
+//! The official layouts with their peculiarities, in small files.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -19,7 +19,7 @@ fn every_glue_task_is_read() {
     for name in [
         "cola", "sst2", "mrpc", "qqp", "stsb", "mnli", "qnli", "rte", "wnli",
     ] {
-        // The folder above `glue_data` does as well.
+        // The folder that contains `glue_data` works too.
         let artifact = run(Path::new(FIXTURES), name).unwrap();
         let same = run(&Path::new(FIXTURES).join("glue_data"), name).unwrap();
         let task = read_labelled(&artifact.path()).unwrap();
@@ -187,7 +187,7 @@ fn an_artifact_of_another_shape_is_refused() {
     );
 }
 
-/// A program of the user's, and this one once, write artifacts without `shape` and `id`.
+/// Artifacts without `shape` and `id` come from users' programs and from earlier versions of this one.
 #[test]
 fn artifacts_without_shape_and_names_are_read() {
     let artifact = run(Path::new(FIXTURES), "rte").unwrap();

@@ -1,4 +1,4 @@
-//! The readers on small and on real files.
+//! Tests of the readers on small and on real files.
 
 #![allow(clippy::unwrap_used)]
 

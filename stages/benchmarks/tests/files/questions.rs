@@ -1,4 +1,4 @@
-//! Questions about texts: the official files of SQuAD in small.
+//! Questions about texts: SQuAD's official format, in small files.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -53,7 +53,7 @@ fn answers_are_scored() {
             .map(|one| (one.name, one.value, one.examples, one.main))
             .collect()
     };
-    // All, half and none of the words.
+    // The predictions have all, half and none of the gold words.
     let found = scores("squad", &["The 24–10!", "élan", "One"]);
     let f1 = 100.0 * (1.0 + 0.5 + 0.0) / 3.0;
     assert_eq!(found[0], ("f1".to_owned(), f1, 3, true));

@@ -1,4 +1,4 @@
-//! The official files: the environment variable `PIPE_TEST_DATA` names the folder that holds `glue_data` and
+//! The official files: the environment variable `PIPE_TEST_DATA` names the folder that contains `glue_data` and
 //! `SentEval`.
 
 use std::collections::BTreeMap;
@@ -16,7 +16,7 @@ fn data() -> PathBuf {
 #[ignore = "reads real data: CONTRIBUTING.md says how to run it"]
 fn glue_has_the_official_sizes() {
     let data = data();
-    // MNLI, QNLI and QQP are parts: any size will do that the files have.
+    // The local files of MNLI, QNLI and QQP are excerpts, so their sizes are not the official ones.
     for (name, train, validation) in [
         ("cola", 8551, 1043),
         ("sst2", 67_349, 872),
@@ -80,8 +80,8 @@ fn the_similarity_sets_have_the_official_sizes() {
     }
 }
 
-/// The sizes that were published; an answer stands where the file says, gold answers are right by their own scores, and so is
-/// none where there is none.
+/// Checks the published sizes. Answers are at the places that the file gives, and gold answers, empty ones included, get full
+/// scores.
 #[test]
 #[ignore = "reads real data: CONTRIBUTING.md says how to run it"]
 fn squad_has_the_official_sizes() {
@@ -100,7 +100,7 @@ fn squad_has_the_official_sizes() {
     let scores = task.scores(&first(&task)).unwrap();
     assert_eq!((scores[0].value, scores[1].value), (100.0, 100.0));
 
-    // There is no official training part of 2.0 here.
+    // The data has no training file of release 2.0, so the development file stands in for it.
     let dev = std::fs::read(data.join("squad/dev-v2.0.json")).unwrap();
     let source = folder(&[("train-v2.0.json", &dev), ("dev-v2.0.json", &dev)]);
     let task = read_spans(&run(source.path(), "squad2").unwrap().path()).unwrap();
@@ -109,7 +109,7 @@ fn squad_has_the_official_sizes() {
     assert_eq!(unanswerable.count(), 5945);
     let scores = task.scores(&first(&task)).unwrap();
     assert!(scores.iter().all(|score| score.value == 100.0));
-    // The share of questions without an answer is what a system that never answers scores.
+    // A system that never answers scores the share of questions without an answer.
     let never = vec![String::new(); task.validation.len()];
     assert!((task.scores(&never).unwrap()[0].value - 50.07).abs() < 0.005);
 }

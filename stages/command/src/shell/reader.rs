@@ -1,26 +1,26 @@
-//! Reads a text as a shell does, as far as that is certain, to tell what stands where a value is put in.
+//! Reads a text like a shell, as far as that is certain, to find out what surrounds the place of a value.
 //!
-//! Shells differ in how they read here-documents, old backquotes, arithmetic and nested expansions, and a reader of all
-//! that would be a shell. So it knows commands, both quotes, comments and `$(…)`; steps over the rest where what is written
-//! there can mean one thing only; and is lost otherwise, once and for all.
+//! Shells differ in how they read here-documents, backquotes, arithmetic and nested expansions, and a reader of all that would
+//! be a shell itself. So this reader knows commands, both kinds of quotes, comments and `$(…)`. It skips other constructs if their
+//! contents can have only one meaning. Otherwise it is lost, and stays lost for the rest of the text.
 
 use super::is_of_name;
 
-/// What stands at a place of the text.
+/// The surroundings of a place in the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum At {
-    /// A word, or a part of one, that is not quoted.
+    /// A word, or a part of a word, outside quotes.
     Word,
-    /// Within quotes, or in a comment.
+    /// The inside of quotes or of a comment.
     Quoted,
-    /// Anything; with what it follows or stands in.
+    /// Unknown surroundings, with the name of the construct that makes them uncertain.
     Uncertain(&'static str),
 }
 
-/// What is open at a place of the text.
+/// A construct that is open at a place in the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Open {
-    /// Commands, in so many parentheses since `$(`; in none, those of the text itself.
+    /// Commands, with the depth of open parentheses since `$(`; 0 for the commands of the text itself.
     Commands(u32),
     /// `'`
     Single,
@@ -30,7 +30,7 @@ enum Open {
     Comment,
 }
 
-/// What a value that follows would go on with.
+/// The beginning of an expansion that a following value could continue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Begun {
     Nothing,
@@ -38,38 +38,38 @@ enum Begun {
     Dollar,
     /// `$NAME`
     Name,
-    /// `$1`, with which some shells take more digits.
+    /// `$1`, to which some shells add further digits.
     Digits,
 }
 
-/// A here-document that has been announced.
+/// A here-document whose `<<` was read.
 struct Document {
     /// The line that ends it.
     end: String,
     /// Whether its lines may begin with tabs.
     is_indented: bool,
-    /// Whether the shell leaves it as it is.
+    /// Whether its end was quoted, so that the shell expands nothing in it.
     is_quoted: bool,
 }
 
 const DOCUMENT: &str = "a here-document";
 
-/// What stands between words, or ends one.
+/// Characters that separate words.
 pub(super) const ENDS_WORDS: [char; 10] = [' ', '\t', '\n', ';', '&', '|', '(', ')', '<', '>'];
 
-/// Reads what is written, piece by piece, and passes over values.
+/// Reads the written parts of a text one after another, and skips values.
 pub(super) struct Reader {
-    /// What is open, innermost last; never empty.
+    /// The open constructs, innermost last. Never empty.
     open: Vec<Open>,
-    /// The word so far: empty where one may begin.
+    /// The word so far; empty where a word may begin.
     word: String,
-    /// The variable of the shell's that is being named.
+    /// The expansion whose name may go on.
     begun: Begun,
     /// The here-documents that begin at the end of the line.
     documents: Vec<Document>,
-    /// What has made it lose its way.
+    /// The construct at which the reader got lost.
     lost: Option<&'static str>,
-    /// Whether what was written last ends in a backslash.
+    /// Whether the last written part ends in a backslash.
     is_escaped: bool,
 }
 
@@ -89,7 +89,7 @@ impl Reader {
         *self.open.last().unwrap_or(&Open::Commands(0))
     }
 
-    /// Returns what stands here.
+    /// Returns the surroundings of the current place.
     pub(super) fn at(&self) -> At {
         if let Some(lost) = self.lost {
             return At::Uncertain(lost);
@@ -102,7 +102,7 @@ impl Reader {
         }
     }
 
-    /// Whether it is certain that quotes are open here.
+    /// Whether the current place is certainly inside quotes.
     pub(super) fn is_quoted(&self) -> bool {
         self.lost.is_none() && matches!(self.innermost(), Open::Single | Open::Double)
     }
@@ -112,7 +112,7 @@ impl Reader {
         &self.word
     }
 
-    /// Whether a text would be read as a part of the name of the variable before it.
+    /// Whether a text would be read as a continuation of the variable's name before it.
     pub(super) fn goes_on(&self, text: &str) -> bool {
         let next = text.chars().next();
         next.is_some_and(|next| match self.begun {
@@ -122,12 +122,12 @@ impl Reader {
         })
     }
 
-    /// Whether a here-document begins at the end of the line.
+    /// Whether a here-document begins after the current line.
     pub(super) fn awaits_document(&self) -> bool {
         !self.documents.is_empty()
     }
 
-    /// Passes over a value as it was put in, which opens and closes nothing.
+    /// Skips a value in the form in which it was inserted. It opens and closes nothing.
     pub(super) fn pass(&mut self, put: &str) {
         if self.at() == At::Word {
             self.word.push_str(put);
@@ -137,7 +137,7 @@ impl Reader {
         }
     }
 
-    /// Reads what is written up to the next value.
+    /// Reads a written part, up to the next value.
     pub(super) fn read(&mut self, text: &str) {
         self.is_escaped = false;
         let mut rest = text;
@@ -167,7 +167,7 @@ impl Reader {
         }
     }
 
-    /// Reads a character within quotes.
+    /// Reads a character inside quotes, which closes them if `closes`, and returns the rest.
     fn closes<'t>(&mut self, closes: bool, after: &'t str) -> &'t str {
         self.begun = Begun::Nothing;
         if closes {
@@ -176,14 +176,14 @@ impl Reader {
         after
     }
 
-    /// Opens something within the word.
+    /// Opens a construct inside the word, and returns the rest.
     fn opens<'t>(&mut self, open: Open, after: &'t str) -> &'t str {
         self.begun = Begun::Nothing;
         self.open.push(open);
         after
     }
 
-    /// Reads a character of commands, and returns what is left.
+    /// Reads a character of commands, and returns the rest.
     fn command<'t>(
         &mut self,
         c: char,
@@ -193,7 +193,7 @@ impl Reader {
     ) -> &'t str {
         if !ENDS_WORDS.contains(&c) {
             let is_first = self.word.is_empty();
-            // A line that goes on begins no word.
+            // A backslash before a line end continues the line, and is no part of a word.
             if !(c == '\\' && after.starts_with('\n')) {
                 self.word.push(c);
             }
@@ -205,7 +205,7 @@ impl Reader {
                 _ => self.expansion(c, before, after),
             };
         }
-        // The parentheses of its patterns would be counted.
+        // The patterns of `case` have parentheses, which would be counted as closing `$(`.
         if depth > 0 && self.word == "case" {
             return self.lose("`case` within `$(…)`", after);
         }
@@ -214,9 +214,9 @@ impl Reader {
         match c {
             '\n' => return self.end_line(after),
             '<' if after.starts_with('<') => return self.announce(&after[1..]),
-            // Arithmetic to some shells.
+            // Some shells read `((` as arithmetic.
             '(' if after.starts_with('(') => return self.lose("`((`", after),
-            // The end of an outermost one is that of a pattern of `case`, or of one that has begun here.
+            // At depth 0 parentheses are not counted: `)` ends a pattern of `case`, or a subshell in the text itself.
             '(' if depth > 0 => self.count(depth + 1),
             ')' if depth > 1 => self.count(depth - 1),
             ')' if depth == 1 => {
@@ -228,14 +228,14 @@ impl Reader {
         after
     }
 
-    /// Reads a character that may mean something within double quotes as well.
+    /// Reads a character that may have a meaning inside double quotes too, and returns the rest.
     fn expansion<'t>(&mut self, c: char, before: Option<char>, after: &'t str) -> &'t str {
         match c {
             '\\' => {
                 let next = after.chars().next();
                 match next {
                     None => self.is_escaped = true,
-                    // Nothing, unless it stands within what is one sign.
+                    // A continued line adds nothing, unless it splits a sign such as `$(` or `<<`.
                     Some('\n') if before.is_some_and(|it| "$<(".contains(it)) => {
                         return self.lose("a line that goes on within a sign", after);
                     }
@@ -251,7 +251,7 @@ impl Reader {
             '$' if self.begun == Begun::Dollar => self.begun = Begun::Nothing,
             '$' if after.starts_with("((") => return self.arithmetic(&after[2..]),
             '$' if after.starts_with('(') => {
-                // The word around it goes on behind it, as one that is no name.
+                // The word goes on after the expansion, and is then not a reserved word or a name.
                 self.word.clear();
                 return self.opens(Open::Commands(1), &after[1..]);
             }
@@ -271,7 +271,7 @@ impl Reader {
         after
     }
 
-    /// Steps over what ends in a sign, if nothing stands in it but letters, digits and some signs.
+    /// Skips a construct up to the sign that ends it, if it contains only letters, digits and the given signs.
     fn over<'t>(&mut self, inner: &'t str, end: char, signs: &str, what: &'static str) -> &'t str {
         self.begun = Begun::Nothing;
         let plain = |c: char| c.is_ascii_alphanumeric() || signs.contains(c);
@@ -281,7 +281,7 @@ impl Reader {
         }
     }
 
-    /// Steps over arithmetic, if it is plain.
+    /// Skips arithmetic, if it contains only plain signs.
     fn arithmetic<'t>(&mut self, inner: &'t str) -> &'t str {
         self.begun = Begun::Nothing;
         let mut depth = 2;
@@ -307,7 +307,7 @@ impl Reader {
         self.open.push(Open::Commands(depth));
     }
 
-    /// Reads the word after `<<`, which ends a here-document.
+    /// Reads the word after `<<`, which is the line that ends the here-document.
     fn announce<'t>(&mut self, after: &'t str) -> &'t str {
         let bare = after.strip_prefix('-');
         let word = bare.unwrap_or(after).trim_start_matches([' ', '\t']);
@@ -318,7 +318,7 @@ impl Reader {
         let rest = quote.map_or(Some(rest), |quote| rest.strip_prefix(quote));
         let ends = |rest: &&str| rest.starts_with(ENDS_WORDS);
         match rest.filter(ends) {
-            // Of those within `$(…)` shells do not agree where they begin.
+            // Shells do not agree on where here-documents within `$(…)` begin.
             Some(rest) if !end.is_empty() && self.open.len() == 1 => {
                 self.documents.push(Document {
                     end,
@@ -331,7 +331,7 @@ impl Reader {
         }
     }
 
-    /// A line of commands has ended: steps over the here-documents that it has announced, if their lines are plain.
+    /// Ends a line of commands: skips its here-documents, if their lines are plain.
     fn end_line<'t>(&mut self, after: &'t str) -> &'t str {
         self.word.clear();
         let mut rest = after;
@@ -348,7 +348,7 @@ impl Reader {
                 if bare == document.end {
                     break;
                 }
-                // Within an expansion some shells go on over the line that ends it.
+                // Inside an expansion, some shells read on past the line that ends the here-document.
                 let expands =
                     line.contains(['\\', '`']) || line.contains("$(") || line.contains("${");
                 if expands && !document.is_quoted {

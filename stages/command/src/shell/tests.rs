@@ -1,4 +1,4 @@
-//! What is put together is run by real shells, and a program tells which arguments it got.
+//! Joined texts are run by real shells, in which a program reports the arguments that it got.
 
 #![allow(clippy::unwrap_used)]
 use std::fs;
@@ -8,7 +8,7 @@ use std::process::Command;
 
 use super::*;
 
-/// Puts a value in for each `@` of a text.
+/// Inserts a value for each `@` of a text.
 fn put(text: &str, value: &str) -> Result<String, Problem> {
     let mut pieces = Vec::new();
     for (at, part) in text.split('@').enumerate() {
@@ -23,14 +23,14 @@ fn put(text: &str, value: &str) -> Result<String, Problem> {
     join(&pieces)
 }
 
-/// A shell in a folder of its own, with a program `argv` that writes down its arguments.
+/// A shell in a folder of its own, with a program `argv` that records its arguments.
 struct Shell {
     name: &'static str,
     folder: tempfile::TempDir,
 }
 
 impl Shell {
-    /// Those of the machine.
+    /// Returns all shells that this machine has.
     fn all() -> Vec<Self> {
         let names = ["sh", "dash", "bash", "ksh", "zsh"];
         let is_here = |name: &&str| Command::new(name).args(["-c", ":"]).output().is_ok();
@@ -51,7 +51,7 @@ impl Shell {
         self.folder.path().join(name)
     }
 
-    /// Returns what a text had the program told, a line for each of its calls.
+    /// Runs a text and returns the arguments that the program recorded, a line for each call.
     fn told(&self, joined: &str) -> String {
         let text = joined.replace("{{", "{").replace("}}", "}");
         let path = format!("{}:/usr/bin:/bin", self.folder.path().display());
@@ -77,7 +77,7 @@ fn remove(path: &Path) {
     }
 }
 
-/// What a shell may take for something else.
+/// Values that a shell might misread.
 const HOSTILE: [&str; 45] = [
     "",
     " ",
@@ -126,7 +126,7 @@ const HOSTILE: [&str; 45] = [
     "ö",
 ];
 
-/// What stays in quotes as it is.
+/// Whether double quotes keep a value unchanged.
 fn is_quotable(value: &str) -> bool {
     value.chars().all(|c| c == ' ' || is_plain(c))
 }
@@ -244,7 +244,7 @@ fn within_quotes_a_value_is_itself_or_refused() {
     hand it over by the environment: env = { X = "${x}" } and "$X" here; outside of quotes it is quoted by itself
     "#
     );
-    // The shell's own variable would be another.
+    // The value would continue the name of the shell's variable.
     for text in [
         "echo \"$x@\"",
         "echo \"$x\\\n@\"",
@@ -317,9 +317,9 @@ fn where_it_is_not_certain_what_a_value_would_be_every_value_is_refused() {
             assert!(put(text, value).is_err(), "{text:?} takes {value:?}");
         }
     }
-    // The line that ends the here-document is then another one's.
+    // The value would end the here-document early.
     assert!(put("cat <<E @\nE\n", "a\nE").is_err());
-    // A value is no code.
+    // The shell must not run a value as code.
     for value in HOSTILE
         .into_iter()
         .filter(|value| !value.chars().all(is_plain) || value.is_empty())

@@ -20,7 +20,7 @@ fn masker(rates: Rates, replacement: Replacement) -> Masker {
     }
 }
 
-/// A block as the tokenizer makes it: [CLS] first, then ordinary tokens.
+/// Returns a block as the stage `tokenize` makes it: [CLS] first, then ordinary tokens.
 fn block(length: usize) -> Vec<u32> {
     (0..length as u32)
         .map(|place| if place == 0 { 2 } else { 5 + place * 37 % 995 })
@@ -34,7 +34,7 @@ fn changed(original: &[u32], masked: &Masked) -> BTreeSet<u32> {
         .collect()
 }
 
-/// Uniform masking written out by itself, as the definition has it.
+/// Uniform masking, implemented independently from its definition.
 fn reference(rate: f64, visit: u32, sample: u32, ids: &[u32]) -> (Vec<u32>, Vec<u32>) {
     let mut draws = Stream::new(7, "mask").draws(visit, sample, 0);
     let count = ((rate * ids.len() as f64 + draws.uniform()).floor() as usize).min(ids.len());
@@ -65,10 +65,10 @@ fn the_realised_rate_is_the_asked_one() {
         total += masked.corrupted;
         first += usize::from(masked.positions.first() == Some(&0));
     }
-    // Only the rounding varies: a Bernoulli number of probability 0.05, whose mean over 4000 has deviation 0.0034.
+    // The count varies only by rounding: a Bernoulli number of probability 0.05, whose mean over 4000 has deviation 0.0034.
     let mean = total as f64 / f64::from(samples);
     assert!((mean - rate * length as f64).abs() < 0.015, "{mean}");
-    // The leading [CLS] is masked like any other token.
+    // The [CLS] at the beginning is masked like any other token.
     let share = first as f64 / f64::from(samples);
     assert!(
         (share - rate).abs() < 4.0 * (rate * (1.0 - rate) / f64::from(samples)).sqrt(),
@@ -76,7 +76,7 @@ fn the_realised_rate_is_the_asked_one() {
     );
 }
 
-/// Pins the draws: another result here is another behaviour version of the stage.
+/// Pins the random draws. Other results need a new behaviour version of the stage.
 #[test]
 fn draws_are_pinned() {
     let replacement = Replacement {
@@ -103,7 +103,7 @@ fn draws_are_pinned() {
     assert_eq!(masked[0].ids, shown);
 }
 
-/// A strategy over words: whole ones, in random order, until a set is as large as was asked for.
+/// A strategy that masks whole words in random order, until a set has the size asked for.
 struct WholeWords;
 
 impl Choose for WholeWords {
@@ -136,10 +136,10 @@ impl Choose for WholeWords {
     }
 }
 
-/// What a strategy sees is enough for one that knows words; nothing but its file would have to be written.
+/// A strategy can choose words from what [`Tokens`] offers, without changes to other code.
 #[test]
 fn a_strategy_may_choose_words() {
-    // Of ordinary tokens the odd ones continue a word.
+    // Among ordinary tokens, odd ids continue a word.
     let word_starts = (0..SIZE as u32).map(|id| id < 5 || id % 2 == 0).collect();
     let masker = Masker {
         mask_special: false,
@@ -152,7 +152,7 @@ fn a_strategy_may_choose_words() {
             Replacement::default(),
         )
     };
-    // [CLS] and the rest of a word; two of two tokens; one of one; [SEP]; one of three.
+    // The words: [CLS] and the rest of a word; two of two tokens; one of one; [SEP]; one of three.
     let ids = [2, 11, 13, 20, 21, 30, 31, 40, 3, 50, 51, 53];
     let words: [&[u32]; 5] = [&[1, 2], &[3, 4], &[5, 6], &[7], &[9, 10, 11]];
     for sample in 0..100 {
@@ -256,7 +256,7 @@ fn random_replacements_are_uniform() {
         }
     }
     assert_eq!(counts[..5], [0; 5]);
-    // Chi-square with nine degrees of freedom: 33.7 is exceeded once in ten thousand.
+    // The chi-square statistic with nine degrees of freedom exceeds 33.7 once in ten thousand cases.
     let statistic: f64 = counts[5..]
         .iter()
         .map(|&n| (f64::from(n) - 2000.0).powi(2) / 2000.0)

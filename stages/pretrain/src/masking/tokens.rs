@@ -1,8 +1,8 @@
-//! What a strategy sees of a sequence.
+//! The view of a sequence that a masking strategy gets.
 
 use super::Vocabulary;
 
-/// The tokens of one sequence, of which some may be masked.
+/// The tokens of one sequence, some of which may be masked.
 #[derive(Clone, Copy, Debug)]
 pub struct Tokens<'a> {
     ids: &'a [u32],
@@ -11,7 +11,7 @@ pub struct Tokens<'a> {
 }
 
 impl<'a> Tokens<'a> {
-    /// The tokens `ids`, of which those at the positions `candidates`, ascending, may be masked.
+    /// Makes the view of the tokens `ids`. The positions `candidates`, ascending, may be masked.
     pub fn new(ids: &'a [u32], candidates: &'a [usize], vocabulary: &'a Vocabulary) -> Self {
         Self {
             ids,
@@ -20,7 +20,7 @@ impl<'a> Tokens<'a> {
         }
     }
 
-    /// Returns the ids, all of them.
+    /// Returns all token ids.
     pub fn ids(&self) -> &'a [u32] {
         self.ids
     }
@@ -30,7 +30,7 @@ impl<'a> Tokens<'a> {
         self.candidates
     }
 
-    /// Whether the token at a position is a special one, the marks of beginning and end among them.
+    /// Whether the token at a position is a special token, such as [CLS] and [SEP].
     ///
     /// # Panics
     /// When there is no such position.
@@ -38,8 +38,8 @@ impl<'a> Tokens<'a> {
         self.vocabulary.is_special(self.ids[position])
     }
 
-    /// Whether the token at a position begins a word: by its own form, or since nothing or a special token lies before it (as
-    /// where a block begins within a word). A special token is a word by itself.
+    /// Whether the token at a position begins a word: by its own form, or because it is the first token or follows a special one
+    /// (a block may begin inside a word). A special token is a word of its own.
     ///
     /// # Panics
     /// When there is no such position.

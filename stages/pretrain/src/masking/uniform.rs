@@ -1,11 +1,11 @@
-//! Uniform masking: every token equally likely, without replacement.
+//! Uniform masking: every token is equally likely, without replacement.
 
 use kernels::Draws;
 
 use super::{Choose, Tokens};
 
-/// One random order is cut into pieces, so the first places of a set are themselves a uniform subset of it, and growing
-/// the sizes keeps what was chosen before.
+/// Cuts one random order into pieces. So the first positions of a set are a uniform subset of it, and larger sizes keep the
+/// positions that smaller sizes chose.
 pub(super) struct Uniform;
 
 impl Choose for Uniform {

@@ -7,7 +7,7 @@ use training::fields::{self, CONTINUING, Defaults, MOST_STEPS, POSITIVE, SHARE};
 
 use crate::masking::Strategy;
 
-/// Whether sums of gradients rest on how many sequences are in memory at once.
+/// Whether the bits of gradients depend on the number of sequences in memory at once: with bfloat16 they do.
 fn is_rounded(beside: &Map<String, Value>) -> bool {
     beside.get(DeclaredPrecision::FIELD.name) != Some(&Value::from("f32"))
 }
@@ -20,7 +20,7 @@ const fn integer(min: i64, max: i64) -> FieldType {
 pub(crate) const FIELDS: &[Field] =
     &joined::<{ OWN.len() + TRAINING.len() + CONTINUING.len() }>(&[OWN, &TRAINING, &CONTINUING]);
 
-/// Those that it has in common with other kinds that train.
+/// The fields that all kinds that train share.
 const TRAINING: [Field; fields::FIELDS] = fields::fields(&Defaults {
     seed: "Decides initial weights, order, masks and dropout.",
     lr: FieldDefault::Number(2e-3),
@@ -32,7 +32,7 @@ const TRAINING: [Field; fields::FIELDS] = fields::fields(&Defaults {
     checkpoint_every: (200, KeyPolicy::Never),
 });
 
-/// Its own.
+/// The fields of this kind alone.
 const OWN: &[Field] = &[
     Field::new(
         "tokens",

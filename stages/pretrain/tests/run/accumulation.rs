@@ -1,4 +1,4 @@
-//! Gradients over micro-batches are the full batch's.
+//! Gradients accumulated over micro-batches equal those of the full batch.
 
 use encoder::{Architecture, Config, Encoder, Gradients, Mode, Size};
 use kernels::Stream;
@@ -40,7 +40,7 @@ fn encoder() -> Encoder {
     Encoder::new(config, 3).unwrap()
 }
 
-/// Returns loss and gradients, all parameters' one after another, or `None` where nothing is predicted.
+/// Returns loss and gradients, those of all parameters one after another, or `None` if no token is predicted.
 fn update(encoder: &Encoder, examples: &Examples, micro_batch: usize) -> Option<(f64, Vec<f32>)> {
     let mut gradients = Gradients::zeros(encoder.parameters());
     let all = 0..examples.sequences.len();
@@ -89,7 +89,7 @@ fn micro_batches_change_no_bit() {
     }
 }
 
-/// What frameworks that average per micro-batch compute is far away: the comparison above can fail.
+/// The gradient of averages per micro-batch, as some frameworks compute it, is far away, so the comparison above can fail.
 #[test]
 fn a_mean_of_means_is_another_gradient() {
     let (encoder, examples) = (encoder(), examples(0.2));

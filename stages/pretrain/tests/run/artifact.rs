@@ -18,15 +18,15 @@ use tokenize::{Summary, Tokenizer};
 
 /// Ids below this are special: [PAD], [UNK], [CLS], [SEP], [MASK].
 const SPECIAL: usize = 5;
-/// Topics; each has two words of its own.
+/// Number of topics; each has two words of its own.
 const TOPICS: usize = 20;
-/// All ids.
+/// Size of the vocabulary.
 pub(crate) const VOCABULARY: usize = SPECIAL + 2 * TOPICS;
-/// The longest block.
+/// Length of the longest block.
 pub(crate) const LENGTH: usize = 16;
 
-/// Blocks that keep to one topic each: [CLS], then its two words in random order. A token alone says nothing beyond
-/// 1 in 40; with context it is 1 in 2. Every fifth block is shorter.
+/// Returns blocks that keep to one topic each: [CLS], then the topic's two words in random order. Without context a token can be
+/// guessed with probability 1/40, with context with 1/2. Every fifth block is shorter.
 pub(crate) fn blocks(count: usize, seed: u64) -> Vec<Vec<u32>> {
     let stream = Stream::new(seed, "test blocks");
     (0..count)
@@ -81,14 +81,14 @@ pub(crate) fn write_tokens(folder: &Path, train: &[Vec<u32>], validation: &[Vec<
     .unwrap();
 }
 
-/// A temporary tokens artifact of that many training blocks.
+/// Makes a temporary tokens artifact with `count` training blocks.
 pub(crate) fn tokens(count: usize) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     write_tokens(folder.path(), &blocks(count, 1), &blocks(20, 2));
     folder
 }
 
-/// Parameters of a quick run, with `given` on top.
+/// Returns the parameters of a quick run, overridden by `given`.
 pub(crate) fn params(given: Value) -> Params {
     let mut all = json!({"size": "nano", "steps": 6, "batch": 8, "max_positions": LENGTH, "validation_blocks": 10});
     let Value::Object(given) = given else {
@@ -142,7 +142,7 @@ pub(crate) fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     files
 }
 
-/// Asserts that two artifacts are the same, naming the files that differ.
+/// Asserts that two artifacts have the same bytes; a failure names the files that differ.
 pub(crate) fn assert_same(one: &Path, other: &Path) {
     let (one, other) = (files(one), files(other));
     assert!(

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::artifact::{assert_same, files, go_on, params, run, run_in, tokens};
 use crate::resume::stopped_after;
 
-/// A rate that does not know how long the run is, so that a shorter run is the beginning of a longer one.
+/// Adds a schedule that does not depend on the length of the run, so that a shorter run is the beginning of a longer one.
 fn constant(more: Value) -> Value {
     let mut all =
         json!({"schedule": "constant", "warmup": 0.0, "max_grad_norm": 1.0, "checkpoint_every": 2});
@@ -117,7 +117,7 @@ fn a_kill_and_damage_leave_no_trace_in_what_is_kept() {
 #[test]
 fn the_best_measurement_decides_and_a_kill_does_not_change_it() {
     let tokens = tokens(30);
-    // So high a rate that it gets worse again.
+    // The learning rate is so high that the loss rises again.
     let given = |best: bool| {
         constant(json!({
             "steps": 12, "lr": 0.05, "validate_every": 1, "keep_best": best, "masking": {"corrupt": 0.3},
@@ -138,7 +138,7 @@ fn the_best_measurement_decides_and_a_kill_does_not_change_it() {
     let score = |folder: &Path| metrics::scores::read(&folder.join("output")).unwrap()[0].value;
     assert_eq!(score(best.path()), lowest[1]);
     assert_eq!(score(last.path()), rows.last().unwrap()[1]);
-    // The weights are those of that step.
+    // The kept weights are those of the best step.
     let steps = lowest[0] as u64;
     let mut short = given(false);
     short["steps"] = json!(steps);

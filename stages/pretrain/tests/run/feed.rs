@@ -1,4 +1,4 @@
-//! Which sequences an update holds.
+//! Tests of the sequences in an update.
 
 use kernels::Stream;
 use pretrain::copies::Rates;
@@ -26,7 +26,7 @@ fn plan(copies: usize, steps: u32, batch: usize) -> Plan {
     Plan::new(copies, steps, batch, BatchCounts::Copies, Updates::Fixed)
 }
 
-/// Puts the predicted tokens back.
+/// Returns the original sequences, with the predicted tokens put back.
 fn originals(examples: &Examples) -> Vec<Vec<u32>> {
     examples
         .sequences

@@ -1,4 +1,4 @@
-//! Whole runs of the stage on small synthetic blocks.
+//! Runs of the whole stage on small synthetic blocks.
 
 #![allow(clippy::unwrap_used)]
 

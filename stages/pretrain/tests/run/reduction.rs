@@ -36,7 +36,7 @@ fn neither_micro_batches_nor_checkpoints_change_a_bit_of_parts() {
     assert_eq!(whole, run(2));
 }
 
-/// One part is what there was before there were parts.
+/// Keys made before gradients had parts are those with one part.
 #[test]
 fn keys_know_of_more_parts_than_one_alone() {
     let fields = PretrainStage.signature().fields;
@@ -60,7 +60,7 @@ fn keys_know_of_more_parts_than_one_alone() {
     assert_eq!(key(json!({"gradient_parts": 2}))["gradient_parts"], 2);
     let late = key(json!({"schedule": "warmup-stable-decay"}));
     assert_eq!(late["decay_share"], 0.2);
-    // Under the names that they had first.
+    // Keys use the fields' first names.
     let renamed = key(json!({"max_grad_norm": 0.5, "masking": {"keep": 0.1}}));
     assert_eq!(renamed["clip"], 0.5);
     assert_eq!(renamed["masking"]["same"], 0.1);

@@ -1,4 +1,4 @@
-//! A run that was stopped ends with the bytes of one that was not.
+//! A run that was stopped and resumed ends with the same bytes as an uninterrupted one.
 
 use std::fs;
 use std::path::Path;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::artifact::{assert_same, run, run_in, tokens};
 
-/// Asks for a stop once so many steps are done.
+/// Asks for a stop after a number of steps.
 struct StopAfter(u64, Arc<AtomicBool>);
 
 impl Observer for StopAfter {
@@ -60,7 +60,7 @@ fn an_interruption_leaves_no_trace_in_the_artifact() {
     }
 }
 
-/// A kill leaves the last regular checkpoint, some updates back: as when the newest is lost.
+/// After a kill, the last regular checkpoint is some updates behind, as it is here after the newest one is removed.
 #[test]
 fn updates_after_the_last_checkpoint_are_made_again() {
     let tokens = tokens(30);

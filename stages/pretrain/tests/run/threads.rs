@@ -1,6 +1,6 @@
 //! The number of threads changes no byte.
 //!
-//! The thread count of the arithmetic is fixed when a process starts, so each run has a process of its own.
+//! A process reads the number of threads of its arithmetic once, at its start, so each run has a process of its own.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -40,7 +40,7 @@ fn one_thread_and_two_give_the_same_bytes() {
     assert_same(folders[0].path(), folders[1].path());
 }
 
-/// Does nothing unless the test above started it.
+/// Does nothing unless the test above started its process.
 #[test]
 #[ignore = "a process that `cargo test -p pretrain --test run one_thread_and_two` starts"]
 fn a_run_in_a_process_of_its_own() {

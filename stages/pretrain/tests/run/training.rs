@@ -1,4 +1,4 @@
-//! What a run gives, and when it refuses.
+//! The results of a run, and the errors of refused runs.
 
 use std::fs;
 use std::path::Path;
@@ -97,7 +97,7 @@ fn the_loss_falls_well_below_chance() {
         assert!((losses[0] - chance).abs() < 0.3, "{}", losses[0]);
         let last = &losses[130..];
         let mean = last.iter().sum::<f64>() / last.len() as f64;
-        // Two words a topic leave ln 2 = 0.69; without context it is ln 40 = 3.69.
+        // With the context, one of a topic's two words remains to guess: ln 2 = 0.69; without the context ln 40 = 3.69.
         assert!(mean < 1.5, "{layer_norm}: {mean}");
         let measured = measured(folder.path());
         let steps: Vec<_> = measured.iter().map(|row| row[0]).collect();
@@ -128,7 +128,7 @@ fn no_updates_give_the_encoder_as_it_was_initialised() {
     assert_eq!(files(folder.path())["model.safetensors"], weights);
     let scores = metrics::scores::read(&folder.path().join("output")).unwrap();
     for score in scores {
-        // A guess among all tokens, give or take what random weights do.
+        // An untrained encoder guesses among all tokens, up to the effect of its random weights.
         assert!(
             (score.value / VOCABULARY as f64).ln().abs() < 0.3,
             "{score:?}"
@@ -189,11 +189,11 @@ fn micro_batches_change_no_bit_of_the_artifact() {
     let (whole, parts) = (run(0), run(3));
     let differs = |name: &&String| whole.get(*name) != parts.get(*name);
     let different: Vec<_> = whole.keys().filter(differs).collect();
-    // Not that of the recipe either, since no key knows of it.
+    // The recipe is the same too, since it leaves out parameters that are not keyed.
     assert!(different.is_empty(), "{different:?}");
 }
 
-/// No key knows of the cadence of checkpoints.
+/// The interval between checkpoints is not keyed, so it must not change a bit.
 #[test]
 fn the_cadence_of_checkpoints_changes_no_bit_of_the_artifact() {
     let tokens = tokens(30);
@@ -224,7 +224,7 @@ fn another_seed_is_another_run() {
 
 #[test]
 fn a_parameter_without_gradient_stops_the_run_before_it_starts() {
-    // So much dropout that nothing of the embeddings comes through.
+    // Dropout this high lets nothing of the embeddings through.
     let tokens = tokens(10);
     let folder = tempfile::tempdir().unwrap();
     let context = Context::in_folder(folder.path()).unwrap();
@@ -255,7 +255,7 @@ fn what_the_data_cannot_give_is_an_error_of_the_input() {
         "{error}"
     );
 
-    // So low a rate that nothing is ever selected; then so low that most single blocks have nothing to predict.
+    // The first rate is so low that no token is ever selected, the second so low that most blocks have no token to predict.
     let never = refused(long.path(), json!({"masking": {"corrupt": 1e-6}}));
     assert!(
         never

@@ -230,7 +230,7 @@ FOLDERS = {
 
 
 def shortened(files):
-    """The files without the vocabulary that all have."""
+    """Returns the files without the vocabulary, which all folders share."""
     return {name: text.replace(SPELT, "SPELT") if name == "tokenizer.json" else text
             for name, text in files.items() if text != LINES}
 
@@ -272,7 +272,7 @@ def main():
 
 
 def check(pipe):
-    """Checks what `pipe` writes of each folder that it takes."""
+    """Checks the files that `pipe` writes for each folder that it accepts."""
     known = json.loads(pathlib.Path(__file__).with_name("folders.json").read_text(encoding="utf-8"))
     transformers.logging.set_verbosity_error()
     wrong = 0

@@ -1,5 +1,5 @@
-//! MNLI: does the premise entail the hypothesis, contradict it, or neither? The two speak of the same person and thing;
-//! what counts is whether their predicates mean the same, the opposite, or something else.
+//! MNLI: does the premise entail the hypothesis, contradict it, or neither? Both speak of the same person and thing; the label
+//! is decided by whether their predicates mean the same, the opposite, or something else.
 
 use kernels::Draws;
 
@@ -11,7 +11,7 @@ use crate::templates::{Genre, statement};
 /// The classes in the official order.
 pub(crate) const LABELS: [&str; 3] = ["entailment", "neutral", "contradiction"];
 
-/// Makes an example of the class.
+/// Makes an example of the class `class`.
 pub(crate) fn example(lexicon: &Lexicon, split: Split, class: usize, draws: &mut Draws) -> Example {
     let relation = [Relation::Same, Relation::Other, Relation::Opposite][class];
     let mut premise = any_fact(lexicon, split, draws);

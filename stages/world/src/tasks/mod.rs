@@ -15,7 +15,7 @@ use crate::lexicon::Lexicon;
 use crate::meaning::{Fact, Frequencies, Kind, Noun, Person, Predicate};
 use crate::templates::Genre;
 
-/// A sentence or two, lower-case words with spaces between, and the label.
+/// One sentence or two, as lower-case words with spaces between them, and the label.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Example {
     pub(crate) sentence1: String,
@@ -24,7 +24,7 @@ pub(crate) struct Example {
     pub(crate) label: f64,
 }
 
-/// Where an example is for.
+/// The properties of a split.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Split {
     pub(crate) name: &'static str,
@@ -44,21 +44,21 @@ pub(crate) const DEV: Split = Split {
     genre: Genre::Matched,
     frequencies: Frequencies::Even,
 };
-/// MNLI's development split in templates that training does not show.
+/// MNLI's second development split, in templates that training does not show.
 pub(crate) const DEV_MISMATCHED: Split = Split {
     name: "dev_mismatched",
     genre: Genre::Mismatched,
     frequencies: Frequencies::Even,
 };
 
-/// How often the first of two sentences is of the first pole or kind, and a judgement is not denied.
+/// Probability that the first of two sentences has the first pole or kind, and that a judgement is not denied.
 ///
-/// At one half no single word would tell anything of the label: each task would be a pure exclusive or, which gradient
-/// descent finds late and by luck. Real sets lean as well: the hypothesis alone tells 67 % of SNLI's labels
+/// With one half, no single word would say anything about the label: each task would be a pure exclusive or, which gradient
+/// descent learns late and by luck. Real data sets lean too: the hypothesis alone predicts 67 % of SNLI's labels
 /// (Gururangan et al. 2018).
 pub(crate) const LEANING: f64 = 2.0 / 3.0;
 
-/// Returns an index below `length`; of two, the first comes with probability [`LEANING`].
+/// Returns a random index below `length`. Of two, the first comes with probability [`LEANING`].
 pub(crate) fn lean(length: usize, draws: &mut Draws) -> usize {
     if draws.chance(2.0 * LEANING - 1.0) {
         0
@@ -67,20 +67,20 @@ pub(crate) fn lean(length: usize, draws: &mut Draws) -> usize {
     }
 }
 
-/// What makes an example of a task: the lexicon, the split, the class wanted, and random numbers.
+/// Makes an example of a task from the lexicon, the split, the wanted class, and random numbers.
 pub(crate) type Make = fn(&Lexicon, Split, usize, &mut Draws) -> Example;
 
-/// What is generated for a task.
+/// A task to generate.
 pub(crate) struct Task<'a> {
     pub(crate) name: &'a str,
     pub(crate) classes: usize,
     pub(crate) make: Make,
 }
 
-/// How often an example is drawn again that is already known.
+/// How often a new example is drawn to replace one that is already known.
 const TRIES: u32 = 100;
 
-/// The texts of examples, to tell whether one is new.
+/// The texts of examples, for finding out whether an example is new.
 pub(crate) type Texts = HashSet<(String, Option<String>)>;
 
 /// Returns the texts of the examples.
@@ -91,9 +91,9 @@ pub(crate) fn texts(examples: &[Example]) -> Texts {
         .collect()
 }
 
-/// Returns `count` examples, in which all classes are equally frequent. Given the texts that are `known`, none of them
-/// occurs, and none twice, as far as [`TRIES`] draws can do it; given none, texts may repeat as they do in real
-/// training sets.
+/// Returns `count` examples, in which all classes are equally frequent. If the texts `known` are given, examples avoid these
+/// and each other, as far as [`TRIES`] draws suffice. Without them, texts may repeat, as they do in real training
+/// sets.
 pub(crate) fn examples(
     lexicon: &Lexicon,
     seed: u64,
@@ -138,7 +138,7 @@ fn any_fact(lexicon: &Lexicon, split: Split, draws: &mut Draws) -> Fact {
     fact(lexicon, kind, split, draws)
 }
 
-/// Draws a fact of that kind about anyone and anything.
+/// Draws a fact of the kind `kind` about anyone and anything.
 fn fact(lexicon: &Lexicon, kind: Kind, split: Split, draws: &mut Draws) -> Fact {
     let drawn = Predicate::draw(kind.axes(lexicon).len(), split.frequencies, draws);
     Fact {

@@ -11,7 +11,7 @@ use crate::templates::{Ask, question, setting, statement};
 /// The classes in the official order.
 pub(crate) const LABELS: [&str; 2] = ["entailment", "not_entailment"];
 
-/// Makes an example of the class.
+/// Makes an example of the class `class`.
 pub(crate) fn example(lexicon: &Lexicon, split: Split, class: usize, draws: &mut Draws) -> Example {
     let answers = class == 0;
     let asked = fact(lexicon, Kind::Event, split, draws);

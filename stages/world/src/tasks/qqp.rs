@@ -1,4 +1,4 @@
-//! QQP: do two questions ask the same? Both speak of the same person and thing; what counts is the predicate.
+//! QQP: do two questions ask the same? Both speak of the same person and thing, and their predicates decide the label.
 
 use kernels::Draws;
 

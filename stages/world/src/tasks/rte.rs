@@ -12,7 +12,7 @@ use crate::words::article;
 /// The classes in the official order.
 pub(crate) const LABELS: [&str; 2] = ["entailment", "not_entailment"];
 
-/// Makes an example of the class.
+/// Makes an example of the class `class`.
 pub(crate) fn example(lexicon: &Lexicon, split: Split, class: usize, draws: &mut Draws) -> Example {
     let mut premise = any_fact(lexicon, split, draws);
     premise.thing.kind = lean(lexicon.things.len(), draws);

@@ -1,6 +1,6 @@
-//! STS: how much of the meaning do two sentences share, from 0 to 5? Each of four parts (person, deed, thing,
-//! quality) counts when the other sentence has a word of the same kind or meaning there; no part is ever repeated in the
-//! same word, so that counting common words says nothing.
+//! STS: how much of their meaning do two sentences share, from 0 to 5? Each of four parts (person, deed, thing,
+//! quality) counts if the other sentence has a word of the same kind or meaning in that part. A part is never repeated in the
+//! same word, so counting common words does not help.
 
 use kernels::Draws;
 
@@ -10,7 +10,7 @@ use crate::meaning::{Kind, Noun, Person, Predicate, Relation};
 use crate::templates::{noun, person, word};
 use crate::words::past;
 
-/// What one sentence says.
+/// The content of one sentence.
 struct Scene {
     person: Noun,
     verb: Predicate,
@@ -18,7 +18,7 @@ struct Scene {
     thing: Noun,
 }
 
-/// Makes an example; the class is not used.
+/// Makes an example; the class is ignored.
 pub(crate) fn example(lexicon: &Lexicon, split: Split, _: usize, draws: &mut Draws) -> Example {
     let frequencies = split.frequencies;
     let (persons, things) = (&lexicon.persons, &lexicon.things);
@@ -36,7 +36,7 @@ pub(crate) fn example(lexicon: &Lexicon, split: Split, _: usize, draws: &mut Dra
         },
         thing: Noun::draw(things, frequencies, draws),
     };
-    // Deed and quality mostly go together, so that all scores occur.
+    // Deed and quality mostly agree with each other, so that all scores occur.
     let alike = if draws.chance(0.5) { 0.9 } else { 0.1 };
     let same_verb = draws.chance(alike);
     let same_adjective = draws.chance(alike);

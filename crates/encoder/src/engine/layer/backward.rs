@@ -9,8 +9,8 @@ use crate::Architecture;
 use crate::engine::pool::Buffer;
 
 impl LayerPass {
-    /// Replaces the gradient of the layer's output, `[tokens, width]`, by that of its input `x`, and adds the gradients of
-    /// the parameters to `gradients`, which is laid out as `block`.
+    /// Replaces the gradient of the layer's output, `[tokens, width]`, by the gradient of its input `x`, and adds the gradients
+    /// of the parameters to `gradients`, which has the layout of `block`.
     pub(crate) fn backward(
         &self,
         block: &[f32],
@@ -52,7 +52,7 @@ impl LayerPass {
         }
     }
 
-    /// Returns the gradient of the first feed-forward map's output from that of the sub-layer's sum.
+    /// Returns the gradient of the first feed-forward map's output from the gradient of the sub-layer's sum.
     fn feed_forward_backward(
         &self,
         weights: &Weights<'_>,
@@ -86,7 +86,7 @@ impl LayerPass {
         inner_gradient
     }
 
-    /// Returns the gradient of queries, keys and values from that of the sub-layer's sum; `input` is attention's input.
+    /// Returns the gradient of queries, keys and values from the gradient of the sub-layer's sum; `input` is attention's input.
     fn attention_backward(
         &self,
         weights: &Weights<'_>,
@@ -119,7 +119,7 @@ impl LayerPass {
         qkv
     }
 
-    /// Returns the gradient after dropout of a sub-layer's output, or `None` where nothing is dropped.
+    /// Returns the gradient of a sub-layer's output before dropout, or `None` where nothing is dropped.
     fn dropped(&self, gradient: &[f32], dropout: Option<&Dropout>) -> Option<Buffer> {
         let dropout = dropout?;
         let width = self.shape.width();

@@ -12,7 +12,7 @@ use crate::engine::norm::{NormOf, SavedNorm};
 use crate::engine::pool::Buffer;
 
 impl LayerPass {
-    /// Computes the layer's output `y` from its input `x`, `[tokens, width]`, and returns what the backward pass needs.
+    /// Computes the layer's output `y` from its input `x`, `[tokens, width]`, and returns the values that the backward pass needs.
     pub(crate) fn forward(&self, block: &[f32], x: &[f32], y: &mut [f32]) -> SavedLayer {
         let weights = Weights::of(&self.shape, block);
         match self.shape.architecture {
@@ -74,7 +74,7 @@ impl LayerPass {
             .forward(&mut attention_norm, &mut input);
         let (qkv, context) = self.attention(weights, &input);
 
-        // `z` goes to where its normalised rows will be, and is kept in `y` for the end.
+        // `z` is computed in the buffer for its normalised rows, and a copy stays in `y` for the end.
         let mut feed_forward_norm = self.saved_norm();
         let mut middle = self.take(width);
         let (map, norm) = (weights.attention_output, weights.feed_forward_norm);
@@ -137,7 +137,7 @@ impl LayerPass {
         SavedNorm::new(&self.pool, self.sequences.rows(), self.shape.width())
     }
 
-    /// Returns queries, keys and values, and the heads' outputs.
+    /// Returns queries, keys and values, and the outputs of the heads.
     fn attention(&self, weights: &Weights<'_>, input: &[f32]) -> (Buffer, Buffer) {
         let (width, rows) = (self.shape.width(), self.sequences.rows());
         let mut qkv = self.take(3 * width);
@@ -165,7 +165,7 @@ impl LayerPass {
         (qkv, context)
     }
 
-    /// Returns the activation function of the first feed-forward map, and its derivative if a backward pass may follow.
+    /// Returns the activations of the first feed-forward map, and their derivatives if a backward pass may follow.
     fn expand(&self, weights: &Weights<'_>, input: &[f32]) -> (Buffer, Buffer) {
         let inner = self.shape.inner_width();
         let (width, rows) = (self.shape.width(), self.sequences.rows());

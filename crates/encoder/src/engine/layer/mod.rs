@@ -14,7 +14,7 @@ use super::pool::{Buffer, Pool};
 use crate::Architecture;
 use crate::layout::LayerLayout;
 
-/// What a layer is, apart from its weights.
+/// The shape of a layer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LayerShape {
     pub(crate) precision: Precision,
@@ -35,7 +35,7 @@ impl LayerShape {
     }
 }
 
-/// What a layer drops in one pass.
+/// The dropout of a layer in one pass.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct LayerDropout {
     pub(crate) weights: Option<Dropout>,
@@ -54,23 +54,23 @@ pub(crate) struct LayerPass {
     pub(crate) pool: Pool,
 }
 
-/// What the backward pass needs of the forward pass, besides the layer's input: `[tokens, …]` each.
+/// Values of the forward pass that the backward pass needs besides the layer's input: `[tokens, …]` each.
 ///
-/// A layer normalisation leaves its normalised rows and their inverse deviations; its result is the input of the next
-/// map and needed for that map's gradient.
+/// A layer normalisation saves its normalised rows and their inverse deviations. Its result is saved as the input of the next
+/// map, whose gradient needs it.
 #[derive(Debug)]
 pub(crate) struct SavedLayer {
     /// Queries, keys and values.
     qkv: Buffer,
-    /// The heads' outputs side by side.
+    /// The outputs of the heads, side by side.
     context: Buffer,
     attention_norm: SavedNorm,
-    /// The input of attention (pre-layer-norm only: elsewhere it is the layer's input).
+    /// The input of attention; only in pre-layer-norm layers, since in others it is the layer's input.
     attention_input: Option<Buffer>,
     feed_forward_norm: SavedNorm,
     /// The input of the feed-forward sub-layer.
     middle: Buffer,
-    /// The activation function's values and derivatives; of the latter none where no backward pass may follow.
+    /// The values of the activation function, and its derivatives; no derivatives where no backward pass may follow.
     activated: Buffer,
     derivative: Buffer,
 }

@@ -1,4 +1,4 @@
-//! A layer's maps and normalisations in its block.
+//! The maps and normalisations of a layer, as views of its block.
 
 use super::LayerShape;
 use crate::engine::map::MapOf;
