@@ -5,43 +5,36 @@
 //! next environment that agrees on those gets the same job without another look. The walk keeps its own stack; a
 //! long chain of stages costs memory, not the thread's stack.
 
+mod gathering;
+mod making;
+mod said;
+
 use std::collections::HashMap;
-use std::os::unix::ffi::OsStrExt;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use contract::{Device, Field, Maker, Params};
+use contract::Params;
 use petgraph::graph::DiGraph;
 use petgraph::visit::{Dfs, Reversed};
-use serde_json::Value;
 
+use self::making::{Identity, LastSelections, ROOM};
+use self::said::Said;
 use super::edges::{Edge, Edges, Files};
 use super::environment::{Environment, Reads, from_smallest};
 use super::members::Members;
 use super::memo::Memo;
-use super::parameters::{diagnosed, parameters};
-use super::resources::resources;
 use super::settings::{Setting, Watch};
-use super::{InputName, InputSource, Job, JobGraph, JobIndex, label, parts};
-use crate::belongs::{Selection, Selections};
-use crate::declare::{Gathers, InputDeclaration, Pipeline, StageDeclaration, StageId, VariableId};
+use super::{InputName, InputSource, Job, JobGraph, JobIndex, label};
+use crate::declare::{Pipeline, StageId};
 use crate::errors::Diagnostic;
-use crate::keys::CanonicalParams;
 use crate::resources::Resources;
 
-/// The most bytes that the parameters, inputs and names of all jobs may take: beyond any use, short of exhausting the memory.
-const ROOM: usize = 1 << 31;
-/// The most results that all inputs may gather together, since results that gather may be gathered in turn.
-const MOST_GATHERED: usize = 100_000;
 /// How many problems are enough for one report: a mistake may reach every cell of a large table.
 const ENOUGH: usize = 1000;
 
 /// A job could not be made; the reason is among the problems.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Broken;
-
-/// The hash of what a job is: two that agree in this are one.
-type Identity = blake3::Hash;
 
 /// Makes jobs, each once.
 pub(super) struct Expander<'p> {
@@ -71,21 +64,6 @@ pub(super) struct Expander<'p> {
     /// How many bytes of room are left; `None` once it was exceeded.
     room: Option<usize>,
     pub(super) problems: Vec<Diagnostic>,
-}
-
-/// The patterns of files that the last job of a stage leaves out, and the selections of its inputs.
-type LastSelections = (Arc<[String]>, Arc<Selections>);
-
-/// What the fields of a stage say, without its inputs.
-#[derive(Clone)]
-struct Said {
-    params: CanonicalParams,
-    /// The parameters as far as they are keyed.
-    keyed: CanonicalParams,
-    /// The class of arithmetic, if it decides the result.
-    numerics: Option<&'static str>,
-    /// Patterns of files that do not belong to the inputs.
-    ignore: Arc<[String]>,
 }
 
 /// A stage on its way to becoming a job.
@@ -301,23 +279,6 @@ impl<'p> Expander<'p> {
         }
     }
 
-    /// Counts the results that an input gathers, and returns whether all inputs together may gather so many. A problem is
-    /// reported once.
-    fn may_gather(&mut self, stage: StageId, gathers: &Gathers) -> bool {
-        let before = self.gathered;
-        self.gathered = before.saturating_add(gathers.over.count());
-        if self.gathered > MOST_GATHERED && before <= MOST_GATHERED {
-            let name = &self.pipeline.stage(stage).name.text;
-            let message = format!("with `{name}` inputs gather more than {MOST_GATHERED} results");
-            self.problems.push(
-                Diagnostic::new(message)
-                    .at(&self.pipeline.source, gathers.over_span.clone(), "")
-                    .help("gather fewer, or name fewer lines"),
-            );
-        }
-        self.gathered <= MOST_GATHERED
-    }
-
     /// Gives the last stage of the stack the job that `input` is under `environment`, or has that job resolved first.
     fn follow(
         &mut self,
@@ -381,60 +342,6 @@ impl<'p> Expander<'p> {
             .push((name, InputSource::Job { job, subfolder }));
     }
 
-    /// Says why a gathered job would be the same as an earlier member of the input.
-    fn alike(&self, members: &mut Members<'p>, job: JobIndex, reads: &Reads) -> Option<Diagnostic> {
-        let stage = &self.pipeline.stage(members.stage).name.text;
-        let name = |variable: VariableId| self.pipeline.variable(variable).name.as_str();
-        let mut bound = members.bound.iter();
-        let unread = bound.find(|variable| !reads.contains(**variable));
-        let (message, help) = match unread {
-            Some(variable) => {
-                let known: Vec<&str> = reads.iter().map(name).collect();
-                let known = match known.is_empty() {
-                    true => "no variable".to_owned(),
-                    false => known.join(", "),
-                };
-                (
-                    format!(
-                        "`over` binds `{}`, which does not reach `{stage}`: its results would be one",
-                        name(*variable)
-                    ),
-                    format!("leave it out, or gather over what reaches `{stage}`: {known}"),
-                )
-            }
-            None if members.seen.insert(job) => return None,
-            None => (
-                format!("two of these values come to one result of `{stage}`"),
-                "leave one of them out".to_owned(),
-            ),
-        };
-        let span = members.gathers.over_span.clone();
-        Some(
-            Diagnostic::new(message)
-                .at(&self.pipeline.source, span, "")
-                .help(help),
-        )
-    }
-
-    /// Says that a job's artifact will have no such part.
-    fn lacking(
-        &self,
-        job: JobIndex,
-        part: &str,
-        edge: (&StageDeclaration, &InputDeclaration),
-        environment: &Environment<'p>,
-    ) -> Option<Diagnostic> {
-        let job = self.job_at(job);
-        let maker = self
-            .pipeline
-            .stage_ids
-            .get(&*job.stage)
-            .copied()
-            .flatten()?;
-        let maker = self.pipeline.stage(maker);
-        parts::lacking(maker, &job.params.params(), part, edge, environment)
-    }
-
     /// Finishes a stage whose inputs are all resolved.
     fn make(&mut self, mut pending: Pending<'p>) -> (Result<JobIndex, Broken>, Rc<Reads>) {
         let stage = pending.stage;
@@ -451,185 +358,9 @@ impl<'p> Expander<'p> {
         (outcome, reads)
     }
 
-    /// Returns what a stage's fields say. Problems are reported each time that the fields are met.
-    fn said(
-        &mut self,
-        stage: StageId,
-        environment: &Environment<'p>,
-        reads: &mut Reads,
-    ) -> Option<Said> {
-        if let Some((said, read)) = self.params[stage.0].get(environment) {
-            reads.extend(&read);
-            return Some(said);
-        }
-        let mut read = Reads::new();
-        let params = parameters(
-            self.pipeline,
-            self.pipeline.stage(stage),
-            environment,
-            &mut read,
-            &mut self.problems,
-        );
-        reads.extend(&read);
-        let mut params = params?;
-        let signature = self.pipeline.stage(stage).signature;
-        let ignore = take_ignored(signature.fields, &mut params);
-        let all = CanonicalParams::of(&params);
-        // Nearly always parameters are keyed whole, and then the bytes are kept once.
-        let keyed = match contract::is_keyed_whole(signature.fields) {
-            true => all.clone(),
-            false => CanonicalParams::of(&contract::keyed(signature.fields, &params)),
-        };
-        let numerics = signature.numerics;
-        let said = Said {
-            keyed: if keyed == all { all.clone() } else { keyed },
-            numerics: numerics.map(|class| class(&params, Device::Cpu)),
-            params: all,
-            ignore,
-        };
-        let memo = &mut self.params[stage.0];
-        let read = memo.share(read);
-        memo.put(environment, &read, said.clone());
-        Some(said)
-    }
-
     /// Whether there are enough problems for one report.
     pub(super) fn has_enough(&self) -> bool {
         self.problems.len() > ENOUGH
-    }
-
-    /// Takes bytes of the room that all jobs share. That there is not enough is reported once.
-    fn take_room(&mut self, stage: StageId, bytes: usize) -> Result<(), Broken> {
-        let room = self.room.ok_or(Broken)?;
-        self.room = room.checked_sub(bytes);
-        if self.room.is_none() {
-            let message = format!(
-                "the values of all jobs come to more than {} MiB here",
-                ROOM >> 20
-            );
-            let word = &self.pipeline.stage(stage).name;
-            self.problems.push(
-                Diagnostic::new(message)
-                    .at(&self.pipeline.source, word.span.clone(), "")
-                    .help("make fewer jobs, or give them shorter texts"),
-            );
-            return Err(Broken);
-        }
-        Ok(())
-    }
-
-    /// Returns the job of that identity, made if there is none.
-    fn share(
-        &mut self,
-        stage: StageId,
-        said: Said,
-        mut inputs: Vec<(InputName, InputSource)>,
-        environment: &Rc<Environment<'p>>,
-        reads: &Rc<Reads>,
-    ) -> Result<JobIndex, Broken> {
-        let Said {
-            params,
-            keyed,
-            numerics,
-            ignore,
-        } = said;
-        inputs.sort_unstable_by(|a, b| a.0.cmp(&b.0));
-        let places = inputs.iter().map(|(_, input)| match input {
-            InputSource::Job { subfolder, .. } => subfolder.as_ref().map_or(0, |path| path.len()),
-            InputSource::Path(path) => path.as_os_str().len(),
-        });
-        // The room is taken where the job exists already, too: to find that out took as long.
-        self.take_room(stage, params.as_bytes().len() + places.sum::<usize>())?;
-        let identity = identity(stage, &params, &ignore, &inputs);
-        if let Some(job) = self.identities.get(&identity) {
-            return Ok(*job);
-        }
-        let trace = label::Trace {
-            environment: Rc::clone(environment),
-            reads: Rc::clone(reads),
-        };
-        let label = self.labels.short(&self.names[stage.0], &trace);
-        self.take_room(stage, label.len())?;
-        let declaration = self.pipeline.stage(stage);
-        let signature = &declaration.signature;
-        let wrong = declaration
-            .stage
-            .check_inputs(&|| params.params(), &|name| self.maker(&inputs, name));
-        if !wrong.is_empty() {
-            let wrong = diagnosed(self.pipeline, declaration, environment, &wrong);
-            self.problems.extend(wrong);
-            return Err(Broken);
-        }
-        let resources = resources(self.pipeline, declaration, environment, &mut self.problems);
-        let resources = shared(&mut self.resources[stage.0], resources);
-        let selections = self.selections(stage, &ignore);
-        let makers: Vec<JobIndex> = inputs
-            .iter()
-            .filter_map(|(_, input)| match input {
-                InputSource::Job { job, .. } => Some(*job),
-                InputSource::Path(_) => None,
-            })
-            .collect();
-        let node = self.graph.add_node(Job {
-            stage: Arc::clone(&self.names[stage.0]),
-            kind: signature.kind,
-            label: label.into(),
-            params,
-            keyed,
-            inputs: inputs.into(),
-            output: signature.output,
-            version: signature.version,
-            numerics,
-            resources,
-            selections,
-        });
-        self.traces.push(trace);
-        for maker in makers {
-            self.graph.add_edge(maker.0, node, ());
-        }
-        let job = JobIndex(node);
-        self.identities.insert(identity, job);
-        Ok(job)
-    }
-
-    /// Returns where the input of that name comes from.
-    fn maker(&self, inputs: &[(InputName, InputSource)], name: &str) -> Option<Maker> {
-        let (_, source) = inputs.iter().find(|(input, _)| **input == *name)?;
-        Some(match source {
-            InputSource::Path(_) => Maker {
-                kind: None,
-                params: Params::default(),
-                part: None,
-            },
-            InputSource::Job { job, subfolder } => Maker {
-                kind: Some(self.job_at(*job).kind),
-                params: self.params_of(*job),
-                part: subfolder.as_deref().map(str::to_owned),
-            },
-        })
-    }
-
-    /// Returns what belongs to each input of a stage. Next to always its jobs leave out the same.
-    fn selections(&mut self, stage: StageId, ignore: &Arc<[String]>) -> Arc<Selections> {
-        if let Some((last, selections)) = &self.selections[stage.0]
-            && last == ignore
-        {
-            return Arc::clone(selections);
-        }
-        let declaration = self.pipeline.stage(stage);
-        let selections = Selections::new(declaration.inputs.iter().map(|input| {
-            let selection = Selection {
-                // An input under a name of the user's, for a program of the user's, may be any file.
-                hidden: input.takes.is_none(),
-                reads: declaration.stage.reads(&input.name),
-                ignore: Arc::clone(ignore),
-                results: Arc::clone(&self.pipeline.results),
-            };
-            (Arc::clone(&input.name), selection)
-        }));
-        let selections = Arc::new(selections);
-        self.selections[stage.0] = Some((Arc::clone(ignore), Arc::clone(&selections)));
-        selections
     }
 
     fn cycle(&self, cycle: &[StageId]) -> Diagnostic {
@@ -649,60 +380,6 @@ impl<'p> Expander<'p> {
         }
         problem
     }
-}
-
-/// Returns the last value if the next one equals it, so that equal values are kept once.
-fn shared<T: PartialEq>(last: &mut Arc<T>, next: T) -> Arc<T> {
-    if **last != next {
-        *last = next.into();
-    }
-    Arc::clone(last)
-}
-
-/// Takes the patterns of files that do not belong to the inputs out of the parameters.
-fn take_ignored(fields: &[Field], params: &mut Params) -> Arc<[String]> {
-    let mut ignored = Vec::new();
-    for field in fields {
-        if field.takes.is_parameter() {
-            continue;
-        }
-        if let Some(Value::Array(texts)) = params.0.remove(field.name) {
-            let texts = texts.iter().filter_map(Value::as_str);
-            ignored.extend(texts.map(str::to_owned));
-        }
-    }
-    ignored.into()
-}
-
-/// Hashes what a job is.
-fn identity(
-    stage: StageId,
-    params: &CanonicalParams,
-    ignore: &[String],
-    inputs: &[(InputName, InputSource)],
-) -> Identity {
-    let mut bytes = Vec::with_capacity(params.as_bytes().len() + 64 * (1 + inputs.len()));
-    let mut part = |part: &[u8]| {
-        bytes.extend_from_slice(&(part.len() as u64).to_le_bytes());
-        bytes.extend_from_slice(part);
-    };
-    part(&stage.0.to_le_bytes());
-    part(params.as_bytes());
-    part(&(ignore.len() as u64).to_le_bytes());
-    for pattern in ignore {
-        part(pattern.as_bytes());
-    }
-    for (name, source) in inputs {
-        part(name.as_bytes());
-        match source {
-            InputSource::Job { job, subfolder } => {
-                part(&job.index().to_le_bytes());
-                part(subfolder.as_deref().unwrap_or_default().as_bytes());
-            }
-            InputSource::Path(path) => part(path.as_os_str().as_bytes()),
-        }
-    }
-    blake3::hash(&bytes)
 }
 
 #[cfg(test)]
