@@ -24,7 +24,9 @@ pub(super) fn lacking(
         return None;
     }
     let help = match parts.is_empty() {
-        true => format!("it keeps nothing along the way: set keep_at of stage `{name}`"),
+        true => format!(
+            "it keeps nothing along the way: set keep_at of stage `{name}` to steps that it comes to"
+        ),
         false => format!("it will have {}", parts.join(", ")),
     };
     let problem = Diagnostic::new(format!("`@{name}` will have no `{part}`")).help(help);
