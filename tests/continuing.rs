@@ -193,6 +193,13 @@ masking = { same = 0.1, random = 0.1 }
         .pipe(&["run", "stage:pretrain"])
         .code(0)
         .says("all 5 jobs cached");
+    let told = |value: &str| {
+        project.edit("max_grad_norm = 1.0", value);
+        let told = project.pipe(&["why", "stage:pretrain"]).code(0).stdout;
+        project.edit(value, "max_grad_norm = 1.0");
+        told
+    };
+    assert!(told("max_grad_norm = 0.5").contains("max_grad_norm"));
     project.edit("batch = 8", "batch = 8\nclip = 1.0");
     let told = project.pipe(&["run", "stage:pretrain"]).code(2);
     let told =

@@ -33,9 +33,10 @@ mod tests {
             let (_, ignored) = status();
             shell.kill().unwrap();
             shell.wait().unwrap();
-            ignored & 1 == 1
+            // That of SIGUSR1: SIGHUP may be ignored by whoever runs the tests.
+            ignored >> 9 & 1 == 1
         };
-        assert!(told("trap '' HUP; exec sleep 60"));
+        assert!(told("trap '' USR1; exec sleep 60"));
         assert!(!told("exec sleep 60"));
     }
 }

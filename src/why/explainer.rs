@@ -217,7 +217,14 @@ impl<'a, 'store> Explainer<'a, 'store> {
         let nearest = nearest.first().map(|known| {
             let record = &known.record;
             let listing = |digest: &_| parts.listing(digest).or_else(|| store.listing(digest));
-            let changes = changes(&record.parts, &parts.key, &parts.open, &listing);
+            let mut changes = changes(&record.parts, &parts.key, &parts.open, &listing);
+            // Keys keep the names that parameters had first.
+            let stage = self.registry.get(job.kind);
+            for change in &mut changes {
+                if let (Change::Parameter { name, .. }, Some(stage)) = (change, stage) {
+                    *name = contract::written(stage.signature().fields, name);
+                }
+            }
             (record.label.clone(), changes)
         });
         if parts.open.is_empty() {

@@ -62,6 +62,23 @@ pub fn unkeyed(fields: &[Field], keyed: &Params) -> Option<Params> {
     complete(fields, &given).ok().map(Params)
 }
 
+/// Returns the name that people write for a parameter that keys know by `path`: `masking.keep` for `masking.same`. What no field is
+/// keyed as stays as it is.
+pub fn written(fields: &[Field], path: &str) -> String {
+    let (first, rest) = match path.split_once('.') {
+        Some((first, rest)) => (first, Some(rest)),
+        None => (path, None),
+    };
+    let Some(field) = fields.iter().find(|field| field.keyed_as == first) else {
+        return path.to_owned();
+    };
+    match (rest, field.takes) {
+        (None, _) => field.name.to_owned(),
+        (Some(rest), FieldType::Table(inner)) => format!("{}.{}", field.name, written(inner, rest)),
+        (Some(rest), _) => format!("{}.{rest}", field.name),
+    }
+}
+
 fn given_table(fields: &[Field], keyed: &Map<String, Value>) -> Option<Map<String, Value>> {
     let mut given = Map::new();
     for (name, value) in keyed {
@@ -98,6 +115,19 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn parameters_are_called_as_people_write_them() {
+        for (keyed, name) in [
+            ("clip", "max_grad_norm"),
+            ("every", "checkpoint_every"),
+            ("masking.corrupt", "masking.corrupt"),
+            ("seed", "seed"),
+            ("unknown.part", "unknown.part"),
+        ] {
+            assert_eq!(written(AFTER, keyed), name);
+        }
+    }
 
     const SHARE: FieldType = FieldType::Number { min: 0.0, max: 1.0 };
     const COUNT: FieldType = FieldType::Integer {

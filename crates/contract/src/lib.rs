@@ -53,7 +53,7 @@ pub use context::{Context, Event, Observer};
 pub use error::{Problem, StageError, io_error, system_error};
 pub use folder::{is_folder, make_folder, no_folder, open_plain, open_up, read_plain, remove_all};
 pub use full::{ROOM, is_full};
-pub use keyed::{is_keyed_whole, keyed, unkeyed};
+pub use keyed::{is_keyed_whole, keyed, unkeyed, written};
 pub use meter::Meter;
 pub use output::{Column, ColumnType, FileForm, OutputFile, ScoreName};
 pub use params::{Params, complete, hundredth, text_of};
