@@ -34,20 +34,20 @@ fn each_sort_of_change_is_named() {
     // A parameter has changed, and other jobs follow from it.
     assert_eq!(
         why(&project, &["stage:tokens[length=16]"]),
-        "tokens[length=16]: run: length: 24 → 16 (against `tokens`)\n"
+        "tokens[length=16]: run: sequence_length: 24 → 16 (against `tokens`)\n"
     );
     assert_eq!(
         why(&project, &["stage:tokens[length=16,vocabulary=310]"]),
         "tokens[vocabulary=310,length=16]: unknown: needs tokenizer from `tokenizer[vocabulary=310]`, to run first, \
          which goes back to `tokenizer[vocabulary=310]`: vocab_size: 300 → 310 (against `tokenizer`); \
-         length: 24 → 16 (against `tokens`)\n"
+         sequence_length: 24 → 16 (against `tokens`)\n"
     );
     // The plan says the same.
     let plan = project
         .pipe(&["plan", "stage:tokens[length=16]", "-v"])
         .code(0)
         .stdout;
-    let line = "run      tokens[length=16]: length: 24 → 16 (against `tokens`)\n";
+    let line = "run      tokens[length=16]: sequence_length: 24 → 16 (against `tokens`)\n";
     assert!(plan.contains(line), "{plan}");
 
     // A result that another run has made is known as well.
