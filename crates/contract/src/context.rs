@@ -176,7 +176,7 @@ impl Context {
     pub fn latest_checkpoint(&self) -> Result<Option<Checkpoint>, StageError> {
         self.checkpoints
             .latest_after(&mut |Checkpoint { done, .. }| {
-                self.tell(&Event::PassedOver { done, beside: None })
+                self.tell(&Event::PassedOver { done, beside: None });
             })
     }
 
