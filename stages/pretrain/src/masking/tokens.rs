@@ -30,7 +30,7 @@ impl<'a> Tokens<'a> {
         self.candidates
     }
 
-    /// Whether the token at a position is a special token, such as [CLS] and [SEP].
+    /// Whether the token at a position is a special token, such as `[CLS]` and `[SEP]`.
     ///
     /// # Panics
     /// When there is no such position.
