@@ -46,6 +46,19 @@ impl Batch {
         column.is_some_and(|column| *column.data_type() == arrow_type(holds))
     }
 
+    /// Whether there is a column of that name, of whatever type.
+    pub fn has_any(&self, name: &str) -> bool {
+        self.rows.column_by_name(name).is_some()
+    }
+
+    /// Returns the names of the columns of that type, in the file's order.
+    pub fn names(&self, holds: ColumnType) -> impl Iterator<Item = &str> {
+        let schema = self.rows.schema_ref();
+        let fields = schema.fields().iter();
+        let fields = fields.filter(move |field| *field.data_type() == arrow_type(holds));
+        fields.map(|field| field.name().as_str())
+    }
+
     /// Returns a column of whole numbers.
     ///
     /// # Errors

@@ -15,14 +15,18 @@
 //! | [`span_match`] | parts of a text | 0 to 1 | SQuAD |
 //!
 //! Papers print all of these times 100; [`scores`] holds them in the printed unit, and [`find`] and [`Direction`] choose
-//! a score and its better direction. [`predictions`] holds the predictions example by example, [`texts`] the texts of a job for
+//! a score and its better direction. [`predictions`] holds the predictions example by example, [`examples`] reads them in any form,
+//! [`Rescorer`] scores them anew on examples that were drawn with repetition, [`texts`] the texts of a job for
 //! columns of tables, and [`log`] the numbers of a training run update by update.
 
 mod classification;
 mod correlation;
 mod error;
+pub mod examples;
 pub mod log;
+mod metric;
 pub mod predictions;
+mod rescore;
 pub mod scores;
 mod selection;
 mod spans;
@@ -32,6 +36,8 @@ pub mod texts;
 pub use classification::{accuracy, f1, matthews};
 pub use correlation::{pearson, spearman};
 pub use error::{MetricError, Undefined};
+pub use metric::Metric;
+pub use rescore::{Rescorer, Stratum};
 pub use selection::{Direction, find};
 pub use spans::{SpanMatch, SpanRules, span_match};
 pub use summary::{mean, standard_deviation};

@@ -112,7 +112,7 @@ pub const DOCUMENTED_ANSWERS: OutputFile = OutputFile::table(
 .light();
 
 /// The name of the example that a row is about.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Name {
     /// The data set: `mnli`.
     pub set: String,
@@ -233,15 +233,15 @@ fn names(names: &[&Name]) -> Vec<Values> {
 }
 
 /// Checks that no two rows have the same name.
-fn check_names<'a>(names: impl Iterator<Item = &'a Name>) -> Result<(), String> {
+pub(crate) fn check_names<'a>(names: impl Iterator<Item = &'a Name>) -> Result<(), String> {
     let mut seen = BTreeSet::new();
     for name in names {
         if !seen.insert(name) {
-            let Name { set, split, .. } = name;
             let example = &name.example;
-            return Err(format!(
-                "two are of example `{example}` of {split} of {set}"
-            ));
+            let place = [&name.split, &name.set].into_iter();
+            let place = place.filter(|part| !part.is_empty());
+            let place: String = place.map(|part| format!(" of {part}")).collect();
+            return Err(format!("two are of example `{example}`{place}"));
         }
     }
     Ok(())

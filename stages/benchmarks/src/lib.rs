@@ -28,8 +28,9 @@ mod task;
 mod text;
 
 pub use artifact::{read, read_labelled, read_pairs, read_spans, training_examples};
+pub use metrics::Metric;
 pub use shape::{Benchmark, Shape};
 pub use spans::{Question, SpanTask};
 pub use stage::BenchmarksStage;
 pub use sts::sets as sts_sets;
-pub use task::{Example, Kind, Metric, Prediction, StsPair, Task};
+pub use task::{Example, Kind, Prediction, StsPair, Task};

@@ -1,9 +1,9 @@
 //! Tasks with a class or a number per example: examples, labels and the metrics that score predictions.
 
 use contract::{ScoreName, StageError};
-use metrics::MetricError;
 use metrics::predictions::{Name, Row};
-use metrics::scores::{HUNDREDFOLD, PERCENT, Score};
+use metrics::scores::Score;
+use metrics::{Metric, MetricError};
 use serde::{Deserialize, Serialize};
 
 /// One labelled sentence or pair of sentences.
@@ -60,52 +60,6 @@ pub enum Kind {
     Classification,
     /// A number.
     Regression,
-}
-
-/// A metric of GLUE.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Metric {
-    /// The share of correct predictions.
-    Accuracy,
-    /// The harmonic mean of precision and recall of class 1.
-    F1,
-    /// Matthews' correlation coefficient.
-    Matthews,
-    /// Pearson's correlation coefficient.
-    Pearson,
-    /// Spearman's rank correlation with average ranks.
-    Spearman,
-}
-
-impl Metric {
-    /// All metrics.
-    pub const ALL: [Self; 5] = [
-        Self::Accuracy,
-        Self::F1,
-        Self::Matthews,
-        Self::Pearson,
-        Self::Spearman,
-    ];
-
-    /// Returns the name used in `scores.parquet` and `task.json`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Accuracy => "accuracy",
-            Self::F1 => "f1",
-            Self::Matthews => "matthews",
-            Self::Pearson => "pearson",
-            Self::Spearman => "spearman",
-        }
-    }
-
-    /// Returns the unit in which papers print the metric: percent, or a hundredfold for correlations.
-    pub const fn unit(self) -> &'static str {
-        match self {
-            Self::Accuracy | Self::F1 => PERCENT,
-            Self::Matthews | Self::Pearson | Self::Spearman => HUNDREDFOLD,
-        }
-    }
 }
 
 /// A GLUE task, read from a benchmark artifact.
@@ -258,18 +212,5 @@ fn score(
 ) -> Result<f64, MetricError> {
     let predictions: Vec<f64> = predictions.iter().map(|one| one.value).collect();
     let labels: Vec<f64> = examples.iter().map(|example| example.label).collect();
-    let classes = |values: &[f64]| {
-        values
-            .iter()
-            .map(|value| *value as usize)
-            .collect::<Vec<_>>()
-    };
-    let value = match metric {
-        Metric::Accuracy => metrics::accuracy(&classes(&predictions), &classes(&labels)),
-        Metric::F1 => metrics::f1(&classes(&predictions), &classes(&labels)),
-        Metric::Matthews => metrics::matthews(&classes(&predictions), &classes(&labels)),
-        Metric::Pearson => metrics::pearson(&predictions, &labels),
-        Metric::Spearman => metrics::spearman(&predictions, &labels),
-    };
-    Ok(100.0 * value?)
+    Ok(100.0 * metric.of(&predictions, &labels)?)
 }
