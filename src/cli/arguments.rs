@@ -42,6 +42,8 @@ pub enum Command {
     List(ListArguments),
     /// Print tables from what is known, without running anything.
     Show(ShowArguments),
+    /// Say whether a row of a table is better than another, over seeds and examples: differences, intervals, verdicts.
+    Compare(CompareArguments),
     /// Draw what the targets need: as DOT, Mermaid or SVG.
     Graph(GraphArguments),
     /// Lay out a new project: a pipeline file with all that its tables need.
@@ -180,6 +182,29 @@ pub struct ShowArguments {
     /// that label.
     #[arg(long, value_name = "VARIABLE=VALUE,…")]
     pub cell: Option<String>,
+    /// What holds for all commands.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// `pipe compare`.
+#[derive(Args, Debug)]
+pub struct CompareArguments {
+    /// The table: table:NAME.
+    #[arg(value_name = "TABLE")]
+    pub table: String,
+    /// The row that others are compared with, and the other: by values of variables or by its label [default: the row that the table
+    /// compares with, else its first; and all other rows].
+    #[arg(value_name = "VARIABLE=VALUE,…", num_args = 0..=2)]
+    pub rows: Vec<String>,
+    /// Say as well how many seeds would settle a difference of this size, and what they would cost [default: the difference that was
+    /// found].
+    #[arg(long, value_name = "DIFFERENCE", num_args = 0..=1, value_parser = size_of_difference)]
+    #[allow(
+        clippy::option_option,
+        reason = "as clap tells a flag without a value from none"
+    )]
+    pub power: Option<Option<f64>>,
     /// What holds for all commands.
     #[command(flatten)]
     pub common: Common,
@@ -455,6 +480,14 @@ fn core_seconds(text: &str) -> Result<f64, String> {
 /// Reads a size.
 fn size(text: &str) -> Result<u64, String> {
     bytes(text).map_err(|why| format!("{why}: {SIZES}"))
+}
+
+/// Reads the size of a difference, in the unit of the scores.
+fn size_of_difference(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(size) if size.is_finite() && size > 0.0 => Ok(size),
+        _ => Err("expected a number above 0, in the unit of the scores: 0.5".into()),
+    }
 }
 
 /// Reads a number of jobs or threads. More than [`MOST_AT_ONCE`] is a slip of the finger.

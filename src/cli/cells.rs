@@ -1,6 +1,6 @@
 //! `pipe show --cell`: where the numbers of a cell come from.
 
-mod selector;
+pub(super) mod selector;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

@@ -5,6 +5,7 @@
 mod archive;
 mod arguments;
 mod cells;
+mod compare;
 mod diff;
 mod doctor;
 mod elsewhere;
@@ -15,6 +16,7 @@ mod graph;
 mod init;
 mod list;
 mod log;
+mod missing;
 mod notes;
 mod output;
 mod overridden;
@@ -114,6 +116,7 @@ fn dispatch(command: Command, registry: &Registry) -> Exit {
         Command::Why(arguments) => why::why(&arguments, registry),
         Command::List(arguments) => list::list(&arguments, registry),
         Command::Show(arguments) => show::show(&arguments, registry),
+        Command::Compare(arguments) => compare::compare(&arguments, registry),
         Command::Diff(arguments) => diff::diff(&arguments, registry),
         Command::Graph(arguments) => graph::graph(&arguments, registry),
         Command::Init(arguments) => init::init(&arguments, registry),

@@ -137,7 +137,7 @@ fn time(seconds: f64) -> String {
 }
 
 /// Cuts a text to so many characters.
-fn cut(text: &str, most: usize) -> String {
+pub(super) fn cut(text: &str, most: usize) -> String {
     match text.chars().count() > most {
         true => text.chars().take(most - 1).chain(['…']).collect(),
         false => text.to_owned(),

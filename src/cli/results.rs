@@ -247,8 +247,9 @@ impl Declared {
     fn names(&self, entry: Entry<'_>) -> bool {
         match entry {
             Entry::Job(label) => self.jobs.contains(label),
+            // A name of a table has no dot.
             Entry::File(file) => file
-                .rsplit_once('.')
+                .split_once('.')
                 .is_some_and(|(table, _)| self.outputs.contains(table)),
         }
     }

@@ -48,7 +48,7 @@ pub struct Lack {
 
 /// Makes the cells of outputs; what two outputs share is read once.
 pub struct Builder<'a> {
-    store: &'a Store,
+    pub(super) store: &'a Store,
     scores: Scores<'a>,
     texts: Texts<'a>,
     references: BTreeMap<(PathBuf, String), Reference>,

@@ -7,6 +7,7 @@
 //! | --- | --- |
 //! | `TABLE.md` | the table, as printed |
 //! | `TABLE.parquet`, `TABLE.csv` | its scores unrounded, a row for each, with a column for each variable |
+//! | `TABLE.comparisons.parquet`, `.csv` | how its rows compare with one of them, where the table says so |
 //! | `TABLE.provenance.json` | for each cell the jobs behind it, and for each of those key, parameters, inputs, notes |
 //! | `TABLE.costs.json` | what those jobs cost, and on which machine: all else follows from the declaration |
 //! | `digests.json` | what every job made, by label: two runs with the same results give the same bytes |
@@ -19,6 +20,8 @@ mod alike;
 mod averaged;
 mod builder;
 mod choose;
+pub mod compare;
+mod compared;
 mod costs;
 mod digests;
 mod files;
@@ -34,6 +37,7 @@ mod texts;
 mod variables;
 
 pub use builder::{Builder, Jobs, Lack};
+pub use compared::{options, questions, side};
 pub use costs::Costs;
 pub use digests::{Entry, update as update_digests};
 pub use files::{Files, ReportError};

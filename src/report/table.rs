@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 use tables::reference::{self, Key};
-use tables::{Cell, Chosen, Column, Row, Table, Variables};
+use tables::{Cell, Chosen, Column, ComparisonExport, ComparisonLine, Row, Table, Variables};
 
 use super::builder::Heading;
 use super::footnotes::Footnotes;
@@ -55,11 +55,17 @@ impl Output for Table {
         let export = self.export(variables)?;
         // The file may be read in a terminal, so control characters in texts of others are written out.
         let markdown = shown(&self.markdown(), false).into_owned();
-        Ok(vec![
+        let mut files = vec![
             ("md", markdown.into_bytes()),
             ("parquet", export.parquet()?),
             ("csv", export.csv().into_bytes()),
-        ])
+        ];
+        if !self.comparisons.is_empty() {
+            let export = ComparisonExport::new(&self.name, &self.comparisons);
+            files.push(("comparisons.parquet", export.parquet()?));
+            files.push(("comparisons.csv", export.csv().into_bytes()));
+        }
+        Ok(files)
     }
 }
 
@@ -101,6 +107,8 @@ fn make<'a>(
         }
         cells.push(line);
     }
+    let comparisons = builder.comparisons(plan, &mut cells, jobs)?;
+    let notes = comparisons.note.into_iter().chain(notes);
     let notes: Vec<String> = alike::notes(plan).into_iter().chain(notes).collect();
     let (footnotes, places) = footnotes.finish();
     for cell in cells.iter_mut().flatten() {
@@ -127,6 +135,7 @@ fn make<'a>(
             .collect(),
         columns: columns.collect(),
         cells,
+        comparisons: comparisons.lines,
         notes: plan.caption.iter().cloned().chain(notes).collect(),
         footnotes,
     };
@@ -188,5 +197,22 @@ fn as_json(table: &Table) -> Value {
         "notes": table.notes,
         "noted_by_stages": noted,
         "rows": rows,
+        "comparisons": table.comparisons.iter().map(comparison).collect::<Vec<_>>(),
+    })
+}
+
+fn comparison(line: &ComparisonLine) -> Value {
+    json!({
+        "row": line.row,
+        "column": line.column,
+        "base": line.base,
+        "difference": line.difference,
+        "interval": line.interval,
+        "interval_by_seeds": line.by_seeds,
+        "p_corrected": line.p,
+        "verdict": line.verdict,
+        "of": line.of,
+        "seeds": line.seeds,
+        "remarks": line.remarks,
     })
 }

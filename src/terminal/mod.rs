@@ -50,6 +50,27 @@ pub fn shown(text: &str, colours: bool) -> Cow<'_, str> {
     Cow::Owned(safe)
 }
 
+/// Returns rows as lines whose columns stand below each other: the first to the left, the others to the right.
+pub fn aligned(rows: &[Vec<String>]) -> String {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..columns)
+        .map(|column| {
+            let texts = rows.iter().filter_map(|row| row.get(column));
+            texts.map(|text| text.chars().count()).max().unwrap_or(0)
+        })
+        .collect();
+    let lines = rows.iter().map(|row| {
+        let cells = row.iter().zip(&widths).enumerate();
+        let cells = cells.map(|(column, (text, width))| match column {
+            0 => format!("{text:<width$}"),
+            _ => format!("   {text:>width$}"),
+        });
+        let line: String = cells.collect();
+        format!("{}\n", line.trim_end())
+    });
+    lines.collect()
+}
+
 /// Returns a text that is to stay on one line.
 pub fn line(text: &str) -> Cow<'_, str> {
     match text.contains(['\n', '\t']) {

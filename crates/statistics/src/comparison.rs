@@ -72,6 +72,18 @@ impl Comparison {
     /// Compares two sides. `paired` says that units of the same place share a seed; then both sides have equally many. Neither
     /// side may be empty.
     pub fn of(base: &[Unit], other: &[Unit], paired: bool, options: &Options) -> Self {
+        let bootstrap = Bootstrap::of(base, other, paired, options);
+        Self::with(base, other, paired, bootstrap, options)
+    }
+
+    /// Compares two sides of which it is known what the bootstrap says. Draws of units are not looked at.
+    pub fn with(
+        base: &[Unit],
+        other: &[Unit],
+        paired: bool,
+        bootstrap: Option<Bootstrap>,
+        options: &Options,
+    ) -> Self {
         debug_assert!(!base.is_empty() && !other.is_empty());
         debug_assert!(!paired || base.len() == other.len());
         let scores = |units: &[Unit]| -> Vec<f64> { units.iter().map(|unit| unit.score).collect() };
@@ -95,7 +107,6 @@ impl Comparison {
                 Permutation::unpaired(&a, &b, seed),
             ),
         };
-        let bootstrap = Bootstrap::of(base, other, paired, options);
         Self {
             difference: mean(&b) - mean(&a),
             seeds: [a.len(), b.len()],
@@ -139,7 +150,8 @@ impl Comparison {
 }
 
 impl Bootstrap {
-    fn of(base: &[Unit], other: &[Unit], paired: bool, options: &Options) -> Option<Self> {
+    /// Resamples two sides; see [`Comparison::of`]. `None` where draws are not known, or none of them has a score.
+    pub fn of(base: &[Unit], other: &[Unit], paired: bool, options: &Options) -> Option<Self> {
         let sides = [base, other];
         let drawing = options.drawing;
         let draws = drawing.draws as usize;

@@ -1,6 +1,6 @@
 use metrics::{mean, standard_deviation};
 
-use crate::{Chosen, Citation};
+use crate::{Chosen, Citation, Mark};
 
 /// One cell of a table: a score gathered over seeds, beside the published value.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -22,6 +22,8 @@ pub struct Cell {
     pub published: Option<Published>,
     /// The chosen point of a grid, where a grid was searched.
     pub chosen: Option<Chosen>,
+    /// What is said of the cell beside that of the row that others are compared with, where the difference is settled.
+    pub mark: Option<Mark>,
     /// Notes of stages that concern the cell: indices into the table's `footnotes`.
     pub footnotes: Vec<usize>,
 }

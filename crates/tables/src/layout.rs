@@ -157,6 +157,9 @@ fn text(cell: &Cell, decimals: usize, expected: usize, marks: &[usize]) -> Text 
             own
         }
     };
+    if let Some(mark) = cell.mark {
+        own += &format!(" {}", mark.sign());
+    }
     own += &numbered(marks);
     let published = cell
         .published

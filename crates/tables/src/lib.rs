@@ -18,6 +18,7 @@
 //! | `52.3 ± 0.8 n=2 [1]` | fewer seeds than the other cells have; note 1 below the table says why |
 //! | `— [1]` | no value; note 1 says why |
 //! | `52.3 ± 0.8 n=2 [1]`, `— [1]` | note 1 may say that scores are undefined: `undefined for 1 of 3: constant predictions` |
+//! | `52.3 ± 0.8 ▲`, `52.3 ± 0.8 ▼` | better, worse than the row that others are compared with; a note below says by which rule |
 //! | `—` | the score does not apply to the row |
 //! | `MNLI [2]`, `40 % [2]` | note 2 concerns the column, the row: what a stage noted, or where published values were read |
 //!
@@ -26,6 +27,7 @@
 mod cell;
 mod chosen;
 mod citation;
+mod comparisons;
 mod csv;
 mod export;
 mod layout;
@@ -39,5 +41,6 @@ mod terminal;
 pub use cell::{Cell, Published, Summary};
 pub use chosen::{Candidate, Chosen};
 pub use citation::Citation;
+pub use comparisons::{ComparisonExport, ComparisonLine, Mark};
 pub use export::{Bindings, Export, Variables};
 pub use table::{Column, Footnote, Row, Table};

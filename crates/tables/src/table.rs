@@ -3,7 +3,7 @@ use std::fmt;
 use contract::StageError;
 use metrics::scores::{PERCENT, PERPLEXITY};
 
-use crate::Cell;
+use crate::{Cell, ComparisonLine};
 
 /// A table of scores.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -22,6 +22,8 @@ pub struct Table {
     pub cells: Vec<Vec<Cell>>,
     /// Sentences to print below the table: profile, caveats.
     pub notes: Vec<String>,
+    /// How rows compare with one of them, where the table says so.
+    pub comparisons: Vec<ComparisonLine>,
     /// Notes of the stages that made the results behind the cells, each note once.
     pub footnotes: Vec<Footnote>,
 }

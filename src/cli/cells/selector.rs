@@ -6,7 +6,7 @@ use super::plain;
 use crate::cli::failure::CommandFailure;
 use crate::declare::parse_value;
 use crate::errors::nearest;
-use crate::graph::{CellPlan, Plan};
+use crate::graph::{CellPlan, OutputPlan, Plan};
 use contract::hundredth;
 
 /// A cell, and the labels of its row and column.
@@ -22,13 +22,45 @@ fn parts(selector: &str) -> impl Iterator<Item = &str> {
 }
 
 /// Whether a cell has a value, or is in a row or a column of that label.
-fn fits(part: &str, (cell, labels): Labelled<'_>) -> bool {
+fn fits<const N: usize>(part: &str, (cell, labels): (&CellPlan, [&str; N])) -> bool {
     let labelled = labels.iter().any(|label| label.eq_ignore_ascii_case(part));
     let bound = part.split_once('=').is_some_and(|(name, value)| {
         let mut bound = cell.bindings.iter();
         bound.any(|(bound, found)| **bound == *name.trim() && *found == parse_value(value.trim()))
     });
     labelled || bound
+}
+
+/// Whether a row has everything that a selector names: its label, or values that all of its cells have.
+pub(in crate::cli) fn fits_row(selector: &str, table: &OutputPlan, row: usize) -> bool {
+    let label = table.rows[row].label.as_str();
+    let cells = || table.cells[row].iter().flatten();
+    // A label may have a comma in it.
+    label.eq_ignore_ascii_case(selector.trim())
+        || parts(selector)
+            .all(|part| cells().next().is_some() && cells().all(|cell| fits(part, (cell, [label]))))
+}
+
+/// Returns what a selector of a row was probably meant to be.
+pub(in crate::cli) fn row_suggestion(selector: &str, table: &OutputPlan) -> Option<String> {
+    let rows = || table.rows.iter().zip(&table.cells);
+    let cells: Vec<Labelled<'_>> = rows()
+        .flat_map(|(row, cells)| {
+            let label = row.label.as_str();
+            cells
+                .iter()
+                .flatten()
+                .map(move |cell| (cell, [label, label]))
+        })
+        .collect();
+    let meant: Option<Vec<String>> = parts(selector)
+        .map(|part| match cells.iter().any(|cell| fits(part, *cell)) {
+            true => Some(part.to_owned()),
+            false => suggestion(part, &cells),
+        })
+        .collect();
+    let meant = meant.map(|meant| meant.join(","));
+    meant.filter(|meant| meant != selector)
 }
 
 /// Says that no cell fits, and what was probably meant.
