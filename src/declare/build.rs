@@ -2,6 +2,7 @@
 
 mod axes;
 mod checks;
+mod comparison;
 mod gathers;
 mod groups;
 mod names;
@@ -78,21 +79,24 @@ pub(super) fn build(
 
     let groups = builder.groups(groups, &outputs);
     builder.check_names(&outputs);
-    let outputs = outputs
-        .into_iter()
-        .map(|mut output| {
-            let name = (output.kind.word, output.name.text.clone());
-            if let Some(axes) = replaced.remove(&name) {
-                builder.check_axes(&output.axes);
-                axes.replace(&mut output.axes);
-            }
-            builder.output(output, &settings.root)
-        })
-        .collect();
     let profile = chosen
         .first()
         .map_or(profile::UNNAMED, |&place| &profiles[place].name.text)
         .to_owned();
+    let outputs = outputs
+        .into_iter()
+        .map(|mut output| {
+            let name = (output.kind.word, output.name.text.clone());
+            let mut has_other_rows = false;
+            if let Some(axes) = replaced.remove(&name) {
+                builder.check_axes(&output.axes);
+                has_other_rows = axes.rows.is_some() && axes.compare.is_none();
+                axes.replace(&mut output.axes);
+            }
+            let replaced_by = has_other_rows.then_some(profile.as_str());
+            builder.output(output, &settings.root, replaced_by)
+        })
+        .collect();
     Pipeline {
         source: Arc::clone(source),
         root: settings.root,

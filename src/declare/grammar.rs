@@ -39,6 +39,14 @@ pub(crate) enum Takes {
     Combinations,
     /// The name of a published column, or the keys of a published row.
     Reference,
+    /// `false`, or the keys of a comparison.
+    Comparison,
+    /// A row's label, or values that it binds.
+    Row,
+    /// A whole number, both bounds included.
+    Whole { min: u64, max: u64 },
+    /// A number between two others.
+    Between { above: f64, below: f64 },
     /// Variable → value.
     Variables,
     /// Name → a stage, by its kind.
@@ -111,8 +119,8 @@ pub(crate) const STAGE: &[Key] = &[
 ];
 
 /// A kind of output: what a section declares by name, and `WORD:NAME` asks for. An output shows cells. The keys `cell`, `rows`,
-/// `columns`, `over`, `exclude`, `best` and `select` say which cells and so which jobs there are, as far as the kind has these
-/// keys. The values of all its other keys are handed on as they are written.
+/// `columns`, `over`, `exclude`, `best` and `select` say which cells and so which jobs there are, `compare` and `claims` what is
+/// asked of their results, as far as the kind has these keys. The values of all its other keys are handed on as they are written.
 #[derive(Debug)]
 pub(crate) struct OutputKind {
     /// The section, and the prefix of targets.
@@ -195,13 +203,58 @@ const TABLE_KEYS: &[Key] = &[
         "A grid to search for each cell: { lr = [1e-5, 3e-5], batch = [16, 32] }.",
     ),
     key("select", Takes::Selection, SELECT),
+    key(
+        "compare",
+        Takes::Comparison,
+        "The row that the others are compared with: { to = { m = 0.15 } }; false compares none.",
+    ),
+    key(
+        "claims",
+        Takes::Texts,
+        "Files of published claims that are answered from the table's results.",
+    ),
 ];
 
 const SELECT: &str = "What the best point of a grid is chosen by: \"accuracy\", \"accuracy@SPLIT\", \"@SPLIT\", or \
                       \"lowest NAME@SPLIT\"; by default the score that the cell shows.";
 
 /// The keys of an output that a profile may replace.
-pub(crate) const REPLACEABLE: [&str; 6] = ["rows", "columns", "over", "exclude", "best", "select"];
+pub(crate) const REPLACEABLE: [&str; 7] = [
+    "rows", "columns", "over", "exclude", "best", "select", "compare",
+];
+
+/// The keys of a comparison of rows.
+pub(crate) const COMPARISON: &[Key] = &[
+    required(
+        "to",
+        Takes::Row,
+        "The row that the others are compared with: values that it binds, { m = 0.15 }, or its label.",
+    ),
+    key(
+        "draws",
+        Takes::Whole {
+            min: 100,
+            max: 1_000_000,
+        },
+        "How often seeds and examples are drawn anew; 10000 if it is left out.",
+    ),
+    key(
+        "seed",
+        Takes::Whole {
+            min: 0,
+            max: i64::MAX as u64,
+        },
+        "What the draws begin with; 0 if it is left out.",
+    ),
+    key(
+        "level",
+        Takes::Between {
+            above: 0.5,
+            below: 1.0,
+        },
+        "The share of draws that an interval holds; 0.95 if it is left out.",
+    ),
+];
 
 /// The keys of a row or a column; any other key there binds a variable.
 pub(crate) const LINE: &[Key] = &[
@@ -236,6 +289,11 @@ pub(crate) const LINE: &[Key] = &[
         "A grid to search for each cell of this line, in the table's place.",
     ),
     key("select", Takes::Selection, SELECT),
+    key(
+        "compare",
+        Takes::Flag,
+        "Whether the line's cells are compared, where the table compares; true if it is left out.",
+    ),
 ];
 
 /// The keys of a group.

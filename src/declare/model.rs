@@ -12,7 +12,7 @@ use super::grammar::OutputKind;
 use super::grid::{Grid, Selection};
 use super::outline::ProfileOutline;
 use super::raw::Word;
-use super::reference::Reference;
+use super::reference::{Claims, Reference};
 use super::template::Template;
 use crate::errors::Source;
 
@@ -81,11 +81,13 @@ impl Pipeline {
         &self.source.text
     }
 
-    /// Returns the files of published values that tables refer to, each once.
+    /// Returns the files of published values and of claims that tables refer to, each once.
     pub fn reference_files(&self) -> BTreeSet<&Path> {
         let references = self.outputs.iter().flat_map(|output| &output.references);
+        let claims = self.outputs.iter().flat_map(|output| &output.claims);
         references
             .map(|reference| reference.file.as_path())
+            .chain(claims.map(|claims| claims.file.as_path()))
             .collect()
     }
 
@@ -297,6 +299,18 @@ pub(crate) struct OutputDeclaration {
     pub(crate) select: Option<Selection>,
     /// Where `select` is written.
     pub(crate) select_at: Option<Range<usize>>,
+    pub(crate) compare: Option<Comparison>,
+    pub(crate) claims: Vec<Claims>,
+}
+
+/// How the rows of a table are compared with one of them.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Comparison {
+    /// The place of that row.
+    pub(crate) to: usize,
+    pub(crate) draws: u32,
+    pub(crate) seed: u64,
+    pub(crate) level: f64,
 }
 
 /// `[group.NAME]`: tables that are asked for together.
@@ -426,6 +440,8 @@ pub(crate) struct Line {
     pub(crate) select: Option<Selection>,
     /// Where `select` is written.
     pub(crate) select_at: Option<Range<usize>>,
+    /// Whether its cells are compared, where the table compares.
+    pub(crate) compared: bool,
     pub(crate) bindings: Vec<(VariableId, Definition)>,
 }
 

@@ -36,6 +36,10 @@ pub struct OutputOutline {
     pub over: Vec<(String, Vec<String>)>,
     /// The variables of the grid that is searched for each cell, each with its values as they are written.
     pub best: Vec<(String, Vec<String>)>,
+    /// The label of the row that the others are compared with.
+    pub compared_with: Option<String>,
+    /// The files of claims, as they are written.
+    pub claims: Vec<String>,
 }
 
 impl ProfileOutline {
@@ -65,6 +69,7 @@ fn replaced(axes: &RawAxes) -> Vec<&'static str> {
         ("exclude", axes.exclude.is_some()),
         ("best", axes.best.is_some()),
         ("select", axes.select.is_some()),
+        ("compare", axes.compare.is_some()),
     ];
     let given = keys.into_iter().filter(|(_, is_given)| *is_given);
     given.map(|(key, _)| key).collect()
@@ -90,6 +95,14 @@ impl Pipeline {
                 .as_ref()
                 .map(|best| self.axes(best))
                 .unwrap_or_default(),
+            compared_with: table
+                .compare
+                .and_then(|compare| Some(table.rows.get(compare.to)?.label.clone())),
+            claims: table
+                .claims
+                .iter()
+                .map(|claims| claims.written.clone())
+                .collect(),
         })
     }
 

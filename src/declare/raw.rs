@@ -73,6 +73,7 @@ pub(super) struct RawOutput {
     pub(super) title: Option<Word>,
     pub(super) caption: Option<Word>,
     pub(super) reference: Vec<Word>,
+    pub(super) claims: Vec<Word>,
     pub(super) cell: Option<Word>,
     pub(super) axes: RawAxes,
     /// The values of the keys that this kind of output has alone.
@@ -88,6 +89,7 @@ pub(super) struct RawAxes {
     pub(super) exclude: Option<Vec<RawCombination>>,
     pub(super) best: Option<RawGrid>,
     pub(super) select: Option<Word>,
+    pub(super) compare: Option<Node>,
 }
 
 /// A row or a column, or several: a list of values stands for a line of each.
@@ -101,6 +103,7 @@ pub(super) struct RawLine {
     pub(super) reference: Option<Node>,
     pub(super) best: Option<RawGrid>,
     pub(super) select: Option<Word>,
+    pub(super) compare: Option<bool>,
     pub(super) bindings: Vec<(Word, Node)>,
 }
 
@@ -116,6 +119,7 @@ impl RawLine {
             reference: None,
             best: None,
             select: None,
+            compare: None,
             bindings: Vec::new(),
         }
     }
@@ -265,6 +269,7 @@ impl Reader<'_> {
             title: None,
             caption: None,
             reference: Vec::new(),
+            claims: Vec::new(),
             cell: None,
             axes: RawAxes::default(),
             options: Map::new(),
@@ -279,6 +284,7 @@ impl Reader<'_> {
                 "caption" => output.caption = self.text(&key, &node),
                 "cell" => output.cell = self.text(&key, &node),
                 "reference" => output.reference = self.texts(&key, &node),
+                "claims" => output.claims = self.texts(&key, &node),
                 word if REPLACEABLE.contains(&word) => self.axis(&key, node, &mut output.axes),
                 word => {
                     if let Some(value) = self.option(&key, &node, known.takes) {
@@ -297,16 +303,7 @@ impl Reader<'_> {
                 let texts = self.texts(key, node).into_iter();
                 Some(texts.map(|word| Value::from(word.text)).collect())
             }
-            Takes::Flag => {
-                let flag = match &node.value {
-                    NodeValue::Scalar(Value::Bool(flag)) => Some(Value::from(*flag)),
-                    _ => None,
-                };
-                if flag.is_none() {
-                    self.expected(key, node.span.clone(), "true or false");
-                }
-                flag
-            }
+            Takes::Flag => self.flag(key, node).map(Value::from),
             _ => Some(Value::from(self.text(key, node)?.text)),
         }
     }
@@ -405,6 +402,16 @@ impl Reader<'_> {
             }),
             _ => {
                 self.expected(key, node.span.clone(), "a text");
+                None
+            }
+        }
+    }
+
+    fn flag(&mut self, key: &Word, node: &Node) -> Option<bool> {
+        match &node.value {
+            NodeValue::Scalar(Value::Bool(flag)) => Some(*flag),
+            _ => {
+                self.expected(key, node.span.clone(), "true or false");
                 None
             }
         }

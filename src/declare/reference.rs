@@ -1,4 +1,4 @@
-//! The published values that tables are compared with: checked before hours are spent on cells beside them.
+//! The published values and claims that tables are compared with: checked before hours are spent on cells beside them.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -23,6 +23,15 @@ pub(crate) struct Reference {
     pub(crate) span: Range<usize>,
 }
 
+/// A file of published claims.
+#[derive(Clone, Debug)]
+pub(crate) struct Claims {
+    pub(crate) file: PathBuf,
+    /// The file as it was written, for messages.
+    pub(crate) written: String,
+    pub(crate) span: Range<usize>,
+}
+
 /// What is read of a file of published values: the names that something may point at. That the file is of its format
 /// is for `tables` to say.
 #[derive(Deserialize)]
@@ -44,7 +53,7 @@ struct PublishedColumn {
     unit: String,
 }
 
-/// Checks that files, tables, columns and rows referred to exist.
+/// Checks that files, tables, columns and rows referred to exist. What claims say is not looked at here.
 pub(super) fn check(
     source: &Arc<Source>,
     tables: &[OutputDeclaration],
@@ -52,6 +61,18 @@ pub(super) fn check(
 ) {
     let mut files: BTreeMap<&Path, Result<String, io::Error>> = BTreeMap::new();
     for table in tables {
+        for claims in &table.claims {
+            let text = files
+                .entry(&claims.file)
+                .or_insert_with(|| read(&claims.file));
+            if let Err(error) = text {
+                problems.push(
+                    Diagnostic::new(format!("cannot read {}: {error}", claims.written))
+                        .at(source, claims.span.clone(), "")
+                        .help("a relative path starts at the folder of the pipeline file"),
+                );
+            }
+        }
         let before = problems.len();
         let mut published = Vec::new();
         for reference in &table.references {

@@ -7,7 +7,7 @@ use super::{InputSource, JobGraph, OutputPlan, Plan};
 use crate::bytes::Writer;
 use crate::store::Digest;
 
-/// Returns by name what decides each table: its labels, what its cells gather and choose by, and the jobs behind them with all
+/// Returns by name what decides each table: its labels, what its cells gather, choose by and are compared with, and the jobs behind them with all
 /// jobs that they rest on. The content of the user's files is left out.
 pub fn fingerprints(plan: &Plan) -> BTreeMap<&str, Digest> {
     let jobs = jobs(&plan.jobs);
@@ -52,10 +52,12 @@ fn of_output(table: &OutputPlan, jobs: &[Digest]) -> Digest {
         rows,
         columns,
         cells,
+        compare,
+        claims,
     } = table;
     let mut bytes = Writer::default();
     bytes.text(&format!(
-        "{kind} {options:?} {title:?} {caption:?} {reference:?} {rows:?} {columns:?}"
+        "{kind} {options:?} {title:?} {caption:?} {reference:?} {rows:?} {columns:?} {compare:?} {claims:?}"
     ));
     for cell in cells.iter().flatten() {
         let Some(cell) = cell else {

@@ -226,8 +226,25 @@ pub struct OutputPlan {
     pub columns: Vec<ColumnPlan>,
     /// `cells[row][column]`; `None` where the pair means nothing.
     pub cells: Vec<Vec<Option<CellPlan>>>,
+    /// How its rows are compared with one of them, if they are.
+    pub compare: Option<ComparePlan>,
+    /// The files of claims that are answered from its cells, found from the pipeline's folder.
+    pub claims: Vec<PathBuf>,
     /// The values of the keys that this kind of output has alone.
     pub options: Map<String, Value>,
+}
+
+/// How the rows of a table are compared with one of them.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ComparePlan {
+    /// The place of that row among the rows.
+    pub to: usize,
+    /// How often seeds and examples are drawn anew.
+    pub draws: u32,
+    /// What the draws begin with.
+    pub seed: u64,
+    /// The share of draws that an interval holds: more than a half, less than all.
+    pub level: f64,
 }
 
 /// One published table: `FILE#ID`.
@@ -246,6 +263,8 @@ pub struct RowPlan {
     pub label: String,
     /// Which line of the published table it is compared with: key columns and their values.
     pub reference: Option<Map<String, Value>>,
+    /// Whether its cells are compared, where the table compares.
+    pub compared: bool,
 }
 
 /// A column of a table.
@@ -255,6 +274,8 @@ pub struct ColumnPlan {
     pub label: String,
     /// The `key` of the published table's column.
     pub reference: Option<String>,
+    /// Whether its cells are compared, where the table compares.
+    pub compared: bool,
 }
 
 /// A cell: one metric, gathered over jobs.

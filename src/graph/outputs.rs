@@ -14,7 +14,7 @@ use super::gathered::Over;
 use super::place::{Place, occurs};
 use super::scored;
 use super::unread::unread;
-use super::{ColumnPlan, OutputPlan, Plan, Reference, RowPlan};
+use super::{ColumnPlan, ComparePlan, OutputPlan, Plan, Reference, RowPlan};
 use crate::declare::{
     Definition, Line, Origin, OutputDeclaration, Pipeline, ReferenceKey, Target, Template,
     VariableId,
@@ -304,6 +304,17 @@ fn output_plan<'p>(
         rows: table.rows.iter().map(row_plan).collect(),
         columns: table.columns.iter().map(column_plan).collect(),
         cells: lines,
+        compare: table.compare.map(|compare| ComparePlan {
+            to: compare.to,
+            draws: compare.draws,
+            seed: compare.seed,
+            level: compare.level,
+        }),
+        claims: table
+            .claims
+            .iter()
+            .map(|claims| claims.file.clone())
+            .collect(),
     }
 }
 
@@ -315,6 +326,7 @@ fn row_plan(row: &Line) -> RowPlan {
     RowPlan {
         label: row.label.clone(),
         reference,
+        compared: row.compared,
     }
 }
 
@@ -326,5 +338,6 @@ fn column_plan(column: &Line) -> ColumnPlan {
     ColumnPlan {
         label: column.label.clone(),
         reference,
+        compared: column.compared,
     }
 }

@@ -9,7 +9,7 @@ mod fields;
 use contract::Signature;
 use serde_json::{Map, Value, json};
 
-use crate::declare::grammar::{Key, LINE, REPLACEABLE, SECTIONS, STAGE, Takes};
+use crate::declare::grammar::{COMPARISON, Key, LINE, REPLACEABLE, SECTIONS, STAGE, Takes};
 use crate::registry::Registry;
 
 /// Letters, digits, `-` and `_`: what a name is made of.
@@ -56,6 +56,20 @@ fn takes(key: &Key) -> Value {
         Takes::Lines => reference("lines"),
         Takes::Grid | Takes::Combinations => reference("grid"),
         Takes::Reference => json!({ "anyOf": [text(), named(&reference("scalar"))] }),
+        Takes::Comparison => {
+            json!({ "anyOf": [{ "enum": [false] }, object(COMPARISON.iter())] })
+        }
+        Takes::Row => {
+            let mut values = named(&reference("scalar"));
+            values["minProperties"] = json!(1);
+            json!({ "anyOf": [text(), values] })
+        }
+        Takes::Whole { min, max } => json!({ "type": "integer", "minimum": min, "maximum": max }),
+        Takes::Between { above, below } => json!({
+            "type": "number",
+            "exclusiveMinimum": above,
+            "exclusiveMaximum": below,
+        }),
         Takes::Variables => named(&reference("scalar")),
         Takes::Resources => fields::resources(),
         Takes::Stages => named(&reference("stage")),

@@ -293,6 +293,13 @@ fn size(node: &Node) -> usize {
     }
 }
 
+/// Returns a value as a text, without quotes.
+pub(super) fn plain(value: &Value) -> String {
+    value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned)
+}
+
 fn bound<'b>(name: &str, bindings: &'b [(Word, Node)]) -> Option<&'b Node> {
     let found = bindings.iter().find(|(bound, _)| bound.text == name);
     found.map(|(_, node)| node)

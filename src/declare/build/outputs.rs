@@ -13,7 +13,7 @@ use crate::declare::model::{
     Definition, Line, LineReference, OutputDeclaration, ReferenceKey, StageId, VariableId,
 };
 use crate::declare::raw::{Node, NodeValue, RawAxes, RawLine, RawOutput, Word};
-use crate::declare::reference::Reference;
+use crate::declare::reference::{Claims, Reference};
 use crate::errors::{Diagnostic, did_you_mean, nearest};
 
 /// The most places that the tables of a file may have together: beyond any use, short of exhausting the memory.
@@ -49,7 +49,13 @@ impl Builder<'_> {
         }
     }
 
-    pub(super) fn output(&mut self, output: RawOutput, root: &Path) -> OutputDeclaration {
+    /// Resolves an output. `replaced_by` is the profile that replaces its rows and not what they are compared with.
+    pub(super) fn output(
+        &mut self,
+        output: RawOutput,
+        root: &Path,
+        replaced_by: Option<&str>,
+    ) -> OutputDeclaration {
         let before = self.problems.len();
         let RawOutput {
             kind,
@@ -57,6 +63,7 @@ impl Builder<'_> {
             title,
             caption,
             reference,
+            claims,
             cell,
             mut axes,
             options,
@@ -86,6 +93,11 @@ impl Builder<'_> {
             .iter()
             .filter_map(|word| self.reference(word, root))
             .collect();
+        let claims = self.claims(&claims, root);
+        let compare = axes.compare.and_then(|node| self.comparison(&node));
+        let before_rows = self.problems.len();
+        let rows = self.lines(axes.rows.unwrap_or_default(), Side::Row);
+        let has_all_rows = self.problems.len() == before_rows;
         let mut table = OutputDeclaration {
             kind,
             options,
@@ -93,16 +105,22 @@ impl Builder<'_> {
             caption: caption.map(|caption| caption.text),
             references,
             cell: cell.and_then(|cell| self.cell(&cell)),
-            rows: self.lines(axes.rows.unwrap_or_default(), Side::Row),
+            rows,
             columns: self.lines(axes.columns.unwrap_or_default(), Side::Column),
             over: self.grid(axes.over.unwrap_or_default()),
             exclude: self.combinations(axes.exclude.unwrap_or_default()),
             best: axes.best.map(|grid| self.grid(grid)),
             select_at: axes.select.as_ref().map(|select| select.span.clone()),
             select: axes.select.and_then(|select| self.selection(&select)),
+            compare: None,
+            claims,
             name,
         };
         self.count(&mut table);
+        // A mistake in a row may be why none fits.
+        if let Some(wanted) = compare.filter(|_| has_all_rows && !table.rows.is_empty()) {
+            table.compare = self.compared(&wanted, &table.rows, replaced_by);
+        }
         // A name that could not be resolved leaves holes that are not worth a second complaint.
         if self.problems.len() == before && !self.has_unknown_kinds {
             self.check_cells(&table);
@@ -158,6 +176,9 @@ impl Builder<'_> {
         if let Some(select) = axes.select {
             self.selection(&select);
         }
+        if let Some(compare) = axes.compare {
+            self.comparison(&compare);
+        }
     }
 
     /// Resolves the name of a variable.
@@ -208,6 +229,7 @@ impl Builder<'_> {
                 reference,
                 best,
                 select,
+                compare,
                 bindings,
             } = line;
             if let (Some(shows), Some(metric)) = (&shows, &metric) {
@@ -260,6 +282,7 @@ impl Builder<'_> {
                     best: best.clone().map(|grid| self.grid(grid)),
                     select: select.clone(),
                     select_at: select_at.clone(),
+                    compared: compare.unwrap_or(true),
                     bindings: self.bindings(&bindings),
                 });
             }
@@ -356,6 +379,32 @@ impl Builder<'_> {
                 None
             }
         }
+    }
+
+    /// Resolves the files of claims.
+    fn claims(&mut self, words: &[Word], root: &Path) -> Vec<Claims> {
+        let mut claims: Vec<Claims> = Vec::with_capacity(words.len());
+        for word in words {
+            let file = root.join(&word.text);
+            if word.text.is_empty() {
+                let help = "write claims = \"data/claims/FILE.toml\"";
+                self.problem("`claims` names a file".into(), word.span.clone(), help);
+            } else if let Some(first) = claims.iter().find(|claims| claims.file == file) {
+                self.problems.push(
+                    Diagnostic::new(format!("`{}` is named twice", word.text))
+                        .at(self.source, word.span.clone(), "")
+                        .at(self.source, first.span.clone(), "the first")
+                        .help("name a file of claims once"),
+                );
+            } else {
+                claims.push(Claims {
+                    file,
+                    written: word.text.clone(),
+                    span: word.span.clone(),
+                });
+            }
+        }
+        claims
     }
 
     /// Checks that row and column agree on what a cell is.

@@ -19,6 +19,7 @@ impl RawAxes {
         axes.exclude = self.exclude.or(axes.exclude.take());
         axes.best = self.best.or(axes.best.take());
         axes.select = self.select.or(axes.select.take());
+        axes.compare = self.compare.or(axes.compare.take());
     }
 }
 

@@ -11,6 +11,7 @@ impl Reader<'_> {
             "over" => axes.over = Some(self.combinations(key, node, GRID)),
             "exclude" => axes.exclude = Some(self.combinations(key, node, EXCLUDED)),
             "best" => axes.best = Some(self.combinations(key, node, SEARCHED)),
+            "compare" => axes.compare = Some(node),
             _ => axes.select = self.text(key, &node),
         }
     }
@@ -29,6 +30,7 @@ impl Reader<'_> {
                     "reference" => line.reference = Some(node),
                     "best" => line.best = Some(self.combinations(&key, node, SEARCHED)),
                     "select" => line.select = self.text(&key, &node),
+                    "compare" => line.compare = self.flag(&key, &node),
                     _ => line.bindings.push((key, node)),
                 }
             }

@@ -1,0 +1,375 @@
+//! `compare` of a table: the row that the others are compared with, and how.
+
+use std::ops::Range;
+
+use contract::hundredth;
+use serde_json::Value;
+
+use super::{Builder, parse_value};
+use crate::declare::grammar::{self, COMPARISON, Takes};
+use crate::declare::model::{Comparison, Definition, Line, VariableId};
+use crate::declare::raw::{Node, NodeValue};
+use crate::declare::template::Template;
+use crate::errors::{Diagnostic, did_you_mean, nearest};
+
+/// How `compare` is written, for messages.
+const FORM: &str =
+    "write compare = { to = { m = 0.15 } }, or name the row by its label: { to = \"15 %\" }";
+/// How `to` is written, for messages.
+const TO: &str = "write to = { m = 0.15 }, or the row's label: to = \"15 %\"";
+/// How many rows a message lists.
+const LISTED: usize = 12;
+
+/// A comparison whose row is not looked for yet.
+pub(super) struct Wanted {
+    row: WantedRow,
+    span: Range<usize>,
+    draws: u32,
+    seed: u64,
+    level: f64,
+}
+
+/// How a row is named.
+enum WantedRow {
+    Label(String),
+    Values(Vec<(VariableId, Definition)>),
+}
+
+impl WantedRow {
+    fn fits(&self, row: &Line) -> bool {
+        match self {
+            Self::Label(label) => row.label == *label,
+            Self::Values(values) => values.iter().all(|(variable, wanted)| {
+                let mut bound = row.bindings.iter();
+                bound.any(|(id, found)| id == variable && same(&found.template, &wanted.template))
+            }),
+        }
+    }
+}
+
+impl Builder<'_> {
+    /// Reads what `compare` of a table says; nothing where it compares no rows.
+    pub(super) fn comparison(&mut self, node: &Node) -> Option<Wanted> {
+        let keys = match &node.value {
+            NodeValue::Scalar(Value::Bool(false)) => return None,
+            NodeValue::Table(keys) => keys,
+            _ => {
+                let message = "`compare` takes a table, or false".to_owned();
+                self.problem(message, node.span.clone(), FORM);
+                return None;
+            }
+        };
+        let (mut to, mut draws, mut seed, mut level) = (None, 10_000, 0, 0.95);
+        for (key, value) in keys {
+            let mut known = COMPARISON.iter();
+            let Some(known) = known.find(|known| known.name == key.text) else {
+                let known = grammar::names(COMPARISON);
+                let help = match nearest(&key.text, known.clone()) {
+                    Some(_) => did_you_mean(&key.text, known, "keys"),
+                    None => {
+                        let known: Vec<&str> = known.collect();
+                        format!("a comparison has {}", known.join(", "))
+                    }
+                };
+                let message = format!("unknown key `{}`", key.text);
+                self.problem(message, key.span.clone(), help);
+                continue;
+            };
+            match known.takes {
+                Takes::Whole { min, max } => {
+                    let number = self.whole(known.name, value, (min, max));
+                    match known.name {
+                        "draws" => draws = number.unwrap_or(draws),
+                        _ => seed = number.unwrap_or(seed),
+                    }
+                }
+                Takes::Between { above, below } => {
+                    let number = self.between(known.name, value, (above, below));
+                    level = number.unwrap_or(level);
+                }
+                _ => to = self.wanted_row(value).map(|row| (row, value.span.clone())),
+            }
+        }
+        if !keys.iter().any(|(key, _)| key.text == "to") {
+            let message = "`compare` has no `to`".to_owned();
+            let help = format!("name the row that the others are compared with: {TO}");
+            self.problem(message, node.span.clone(), help);
+        }
+        let (row, span) = to?;
+        Some(Wanted {
+            row,
+            span,
+            // The key's range lies within 32 bits.
+            draws: u32::try_from(draws).unwrap_or(u32::MAX),
+            seed,
+            level,
+        })
+    }
+
+    /// Finds the one row that a comparison names. `replaced_by` is the profile that replaces the rows and not the comparison.
+    pub(super) fn compared(
+        &mut self,
+        wanted: &Wanted,
+        rows: &[Line],
+        replaced_by: Option<&str>,
+    ) -> Option<Comparison> {
+        let fitting: Vec<usize> = (0..rows.len())
+            .filter(|&place| wanted.row.fits(&rows[place]))
+            .collect();
+        if let [to] = fitting[..] {
+            return Some(Comparison {
+                to,
+                draws: wanted.draws,
+                seed: wanted.seed,
+                level: wanted.level,
+            });
+        }
+        let (mut message, mut help) = match fitting.len() {
+            0 => {
+                let guess = self.guess(&wanted.row, rows);
+                let guess =
+                    guess.map_or_else(String::new, |guess| format!("did you mean {guess}? "));
+                let listed = self.listed(&mut rows.iter());
+                (
+                    self.nothing_fits(&wanted.row, rows),
+                    format!("{guess}the rows are {listed}"),
+                )
+            }
+            count => {
+                let (message, by) = match &wanted.row {
+                    WantedRow::Label(label) => {
+                        (format!("{count} rows are called `{label}`"), "its values")
+                    }
+                    WantedRow::Values(_) => (
+                        format!("{count} rows have these values"),
+                        "more of its values, or by its label",
+                    ),
+                };
+                let listed = self.listed(&mut fitting.iter().map(|&place| &rows[place]));
+                (message, format!("name one of them by {by}: {listed}"))
+            }
+        };
+        if let Some(profile) = replaced_by {
+            message += &format!(" under profile `{profile}`");
+            help = format!("that profile replaces `rows`, and may replace `compare` too; {help}");
+        }
+        self.problem(message, wanted.span.clone(), help);
+        None
+    }
+
+    fn wanted_row(&mut self, node: &Node) -> Option<WantedRow> {
+        match &node.value {
+            NodeValue::Scalar(Value::String(label)) => Some(WantedRow::Label(label.clone())),
+            NodeValue::Table(values) if !values.is_empty() => {
+                let before = self.problems.len();
+                let mut bound = Vec::with_capacity(values.len());
+                for (name, value) in values {
+                    let definition = self.binding(value);
+                    bound.extend(self.variable(name).map(|id| (id, definition)));
+                }
+                (self.problems.len() == before).then_some(WantedRow::Values(bound))
+            }
+            _ => {
+                let message = match &node.value {
+                    NodeValue::Table(_) => "`to` names no value",
+                    _ => "`to` takes values that a row binds, or its label",
+                };
+                self.problem(message.into(), node.span.clone(), TO);
+                None
+            }
+        }
+    }
+
+    fn whole(&mut self, key: &str, node: &Node, (min, max): (u64, u64)) -> Option<u64> {
+        let range = |number: &u64| (min..=max).contains(number);
+        let given = match &node.value {
+            NodeValue::Scalar(value) => Some(value),
+            _ => None,
+        };
+        let number = given.and_then(Value::as_u64).filter(range);
+        if number.is_none() {
+            let takes = match max {
+                max if max >= i64::MAX as u64 => format!("a whole number of at least {min}"),
+                max => format!("a whole number from {min} to {max}"),
+            };
+            let meant = given.and_then(|value| match value {
+                Value::String(text) => text.replace('_', "").trim().parse::<f64>().ok(),
+                value => value.as_f64(),
+            });
+            let meant = meant.filter(|number| number.fract() == 0.0 && number.abs() < 1e15);
+            let meant = meant.and_then(|number| format!("{number:.0}").parse().ok());
+            let meant = meant.filter(range);
+            self.out_of_range(key, node, &takes, meant.map(|number| number.to_string()));
+        }
+        number
+    }
+
+    fn between(&mut self, key: &str, node: &Node, (above, below): (f64, f64)) -> Option<f64> {
+        let range = |number: &f64| *number > above && *number < below;
+        let given = match &node.value {
+            NodeValue::Scalar(value) => Some(value),
+            _ => None,
+        };
+        let number = given.and_then(Value::as_f64).filter(range);
+        if number.is_none() {
+            let takes = format!("a number above {above} and below {below}");
+            let meant = given.and_then(|value| {
+                let text = super::axes::plain(value);
+                let text = text.trim().trim_end_matches('%').trim_end().to_owned();
+                [hundredth(&text), Some(text)]
+                    .into_iter()
+                    .flatten()
+                    .find(|text| text.parse().is_ok_and(|number| range(&number)))
+            });
+            self.out_of_range(key, node, &takes, meant);
+        }
+        number
+    }
+
+    fn out_of_range(&mut self, key: &str, node: &Node, takes: &str, meant: Option<String>) {
+        let help = meant.map(|meant| format!("did you mean {meant}?"));
+        self.problems.push(
+            Diagnostic::new(format!("`{key}` takes {takes}"))
+                .at(self.source, node.span.clone(), "")
+                .maybe_help(help),
+        );
+    }
+
+    fn nothing_fits(&self, wanted: &WantedRow, rows: &[Line]) -> String {
+        match wanted {
+            WantedRow::Label(label) => format!("no row is called `{label}`"),
+            WantedRow::Values(values) => {
+                let unbound =
+                    |(id, _): &&(VariableId, Definition)| !rows.iter().any(|row| row.binds(*id));
+                match values.iter().find(unbound) {
+                    Some((id, _)) => format!("no row binds `{}`", self.name_of(*id)),
+                    None => "no row has these values".to_owned(),
+                }
+            }
+        }
+    }
+
+    /// Returns what was probably meant: the label most like it, or the values of a row.
+    fn guess(&self, wanted: &WantedRow, rows: &[Line]) -> Option<String> {
+        let pairs: Vec<(String, Value)> = match wanted {
+            WantedRow::Label(label) => {
+                let labels = rows.iter().map(|row| row.label.as_str());
+                if let Some(label) = nearest(label, labels) {
+                    return Some(format!("`{label}`"));
+                }
+                // Where a command names a row, values are written so.
+                let pairs = label.split(',').map(|pair| {
+                    let (name, value) = pair.split_once('=')?;
+                    Some((name.trim().to_owned(), parse_value(value.trim())))
+                });
+                pairs.collect::<Option<_>>()?
+            }
+            WantedRow::Values(values) => {
+                let pairs = values
+                    .iter()
+                    .map(|(id, definition)| Some((self.name_of(*id), plain(definition)?.clone())));
+                pairs.collect::<Option<_>>()?
+            }
+        };
+        let meant = pairs
+            .iter()
+            .map(|(name, value)| self.meant(name, value, rows));
+        let meant: Vec<(VariableId, &Definition)> = meant.collect::<Option<_>>()?;
+        let has_all = |row: &&Line| {
+            meant.iter().all(|(id, wanted)| {
+                let mut bound = row.bindings.iter();
+                bound.any(|(other, found)| id == other && same(&found.template, &wanted.template))
+            })
+        };
+        rows.iter().find(has_all)?;
+        Some(format!("{{ {} }}", self.pairs(meant.into_iter())))
+    }
+
+    /// Returns the value of a row that a pair probably means: the same, a share for its percentage, or the one most like it.
+    fn meant<'l>(
+        &self,
+        name: &str,
+        value: &Value,
+        rows: &'l [Line],
+    ) -> Option<(VariableId, &'l Definition)> {
+        let bindings = || rows.iter().flat_map(|row| &row.bindings);
+        let names: Vec<String> = bindings().map(|(id, _)| self.name_of(*id)).collect();
+        let name = nearest(name, names.iter().map(String::as_str))?;
+        let variable = *self.variable_ids.get(name)?;
+        let known = || bindings().filter(|(id, _)| *id == variable);
+        let text = super::axes::plain(value);
+        let share = hundredth(text.trim_end_matches('%').trim_end()).map(|text| parse_value(&text));
+        let equal = |wanted: &Value| {
+            known().find(|(_, found)| plain(found).is_some_and(|found| same_value(found, wanted)))
+        };
+        let alike = || {
+            let texts: Vec<String> = known().map(|(_, found)| self.text_of(found)).collect();
+            let nearest = nearest(&text, texts.iter().map(String::as_str))?;
+            known().find(|(_, found)| self.text_of(found) == nearest)
+        };
+        let found = equal(value)
+            .or_else(|| equal(&parse_value(&text)))
+            .or_else(|| equal(&share?))
+            .or_else(alike);
+        found.map(|(id, definition)| (*id, definition))
+    }
+
+    fn text_of(&self, definition: &Definition) -> String {
+        plain(definition).map_or_else(|| self.as_defined(definition), super::axes::plain)
+    }
+
+    /// Lists rows by label and values, as far as a message has room.
+    fn listed(&self, rows: &mut dyn ExactSizeIterator<Item = &Line>) -> String {
+        let count = rows.len();
+        let row = |row: &Line| {
+            let bindings = row.bindings.iter().map(|(id, found)| (*id, found));
+            match row.bindings.is_empty() {
+                true => format!("`{}`", row.label),
+                false => format!("`{}` {{ {} }}", row.label, self.pairs(bindings)),
+            }
+        };
+        let listed: Vec<String> = rows.take(LISTED).map(row).collect();
+        let mut text = listed.join(", ");
+        if count > LISTED {
+            text += &format!(" and {} more", count - LISTED);
+        }
+        text
+    }
+
+    fn pairs<'l>(&self, bindings: impl Iterator<Item = (VariableId, &'l Definition)>) -> String {
+        let pairs = bindings
+            .map(|(id, found)| format!("{} = {}", self.name_of(id), self.as_defined(found)));
+        pairs.collect::<Vec<_>>().join(", ")
+    }
+
+    /// Returns a value as it stands in the file.
+    fn as_defined(&self, definition: &Definition) -> String {
+        let written = self.source.text.get(definition.origin.span.clone());
+        written.unwrap_or_default().to_owned()
+    }
+}
+
+/// Returns a value that names no variable.
+fn plain(definition: &Definition) -> Option<&Value> {
+    match &definition.template {
+        Template::Value(value) => Some(value),
+        _ => None,
+    }
+}
+
+/// Returns whether two bound values are the same as they are written, numbers by value.
+fn same(a: &Template, b: &Template) -> bool {
+    match (a, b) {
+        (Template::Value(a), Template::Value(b)) => same_value(a, b),
+        _ => a == b,
+    }
+}
+
+fn same_value(a: &Value, b: &Value) -> bool {
+    // Whole numbers beyond 2^53 that differ are one as fractions.
+    let both_whole = a.is_i64() && b.is_i64();
+    match (a.as_f64(), b.as_f64()) {
+        (Some(a), Some(b)) if !both_whole => a == b,
+        _ => a == b,
+    }
+}
