@@ -32,7 +32,7 @@ const LEVEL: f64 = 0.95;
 const MIDDLE: f64 = 1.1;
 const EASE: f64 = 1.0;
 const SUITS: f64 = 0.5;
-const LUCK: f64 = 0.7;
+const LUCK: f64 = 0.5;
 const QUALITY: f64 = 0.1;
 /// The share of examples of class 1.
 const ONES: f64 = 0.4;
