@@ -219,14 +219,15 @@ impl Verdict {
                 _ => Self::TooFew,
             };
         };
-        // Both intervals have to leave out zero. They do where p says so, but for draws exactly at the edge.
-        let is_outside = |interval: Interval| interval.low > 0.0 || interval.high < 0.0;
+        // Both intervals have to lie on the difference's side of zero. They do where p says so, but for draws exactly at the edge, and
+        // where few examples bend a score so far that its draws lie on the other side.
         let bootstrap = comparison.bootstrap.map(|bootstrap| bootstrap.interval);
         let student = comparison.student.map(|student| student.interval);
-        let mut intervals = bootstrap.into_iter().chain(student);
-        match p <= 1.0 - level && intervals.all(is_outside) {
-            true if comparison.difference > 0.0 => Self::Higher,
-            true if comparison.difference < 0.0 => Self::Lower,
+        let intervals = || bootstrap.into_iter().chain(student);
+        let difference = comparison.difference;
+        match p <= 1.0 - level {
+            true if difference > 0.0 && intervals().all(|it| it.low > 0.0) => Self::Higher,
+            true if difference < 0.0 && intervals().all(|it| it.high < 0.0) => Self::Lower,
             _ => Self::NotSettled,
         }
     }
@@ -356,6 +357,18 @@ mod tests {
         let comparison = Comparison::of(&base, &other, true, &options());
         let bootstrap = comparison.bootstrap.unwrap();
         assert!(bootstrap.undefined <= 1 && bootstrap.draws + bootstrap.undefined == 400);
+    }
+
+    #[test]
+    fn draws_on_the_other_side_of_zero_settle_nothing() {
+        let base = units(&[1.0, 1.1, 0.9], 0.0);
+        let mut other = units(&[2.0, 2.1, 1.9], 0.0);
+        for unit in &mut other {
+            unit.draws.fill(0.5);
+        }
+        let comparison = Comparison::of(&base, &other, true, &options());
+        assert!(comparison.bootstrap.unwrap().interval.high < 0.0 && comparison.difference > 0.0);
+        assert_eq!(judge(&[&comparison], 0.95)[0].verdict, Verdict::NotSettled);
     }
 
     #[test]

@@ -26,13 +26,14 @@ pub fn seeds_needed(comparison: &Comparison, difference: f64, level: f64) -> Nee
     let Some(student) = comparison.student.filter(|student| student.error > 0.0) else {
         return Needed::NotKnown;
     };
-    // The spread of one seed's difference. Two independent samples count as if they had equally many seeds.
     let [base, other] = comparison.seeds;
-    let seeds = match comparison.paired {
-        true => base as f64,
+    let independent = !comparison.paired && base > 1 && other > 1;
+    // The spread of one seed's difference. Two independent samples count as their harmonic mean: so many seeds on each side would have
+    // the same standard error, where both sides spread alike.
+    let seeds = match independent {
+        true => 2.0 / (1.0 / base as f64 + 1.0 / other as f64),
         false => comparison.replicates() as f64,
     };
-    let independent = !comparison.paired && base > 1 && other > 1;
     let spread = student.error * seeds.sqrt();
     let examples = comparison
         .bootstrap
@@ -93,6 +94,30 @@ mod tests {
         assert_eq!(needed(0.1), Needed::Seeds(787));
         assert_eq!(needed(1e-3), Needed::TooMany);
         assert_eq!(seeds_needed(&compared(&[1.0]), 1.0, 0.95), Needed::NotKnown);
+    }
+
+    #[test]
+    fn many_seeds_of_one_side_do_not_stand_for_the_other() {
+        let units = |count: usize| -> Vec<Unit> {
+            let unit = |place: usize| Unit {
+                score: [-1.0, 0.0, 1.0][place % 3],
+                draws: Vec::new(),
+            };
+            (0..count).map(unit).collect()
+        };
+        let needed = |base: usize, other: usize| {
+            let comparison =
+                Comparison::of(&units(base), &units(other), false, &Options::default());
+            match seeds_needed(&comparison, 1.0, 0.95) {
+                Needed::Seeds(seeds) => seeds as f64,
+                _ => f64::NAN,
+            }
+        };
+        // Of two independent sides, with standard deviations of 0.83.
+        let equal = needed(30, 30);
+        let apart = needed(30, 3000);
+        assert!((equal - apart).abs() <= 1.0, "{equal} {apart}");
+        assert!((11.0..13.0).contains(&equal), "{equal}");
     }
 
     #[test]

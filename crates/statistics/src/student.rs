@@ -29,15 +29,15 @@ impl Student {
     /// Tests the difference of the means of two independent samples with variances of their own (Welch); `None` where either
     /// has fewer than two. SciPy's `ttest_ind` with `equal_var=False`.
     pub fn unpaired(base: &[f64], other: &[f64], level: f64) -> Option<Self> {
-        let part = |sample: &[f64]| {
-            let part = variance(sample)? / sample.len() as f64;
-            Some((part, part * part / (sample.len() - 1) as f64))
-        };
-        let ((a, a_squared), (b, b_squared)) = (part(base)?, part(other)?);
-        let freedom = match a_squared + b_squared {
+        let part = |sample: &[f64]| Some(variance(sample)? / sample.len() as f64);
+        let (a, b) = (part(base)?, part(other)?);
+        // The share of the variance, squared, of each degree of freedom: squares of the variances may leave the range of f64.
+        let squared =
+            |part: f64, sample: &[f64]| (part / (a + b)).powi(2) / (sample.len() - 1) as f64;
+        let freedom = match a + b {
             // Without any spread the degrees of freedom do not matter.
             0.0 => (base.len() + other.len() - 2) as f64,
-            squares => (a + b) * (a + b) / squares,
+            _ => 1.0 / (squared(a, base) + squared(b, other)),
         };
         let difference = mean(other) - mean(base);
         Some(Self::of(difference, (a + b).sqrt(), freedom, level))
@@ -79,10 +79,10 @@ pub(crate) fn variance(values: &[f64]) -> Option<f64> {
 
 /// Returns the probability that |T| ≥ |t|, for T with the t distribution of so many degrees of freedom.
 pub fn two_sided(t: f64, freedom: f64) -> f64 {
-    if t.is_infinite() {
+    let square = t * t;
+    if square.is_infinite() {
         return 0.0;
     }
-    let square = t * t;
     let all = freedom + square;
     incomplete_beta(freedom / 2.0, 0.5, freedom / all, square / all)
 }
@@ -152,6 +152,15 @@ mod tests {
             Student::unpaired(&[1.0, 1.0], &[2.0, 2.0], 0.95).unwrap().p,
             0.0
         );
+    }
+
+    #[test]
+    fn no_square_leaves_the_range() {
+        assert_eq!(two_sided(1e200, 1.0), 0.0);
+        let small =
+            Student::unpaired(&[1e-90, 2e-90, 4e-90], &[5e-90, 7e-90, 8e-90], 0.95).unwrap();
+        let usual = Student::unpaired(&[1.0, 2.0, 4.0], &[5.0, 7.0, 8.0], 0.95).unwrap();
+        assert!((small.freedom - usual.freedom).abs() < 1e-12 && (small.p - usual.p).abs() < 1e-12);
     }
 
     #[test]
