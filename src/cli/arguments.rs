@@ -44,6 +44,8 @@ pub enum Command {
     Show(ShowArguments),
     /// Say whether a row of a table is better than another, over seeds and examples: differences, intervals, verdicts.
     Compare(CompareArguments),
+    /// Say which claims of papers hold here, from what is known, without running anything.
+    Claims(ClaimsArguments),
     /// Draw what the targets need: as DOT, Mermaid or SVG.
     Graph(GraphArguments),
     /// Lay out a new project: a pipeline file with all that its tables need.
@@ -205,6 +207,17 @@ pub struct CompareArguments {
         reason = "as clap tells a flag without a value from none"
     )]
     pub power: Option<Option<f64>>,
+    /// What holds for all commands.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// `pipe claims`.
+#[derive(Args, Debug)]
+pub struct ClaimsArguments {
+    /// The tables whose claims are answered: all, table:NAME, group:NAME.
+    #[arg(value_name = "TARGET", default_value = "all")]
+    pub targets: Vec<String>,
     /// What holds for all commands.
     #[command(flatten)]
     pub common: Common,

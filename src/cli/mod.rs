@@ -5,6 +5,7 @@
 mod archive;
 mod arguments;
 mod cells;
+mod claims;
 mod compare;
 mod diff;
 mod doctor;
@@ -116,6 +117,7 @@ fn dispatch(command: Command, registry: &Registry) -> Exit {
         Command::Why(arguments) => why::why(&arguments, registry),
         Command::List(arguments) => list::list(&arguments, registry),
         Command::Show(arguments) => show::show(&arguments, registry),
+        Command::Claims(arguments) => claims::claims(&arguments, registry),
         Command::Compare(arguments) => compare::compare(&arguments, registry),
         Command::Diff(arguments) => diff::diff(&arguments, registry),
         Command::Graph(arguments) => graph::graph(&arguments, registry),

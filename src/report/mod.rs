@@ -20,6 +20,7 @@ mod alike;
 mod averaged;
 mod builder;
 mod choose;
+pub mod claims;
 pub mod compare;
 mod compared;
 mod costs;

@@ -7,6 +7,7 @@ use tables::reference::{self, Key};
 use tables::{Cell, Chosen, Column, ComparisonExport, ComparisonLine, Row, Table, Variables};
 
 use super::builder::Heading;
+use super::claims::Standing;
 use super::footnotes::Footnotes;
 use super::{Builder, Jobs, Kind, Output, ReportError, alike};
 use crate::graph::{JobIndex, OutputPlan, RowPlan};
@@ -108,7 +109,10 @@ fn make<'a>(
         cells.push(line);
     }
     let comparisons = builder.comparisons(plan, &mut cells, jobs)?;
-    let notes = comparisons.note.into_iter().chain(notes);
+    let claims = builder.claims(plan, &cells, jobs)?.into_iter();
+    let claims = claims.filter(|answered| answered.standing != Standing::NotAsked);
+    let claims = claims.map(|answered| answered.note());
+    let notes = comparisons.note.into_iter().chain(claims).chain(notes);
     let notes: Vec<String> = alike::notes(plan).into_iter().chain(notes).collect();
     let (footnotes, places) = footnotes.finish();
     for cell in cells.iter_mut().flatten() {

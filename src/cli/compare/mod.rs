@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use metrics::Direction;
 use statistics::Options;
 
+pub(super) use self::json::compared_json;
 use self::power::Power;
 use super::Exit;
 use super::arguments::CompareArguments;
