@@ -74,8 +74,10 @@ impl Rescorer {
             .map(|stratum| vec![1; stratum.examples.len()])
             .collect();
         let value = rescorer.score(&ones);
-        // Programs of others write shares or percentages.
+        // Programs of others write shares or percentages, and columns of either.
+        let is_mean = matches!(rescorer.statistics[..], [Statistic::Mean { .. }]);
         let scales: &[f64] = match score.unit.as_str() {
+            PERCENT | HUNDREDFOLD if is_mean => &[100.0, 1.0],
             PERCENT | HUNDREDFOLD => &[100.0],
             PERPLEXITY => &[1.0],
             _ => &[1.0, 100.0],

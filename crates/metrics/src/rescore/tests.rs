@@ -138,6 +138,8 @@ fn a_column_of_numbers_is_averaged() {
     assert_eq!(perplexity.score(&[vec![0, 1]]), libm::exp(3.0));
     // A column comes before the metric of that name.
     assert_eq!(rescorer("f1", 62.5, PERCENT).score(&[vec![1, 0]]), 50.0);
+    // The column may hold what is printed.
+    assert_eq!(rescorer("loss", 1.5, PERCENT).score(&[vec![0, 1]]), 3.0);
 }
 
 #[test]
