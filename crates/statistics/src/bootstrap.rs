@@ -100,33 +100,33 @@ pub enum Drawn {
 /// The seeds of a draw, by their places: of the base, and of the other side.
 pub type Picked = [Vec<usize>; 2];
 
-/// Returns the seeds of a draw. Paired, both sides have the same.
-pub(crate) fn pick(drawing: Drawing, draw: u32, seeds: [usize; 2], paired: bool) -> Picked {
-    let of = |purpose: &str, seeds: usize| -> Vec<usize> {
-        let mut draws = Stream::new(drawing.seed, purpose).draws(draw, 0, 0);
-        (0..seeds).map(|_| draws.index(seeds)).collect()
-    };
-    let base = of("seeds", seeds[0]);
-    let other = match paired {
-        true => base.clone(),
-        false => of("seeds of the other", seeds[1]),
-    };
-    [base, other]
+/// Returns what gives the seeds of a draw. Paired, both sides have the same.
+pub(crate) fn pick(drawing: Drawing, seeds: [usize; 2], paired: bool) -> impl Fn(u32) -> Picked {
+    let streams = ["seeds", "seeds of the other"].map(|purpose| Stream::new(drawing.seed, purpose));
+    move |draw| {
+        let of = |side: usize| -> Vec<usize> {
+            let mut draws = streams[side].draws(draw, 0, 0);
+            (0..seeds[side]).map(|_| draws.index(seeds[side])).collect()
+        };
+        let base = of(0);
+        let other = if paired { base.clone() } else { of(1) };
+        [base, other]
+    }
 }
 
 /// Returns the difference, other less base, of each draw; NaN where a score is undefined on it. `picked` gives the seeds of each
 /// draw.
-pub fn differences(
+pub fn differences<'p>(
     [base, other]: [&[Unit]; 2],
     draws: usize,
     drawn: Drawn,
-    picked: &dyn Fn(usize) -> Picked,
+    picked: &dyn Fn(usize) -> &'p Picked,
 ) -> Vec<f64> {
     let all = [(0..base.len()).collect(), (0..other.len()).collect()];
     (0..draws)
         .map(|draw| {
-            let picked = match drawn {
-                Drawn::Examples => all.clone(),
+            let [of_base, of_other] = match drawn {
+                Drawn::Examples => &all,
                 Drawn::Both | Drawn::Seeds => picked(draw),
             };
             let side = |units: &[Unit], places: &[usize]| {
@@ -134,9 +134,9 @@ pub fn differences(
                     Drawn::Seeds => units[*place].score,
                     Drawn::Both | Drawn::Examples => units[*place].draws[draw],
                 });
-                mean(&scores.collect::<Vec<_>>())
+                scores.sum::<f64>() / places.len() as f64
             };
-            side(other, &picked[1]) - side(base, &picked[0])
+            side(other, of_other) - side(base, of_base)
         })
         .collect()
 }

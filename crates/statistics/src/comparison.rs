@@ -1,6 +1,6 @@
 //! A comparison of two sides, and the verdict on it.
 
-use crate::bootstrap::{Drawing, Drawn, Unit, differences, pick, quantile};
+use crate::bootstrap::{Drawing, Drawn, Picked, Unit, differences, pick, quantile};
 use crate::student::{normal_quantile, quantile as t_quantile, variance};
 use crate::{Interval, Permutation, Student, mean};
 
@@ -160,9 +160,10 @@ impl Bootstrap {
             return None;
         }
         let seeds = [base.len(), other.len()];
-        let picked = |draw: usize| pick(drawing, draw as u32, seeds, paired);
+        let picked = pick(drawing, seeds, paired);
+        let picked: Vec<Picked> = (0..drawing.draws).map(picked).collect();
         let drawn = |drawn| {
-            let values = differences(sides, draws, drawn, &picked);
+            let values = differences(sides, draws, drawn, &|draw| &picked[draw]);
             let defined: Vec<f64> = values.into_iter().filter(|value| !value.is_nan()).collect();
             defined
         };

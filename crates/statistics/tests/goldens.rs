@@ -9,8 +9,8 @@ use metrics::predictions::Name;
 use metrics::scores::Score;
 use serde::Deserialize;
 use statistics::{
-    Drawn, Permutation, Student, Unit, differences, holm, normal_quantile, quantile, t_quantile,
-    two_sided,
+    Drawn, Permutation, Picked, Student, Unit, differences, holm, normal_quantile, quantile,
+    t_quantile, two_sided,
 };
 
 #[derive(Deserialize)]
@@ -122,12 +122,11 @@ fn the_same_draws_give_the_published_differences() {
             (_, true) => Drawn::Seeds,
             _ => Drawn::Both,
         };
-        let picked = |draw: usize| {
-            let picked = &case.picked[draw];
-            [picked[0].clone(), picked[usize::from(!case.paired)].clone()]
-        };
+        // Paired, one choice is of both sides.
+        let of = |picked: &Vec<Vec<usize>>| picked.first().cloned().zip(picked.last().cloned());
+        let picked: Vec<Picked> = case.picked.iter().filter_map(of).map(Into::into).collect();
         let draws = case.differences.len();
-        let mut found = differences([&base, &other], draws, drawn, &picked);
+        let mut found = differences([&base, &other], draws, drawn, &|draw| &picked[draw]);
         for (one, expected) in found.iter().zip(&case.differences) {
             assert!(
                 (one - expected).abs() < 1e-12,

@@ -21,6 +21,8 @@ const WEIGHT: &str = "weight";
 const AVERAGE: &str = "avg";
 /// How far a score that is made anew may be from the one that was written, as a share of its size, for rounding.
 const ROUNDING: f64 = 1e-9;
+/// How far it may be, as a share of its size or of 1, where it was written with few decimals.
+const COARSEST: f64 = 0.005;
 
 /// Examples that are drawn among themselves.
 #[derive(Clone, Debug, PartialEq)]
@@ -72,8 +74,10 @@ impl Rescorer {
             .map(|stratum| vec![1; stratum.examples.len()])
             .collect();
         let value = rescorer.score(&ones);
-        // Programs of others write shares or percentages.
+        // Programs of others write shares or percentages, and columns of either.
+        let is_mean = matches!(rescorer.statistics[..], [Statistic::Mean { .. }]);
         let scales: &[f64] = match score.unit.as_str() {
+            PERCENT | HUNDREDFOLD if is_mean => &[100.0, 1.0],
             PERCENT | HUNDREDFOLD => &[100.0],
             PERPLEXITY => &[1.0],
             _ => &[1.0, 100.0],
@@ -187,8 +191,8 @@ impl Rescorer {
         &self.strata
     }
 
-    /// Scores the run on examples that were drawn so often, by stratum and example, in the unit of the score. NaN where the score
-    /// is undefined on them.
+    /// Scores the run on examples that were drawn so often, by stratum and example, in all at most 2³¹ times, in the unit of the
+    /// score. NaN where the score is undefined on them.
     pub fn score(&self, counts: &[Vec<u32>]) -> f64 {
         let mut values = self
             .statistics
@@ -282,7 +286,9 @@ fn agree(value: f64, written: f64) -> bool {
     let decimals = format!("{written}");
     let decimals = decimals.split_once('.').map_or(0, |(_, rest)| rest.len());
     let half = 0.5 * 0.1f64.powi(i32::try_from(decimals).unwrap_or(i32::MAX));
-    (value - written).abs() <= half + ROUNDING * written.abs().max(1.0)
+    // 1 may be 1.0 or 1.00: few decimals are no reason to take 0.7 for 1.
+    let size = written.abs().max(1.0);
+    (value - written).abs() <= half.min(COARSEST * size) + ROUNDING * size
 }
 
 /// Rounds to two decimals as printing does: halfway cases to even.

@@ -1,5 +1,7 @@
 //! Metrics of examples of which each counts several times, or not at all. With counts of 1 they are the metrics of this crate.
 
+use std::collections::BTreeMap;
+
 use crate::Metric;
 
 /// How the subsets of a set become one number.
@@ -21,24 +23,26 @@ pub(super) enum Statistic {
         values: Vec<f64>,
         weights: Option<Vec<f64>>,
     },
-    /// Of each example whether it is right.
-    Accuracy(Vec<bool>),
-    /// Of each example whether class 1 is predicted and right, and how often it is predicted or right.
-    F1(Vec<(u32, u32)>),
-    /// Predicted and true classes, and how many classes there are.
+    Accuracy {
+        right: Mask,
+    },
+    /// Of class 1.
+    F1 {
+        both: Mask,
+        predicted: Mask,
+        right: Mask,
+    },
+    /// The examples of each pair of a predicted and a true class, and how many classes there are.
     Matthews {
-        predicted: Vec<usize>,
-        right: Vec<usize>,
+        cells: Vec<(usize, usize, Vec<u32>)>,
         classes: usize,
     },
+    /// Numbers scaled by the largest magnitude, so that no square leaves the range of f64.
     Pearson {
         predictions: Vec<f64>,
         labels: Vec<f64>,
     },
-    Spearman {
-        predictions: Order,
-        labels: Order,
-    },
+    Spearman(Ranking),
     /// Spearman's coefficient of each subset: the places of its examples.
     Subsets {
         subsets: Vec<(Vec<usize>, Self)>,
@@ -46,40 +50,69 @@ pub(super) enum Statistic {
     },
 }
 
-/// The places of values in ascending order, in groups of equal ones.
+/// Which examples count: all bits set, or none, so that sums have no branches.
 #[derive(Clone, Debug)]
-pub(super) struct Order {
-    places: Vec<u32>,
-    /// Where each group ends in `places`.
-    ends: Vec<u32>,
-}
+pub(super) struct Mask(Vec<u32>);
 
-impl Order {
-    fn of(values: &[f64]) -> Self {
-        let mut places: Vec<u32> = (0..values.len() as u32).collect();
-        let value = |place: &u32| values[*place as usize];
-        places.sort_by(|a, b| value(a).total_cmp(&value(b)));
-        // `==` rather than the total order: -0.0 and 0.0 tie.
-        let changes = (1..places.len()).filter(|at| value(&places[*at]) != value(&places[at - 1]));
-        let ends = changes.chain([places.len()]).map(|end| end as u32);
-        let ends = ends.collect();
-        Self { places, ends }
+impl Mask {
+    fn of(examples: impl Iterator<Item = bool>) -> Self {
+        Self(
+            examples
+                .map(|counts| if counts { u32::MAX } else { 0 })
+                .collect(),
+        )
     }
 
-    /// Returns twice the average rank of each value, ranks counted from 1; 0 for values that were not drawn.
-    fn doubled_ranks(&self, counts: &[u32]) -> Vec<i64> {
-        let mut ranks = vec![0; counts.len()];
-        let (mut before, mut start) = (0i64, 0);
-        for end in &self.ends {
-            let group = &self.places[start..*end as usize];
-            let size: i64 = group.iter().map(|at| i64::from(counts[*at as usize])).sum();
-            for at in group {
-                ranks[*at as usize] = 2 * before + size + 1;
+    fn sum(&self, counts: &[u32]) -> u32 {
+        let masked = self.0.iter().zip(counts);
+        masked.map(|(mask, count)| mask & count).sum()
+    }
+}
+
+/// Predictions and labels as ranks are made of them.
+#[derive(Clone, Debug)]
+pub(super) struct Ranking {
+    /// The places of examples, predictions ascending.
+    places: Vec<u32>,
+    /// Where each group of equal predictions ends in `places`.
+    ends: Vec<u32>,
+    /// For each of `places`, which of the different labels, ascending, it has.
+    labels: Vec<u32>,
+    /// How many different labels there are.
+    different: usize,
+}
+
+/// Returns the places of values in ascending order, and where each group of equal ones ends.
+fn ascending(values: &[f64]) -> (Vec<u32>, Vec<u32>) {
+    let mut places: Vec<u32> = (0..values.len() as u32).collect();
+    let value = |place: &u32| values[*place as usize];
+    places.sort_by(|a, b| value(a).total_cmp(&value(b)));
+    // `==` rather than the total order: -0.0 and 0.0 tie.
+    let changes = (1..places.len()).filter(|at| value(&places[*at]) != value(&places[at - 1]));
+    let ends = changes.chain([places.len()]).map(|end| end as u32);
+    let ends = ends.collect();
+    (places, ends)
+}
+
+impl Ranking {
+    fn of(predictions: &[f64], labels: &[f64]) -> Self {
+        let (order, ends) = ascending(labels);
+        let mut group = vec![0; labels.len()];
+        let mut start = 0;
+        for (number, end) in ends.iter().enumerate() {
+            for place in &order[start..*end as usize] {
+                group[*place as usize] = number as u32;
             }
-            before += size;
             start = *end as usize;
         }
-        ranks
+        let different = ends.len();
+        let (places, ends) = ascending(predictions);
+        Self {
+            labels: places.iter().map(|place| group[*place as usize]).collect(),
+            places,
+            ends,
+            different,
+        }
     }
 }
 
@@ -101,17 +134,14 @@ impl Statistic {
         labels: &[f64],
     ) -> Result<Self, String> {
         let pairs = || predictions.iter().copied().zip(labels.iter().copied());
-        if matches!(metric, Metric::Pearson | Metric::Spearman) {
-            return Ok(match metric {
-                Metric::Pearson => Self::Pearson {
-                    labels: labels.to_vec(),
-                    predictions,
-                },
-                _ => Self::Spearman {
-                    predictions: Order::of(&predictions),
-                    labels: Order::of(labels),
-                },
+        if metric == Metric::Pearson {
+            return Ok(Self::Pearson {
+                predictions: scaled(&predictions),
+                labels: scaled(labels),
             });
+        }
+        if metric == Metric::Spearman {
+            return Ok(Self::Spearman(Ranking::of(&predictions, labels)));
         }
         let is_class = |value: f64| value >= 0.0 && value.fract() == 0.0 && value < 1e6;
         if let Some((predicted, label)) = pairs().find(|(a, b)| !is_class(*a) || !is_class(*b)) {
@@ -122,22 +152,29 @@ impl Statistic {
             ));
         }
         Ok(match metric {
-            Metric::Accuracy => Self::Accuracy(pairs().map(|(a, b)| a == b).collect()),
-            Metric::F1 => {
-                let one = |value: f64| u32::from(value == 1.0);
-                let of = |(a, b)| (one(a) * one(b), one(a) + one(b));
-                Self::F1(pairs().map(of).collect())
-            }
+            Metric::Accuracy => Self::Accuracy {
+                right: Mask::of(pairs().map(|(a, b)| a == b)),
+            },
+            Metric::F1 => Self::F1 {
+                both: Mask::of(pairs().map(|(a, b)| a == 1.0 && b == 1.0)),
+                predicted: Mask::of(pairs().map(|(a, _)| a == 1.0)),
+                right: Mask::of(pairs().map(|(_, b)| b == 1.0)),
+            },
             _ => {
-                let classes = |values: &[f64]| -> Vec<usize> {
-                    values.iter().map(|value| *value as usize).collect()
-                };
-                let (predicted, right) = (classes(&predictions), classes(labels));
-                let largest = predicted.iter().chain(&right).max();
+                // Classes are numbered anew, by those that there are.
+                let mut known: Vec<u32> = pairs().flat_map(|(a, b)| [a as u32, b as u32]).collect();
+                known.sort_unstable();
+                known.dedup();
+                let number = |class: f64| known.partition_point(|known| *known < class as u32);
+                let mut cells = BTreeMap::<(usize, usize), Vec<u32>>::new();
+                for (place, (predicted, right)) in pairs().enumerate() {
+                    let cell = cells.entry((number(predicted), number(right)));
+                    cell.or_default().push(place as u32);
+                }
+                let cells = cells.into_iter();
                 Self::Matthews {
-                    classes: largest.map_or(0, |largest| largest + 1),
-                    predicted,
-                    right,
+                    cells: cells.map(|((a, b), places)| (a, b, places)).collect(),
+                    classes: known.len(),
                 }
             }
         })
@@ -153,7 +190,7 @@ impl Statistic {
         if pooled == Pooled::All {
             return Self::of(Metric::Spearman, predictions.to_vec(), labels);
         }
-        let mut places = std::collections::BTreeMap::<&str, Vec<usize>>::new();
+        let mut places = BTreeMap::<&str, Vec<usize>>::new();
         for (place, subset) in subsets.enumerate() {
             places.entry(subset).or_default().push(place);
         }
@@ -170,9 +207,8 @@ impl Statistic {
         })
     }
 
-    /// Returns the metric of examples that count so often; NaN where it is undefined.
+    /// Returns the metric of examples that count so often, in all at most 2³¹; NaN where it is undefined.
     pub(super) fn of_counts(&self, counts: &[u32]) -> f64 {
-        let all = || counts.iter().map(|count| u64::from(*count)).sum::<u64>();
         match self {
             Self::Mean { values, weights } => {
                 let (mut sum, mut total) = (0.0, 0.0);
@@ -184,38 +220,27 @@ impl Statistic {
                 }
                 sum / total
             }
-            Self::Accuracy(right) => {
-                let right = right.iter().zip(counts);
-                let right: u64 = right
-                    .map(|(right, count)| u64::from(*right) * u64::from(*count))
-                    .sum();
-                right as f64 / all() as f64
+            Self::Accuracy { right } => {
+                f64::from(right.sum(counts)) / f64::from(counts.iter().sum::<u32>())
             }
-            Self::F1(examples) => {
-                let (mut both, mut either) = (0u64, 0u64);
-                for ((is_both, is_either), count) in examples.iter().zip(counts) {
-                    both += u64::from(is_both * count);
-                    either += u64::from(is_either * count);
-                }
+            Self::F1 {
+                both,
+                predicted,
+                right,
+            } => {
+                let either = u64::from(predicted.sum(counts)) + u64::from(right.sum(counts));
                 // scikit-learn's convention.
                 match either {
                     0 => 0.0,
-                    either => 2.0 * both as f64 / either as f64,
+                    either => 2.0 * f64::from(both.sum(counts)) / either as f64,
                 }
             }
-            Self::Matthews {
-                predicted,
-                right,
-                classes,
-            } => matthews(predicted, right, *classes, counts),
+            Self::Matthews { cells, classes } => matthews(cells, *classes, counts),
             Self::Pearson {
                 predictions,
                 labels,
             } => pearson(predictions, labels, counts),
-            Self::Spearman {
-                predictions,
-                labels,
-            } => spearman(predictions, labels, counts),
+            Self::Spearman(ranking) => spearman(ranking, counts),
             Self::Subsets { subsets, weighted } => {
                 let (mut sum, mut total) = (0.0, 0.0);
                 for (places, statistic) in subsets {
@@ -232,11 +257,12 @@ impl Statistic {
 }
 
 /// See [`crate::matthews`].
-fn matthews(predicted: &[usize], right: &[usize], classes: usize, counts: &[u32]) -> f64 {
+fn matthews(cells: &[(usize, usize, Vec<u32>)], classes: usize, counts: &[u32]) -> f64 {
     let mut of_class = vec![(0i128, 0i128); classes];
     let (mut agreed, mut all) = (0i128, 0i128);
-    for ((predicted, right), count) in predicted.iter().zip(right).zip(counts) {
-        let count = i128::from(*count);
+    for (predicted, right, places) in cells {
+        let counts = places.iter().map(|place| counts[*place as usize]);
+        let count = i128::from(counts.sum::<u32>());
         of_class[*predicted].0 += count;
         of_class[*right].1 += count;
         agreed += if predicted == right { count } else { 0 };
@@ -253,11 +279,20 @@ fn matthews(predicted: &[usize], right: &[usize], classes: usize, counts: &[u32]
     coefficient.clamp(-1.0, 1.0)
 }
 
+fn scaled(values: &[f64]) -> Vec<f64> {
+    let magnitudes = values.iter().map(|value| value.abs());
+    let largest = magnitudes.fold(0.0, f64::max);
+    match largest > 0.0 {
+        true => values.iter().map(|value| value / largest).collect(),
+        false => values.to_vec(),
+    }
+}
+
 /// See [`crate::pearson`].
 fn pearson(predictions: &[f64], labels: &[f64], counts: &[u32]) -> f64 {
-    let drawn = || counts.iter().enumerate().filter(|(_, count)| **count > 0);
     let is_constant = |values: &[f64]| {
-        let mut drawn = drawn().map(|(place, _)| values[place]);
+        let drawn = values.iter().zip(counts).filter(|(_, count)| **count > 0);
+        let mut drawn = drawn.map(|(value, _)| value);
         let first = drawn.next();
         drawn.all(|value| Some(value) == first)
     };
@@ -265,20 +300,17 @@ fn pearson(predictions: &[f64], labels: &[f64], counts: &[u32]) -> f64 {
         return f64::NAN;
     }
     let all: f64 = counts.iter().map(|count| f64::from(*count)).sum();
-    // Scaled by the largest magnitude, so that no square leaves the range of f64.
-    let centred = |values: &[f64]| {
-        let largest = values
-            .iter()
-            .fold(0.0f64, |largest, value| largest.max(value.abs()));
-        let sum: f64 = drawn()
-            .map(|(place, count)| values[place] / largest * f64::from(*count))
-            .sum();
-        (largest, sum / all)
+    let middle = |values: &[f64]| {
+        let values = values.iter().zip(counts);
+        values
+            .map(|(value, count)| value * f64::from(*count))
+            .sum::<f64>()
+            / all
     };
-    let ((a, a_mean), (b, b_mean)) = (centred(predictions), centred(labels));
+    let (a_mean, b_mean) = (middle(predictions), middle(labels));
     let (mut product, mut a_square, mut b_square) = (0.0, 0.0, 0.0);
-    for (place, count) in drawn() {
-        let (x, y) = (predictions[place] / a - a_mean, labels[place] / b - b_mean);
+    for ((a, b), count) in predictions.iter().zip(labels).zip(counts) {
+        let (x, y) = (a - a_mean, b - b_mean);
         let count = f64::from(*count);
         product += count * x * y;
         a_square += count * x * x;
@@ -287,23 +319,44 @@ fn pearson(predictions: &[f64], labels: &[f64], counts: &[u32]) -> f64 {
     (product / (a_square * b_square).sqrt()).clamp(-1.0, 1.0)
 }
 
-/// See [`crate::spearman`]: all sums are exact.
-fn spearman(predictions: &Order, labels: &Order, counts: &[u32]) -> f64 {
-    let (left, right) = (
-        predictions.doubled_ranks(counts),
-        labels.doubled_ranks(counts),
-    );
-    let all: i128 = counts.iter().map(|count| i128::from(*count)).sum();
-    let (mut product, mut left_square, mut right_square) = (0i128, 0i128, 0i128);
-    for ((left, right), count) in left.iter().zip(&right).zip(counts) {
-        // Of 2³⁰ examples a doubled rank is at most 2³¹, so that a product of two fits into 64 bits.
-        let count = i128::from(*count);
-        product += i128::from(left * right) * count;
-        left_square += i128::from(left * left) * count;
-        right_square += i128::from(right * right) * count;
+/// See [`crate::spearman`]: twice a rank is a whole number, and all sums are exact. Of 2³¹ examples a doubled rank is at most 2³², so
+/// that a product of a rank and a count fits into 64 bits, and so does its sum.
+fn spearman(ranking: &Ranking, counts: &[u32]) -> f64 {
+    let counts: Vec<u32> = ranking
+        .places
+        .iter()
+        .map(|place| counts[*place as usize])
+        .collect();
+    // Of each label how often it was drawn, and then twice its average rank; ranks count from 1.
+    let mut right = vec![0u64; ranking.different];
+    for (label, count) in ranking.labels.iter().zip(&counts) {
+        right[*label as usize] += u64::from(*count);
     }
+    let (mut all, mut right_square) = (0u64, 0u128);
+    for size in &mut right {
+        let rank = 2 * all + *size + 1;
+        right_square += u128::from(rank * *size) * u128::from(rank);
+        all += *size;
+        *size = rank;
+    }
+    let (mut before, mut start) = (0u64, 0);
+    let (mut product, mut left_square) = (0u128, 0u128);
+    for end in &ranking.ends {
+        let end = *end as usize;
+        let (mut size, mut ranks) = (0u64, 0u64);
+        for (label, count) in ranking.labels[start..end].iter().zip(&counts[start..end]) {
+            size += u64::from(*count);
+            ranks += right[*label as usize] * u64::from(*count);
+        }
+        let rank = 2 * before + size + 1;
+        product += u128::from(rank) * u128::from(ranks);
+        left_square += u128::from(rank * size) * u128::from(rank);
+        before += size;
+        start = end;
+    }
+    let all = i128::from(all);
     let total = all * (all + 1);
-    let moment = |products: i128| all * products - total * total;
+    let moment = |products: u128| all * products as i128 - total * total;
     let (left, right) = (moment(left_square), moment(right_square));
     if left == 0 || right == 0 {
         return f64::NAN;

@@ -138,6 +138,40 @@ fn a_column_of_numbers_is_averaged() {
     assert_eq!(perplexity.score(&[vec![0, 1]]), libm::exp(3.0));
     // A column comes before the metric of that name.
     assert_eq!(rescorer("f1", 62.5, PERCENT).score(&[vec![1, 0]]), 50.0);
+    // The column may hold what is printed.
+    assert_eq!(rescorer("loss", 1.5, PERCENT).score(&[vec![0, 1]]), 3.0);
+}
+
+#[test]
+fn few_decimals_do_not_hide_other_predictions() {
+    for (value, written) in [
+        (66.666, 66.7),
+        (0.666_67, 0.67),
+        (12.34, 12.3),
+        (84.3, 84.0),
+        (0.999, 1.0),
+    ] {
+        assert!(agree(value, written), "{value} {written}");
+    }
+    for (value, written) in [
+        (0.667, 1.0),
+        (0.3, 0.0),
+        (1.4, 1.0),
+        (50.45, 50.0),
+        (66.61, 66.7),
+    ] {
+        assert!(!agree(value, written), "{value} {written}");
+    }
+}
+
+#[test]
+fn classes_are_few_however_large_their_numbers() {
+    let (predictions, labels) = ([999_999.0, 7.0, 7.0, 12.0], [999_999.0, 7.0, 12.0, 12.0]);
+    let value = 100.0 * Metric::Matthews.of(&predictions, &labels).unwrap();
+    let score = score("matthews", value, HUNDREDFOLD, "validation");
+    let rescorer = Rescorer::new(&score, &examples(&predictions, &labels)).unwrap();
+    assert_eq!(rescorer.score(&[vec![1, 1, 0, 1]]), 100.0);
+    assert!(format!("{rescorer:?}").contains("classes: 3"));
 }
 
 #[test]
