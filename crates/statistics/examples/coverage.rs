@@ -12,11 +12,11 @@
 //! 1.1 + shift(r) + quality(r, s) + ease(i) + suits(r, i) + luck(r, s, i) > 0
 //! ```
 //!
-//! with independent normal terms. The standard deviations are 1 for ease, 0.5 for suits (what one row is good at) and 0.7 for luck;
-//! `quality`, 0.1, is half shared by runs of one seed where seeds are paired. That makes an accuracy of 80 %, which spreads by 2.1
-//! points over seeds beside what luck does. A row's true accuracy is the probability of being right. With one run on each side
-//! the truth is that of these two runs, and both have the same quality. Rows without a shift are exchangeable, so that the true
-//! difference of any score is zero.
+//! with independent normal terms. The standard deviations are 1 for ease, 0.5 for suits (what one row is good at), and for quality
+//! and luck those of the table; half of the variance of quality is shared by the runs of one seed where seeds are paired. That
+//! makes an accuracy of about 80 %. A row's true accuracy is the probability of being right. With one run on each side the truth
+//! is that of these two runs, and both have the same quality. Rows without a shift are exchangeable, so that the true difference
+//! of any score is zero.
 
 #![allow(clippy::print_stdout)]
 
@@ -32,8 +32,6 @@ const LEVEL: f64 = 0.95;
 const MIDDLE: f64 = 1.1;
 const EASE: f64 = 1.0;
 const SUITS: f64 = 0.5;
-const LUCK: f64 = 0.5;
-const QUALITY: f64 = 0.1;
 /// The share of examples of class 1.
 const ONES: f64 = 0.4;
 
@@ -50,6 +48,10 @@ struct Case {
     seeds: usize,
     /// By how much rows other than the base are better, before the threshold.
     shift: f64,
+    /// The standard deviation of the runs' quality.
+    quality: f64,
+    /// The standard deviation of what is right or wrong by the luck of one run.
+    luck: f64,
     /// How many rows are compared with the base.
     others: usize,
 }
@@ -61,6 +63,8 @@ impl Case {
             paired: true,
             seeds,
             shift: 0.0,
+            quality: 0.1,
+            luck: 0.5,
             others: 1,
         }
     }
@@ -74,8 +78,8 @@ impl Case {
 
     /// The true difference between two rows, in points.
     fn truth(&self) -> f64 {
-        let quality = if self.seeds == 1 { 0.0 } else { QUALITY };
-        let variance = EASE * EASE + SUITS * SUITS + LUCK * LUCK + quality * quality;
+        let quality = if self.seeds == 1 { 0.0 } else { self.quality };
+        let variance = EASE * EASE + SUITS * SUITS + self.luck * self.luck + quality * quality;
         let accuracy = |middle: f64| 0.5 * libm::erfc(-middle / (2.0 * variance).sqrt());
         100.0 * (accuracy(MIDDLE + self.shift) - accuracy(MIDDLE))
     }
@@ -111,12 +115,12 @@ fn simulate(case: &Case, place: u32) -> (Vec<Vec<Vec<bool>>>, Vec<bool>) {
         let runs = (0..case.seeds).map(|seed| {
             let quality = match case.paired {
                 _ if case.seeds == 1 => 0.0,
-                true => QUALITY * 0.5f64.sqrt() * (shared[seed] + own[seed]),
-                false => QUALITY * own[seed],
+                true => case.quality * 0.5f64.sqrt() * (shared[seed] + own[seed]),
+                false => case.quality * own[seed],
             };
             let luck = normal(5 + row as u32, seed as u32, EXAMPLES);
             let is_right = |example: usize| {
-                let sum = EASE * ease[example] + SUITS * suits[example] + LUCK * luck[example];
+                let sum = EASE * ease[example] + SUITS * suits[example] + case.luck * luck[example];
                 MIDDLE + shift + quality + sum > 0.0
             };
             (0..EXAMPLES).map(is_right).collect()
@@ -237,7 +241,9 @@ fn line(case: &Case) {
     };
     let pairing = if case.paired { "paired" } else { "unpaired" };
     println!(
-        "| {scored}, {pairing} | {} | {:.1} | {:.1} | {} | {:.1} | {:.1} | {} |",
+        "| {scored} | {pairing} | {} | {} | {} | {:.1} | {:.1} | {} | {:.1} | {:.1} | {} |",
+        case.quality,
+        case.luck,
         case.seeds,
         case.truth(),
         found.bootstrap_holds,
@@ -250,28 +256,29 @@ fn line(case: &Case) {
 
 fn main() {
     println!(
-        "| score | seeds | true difference | bootstrap holds it | Student holds it | called by the rule | by the bootstrap alone \
-         | by Student alone |"
+        "| score | seeds are | quality | luck | seeds | true difference | bootstrap holds it | Student holds it | called by the rule \
+         | by the bootstrap alone | by Student alone |"
     );
-    println!("| --- | --- | --- | --- | --- | --- | --- | --- |");
-    for seeds in [1, 3, 5, 10, 20, 40] {
-        line(&Case::paired(seeds));
-    }
-    for seeds in [3, 5, 10, 20] {
-        line(&Case::unpaired(seeds));
-    }
-    for seeds in [5, 20] {
-        line(&Case {
-            scored: Scored::F1,
-            ..Case::paired(seeds)
-        });
-    }
-    for seeds in [5, 20] {
-        line(&Case {
-            shift: 0.15,
-            ..Case::paired(seeds)
-        });
-    }
+    println!("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |");
+    let mut cases = [1, 3, 5, 10, 20, 40].map(Case::paired).to_vec();
+    cases.extend([3, 5, 10, 20].map(Case::unpaired));
+    cases.extend([3, 5, 10, 20, 40].map(|seeds| Case {
+        quality: 0.5,
+        ..Case::paired(seeds)
+    }));
+    cases.extend([3, 20, 40].map(|seeds| Case {
+        luck: 1.0,
+        ..Case::paired(seeds)
+    }));
+    cases.extend([3, 20].map(|seeds| Case {
+        scored: Scored::F1,
+        ..Case::paired(seeds)
+    }));
+    cases.extend([3, 20].map(|seeds| Case {
+        shift: 0.15,
+        ..Case::paired(seeds)
+    }));
+    cases.iter().for_each(line);
     println!();
     println!(
         "| paired comparisons with one base | seeds | any called by the rule | by the bootstrap alone | by Student alone |"

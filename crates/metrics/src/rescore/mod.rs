@@ -2,6 +2,7 @@
 //!
 //! A [`Rescorer`] is made for a score of a run, and is refused where the predictions do not give the score that was written.
 
+mod counted;
 mod statistic;
 
 use std::collections::BTreeMap;
@@ -141,13 +142,13 @@ impl Rescorer {
                 known.join(", ")
             ));
         };
-        let taken = |places: &[usize]| {
+        let taken = |places: &[usize]| -> (Vec<f64>, Vec<f64>) {
             let of = |values: &[f64]| places.iter().map(|place| values[*place]).collect();
             (of(&pairs.predictions), of(&pairs.labels))
         };
         if let Some(metric) = metric(name) {
             let (predictions, labels) = taken(places);
-            return one(Statistic::of(metric, predictions, &labels)?, Combined::One);
+            return one(Statistic::of(metric, &predictions, &labels)?, Combined::One);
         }
         let sets = sets(name, examples, places).ok_or_else(|| {
             format!(
