@@ -300,20 +300,18 @@ impl Builder<'_> {
         let equal = |wanted: &Value| {
             known().find(|(_, found)| plain(found).is_some_and(|found| same_value(found, wanted)))
         };
+        // One number is no misspelling of another.
         let alike = || {
-            let texts: Vec<String> = known().map(|(_, found)| self.text_of(found)).collect();
-            let nearest = nearest(&text, texts.iter().map(String::as_str))?;
-            known().find(|(_, found)| self.text_of(found) == nearest)
+            let text_of = |found| plain(found).and_then(Value::as_str);
+            let texts = known().filter_map(|(_, found)| text_of(found));
+            let nearest = nearest(value.as_str()?, texts)?;
+            known().find(|(_, found)| text_of(found) == Some(nearest))
         };
         let found = equal(value)
             .or_else(|| equal(&parse_value(&text)))
             .or_else(|| equal(&share?))
             .or_else(alike);
         found.map(|(id, definition)| (*id, definition))
-    }
-
-    fn text_of(&self, definition: &Definition) -> String {
-        plain(definition).map_or_else(|| self.as_defined(definition), super::axes::plain)
     }
 
     /// Lists rows by label and values, as far as a message has room.

@@ -166,8 +166,8 @@ fn all_that_is_wrong_with_a_comparison_is_told_at_once() {
         messages("{ too = 1, to = { mm = 0.15, m = [0.15] }, draws = 1e4, seed = -1, level = 95 }"),
         [
             "unknown key `too`; did you mean `to`?",
-            "a variable holds a single value; a text, a number, true or false",
             "unknown variable `mm`; did you mean `m`?",
+            "a variable holds a single value; a text, a number, true or false",
             "`draws` takes a whole number from 100 to 1000000; did you mean 10000?",
             "`seed` takes a whole number of at least 0; ",
             "`level` takes a number above 0.5 and below 1; did you mean 0.95?",
