@@ -117,7 +117,7 @@ fn a_row_that_is_not_there_is_told_with_those_that_are() {
         ("{ m = 15 }", "no row has these values", "{ m = 0.15 }"),
         ("{ m = \"40%\" }", "no row has these values", "{ m = 0.40 }"),
         ("{ m = \"0.4\" }", "no row has these values", "{ m = 0.40 }"),
-        ("{ m_corr = 0.4 }", "no row binds `m_corr`", ""),
+        ("{ m_corr = 0.4 }", "no row binds `m_corr`", "{ m = 0.40 }"),
         ("{ m = 0.15, seed = 1 }", "no row binds `seed`", ""),
         ("\"15%\"", "no row is called `15%`", "`15 %`"),
         ("\"mayority\"", "no row is called `mayority`", "`majority`"),
