@@ -1,4 +1,5 @@
 //! Takes a fingerprint of each crate below `crates/` and `stages/`: of its own source and of those crates that it builds on.
+//! Lists the published values and claims that `pipe init` lays out.
 //!
 //! The fingerprint decides nothing: a stage's behaviour version does. It lets `pipe why` say whether the code has changed since
 //! a result was made.
@@ -24,6 +25,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     if is("CARGO_CFG_TARGET_ENV", "gnu") {
         println!("cargo::rustc-link-arg-bins=-no-pie");
     }
+    published(&root)?;
     let mut crates = BTreeMap::new();
     let mut folders = Vec::new();
     for home in &homes {
@@ -54,6 +56,31 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     text.push_str("]\n");
     fs::write(PathBuf::from(env::var("OUT_DIR")?).join("sources.rs"), text)?;
+    Ok(())
+}
+
+/// Writes the list of published values and claims, each file's path in a project with its text.
+fn published(root: &Path) -> Result<(), Box<dyn Error>> {
+    let mut text = String::from("&[\n");
+    for home in ["data/reference", "data/claims"] {
+        let folder = root.join(home);
+        println!("cargo::rerun-if-changed={}", folder.display());
+        let entries = fs::read_dir(&folder)?.map(|entry| entry.map(|entry| entry.path()));
+        let mut files = entries.collect::<Result<Vec<_>, _>>()?;
+        files.sort();
+        for file in files {
+            let kind = file.extension().and_then(|extension| extension.to_str());
+            if let (Some("toml" | "md"), Some(name)) = (kind, file.file_name()) {
+                let name = format!("{home}/{}", name.to_string_lossy());
+                writeln!(text, "    ({name:?}, include_str!({file:?})),")?;
+            }
+        }
+    }
+    text.push_str("]\n");
+    fs::write(
+        PathBuf::from(env::var("OUT_DIR")?).join("published.rs"),
+        text,
+    )?;
     Ok(())
 }
 

@@ -122,6 +122,37 @@ fn an_exported_table_is_had_elsewhere_without_running_anything() {
     assert!(other.files(".pipe/tmp").is_empty());
 }
 
+#[test]
+fn files_of_claims_travel_with_the_project() {
+    let project = Project::new();
+    let claims = "# none yet\nschema = 1\n";
+    project.write("data/claims/own.toml", claims);
+    project.edit(
+        "title = \"What needs no encoder\"",
+        "title = \"What needs no encoder\"\nclaims = \"data/claims/own.toml\"",
+    );
+    project.pipe(&["run", "stage:majority"]).code(0);
+    let export = ["export", "stage:majority", "-o", "all.tar"];
+    project.pipe(&export).code(0);
+    let other = Project::with("");
+    let archive = project.join("all.tar");
+    let archive = archive.to_str().expect("UTF-8");
+    other
+        .pipe(&["import", archive, "--project", "theirs"])
+        .code(0);
+    let laid_out = fs::read_to_string(other.join("theirs/data/claims/own.toml"));
+    assert_eq!(laid_out.expect("read"), claims);
+    let list = ["list", "baselines", "--file", "theirs/pipeline.toml"];
+    let told = other.pipe(&list).code(0).stdout;
+    assert!(told.contains("  claims: data/claims/own.toml\n"), "{told}");
+    // What is named and is not there is told before anything runs.
+    fs::remove_file(project.join("data/claims/own.toml")).expect("removed");
+    project
+        .pipe(&["run", "stage:majority"])
+        .code(2)
+        .says("cannot read data/claims/own.toml: No such file");
+}
+
 /// Every byte counts: whichever is changed, and wherever the file ends, it is refused and nothing is written.
 #[test]
 fn a_damaged_archive_is_refused_and_nothing_is_written() {

@@ -263,6 +263,24 @@ fn bound_twice() {
 }
 
 #[test]
+fn comparisons() {
+    let cell = "cell = \"@pretrain\"\n";
+    let compare =
+        "compare = { to = { m = 40 }, drawz = 500, level = 95 }\nclaims = \"claims.toml\"\n";
+    let text = with(&[(cell, &format!("{cell}{compare}"))]);
+    shows("misspelt-comparison", &text, &["all"]);
+    let compare = "compare = { to = \"15 %\" }\n";
+    let text = with(&[
+        (cell, &format!("{cell}{compare}")),
+        (
+            "default = true\n",
+            "default = true\n[profile.laptop.table.rates]\nrows = { label = \"${m:%}\", m = [0.2, 0.4] }\n",
+        ),
+    ]);
+    shows("comparison-without-row", &text, &["all"]);
+}
+
+#[test]
 fn profiles() {
     let more = "\n[profile.other]\ndefault = true\n[profile.third]\nextends = \"othr\"\n";
     shows("two-default-profiles", &format!("{GOOD}{more}"), &["all"]);

@@ -3,6 +3,7 @@
 mod support;
 
 use std::fs;
+use std::path::Path;
 
 use support::Project;
 
@@ -22,6 +23,19 @@ fn a_new_project_makes_its_tables_without_the_checkout() {
         "{}",
         ended.stdout
     );
+    // Whatever lies beside the program's source of published values and claims is there.
+    for folder_of in ["data/reference", "data/claims"] {
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder_of);
+        for entry in fs::read_dir(source).expect("read") {
+            let path = entry.expect("an entry").path();
+            let name = path.file_name().expect("a name");
+            let copy = folder.join("mine").join(folder_of).join(name);
+            assert_eq!(
+                fs::read(copy).expect("read"),
+                fs::read(&path).expect("read")
+            );
+        }
+    }
     assert!(
         ended.stderr.contains("/mine; `pipe plan` says"),
         "{}",

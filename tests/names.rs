@@ -80,6 +80,20 @@ fn a_variable_tells_its_value_its_meaning_and_its_reach() {
         told.contains("  rows: ") && told.contains("  columns: "),
         "{told}"
     );
+    assert!(!told.contains("compared with") && !told.contains("claims"));
+    project.write("claims/a.toml", "");
+    project.edit(
+        "rows = { m = [0.15, 0.40] }",
+        "rows = { m = [0.15, 0.40] }\ncompare = { to = { m = 0.15 } }\nclaims = [\"claims/a.toml\"]",
+    );
+    let told = list(&["rates"]);
+    assert!(
+        told.contains("  compared with: 0.15\n  claims: claims/a.toml\n"),
+        "{told}"
+    );
+    let json = project.pipe(&["list", "rates", "--json"]).code(0).json();
+    assert_eq!(json["table"]["outline"]["compared_with"], "0.15");
+    assert_eq!(json["table"]["outline"]["claims"][0], "claims/a.toml");
     assert!(list(&["high"]).contains("  sets: m = 0.8"));
     let told = list(&["pretrain"]);
     assert!(

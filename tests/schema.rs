@@ -40,6 +40,14 @@ fn replaced(passage: &str, other: &str) -> Vec<String> {
     problems(&text.replacen(passage, other, 1))
 }
 
+/// Says more of a table in a profile and returns what the schema objects to.
+fn in_profile(said: &str) -> Vec<String> {
+    let heading = "[profile.tiny.table.masking-rate]\n";
+    let text = shipped("pipeline.toml");
+    assert!(text.contains(heading), "{heading}");
+    problems(&text.replacen(heading, &format!("{heading}{said}\n"), 1))
+}
+
 #[test]
 fn what_the_program_refuses_is_marked() {
     for (passage, other) in [
@@ -78,6 +86,23 @@ fn what_the_program_refuses_is_marked() {
     ] {
         assert_ne!(replaced(passage, other), Vec::<String>::new(), "{other}");
     }
+    for said in [
+        "compare = true",
+        "compare = {}",
+        "compare = { to = {} }",
+        "compare = { to = 0.15 }",
+        "compare = { to = { m = [0.15] } }",
+        "compare = { to = \"15 %\", drawz = 100 }",
+        "compare = { to = \"15 %\", draws = 99 }",
+        "compare = { to = \"15 %\", draws = 1000001 }",
+        "compare = { to = \"15 %\", seed = -1 }",
+        "compare = { to = \"15 %\", level = 0.5 }",
+        "compare = { to = \"15 %\", level = 1.0 }",
+        "claims = 1",
+        "best = {}\nrows = { m = 0.15, compare = \"no\" }",
+    ] {
+        assert_ne!(in_profile(said), Vec::<String>::new(), "{said}");
+    }
 }
 
 #[test]
@@ -101,6 +126,19 @@ fn what_the_program_takes_is_not_marked() {
         ),
     ] {
         assert_eq!(replaced(passage, other), Vec::<String>::new(), "{other}");
+    }
+    for said in [
+        "compare = false",
+        "compare = { to = \"15 %\" }",
+        "compare = { to = { m = 0.15, size = \"nano\" }, draws = 100, seed = 0, level = 0.99 }",
+        "rows = [{ m = 0.15, compare = false }]",
+    ] {
+        assert_eq!(in_profile(said), Vec::<String>::new(), "{said}");
+    }
+    for claims in ["\"data/claims/a.toml\"", "[\"a.toml\", \"b.toml\"]"] {
+        let other = format!("title = \"Masking rate\"\nclaims = {claims}");
+        let objections = replaced("title = \"Masking rate\"", &other);
+        assert_eq!(objections, Vec::<String>::new(), "{claims}");
     }
 }
 
@@ -152,6 +190,11 @@ impl Validator<'_> {
                 "allOf" => several().all(|schema| self.is_valid(schema, value)),
                 "minimum" => number().is_none_or(|(value, least)| value >= least),
                 "maximum" => number().is_none_or(|(value, most)| value <= most),
+                "exclusiveMinimum" => number().is_none_or(|(value, least)| value > least),
+                "exclusiveMaximum" => number().is_none_or(|(value, most)| value < most),
+                "minProperties" => value
+                    .as_object()
+                    .is_none_or(|table| table.len() as u64 >= said.as_u64().unwrap()),
                 "minLength" => value
                     .as_str()
                     .is_none_or(|text| text.len() as u64 >= said.as_u64().unwrap()),

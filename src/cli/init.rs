@@ -27,26 +27,10 @@ const OWN: &str = "own";
 /// The line by which a profile is the default.
 const DEFAULT: &str = "default = true\n";
 
-/// The shipped pipeline, and the files that its tables refer to.
+/// The shipped pipeline.
 const SHIPPED: &str = include_str!("../../pipeline.toml");
-const REFERENCES: [(&str, &str); 4] = [
-    (
-        "data/reference/README.md",
-        include_str!("../../data/reference/README.md"),
-    ),
-    (
-        "data/reference/corruption-vs-prediction.toml",
-        include_str!("../../data/reference/corruption-vs-prediction.toml"),
-    ),
-    (
-        "data/reference/masking-rate.toml",
-        include_str!("../../data/reference/masking-rate.toml"),
-    ),
-    (
-        "data/reference/simcse-sts.toml",
-        include_str!("../../data/reference/simcse-sts.toml"),
-    ),
-];
+/// The published values and claims that its tables refer to, as the build script lists them.
+const PUBLISHED: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/published.rs"));
 /// The lines that the user's own profile suggests.
 const SUGGESTED: &str = include_str!("../../data/init/own.toml");
 
@@ -59,7 +43,8 @@ pub(super) fn init(arguments: &InitArguments, registry: &Registry) -> Result<Exi
     };
     let pipeline = with_own(SHIPPED, &found, &folder)?;
     let mut files: Vec<(&str, String)> = vec![(PIPELINE, pipeline)];
-    files.extend(REFERENCES.map(|(name, text)| (name, text.to_owned())));
+    let published = PUBLISHED.iter();
+    files.extend(published.map(|(name, text)| (*name, (*text).to_owned())));
     files.push((
         "pipeline.schema.json",
         format!("{:#}\n", schema::of(registry)),

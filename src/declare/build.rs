@@ -87,13 +87,13 @@ pub(super) fn build(
         .into_iter()
         .map(|mut output| {
             let name = (output.kind.word, output.name.text.clone());
-            let mut has_other_rows = false;
+            let mut has_rows = false;
             if let Some(axes) = replaced.remove(&name) {
                 builder.check_axes(&output.axes);
-                has_other_rows = axes.rows.is_some() && axes.compare.is_none();
+                has_rows = axes.rows.is_some();
                 axes.replace(&mut output.axes);
             }
-            let replaced_by = has_other_rows.then_some(profile.as_str());
+            let replaced_by = has_rows.then_some(profile.as_str());
             builder.output(output, &settings.root, replaced_by)
         })
         .collect();

@@ -43,8 +43,8 @@ pub(crate) enum Takes {
     Comparison,
     /// A row's label, or values that it binds.
     Row,
-    /// A whole number, both bounds included.
-    Whole { min: u64, max: u64 },
+    /// A whole number, both bounds included; the largest stands for no upper bound.
+    Whole { min: i64, max: i64 },
     /// A number between two others.
     Between { above: f64, below: f64 },
     /// Variable → value.
@@ -242,7 +242,7 @@ pub(crate) const COMPARISON: &[Key] = &[
         "seed",
         Takes::Whole {
             min: 0,
-            max: i64::MAX as u64,
+            max: i64::MAX,
         },
         "What the draws begin with; 0 if it is left out.",
     ),

@@ -13,11 +13,12 @@
 //!   the stage makes, which then is a plain word and no variable.
 //! - `[KIND.NAME]` for each kind of output, of which `table` is the first (`grammar::OutputKind`):
 //! - `[table.NAME]`: `title`, `caption`, `reference` (`"FILE#ID"`, one or several), `cell` (`"@stage"`), `rows` and
-//!   `columns`, `over` (variable → values gathered in each cell), `exclude`, `best` and `select`. Every key of a row or
-//!   column except `label`, `cell`, `metric`, `shows`, `reference`, `best` and `select` binds a variable. A `cell` or `metric`
+//!   `columns`, `over` (variable → values gathered in each cell), `exclude`, `best`, `select`, `compare` and `claims` (files).
+//!   Every key of a row or column except `label`, `cell`, `metric`, `shows`, `reference`, `best`, `select` and `compare` binds
+//!   a variable. A `cell` or `metric`
 //!   there takes precedence over the table's; where row and column name different ones, the cell stays empty.
 //! - `[group.NAME]`: `tables` that are asked for together, and perhaps a `title`.
-//! - `[profile.NAME]`: `vars`, and `rows`, `columns`, `over`, `exclude`, `best` or `select` of
+//! - `[profile.NAME]`: `vars`, and `rows`, `columns`, `over`, `exclude`, `best`, `select` or `compare` of
 //!   `[profile.NAME.table.TABLE]`, in the place of the file's; `extends` names a profile to begin with; one is the
 //!   `default`.
 //!
@@ -39,6 +40,12 @@
 //! best, the first of equals; as long as a score of any point is lacking it chooses none. `select` names that score
 //! (`"accuracy"`, `"accuracy@SPLIT"`, `"@SPLIT"`; by default the one that the cell shows), and perhaps its direction
 //! (`"lowest rmse"`): else lower is better for a perplexity, a loss and an error, and higher for all else.
+//!
+//! # Comparison
+//!
+//! `compare = { to = { m = 0.15 } }` compares the rows of a table with one of them, which `to` names by values that it alone binds
+//! as they are written, or by its label. Rows and columns with `compare = false` stay out of it. A row of the profile in force
+//! must fit.
 //!
 //! # What a variable is
 //!

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod comparison;
 mod limits;
 
 use std::collections::BTreeMap;

@@ -146,7 +146,8 @@ fn or_variable(schema: &Value) -> Value {
     json!({ "anyOf": [schema, reference("variable")] })
 }
 
-fn range(kind: &str, min: Option<Value>, max: Option<Value>) -> Value {
+/// Returns the schema of a number.
+pub(super) fn range(kind: &str, min: Option<Value>, max: Option<Value>) -> Value {
     let mut schema = json!({ "type": kind });
     if let Some(min) = min {
         schema["minimum"] = min;

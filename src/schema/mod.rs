@@ -64,7 +64,10 @@ fn takes(key: &Key) -> Value {
             values["minProperties"] = json!(1);
             json!({ "anyOf": [text(), values] })
         }
-        Takes::Whole { min, max } => json!({ "type": "integer", "minimum": min, "maximum": max }),
+        Takes::Whole { min, max } => {
+            let max = (max < i64::MAX).then(|| json!(max));
+            fields::range("integer", Some(json!(min)), max)
+        }
         Takes::Between { above, below } => json!({
             "type": "number",
             "exclusiveMinimum": above,

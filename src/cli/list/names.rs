@@ -79,6 +79,12 @@ fn output_text(outline: &OutputOutline) -> String {
             text += &wrapped(&format!("  {what}: "), &axes);
         }
     }
+    if let Some(row) = &outline.compared_with {
+        text += &format!("  compared with: {row}\n");
+    }
+    if !outline.claims.is_empty() {
+        text += &wrapped("  claims: ", &outline.claims);
+    }
     text
 }
 

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use contract::hundredth;
+use contract::{FieldType, hundredth};
 use serde_json::Value;
 
 use super::{Builder, parse_value};
@@ -106,7 +106,8 @@ impl Builder<'_> {
         })
     }
 
-    /// Finds the one row that a comparison names. `replaced_by` is the profile that replaces the rows and not the comparison.
+    /// Finds the one row that a comparison names. `replaced_by` is the profile in force, if the rows
+    /// are the profile's.
     pub(super) fn compared(
         &mut self,
         wanted: &Wanted,
@@ -151,7 +152,7 @@ impl Builder<'_> {
         };
         if let Some(profile) = replaced_by {
             message += &format!(" under profile `{profile}`");
-            help = format!("that profile replaces `rows`, and may replace `compare` too; {help}");
+            help = format!("a profile that replaces `rows` may replace `compare` too; {help}");
         }
         self.problem(message, wanted.span.clone(), help);
         None
@@ -180,18 +181,15 @@ impl Builder<'_> {
         }
     }
 
-    fn whole(&mut self, key: &str, node: &Node, (min, max): (u64, u64)) -> Option<u64> {
-        let range = |number: &u64| (min..=max).contains(number);
+    fn whole(&mut self, key: &str, node: &Node, (min, max): (i64, i64)) -> Option<u64> {
+        let range = |number: &i64| (min..=max).contains(number);
         let given = match &node.value {
             NodeValue::Scalar(value) => Some(value),
             _ => None,
         };
-        let number = given.and_then(Value::as_u64).filter(range);
+        let number = given.and_then(Value::as_i64).filter(range);
         if number.is_none() {
-            let takes = match max {
-                max if max >= i64::MAX as u64 => format!("a whole number of at least {min}"),
-                max => format!("a whole number from {min} to {max}"),
-            };
+            let takes = FieldType::Integer { min, max }.describe();
             let meant = given.and_then(|value| match value {
                 Value::String(text) => text.replace('_', "").trim().parse::<f64>().ok(),
                 value => value.as_f64(),
@@ -201,7 +199,7 @@ impl Builder<'_> {
             let meant = meant.filter(range);
             self.out_of_range(key, node, &takes, meant.map(|number| number.to_string()));
         }
-        number
+        number.and_then(|number| u64::try_from(number).ok())
     }
 
     fn between(&mut self, key: &str, node: &Node, (above, below): (f64, f64)) -> Option<f64> {
@@ -302,20 +300,18 @@ impl Builder<'_> {
         let equal = |wanted: &Value| {
             known().find(|(_, found)| plain(found).is_some_and(|found| same_value(found, wanted)))
         };
+        // One number is no misspelling of another.
         let alike = || {
-            let texts: Vec<String> = known().map(|(_, found)| self.text_of(found)).collect();
-            let nearest = nearest(&text, texts.iter().map(String::as_str))?;
-            known().find(|(_, found)| self.text_of(found) == nearest)
+            let text_of = |found| plain(found).and_then(Value::as_str);
+            let texts = known().filter_map(|(_, found)| text_of(found));
+            let nearest = nearest(value.as_str()?, texts)?;
+            known().find(|(_, found)| text_of(found) == Some(nearest))
         };
         let found = equal(value)
             .or_else(|| equal(&parse_value(&text)))
             .or_else(|| equal(&share?))
             .or_else(alike);
         found.map(|(id, definition)| (*id, definition))
-    }
-
-    fn text_of(&self, definition: &Definition) -> String {
-        plain(definition).map_or_else(|| self.as_defined(definition), super::axes::plain)
     }
 
     /// Lists rows by label and values, as far as a message has room.

@@ -49,7 +49,7 @@ impl Builder<'_> {
         }
     }
 
-    /// Resolves an output. `replaced_by` is the profile that replaces its rows and not what they are compared with.
+    /// Resolves an output. `replaced_by` is the profile in force, if its rows are the profile's.
     pub(super) fn output(
         &mut self,
         output: RawOutput,
