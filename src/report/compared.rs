@@ -1,11 +1,13 @@
 //! The comparisons that a table declares: a mark at each cell with a verdict, and the rule in one note.
 
+use std::collections::BTreeSet;
+
 use statistics::{Drawing, FEWEST, Options};
 use tables::{Cell, ComparisonLine, Mark};
 
 use super::compare::{Answer, Compared, Question, Side, Told, told};
 use super::{Builder, Jobs, ReportError};
-use crate::graph::{ComparePlan, OutputPlan};
+use crate::graph::{ComparePlan, JobGraph, OutputPlan};
 
 /// How many reasons are told at most why nothing was compared.
 const REASONS: usize = 3;
@@ -51,7 +53,7 @@ impl<'a> Builder<'a> {
             });
         }
         Ok(Comparisons {
-            note: note(base, &answers, &judged, options.level),
+            note: note(base, &answers, &judged, &options, jobs.graph),
             lines,
         })
     }
@@ -136,12 +138,18 @@ fn line(answer: &Answer, judged: Option<(Told, Option<f64>)>) -> ComparisonLine 
     }
 }
 
+/// Whether the smallest probability that draws can show is too large to settle the first of so many comparisons.
+pub fn too_few_draws(comparisons: usize, options: &Options) -> bool {
+    2.0 * comparisons as f64 > (1.0 - options.level) * f64::from(options.drawing.draws)
+}
+
 /// Says by which rule cells are marked, and of what the marks hold.
 fn note(
     base: &str,
     answers: &[Answer],
     judged: &[Option<(Told, Option<f64>)>],
-    level: f64,
+    options: &Options,
+    graph: &JobGraph,
 ) -> Option<String> {
     let compared: Vec<&Compared> = answers.iter().flatten().collect();
     if compared.is_empty() {
@@ -164,16 +172,34 @@ fn note(
             "No cell is called better or worse than that of `{base}`: it takes {FEWEST} seeds."
         ));
     }
-    let percent = format!("{:.4}", 100.0 * level);
+    let percent = format!("{:.4}", 100.0 * options.level);
     let percent = percent.trim_end_matches('0').trim_end_matches('.');
     let several = compared.iter().any(|it| it.comparison.replicates() > 1);
     let tests = match several {
         true => "over seeds and examples (Multi-Bootstrap) and over seeds (Student's t)",
         false => "over examples (bootstrap)",
     };
-    let once = match compared.iter().any(|it| !it.trained_once.is_empty()) {
-        true => ", of these artefacts, not of how they were made: some of it was trained once",
-        false => "",
+    let once: BTreeSet<&str> = compared
+        .iter()
+        .flat_map(|compared| &compared.trained_once)
+        .map(|job| &*graph.job(*job).stage)
+        .collect();
+    let once = match once.is_empty() {
+        true => String::new(),
+        false => {
+            let stages: Vec<String> = once.iter().map(|stage| format!("`{stage}`")).collect();
+            format!(
+                "; of these artefacts, not of how they were made, since each is of one run of {}",
+                stages.join(" and ")
+            )
+        }
+    };
+    let few = match too_few_draws(compared.len(), options) {
+        true => format!(
+            "; {} draws are too few for so many comparisons: declare more `draws`",
+            options.drawing.draws
+        ),
+        false => String::new(),
     };
     let settled = match is_told(&[Told::Better, Told::Worse]) {
         true => format!("▲ better, ▼ worse than `{base}`"),
@@ -183,5 +209,7 @@ fn note(
         1 => String::new(),
         made => format!(", corrected for {made} comparisons (Holm)"),
     };
-    Some(format!("{settled}: at {percent} %, {tests}{made}{once}."))
+    Some(format!(
+        "{settled}: at {percent} %, {tests}{made}{once}{few}."
+    ))
 }

@@ -38,7 +38,7 @@ mod texts;
 mod variables;
 
 pub use builder::{Builder, Jobs, Lack};
-pub use compared::{options, questions, side};
+pub use compared::{options, questions, side, too_few_draws};
 pub use costs::Costs;
 pub use digests::{Entry, update as update_digests};
 pub use files::{Files, ReportError};

@@ -22,7 +22,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             drawing: Drawing {
-                draws: 10_000,
+                draws: 5_000,
                 seed: 0,
             },
             level: 0.95,

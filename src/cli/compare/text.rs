@@ -8,6 +8,7 @@ use super::{Line, Report, better};
 use crate::cli::plan::cut;
 use crate::progress::{count, duration};
 use crate::report::compare::{Compared, Told};
+use crate::report::too_few_draws;
 use crate::terminal::{Paint, aligned};
 
 /// The longest label of a row above a column of numbers, in characters.
@@ -184,6 +185,12 @@ fn notes(report: &Report<'_>) -> String {
         "a verdict takes both intervals to leave out 0, and three seeds; p is the larger of both tests', corrected for {} (Holm)\n",
         count(made, "comparison")
     );
+    if too_few_draws(made, &report.options) {
+        text += &format!(
+            "{} draws are too few for so many comparisons: compare fewer, or declare more: compare = {{ …, draws = 50000 }}\n",
+            report.options.drawing.draws
+        );
+    }
     let mut lower = report
         .lines
         .iter()

@@ -6,6 +6,8 @@ use contract::{FieldType, hundredth};
 use serde_json::Value;
 
 use super::{Builder, parse_value};
+use statistics::{Drawing, Options};
+
 use crate::declare::grammar::{self, COMPARISON, Takes};
 use crate::declare::model::{Comparison, Definition, Line, VariableId};
 use crate::declare::raw::{Node, NodeValue};
@@ -59,7 +61,10 @@ impl Builder<'_> {
                 return None;
             }
         };
-        let (mut to, mut draws, mut seed, mut level) = (None, 10_000, 0, 0.95);
+        let usual = Options::default();
+        let (mut to, mut level) = (None, usual.level);
+        let Drawing { draws, seed } = usual.drawing;
+        let (mut draws, mut seed) = (u64::from(draws), seed);
         for (key, value) in keys {
             let mut known = COMPARISON.iter();
             let Some(known) = known.find(|known| known.name == key.text) else {

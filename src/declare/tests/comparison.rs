@@ -69,7 +69,7 @@ fn a_comparison_has_draws_a_seed_and_a_level() {
     let plan = |compare: &str| rates(&with(&format!("compare = {compare}")), None).compare;
     let plain = ComparePlan {
         to: 0,
-        draws: 10_000,
+        draws: 5_000,
         seed: 0,
         level: 0.95,
     };

@@ -223,11 +223,11 @@ impl Answered {
         Ok((find(&self.claim.row)?, than?))
     }
 
-    /// Says in a line how the claim stands: `not settled at this scale: +1.50 [-0.20, +3.10], 3 seeds`.
+    /// Says in a line how the claim stands: ``not settled at this scale: +1.50 against `15 %` [-0.20, +3.10], 3 seeds``.
     pub fn words(&self) -> String {
         let mut parts = vec![self.standing.words().to_owned()];
         for (label, compared) in &self.against {
-            parts.push(format!("{} against {label}", numbers(compared)));
+            parts.push(numbers(label, compared));
         }
         parts.extend(self.reason.clone());
         if let [part, rest @ ..] = parts.as_slice()
@@ -254,11 +254,11 @@ impl Answered {
     }
 }
 
-/// Returns a difference with its intervals: `+1.50 [-0.20, +3.10], by seeds [-1.00, +4.00], 3 seeds, of artefacts`.
-fn numbers(compared: &Compared) -> String {
+/// Returns a difference with its intervals: ``+1.50 against `15 %` [-0.20, +3.10], by seeds [-1.00, +4.00], 3 seeds, of artefacts``.
+fn numbers(label: &str, compared: &Compared) -> String {
     let comparison = &compared.comparison;
     let interval = |it: Interval| format!("[{:+.2}, {:+.2}]", it.low, it.high);
-    let mut text = format!("{:+.2}", comparison.difference);
+    let mut text = format!("{:+.2} against `{label}`", comparison.difference);
     if let Some(bootstrap) = comparison.bootstrap {
         text += &format!(" {}", interval(bootstrap.interval));
     }
