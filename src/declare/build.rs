@@ -2,6 +2,7 @@
 
 mod axes;
 mod checks;
+mod compared;
 mod comparison;
 mod gathers;
 mod groups;

@@ -176,7 +176,7 @@ fn note(
     let percent = percent.trim_end_matches('0').trim_end_matches('.');
     let several = compared.iter().any(|it| it.comparison.replicates() > 1);
     let tests = match several {
-        true => "over seeds and examples (Multi-Bootstrap) and over seeds (Student's t)",
+        true => "over seeds and examples (Multi-Bootstrap and Student's t)",
         false => "over examples (bootstrap)",
     };
     let once: BTreeSet<&str> = compared
@@ -194,6 +194,12 @@ fn note(
             )
         }
     };
+    let refused = answers.len() - compared.len();
+    let refused = match refused {
+        0 => String::new(),
+        1 => "; 1 cell is not compared, and `pipe compare` says why".to_owned(),
+        more => format!("; {more} cells are not compared, and `pipe compare` says why"),
+    };
     let few = match too_few_draws(compared.len(), options) {
         true => format!(
             "; {} draws are too few for so many comparisons: declare more `draws`",
@@ -210,6 +216,6 @@ fn note(
         made => format!(", corrected for {made} comparisons (Holm)"),
     };
     Some(format!(
-        "{settled}: at {percent} %, {tests}{made}{once}{few}."
+        "{settled}: at {percent} %, {tests}{made}{once}{few}{refused}."
     ))
 }

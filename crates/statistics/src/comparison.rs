@@ -43,6 +43,9 @@ pub struct Comparison {
     pub bootstrap: Option<Bootstrap>,
     /// Student's t over seeds, where there are several.
     pub student: Option<Student>,
+    /// That, with the error that examples have besides, where they are known: of many seeds the first says too little of examples,
+    /// and the bootstrap is a little narrow.
+    pub together: Option<Student>,
     /// A permutation test over seeds, where there are several.
     pub permutation: Option<Permutation>,
     /// The smallest difference that the seeds could have shown: (t + t₀.₈) · s / √n.
@@ -113,6 +116,9 @@ impl Comparison {
             paired,
             bootstrap,
             student,
+            together: student.zip(bootstrap).map(|(student, bootstrap)| {
+                student.with_examples(mean(&b) - mean(&a), bootstrap.examples, level)
+            }),
             permutation,
             detectable_by_seeds: student.map(|student| {
                 student.error
@@ -124,18 +130,28 @@ impl Comparison {
         }
     }
 
-    /// Returns the probability of so large a difference where there is none, by the test that is harder to convince: of the
-    /// bootstrap and Student's t. `None` where there are too few seeds to tell, and nothing else to go by.
+    /// Returns the probability of so large a difference where there is none, by the test that is hardest to convince: of the
+    /// bootstrap, Student's t over seeds, and that over seeds and examples together. `None` where there are too few seeds to tell, and nothing else to go by.
     pub fn p(&self) -> Option<f64> {
         let bootstrap = self.bootstrap.map(|bootstrap| bootstrap.p);
         match self.replicates() {
             1 => bootstrap,
             seeds if seeds < FEWEST => None,
             _ => {
-                let student = self.student?.p;
-                Some(bootstrap.map_or(student, |bootstrap| bootstrap.max(student)))
+                let tests = [bootstrap, self.together.map(|together| together.p)];
+                let others = tests.into_iter().flatten();
+                Some(others.fold(self.student?.p, f64::max))
             }
         }
+    }
+
+    /// Returns the intervals that a verdict rests on.
+    pub fn intervals(&self) -> impl Iterator<Item = Interval> + Clone {
+        let bootstrap = self.bootstrap.map(|bootstrap| bootstrap.interval);
+        let students = [self.student, self.together].into_iter().flatten();
+        bootstrap
+            .into_iter()
+            .chain(students.map(|student| student.interval))
     }
 
     /// Returns how many seeds the comparison rests on: of the side with fewer, unless that is a single score beside several of the
@@ -220,11 +236,9 @@ impl Verdict {
                 _ => Self::TooFew,
             };
         };
-        // Both intervals have to lie on the difference's side of zero. They do where p says so, but for draws exactly at the edge, and
+        // All intervals have to lie on the difference's side of zero. They do where p says so, but for draws exactly at the edge, and
         // where few examples bend a score so far that its draws lie on the other side.
-        let bootstrap = comparison.bootstrap.map(|bootstrap| bootstrap.interval);
-        let student = comparison.student.map(|student| student.interval);
-        let intervals = || bootstrap.into_iter().chain(student);
+        let intervals = || comparison.intervals();
         let difference = comparison.difference;
         match p <= 1.0 - level {
             true if difference > 0.0 && intervals().all(|it| it.low > 0.0) => Self::Higher,

@@ -9,10 +9,10 @@
 //! | how many seeds would tell | [`seeds_needed`] |
 //!
 //! With few seeds the bootstrap is too narrow where seeds matter: of S seeds it finds (S - 1) / S of their variance. Student's t is
-//! too narrow where examples matter, of which it knows nothing. So a [`Verdict`] takes both intervals, whatever the number of seeds
-//! (`examples/coverage.rs` measures how often either is wrong), and there is none for two seeds. Runs that share a seed are no
-//! replicates: their scores are averaged in one [`Unit`]. With one score on each side the bootstrap draws examples alone, and what
-//! it says holds of these two runs.
+//! too narrow where examples matter, of which it knows nothing. So a [`Verdict`] takes the intervals of both, and of Student's t with
+//! the examples' part of the error added, whatever the number of seeds (`examples/coverage.rs` measures how often each is wrong), and
+//! there is none for two seeds. Runs that share a seed are no replicates: their scores are averaged in one [`Unit`]. With one score on
+//! each side the bootstrap draws examples alone, and what it says holds of these two runs.
 //!
 //! All draws are functions of (seed, purpose, draw), so results depend neither on threads nor on what else is compared.
 

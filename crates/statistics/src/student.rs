@@ -43,6 +43,22 @@ impl Student {
         Some(Self::of(difference, (a + b).sqrt(), freedom, level))
     }
 
+    /// Adds the part of the error that examples have, which no number of seeds makes smaller; the degrees of freedom are those of
+    /// Satterthwaite, with the examples' part taken as known.
+    pub(crate) fn with_examples(self, difference: f64, examples: f64, level: f64) -> Self {
+        let (seeds, examples) = (self.error * self.error, examples * examples);
+        let error = (seeds + examples).sqrt();
+        let freedom = match seeds > 0.0 {
+            true => {
+                let share = (seeds + examples) / seeds;
+                self.freedom * share * share
+            }
+            false => f64::INFINITY,
+        };
+        // Beyond a million degrees of freedom t is the normal distribution to all digits that matter.
+        Self::of(difference, error, freedom.min(1e6), level)
+    }
+
     fn of(difference: f64, error: f64, freedom: f64, level: f64) -> Self {
         let t = match (difference == 0.0, error == 0.0) {
             (true, _) => 0.0,

@@ -1,6 +1,6 @@
 //! What of a project an archive carries.
 //!
-//! The pipeline file, the published values that its tables refer to, and those of the user's files that results rest on and that
+//! The pipeline file, the published values and claims that its tables refer to, and those of the user's files that results rest on and that
 //! may go: an input goes as a whole or not at all, so that nobody takes a part for it, unless a file of it goes for another
 //! reason. What stays behind: inputs of more than 1 MiB, what lies elsewhere (also where a link leads there), hidden files, files
 //! that others may not read, and what makes the whole larger than 16 MiB.

@@ -78,6 +78,11 @@ pub(in crate::cli) fn compared_json(compared: &Compared) -> Value {
             "degrees_of_freedom": student.freedom,
             "p": student.p,
         })),
+        "student_with_examples": comparison.together.map(|student| json!({
+            "interval": interval(student.interval),
+            "degrees_of_freedom": student.freedom,
+            "p": student.p,
+        })),
         "permutation": comparison.permutation.map(|permutation| json!({
             "p": permutation.p,
             "arrangements": permutation.arrangements,

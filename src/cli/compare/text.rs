@@ -182,7 +182,7 @@ fn notes(report: &Report<'_>) -> String {
         return "nothing was compared\n".to_owned();
     }
     text += &format!(
-        "a verdict takes both intervals to leave out 0, and three seeds; p is the larger of both tests', corrected for {} (Holm)\n",
+        "a verdict takes three seeds, or one run each; p is the largest of three tests' (Multi-Bootstrap; Student's t over seeds, and with the\nexamples' part of the error), corrected for {} (Holm)\n",
         count(made, "comparison")
     );
     if too_few_draws(made, &report.options) {

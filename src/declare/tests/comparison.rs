@@ -258,7 +258,7 @@ fn files_of_claims_must_be_there() {
     let pipeline = load("\"a.toml\"").unwrap();
     let plan = graph::expand(&pipeline, &pipeline.targets(&["table:rates"]).unwrap()).unwrap();
     let file = folder.path().join("a.toml");
-    assert_eq!(plan.outputs[0].claims, [file.clone()]);
+    assert_eq!(plan.outputs[0].claims, std::slice::from_ref(&file));
     assert!(pipeline.reference_files().contains(file.as_path()));
     for (claims, message) in [
         (
@@ -280,7 +280,7 @@ fn comparisons_and_claims_reach_the_fingerprint_of_a_table_and_no_key() {
     let of = |text: &str| {
         let pipeline = load(text, None, &[]).unwrap();
         let plan = graph::expand(&pipeline, &pipeline.targets(&["table:rates"]).unwrap()).unwrap();
-        let fingerprint = graph::fingerprints(&plan)["rates"].clone();
+        let fingerprint = graph::fingerprints(&plan)["rates"];
         (fingerprint, super::keys(text))
     };
     let (plain, keys) = of(PIPELINE);

@@ -245,10 +245,15 @@ fn stratum(examples: &Examples, places: &[usize]) -> Stratum {
     let names = || places.iter().map(|place| &examples.names[*place]);
     let mut sets: Vec<&str> = names().map(|name| name.set.as_str()).collect();
     sets.dedup();
-    let split = names().next().map_or("", |name| &name.split);
+    let split = names().next().map_or("", |name| name.split.as_str());
     let labels = examples.pairs.as_ref().map(|pairs| &pairs.labels);
     Stratum {
-        name: format!("{}/{split}", sets.join("+")),
+        name: match (sets.join("+"), split) {
+            (sets, "") if sets.is_empty() => "the data".to_owned(),
+            (sets, "") => sets,
+            (sets, split) if sets.is_empty() => split.to_owned(),
+            (sets, split) => format!("{sets}/{split}"),
+        },
         examples: names().cloned().collect(),
         labels: labels.map_or_else(Vec::new, |labels| {
             places.iter().map(|place| labels[*place]).collect()
