@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use statistics::{Drawing, FEWEST, Options};
 use tables::{Cell, ComparisonLine, Mark};
 
-use super::compare::{Answer, Compared, Question, Side, Told, told};
+use super::compare::{Answer, Compared, Question, SAME, Side, Told, told};
 use super::{Builder, Jobs, ReportError};
 use crate::graph::{ComparePlan, JobGraph, OutputPlan};
 
@@ -194,8 +194,8 @@ fn note(
             )
         }
     };
-    let refused = answers.len() - compared.len();
-    let refused = match refused {
+    let refused = answers.iter().filter_map(|answer| answer.as_ref().err());
+    let refused = match refused.filter(|reason| *reason != SAME).count() {
         0 => String::new(),
         1 => "; 1 cell is not compared, and `pipe compare` says why".to_owned(),
         more => format!("; {more} cells are not compared, and `pipe compare` says why"),

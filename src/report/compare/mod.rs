@@ -26,6 +26,9 @@ pub use words::{Told, told};
 /// How many questions are worked on together: enough to share what their cells have in common, few enough for memory.
 const TOGETHER: usize = 64;
 
+/// The reason why rows are not compared that come to the same results: there is nothing to settle.
+pub const SAME: &str = "both rows have the same results";
+
 /// A cell of a row, as far as comparisons ask.
 #[derive(Clone, Copy, Debug)]
 pub struct Side<'p> {
@@ -203,7 +206,7 @@ impl<'a> Builder<'a> {
             Err(reason) => return Ok(Err(reason)),
         };
         if sides.are_the_same() {
-            return Ok(Err("both rows have the same results".to_owned()));
+            return Ok(Err(SAME.to_owned()));
         }
         Ok(Ok(Prepared {
             sides,
