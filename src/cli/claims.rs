@@ -132,7 +132,7 @@ fn as_json(claimed: &Claimed<'_>) -> Value {
             "id": answered.claim.id,
             "says": answered.claim.says,
             "source": answered.source(),
-            "standing": answered.standing.words(),
+            "standing": answered.verdict(),
             "reason": answered.reason,
             "level": answered.level,
             "against": against.collect::<Vec<_>>(),

@@ -223,9 +223,20 @@ impl Answered {
         Ok((find(&self.claim.row)?, than?))
     }
 
+    /// Says in words whether it holds, and of what: what was trained once says nothing of how it was trained.
+    pub fn verdict(&self) -> String {
+        let words = self.standing.words();
+        let is_verdict = matches!(self.standing, Standing::Holds | Standing::DoesNotHold);
+        let mut against = self.against.iter();
+        match is_verdict && against.any(|(_, compared)| !compared.trained_once.is_empty()) {
+            true => format!("{words} of these artefacts"),
+            false => words.to_owned(),
+        }
+    }
+
     /// Says in a line how the claim stands: ``not settled at this scale: +1.50 against `15 %` [-0.20, +3.10], 3 seeds``.
     pub fn words(&self) -> String {
-        let mut parts = vec![self.standing.words().to_owned()];
+        let mut parts = vec![self.verdict()];
         for (label, compared) in &self.against {
             parts.push(numbers(label, compared));
         }
@@ -254,7 +265,7 @@ impl Answered {
     }
 }
 
-/// Returns a difference with its intervals: ``+1.50 against `15 %` [-0.20, +3.10], by seeds [-1.00, +4.00], 3 seeds, of artefacts``.
+/// Returns a difference with its intervals: ``+1.50 against `15 %` [-0.20, +3.10], by seeds [-1.00, +4.00], 3 seeds``.
 fn numbers(label: &str, compared: &Compared) -> String {
     let comparison = &compared.comparison;
     let interval = |it: Interval| format!("[{:+.2}, {:+.2}]", it.low, it.high);
@@ -270,9 +281,6 @@ fn numbers(label: &str, compared: &Compared) -> String {
         1 => ", 1 seed".to_owned(),
         seeds => format!(", {seeds} seeds"),
     };
-    if !compared.trained_once.is_empty() {
-        text += ", of artefacts";
-    }
     text
 }
 
