@@ -10,7 +10,7 @@ use metrics::scores::{HUNDREDFOLD, PERCENT, PERPLEXITY};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::{Value, json};
 use tables::{
-    Bindings, Cell, Citation, Column, Export, Footnote, Published, Row, Table, Variables,
+    Bindings, Cell, Citation, Column, Export, Footnote, Mark, Published, Row, Table, Variables,
 };
 
 fn cell(values: &[f64]) -> Cell {
@@ -87,6 +87,7 @@ fn sweep() -> Table {
         ],
         notes: vec!["profile laptop".to_owned()],
         footnotes: Vec::new(),
+        comparisons: Vec::new(),
     }
 }
 
@@ -132,6 +133,14 @@ fn a_sweep_on_a_terminal() {
 #[test]
 fn a_sweep_in_markdown() {
     insta::assert_snapshot!(sweep().markdown());
+}
+
+#[test]
+fn marks_stand_between_a_score_and_its_notes() {
+    let mut table = noted();
+    table.cells[0][0].mark = Some(Mark::Better);
+    table.cells[1][1].mark = Some(Mark::Worse);
+    insta::assert_snapshot!(table.terminal(120));
 }
 
 #[test]
