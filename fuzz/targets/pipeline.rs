@@ -22,9 +22,12 @@ const MOST: usize = 2_000;
 static FILE: LazyLock<PathBuf> = LazyLock::new(|| {
     let folder = fuzz::folder("pipeline");
     let published = include_str!("../../data/reference/masking-rate.toml");
-    let place = folder.join("data/reference");
-    fs::create_dir_all(&place).expect("a folder");
-    fs::write(place.join("masking-rate.toml"), published).expect("written");
+    let claims = include_str!("../../data/claims/masking-rate.toml");
+    for (of, text) in [("reference", published), ("claims", claims)] {
+        let place = folder.join("data").join(of);
+        fs::create_dir_all(&place).expect("a folder");
+        fs::write(place.join("masking-rate.toml"), text).expect("written");
+    }
     fs::write(folder.join("data.txt"), "data").expect("written");
     folder.join("pipeline.toml")
 });
