@@ -130,13 +130,27 @@ fn methods() -> Project {
             "x",
             true,
         );
-        run(&project, &format!("bare-{seed}"), 0, 20 + wobble, "", false);
-        run(&project, &format!("broken-{seed}"), 0, 30, "", true);
+        run(
+            &project,
+            &format!("bare-{seed}"),
+            0,
+            20 + 2 * wobble,
+            "",
+            false,
+        );
+        run(
+            &project,
+            &format!("broken-{seed}"),
+            0,
+            30 + wobble,
+            "",
+            true,
+        );
     }
     // The score and the predictions of this run disagree.
     project.write(
         "runs/broken-2.json",
-        r#"{"accuracy": 31, "loss": 1.2, "main": "accuracy"}"#,
+        r#"{"accuracy": 40, "loss": 1.2, "main": "accuracy"}"#,
     );
     project
 }
@@ -181,7 +195,7 @@ fn two_rows_are_compared_in_numbers() {
         project.pipe(&arguments).code(0)
     };
     assert_snapshot!(compare(&["--power"]).stdout);
-    let json = compare(&["--json", "--power", "2.5"]).json();
+    let json = compare(&["--json", "--power=2.5"]).json();
     let line = &json["comparisons"][0];
     assert_eq!(line["difference"], -0.0 + 51.5 - 51.5);
     assert_eq!(line["seeds"], serde_json::json!([4, 4]));
@@ -211,7 +225,7 @@ fn what_cannot_be_compared_says_why() {
         told(&["table:methods", "plain", "plain"]),
         told(&["table:method"]),
         told(&["stage:score"]),
-        told(&["table:methods", "plain", "better", "--power", "0"]),
+        told(&["table:methods", "plain", "better", "--power=0"]),
     ];
     assert_snapshot!(all.join("\n"));
     // Nothing has run yet.

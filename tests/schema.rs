@@ -136,8 +136,8 @@ fn what_the_program_takes_is_not_marked() {
         assert_eq!(in_profile(said), Vec::<String>::new(), "{said}");
     }
     for claims in ["\"data/claims/a.toml\"", "[\"a.toml\", \"b.toml\"]"] {
-        let other = format!("title = \"Masking rate\"\nclaims = {claims}");
-        let objections = replaced("title = \"Masking rate\"", &other);
+        let other = format!("claims = {claims}");
+        let objections = replaced("claims = \"data/claims/masking-rate.toml\"", &other);
         assert_eq!(objections, Vec::<String>::new(), "{claims}");
     }
 }

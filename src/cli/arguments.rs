@@ -201,7 +201,7 @@ pub struct CompareArguments {
     pub rows: Vec<String>,
     /// Say as well how many seeds would settle a difference of this size, and what they would cost [default: the difference that was
     /// found].
-    #[arg(long, value_name = "DIFFERENCE", num_args = 0..=1, value_parser = size_of_difference)]
+    #[arg(long, value_name = "DIFFERENCE", num_args = 0..=1, require_equals = true, value_parser = size_of_difference)]
     #[allow(
         clippy::option_option,
         reason = "as clap tells a flag without a value from none"

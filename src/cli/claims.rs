@@ -96,9 +96,6 @@ fn as_text(claimed: &Claimed<'_>) -> String {
         if columns.len() > 1 {
             text += &format!("    {}\n", columns.join(" · "));
         }
-        if !answered.without.is_empty() {
-            text += &format!("    without {}\n", answered.without.join(", "));
-        }
     }
     if !claimed.ranks.is_empty() {
         let ranks = claimed

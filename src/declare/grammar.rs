@@ -236,7 +236,7 @@ pub(crate) const COMPARISON: &[Key] = &[
             min: 100,
             max: 1_000_000,
         },
-        "How often seeds and examples are drawn anew; 10000 if it is left out.",
+        "How often seeds and examples are drawn anew; 5000 if it is left out.",
     ),
     key(
         "seed",

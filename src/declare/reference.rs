@@ -53,7 +53,7 @@ struct PublishedColumn {
     unit: String,
 }
 
-/// Checks that files, tables, columns and rows referred to exist. What claims say is not looked at here.
+/// Checks that files, tables, columns and rows referred to exist. Whether claims are of their format is for `tables` to say.
 pub(super) fn check(
     source: &Arc<Source>,
     tables: &[OutputDeclaration],
@@ -65,13 +65,15 @@ pub(super) fn check(
             let text = files
                 .entry(&claims.file)
                 .or_insert_with(|| read(&claims.file));
-            if let Err(error) = text {
-                problems.push(
-                    Diagnostic::new(format!("cannot read {}: {error}", claims.written))
-                        .at(source, claims.span.clone(), "")
-                        .help("a relative path starts at the folder of the pipeline file"),
-                );
-            }
+            let problem = match text {
+                Ok(text) => match tables::claims::parse(text, &claims.written) {
+                    Ok(_) => continue,
+                    Err(error) => Diagnostic::new(error.to_string()).maybe_help(error.remedy()),
+                },
+                Err(error) => Diagnostic::new(format!("cannot read {}: {error}", claims.written))
+                    .help("a relative path starts at the folder of the pipeline file"),
+            };
+            problems.push(problem.at(source, claims.span.clone(), ""));
         }
         let before = problems.len();
         let mut published = Vec::new();

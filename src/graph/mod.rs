@@ -85,6 +85,8 @@ pub struct Job {
     pub version: u32,
     /// The numerics class, if that is part of its key.
     pub numerics: Option<&'static str>,
+    /// Whether chance has a part in what it makes.
+    pub by_chance: bool,
     /// What the job needs of the machine. It cannot reach the result, and is no part of the key.
     pub resources: Arc<Resources>,
     /// What belongs to the job's inputs. It enters the key by way of their content.

@@ -1,11 +1,12 @@
 //! From the results of jobs to the cells of outputs.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use contract::io_error;
 use metrics::scores::Score;
+use statistics::Bootstrap;
 use tables::Cell;
 use tables::reference::Reference;
 
@@ -14,7 +15,7 @@ use super::averaged::Averaged;
 use super::scores::Scores;
 use super::texts::Texts;
 use crate::graph::{CellPlan, JobGraph, JobIndex};
-use crate::store::{Found, Store};
+use crate::store::{Digest, Found, Store};
 
 /// The reason where a table wants a score of an artifact that has none.
 const NO_SCORES: &str = "what this stage makes has no scores";
@@ -51,6 +52,8 @@ pub struct Builder<'a> {
     pub(super) store: &'a Store,
     scores: Scores<'a>,
     texts: Texts<'a>,
+    /// What resampling has said, by what decides it.
+    pub(super) bootstraps: HashMap<Digest, Bootstrap>,
     references: BTreeMap<(PathBuf, String), Reference>,
     /// By label: the scores or texts that were asked for in vain, and those that there are.
     lacking: BTreeMap<(String, What), Lacking>,
@@ -76,6 +79,7 @@ impl<'a> Builder<'a> {
             store,
             scores: Scores::new(store),
             texts: Texts::new(store),
+            bootstraps: HashMap::new(),
             references: BTreeMap::new(),
             lacking: BTreeMap::new(),
         }

@@ -175,9 +175,11 @@ fn note(
     let percent = format!("{:.4}", 100.0 * options.level);
     let percent = percent.trim_end_matches('0').trim_end_matches('.');
     let several = compared.iter().any(|it| it.comparison.replicates() > 1);
-    let tests = match several {
-        true => "over seeds and examples (Multi-Bootstrap and Student's t)",
-        false => "over examples (bootstrap)",
+    let resampled = compared.iter().any(|it| it.comparison.bootstrap.is_some());
+    let tests = match (several, resampled) {
+        (true, true) => "over seeds and examples (Multi-Bootstrap and Student's t)",
+        (true, false) => "over seeds (Student's t)",
+        (false, _) => "over examples (bootstrap), of one run each",
     };
     let once: BTreeSet<&str> = compared
         .iter()

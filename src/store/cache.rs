@@ -18,7 +18,7 @@ use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-use super::owner::settle;
+use super::owner::{make_folder, settle};
 
 /// The bytes before an entry's value.
 const HEAD: usize = 4 + 8 + 32;
@@ -149,6 +149,11 @@ impl Cache {
             return;
         }
         // All entries are written in one piece, so that those of several runs do not mix.
+        // The folder may have been deleted; the store itself is not made here.
+        let is_in_store = |folder: &&Path| folder.parent().is_some_and(Path::is_dir);
+        if let Some(folder) = self.path.parent().filter(is_in_store) {
+            let _ = make_folder(folder);
+        }
         let file = OpenOptions::new()
             .append(true)
             .create(true)

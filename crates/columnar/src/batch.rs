@@ -6,7 +6,8 @@ use arrow::array::{
     Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, ListArray, RecordBatch, StringArray,
 };
 use arrow::buffer::ScalarBuffer;
-use arrow::datatypes::{Float32Type, Float64Type, Int32Type, Int64Type};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Float32Type, Float64Type, Int32Type, Int64Type};
 use contract::{ColumnType, StageError};
 
 use crate::reader::Source;
@@ -51,12 +52,44 @@ impl Batch {
         self.rows.column_by_name(name).is_some()
     }
 
-    /// Returns the names of the columns of that type, in the file's order.
-    pub fn names(&self, holds: ColumnType) -> impl Iterator<Item = &str> {
+    /// Returns the columns of numbers or truth values of any width, in the file's order, as other programs write them: names and
+    /// values, NaN where a row has none.
+    pub fn all_numbers(&self) -> Vec<(&str, Vec<f64>)> {
         let schema = self.rows.schema_ref();
-        let fields = schema.fields().iter();
-        let fields = fields.filter(move |field| *field.data_type() == arrow_type(holds));
-        fields.map(|field| field.name().as_str())
+        let columns = schema.fields().iter().zip(self.rows.columns());
+        let numbers = columns.filter_map(|(field, column)| {
+            let holds = column.data_type();
+            if !holds.is_numeric() && *holds != DataType::Boolean {
+                return None;
+            }
+            let column = cast(column, &DataType::Float64).ok()?;
+            let column = column.as_primitive_opt::<Float64Type>()?;
+            let values = column.iter().map(|value| value.unwrap_or(f64::NAN));
+            Some((field.name().as_str(), values.collect()))
+        });
+        numbers.collect()
+    }
+
+    /// Returns a column of texts or whole numbers of any width, as other programs write names.
+    ///
+    /// # Errors
+    /// When there is no such column, or a row has no value in it.
+    pub fn names(&self, name: &str) -> Result<Vec<String>, StageError> {
+        let column = self.rows.column_by_name(name);
+        if let Some(column) = column.filter(|column| column.data_type().is_integer())
+            && let Ok(texts) = cast(column, &DataType::Utf8)
+            && let Some(texts) = texts.as_string_opt::<i32>()
+        {
+            let texts: &StringArray = self.full(name, texts)?;
+            return Ok(texts
+                .iter()
+                .map(|text| text.unwrap_or_default().to_owned())
+                .collect());
+        }
+        let texts = self.texts(name)?;
+        Ok((0..self.rows())
+            .map(|row| texts.get(row).to_owned())
+            .collect())
     }
 
     /// Returns a column of whole numbers.

@@ -52,6 +52,13 @@ pub trait Stage: Sync {
         Vec::new()
     }
 
+    /// Whether chance has a part in what the stage makes, so that another seed would give another result, as in a training. By default
+    /// a stage does that has a field `seed` and computes with rounded numbers: what makes data from a seed does not count.
+    fn is_by_chance(&self) -> bool {
+        let signature = self.signature();
+        signature.numerics.is_some() && signature.fields.iter().any(|field| field.name == "seed")
+    }
+
     /// Returns which files the stage reads of the input of that name where the user gives files for it. Inputs under names of the
     /// user's ([`FieldType::Inputs`](crate::FieldType::Inputs)) are read whole.
     fn reads(&self, input: &str) -> Reads {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use columnar::{Batch, Reader};
-use contract::{ColumnType, StageError};
+use contract::StageError;
 
 use crate::predictions::{FILE, Name, check_names};
 
@@ -49,9 +49,7 @@ impl Examples {
         for batch in Reader::open(&path, REMEDY)?.batches()? {
             let batch = batch?;
             examples.names.extend(names(&batch)?);
-            let numbers = [ColumnType::Number, ColumnType::Integer];
-            for name in numbers.into_iter().flat_map(|holds| batch.names(holds)) {
-                let values = batch.any_numbers(name)?;
+            for (name, values) in batch.all_numbers() {
                 match columns.iter_mut().find(|(known, _)| known == name) {
                     Some((_, known)) => known.extend(values),
                     None => columns.push((name.to_owned(), values)),
@@ -59,6 +57,13 @@ impl Examples {
             }
         }
         check_names(examples.names.iter()).map_err(wrong)?;
+        if examples.names.is_empty() {
+            return Err(wrong("it has no rows".to_owned()));
+        }
+        // A further column need not be a measure, so that one with gaps is passed over.
+        columns.retain(|(column, values)| {
+            [LABEL, PREDICTION].contains(&column.as_str()) || values.iter().all(|it| it.is_finite())
+        });
         for (column, values) in &columns {
             if let Some(place) = values.iter().position(|value| !value.is_finite()) {
                 let (value, example) = (values[place], &examples.names[place].example);
@@ -112,24 +117,24 @@ impl Examples {
 }
 
 fn names(batch: &Batch) -> Result<Vec<Name>, StageError> {
-    let examples = batch.texts("example")?;
+    let examples = batch.names("example")?;
     let optional = |name: &str| match batch.has_any(name) {
-        true => batch.texts(name).map(Some),
-        false => Ok(None),
+        true => batch.names(name),
+        false => Ok(vec![String::new(); batch.rows()]),
     };
-    let [set, subset, split] = [optional("set")?, optional("subset")?, optional("split")?];
-    let names = (0..batch.rows()).map(|row| {
-        let text = |column: Option<columnar::Texts<'_>>| {
-            column.map_or_else(String::new, |column| column.get(row).to_owned())
-        };
-        Name {
-            set: text(set),
-            subset: text(subset),
-            split: text(split),
-            example: examples.get(row).to_owned(),
-        }
-    });
-    Ok(names.collect())
+    let parts = optional("set")?
+        .into_iter()
+        .zip(optional("subset")?)
+        .zip(optional("split")?);
+    let names = examples.into_iter().zip(parts);
+    Ok(names
+        .map(|(example, ((set, subset), split))| Name {
+            set,
+            subset,
+            split,
+            example,
+        })
+        .collect())
 }
 
 #[cfg(test)]
@@ -137,7 +142,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use columnar::{Schema, Values};
-    use contract::Column;
+    use contract::{Column, ColumnType};
 
     use super::*;
 
@@ -215,6 +220,15 @@ mod tests {
             told(vec![example()]),
             told(vec![example(), number("label", 1.0)]),
             told(vec![example(), number("loss", f64::NAN)]),
+            told(vec![
+                example(),
+                number("label", f64::NAN),
+                number("prediction", 1.0),
+            ]),
+            told(vec![
+                ("example", ColumnType::Text, texts(&[])),
+                ("loss", ColumnType::Number, numbers(&[])),
+            ]),
             told(vec![
                 ("example", ColumnType::Text, texts(&["x", "x"])),
                 number("loss", 1.0),

@@ -22,11 +22,12 @@
 //! | `—` | the score does not apply to the row |
 //! | `MNLI [2]`, `40 % [2]` | note 2 concerns the column, the row: what a stage noted, or where published values were read |
 //!
-//! [`reference`](mod@reference) reads the published values.
+//! [`reference`](mod@reference) reads the published values, [`claims`] what is claimed of rows.
 
 mod cell;
 mod chosen;
 mod citation;
+pub mod claims;
 mod comparisons;
 mod csv;
 mod export;

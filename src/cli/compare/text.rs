@@ -106,24 +106,34 @@ fn heading(texts: &[&str]) -> Vec<String> {
 fn verdict(line: &Line<'_>, compared: &Compared) -> Vec<String> {
     let comparison = &compared.comparison;
     let (told, p) = line.told.unwrap_or((Told::TooFew, None));
+    // So many draws can show no smaller probability.
+    let is_least = comparison.bootstrap.is_some_and(|bootstrap| {
+        comparison.p() == Some(bootstrap.p) && bootstrap.p <= 2.0 / bootstrap.draws as f64
+    });
+    let floor = if is_least {
+        "≤ ".to_owned()
+    } else {
+        String::new()
+    };
     let bootstrap = comparison.bootstrap.map(|bootstrap| bootstrap.interval);
     let student = comparison.student.map(|student| student.interval);
     vec![
         line.column.to_owned(),
-        format!("{:.2}", compared.means[0]),
-        format!("{:.2}", compared.means[1]),
-        format!("{:+.2}", comparison.difference),
+        fixed(compared.means[0]),
+        fixed(compared.means[1]),
+        signed(comparison.difference),
         interval(bootstrap),
         interval(student),
-        p.map_or_else(dash, probability),
+        p.map_or_else(dash, |p| floor + &probability(p)),
         told.words().to_owned(),
     ]
 }
 
 fn parts(line: &Line<'_>, compared: &Compared) -> Vec<String> {
     let comparison = &compared.comparison;
-    let number = |number: Option<f64>| number.map_or_else(dash, |it| format!("{it:.2}"));
+    let number = |number: Option<f64>| number.map_or_else(dash, fixed);
     let [base, other] = comparison.seeds;
+    let by_seeds = comparison.bootstrap.filter(|_| comparison.replicates() > 1);
     let seeds = match (comparison.paired, base == other) {
         (true, _) => base.to_string(),
         (false, true) => format!("{base} each"),
@@ -132,7 +142,7 @@ fn parts(line: &Line<'_>, compared: &Compared) -> Vec<String> {
     vec![
         line.column.to_owned(),
         seeds,
-        number(comparison.bootstrap.map(|bootstrap| bootstrap.seeds)),
+        number(by_seeds.map(|bootstrap| bootstrap.seeds)),
         number(comparison.bootstrap.map(|bootstrap| bootstrap.examples)),
         comparison
             .permutation
@@ -153,14 +163,31 @@ fn power(line: &Line<'_>) -> Option<Vec<String>> {
     });
     Some(vec![
         line.column.to_owned(),
-        format!("{:.2}", power.difference),
+        fixed(power.difference),
         power.words(),
         time,
     ])
 }
 
+/// Writes a number with two decimals, or with an exponent where it is so large that it has no digits after the point.
+fn fixed(value: f64) -> String {
+    match value.abs() < 1e15 {
+        true => format!("{value:.2}"),
+        false => format!("{value:.2e}"),
+    }
+}
+
+fn signed(value: f64) -> String {
+    match value.abs() < 1e15 {
+        true => format!("{value:+.2}"),
+        false => format!("{value:+.2e}"),
+    }
+}
+
 fn interval(interval: Option<Interval>) -> String {
-    interval.map_or_else(dash, |it| format!("{:+.2} … {:+.2}", it.low, it.high))
+    interval.map_or_else(dash, |it| {
+        format!("{} … {}", signed(it.low), signed(it.high))
+    })
 }
 
 fn probability(p: f64) -> String {
@@ -191,12 +218,22 @@ fn notes(report: &Report<'_>) -> String {
             report.options.drawing.draws
         );
     }
+    if report.lines.iter().any(|line| line.power.is_some()) && made > 1 {
+        text += "seeds needed are those of one comparison alone: together they take more\n";
+    }
     let mut lower = report
         .lines
         .iter()
         .filter_map(|line| line.answer.as_ref().ok());
     if let Some(compared) = lower.find(|it| better(it.direction) == "lower") {
         text += &format!("of `{}` lower is better\n", compared.metric);
+    }
+    let mut compared = report
+        .lines
+        .iter()
+        .filter_map(|line| line.answer.as_ref().ok());
+    if report.trained_once.is_empty() && compared.any(|it| it.comparison.replicates() == 1) {
+        text += "where a row has one result, a verdict is of that result, not of how it was made\n";
     }
     let once = &report.trained_once;
     if !once.is_empty() {

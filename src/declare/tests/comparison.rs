@@ -246,7 +246,8 @@ fn a_profile_may_replace_the_comparison_and_must_where_its_rows_lack_the_row() {
 #[test]
 fn files_of_claims_must_be_there() {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("a.toml"), "").unwrap();
+    std::fs::write(folder.path().join("a.toml"), "schema = 1\n").unwrap();
+    std::fs::write(folder.path().join("c.toml"), "schema = 1\nclaims = []\n").unwrap();
     let load = |claims: &str| {
         load_in(
             folder.path(),
@@ -264,6 +265,10 @@ fn files_of_claims_must_be_there() {
         (
             "[\"a.toml\", \"b.toml\"]",
             "cannot read b.toml: No such file or directory (os error 2)",
+        ),
+        (
+            "\"c.toml\"",
+            "c.toml:2: unknown field `claims`, expected `schema` or `claim`",
         ),
         ("\".\"", "cannot read .: Is a directory (os error 21)"),
         ("[\"a.toml\", \"a.toml\"]", "`a.toml` is named twice"),

@@ -189,6 +189,7 @@ pub(super) fn graph(jobs: &[(&str, &str, &[&str])]) -> JobGraph {
             output: ArtifactType::Folder,
             version: 1,
             numerics: None,
+            by_chance: false,
             resources: Default::default(),
             selections: Default::default(),
         });

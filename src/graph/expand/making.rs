@@ -89,6 +89,7 @@ impl<'p> Expander<'p> {
             output: signature.output,
             version: signature.version,
             numerics,
+            by_chance: declaration.stage.is_by_chance(),
             resources,
             selections,
         });

@@ -4,21 +4,20 @@
 //! tasks as there are. Claims are stated beforehand, so they are not corrected for each other; a claim that names several rows is
 //! corrected for these.
 
-mod file;
-
+use std::fs;
 use std::path::Path;
 
+use contract::io_error;
 use metrics::Direction;
 use serde_json::Value;
 use statistics::{Interval, Options};
 use tables::Cell;
+use tables::claims::{self, Claim, Relation, RowName};
 use tables::reference::Confidence;
 
 use super::compare::{Answer, Compared, Question, Told, told};
 use super::{Builder, Jobs, ReportError, options, side};
 use crate::graph::OutputPlan;
-
-pub use file::{Claim, Relation, RowName};
 
 /// How it stands with a claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,11 +97,6 @@ impl<'a> Builder<'a> {
         jobs: Jobs<'_, 'a>,
     ) -> Result<Answered, ReportError> {
         let mut options = plan.compare.as_ref().map_or_else(Options::default, options);
-        let rows = claim.than.all().len();
-        // A margin is judged by intervals alone, so these take the correction (Bonferroni).
-        if claim.relation == Relation::NotWorse {
-            options.level = 1.0 - (1.0 - options.level) / rows as f64;
-        }
         let mut answered = Answered {
             standing: Standing::NotAsked,
             reason: None,
@@ -125,6 +119,11 @@ impl<'a> Builder<'a> {
                 return Ok(answered);
             }
         };
+        // A margin is judged by intervals alone, so these take the correction (Bonferroni).
+        if answered.claim.relation == Relation::NotWorse {
+            options.level = 1.0 - (1.0 - options.level) / than.len() as f64;
+            answered.level = options.level;
+        }
         let sides = |than: usize, column: usize| {
             Some([
                 side(plan, cells, than, column)?,
@@ -201,6 +200,7 @@ impl Answered {
         for label in &self.claim.columns {
             let mut columns = plan.columns.iter();
             match columns.position(|column| column.label == *label) {
+                Some(place) if places.contains(&place) => {}
                 Some(place) => places.push(place),
                 None => self.without.push(label.clone()),
             }
@@ -219,8 +219,14 @@ impl Answered {
                 _ => Err(format!("several rows of the table fit {}", written(name))),
             }
         };
-        let than: Result<Vec<usize>, String> = self.claim.than.all().iter().map(find).collect();
-        Ok((find(&self.claim.row)?, than?))
+        let mut than: Vec<usize> = Vec::new();
+        for name in self.claim.than.all() {
+            let row = find(name)?;
+            if !than.contains(&row) {
+                than.push(row);
+            }
+        }
+        Ok((find(&self.claim.row)?, than))
     }
 
     /// Says in words whether it holds, and of what: what was trained once says nothing of how it was trained.
@@ -241,6 +247,12 @@ impl Answered {
             parts.push(numbers(label, compared));
         }
         parts.extend(self.reason.clone());
+        if !self.without.is_empty() {
+            parts.push(format!(
+                "without {}, which the table has not",
+                self.without.join(", ")
+            ));
+        }
         if let [part, rest @ ..] = parts.as_slice()
             && !rest.is_empty()
         {
@@ -332,7 +344,8 @@ fn together(standings: &[Standing]) -> Standing {
 }
 
 fn read(file: &Path) -> Result<Vec<Claim>, ReportError> {
-    Ok(file::read(file)?)
+    let text = fs::read_to_string(file).map_err(io_error(file))?;
+    Ok(claims::parse(&text, &file.display().to_string())?)
 }
 
 /// Whether a row has that label, or all of its cells have those values.

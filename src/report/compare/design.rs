@@ -2,18 +2,16 @@
 //!
 //! Two runs that rest on one training are no independent witnesses of it: three fine-tunings of one encoder say something of that
 //! encoder, and nothing of how it was pre-trained. So runs that share a job which not all runs of the cell share form one unit,
-//! named by the variables whose values they have in common, and a training that all runs share makes the comparison one of
-//! artefacts. Both are read off the graph: a new kind of training needs no word here.
+//! named by the variables whose values they have in common, and a job in which chance has a part and which all runs share makes the
+//! comparison one of artefacts. Both are read off the graph: a new kind of training needs no word here.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::graph::{CellPlan, Job, JobGraph, JobIndex};
-
-/// The field by which a stage says that chance has a part in what it makes.
-const SEED: &str = "seed";
+use crate::graph::{CellPlan, JobGraph, JobIndex};
+use crate::store::{Digest, Found};
 
 /// Variables and values, sorted: what tells a unit from the others of its cell.
 pub(super) type UnitName = BTreeMap<Arc<str>, String>;
@@ -23,7 +21,7 @@ pub(super) type UnitName = BTreeMap<Arc<str>, String>;
 pub(super) struct Design {
     /// The units, by name. All have runs.
     pub(super) units: Vec<(UnitName, Vec<JobIndex>)>,
-    /// The trainings that all runs share.
+    /// The jobs in which chance has a part and which all runs share.
     pub(super) trained_once: BTreeSet<JobIndex>,
     /// Whether all units rest on each other, so that they are no replicates.
     pub(super) is_crossed: bool,
@@ -90,7 +88,7 @@ impl Design {
         let shared = runs_of.iter().filter(|(_, runs)| runs.len() == jobs.len());
         let trained_once = shared
             .map(|(job, _)| *job)
-            .filter(|job| is_training(graph.job(*job)))
+            .filter(|job| graph.job(*job).by_chance)
             .collect();
         Self {
             is_crossed: units.len() == 1 && jobs.len() > 1,
@@ -98,6 +96,24 @@ impl Design {
             trained_once,
             per_seed,
         }
+    }
+}
+
+impl Design {
+    /// Makes units one whose results are all the same: what no seed reaches has one result, however often it ran.
+    pub(super) fn distinct<'f>(mut self, found: &dyn Fn(JobIndex) -> Option<&'f Found>) -> Self {
+        let artifacts = |jobs: &[JobIndex]| -> Option<Vec<Digest>> {
+            jobs.iter().map(|job| Some(found(*job)?.artifact)).collect()
+        };
+        let all: Vec<_> = self.units.iter().map(|(_, jobs)| artifacts(jobs)).collect();
+        let is_one = all
+            .first()
+            .is_some_and(|first| first.is_some() && all.iter().all(|other| other == first));
+        if is_one && self.units.len() > 1 {
+            self.units.truncate(1);
+            self.units[0].0 = UnitName::new();
+        }
+        self
     }
 }
 
@@ -111,11 +127,6 @@ fn behind(graph: &JobGraph, job: JobIndex) -> BTreeSet<JobIndex> {
         }
     }
     behind
-}
-
-/// Whether a job learns by chance: it has a seed, and computes with rounded numbers. What makes data from a seed does not.
-fn is_training(job: &Job) -> bool {
-    job.numerics.is_some() && job.params.params().0.contains_key(SEED)
 }
 
 fn plain(value: &Value) -> String {
@@ -133,9 +144,12 @@ mod tests {
     use crate::graph::expand;
     use crate::test_support::{PIPELINE, load};
 
+    /// Units with how many runs each has, stages that all runs share, and whether units are crossed.
+    type Read = (Vec<(String, usize)>, Vec<String>, bool);
+
     /// Returns the units of the cells of two rows: the names of units with how many runs each has, the trainings that all share,
     /// and whether units are crossed.
-    fn designs(over: &str) -> Vec<(Vec<(String, usize)>, Vec<String>, bool)> {
+    fn designs(over: &str) -> Vec<Read> {
         let text = PIPELINE
             .replace("m = 0.40\n", "m = 0.40\npretrain_seed = 0\n")
             .replace("steps = 10\n", "steps = 10\nseed = \"${pretrain_seed}\"\n");

@@ -118,7 +118,7 @@ mod tests {
     #[test]
     fn other_examples_are_named() {
         let all = stratum("mnli", &["a", "b", "c"], &[0.0, 1.0, 2.0]);
-        let told = |other: Stratum| difference(&[all.clone()], &[other]);
+        let told = |other: Stratum| difference(std::slice::from_ref(&all), &[other]);
         assert_eq!(told(all.clone()), None);
         let reasons = [
             told(stratum("rte", &["a", "b", "c"], &[0.0, 1.0, 2.0])),
@@ -126,7 +126,7 @@ mod tests {
             told(stratum("mnli", &["a", "bb", "c"], &[0.0, 1.0, 2.0])),
             told(stratum("mnli", &["a", "b", "c"], &[0.0, 2.0, 2.0])),
             told(stratum("mnli", &["a", "b", "c"], &[])),
-            difference(&[all.clone()], &[]),
+            difference(std::slice::from_ref(&all), &[]),
         ];
         let reasons: Vec<String> = reasons.into_iter().flatten().collect();
         insta::assert_snapshot!(reasons.join("\n"), @r"

@@ -90,6 +90,7 @@ type Said = Result<Option<Bootstrap>, String>;
 /// Resamples the runs of several questions together, as far as the store does not know the outcome.
 pub(super) fn bootstrap(
     store: &Store,
+    known: &mut HashMap<Digest, Bootstrap>,
     questions: &[(&Sides<'_>, bool)],
     options: &Options,
 ) -> Result<Vec<Said>, ReportError> {
@@ -97,8 +98,9 @@ pub(super) fn bootstrap(
     let mut gathered = Gathered::default();
     let mut said: Vec<Option<Said>> = Vec::with_capacity(questions.len());
     for (sides, paired) in questions {
-        let known = store.note(&sides.note(*paired, options));
-        said.push(match known.as_deref().and_then(decode) {
+        let note = sides.note(*paired, options);
+        let noted = || store.note(&note).as_deref().and_then(decode);
+        said.push(match known.get(&note).copied().or_else(noted) {
             Some(bootstrap) => Some(Ok(Some(bootstrap))),
             None => match gathered.add(sides, &mut predictions)? {
                 Ok(true) => None,
@@ -114,7 +116,9 @@ pub(super) fn bootstrap(
             let [base, other] = [0, 1].map(|side| sides.units(side, &|run| drawn.of(run)));
             let bootstrap = Bootstrap::of(&base, &other, *paired, options);
             if let Some(bootstrap) = &bootstrap {
-                store.keep_note(&sides.note(*paired, options), &encode(bootstrap));
+                let note = sides.note(*paired, options);
+                store.keep_note(&note, &encode(bootstrap));
+                known.insert(note, *bootstrap);
             }
             Ok(bootstrap)
         })
@@ -156,6 +160,12 @@ impl Gathered {
                     Err(reason) => return Ok(Err(format!("{}: {reason}", run.label))),
                 };
                 let first = first.get_or_insert_with(|| Rc::clone(&rescorer));
+                if first.scale() != rescorer.scale() {
+                    return Ok(Err(format!(
+                        "`{}` is a share in one row, and a percentage in the other",
+                        run.score.name
+                    )));
+                }
                 if let Some(difference) = difference(first.strata(), rescorer.strata()) {
                     return Ok(Err(format!(
                         "the rows were scored on other examples: {difference}"
@@ -253,13 +263,14 @@ fn decode(note: &[u8]) -> Option<Bootstrap> {
     };
     let (p, seeds, examples) = (float()?, float()?, float()?);
     let (draws, undefined) = (number()?, number()?);
-    Some(Bootstrap {
+    let is_right = (0.0..=1.0).contains(&p) && seeds >= 0.0 && examples >= 0.0 && draws > 0;
+    is_right.then_some(Bootstrap {
         interval,
         p,
         seeds,
         examples,
-        draws: usize::try_from(draws).ok()?,
-        undefined: usize::try_from(undefined).ok()?,
+        draws: usize::try_from(draws).unwrap_or(usize::MAX),
+        undefined: usize::try_from(undefined).unwrap_or(usize::MAX),
     })
 }
 

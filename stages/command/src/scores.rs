@@ -26,8 +26,9 @@ use std::io::{self, ErrorKind};
 use std::path::Path;
 
 use contract::{StageError, io_error, read_plain};
+use metrics::examples::Examples;
 use metrics::scores::{self, Score};
-use metrics::texts;
+use metrics::{Rescorer, predictions, texts};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -103,6 +104,34 @@ pub(crate) fn check_texts(folder: &Path) -> Result<(), StageError> {
     };
     texts::read(&path).map_err(|error| program(&error))?;
     Ok(())
+}
+
+/// Says why the predictions beside the scores are of no use to comparisons, if there are any and they are not.
+///
+/// # Errors
+/// When the scores cannot be read.
+pub(crate) fn unusable(folder: &Path) -> Result<Option<String>, StageError> {
+    if !folder.join(predictions::FILE).is_file() || !folder.join(scores::FILE).is_file() {
+        return Ok(None);
+    }
+    let reason = match Examples::read(folder) {
+        Ok(examples) => {
+            let scores = scores::read(folder)?;
+            let main = scores
+                .iter()
+                .find(|score| score.main && score.undefined.is_none());
+            main.and_then(|score| Rescorer::new(score, &examples).err())
+        }
+        Err(error) => {
+            let place = folder.join(predictions::FILE);
+            Some(
+                error
+                    .to_string()
+                    .replace(&*place.to_string_lossy(), predictions::FILE),
+            )
+        }
+    };
+    Ok(reason.map(|reason| format!("its predictions cannot be compared with others: {reason}")))
 }
 
 /// Removes what the program has put in the place of a file that is made here: it may be a link, or have another name elsewhere,

@@ -160,6 +160,11 @@ impl Stage for CommandStage {
         vec![problem]
     }
 
+    fn is_by_chance(&self) -> bool {
+        // Nobody knows what a program does.
+        true
+    }
+
     fn run(&self, params: &Params, inputs: &Inputs, context: &Context) -> Result<(), StageError> {
         let parameters: Parameters = params.parse()?;
         let command = parameters.command().map_err(refused)?;
@@ -213,6 +218,9 @@ impl Stage for CommandStage {
                 return Err(scores::missing());
             }
             scores::check_texts(context.output())?;
+            if let Some(why) = scores::unusable(context.output())? {
+                context.note(why);
+            }
         }
         Ok(())
     }

@@ -187,6 +187,11 @@ impl Rescorer {
         Ok(rescorer)
     }
 
+    /// Returns what a value from 0 to 1 is multiplied by: 100 where the score is a percentage.
+    pub fn scale(&self) -> f64 {
+        self.scale
+    }
+
     /// Returns the examples that the score is made of.
     pub fn strata(&self) -> &[Stratum] {
         &self.strata

@@ -15,13 +15,12 @@
 //! ```
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::path::Path;
 
-use contract::{StageError, io_error};
+use contract::StageError;
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use tables::reference::Confidence;
+
+use crate::reference::Confidence;
 
 /// The only schema that exists.
 const SCHEMA: i64 = 1;
@@ -72,6 +71,15 @@ pub enum RowName {
     Values(Map<String, Value>),
 }
 
+impl RowName {
+    fn is_empty(&self) -> bool {
+        match self {
+            Self::Label(label) => label.trim().is_empty(),
+            Self::Values(values) => values.is_empty(),
+        }
+    }
+}
+
 /// One row, or several.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(untagged)]
@@ -104,16 +112,11 @@ pub enum Relation {
     NotWorse,
 }
 
-/// Reads the claims of a file.
+/// Reads the claims in the text of the file called `file`.
 ///
 /// # Errors
-/// When the file cannot be read, or is not of the format.
-pub(super) fn read(path: &Path) -> Result<Vec<Claim>, StageError> {
-    let text = fs::read_to_string(path).map_err(io_error(path))?;
-    parse(&text, &path.display().to_string())
-}
-
-fn parse(text: &str, file: &str) -> Result<Vec<Claim>, StageError> {
+/// When the text is not of the format; the error names the file and the line.
+pub fn parse(text: &str, file: &str) -> Result<Vec<Claim>, StageError> {
     let contents: File = toml::from_str(text).map_err(|error| {
         let line = error
             .span()
@@ -137,6 +140,10 @@ fn parse(text: &str, file: &str) -> Result<Vec<Claim>, StageError> {
         let id = &claim.id;
         if !ids.insert(id) {
             return Err(wrong(format!("two claims are called `{id}`")));
+        }
+        let rows = || std::iter::once(&claim.row).chain(claim.than.all());
+        if rows().any(RowName::is_empty) {
+            return Err(wrong(format!("claim `{id}` names a row by nothing")));
         }
         if claim.than.all().is_empty() {
             return Err(wrong(format!("claim `{id}` compares its row with none")));
@@ -191,6 +198,7 @@ mod tests {
             told(&CLAIM.replace("than = { m = 0.15 }", "than = []")),
             told(&CLAIM.replace("m = 0.15", "m = 0.4")),
             told(&CLAIM.replace("row = { m = 0.4 }", "row = 3")),
+            told(&CLAIM.replace("row = { m = 0.4 }", "row = {}")),
             told(&format!("{CLAIM}margin = 0.5\n")),
             told(&format!("{CLAIM}relation = \"not worse\"\n")),
             told(&format!("{CLAIM}relation = \"best\"\n")),
