@@ -49,7 +49,9 @@ pub use embedding::{embed, scatter_add};
 pub use exponential::exp;
 pub use layer_norm::{layer_norm, layer_norm_backward};
 pub use logarithm::ln;
-pub use matrix::{Matrix, Precision, ROW_BLOCK, multiply, multiply_here, multiply_with};
+pub use matrix::{
+    Factor, Matrix, Precision, ROW_BLOCK, multiply, multiply_here, multiply_with, with_factors,
+};
 pub use peak::peak;
 pub use random::{Draws, Stream};
 pub use residual::{add_residual, dropout_rows};
