@@ -141,23 +141,30 @@ impl<'a> Product<'a> {
     fn share(&self, c: &mut [f32]) {
         let (rows, columns) = (self.a.rows, self.b.columns);
         self.with_packed(true, |packed| {
-            let row_blocks = rows.div_ceil(ROW_BLOCK);
             let panels = self.panels();
-            // Where there are few blocks of rows, the columns are split as well, so that every thread has work.
             let threads = rayon::current_num_threads();
+            // Blocks of one height, as many for each thread. The left matrix is packed block by block, so a product is cut along
+            // the columns, too, only where it has too few rows.
+            let wanted = rows.div_ceil(ROW_BLOCK).max(2 * threads);
+            let height = rows.div_ceil(wanted.next_multiple_of(threads));
+            let height = match threads {
+                1 => ROW_BLOCK,
+                _ => height.next_multiple_of(self.variant.tile_rows()),
+            };
+            let blocks = rows.div_ceil(height.max(1));
             let cuts = match threads {
                 1 => 1,
-                _ => (3 * threads)
-                    .div_ceil(row_blocks.max(1))
+                _ => (2 * threads)
+                    .div_ceil(blocks.max(1))
                     .clamp(1, panels.max(1)),
             };
             let place = Shared(c.as_mut_ptr());
-            (0..row_blocks * cuts)
+            (0..blocks * cuts)
                 .into_par_iter()
                 .with_max_len(1)
                 .for_each(|task| {
-                    let (row_block, cut) = (task / cuts, task % cuts);
-                    let rows = self.rows(row_block);
+                    let (block, cut) = (task / cuts, task % cuts);
+                    let rows = block * height..rows.min((block + 1) * height);
                     let panels = panels * cut / cuts..panels * (cut + 1) / cuts;
                     // SAFETY: `c` has room for all rows (`Product::new`); no two tasks share a row and a panel.
                     unsafe {

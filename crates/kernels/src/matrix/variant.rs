@@ -53,7 +53,8 @@ impl Variant {
         }
     }
 
-    fn tile_rows(self) -> usize {
+    /// Returns the number of rows of a register tile.
+    pub(super) fn tile_rows(self) -> usize {
         match self.path {
             Path::Avx512 => AVX512_ROWS,
             Path::Avx2 => AVX2_ROWS,
