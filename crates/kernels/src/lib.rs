@@ -43,7 +43,7 @@ pub use adamw::{AdamWStep, adamw};
 pub use attention::{attention, attention_backward, attention_draws};
 pub use bias::{add, add_bias, scale};
 pub use columns::{add_columns, layer_norm_sums};
-pub use cross_entropy::cross_entropy;
+pub use cross_entropy::{cross_entropy, cross_entropy_only};
 pub use dropout::Dropout;
 pub use embedding::{embed, scatter_add};
 pub use exponential::exp;
