@@ -267,6 +267,28 @@ impl Encoder {
         Ok(hidden.apply_op3(&head.flat(true), &embeddings.flat(true), operation)?)
     }
 
+    /// Returns the loss of [`Encoder::masked_lm_loss`], with the same bits, where it is only measured: nothing is computed or kept
+    /// for a gradient.
+    ///
+    /// # Errors
+    /// The errors of [`Encoder::masked_lm_loss`].
+    pub fn measure_masked_lm(
+        &self,
+        hidden: &Tensor,
+        rows: &[u32],
+        targets: &[u32],
+    ) -> Result<f64, EncoderError> {
+        if self.ops == Ops::Composed {
+            let loss = self.masked_lm_loss(hidden, rows, targets)?;
+            return Ok(loss.to_scalar()?);
+        }
+        self.check_rows(hidden, rows)?;
+        check_targets(rows.len(), self.config.vocab_size, targets)?;
+        self.with_head(hidden, |blocks, hidden| {
+            self.masked_lm_pass(rows).loss(blocks, hidden, targets)
+        })
+    }
+
     /// Returns the scores of every vocabulary entry at `rows`, `[rows, vocabulary]`, without gradients.
     ///
     /// # Errors
@@ -276,18 +298,28 @@ impl Encoder {
         if self.ops == Ops::Composed {
             return Ok(composed::masked_lm_logits(self, hidden, rows)?.detach());
         }
-        let block = |place| self.block(place).flat(false);
-        let (head, embeddings) = (block(Place::Head), block(Place::Embeddings));
-        let logits = with_values(&hidden.contiguous()?, |hidden| {
-            with_values(&head, |head| {
-                with_values(&embeddings, |embeddings| {
-                    let blocks = HeadBlocks { head, embeddings };
-                    self.masked_lm_pass(rows).logits(blocks, hidden)
-                })
-            })
-        })???;
+        let logits = self.with_head(hidden, |blocks, hidden| {
+            self.masked_lm_pass(rows).logits(blocks, hidden)
+        })?;
         let shape = (rows.len(), self.config.vocab_size);
         Ok(Tensor::from_vec(logits, shape, &Device::Cpu)?)
+    }
+
+    /// Calls `work` with the blocks of the masked language modelling head and the hidden states.
+    fn with_head<R>(
+        &self,
+        hidden: &Tensor,
+        work: impl FnOnce(HeadBlocks<'_>, &[f32]) -> R,
+    ) -> Result<R, EncoderError> {
+        let block = |place| self.block(place).flat(false);
+        let (head, embeddings) = (block(Place::Head), block(Place::Embeddings));
+        Ok(with_values(&hidden.contiguous()?, |hidden| {
+            with_values(&head, |head| {
+                with_values(&embeddings, |embeddings| {
+                    work(HeadBlocks { head, embeddings }, hidden)
+                })
+            })
+        })???)
     }
 
     fn masked_lm_pass(&self, rows: &[u32]) -> MaskedLmPass {

@@ -94,6 +94,27 @@ fn gradients(encoder: &Encoder, sequences: &[Sequence]) -> (f64, Gradients) {
 
 /// Even with dropout, a sequence's hidden states do not depend on the sequences that it is packed with.
 #[test]
+fn a_measured_loss_has_the_bits_of_the_loss_that_is_trained_on() {
+    for (architecture, ops) in BOTH
+        .into_iter()
+        .flat_map(|architecture| [Ops::Fused, Ops::Composed].map(|ops| (architecture, ops)))
+    {
+        let encoder = Encoder::new(config(architecture), 3).unwrap().with_ops(ops);
+        let batch = Batch::pack(&sequences(&[16; 12]), encoder.config()).unwrap();
+        let hidden = encoder.forward(&batch, Mode::Evaluate).unwrap();
+        // More rows than are handed over at a time.
+        let rows: Vec<u32> = (0..192).filter(|row| row % 7 != 3).collect();
+        let targets: Vec<u32> = rows.iter().map(|row| row % 60).collect();
+        let loss = encoder.masked_lm_loss(&hidden, &rows, &targets).unwrap();
+        let loss: f64 = loss.to_scalar().unwrap();
+        let found = encoder.measure_masked_lm(&hidden, &rows, &targets);
+        assert_eq!(found.unwrap().to_bits(), loss.to_bits());
+        assert!(encoder.measure_masked_lm(&hidden, &[192], &[0]).is_err());
+        assert!(encoder.measure_masked_lm(&hidden, &[1], &[60]).is_err());
+    }
+}
+
+#[test]
 fn packed_equals_one_at_a_time() {
     for architecture in BOTH {
         let encoder = Encoder::new(config(architecture), 1).unwrap();

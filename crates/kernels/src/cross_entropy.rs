@@ -42,6 +42,27 @@ dispatched! {
             row[target] -= 1.0;
         }
     }
+    /// Computes the losses of [`cross_entropy`], with the same bits, and leaves the logits as they are.
+    ///
+    /// # Panics
+    /// When lengths disagree or a target is not below the number of classes.
+    pub fn cross_entropy_only<S>(
+        simd: _, logits: &[f32], bias: Option<&[f32]>, targets: &[u32], losses: &mut [f64],
+    ) {
+        let classes = classes(logits.len(), bias, targets, losses);
+        if classes == 0 {
+            return;
+        }
+        for ((row, &target), loss) in logits.chunks_exact(classes).zip(targets).zip(losses) {
+            let largest = largest(simd, row, bias);
+            let mut sum = Lanes::new(simd.splat(0.0));
+            let largests = simd.splat(largest);
+            for place in 0..vectors(classes) {
+                sum.add(exp(simd, biased(simd, row, bias, place) - largests));
+            }
+            *loss = nats(largest, sum.total(), at_target(row, bias, target as usize));
+        }
+    }
 }
 
 /// Returns the number of classes; 0 if there are no rows.

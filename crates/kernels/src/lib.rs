@@ -43,13 +43,15 @@ pub use adamw::{AdamWStep, adamw};
 pub use attention::{attention, attention_backward, attention_draws};
 pub use bias::{add, add_bias, scale};
 pub use columns::{add_columns, layer_norm_sums};
-pub use cross_entropy::cross_entropy;
+pub use cross_entropy::{cross_entropy, cross_entropy_only};
 pub use dropout::Dropout;
 pub use embedding::{embed, scatter_add};
 pub use exponential::exp;
 pub use layer_norm::{layer_norm, layer_norm_backward};
 pub use logarithm::ln;
-pub use matrix::{Matrix, Precision, ROW_BLOCK, multiply, multiply_here, multiply_with};
+pub use matrix::{
+    Factor, Matrix, Precision, ROW_BLOCK, multiply, multiply_here, multiply_with, with_factors,
+};
 pub use peak::peak;
 pub use random::{Draws, Stream};
 pub use residual::{add_residual, dropout_rows};

@@ -14,11 +14,12 @@ struct Line([f32; WIDTH]);
 pub(crate) enum Place {
     Left,
     Right,
+    Factors,
     Scores,
 }
 
 thread_local! {
-    static SCRATCH: [Cell<Vec<Line>>; 3] = const { [const { Cell::new(Vec::new()) }; 3] };
+    static SCRATCH: [Cell<Vec<Line>>; 4] = const { [const { Cell::new(Vec::new()) }; 4] };
 }
 
 /// Calls `work` with `count` floats with arbitrary values, aligned to a cache line.

@@ -185,6 +185,10 @@ fn check_cross_entropy(case: Case) {
             let mut gradient = logits.clone();
             let mut losses = vec![0.0; case.rows];
             kernels::cross_entropy(&mut gradient, bias, &targets, &mut losses);
+            let mut only = vec![0.0; case.rows];
+            kernels::cross_entropy_only(&logits, bias, &targets, &mut only);
+            let bits = |losses: &[f64]| losses.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+            assert!(case.wild || bits(&only) == bits(&losses), "{case:?}");
             vec![gradient, halves(&losses)]
         });
         if case.wild || case.rows == 0 {
@@ -613,6 +617,8 @@ refuses! {
     a_negative_scale: kernels::softmax(&mut [0.0; 4], 2, -1.0), "a scale of -1";
     too_few_weights: kernels::softmax_backward(&[0.0; 2], &mut [0.0; 4], 2, 1.0), "4 gradients of 2 weights";
     too_few_losses: kernels::cross_entropy(&mut [0.0; 4], None, &[0, 1], &mut [0.0]), "1 losses of 2 targets";
+    a_target_without_gradient:
+        kernels::cross_entropy_only(&[0.0; 4], None, &[0, 2], &mut [0.0; 2]), "target 2 is none of 2";
     a_target_out_of_range: kernels::cross_entropy(&mut [0.0; 4], None, &[0, 2], &mut [0.0; 2]), "target 2 is none of 2";
     too_short_a_bias: {
         kernels::cross_entropy(&mut [0.0; 4], Some(&[0.0]), &[0, 1], &mut [0.0; 2]);

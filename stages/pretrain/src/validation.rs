@@ -13,7 +13,7 @@ use tokenize::Blocks;
 
 use crate::copies::Rates;
 use crate::feed::Examples;
-use crate::loss::{pack, scalar};
+use crate::loss::pack;
 use crate::masking::{Masker, Replacement, Strategy};
 
 /// Number of sequences that go through the encoder at a time.
@@ -118,7 +118,7 @@ fn perplexity(encoder: &Encoder, examples: &Examples) -> Result<Perplexity, Stag
         let (rows, ids, batch) = pack(encoder, sequences, targets)?;
         let hidden = encoder.forward(&batch, Mode::Evaluate)?.detach();
         for (rows, ids) in rows.chunks(ROWS).zip(ids.chunks(ROWS)) {
-            sum += scalar(&encoder.masked_lm_loss(&hidden, rows, ids)?)?;
+            sum += encoder.measure_masked_lm(&hidden, rows, ids)?;
         }
     }
     let predicted = examples.predicted();

@@ -5,8 +5,8 @@
 
 use kernels::elementary::Activation;
 use kernels::{
-    Matrix, Precision, ROW_BLOCK, add_bias, add_columns, bias_activation, cross_entropy, multiply,
-    multiply_with, scale, scatter_add, sum,
+    Matrix, Precision, ROW_BLOCK, add_bias, add_columns, bias_activation, cross_entropy,
+    cross_entropy_only, multiply, multiply_with, scale, scatter_add, sum, with_factors,
 };
 use rayon::prelude::*;
 
@@ -108,6 +108,29 @@ impl MaskedLmPass {
             |_, rows, ()| add_bias(rows, bias),
         );
         logits
+    }
+
+    /// Returns the sum of the cross-entropies in nats of predicting `targets`, where no backward pass follows: no logits stay in
+    /// memory, and the gradient is not computed.
+    pub(crate) fn loss(&self, blocks: HeadBlocks<'_>, hidden: &[f32], targets: &[u32]) -> f64 {
+        let (.., transformed) = self.transform(blocks, hidden);
+        let (width, count) = (self.width(), self.rows.len());
+        let bias = &blocks.head[self.layout.decoder_bias.range()];
+        let mut losses = vec![0.0; count];
+        let words = self.words(blocks).transposed();
+        with_factors(self.precision, [words], |[words]| {
+            transformed
+                .par_chunks(ROW_BLOCK * width)
+                .zip(targets.par_chunks(ROW_BLOCK))
+                .zip(losses.par_chunks_mut(ROW_BLOCK))
+                .with_max_len(1)
+                .for_each(|((rows, targets), losses)| {
+                    let mut logits = self.pool.take(losses.len() * bias.len());
+                    words.multiply(Matrix::new(rows, losses.len(), width), &mut logits, false);
+                    cross_entropy_only(&logits, Some(bias), targets, losses);
+                });
+        });
+        sum(&losses)
     }
 
     /// Returns the sum of the cross-entropies in nats of predicting `targets`.

@@ -4,6 +4,7 @@
 //! One encoder layer is one function over one flat buffer of parameters, and its backward pass adds the parameters'
 //! gradients to a flat buffer of the same shape. [`crate::fused`] turns these functions into candle operations.
 
+mod blocks;
 mod classification;
 mod embeddings;
 mod final_norm;

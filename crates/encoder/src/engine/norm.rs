@@ -1,8 +1,11 @@
 //! Layer normalisation of all rows of a batch, forward and backward.
 
+use std::ops::Range;
+
 use kernels::{ROW_BLOCK, layer_norm, layer_norm_backward, layer_norm_sums};
 use rayon::prelude::*;
 
+use super::blocks::part;
 use super::pool::{Buffer, Pool};
 use crate::layout::Norm;
 
@@ -60,17 +63,33 @@ impl<'a> NormOf<'a> {
 
     /// Replaces the gradient of the result by the gradient of the argument, and adds the parameters' gradients to `gradients`.
     pub(super) fn backward(self, saved: &SavedNorm, gradient: &mut [f32], gradients: &mut [f32]) {
-        let block = ROW_BLOCK * self.weight.len();
+        self.sums(saved, gradient, gradients);
+        gradient
+            .par_chunks_mut(ROW_BLOCK * self.weight.len())
+            .enumerate()
+            .for_each(|(index, gradient)| {
+                let first = index * ROW_BLOCK;
+                let rows = first..first + gradient.len() / self.weight.len();
+                self.backward_rows(saved, &rows, gradient);
+            });
+    }
+
+    /// Adds the parameters' gradients to `gradients`, from the gradient of the result.
+    pub(super) fn sums(self, saved: &SavedNorm, gradient: &[f32], gradients: &mut [f32]) {
         let [weights, biases] = gradients
             .get_disjoint_mut([self.layout.weight.range(), self.layout.bias.range()])
             .expect("a layout's tensors do not overlap");
         layer_norm_sums(gradient, &saved.normal, weights, biases);
-        gradient
-            .par_chunks_mut(block)
-            .zip(saved.normal.par_chunks(block))
-            .zip(saved.inverse.par_chunks(ROW_BLOCK))
-            .for_each(|((gradient, normal), inverse)| {
-                layer_norm_backward(gradient, normal, inverse, self.weight);
-            });
+    }
+
+    /// Replaces the gradient of the result by the gradient of the argument in the rows `rows`.
+    pub(super) fn backward_rows(
+        self,
+        saved: &SavedNorm,
+        rows: &Range<usize>,
+        gradient: &mut [f32],
+    ) {
+        let normal = part(&saved.normal, rows, self.weight.len());
+        layer_norm_backward(gradient, normal, &saved.inverse[rows.clone()], self.weight);
     }
 }

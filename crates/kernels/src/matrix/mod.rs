@@ -1,6 +1,7 @@
 //! Products of matrices. Each element is summed in the one order of the numerics class.
 
 mod dot;
+mod factor;
 mod pack;
 mod product;
 #[cfg(test)]
@@ -8,6 +9,7 @@ mod tests;
 mod tile;
 mod variant;
 
+pub use factor::{Factor, with_factors};
 pub use product::{ROW_BLOCK, multiply, multiply_here, multiply_with};
 
 /// How the operands of a product are rounded before they are multiplied. Sums are always of 32-bit floats.

@@ -13,9 +13,6 @@ use crate::workspace::{Place, with_scratch};
 /// rows of every instruction set's register tile (6, 8, 2), and small enough for a block to stay in cache.
 pub const ROW_BLOCK: usize = 96;
 
-/// The fewest floats that a thread packs at a time: enough to pay for handing the work over.
-const PACKED_AT_ONCE: usize = 1 << 14;
-
 /// Number of packed words of k per packed part of the right matrix, where sums are longer than the product has rows, as in the
 /// gradients of weights: the part stays in cache from packing to use. Any number gives the same bits.
 const DEPTH: usize = 512;
@@ -32,7 +29,7 @@ pub fn multiply(
     c: &mut [f32],
     accumulate: bool,
 ) {
-    let whole = Product::new(precision, a, b, c, b.columns, accumulate);
+    let whole = Product::new(Variant::current(precision), a, b, c, b.columns, accumulate);
     let most = DEPTH * whole.variant.per_word();
     if a.columns <= most || a.columns <= a.rows {
         return whole.share(c);
@@ -63,7 +60,7 @@ pub fn multiply_with<E: Send>(
     extras: impl IndexedParallelIterator<Item = E>,
     epilogue: impl Fn(Range<usize>, &mut [f32], E) + Sync,
 ) {
-    let product = Product::new(precision, a, b, c, b.columns, accumulate);
+    let product = Product::new(Variant::current(precision), a, b, c, b.columns, accumulate);
     assert_eq!(
         extras.len(),
         a.rows.div_ceil(ROW_BLOCK),
@@ -95,16 +92,13 @@ pub fn multiply_here(
     stride: usize,
     accumulate: bool,
 ) {
-    let product = Product::new(precision, a, b, c, stride, accumulate);
-    product.with_packed(false, |packed| {
-        // SAFETY: `c` has room for all rows.
-        unsafe { product.run(packed, 0..a.rows, 0..product.panels(), c.as_mut_ptr()) };
-    });
+    let product = Product::new(Variant::current(precision), a, b, c, stride, accumulate);
+    product.with_packed(false, |packed| product.run_here(packed, c));
 }
 
 /// A product of two matrices whose shapes fit.
 #[derive(Clone, Copy)]
-struct Product<'a> {
+pub(super) struct Product<'a> {
     variant: Variant,
     a: Matrix<'a>,
     b: Matrix<'a>,
@@ -114,8 +108,8 @@ struct Product<'a> {
 
 impl<'a> Product<'a> {
     /// Checks that the shapes fit, and that `c` has room for the rows, `stride` floats apart.
-    fn new(
-        precision: Precision,
+    pub(super) fn new(
+        variant: Variant,
         a: Matrix<'a>,
         b: Matrix<'a>,
         c: &[f32],
@@ -135,7 +129,7 @@ impl<'a> Product<'a> {
             b.columns
         );
         Self {
-            variant: Variant::current(precision),
+            variant,
             a,
             b,
             stride,
@@ -147,23 +141,30 @@ impl<'a> Product<'a> {
     fn share(&self, c: &mut [f32]) {
         let (rows, columns) = (self.a.rows, self.b.columns);
         self.with_packed(true, |packed| {
-            let row_blocks = rows.div_ceil(ROW_BLOCK);
             let panels = self.panels();
-            // Where there are few blocks of rows, the columns are split as well, so that every thread has work.
             let threads = rayon::current_num_threads();
+            // Blocks of one height, as many for each thread. The left matrix is packed block by block, so a product is cut along
+            // the columns, too, only where it has too few rows.
+            let wanted = rows.div_ceil(ROW_BLOCK).max(2 * threads);
+            let height = rows.div_ceil(wanted.next_multiple_of(threads));
+            let height = match threads {
+                1 => ROW_BLOCK,
+                _ => height.next_multiple_of(self.variant.tile_rows()),
+            };
+            let blocks = rows.div_ceil(height.max(1));
             let cuts = match threads {
                 1 => 1,
-                _ => (3 * threads)
-                    .div_ceil(row_blocks.max(1))
+                _ => (2 * threads)
+                    .div_ceil(blocks.max(1))
                     .clamp(1, panels.max(1)),
             };
             let place = Shared(c.as_mut_ptr());
-            (0..row_blocks * cuts)
+            (0..blocks * cuts)
                 .into_par_iter()
                 .with_max_len(1)
                 .for_each(|task| {
-                    let (row_block, cut) = (task / cuts, task % cuts);
-                    let rows = self.rows(row_block);
+                    let (block, cut) = (task / cuts, task % cuts);
+                    let rows = block * height..rows.min((block + 1) * height);
                     let panels = panels * cut / cuts..panels * (cut + 1) / cuts;
                     // SAFETY: `c` has room for all rows (`Product::new`); no two tasks share a row and a panel.
                     unsafe {
@@ -174,7 +175,7 @@ impl<'a> Product<'a> {
     }
 
     fn panels(&self) -> usize {
-        self.b.columns.div_ceil(self.variant.panel_width())
+        self.variant.panels(self.b)
     }
 
     fn rows(&self, row_block: usize) -> Range<usize> {
@@ -184,23 +185,16 @@ impl<'a> Product<'a> {
 
     /// Calls `work` with the right matrix packed into panels.
     fn with_packed<R>(&self, parallel: bool, work: impl FnOnce(&[f32]) -> R) -> R {
-        let width = self.variant.panel_width();
-        let words = self.b.rows.div_ceil(self.variant.per_word());
-        let panel = (width * words).max(1);
-        let count = self.panels() * width * words;
-        with_scratch(Place::Right, count, |packed| {
-            let one = |(index, packed): (usize, &mut [f32])| {
-                self.variant.pack(self.b, index * width, packed);
-            };
-            if parallel && count > PACKED_AT_ONCE {
-                let together = PACKED_AT_ONCE.div_ceil(panel);
-                let panels = packed.par_chunks_mut(panel).enumerate();
-                panels.with_min_len(together).for_each(one);
-            } else {
-                packed.chunks_mut(panel).enumerate().for_each(one);
-            }
+        with_scratch(Place::Right, self.variant.room(self.b), |packed| {
+            self.variant.pack_all(self.b, packed, parallel);
             work(packed)
         })
+    }
+
+    /// Computes the product on the calling thread, with the right matrix as [`Variant::pack_all`] has packed it.
+    pub(super) fn run_here(&self, packed: &[f32], c: &mut [f32]) {
+        // SAFETY: `c` has room for all rows (`Product::new`).
+        unsafe { self.run(packed, 0..self.a.rows, 0..self.panels(), c.as_mut_ptr()) };
     }
 
     /// Computes some rows, in some panels, of the product; `place` points to the first of these rows.

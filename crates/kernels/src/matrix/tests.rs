@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::ROW_BLOCK;
 use super::tile::KC;
-use super::{Matrix, Precision, multiply, multiply_here, multiply_with};
+use super::{Matrix, Precision, multiply, multiply_here, multiply_with, with_factors};
 use crate::{Path, Stream};
 
 /// Returns normal numbers, some of them zero, tiny or large.
@@ -130,6 +130,12 @@ fn agree(
         multiply(precision, a, b, &mut found, accumulate);
         assert_eq!(bits(&found), bits(&dense), "{path:?} {precision:?}");
         let mut found = before[..rows * columns].to_vec();
+        // Another factor before it moves the place of the packed one.
+        with_factors(precision, [a, b], |[_, factor]| {
+            factor.multiply(a, &mut found, accumulate);
+        });
+        assert_eq!(bits(&found), bits(&dense), "{path:?} packed beforehand");
+        let mut found = before[..rows * columns].to_vec();
         let mut seen = vec![0_usize; rows.div_ceil(ROW_BLOCK)];
         use rayon::prelude::*;
         multiply_with(
@@ -178,6 +184,18 @@ fn products_of_many_blocks() {
         for turned in [[false, true], [false, false], [true, false], [true, true]] {
             agree(rows, depth, columns, turned, [0, 0, 0], turned[0]);
         }
+    }
+}
+
+#[test]
+fn every_number_of_threads_gives_the_same_product() {
+    for threads in [2, 3, 5, 16] {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+        pool.unwrap().install(|| {
+            for (rows, depth, columns) in [(1, 9, 70), (7, 40, 33), (128, 40, 128), (401, 6, 20)] {
+                agree(rows, depth, columns, [true, false], [0, 0, 0], true);
+            }
+        });
     }
 }
 

@@ -1,5 +1,7 @@
 //! The variants of the code that computes a product, one per instruction set and precision.
 
+use rayon::prelude::*;
+
 #[cfg(target_arch = "x86_64")]
 use super::dot::Native;
 use super::dot::{Emulated, Single};
@@ -15,6 +17,9 @@ use crate::workspace::{Place, with_scratch};
 const AVX512_ROWS: usize = 8;
 const AVX2_ROWS: usize = 6;
 const PORTABLE_ROWS: usize = 2;
+
+/// The fewest floats that a thread packs at a time: enough to pay for handing the work over.
+const PACKED_AT_ONCE: usize = 1 << 14;
 
 /// An instruction set and a precision.
 #[derive(Clone, Copy, Debug)]
@@ -33,7 +38,7 @@ impl Variant {
     }
 
     /// Returns the number of columns of a panel of the right matrix.
-    pub(super) fn panel_width(self) -> usize {
+    fn panel_width(self) -> usize {
         match self.path {
             Path::Avx512 => 2 * WIDTH,
             Path::Avx2 | Path::PortableFma | Path::Portable => WIDTH,
@@ -48,7 +53,8 @@ impl Variant {
         }
     }
 
-    fn tile_rows(self) -> usize {
+    /// Returns the number of rows of a register tile.
+    pub(super) fn tile_rows(self) -> usize {
         match self.path {
             Path::Avx512 => AVX512_ROWS,
             Path::Avx2 => AVX2_ROWS,
@@ -56,8 +62,32 @@ impl Variant {
         }
     }
 
+    /// Returns the number of panels of a right matrix.
+    pub(super) fn panels(self, b: Matrix<'_>) -> usize {
+        b.columns.div_ceil(self.panel_width())
+    }
+
+    /// Returns how many floats a packed right matrix takes.
+    pub(super) fn room(self, b: Matrix<'_>) -> usize {
+        self.panels(b) * self.panel_width() * b.rows.div_ceil(self.per_word())
+    }
+
+    /// Packs the right matrix into `packed`, which has room for it; with all threads if `parallel`.
+    pub(super) fn pack_all(self, b: Matrix<'_>, packed: &mut [f32], parallel: bool) {
+        let width = self.panel_width();
+        let panel = (width * b.rows.div_ceil(self.per_word())).max(1);
+        let one = |(index, packed): (usize, &mut [f32])| self.pack(b, index * width, packed);
+        if parallel && packed.len() > PACKED_AT_ONCE {
+            let together = PACKED_AT_ONCE.div_ceil(panel);
+            let panels = packed.par_chunks_mut(panel).enumerate();
+            panels.with_min_len(together).for_each(one);
+        } else {
+            packed.chunks_mut(panel).enumerate().for_each(one);
+        }
+    }
+
     /// Packs the panel of the right matrix that begins at the column `column`.
-    pub(super) fn pack(self, b: Matrix<'_>, column: usize, packed: &mut [f32]) {
+    fn pack(self, b: Matrix<'_>, column: usize, packed: &mut [f32]) {
         let panel = Panel {
             first: b.data[(column * b.column_stride).min(b.data.len())..].as_ptr(),
             strides: (b.row_stride, b.column_stride),

@@ -1,11 +1,12 @@
-use kernels::{
-    Dropout, Matrix, ROW_BLOCK, add, attention_backward, dropout_rows, multiply_with, scale,
-};
+use std::ops::Range;
+
+use kernels::{Dropout, Matrix, add, attention_backward, dropout_rows, scale, with_factors};
 use rayon::prelude::*;
 
 use super::weights::Weights;
 use super::{LayerPass, SavedLayer};
 use crate::Architecture;
+use crate::engine::blocks::{part, range, split};
 use crate::engine::pool::Buffer;
 
 impl LayerPass {
@@ -20,90 +21,144 @@ impl LayerPass {
         gradients: &mut [f32],
     ) {
         let weights = Weights::of(&self.shape, block);
+        // With normalisation first, the gradient of a sub-layer's input; otherwise it is added to `gradient` at once.
+        let mut branch = self.take(match self.shape.architecture {
+            Architecture::Bert => 0,
+            Architecture::RobertaPreLayerNorm => self.shape.width(),
+        });
+        self.feed_forward_backward(&weights, saved, gradient, &mut branch, gradients);
+        let context = self.context_backward(&weights, saved, gradient, &mut branch, gradients);
+        let input = saved.attention_input.as_deref().unwrap_or(x);
+        let qkv = self.attention_backward(&weights, input, saved, &context, gradients);
         match self.shape.architecture {
-            Architecture::Bert => {
-                let norm = weights.feed_forward_norm;
-                norm.backward(&saved.feed_forward_norm, gradient, gradients);
-                let inner = self.feed_forward_backward(&weights, saved, gradient, gradients);
-                weights
-                    .feed_forward_input
-                    .backward_input(&inner, gradient, true);
-                let norm = weights.attention_norm;
-                norm.backward(&saved.attention_norm, gradient, gradients);
-                let qkv = self.attention_backward(&weights, x, saved, gradient, gradients);
-                weights.qkv.backward_input(&qkv, gradient, true);
-            }
+            Architecture::Bert => weights.qkv.backward_input(&qkv, gradient, true),
             Architecture::RobertaPreLayerNorm => {
-                let mut branch = self.take(self.shape.width());
-                let inner = self.feed_forward_backward(&weights, saved, gradient, gradients);
-                weights
-                    .feed_forward_input
-                    .backward_input(&inner, &mut branch, false);
-                let norm = weights.feed_forward_norm;
-                norm.backward(&saved.feed_forward_norm, &mut branch, gradients);
-                self.join(gradient, &branch);
-                let input = saved.attention_input.as_deref().unwrap_or(x);
-                let qkv = self.attention_backward(&weights, input, saved, gradient, gradients);
                 weights.qkv.backward_input(&qkv, &mut branch, false);
                 let norm = weights.attention_norm;
                 norm.backward(&saved.attention_norm, &mut branch, gradients);
-                self.join(gradient, &branch);
+                let rows = self.sequences.rows();
+                let width = self.shape.width();
+                split(gradient, rows, width)
+                    .into_par_iter()
+                    .enumerate()
+                    .for_each(|(index, gradient)| {
+                        add(gradient, part(&branch, &range(index, rows), width));
+                    });
             }
         }
     }
 
-    /// Returns the gradient of the first feed-forward map's output from the gradient of the sub-layer's sum.
+    /// Takes the gradient of the layer's output through the feed-forward sub-layer: with normalisation last, `gradient` becomes
+    /// the gradient of the sub-layer's input, otherwise `branch` becomes that of its normalised input.
     fn feed_forward_backward(
         &self,
         weights: &Weights<'_>,
         saved: &SavedLayer,
-        gradient: &[f32],
+        gradient: &mut [f32],
+        branch: &mut [f32],
         gradients: &mut [f32],
-    ) -> Buffer {
-        let (width, inner, rows) = (
-            self.shape.width(),
-            self.shape.inner_width(),
-            self.sequences.rows(),
-        );
-        let dropped = self.dropped(gradient, self.dropout.feed_forward.as_ref());
-        let output = dropped.as_deref().unwrap_or(gradient);
-        let map = weights.feed_forward_output;
-        map.backward_bias(output, gradients);
-        map.backward_weight(output, &saved.activated, gradients);
-        let mut inner_gradient = self.take(inner);
-        multiply_with(
-            self.shape.precision,
-            Matrix::new(output, rows, width),
-            map.weight(),
-            &mut inner_gradient,
-            false,
-            saved.derivative.par_chunks(ROW_BLOCK * inner),
-            |_, block, derivative| scale(block, derivative),
-        );
-        let map = weights.feed_forward_input;
-        map.backward_bias(&inner_gradient, gradients);
-        map.backward_weight(&inner_gradient, &saved.middle, gradients);
-        inner_gradient
+    ) {
+        let (rows, width, inner) = self.sizes();
+        let norm_last = self.shape.architecture == Architecture::Bert;
+        let norm = weights.feed_forward_norm;
+        if norm_last {
+            norm.sums(&saved.feed_forward_norm, gradient, gradients);
+        }
+        let (mut output, mut expanded) = (self.take(width), self.take(inner));
+        let (expand, contract) = (weights.feed_forward_input, weights.feed_forward_output);
+        let maps = [contract.weight(), expand.weight()];
+        with_factors(self.shape.precision, maps, |[contract, expand]| {
+            (
+                split(gradient, rows, width),
+                split(branch, rows, if norm_last { 0 } else { width }),
+                split(&mut output, rows, width),
+                split(&mut expanded, rows, inner),
+            )
+                .into_par_iter()
+                .with_max_len(1)
+                .enumerate()
+                .for_each(|(index, (gradient, branch, output, expanded))| {
+                    let block = range(index, rows);
+                    if norm_last {
+                        norm.backward_rows(&saved.feed_forward_norm, &block, gradient);
+                    }
+                    let dropout = self.dropout.feed_forward.as_ref();
+                    self.drop_out(gradient, &block, dropout, output);
+                    contract.multiply(Matrix::new(output, block.len(), width), expanded, false);
+                    scale(expanded, part(&saved.derivative, &block, inner));
+                    let expanded = Matrix::new(expanded, block.len(), inner);
+                    let input = if norm_last { gradient } else { branch };
+                    expand.multiply(expanded, input, norm_last);
+                });
+        });
+        contract.backward_bias(&output, gradients);
+        contract.backward_weight(&output, &saved.activated, gradients);
+        expand.backward_bias(&expanded, gradients);
+        expand.backward_weight(&expanded, &saved.middle, gradients);
     }
 
-    /// Returns the gradient of queries, keys and values from the gradient of the sub-layer's sum; `input` is attention's input.
+    /// Takes what [`LayerPass::feed_forward_backward`] left to the sum at the end of the attention sub-layer, whose gradient
+    /// `gradient` becomes, and returns the gradient of the heads' outputs.
+    fn context_backward(
+        &self,
+        weights: &Weights<'_>,
+        saved: &SavedLayer,
+        gradient: &mut [f32],
+        branch: &mut [f32],
+        gradients: &mut [f32],
+    ) -> Buffer {
+        let (rows, width, _) = self.sizes();
+        let norm_last = self.shape.architecture == Architecture::Bert;
+        let (norm, saved_norm, given) = if norm_last {
+            (weights.attention_norm, &saved.attention_norm, &*gradient)
+        } else {
+            (
+                weights.feed_forward_norm,
+                &saved.feed_forward_norm,
+                &*branch,
+            )
+        };
+        norm.sums(saved_norm, given, gradients);
+        let (mut output, mut context) = (self.take(width), self.take(width));
+        let map = weights.attention_output;
+        with_factors(self.shape.precision, [map.weight()], |[factor]| {
+            (
+                split(gradient, rows, width),
+                split(branch, rows, if norm_last { 0 } else { width }),
+                split(&mut output, rows, width),
+                split(&mut context, rows, width),
+            )
+                .into_par_iter()
+                .with_max_len(1)
+                .enumerate()
+                .for_each(|(index, (gradient, branch, output, context))| {
+                    let block = range(index, rows);
+                    if norm_last {
+                        norm.backward_rows(saved_norm, &block, gradient);
+                    } else {
+                        norm.backward_rows(saved_norm, &block, branch);
+                        add(gradient, branch);
+                    }
+                    let dropout = self.dropout.attention.as_ref();
+                    self.drop_out(gradient, &block, dropout, output);
+                    factor.multiply(Matrix::new(output, block.len(), width), context, false);
+                });
+        });
+        map.backward_bias(&output, gradients);
+        map.backward_weight(&output, &saved.context, gradients);
+        context
+    }
+
+    /// Returns the gradient of queries, keys and values from the gradient of the heads' outputs; `input` is attention's input.
     fn attention_backward(
         &self,
         weights: &Weights<'_>,
         input: &[f32],
         saved: &SavedLayer,
-        gradient: &[f32],
+        context: &[f32],
         gradients: &mut [f32],
     ) -> Buffer {
-        let width = self.shape.width();
-        let dropped = self.dropped(gradient, self.dropout.attention.as_ref());
-        let output = dropped.as_deref().unwrap_or(gradient);
-        let map = weights.attention_output;
-        map.backward_bias(output, gradients);
-        map.backward_weight(output, &saved.context, gradients);
-        let mut context = self.take(width);
-        map.backward_input(output, &mut context, false);
-        let mut qkv = self.take(3 * width);
+        let mut qkv = self.take(3 * self.shape.width());
         let (heads, dropout) = (self.shape.heads, self.dropout.weights.as_ref());
         attention_backward(
             self.shape.precision,
@@ -111,7 +166,7 @@ impl LayerPass {
             &self.sequences,
             heads,
             dropout,
-            &context,
+            context,
             &mut qkv,
         );
         weights.qkv.backward_bias(&qkv, gradients);
@@ -119,29 +174,18 @@ impl LayerPass {
         qkv
     }
 
-    /// Returns the gradient of a sub-layer's output before dropout, or `None` where nothing is dropped.
-    fn dropped(&self, gradient: &[f32], dropout: Option<&Dropout>) -> Option<Buffer> {
-        let dropout = dropout?;
-        let width = self.shape.width();
-        let mut result = self.take(width);
-        result
-            .par_chunks_mut(ROW_BLOCK * width)
-            .zip(gradient.par_chunks(ROW_BLOCK * width))
-            .enumerate()
-            .for_each(|(index, (result, gradient))| {
-                result.copy_from_slice(gradient);
-                let first = index * ROW_BLOCK;
-                let rows = first..first + result.len() / width;
-                dropout_rows(result, rows, width, dropout, &self.sequences);
-            });
-        Some(result)
-    }
-
-    fn join(&self, gradient: &mut [f32], branch: &[f32]) {
-        let block = ROW_BLOCK * self.shape.width();
-        gradient
-            .par_chunks_mut(block)
-            .zip(branch.par_chunks(block))
-            .for_each(|(gradient, branch)| add(gradient, branch));
+    /// Writes the gradient of a sub-layer's output before dropout to `result`, for the rows `rows`.
+    fn drop_out(
+        &self,
+        gradient: &[f32],
+        rows: &Range<usize>,
+        dropout: Option<&Dropout>,
+        result: &mut [f32],
+    ) {
+        result.copy_from_slice(gradient);
+        if let Some(dropout) = dropout {
+            let width = self.shape.width();
+            dropout_rows(result, rows.clone(), width, dropout, &self.sequences);
+        }
     }
 }

@@ -1,14 +1,16 @@
+use std::ops::Range;
+
 use kernels::{
-    Dropout, Matrix, ROW_BLOCK, add_bias, add_residual, attention, bias_activation,
-    bias_activation_only, multiply_with,
+    Factor, Matrix, ROW_BLOCK, add_bias, add_residual, attention, bias_activation,
+    bias_activation_only, multiply_with, with_factors,
 };
 use rayon::prelude::*;
 
 use super::weights::Weights;
 use super::{LayerPass, SavedLayer};
 use crate::Architecture;
-use crate::engine::map::MapOf;
-use crate::engine::norm::{NormOf, SavedNorm};
+use crate::engine::blocks::{part, range, split};
+use crate::engine::norm::SavedNorm;
 use crate::engine::pool::Buffer;
 
 impl LayerPass {
@@ -23,33 +25,44 @@ impl LayerPass {
 
     /// Normalisation after each sub-layer: `y = norm(z + feed_forward(z))`, `z = norm(x + attention(x))`.
     fn forward_post(&self, weights: &Weights<'_>, x: &[f32], y: &mut [f32]) -> SavedLayer {
+        let (rows, width, inner) = self.sizes();
         let (qkv, context) = self.attention(weights, x);
-        let mut attention_norm = self.saved_norm();
-        let mut middle = self.take(self.shape.width());
-        let map = weights.attention_output;
-        let dropout = self.dropout.attention.as_ref();
-        self.map_norm(
-            &context,
-            map,
-            dropout,
-            x,
-            weights.attention_norm,
-            &mut attention_norm,
-            &mut middle,
-        );
-        let (activated, derivative) = self.expand(weights, &middle);
-        let mut feed_forward_norm = self.saved_norm();
-        let map = weights.feed_forward_output;
-        let dropout = self.dropout.feed_forward.as_ref();
-        let norm = weights.feed_forward_norm;
-        self.map_norm(
-            &activated,
-            map,
-            dropout,
-            &middle,
-            norm,
-            &mut feed_forward_norm,
-            y,
+        let (mut attention_norm, mut feed_forward_norm) = (self.saved_norm(), self.saved_norm());
+        let (mut middle, mut activated) = (self.take(width), self.take(inner));
+        let slopes = if self.trains { inner } else { 0 };
+        let mut derivative = self.take(slopes);
+        with_factors(
+            self.shape.precision,
+            weights.after_attention(),
+            |[project, expand, contract]| {
+                (
+                    split(&mut attention_norm.normal, rows, width),
+                    split(&mut attention_norm.inverse, rows, 1),
+                    split(&mut middle, rows, width),
+                    split(&mut activated, rows, inner),
+                    split(&mut derivative, rows, slopes),
+                    split(&mut feed_forward_norm.normal, rows, width),
+                    split(&mut feed_forward_norm.inverse, rows, 1),
+                    split(y, rows, width),
+                )
+                    .into_par_iter()
+                    .with_max_len(1)
+                    .enumerate()
+                    .for_each(|(index, parts)| {
+                        let (sum, inverse, middle, activated, derivative, end, end_inverse, y) =
+                            parts;
+                        let block = range(index, rows);
+                        let x = part(x, &block, width);
+                        let context = part(&context, &block, width);
+                        project.multiply(Matrix::new(context, block.len(), width), sum, false);
+                        self.close_attention(weights, sum, &block, x);
+                        weights.attention_norm.rows(sum, middle, inverse);
+                        self.expand(weights, &expand, middle, activated, derivative);
+                        contract.multiply(Matrix::new(activated, block.len(), inner), end, false);
+                        self.close_feed_forward(weights, end, &block, middle);
+                        weights.feed_forward_norm.rows(end, y, end_inverse);
+                    });
+            },
         );
         SavedLayer {
             qkv,
@@ -65,7 +78,7 @@ impl LayerPass {
 
     /// Normalisation before each sub-layer: `y = z + feed_forward(norm(z))`, `z = x + attention(norm(x))`.
     fn forward_pre(&self, weights: &Weights<'_>, x: &[f32], y: &mut [f32]) -> SavedLayer {
-        let width = self.shape.width();
+        let (rows, width, inner) = self.sizes();
         let mut attention_norm = self.saved_norm();
         attention_norm.normal.copy_from_slice(x);
         let mut input = self.take(width);
@@ -74,47 +87,42 @@ impl LayerPass {
             .forward(&mut attention_norm, &mut input);
         let (qkv, context) = self.attention(weights, &input);
 
-        // `z` is computed in the buffer for its normalised rows, and a copy stays in `y` for the end.
         let mut feed_forward_norm = self.saved_norm();
-        let mut middle = self.take(width);
-        let (map, norm) = (weights.attention_output, weights.feed_forward_norm);
-        let rows = self.sequences.rows();
-        let extras = feed_forward_norm
-            .normal
-            .par_chunks_mut(ROW_BLOCK * width)
-            .zip(feed_forward_norm.inverse.par_chunks_mut(ROW_BLOCK))
-            .zip(middle.par_chunks_mut(ROW_BLOCK * width));
-        multiply_with(
-            self.shape.precision,
-            Matrix::new(&context, rows, width),
-            map.matrix(),
-            y,
-            false,
-            extras,
-            |rows, z, ((normal, inverse), middle)| {
-                let residual = &x[rows.start * width..rows.end * width];
-                let dropout = self.dropout.attention.as_ref();
-                add_residual(z, rows, map.bias, dropout, &self.sequences, residual);
-                normal.copy_from_slice(z);
-                norm.rows(normal, middle, inverse);
-            },
-        );
-        let (activated, derivative) = self.expand(weights, &middle);
-        let map = weights.feed_forward_output;
-        let inner = self.shape.inner_width();
-        // The product goes to a buffer of its own, since `y` holds `z`.
+        let (mut middle, mut activated) = (self.take(width), self.take(inner));
+        let slopes = if self.trains { inner } else { 0 };
+        let mut derivative = self.take(slopes);
+        // The last product goes to a buffer of its own, since `y` holds `z`.
         let mut output = self.take(width);
-        multiply_with(
+        with_factors(
             self.shape.precision,
-            Matrix::new(&activated, rows, inner),
-            map.matrix(),
-            &mut output,
-            false,
-            y.par_chunks_mut(ROW_BLOCK * width),
-            |rows, output, z| {
-                let dropout = self.dropout.feed_forward.as_ref();
-                add_residual(output, rows, map.bias, dropout, &self.sequences, z);
-                z.copy_from_slice(output);
+            weights.after_attention(),
+            |[project, expand, contract]| {
+                (
+                    split(&mut feed_forward_norm.normal, rows, width),
+                    split(&mut feed_forward_norm.inverse, rows, 1),
+                    split(&mut middle, rows, width),
+                    split(&mut activated, rows, inner),
+                    split(&mut derivative, rows, slopes),
+                    split(&mut output, rows, width),
+                    split(y, rows, width),
+                )
+                    .into_par_iter()
+                    .with_max_len(1)
+                    .enumerate()
+                    .for_each(|(index, parts)| {
+                        let (z, inverse, middle, activated, derivative, end, y) = parts;
+                        let block = range(index, rows);
+                        let x = part(x, &block, width);
+                        let context = part(&context, &block, width);
+                        project.multiply(Matrix::new(context, block.len(), width), y, false);
+                        self.close_attention(weights, y, &block, x);
+                        z.copy_from_slice(y);
+                        weights.feed_forward_norm.rows(z, middle, inverse);
+                        self.expand(weights, &expand, middle, activated, derivative);
+                        contract.multiply(Matrix::new(activated, block.len(), inner), end, false);
+                        self.close_feed_forward(weights, end, &block, y);
+                        y.copy_from_slice(end);
+                    });
             },
         );
         SavedLayer {
@@ -127,6 +135,73 @@ impl LayerPass {
             activated,
             derivative,
         }
+    }
+
+    /// Ends the attention sub-layer in the rows `rows`: bias, dropout, and the sub-layer's input `residual`.
+    fn close_attention(
+        &self,
+        weights: &Weights<'_>,
+        output: &mut [f32],
+        rows: &Range<usize>,
+        residual: &[f32],
+    ) {
+        let dropout = self.dropout.attention.as_ref();
+        let bias = weights.attention_output.bias;
+        add_residual(
+            output,
+            rows.clone(),
+            bias,
+            dropout,
+            &self.sequences,
+            residual,
+        );
+    }
+
+    /// Ends the feed-forward sub-layer in the rows `rows`: bias, dropout, and the sub-layer's input `residual`.
+    fn close_feed_forward(
+        &self,
+        weights: &Weights<'_>,
+        output: &mut [f32],
+        rows: &Range<usize>,
+        residual: &[f32],
+    ) {
+        let dropout = self.dropout.feed_forward.as_ref();
+        let bias = weights.feed_forward_output.bias;
+        add_residual(
+            output,
+            rows.clone(),
+            bias,
+            dropout,
+            &self.sequences,
+            residual,
+        );
+    }
+
+    /// Computes the activations of the first feed-forward map for a block of rows, and their derivatives if a backward pass may
+    /// follow.
+    fn expand(
+        &self,
+        weights: &Weights<'_>,
+        factor: &Factor<'_>,
+        input: &[f32],
+        activated: &mut [f32],
+        derivative: &mut [f32],
+    ) {
+        let width = self.shape.width();
+        let input = Matrix::new(input, input.len() / width, width);
+        factor.multiply(input, activated, false);
+        let (activation, bias) = (self.shape.activation, weights.feed_forward_input.bias);
+        if self.trains {
+            bias_activation(activation, activated, bias, derivative);
+        } else {
+            bias_activation_only(activation, activated, bias);
+        }
+    }
+
+    /// Returns the number of rows, their width, and the width between the feed-forward maps.
+    pub(super) fn sizes(&self) -> (usize, usize, usize) {
+        let shape = &self.shape;
+        (self.sequences.rows(), shape.width(), shape.inner_width())
     }
 
     pub(super) fn take(&self, width: usize) -> Buffer {
@@ -163,76 +238,5 @@ impl LayerPass {
             &mut context,
         );
         (qkv, context)
-    }
-
-    /// Returns the activations of the first feed-forward map, and their derivatives if a backward pass may follow.
-    fn expand(&self, weights: &Weights<'_>, input: &[f32]) -> (Buffer, Buffer) {
-        let inner = self.shape.inner_width();
-        let (width, rows) = (self.shape.width(), self.sequences.rows());
-        let (map, activation) = (weights.feed_forward_input, self.shape.activation);
-        let mut activated = self.take(inner);
-        let mut derivative = self.take(if self.trains { inner } else { 0 });
-        let precision = self.shape.precision;
-        let (x, weight) = (Matrix::new(input, rows, width), map.matrix());
-        if self.trains {
-            let extras = derivative.par_chunks_mut(ROW_BLOCK * inner);
-            multiply_with(
-                precision,
-                x,
-                weight,
-                &mut activated,
-                false,
-                extras,
-                |_, rows, derivative| {
-                    bias_activation(activation, rows, map.bias, derivative);
-                },
-            );
-        } else {
-            let extras = rayon::iter::repeat_n((), rows.div_ceil(ROW_BLOCK));
-            multiply_with(
-                precision,
-                x,
-                weight,
-                &mut activated,
-                false,
-                extras,
-                |_, rows, ()| {
-                    bias_activation_only(activation, rows, map.bias);
-                },
-            );
-        }
-        (activated, derivative)
-    }
-
-    /// Computes `norm(dropout(map(input)) + residual)` into `y`.
-    #[allow(clippy::too_many_arguments)]
-    fn map_norm(
-        &self,
-        input: &[f32],
-        map: MapOf<'_>,
-        dropout: Option<&Dropout>,
-        residual: &[f32],
-        norm: NormOf<'_>,
-        saved: &mut SavedNorm,
-        y: &mut [f32],
-    ) {
-        let (width, rows) = (self.shape.width(), self.sequences.rows());
-        let extras = saved
-            .inverse
-            .par_chunks_mut(ROW_BLOCK)
-            .zip(y.par_chunks_mut(ROW_BLOCK * width));
-        multiply_with(
-            self.shape.precision,
-            Matrix::new(input, rows, input.len() / rows),
-            map.matrix(),
-            &mut saved.normal,
-            false,
-            extras,
-            |rows, sum, (inverse, y)| {
-                let residual = &residual[rows.start * width..rows.end * width];
-                add_residual(sum, rows, map.bias, dropout, &self.sequences, residual);
-                norm.rows(sum, y, inverse);
-            },
-        );
     }
 }

@@ -1,5 +1,7 @@
 //! The maps and normalisations of a layer, as views of its block.
 
+use kernels::Matrix;
+
 use super::LayerShape;
 use crate::engine::map::MapOf;
 use crate::engine::norm::NormOf;
@@ -24,5 +26,14 @@ impl<'a> Weights<'a> {
             feed_forward_output: MapOf::new(precision, layout.feed_forward_output, block),
             feed_forward_norm: NormOf::new(layout.feed_forward_norm, block, epsilon),
         }
+    }
+
+    /// Returns the matrices that rows are multiplied with after attention, in order.
+    pub(super) fn after_attention(&self) -> [Matrix<'a>; 3] {
+        [
+            self.attention_output.matrix(),
+            self.feed_forward_input.matrix(),
+            self.feed_forward_output.matrix(),
+        ]
     }
 }
