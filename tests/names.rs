@@ -81,7 +81,7 @@ fn a_variable_tells_its_value_its_meaning_and_its_reach() {
         "{told}"
     );
     assert!(!told.contains("compared with") && !told.contains("claims"));
-    project.write("claims/a.toml", "");
+    project.write("claims/a.toml", "schema = 1\n");
     project.edit(
         "rows = { m = [0.15, 0.40] }",
         "rows = { m = [0.15, 0.40] }\ncompare = { to = { m = 0.15 } }\nclaims = [\"claims/a.toml\"]",
