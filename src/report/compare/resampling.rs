@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use metrics::Rescorer;
 use metrics::scores::Score;
+use rayon::prelude::*;
 use statistics::{Bootstrap, Interval, Options, Stratum, Unit, resample};
 
 use super::examples::{Predictions, difference};
@@ -101,7 +102,10 @@ pub(super) fn bootstrap(
         let note = sides.note(*paired, options);
         let noted = || store.note(&note).as_deref().and_then(decode);
         said.push(match known.get(&note).copied().or_else(noted) {
-            Some(bootstrap) => Some(Ok(Some(bootstrap))),
+            Some(bootstrap) => {
+                known.insert(note, bootstrap);
+                Some(Ok(Some(bootstrap)))
+            }
             None => match gathered.add(sides, &mut predictions)? {
                 Ok(true) => None,
                 Ok(false) => Some(Ok(None)),
@@ -111,19 +115,27 @@ pub(super) fn bootstrap(
     }
     drop(predictions);
     let drawn = gathered.resample(options);
-    let all = questions.iter().zip(said).map(|((sides, paired), said)| {
-        said.unwrap_or_else(|| {
-            let [base, other] = [0, 1].map(|side| sides.units(side, &|run| drawn.of(run)));
-            let bootstrap = Bootstrap::of(&base, &other, *paired, options);
-            if let Some(bootstrap) = &bootstrap {
-                let note = sides.note(*paired, options);
-                store.keep_note(&note, &encode(bootstrap));
-                known.insert(note, *bootstrap);
-            }
-            Ok(bootstrap)
+    // What is drawn is worked out for all questions at once; it depends on no other.
+    let found: Vec<Said> = questions
+        .par_iter()
+        .zip(said)
+        .map(|((sides, paired), said)| {
+            said.unwrap_or_else(|| {
+                let [base, other] = [0, 1].map(|side| sides.units(side, &|run| drawn.of(run)));
+                Ok(Bootstrap::of(&base, &other, *paired, options))
+            })
         })
-    });
-    Ok(all.collect())
+        .collect();
+    for ((sides, paired), said) in questions.iter().zip(&found) {
+        // What was known is in the store.
+        let note = sides.note(*paired, options);
+        if let Ok(Some(bootstrap)) = said
+            && known.insert(note, *bootstrap).is_none()
+        {
+            store.keep_note(&note, &encode(bootstrap));
+        }
+    }
+    Ok(found)
 }
 
 /// A run's artifact, and the score that is made anew.
