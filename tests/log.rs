@@ -56,7 +56,8 @@ fn a_training_that_goes_on_shows_what_there_is_so_far() {
         .spawn()
         .expect("started");
     let mut log = project.pipe(&["log", "stage:pretrain"]);
-    while !log.stdout.contains("gradient_norm") {
+    // Rows and progress are written one after the other, so that the first may be seen without the second.
+    while !(log.stdout.contains("gradient_norm") && log.stderr.contains("loss ")) {
         std::thread::sleep(Duration::from_millis(50));
         log = project.pipe(&["log", "stage:pretrain"]);
     }
