@@ -86,7 +86,7 @@ fn check(name: &str, function: fn(&mut [f32]), accuracy: Option<&Accuracy>) {
 macro_rules! every_float {
     ($($name:ident: $function:expr, $accuracy:expr;)*) => { $(
         #[test]
-        #[ignore = "minutes: run it before a release"]
+        #[ignore = "minutes: `.ci/slow floats` runs it"]
         fn $name() {
             check(stringify!($name), $function, $accuracy);
         }

@@ -131,7 +131,8 @@ impl Comparison {
     }
 
     /// Returns the probability of so large a difference where there is none, by the test that is hardest to convince: of the
-    /// bootstrap, Student's t over seeds, and that over seeds and examples together. `None` where there are too few seeds to tell, and nothing else to go by.
+    /// bootstrap, Student's t over seeds, and that over seeds and examples together. `None` where there are too few seeds to tell, and
+    /// nothing else to go by.
     pub fn p(&self) -> Option<f64> {
         let bootstrap = self.bootstrap.map(|bootstrap| bootstrap.p);
         match self.replicates() {

@@ -117,12 +117,7 @@ pub enum Relation {
 /// # Errors
 /// When the text is not of the format; the error names the file and the line.
 pub fn parse(text: &str, file: &str) -> Result<Vec<Claim>, StageError> {
-    let contents: File = toml::from_str(text).map_err(|error| {
-        let line = error
-            .span()
-            .map_or(1, |span| 1 + text[..span.start].matches('\n').count());
-        StageError::input(format!("{file}:{line}"), error.message(), REMEDY)
-    })?;
+    let contents: File = crate::located::parse(text, file, REMEDY)?;
     let wrong = |reason: String| StageError::input(file, reason, REMEDY);
     if contents.schema != SCHEMA {
         let reason = format!(

@@ -32,6 +32,7 @@ mod comparisons;
 mod csv;
 mod export;
 mod layout;
+mod located;
 mod markdown;
 mod marks;
 pub mod reference;

@@ -234,7 +234,7 @@ impl Answered {
         let words = self.standing.words();
         let is_verdict = matches!(self.standing, Standing::Holds | Standing::DoesNotHold);
         let mut against = self.against.iter();
-        match is_verdict && against.any(|(_, compared)| !compared.trained_once.is_empty()) {
+        match is_verdict && against.any(|(_, compared)| compared.is_of_artefacts()) {
             true => format!("{words} of these artefacts"),
             false => words.to_owned(),
         }
@@ -310,16 +310,11 @@ fn standing(relation: Relation, margin: f64, compared: &Compared, told: Told) ->
         return Standing::TooFew;
     }
     let comparison = &compared.comparison;
-    let bootstrap = comparison.bootstrap.map(|bootstrap| bootstrap.interval);
-    let student = comparison.student.map(|student| student.interval);
     // How much better the row is, at least and at most.
-    let ends = bootstrap
-        .into_iter()
-        .chain(student)
-        .map(|it| match compared.direction {
-            Direction::Higher => (it.low, it.high),
-            Direction::Lower => (-it.high, -it.low),
-        });
+    let ends = comparison.intervals().map(|it| match compared.direction {
+        Direction::Higher => (it.low, it.high),
+        Direction::Lower => (-it.high, -it.low),
+    });
     let ends: Vec<(f64, f64)> = ends.collect();
     if ends.iter().all(|(low, _)| *low > -margin) {
         Standing::Holds
@@ -397,4 +392,49 @@ pub fn rank_agreement(plan: &OutputPlan, cells: &[Vec<Cell>]) -> Vec<(String, f6
         (ours.len() >= 3).then(|| (column.label.clone(), coefficient, ours.len()))
     });
     agreement.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use statistics::{Comparison, Student};
+
+    use super::*;
+
+    #[test]
+    fn a_margin_takes_every_interval_that_a_verdict_takes() {
+        let student = |reach: f64| Student {
+            t: 0.0,
+            freedom: 2.0,
+            error: 1.0,
+            p: 1.0,
+            interval: Interval {
+                low: -reach,
+                high: reach,
+            },
+        };
+        let stands = |reach: f64, margin: f64| {
+            let compared = Compared {
+                comparison: Comparison {
+                    difference: 0.0,
+                    seeds: [3, 3],
+                    paired: true,
+                    bootstrap: None,
+                    student: Some(student(1.0)),
+                    together: Some(student(reach)),
+                    permutation: None,
+                    detectable_by_seeds: None,
+                    detectable_by_examples: None,
+                },
+                means: [0.0, 0.0],
+                direction: Direction::Higher,
+                metric: String::new(),
+                trained_once: Vec::new(),
+                per_seed: Default::default(),
+                remarks: Vec::new(),
+            };
+            standing(Relation::NotWorse, margin, &compared, Told::NotSettled)
+        };
+        assert_eq!(stands(1.5, 2.0), Standing::Holds);
+        assert_eq!(stands(3.0, 2.0), Standing::NotSettled);
+    }
 }

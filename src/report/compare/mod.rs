@@ -1,8 +1,8 @@
 //! Whether a row of a table is better than another: from the results of their runs to a [`Compared`] for each pair of cells.
 //!
 //! `design` reads off the graph which runs are replicates, `prepare` gathers their scores, `pairing` says which seeds of two rows go
-//! together, `examples` makes predictions ready to be scored anew; crate `statistics` does the rest. What the Multi-Bootstrap says of a pair is kept as a note in the store, so a table that was compared is compared
-//! again without reading any predictions.
+//! together, `examples` makes predictions ready to be scored anew; crate `statistics` does the rest. What the Multi-Bootstrap says of
+//! a pair is kept as a note in the store, so a table that was compared is compared again without reading any predictions.
 
 mod design;
 mod examples;
@@ -64,11 +64,16 @@ pub struct Compared {
 }
 
 impl Compared {
+    /// Whether a verdict is of what was made once, and not of how it was made.
+    pub fn is_of_artefacts(&self) -> bool {
+        !self.trained_once.is_empty() || self.comparison.replicates() == 1
+    }
+
     /// Says of what a verdict is: of `procedures`, or of `artefacts` that were made once.
     pub fn of(&self) -> &'static str {
-        match self.trained_once.is_empty() && self.comparison.replicates() > 1 {
-            true => "procedures",
-            false => "artefacts",
+        match self.is_of_artefacts() {
+            true => "artefacts",
+            false => "procedures",
         }
     }
 }

@@ -74,12 +74,7 @@ pub(super) enum Kind {
 /// Reads the table `id` from the text of the file called `file`; without an id, the table with the file's own name, or the
 /// only table.
 pub(super) fn parse(text: &str, file: &str, id: Option<&str>) -> Result<Definition, StageError> {
-    let contents: File = toml::from_str(text).map_err(|error| {
-        let line = error
-            .span()
-            .map_or(1, |span| 1 + text[..span.start].matches('\n').count());
-        StageError::input(format!("{file}:{line}"), error.message(), FORMAT)
-    })?;
+    let contents: File = crate::located::parse(text, file, FORMAT)?;
     if contents.schema != SCHEMA {
         let reason = format!(
             "schema = {} is not one that this version reads",
