@@ -1,6 +1,7 @@
 //! Gradients of parameters, and the audit that every parameter has one.
 
 use candle_core::Tensor;
+use kernels::Share;
 use rayon::prelude::*;
 
 use crate::block::{Block, Entry};
@@ -60,7 +61,7 @@ impl Collecting<'_> {
                     .values
                     .par_chunks_mut(CHUNK)
                     .zip(gradient.par_chunks(CHUNK))
-                    .for_each(|(sums, gradient)| kernels::add(sums, gradient));
+                    .share(|(sums, gradient)| kernels::add(sums, gradient));
             })?;
             buffer.touched = true;
         }
@@ -98,7 +99,7 @@ impl Gradients {
                 buffer
                     .values
                     .par_chunks_mut(CHUNK)
-                    .for_each(|values| values.fill(0.0));
+                    .share(|values| values.fill(0.0));
             }
         }
         self.factor = 1.0;
@@ -120,7 +121,7 @@ impl Gradients {
                 sums.values
                     .par_chunks_mut(CHUNK)
                     .zip(others.values.par_chunks(CHUNK))
-                    .for_each(|(sums, others)| kernels::add(sums, others));
+                    .share(|(sums, others)| kernels::add(sums, others));
                 sums.touched = true;
             }
         }

@@ -8,6 +8,7 @@ mod blocks;
 mod classification;
 mod embeddings;
 mod final_norm;
+mod kept;
 mod layer;
 mod map;
 mod masked_lm;
