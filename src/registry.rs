@@ -32,6 +32,8 @@ impl Registry {
             &finetune::FinetuneStage,
             &evaluate::EmbedStage,
             &evaluate::StsStage,
+            &likelihood::MinimalPairsStage,
+            &likelihood::ValidationLossStage,
         ])
     }
 

@@ -282,10 +282,32 @@ impl Encoder {
             let loss = self.masked_lm_loss(hidden, rows, targets)?;
             return Ok(loss.to_scalar()?);
         }
+        Ok(kernels::sum(&self.masked_lm_losses(hidden, rows, targets)?))
+    }
+
+    /// Returns the cross-entropy in nats of predicting each of `targets` at its row. The losses of [`Encoder::masked_lm_loss`] are these,
+    /// added in this order; nothing is computed or kept for a gradient.
+    ///
+    /// # Errors
+    /// The errors of [`Encoder::masked_lm_loss`].
+    pub fn masked_lm_losses(
+        &self,
+        hidden: &Tensor,
+        rows: &[u32],
+        targets: &[u32],
+    ) -> Result<Vec<f64>, EncoderError> {
         self.check_rows(hidden, rows)?;
         check_targets(rows.len(), self.config.vocab_size, targets)?;
+        if self.ops == Ops::Composed {
+            let pairs = rows.chunks(1).zip(targets.chunks(1));
+            let losses = pairs.map(|(row, target)| {
+                let logits = composed::masked_lm_logits(self, hidden, row)?;
+                Ok(composed::cross_entropy(&logits, target)?.to_scalar()?)
+            });
+            return losses.collect();
+        }
         self.with_head(hidden, |blocks, hidden| {
-            self.masked_lm_pass(rows).loss(blocks, hidden, targets)
+            self.masked_lm_pass(rows).losses(blocks, hidden, targets)
         })
     }
 

@@ -41,7 +41,7 @@ pub struct Examples {
 
 impl Examples {
     /// Adds a masked sequence.
-    pub(crate) fn push(&mut self, masked: crate::masking::Masked) {
+    pub fn push(&mut self, masked: crate::masking::Masked) {
         let sample = self.sequences.len() as u32;
         self.sequences.push(Sequence::new(masked.ids, sample));
         self.targets.push(Targets {

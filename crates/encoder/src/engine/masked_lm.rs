@@ -112,9 +112,14 @@ impl MaskedLmPass {
         logits
     }
 
-    /// Returns the sum of the cross-entropies in nats of predicting `targets`, where no backward pass follows: no logits stay in
+    /// Returns the cross-entropy in nats of predicting each of `targets`, where no backward pass follows: no logits stay in
     /// memory, and the gradient is not computed.
-    pub(crate) fn loss(&self, blocks: HeadBlocks<'_>, hidden: &[f32], targets: &[u32]) -> f64 {
+    pub(crate) fn losses(
+        &self,
+        blocks: HeadBlocks<'_>,
+        hidden: &[f32],
+        targets: &[u32],
+    ) -> Vec<f64> {
         let (.., transformed) = self.transform(blocks, hidden);
         let (width, count) = (self.width(), self.rows.len());
         let bias = &blocks.head[self.layout.decoder_bias.range()];
@@ -132,7 +137,7 @@ impl MaskedLmPass {
                     cross_entropy_only(&logits, Some(bias), targets, losses);
                 });
         });
-        sum(&losses)
+        losses
     }
 
     /// Returns the sum of the cross-entropies in nats of predicting `targets`.
