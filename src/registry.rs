@@ -32,6 +32,8 @@ impl Registry {
             &finetune::FinetuneStage,
             &evaluate::EmbedStage,
             &evaluate::StsStage,
+            &spans::FinetuneSpansStage,
+            &spans::AnswersStage,
             &likelihood::MinimalPairsStage,
             &likelihood::ValidationLossStage,
         ])

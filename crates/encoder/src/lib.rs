@@ -3,7 +3,8 @@
 //! * [`Encoder`] is a post-layer-norm (`BertForMaskedLM`) or pre-layer-norm (`RobertaPreLayerNormForMaskedLM`)
 //!   encoder with its masked language modelling head. It reads and writes Hugging Face folders.
 //! * [`Batch`] packs sequences without padding; [`Mode`] says whether dropout is on and which random numbers it takes.
-//! * [`Pooling`] makes one vector of a sequence's hidden states; [`ClassificationHead`] computes scores from it.
+//! * [`Pooling`] makes one vector of a sequence's hidden states; [`ClassificationHead`] computes scores from it;
+//!   [`SpanHead`] finds spans of a sequence.
 //! * [`Parameters`] are [`Block`]s, each a flat variable that contains named tensors.
 //! * [`Gradients`], [`audit`] and [`AdamW`] train any [`Parameters`]. A custom operation over a whole block adds its gradients to
 //!   the block's [`Sink`].
@@ -55,6 +56,7 @@ mod parameters;
 mod pooling;
 mod precision;
 mod sink;
+mod span_head;
 mod specification;
 mod values;
 mod weights;
@@ -76,3 +78,4 @@ pub use parameters::Parameters;
 pub use pooling::Pooling;
 pub use precision::DeclaredPrecision;
 pub use sink::Sink;
+pub use span_head::SpanHead;

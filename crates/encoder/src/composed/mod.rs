@@ -9,7 +9,7 @@ mod operations;
 mod pass;
 mod pooling;
 
-pub(crate) use head::{classification, masked_lm_logits};
+pub(crate) use head::{classification, masked_lm_logits, span_loss, span_scores};
 pub(crate) use operations::cross_entropy;
 pub(crate) use pass::ComposedPass;
 pub(crate) use pooling::pooled;
