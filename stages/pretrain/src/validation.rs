@@ -3,7 +3,8 @@
 //! Perplexity is e to the mean cross-entropy in nats over the predicted tokens. It is measured twice, on the same blocks
 //! and with masks that are the same in all measurements and for all seeds:
 //!
-//! * as the run corrupts: with its strategy, corruption rate and replacement, and every corrupted token predicted;
+//! * as the run corrupts: with its strategy, corruption rate and replacement, and every corrupted token predicted; of a rate that
+//!   changes it is the one that the run ends with, of one that is drawn the mean;
 //! * at 15 %, a yardstick that all runs share: uniform over all positions, always replaced by `[MASK]`.
 
 use contract::StageError;
@@ -14,7 +15,7 @@ use tokenize::Blocks;
 use crate::copies::Rates;
 use crate::feed::Examples;
 use crate::loss::pack;
-use crate::masking::{Masker, Replacement, Strategy};
+use crate::masking::Masker;
 
 /// Number of sequences that go through the encoder at a time.
 const SEQUENCES: usize = 32;
@@ -65,13 +66,8 @@ impl Validation {
             stream,
             ..masker.clone()
         };
-        let yardstick = Masker {
-            strategy: Strategy::Uniform,
-            rates: Rates::equal(YARDSTICK),
-            replacement: Replacement::default(),
-            mask_special: true,
-            ..own.clone()
-        };
+        let vocabulary = masker.vocabulary.clone();
+        let yardstick = Masker::uniform(Rates::equal(YARDSTICK), vocabulary, stream);
         let examples = |masker: &Masker| {
             let mut examples = Examples::default();
             for (place, &row) in rows.iter().enumerate() {
