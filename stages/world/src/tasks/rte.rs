@@ -3,10 +3,9 @@
 
 use kernels::Draws;
 
-use super::{Example, Split, any_fact, lean};
+use super::{Example, Split, any_fact, lean, spoken};
 use crate::lexicon::Lexicon;
 use crate::meaning::other;
-use crate::templates::statement;
 use crate::words::article;
 
 /// The classes in the official order.
@@ -16,7 +15,7 @@ pub(crate) const LABELS: [&str; 2] = ["entailment", "not_entailment"];
 pub(crate) fn example(lexicon: &Lexicon, split: Split, class: usize, draws: &mut Draws) -> Example {
     let mut premise = any_fact(lexicon, split, draws);
     premise.thing.kind = lean(lexicon.things.len(), draws);
-    let said = statement(lexicon, &premise, split.genre, 0.0, draws);
+    let said = spoken(lexicon, &premise, split, draws);
     let entails = class == 0;
     let kind = premise.thing.kind;
     let kind = if entails {
@@ -26,9 +25,9 @@ pub(crate) fn example(lexicon: &Lexicon, split: Split, class: usize, draws: &mut
     };
     let hypernym = &lexicon.things[kind].hypernym;
     let hypothesis = format!("it was {} {hypernym}", article(hypernym));
-    Example {
-        sentence1: format!("{said} ."),
-        sentence2: Some(format!("{hypothesis} .")),
-        label: class as f64,
-    }
+    Example::new(
+        format!("{said} ."),
+        Some(format!("{hypothesis} .")),
+        class as f64,
+    )
 }
