@@ -138,8 +138,8 @@ impl Card {
         text.push_str(
             "\nMajority answers with the most frequent class, or the mean score, of the training examples. Bag of words is a \
              logistic (for scores: ridge) regression on the words of either sentence and the words that they share. \
-             Labels follow from the facts that the sentences are made from, without noise: the ceiling is a perfect \
-             score.\n\n",
+             The ceiling is the score of a perfect reader, who answers by the facts that the sentences are made from: an \
+             annotator overlooks a word now and then, and guesses.\n\n",
         );
         let _ = writeln!(
             text,

@@ -17,7 +17,7 @@ use serde::Deserialize;
 const LISTED: usize = 12;
 
 /// Number of rare words that each set has beyond those.
-const RARE: usize = 36;
+const RARE: usize = 12;
 
 /// Number of words in each pole.
 pub(crate) const SYNONYMS: usize = LISTED + RARE;
@@ -238,4 +238,36 @@ pub(crate) fn zipf(draws: &mut Draws, length: usize) -> usize {
         left -= weight(rank);
     }
     unreachable!("the weights sum to the total")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILE: &str = include_str!("../../../data/world.toml");
+
+    #[test]
+    fn every_word_belongs_to_one_set_and_every_set_has_rare_ones() {
+        let mut lexicon = Lexicon::shipped().unwrap();
+        let mut words: Vec<String> = lexicon.sets().flat_map(|set| set.clone()).collect();
+        assert!(lexicon.sets().all(|set| set.len() >= LISTED + RARE));
+        let count = words.len();
+        words.sort();
+        words.dedup();
+        assert_eq!(words.len(), count);
+        let coined = &lexicon.verbs[0].poles[0][LISTED];
+        let Syllables { first, last, .. } = &lexicon.syllables;
+        assert!(first.iter().any(|syllable| coined.starts_with(syllable)));
+        assert!(last.iter().any(|syllable| coined.ends_with(syllable)));
+    }
+
+    #[test]
+    fn a_pole_with_too_few_words_is_refused() {
+        let error = Lexicon::parse(&FILE.replacen("\"laud\", ", "", 1)).unwrap_err();
+        let said = error.to_string();
+        assert!(
+            said.contains("a pole has 11 words, not 12: praise"),
+            "{said}"
+        );
+    }
 }

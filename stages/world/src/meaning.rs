@@ -120,7 +120,7 @@ impl Kind {
 }
 
 /// Probability that a predicate is said by denying its opposite: `hardly clean` for `dirty`.
-pub(crate) const DENIAL: f64 = 0.25;
+pub(crate) const DENIAL: f64 = 0.1;
 
 /// A meaning, which is a pole of an axis, and the words for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

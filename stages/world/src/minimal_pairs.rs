@@ -1,6 +1,7 @@
 //! Minimal pairs: two sentences that differ in one respect, of which the language has only the first. Each paradigm is one
 //! rule of the language, and the words are drawn from all of it, rare ones too.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use kernels::{Draws, Stream};
@@ -109,12 +110,19 @@ struct Line<'a> {
     pair_id: String,
 }
 
-/// Returns the file of a paradigm, with so many pairs.
+/// How often a new pair is drawn to replace one that the file has already.
+const TRIES: u32 = 100;
+
+/// Returns the file of a paradigm, with so many pairs, of which no two are alike as far as [`TRIES`] draws suffice.
 pub(crate) fn lines(lexicon: &Lexicon, seed: u64, paradigm: &Paradigm, count: usize) -> String {
     let stream = Stream::new(seed, &format!("world minimal pairs {}", paradigm.name));
+    let mut known = BTreeSet::new();
     let mut text = String::new();
     for (index, place) in (0..count).zip(0..) {
-        let [good, bad] = (paradigm.make)(lexicon, &mut stream.draws(place, 0, 0))
+        let draw = |attempt| (paradigm.make)(lexicon, &mut stream.draws(place, attempt, 0));
+        let found = (0..TRIES).map(draw).find(|pair| known.insert(pair.clone()));
+        let [good, bad] = found
+            .unwrap_or_else(|| draw(TRIES))
             .map(|said| written(lexicon, &format!("{said} .")));
         let line = Line {
             sentence_good: good,
@@ -246,14 +254,16 @@ fn denial(lexicon: &Lexicon, draws: &mut Draws) -> Pair {
     })
 }
 
-/// `the coat was a garment` and not `the coat was a tool`.
+/// `the coat was mended . indeed , it was a garment` and not `a tool`.
 fn kind(lexicon: &Lexicon, draws: &mut Draws) -> Pair {
     let things = &lexicon.things;
     let thing = Noun::draw(things, EVEN, draws);
-    let wrong = other(draws, things.len(), thing.kind);
-    [thing.kind, wrong].map(|kind| {
+    let what = noun(lexicon, thing);
+    let verb = past(a_verb(lexicon, draws));
+    let marker = draws.pick(&lexicon.markers.same);
+    [thing.kind, other(draws, things.len(), thing.kind)].map(|kind| {
         let hypernym = &things[kind].hypernym;
         let article = article(hypernym);
-        format!("the {} was {article} {hypernym}", noun(lexicon, thing))
+        format!("the {what} was {verb} . {marker} , it was {article} {hypernym}")
     })
 }

@@ -262,3 +262,34 @@ pub(crate) fn written(lexicon: &Lexicon, tokenised: &str) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use kernels::Stream;
+
+    use super::*;
+
+    #[test]
+    fn a_denied_predicate_is_said_by_a_word_of_the_opposite_pole() {
+        let lexicon = Lexicon::shipped().unwrap();
+        let mut draws = Stream::new(0, "test").draws(0, 0, 0);
+        let dirty = Predicate {
+            axis: 0,
+            pole: 1,
+            word: 0,
+            denied: true,
+        };
+        let said = predicate(&lexicon, Kind::Property, dirty, &mut draws);
+        let (denial, word) = said.split_once(' ').unwrap();
+        assert!(
+            lexicon
+                .sentiment
+                .denying
+                .iter()
+                .any(|known| known == denial)
+        );
+        assert_eq!(word, "clean");
+        let said = predicate(&lexicon, Kind::Property, dirty.asserted(), &mut draws);
+        assert_eq!(said, "dirty");
+    }
+}

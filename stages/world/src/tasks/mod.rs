@@ -109,7 +109,7 @@ pub(crate) struct Task<'a> {
 }
 
 /// Probability that a sentence has an aside, which the label has nothing to do with.
-const ASIDE: f64 = 0.5;
+const ASIDE: f64 = 0.25;
 
 /// One word in so many is overlooked by the annotator, who then guesses the label. So longer examples have worse labels,
 /// as in real data sets, and a perfect reader of the language has less than a perfect score.
@@ -213,5 +213,32 @@ pub(crate) fn fact(lexicon: &Lexicon, kind: Kind, split: Split, draws: &mut Draw
         },
         thing: Noun::draw(&lexicon.things, split.frequencies, draws),
         called: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whoever overlooks a word guesses: the labels of long examples are worse than those of short ones.
+    #[test]
+    fn longer_examples_have_worse_labels() {
+        let stream = Stream::new(0, "test");
+        let wrong = |words: usize| {
+            let example = Example::new(vec!["word"; words].join(" "), None, 1.0);
+            let labelled = |index| example.clone().annotated(2, &mut stream.draws(index, 0, 0));
+            let wrong = (0..4000)
+                .map(labelled)
+                .filter(|example| example.label != example.truth);
+            wrong.count() as f64 / 4000.0
+        };
+        for words in [10, 40] {
+            let expected = (1.0 - (1.0 - OVERLOOKED).powi(words)) / 2.0;
+            let found = wrong(words as usize);
+            assert!(
+                (found - expected).abs() < 0.015,
+                "{words} words: {found} for {expected}"
+            );
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! QNLI: does the sentence answer the question? It may speak of the same person and thing and yet of another
+//! QNLI: does the sentence answer the question? It may speak of the same person and thing and yet of the opposite
 //! deed, or tell the time where the place was asked.
 
 use kernels::Draws;
