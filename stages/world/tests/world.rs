@@ -253,10 +253,8 @@ fn no_label_can_be_read_off_a_word_or_a_length() {
                 by_word.entry(word).or_insert_with(|| vec![0; classes])[example.class()] += 1;
             }
         }
-        // All classes are meant equally often, and an annotator's slips go either way.
-        let even = size.train / classes;
         assert!(
-            all.iter().all(|count| count.abs_diff(even) < even / 50),
+            all.iter().all(|&count| count == size.train / classes),
             "{}: {all:?}",
             task.name
         );

@@ -116,7 +116,7 @@ const ASIDE: f64 = 0.25;
 const OVERLOOKED: f64 = 1.0 / 250.0;
 
 /// How often a new example is drawn to replace one that is already known.
-const TRIES: u32 = 100;
+const TRIES: usize = 100;
 
 /// The texts of examples, for finding out whether an example is new.
 pub(crate) type Texts = HashSet<(String, Option<String>)>;
@@ -151,14 +151,18 @@ pub(crate) fn examples(
         let mut round: Vec<usize> = (0..task.classes).collect();
         let place = number(index / task.classes);
         order.draws(place, 0, 0).shuffle(&mut round);
-        let class = round[index % task.classes];
+        let wanted = round[index % task.classes];
         let draw = |attempt| {
             let mut draws = stream.draws(number(index), attempt, 0);
+            let class = draws.index(task.classes);
             let example = (task.make)(lexicon, split, class, &mut draws);
             example.annotated(task.classes, &mut draws)
         };
-        let found = (0..TRIES).map(draw).find(&mut is_new);
-        found.unwrap_or_else(|| draw(TRIES))
+        // The label is what the annotator says, whatever the example means.
+        let labelled = |example: &Example| task.classes == 1 || example.label as usize == wanted;
+        let mut drawn = (0..).map(draw).filter(labelled);
+        let found = drawn.by_ref().take(TRIES).find(&mut is_new);
+        found.or_else(|| drawn.next()).expect("draws do not end")
     });
     made.collect()
 }
