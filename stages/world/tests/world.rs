@@ -191,7 +191,10 @@ fn minimal_pairs_differ_in_one_respect() {
                 "{line}"
             );
         }
-        let distinct: BTreeSet<&Value> = lines.iter().map(|line| &line["sentence_good"]).collect();
+        let distinct: BTreeSet<String> = lines
+            .iter()
+            .map(|line| line["sentence_good"].to_string())
+            .collect();
         assert_eq!(distinct.len(), lines.len(), "{name}");
     }
     assert_eq!(

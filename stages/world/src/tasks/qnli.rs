@@ -13,7 +13,7 @@ pub(crate) const LABELS: [&str; 2] = ["entailment", "not_entailment"];
 
 /// Makes an example of the class `class`.
 pub(crate) fn example(lexicon: &Lexicon, split: Split, class: usize, draws: &mut Draws) -> Example {
-    let asked = fact(lexicon, Kind::Event, split, draws);
+    let mut asked = fact(lexicon, Kind::Event, split, draws);
     let asks_place = lean(2, draws) == 0;
     let ask = if asks_place { Ask::Where } else { Ask::When };
     // What does not answer speaks of the opposite deed, or tells the time where the place was asked.
@@ -22,7 +22,9 @@ pub(crate) fn example(lexicon: &Lexicon, split: Split, class: usize, draws: &mut
         _ if draws.chance(0.5) => (Relation::Opposite, true),
         _ => (Relation::Same, false),
     };
-    let answer = asked.related(lexicon, relation, split.frequencies, draws);
+    let mut answer = asked.related(lexicon, relation, split.frequencies, draws);
+    answer.predicate = answer.predicate.choice(split.frequencies, draws);
+    asked.predicate = asked.predicate.plain(draws);
     let tell = |fact: &Fact, place: bool, draws: &mut Draws| {
         let place_or_time = if place {
             &lexicon.places
