@@ -7,6 +7,8 @@
 //!   changes it is the one that the run ends with, of one that is drawn the mean;
 //! * at 15 %, a yardstick that all runs share: uniform over all positions, always replaced by `[MASK]`.
 
+use std::sync::Arc;
+
 use contract::StageError;
 use encoder::{Encoder, Mode};
 use kernels::Stream;
@@ -44,7 +46,7 @@ pub struct Perplexities {
 
 /// Returns the masks at which encoders of different trainings are compared: uniform over all positions, with an exact count, always
 /// `[MASK]`, every one predicted, and the same ones whatever the seed.
-pub fn common_masks(vocabulary: Vocabulary, rate: f64) -> Masker {
+pub fn common_masks(vocabulary: Arc<Vocabulary>, rate: f64) -> Masker {
     Masker::uniform(
         Rates::equal(rate),
         vocabulary,
