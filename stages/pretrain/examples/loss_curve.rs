@@ -9,6 +9,7 @@ use std::error::Error;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::path::Path;
+use std::sync::Arc;
 
 use candle_core::{Device, Tensor, safetensors};
 use encoder::{
@@ -196,7 +197,7 @@ fn batches(source: &Source, updates: u32) -> Vec<Examples> {
     let stream = Stream::new(SEED, "mask");
     let masker = Masker {
         mask_special: false,
-        ..Masker::uniform(Rates::equal(MASKED), source.vocabulary.clone(), stream)
+        ..Masker::uniform(Rates::equal(MASKED), Arc::new(source.vocabulary.clone()), stream)
     };
     let updates = (0..updates).zip(source.ids.chunks(BLOCKS * LENGTH));
     updates
