@@ -142,23 +142,23 @@ fn a_kind_whose_results_change_has_a_new_version() {
     // If this fails, raise the versions of the kinds that differ, and then pin what these kinds make now.
     insta::assert_snapshot!(golden, @"
     answers/1  theirs       f4f3faf7a7f5138c
-    bag-of-words/3  bag-of-words 03b87a5f246a4772
-    benchmarks/2  benchmark    84f1a3f816112c11
+    bag-of-words/3  bag-of-words 2601be25a40efe9a
+    benchmarks/2  benchmark    b17372b8719d86ad
     benchmarks/2  pairs        1823ba7a67c0a184
     benchmarks/2  questions    6fb34b77e6a93b7a
-    benchmarks/2  sts-pairs    22d96904e017374e
-    command/1  joined       1ecfe6c42e10e008
-    corpus/2  corpus       c0c49abffdcd3bb2
-    embed/3  embed        bfba2467af7d316e
-    finetune/4  finetune     5d68498feb4f10e4
-    finetune-spans/1  answer       9d048e3dc48cf7a5
+    benchmarks/2  sts-pairs    09a41bf7143bfe05
+    command/1  joined       213991e188167918
+    corpus/2  corpus       2d1187b93a8cdb33
+    embed/3  embed        eeff466f3265a944
+    finetune/4  finetune     dd6c57e7a89558a4
+    finetune-spans/1  answer       17ca213bf10d3d56
     majority/3  majority     56686a02306c48b3
-    minimal-pairs/1  minimal      601f0678fc97a7d5
-    pretrain/3  pretrain     cf107e01ea6cb2bd
-    sts/3  sts          56e41b44ed41236d
-    tokenize/2  tokens       afc6f26a3865f214
-    tokenizer/2  tokenizer    c3af02b073d036da
-    validation-loss/1  validation   755d22378e192252
-    world/2  world        185ef1f41d61c519
+    minimal-pairs/1  minimal      a1d182bfc26f0a69
+    pretrain/3  pretrain     4af4532e941369e4
+    sts/3  sts          d1fdecffe7505f93
+    tokenize/2  tokens       05bde5af43fe1a0e
+    tokenizer/2  tokenizer    4102a71f260feced
+    validation-loss/1  validation   0745959fddf0bd12
+    world/3  world        11b3012728d7d102
     ");
 }

@@ -197,7 +197,11 @@ fn batches(source: &Source, updates: u32) -> Vec<Examples> {
     let stream = Stream::new(SEED, "mask");
     let masker = Masker {
         mask_special: false,
-        ..Masker::uniform(Rates::equal(MASKED), Arc::new(source.vocabulary.clone()), stream)
+        ..Masker::uniform(
+            Rates::equal(MASKED),
+            Arc::new(source.vocabulary.clone()),
+            stream,
+        )
     };
     let updates = (0..updates).zip(source.ids.chunks(BLOCKS * LENGTH));
     updates

@@ -159,10 +159,7 @@ fn what_cannot_be_scored_says_why() {
     let data = benchmark(PAIRS);
     let refused = |encoder: &Path, data: &Done| {
         let error = score(encoder, data, &json!({})).map(|_| ()).unwrap_err();
-        (
-            error.to_string(),
-            error.remedy().unwrap_or_default().to_owned(),
-        )
+        (error.to_string(), error.remedy().unwrap_or_default())
     };
     let diverged = with_weights(&encoder(), 1e30);
     let (message, _) = refused(diverged.path(), &data);
