@@ -102,6 +102,34 @@ fn log_probabilities_agree_with_transformers() {
     assert!(differ, "some word has several pieces");
 }
 
+/// Neither the sentences beside it nor the number of threads change what is found for a sentence.
+#[test]
+fn a_sentence_has_its_bits_in_any_company() {
+    let folder = tempfile::tempdir().unwrap();
+    let context = Context::in_folder(folder.path()).unwrap();
+    let (encoder, tokenizer) = (
+        Encoder::load(&encoder()).unwrap(),
+        Tokenizer::load(&encoder()).unwrap(),
+    );
+    let goldens = goldens();
+    // Enough for several batches.
+    let texts = (0..40).flat_map(|_| goldens.iter().map(|golden| &golden.sentence));
+    let sentences: Vec<Sentence<'_>> = texts
+        .map(|text| Sentence::read(text, &tokenizer, 24).unwrap())
+        .collect();
+    let find = |sentences: &[Sentence<'_>]| {
+        let mask = tokenizer.specials().mask;
+        log_probabilities(&encoder, mask, sentences, Scoring::WordL2r, &context).unwrap()
+    };
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1);
+    let together = pool.build().unwrap().install(|| find(&sentences));
+    assert_eq!(find(&sentences), together);
+    for (sentence, found) in sentences.iter().zip(&together).take(goldens.len()) {
+        assert_eq!(find(std::slice::from_ref(sentence)), [found.clone()]);
+    }
+    assert_eq!(together[0], together[goldens.len() * 39]);
+}
+
 #[test]
 fn scores_follow_from_predictions() {
     let data = benchmark(PAIRS);
