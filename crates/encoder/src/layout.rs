@@ -198,6 +198,25 @@ pub(crate) struct HeadLayout {
     pub(crate) length: usize,
 }
 
+/// The block of the embeddings of a decoder of masked tokens: positions of its own, and a normalisation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct DecoderLayout {
+    pub(crate) positions: Matrix,
+    pub(crate) norm: Norm,
+    pub(crate) length: usize,
+}
+
+impl DecoderLayout {
+    pub(crate) fn of(config: &Config) -> Self {
+        let mut cursor = Cursor::default();
+        Self {
+            positions: cursor.matrix(config.max_position_embeddings, config.hidden_size),
+            norm: cursor.norm(config.hidden_size),
+            length: cursor.length(),
+        }
+    }
+}
+
 /// The block of a classification head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ClassificationLayout {

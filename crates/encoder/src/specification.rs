@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use crate::block::{Block, Entry, Table};
 use crate::layout::{
-    ClassificationLayout, EncoderLayout, Linear, Matrix, Norm, SpanLayout, Vector,
+    ClassificationLayout, DecoderLayout, EncoderLayout, Linear, Matrix, Norm, SpanLayout, Vector,
 };
 use crate::names::{self, Module, Names};
 use crate::{Config, EncoderError};
@@ -143,13 +143,30 @@ pub(crate) fn of_encoder(config: &Config) -> Vec<Specification> {
     let layout = EncoderLayout::of(config);
     let mut all = vec![embeddings(&names, &layout)];
     all.extend((0..config.num_hidden_layers).map(|number| layer(&names, &layout, number)));
-    if let Some(at) = layout.final_norm {
-        let mut list = List::default();
-        list.norm(&names.body(names::FINAL_NORM), at.norm);
-        all.push(list.end("final norm", at.length));
-    }
+    all.extend(final_norm(&names, &layout));
     all.push(head(&names, &layout));
     all
+}
+
+/// Returns the blocks of a decoder of masked tokens: its embeddings, its layers, and the normalisation after them in architectures
+/// that have one.
+pub(crate) fn of_decoder(config: &Config, layers: usize) -> Vec<Specification> {
+    let names = Names::of_decoder(config.architecture);
+    let (layout, at) = (EncoderLayout::of(config), DecoderLayout::of(config));
+    let mut list = List::default();
+    list.matrix(&names.body(names::POSITIONS), at.positions);
+    list.norm(&names.body(names::EMBEDDING_NORM), at.norm);
+    let mut all = vec![list.end("decoder embeddings", at.length)];
+    all.extend((0..layers).map(|number| layer(&names, &layout, number)));
+    all.extend(final_norm(&names, &layout));
+    all
+}
+
+fn final_norm(names: &Names, layout: &EncoderLayout) -> Option<Specification> {
+    let at = layout.final_norm?;
+    let mut list = List::default();
+    list.norm(&names.body(names::FINAL_NORM), at.norm);
+    Some(list.end("final norm", at.length))
 }
 
 fn embeddings(names: &Names, layout: &EncoderLayout) -> Specification {

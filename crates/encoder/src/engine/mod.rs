@@ -6,6 +6,7 @@
 
 mod blocks;
 mod classification;
+mod decoder_embeddings;
 mod embeddings;
 mod final_norm;
 mod kept;
@@ -18,6 +19,7 @@ mod pooling;
 mod spans;
 
 pub(crate) use classification::{ClassificationPass, SavedClassification};
+pub(crate) use decoder_embeddings::{DecoderEmbeddingPass, SavedDecoderEmbeddings};
 pub(crate) use embeddings::{EmbeddingPass, SavedEmbeddings};
 pub(crate) use final_norm::{FinalNormPass, SavedFinalNorm};
 pub(crate) use layer::{LayerDropout, LayerPass, LayerShape, SavedLayer};

@@ -8,6 +8,7 @@
 //! overwrite them. The backward pass uses them up; a second backward pass through the same operation computes them again.
 
 mod classification;
+mod decoder_embeddings;
 mod embeddings;
 mod hidden;
 mod loss;
@@ -21,6 +22,7 @@ use std::sync::{Mutex, PoisonError};
 use candle_core::{CpuStorage, Device, Layout, Result, Shape, Tensor, bail};
 
 pub(crate) use classification::ClassificationOp;
+pub(crate) use decoder_embeddings::DecoderEmbeddingOp;
 pub(crate) use embeddings::EmbeddingOp;
 pub(crate) use loss::{cross_entropy, squared_error};
 pub(crate) use masked_lm::MaskedLmOp;
