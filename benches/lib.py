@@ -79,7 +79,10 @@ def environment(threads: int, engine: Engine, extra: Iterable[str] = ()) -> dict
         variables[name] = str(threads)
     variables |= {"TOKENIZERS_PARALLELISM": "true" if threads > 1 else "false", "HF_HUB_OFFLINE": "1"}
     variables |= {"TRANSFORMERS_VERBOSITY": "error", "HF_HUB_DISABLE_PROGRESS_BARS": "1", "PYTHONWARNINGS": "ignore"}
-    if not engine.is_pipe:
+    if engine.is_pipe:
+        # As pipe starts its jobs.
+        variables.setdefault("MIMALLOC_PURGE_DELAY", "10000")
+    else:
         variables |= dict(pair.split("=", 1) for pair in extra)
     return variables
 

@@ -32,6 +32,10 @@ impl Registry {
             &finetune::FinetuneStage,
             &evaluate::EmbedStage,
             &evaluate::StsStage,
+            &spans::FinetuneSpansStage,
+            &spans::AnswersStage,
+            &likelihood::MinimalPairsStage,
+            &likelihood::ValidationLossStage,
         ])
     }
 

@@ -2,12 +2,14 @@
 //!
 //! `RAYON_NUM_THREADS=1 cargo run -p encoder --example step -- nano pre 32 64 2000 20 fused`: size, layer normalisation
 //! (`pre`, `post`), sequences, tokens per sequence, vocabulary, steps, implementation (`fused`, `composed`). Arguments
-//! may be left out from the end. `--json` prints one line per step instead of a summary, `--precision bf16` rounds the
+//! may be left out from the end. Between two parallel regions all threads wait for one another. `--json` prints one line per step instead of a summary, `--precision bf16` rounds the
 //! operands of matrix products, `--path avx2` runs the kernels compiled for those instructions.
 #![allow(clippy::print_stdout)]
 
 use std::error::Error;
 use std::time::Instant;
+
+use kernels::Regions;
 
 use encoder::{
     AdamW, AdamWOptions, Architecture, Batch, Config, Encoder, Gradients, Mode, Ops, Precision,
@@ -79,7 +81,7 @@ fn measure() -> Result<(), Box<dyn Error>> {
         .with_precision(precision);
     let mut optimizer = AdamW::new(encoder.parameters(), AdamWOptions::default())?;
     let mut gradients = Gradients::zeros(encoder.parameters());
-    let mut seconds = Vec::new();
+    let (mut seconds, mut outside) = (Vec::new(), Vec::new());
     for step in 0..=steps as u32 {
         let mut draws = kernels::Stream::new(1, "example").draws(step, 0, 0);
         let token = |draws: &mut kernels::Draws| draws.below(vocabulary as u32);
@@ -91,7 +93,7 @@ fn measure() -> Result<(), Box<dyn Error>> {
         let rows: Vec<u32> = rows.into_iter().map(|row| row as u32).collect();
         let targets: Vec<u32> = rows.iter().map(|_| token(&mut draws)).collect();
 
-        let start = Instant::now();
+        let (start, before) = (Instant::now(), Regions::now());
         let batch = Batch::pack(&blocks, encoder.config())?;
         let hidden = encoder.forward(&batch, Mode::Train { seed: 1, step })?;
         let loss = encoder.masked_lm_loss(&hidden, &rows, &targets)?;
@@ -104,6 +106,8 @@ fn measure() -> Result<(), Box<dyn Error>> {
         }
         optimizer.step(encoder.parameters(), &gradients, 1e-3)?;
         let all = start.elapsed().as_secs_f64();
+        let shared = Regions::now().since(before);
+        let alone = 1.0 - shared.time.as_secs_f64() / all;
         let mean = loss.to_scalar::<f64>()? / rows.len() as f64;
         if json && step > 0 {
             println!(
@@ -114,6 +118,7 @@ fn measure() -> Result<(), Box<dyn Error>> {
         }
         if step > 0 {
             seconds.push((all, forward, backward - forward, all - backward, mean));
+            outside.push((alone, shared.count));
         }
     }
     if json {
@@ -121,15 +126,18 @@ fn measure() -> Result<(), Box<dyn Error>> {
     }
     seconds.sort_by(|a, b| a.0.total_cmp(&b.0));
     let (all, forward, backward, update, loss) = seconds[seconds.len() / 2];
+    outside.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let (alone, regions) = outside[outside.len() / 2];
     let tokens = (sequences * length) as f64;
     println!(
         "{size} {architecture:?} {ops:?} {precision:?}: {:.0} tokens/s; median step {:.1} ms = forward {:.1} + backward {:.1} + \
-         update {:.1}; {} parameters; loss {loss:.3}",
+         update {:.1}; {regions} parallel regions, {:.1} % of the time outside of them; {} parameters; loss {loss:.3}",
         tokens / all,
         1e3 * all,
         1e3 * forward,
         1e3 * backward,
         1e3 * update,
+        1e2 * alone,
         encoder.parameters().scalars(),
     );
     Ok(())

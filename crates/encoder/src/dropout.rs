@@ -27,10 +27,12 @@ pub(crate) enum Site {
     FeedForwardOutput(usize),
     HeadInput,
     HeadHidden,
+    DecoderEmbeddings,
 }
 
 impl Site {
-    /// Returns the third word of the random numbers' counter. Heads count down from the top, so no layer gets their numbers.
+    /// Returns the third word of the random numbers' counter. Heads and a decoder's embeddings count down from the top, so no layer
+    /// gets their numbers.
     fn index(self) -> u32 {
         let layer = |layer: usize, place: u32| 1 + 3 * layer as u32 + place;
         match self {
@@ -40,6 +42,7 @@ impl Site {
             Self::FeedForwardOutput(index) => layer(index, 2),
             Self::HeadInput => u32::MAX,
             Self::HeadHidden => u32::MAX - 1,
+            Self::DecoderEmbeddings => u32::MAX - 2,
         }
     }
 }
@@ -87,6 +90,7 @@ mod tests {
         assert_ne!(base, mask(1, 3, 3, Site::Embeddings));
         assert_ne!(base, mask(1, 2, 4, Site::Embeddings));
         let mut sites = vec![Site::Embeddings, Site::HeadInput, Site::HeadHidden];
+        sites.push(Site::DecoderEmbeddings);
         for layer in 0..30 {
             sites.extend([
                 Site::AttentionWeights(layer),

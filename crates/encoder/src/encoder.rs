@@ -16,6 +16,7 @@ use crate::mimetic;
 use crate::names::Names;
 use crate::ops::Ops;
 use crate::specification::{self, Place};
+use crate::stack::Stack;
 use crate::values::with_values;
 use crate::{Batch, Config, EncoderError, Mode, Parameters};
 
@@ -27,7 +28,7 @@ pub struct Encoder {
     pub(crate) config: Config,
     pub(crate) layout: EncoderLayout,
     parameters: Parameters,
-    ops: Ops,
+    pub(crate) ops: Ops,
     pub(crate) precision: Precision,
     recomputes: bool,
     pub(crate) pool: Pool,
@@ -197,16 +198,39 @@ impl Encoder {
 
     /// Returns a pass of a batch through the layers.
     pub(crate) fn pass<'a>(&'a self, batch: &'a Batch, mode: Mode) -> Box<dyn Pass + 'a> {
+        self.pass_through(self.stack(), batch, mode)
+    }
+
+    /// Returns a pass of a batch through layers of this encoder's shape.
+    pub(crate) fn pass_through<'a>(
+        &'a self,
+        stack: Stack<'a>,
+        batch: &'a Batch,
+        mode: Mode,
+    ) -> Box<dyn Pass + 'a> {
         match self.ops {
-            Ops::Composed => Box::new(ComposedPass::new(self, batch, mode)),
-            Ops::Fused => {
-                let saving = match (mode, self.recomputes) {
-                    (Mode::Evaluate, _) => Saving::Nothing,
-                    (Mode::Train { .. }, true) => Saving::Recompute,
-                    (Mode::Train { .. }, false) => Saving::Keep,
-                };
-                Box::new(FusedPass::new(self, batch, mode, saving))
-            }
+            Ops::Composed => Box::new(ComposedPass::new(self, stack, batch, mode)),
+            Ops::Fused => Box::new(FusedPass::new(self, stack, batch, mode, self.saving(mode))),
+        }
+    }
+
+    /// Returns what becomes of the values of a forward pass that the backward pass needs.
+    pub(crate) fn saving(&self, mode: Mode) -> Saving {
+        match (mode, self.recomputes) {
+            (Mode::Evaluate, _) => Saving::Nothing,
+            (Mode::Train { .. }, true) => Saving::Recompute,
+            (Mode::Train { .. }, false) => Saving::Keep,
+        }
+    }
+
+    /// Returns the encoder's own layers.
+    fn stack(&self) -> Stack<'_> {
+        let blocks = self.parameters.blocks();
+        let layers = self.config.num_hidden_layers;
+        Stack {
+            layers: &blocks[Place::Layer(0).index(&self.config)..][..layers],
+            final_norm: self.layout.final_norm.map(|_| self.block(Place::FinalNorm)),
+            first: 0,
         }
     }
 
@@ -282,10 +306,32 @@ impl Encoder {
             let loss = self.masked_lm_loss(hidden, rows, targets)?;
             return Ok(loss.to_scalar()?);
         }
+        Ok(kernels::sum(&self.masked_lm_losses(hidden, rows, targets)?))
+    }
+
+    /// Returns the cross-entropy in nats of predicting each of `targets` at its row. The losses of [`Encoder::masked_lm_loss`] are these,
+    /// added in this order; nothing is computed or kept for a gradient.
+    ///
+    /// # Errors
+    /// The errors of [`Encoder::masked_lm_loss`].
+    pub fn masked_lm_losses(
+        &self,
+        hidden: &Tensor,
+        rows: &[u32],
+        targets: &[u32],
+    ) -> Result<Vec<f64>, EncoderError> {
         self.check_rows(hidden, rows)?;
         check_targets(rows.len(), self.config.vocab_size, targets)?;
+        if self.ops == Ops::Composed {
+            let pairs = rows.chunks(1).zip(targets.chunks(1));
+            let losses = pairs.map(|(row, target)| {
+                let logits = composed::masked_lm_logits(self, hidden, row)?;
+                Ok(composed::cross_entropy(&logits, target)?.to_scalar()?)
+            });
+            return losses.collect();
+        }
         self.with_head(hidden, |blocks, hidden| {
-            self.masked_lm_pass(rows).loss(blocks, hidden, targets)
+            self.masked_lm_pass(rows).losses(blocks, hidden, targets)
         })
     }
 

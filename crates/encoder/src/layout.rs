@@ -198,6 +198,25 @@ pub(crate) struct HeadLayout {
     pub(crate) length: usize,
 }
 
+/// The block of the embeddings of a decoder of masked tokens: positions of its own, and a normalisation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct DecoderLayout {
+    pub(crate) positions: Matrix,
+    pub(crate) norm: Norm,
+    pub(crate) length: usize,
+}
+
+impl DecoderLayout {
+    pub(crate) fn of(config: &Config) -> Self {
+        let mut cursor = Cursor::default();
+        Self {
+            positions: cursor.matrix(config.max_position_embeddings, config.hidden_size),
+            norm: cursor.norm(config.hidden_size),
+            length: cursor.length(),
+        }
+    }
+}
+
 /// The block of a classification head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ClassificationLayout {
@@ -212,6 +231,24 @@ impl ClassificationLayout {
         Self {
             dense: cursor.linear(width, width),
             output: cursor.linear(labels, width),
+            length: cursor.length(),
+        }
+    }
+}
+
+/// The block of a head that finds spans.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SpanLayout {
+    /// The map to the scores as first and as last token.
+    pub(crate) output: Linear,
+    pub(crate) length: usize,
+}
+
+impl SpanLayout {
+    pub(crate) fn new(width: usize) -> Self {
+        let mut cursor = Cursor::default();
+        Self {
+            output: cursor.linear(2, width),
             length: cursor.length(),
         }
     }

@@ -7,6 +7,8 @@ use crate::Architecture;
 pub(crate) struct Names {
     /// The prefix of the encoder's own names in a checkpoint with a head.
     pub(crate) prefix: &'static str,
+    /// The list of layers, after the prefix.
+    layers: &'static str,
     attention_norm: &'static str,
     feed_forward_norm: &'static str,
     /// Name of the head's dense map.
@@ -38,12 +40,15 @@ pub(crate) const EMBEDDING_NORM: &str = "embeddings.LayerNorm";
 pub(crate) const FINAL_NORM: &str = "LayerNorm";
 /// The ending of the names of attention's key biases.
 pub(crate) const KEY_BIAS: &str = "attention.self.key.bias";
+/// The bias of a head that finds spans.
+pub(crate) const SPAN_BIAS: &str = "qa_outputs.bias";
 
 impl Names {
     pub(crate) fn of(architecture: Architecture) -> Self {
         match architecture {
             Architecture::Bert => Self {
                 prefix: "bert.",
+                layers: "encoder.layer",
                 attention_norm: "attention.output.LayerNorm",
                 feed_forward_norm: "output.LayerNorm",
                 head_dense: "cls.predictions.transform.dense",
@@ -52,12 +57,22 @@ impl Names {
             },
             Architecture::RobertaPreLayerNorm => Self {
                 prefix: "roberta_prelayernorm.",
+                layers: "encoder.layer",
                 attention_norm: "attention.LayerNorm",
                 feed_forward_norm: "intermediate.LayerNorm",
                 head_dense: "lm_head.dense",
                 head_norm: "lm_head.layer_norm",
                 head_bias: "lm_head.bias",
             },
+        }
+    }
+
+    /// Returns the names of the modules of a decoder of masked tokens.
+    pub(crate) fn of_decoder(architecture: Architecture) -> Self {
+        Self {
+            prefix: "decoder.",
+            layers: "layer",
+            ..Self::of(architecture)
         }
     }
 
@@ -78,6 +93,6 @@ impl Names {
             Module::FeedForwardOutput => "output.dense",
             Module::FeedForwardNorm => self.feed_forward_norm,
         };
-        format!("{}encoder.layer.{layer}.{rest}", self.prefix)
+        format!("{}{}.{layer}.{rest}", self.prefix, self.layers)
     }
 }

@@ -79,6 +79,6 @@ mod tests {
         };
         assert_eq!(class(json!({})), "cpu-f32/2");
         assert_eq!(class(json!({ "precision": "f32" })), "cpu-f32/2");
-        assert_eq!(class(json!({ "precision": "bf16" })), "cpu-bf16/2");
+        assert_eq!(class(json!({ "precision": "bf16" })), "cpu-bf16/3");
     }
 }

@@ -4,7 +4,9 @@ use kernels::Stream;
 use rayon::prelude::*;
 
 use crate::block::{Block, Entry, Table};
-use crate::layout::{ClassificationLayout, EncoderLayout, Linear, Matrix, Norm, Vector};
+use crate::layout::{
+    ClassificationLayout, DecoderLayout, EncoderLayout, Linear, Matrix, Norm, SpanLayout, Vector,
+};
 use crate::names::{self, Module, Names};
 use crate::{Config, EncoderError};
 
@@ -141,13 +143,30 @@ pub(crate) fn of_encoder(config: &Config) -> Vec<Specification> {
     let layout = EncoderLayout::of(config);
     let mut all = vec![embeddings(&names, &layout)];
     all.extend((0..config.num_hidden_layers).map(|number| layer(&names, &layout, number)));
-    if let Some(at) = layout.final_norm {
-        let mut list = List::default();
-        list.norm(&names.body(names::FINAL_NORM), at.norm);
-        all.push(list.end("final norm", at.length));
-    }
+    all.extend(final_norm(&names, &layout));
     all.push(head(&names, &layout));
     all
+}
+
+/// Returns the blocks of a decoder of masked tokens: its embeddings, its layers, and the normalisation after them in architectures
+/// that have one.
+pub(crate) fn of_decoder(config: &Config, layers: usize) -> Vec<Specification> {
+    let names = Names::of_decoder(config.architecture);
+    let (layout, at) = (EncoderLayout::of(config), DecoderLayout::of(config));
+    let mut list = List::default();
+    list.matrix(&names.body(names::POSITIONS), at.positions);
+    list.norm(&names.body(names::EMBEDDING_NORM), at.norm);
+    let mut all = vec![list.end("decoder embeddings", at.length)];
+    all.extend((0..layers).map(|number| layer(&names, &layout, number)));
+    all.extend(final_norm(&names, &layout));
+    all
+}
+
+fn final_norm(names: &Names, layout: &EncoderLayout) -> Option<Specification> {
+    let at = layout.final_norm?;
+    let mut list = List::default();
+    list.norm(&names.body(names::FINAL_NORM), at.norm);
+    Some(list.end("final norm", at.length))
 }
 
 fn embeddings(names: &Names, layout: &EncoderLayout) -> Specification {
@@ -195,6 +214,13 @@ pub(crate) fn of_classification_head(layout: &ClassificationLayout) -> Specifica
     list.linear("classifier.dense", layout.dense);
     list.linear("classifier.out_proj", layout.output);
     list.end("classification head", layout.length)
+}
+
+/// Returns the block of a head that finds spans.
+pub(crate) fn of_span_head(layout: &SpanLayout) -> Specification {
+    let mut list = List::default();
+    list.linear("qa_outputs", layout.output);
+    list.end("span head", layout.length)
 }
 
 #[cfg(test)]

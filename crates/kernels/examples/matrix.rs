@@ -1,9 +1,12 @@
-//! Measures matrix products at the shapes of encoders: `matrix [f32|bf16] [PATH] [--json]`; threads by `RAYON_NUM_THREADS`.
+//! Measures matrix products at the shapes of encoders: `matrix [f32|bf16] [PATH] [--json]`; threads by `RAYON_NUM_THREADS`. With
+//! bfloat16 operands, dyᵀ x takes rows that were rounded before, as in training.
 #![allow(clippy::print_stdout, clippy::unwrap_used)]
 
 use std::time::Instant;
 
-use kernels::{Matrix, Path, Precision, multiply};
+use kernels::{
+    Matrix, Panels, Path, Precision, ROW_BLOCK, multiply, multiply_panels, round_rows, split_panels,
+};
 
 fn best(flops: f64, mut work: impl FnMut()) -> f64 {
     let repetitions = ((4e8 / flops) as usize).clamp(1, 1000);
@@ -17,6 +20,16 @@ fn best(flops: f64, mut work: impl FnMut()) -> f64 {
             flops * repetitions as f64 / start.elapsed().as_secs_f64() / 1e9
         })
         .fold(0.0, f64::max)
+}
+
+/// Rounds rows as the gradients of weights take them.
+fn rounded(rows: &[f32], count: usize, columns: usize) -> Vec<f32> {
+    let mut words = vec![0.0; Panels::room(count, columns)];
+    let blocks = split_panels(&mut words, count, columns, ROW_BLOCK);
+    for (rows, words) in rows.chunks(ROW_BLOCK * columns).zip(blocks) {
+        round_rows(rows, columns, words);
+    }
+    words
 }
 
 fn main() {
@@ -71,6 +84,10 @@ fn main() {
         let mut dx = vec![0.0; rows * inputs];
         let mut dw = vec![0.0; outputs * inputs];
         let flops = 2.0 * (rows * outputs * inputs) as f64;
+        let (kept_x, kept_dy) = (rounded(&x, rows, inputs), rounded(&dy, rows, outputs));
+        let kept_x = Panels::new(&kept_x, rows, inputs, ROW_BLOCK);
+        let kept_dy = Panels::new(&kept_dy, rows, outputs, ROW_BLOCK);
+        let mut sums = vec![0.0; outputs];
         let pool = rayon::ThreadPoolBuilder::new().build().unwrap();
         let (x, w, dy) = (
             Matrix::new(&x, rows, inputs),
@@ -83,8 +100,9 @@ fn main() {
                     multiply(precision, x, w.transposed(), &mut y, false);
                 }),
                 best(flops, || multiply(precision, dy, w, &mut dx, false)),
-                best(flops, || {
-                    multiply(precision, dy.transposed(), x, &mut dw, true);
+                best(flops, || match precision {
+                    Precision::F32 => multiply(precision, dy.transposed(), x, &mut dw, true),
+                    Precision::Bf16 => multiply_panels(kept_dy, kept_x, &mut dw, &mut sums),
                 }),
             ]
         });

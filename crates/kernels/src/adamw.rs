@@ -2,6 +2,8 @@
 
 use rayon::prelude::*;
 
+use crate::parallel::Share;
+
 use crate::rows::{load_at, store_at, vectors};
 use crate::simd::{Floats, dispatched};
 
@@ -57,7 +59,7 @@ pub fn adamw(
         .zip(gradients.par_chunks(BLOCK))
         .zip(first.par_chunks_mut(BLOCK))
         .zip(second.par_chunks_mut(BLOCK))
-        .for_each(|(((values, gradients), first), second)| {
+        .share(|(((values, gradients), first), second)| {
             block(values, gradients, first, second, step);
         });
 }

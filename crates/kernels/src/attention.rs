@@ -6,6 +6,8 @@
 
 use rayon::prelude::*;
 
+use crate::parallel::Share;
+
 use crate::bias::scale;
 use crate::dropout::{Dropout, GROUP};
 use crate::matrix::{Matrix, Precision, multiply_here};
@@ -33,7 +35,7 @@ pub fn attention(
         .into_par_iter()
         .with_max_len(1)
         .enumerate()
-        .for_each(|(index, output)| {
+        .share(|(index, output)| {
             let sequence = Sequence::new(qkv, sequences, index, width, heads);
             let length = sequence.length;
             with_scratch(Place::Scores, 2 * length * length, |scratch| {
@@ -88,7 +90,7 @@ pub fn attention_backward(
         .into_par_iter()
         .with_max_len(1)
         .enumerate()
-        .for_each(|(index, result)| {
+        .share(|(index, result)| {
             let sequence = Sequence::new(qkv, sequences, index, width, heads);
             let (length, size) = (sequence.length, sequence.size);
             let gradient = &gradient[sequences.range(index).start * width..];

@@ -3,6 +3,8 @@
 
 use rayon::prelude::*;
 
+use crate::parallel::Share;
+
 use crate::rows::{count, load_at, store_at, vectors};
 use crate::simd::{Floats, dispatched};
 
@@ -23,7 +25,7 @@ pub fn add_columns(x: &[f32], sums: &mut [f32]) {
     let strip = strip(width);
     sums.par_chunks_mut(strip)
         .enumerate()
-        .for_each(|(index, sums)| add_strip(x, width, index * strip, sums));
+        .share(|(index, sums)| add_strip(x, width, index * strip, sums));
 }
 
 /// Adds the gradients of [`crate::layer_norm()`]'s weight and bias to `weight_sums` and `bias_sums`, `[width]`: the sums down
@@ -53,7 +55,7 @@ pub fn layer_norm_sums(
         .par_chunks_mut(strip)
         .zip(bias_sums.par_chunks_mut(strip))
         .enumerate()
-        .for_each(|(index, (weights, biases))| {
+        .share(|(index, (weights, biases))| {
             norm_strip(gradient, normal, width, index * strip, weights, biases);
         });
 }

@@ -2,6 +2,8 @@
 
 use rayon::prelude::*;
 
+use crate::parallel::Share;
+
 use crate::rows::{count, load_at, store_at, vectors};
 use crate::simd::dispatched;
 
@@ -105,5 +107,5 @@ pub fn scatter_add(table: &mut [f32], width: usize, indices: &[u32], rows: &[f32
         }
     }
     work.into_par_iter()
-        .for_each(|(target, column, tokens)| add_rows(target, rows, width, column, tokens));
+        .share(|(target, column, tokens)| add_rows(target, rows, width, column, tokens));
 }

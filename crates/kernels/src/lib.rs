@@ -25,6 +25,7 @@ mod logarithm;
 #[allow(unsafe_code)]
 mod matrix;
 pub mod numerics;
+mod parallel;
 #[allow(unsafe_code)]
 mod peak;
 pub mod philox;
@@ -50,8 +51,10 @@ pub use exponential::exp;
 pub use layer_norm::{layer_norm, layer_norm_backward};
 pub use logarithm::ln;
 pub use matrix::{
-    Factor, Matrix, Precision, ROW_BLOCK, multiply, multiply_here, multiply_with, with_factors,
+    Factor, Matrix, Panels, Precision, ROW_BLOCK, multiply, multiply_here, multiply_panels,
+    multiply_with, round_rows, split_panels, with_factors,
 };
+pub use parallel::{Regions, Share};
 pub use peak::peak;
 pub use random::{Draws, Stream};
 pub use residual::{add_residual, dropout_rows};

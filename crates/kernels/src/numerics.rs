@@ -35,11 +35,13 @@
 pub const CLASS: &str = "cpu-f32/2";
 
 /// The name of the class of products with bfloat16 operands ([`crate::Precision::Bf16`]). All rules above hold except the
-/// first: a step takes two neighbours in k. Operands are rounded to nearest, ties to even. Each step adds the product of the
-/// odd element first and then that of the even element, each by a fused multiply-add that takes subnormal operands and results
-/// for zeros of their sign; where k is odd, the partner of the last element is 0. The instruction VDPBF16PS does this, and it
-/// can be computed without the instruction. A batch may be split without changing a bit where parts have an even number of rows.
-pub const BF16_CLASS: &str = "cpu-bf16/2";
+/// first: a step takes two neighbours in k. Operands are rounded to nearest, ties to even, after subnormal ones became zeros of
+/// their sign. Each step adds the product of the odd element first and then that of the even element, each by a fused multiply-add
+/// that takes subnormal results for zeros of their sign; where k is odd, the partner of the last element is 0. The instructions
+/// VCVTNE2PS2BF16 and VDPBF16PS do this, and it can be computed without them. The gradient of a bias sums the rounded rows that
+/// the gradient of its weight takes, except in classification heads. A batch may be split without changing a bit where parts have
+/// an even number of rows.
+pub const BF16_CLASS: &str = "cpu-bf16/3";
 
 /// Number of virtual lanes of a sum along a row. With 64, CPUs with few registers are slower.
 pub const LANES: usize = 32;

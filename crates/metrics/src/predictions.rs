@@ -15,7 +15,8 @@
 //! an error. A score that is undefined for all rows together (a correlation of constant predictions) does not matter here.
 //!
 //! Where answers are parts of a text ([`write_answers`]), the last three columns give way to `answer` (utf8, empty for "no
-//! answer"), `exact_match` and `f1` (double, from 0 to 1).
+//! answer"), `exact_match` and `f1` (double, from 0 to 1). Where neither classes nor answers are predicted ([`write_measures`]), they
+//! give way to numbers that say how well each example was done, such as `loss`; a column `weight` weighs all others.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -50,10 +51,14 @@ const NAMES: [Column; 4] = [
         "what the data set calls the example, or else its place in the file, from 0",
     ),
 ];
-const SET: Column = NAMES[0];
-const SUBSET: Column = NAMES[1];
-const SPLIT: Column = NAMES[2];
-const EXAMPLE: Column = NAMES[3];
+/// The column of data sets.
+pub const SET: Column = NAMES[0];
+/// The column of parts of sets.
+pub const SUBSET: Column = NAMES[1];
+/// The column of splits.
+pub const SPLIT: Column = NAMES[2];
+/// The column of the examples' own names.
+pub const EXAMPLE: Column = NAMES[3];
 
 /// The file, for the signature of a stage that writes it.
 pub const DOCUMENTED: OutputFile = OutputFile::table(
@@ -183,6 +188,38 @@ pub fn write_answers(folder: &Path, rows: &[AnswerRow]) -> Result<(), StageError
         rows.iter().map(|row| row.found.f1).collect(),
     ]);
     save(folder, &DOCUMENTED_ANSWERS, values)
+}
+
+/// Writes `predictions.parquet` of measures into the folder: for each example its name, and a number for each column of `file` after
+/// those that name it ([`SET`], [`SUBSET`], [`SPLIT`], [`EXAMPLE`]).
+///
+/// # Errors
+/// When two rows have the same name, a number is not finite, or the file cannot be written.
+///
+/// # Panics
+/// When `file` has another number of columns than a row.
+pub fn write_measures<const N: usize>(
+    folder: &Path,
+    file: &OutputFile,
+    rows: &[(Name, [f64; N])],
+) -> Result<(), StageError> {
+    let columns = file.columns();
+    assert!(columns.len() == NAMES.len() + N, "a column for each number");
+    let check = || {
+        check_names(rows.iter().map(|(name, _)| name))?;
+        for (name, numbers) in rows {
+            if let Some(place) = numbers.iter().position(|number| !number.is_finite()) {
+                let (column, example) = (columns[NAMES.len() + place].name, &name.example);
+                let number = numbers[place];
+                return Err(format!("`{column}` of example `{example}` is {number}"));
+            }
+        }
+        Ok(())
+    };
+    check().map_err(|reason| StageError::failed(format!("predictions: {reason}")))?;
+    let mut values = names(&rows.iter().map(|(name, _)| name).collect::<Vec<_>>());
+    values.extend((0..N).map(|place| rows.iter().map(|(_, numbers)| numbers[place]).collect()));
+    save(folder, file, values)
 }
 
 /// Reads an artifact's predictions of classes or numbers, in the file's order.

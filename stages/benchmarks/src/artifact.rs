@@ -1,6 +1,7 @@
 //! The benchmark artifact: Parquet files by split, and `task.json`, whose `shape` says how to read them.
 
 mod labelled;
+mod minimal_pairs;
 mod pairs;
 mod spans;
 
@@ -11,7 +12,7 @@ use columnar::Reader;
 use contract::{FileOf, OutputFile, StageError, io_error};
 use serde::{Deserialize, Serialize};
 
-use crate::{Benchmark, Shape, SpanTask, StsPair, Task};
+use crate::{Benchmark, MinimalPair, Shape, SpanTask, StsPair, Task};
 
 const TRAIN: &str = "train.parquet";
 const VALIDATION: &str = "validation.parquet";
@@ -53,6 +54,8 @@ pub(crate) const FILES: &[OutputFile] = &[
     )
     .when(SQUAD_ALONE),
     OutputFile::table(VALIDATION, spans::COLUMNS, "the development split").when(SQUAD_ALONE),
+    OutputFile::table(PAIRS, minimal_pairs::COLUMNS, "the pairs of all paradigms")
+        .when("minimal-pairs"),
 ];
 
 /// The part of `task.json` that says how to read the rest.
@@ -82,6 +85,7 @@ pub fn read(folder: &Path) -> Result<Benchmark, StageError> {
         Shape::Labelled => Benchmark::Labelled(labelled::read(folder)?),
         Shape::Pairs => Benchmark::Pairs(pairs::read(folder)?),
         Shape::Spans => Benchmark::Spans(spans::read(folder)?),
+        Shape::MinimalPairs => Benchmark::MinimalPairs(minimal_pairs::read(folder)?),
     })
 }
 
@@ -112,6 +116,15 @@ pub fn read_spans(folder: &Path) -> Result<SpanTask, StageError> {
     spans::read(folder)
 }
 
+/// Reads minimal pairs from a benchmark artifact, in the order of their files.
+///
+/// # Errors
+/// When the folder is not a benchmark artifact, or has another shape.
+pub fn read_minimal_pairs(folder: &Path) -> Result<Vec<MinimalPair>, StageError> {
+    expect(folder, Shape::MinimalPairs)?;
+    minimal_pairs::read(folder)
+}
+
 /// Refuses an artifact of another shape than `wanted` before its files are read.
 fn expect(folder: &Path, wanted: Shape) -> Result<(), StageError> {
     let header: Header = read_description(folder)?;
@@ -140,6 +153,7 @@ pub(crate) fn write(folder: &Path, benchmark: &Benchmark) -> Result<(), StageErr
         Benchmark::Labelled(task) => labelled::write(folder, task),
         Benchmark::Pairs(pairs) => pairs::write(folder, pairs),
         Benchmark::Spans(task) => spans::write(folder, task),
+        Benchmark::MinimalPairs(pairs) => minimal_pairs::write(folder, pairs),
     }
 }
 

@@ -6,14 +6,14 @@ use std::path::Path;
 use contract::StageError;
 
 use crate::layout::{LAYOUTS, Layout};
-use crate::{Benchmark, artifact, glue, squad, sts};
+use crate::{Benchmark, artifact, glue, minimal_pairs, squad, sts};
 
 const GLUE: usize = LAYOUTS.len();
 const SQUAD: usize = squad::RELEASES.len();
 
-/// The names of all tasks: those of `layout`, the similarity sets, the releases of SQuAD.
-pub(crate) const TASKS: [&str; GLUE + 1 + SQUAD] = {
-    let mut names = [artifact::STS; GLUE + 1 + SQUAD];
+/// The names of all tasks: those of `layout`, the similarity sets, the releases of SQuAD, minimal pairs.
+pub(crate) const TASKS: [&str; GLUE + 1 + SQUAD + 1] = {
+    let mut names = [artifact::STS; GLUE + 1 + SQUAD + 1];
     let mut place = 0;
     while place < GLUE {
         names[place] = LAYOUTS[place].task;
@@ -23,6 +23,7 @@ pub(crate) const TASKS: [&str; GLUE + 1 + SQUAD] = {
         names[place + 1] = squad::RELEASES[place - GLUE].task;
         place += 1;
     }
+    names[GLUE + 1 + SQUAD] = minimal_pairs::TASK;
     names
 };
 
@@ -37,6 +38,7 @@ enum Source {
     Glue(&'static Layout),
     Similarity,
     Squad(&'static squad::Release),
+    MinimalPairs,
 }
 
 impl Source {
@@ -47,6 +49,7 @@ impl Source {
             (Some(layout), _) => Ok(Self::Glue(layout)),
             (_, Some(release)) => Ok(Self::Squad(release)),
             _ if task == artifact::STS => Ok(Self::Similarity),
+            _ if task == minimal_pairs::TASK => Ok(Self::MinimalPairs),
             _ => Err(StageError::failed(format!("no task is named `{task}`"))),
         }
     }
@@ -58,10 +61,11 @@ pub(crate) fn read(task: &str, source: &Path) -> Result<Reading, StageError> {
         Source::Glue(layout) => glue::read(source, layout),
         Source::Similarity => sts::read(source),
         Source::Squad(release) => squad::read(source, release),
+        Source::MinimalPairs => minimal_pairs::read(source),
     }
 }
 
-/// Counts the data in a folder in the layout of `task`: tasks of GLUE, similarity sets, or releases of SQuAD.
+/// Counts the data in a folder in the layout of `task`: tasks of GLUE, similarity sets, releases of SQuAD, or files of minimal pairs.
 pub(crate) fn found(task: &str, folder: &Path) -> usize {
     match Source::of(task) {
         Ok(Source::Glue(_)) => {
@@ -73,6 +77,7 @@ pub(crate) fn found(task: &str, folder: &Path) -> usize {
         }
         Ok(Source::Similarity) => sts::sets_in(folder),
         Ok(Source::Squad(release)) => usize::from(squad::is_in(folder, release)),
+        Ok(Source::MinimalPairs) => minimal_pairs::files_in(folder),
         Err(_) => 0,
     }
 }

@@ -1,15 +1,16 @@
-//! Readers of the official GLUE, SentEval STS and SQuAD files.
+//! Readers of the official GLUE, SentEval STS, SQuAD and BLiMP files.
 //!
 //! The stage [`BenchmarksStage`] turns one task's files, in the layout in which everybody downloads them, into Parquet
 //! with plain columns and a `task.json`. The function [`read`] reads that artifact for the stages that train and evaluate;
-//! [`read_labelled`], [`read_pairs`] and [`read_spans`] read the single shape that a stage can use. The peculiarities of each
+//! [`read_labelled`], [`read_pairs`], [`read_spans`] and [`read_minimal_pairs`] read the single shape that a stage can use. The peculiarities of each
 //! task's files (a missing header, doubled quotation marks, the order of labels) do not go beyond this crate.
 //!
 //! * `catalogue` names the tasks, each with its reader, `shape` the shapes of their examples;
 //! * `layout` declares the nine GLUE tasks as data, after Wang et al., *GLUE*, ICLR 2019, and the label order of the
 //!   Hugging Face `glue` dataset;
 //! * `glue` and `mrpc` read their files, `sts` the seven sets of semantic textual similarity as SentEval has them
-//!   (Conneau and Kiela, *SentEval*, LREC 2018), `squad` both releases of SQuAD; `identity` decides the names of examples;
+//!   (Conneau and Kiela, *SentEval*, LREC 2018), `squad` both releases of SQuAD, `minimal_pairs` BLiMP and what is of its form;
+//!   `identity` decides the names of examples;
 //! * `artifact` writes and reads the Parquet files, `task` and `spans` define their contents and score predictions.
 
 mod artifact;
@@ -17,6 +18,7 @@ mod catalogue;
 mod glue;
 mod identity;
 mod layout;
+mod minimal_pairs;
 mod mrpc;
 mod shape;
 mod spans;
@@ -27,10 +29,12 @@ mod table;
 mod task;
 mod text;
 
-pub use artifact::{read, read_labelled, read_pairs, read_spans, training_examples};
+pub use artifact::{
+    read, read_labelled, read_minimal_pairs, read_pairs, read_spans, training_examples,
+};
 pub use metrics::Metric;
 pub use shape::{Benchmark, Shape};
 pub use spans::{Question, SpanTask};
 pub use stage::BenchmarksStage;
 pub use sts::sets as sts_sets;
-pub use task::{Example, Kind, Prediction, StsPair, Task};
+pub use task::{Example, Kind, MinimalPair, Prediction, StsPair, Task};

@@ -5,14 +5,15 @@
 //! | labelled | one sentence or two, with a class or a number | [`Prediction`](crate::Prediction) | [`Task::scores`], GLUE's metrics |
 //! | pairs | two sentences and their similarity, in sets | a number that ranks pairs | Spearman over sets (stage kind `sts`) |
 //! | spans | a question and a text that may answer it | a part of the text, or nothing | [`SpanTask::scores`], exact match and F1 |
+//! | minimal pairs | an acceptable sentence and one that is not | which of the two is likelier | accuracy over paradigms (stage kind `minimal-pairs`) |
 
 use serde::{Deserialize, Serialize};
 
-use crate::{SpanTask, StsPair, Task};
+use crate::{MinimalPair, SpanTask, StsPair, Task};
 
 /// The shape of a task's examples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum Shape {
     /// One sentence or two, with a class or a number.
     Labelled,
@@ -20,6 +21,8 @@ pub enum Shape {
     Pairs,
     /// Questions whose answers are spans of a text.
     Spans,
+    /// Sentences of which one is acceptable and the other is not.
+    MinimalPairs,
 }
 
 impl Shape {
@@ -38,6 +41,10 @@ impl Shape {
                 "questions about texts",
                 "give a benchmark with `task = \"squad\"`",
             ),
+            Self::MinimalPairs => (
+                "minimal pairs",
+                "give a benchmark with `task = \"minimal-pairs\"`",
+            ),
         }
     }
 }
@@ -51,6 +58,8 @@ pub enum Benchmark {
     Pairs(Vec<StsPair>),
     /// Questions about texts.
     Spans(SpanTask),
+    /// Sentences of which one is acceptable and the other is not.
+    MinimalPairs(Vec<MinimalPair>),
 }
 
 impl Benchmark {
@@ -60,6 +69,7 @@ impl Benchmark {
             Self::Labelled(_) => Shape::Labelled,
             Self::Pairs(_) => Shape::Pairs,
             Self::Spans(_) => Shape::Spans,
+            Self::MinimalPairs(_) => Shape::MinimalPairs,
         }
     }
 
@@ -72,6 +82,7 @@ impl Benchmark {
             }
             Self::Pairs(pairs) => pairs.len(),
             Self::Spans(task) => task.train.len() + task.validation.len(),
+            Self::MinimalPairs(pairs) => pairs.len(),
         }
     }
 }

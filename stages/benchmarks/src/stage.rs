@@ -25,7 +25,7 @@ impl Stage for BenchmarksStage {
             kind: "benchmarks",
             // Version 2: examples have names.
             version: 2,
-            about: "Reads a GLUE task, the seven STS sets or SQuAD from the official files",
+            about: "Reads a GLUE task, the seven STS sets, SQuAD or minimal pairs from the official files",
             fields: const {
                 &[
                     Field::new(
@@ -33,13 +33,14 @@ impl Stage for BenchmarksStage {
                         FieldType::Input(ArtifactType::Folder),
                         FieldDefault::Required,
                         "the folder of the tasks (`glue_data`) or SentEval's `data/downstream`, \
-                            or the folder of SQuAD's JSON files, or a folder above it",
+                            or the folder of SQuAD's JSON files, or a folder above it, or of BLiMP's JSON lines",
                     ),
                     Field::new(
                         "task",
                         FieldType::Choice(&TASKS),
                         FieldDefault::Required,
-                        "the GLUE task, `sts` for STS12 to STS16, STS-B and SICK-R, or `squad` (1.1) and `squad2` (2.0)",
+                        "the GLUE task, `sts` for STS12 to STS16, STS-B and SICK-R, `squad` (1.1) and `squad2` (2.0), or \
+                            `minimal-pairs` for BLiMP and JSON lines of its form",
                     ),
                 ]
             },

@@ -43,6 +43,23 @@ pub struct StsPair {
     pub score: f64,
 }
 
+/// An acceptable sentence and one that differs from it just so much that it is not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MinimalPair {
+    /// The field of linguistics: `syntax`.
+    pub field: String,
+    /// The phenomenon: `island_effects`.
+    pub phenomenon: String,
+    /// The pattern by which the pair was made: `adjunct_island`.
+    pub paradigm: String,
+    /// The data set's name for the pair, or else its place in its paradigm, from 0. Unique in its paradigm.
+    pub id: String,
+    /// The acceptable sentence.
+    pub good: String,
+    /// The other.
+    pub bad: String,
+}
+
 /// The prediction for an example of a task with classes or numbers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Prediction {

@@ -1,7 +1,6 @@
 //! The stage kind `embed`.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use benchmarks::StsPair;
 use contract::{
@@ -159,7 +158,7 @@ impl Stage for EmbedStage {
         let encoder = Encoder::load_unless_stopped(&folder.transformer, context)?
             .with_precision(parameters.precision.resolve()?);
         let tokenizer = Tokenizer::load(&folder.transformer)?;
-        check_vocabulary(&folder.transformer, &tokenizer, &encoder)?;
+        tokenizer.check_embedded(encoder.config().vocab_size, &folder.transformer)?;
         let max_length = longest(parameters.max_length, &folder, &tokenizer, &encoder)?;
         let auto = match parameters.pooling {
             DeclaredPooling::Auto => folder.head.as_ref(),
@@ -253,20 +252,4 @@ fn distinct(pairs: &[StsPair]) -> Vec<String> {
         .filter(|sentence| seen.insert(sentence.as_str()))
         .cloned()
         .collect()
-}
-
-fn check_vocabulary(
-    folder: &Path,
-    tokenizer: &Tokenizer,
-    encoder: &Encoder,
-) -> Result<(), StageError> {
-    let (tokens, embedded) = (tokenizer.vocabulary(), encoder.config().vocab_size);
-    if tokens <= embedded {
-        return Ok(());
-    }
-    Err(StageError::input(
-        folder.display(),
-        format!("the tokenizer has {tokens} tokens, the encoder embeds {embedded}"),
-        "give the tokenizer that the encoder was trained with",
-    ))
 }

@@ -40,7 +40,10 @@ pub fn add_gradients(
 }
 
 /// Packs sequences and returns the packed rows to predict, the ids to predict there, and the batch.
-pub(crate) fn pack(
+///
+/// # Errors
+/// When a sequence does not fit the encoder.
+pub fn pack(
     encoder: &Encoder,
     sequences: &[Sequence],
     targets: &[Targets],

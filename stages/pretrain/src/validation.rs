@@ -3,8 +3,11 @@
 //! Perplexity is e to the mean cross-entropy in nats over the predicted tokens. It is measured twice, on the same blocks
 //! and with masks that are the same in all measurements and for all seeds:
 //!
-//! * as the run corrupts: with its strategy, corruption rate and replacement, and every corrupted token predicted;
+//! * as the run corrupts: with its strategy, corruption rate and replacement, and every corrupted token predicted; of a rate that
+//!   changes it is the one that the run ends with, of one that is drawn the mean;
 //! * at 15 %, a yardstick that all runs share: uniform over all positions, always replaced by `[MASK]`.
+
+use std::sync::Arc;
 
 use contract::StageError;
 use encoder::{Encoder, Mode};
@@ -14,7 +17,7 @@ use tokenize::Blocks;
 use crate::copies::Rates;
 use crate::feed::Examples;
 use crate::loss::pack;
-use crate::masking::{Masker, Replacement, Strategy};
+use crate::masking::{Masker, Vocabulary};
 
 /// Number of sequences that go through the encoder at a time.
 const SEQUENCES: usize = 32;
@@ -41,6 +44,28 @@ pub struct Perplexities {
     pub yardstick: Perplexity,
 }
 
+/// Returns the masks at which encoders of different trainings are compared: uniform over all positions, with an exact count, always
+/// `[MASK]`, every one predicted, and the same ones whatever the seed.
+pub fn common_masks(vocabulary: Arc<Vocabulary>, rate: f64) -> Masker {
+    Masker::uniform(
+        Rates::equal(rate),
+        vocabulary,
+        Stream::new(0, "validation mask"),
+    )
+}
+
+/// Returns the places of `count` blocks of `all` (of all, if there are fewer), spread evenly.
+///
+/// # Errors
+/// When there are more than 2³² blocks.
+pub fn spread(all: usize, count: usize) -> Result<Vec<u32>, StageError> {
+    let count = count.min(all);
+    (0..count)
+        .map(|place| u32::try_from(place as u64 * all as u64 / count as u64))
+        .collect::<Result<_, _>>()
+        .map_err(StageError::failed)
+}
+
 /// Held-out examples, which are masked only once.
 pub struct Validation {
     own: Examples,
@@ -53,24 +78,14 @@ impl Validation {
     /// # Errors
     /// When there is no block, blocks cannot be read, or no token is predicted in any of them.
     pub fn new(blocks: &Blocks, masker: &Masker, count: usize) -> Result<Self, StageError> {
-        let (all, count) = (blocks.len(), count.min(blocks.len()));
-        let rows: Vec<u32> = (0..count)
-            .map(|place| u32::try_from(place as u64 * all as u64 / count as u64))
-            .collect::<Result<_, _>>()
-            .map_err(StageError::failed)?;
+        let rows = spread(blocks.len(), count)?;
+        let count = rows.len();
         let read = blocks.read(&rows)?;
-        let stream = Stream::new(0, "validation mask");
+        let yardstick = common_masks(masker.vocabulary.clone(), YARDSTICK);
         let own = Masker {
             rates: Rates::equal(masker.rates.corrupt),
-            stream,
+            stream: yardstick.stream,
             ..masker.clone()
-        };
-        let yardstick = Masker {
-            strategy: Strategy::Uniform,
-            rates: Rates::equal(YARDSTICK),
-            replacement: Replacement::default(),
-            mask_special: true,
-            ..own.clone()
         };
         let examples = |masker: &Masker| {
             let mut examples = Examples::default();

@@ -11,6 +11,8 @@ pub struct Token {
     pub id: u32,
     /// The bytes of the given text that the token stands for, before lower-casing and the removal of accents.
     pub bytes: Range<usize>,
+    /// The word that the token is a part of, counted from 0: texts are split at white space and, by most tokenizers, at punctuation.
+    pub word: u32,
 }
 
 impl Tokenizer {
@@ -21,11 +23,14 @@ impl Tokenizer {
             .encode(text, false)
             .expect("loading has checked that the model has a token for unknown words");
         let places = encoding.get_offsets().iter();
-        let tokens = encoding.get_ids().iter().zip(places);
+        let words = encoding.get_word_ids().iter();
+        let tokens = encoding.get_ids().iter().zip(places.zip(words));
         tokens
-            .map(|(&id, &(start, end))| Token {
+            .map(|(&id, (&(start, end), word))| Token {
                 id,
                 bytes: start..end,
+                // Special tokens alone have none, and there are none here.
+                word: word.unwrap_or_default(),
             })
             .collect()
     }
@@ -61,6 +66,13 @@ mod tests {
             .map(|token| &text[token.bytes])
             .collect();
         assert_eq!(found, ["É", "ab", ",", "中", "[MASK]", "a", "b"]);
+    }
+
+    #[test]
+    fn tokens_of_a_word_say_so() {
+        let found = tokenizer().tokens("aab, ab[MASK]b");
+        let words: Vec<u32> = found.iter().map(|token| token.word).collect();
+        assert_eq!(words, [0, 0, 1, 2, 2, 3, 4]);
     }
 
     proptest! {

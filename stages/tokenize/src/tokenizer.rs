@@ -26,6 +26,13 @@ pub struct Specials {
     pub mask: u32,
 }
 
+impl Specials {
+    /// Returns all of them.
+    pub fn all(self) -> [u32; 5] {
+        [self.pad, self.unk, self.cls, self.sep, self.mask]
+    }
+}
+
 /// A BERT tokenizer. The spelling of a special token (`[MASK]`) in a text gives the token's id, as in Hugging Face.
 pub struct Tokenizer {
     pub(crate) inner: tokenizers::Tokenizer,
@@ -172,6 +179,22 @@ impl Tokenizer {
     /// Returns the number of ids, which is the number of rows that an embedding needs.
     pub fn vocabulary(&self) -> usize {
         self.specification.size()
+    }
+
+    /// Checks that an encoder with `embedded` tokens, from the folder `place`, has all of the tokenizer's.
+    ///
+    /// # Errors
+    /// When it has fewer.
+    pub fn check_embedded(&self, embedded: usize, place: &Path) -> Result<(), StageError> {
+        let tokens = self.vocabulary();
+        if tokens <= embedded {
+            return Ok(());
+        }
+        Err(StageError::input(
+            place.display(),
+            format!("the tokenizer has {tokens} tokens, the encoder embeds {embedded}"),
+            "give the tokenizer that the encoder was trained with",
+        ))
     }
 
     /// Returns the first id that stands for different tokens here and in another tokenizer, with both tokens.

@@ -8,23 +8,31 @@ use crate::dropout::{Dropout, Site};
 use crate::encoder::Pass;
 use crate::layout::{Linear, Norm};
 use crate::specification::Place;
+use crate::stack::Stack;
 use crate::{Architecture, Batch, Config, Encoder, EncoderError, Mode};
 
 /// One forward pass over a batch.
 pub(crate) struct ComposedPass<'a> {
     encoder: &'a Encoder,
     config: &'a Config,
+    stack: Stack<'a>,
     batch: &'a Batch,
     dropout: Dropout,
     tracked: bool,
 }
 
 impl<'a> ComposedPass<'a> {
-    pub(crate) fn new(encoder: &'a Encoder, batch: &'a Batch, mode: Mode) -> Self {
+    pub(crate) fn new(
+        encoder: &'a Encoder,
+        stack: Stack<'a>,
+        batch: &'a Batch,
+        mode: Mode,
+    ) -> Self {
         let tracked = mode != Mode::Evaluate;
         Self {
             encoder,
             config: &encoder.config,
+            stack,
             batch,
             dropout: Dropout::of(mode),
             tracked,
@@ -66,13 +74,16 @@ impl<'a> ComposedPass<'a> {
         let qkv = self.linear(input, block, at.qkv)?;
         let heads = self.config.num_attention_heads;
         let probability = self.config.attention_probs_dropout_prob;
-        let dropout = self.dropout.at(Site::AttentionWeights(layer), probability);
+        let dropout = self.dropout.at(
+            Site::AttentionWeights(self.stack.first + layer),
+            probability,
+        );
         let layout = &self.batch.layout;
         let masks = dropout.map(|dropout| masks::attention(&dropout, layout, heads));
         let masks = masks.transpose()?;
         let context = attention(&qkv, layout, heads, masks.as_deref())?;
         let output = self.linear(&context, block, at.attention_output)?;
-        let mask = self.hidden_mask(Site::AttentionOutput(layer))?;
+        let mask = self.hidden_mask(Site::AttentionOutput(self.stack.first + layer))?;
         Ok((dropout_of(&output, mask.as_ref())? + residual)?)
     }
 
@@ -88,7 +99,7 @@ impl<'a> ComposedPass<'a> {
         let wide = self.linear(input, block, at.feed_forward_input)?;
         let wide = activate(self.config.hidden_act, &wide)?;
         let output = self.linear(&wide, block, at.feed_forward_output)?;
-        let mask = self.hidden_mask(Site::FeedForwardOutput(layer))?;
+        let mask = self.hidden_mask(Site::FeedForwardOutput(self.stack.first + layer))?;
         Ok((dropout_of(&output, mask.as_ref())? + residual)?)
     }
 }
@@ -116,7 +127,8 @@ impl Pass for ComposedPass<'_> {
     }
 
     fn layer(&self, layer: usize, hidden: &Tensor) -> Result<Tensor, EncoderError> {
-        let (at, block) = (self.encoder.layout.layer, &self.block(Place::Layer(layer)));
+        let at = self.encoder.layout.layer;
+        let block = &self.stack.layers[layer].flat(self.tracked);
         match self.config.architecture {
             Architecture::Bert => {
                 let hidden = self.attention(layer, block, hidden, hidden)?;
@@ -134,9 +146,9 @@ impl Pass for ComposedPass<'_> {
     }
 
     fn end(&self, hidden: Tensor) -> Result<Tensor, EncoderError> {
-        match self.encoder.layout.final_norm {
-            None => Ok(hidden),
-            Some(at) => self.normalise(&hidden, &self.block(Place::FinalNorm), at.norm),
+        match (self.encoder.layout.final_norm, self.stack.final_norm) {
+            (Some(at), Some(block)) => self.normalise(&hidden, &block.flat(self.tracked), at.norm),
+            _ => Ok(hidden),
         }
     }
 }

@@ -5,10 +5,20 @@ use std::ops::Range;
 use kernels::ROW_BLOCK;
 
 /// Splits `values`, `[rows, width]`, into blocks of [`ROW_BLOCK`] rows. With a width of 0 the blocks are empty.
-pub(super) fn split(mut values: &mut [f32], rows: usize, width: usize) -> Vec<&mut [f32]> {
-    let mut blocks = Vec::with_capacity(rows.div_ceil(ROW_BLOCK));
-    for first in (0..rows).step_by(ROW_BLOCK) {
-        let count = ROW_BLOCK.min(rows - first);
+pub(super) fn split(values: &mut [f32], rows: usize, width: usize) -> Vec<&mut [f32]> {
+    split_at_height(values, rows, width, ROW_BLOCK)
+}
+
+/// Splits `values` like [`split`], into blocks of `height` rows.
+pub(super) fn split_at_height(
+    mut values: &mut [f32],
+    rows: usize,
+    width: usize,
+    height: usize,
+) -> Vec<&mut [f32]> {
+    let mut blocks = Vec::with_capacity(rows.div_ceil(height));
+    for first in (0..rows).step_by(height) {
+        let count = height.min(rows - first);
         let (block, rest) = values.split_at_mut(count * width);
         blocks.push(block);
         values = rest;

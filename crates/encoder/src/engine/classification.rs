@@ -5,6 +5,7 @@ use std::sync::Arc;
 use kernels::elementary::tanh_all;
 use kernels::{Dropout, Matrix, Precision, Sequences, add_bias, multiply};
 
+use super::kept::Rows;
 use super::map::MapOf;
 use super::pool::{Buffer, Pool};
 use crate::layout::ClassificationLayout;
@@ -87,8 +88,8 @@ impl ClassificationPass {
     ) {
         let (width, count) = (self.width(), self.places.len());
         let output = MapOf::new(self.precision, self.layout.output, block);
-        output.backward_bias(scores, gradients);
-        output.backward_weight(scores, &saved.dropped, gradients);
+        let rows = Rows::Floats;
+        output.backward_parameters(rows(scores), rows(&saved.dropped), gradients);
         let mut inner = self.pool.take(count * width);
         output.backward_input(scores, &mut inner, false);
         self.drop_out(1, &mut inner);
@@ -96,8 +97,7 @@ impl ClassificationPass {
             *gradient *= 1.0 - value * value;
         }
         let dense = MapOf::new(self.precision, self.layout.dense, block);
-        dense.backward_bias(&inner, gradients);
-        dense.backward_weight(&inner, &saved.pooled, gradients);
+        dense.backward_parameters(rows(&inner), rows(&saved.pooled), gradients);
         dense.backward_input(&inner, input_gradient, false);
         self.drop_out(0, input_gradient);
     }

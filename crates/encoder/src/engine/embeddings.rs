@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use kernels::{Dropout, ROW_BLOCK, Sequences, dropout_rows, embed, scatter_add};
+use kernels::{Dropout, ROW_BLOCK, Sequences, Share, dropout_rows, embed, scatter_add};
 use rayon::prelude::*;
 
 use super::norm::{NormOf, SavedNorm};
@@ -44,7 +44,7 @@ impl EmbeddingPass {
             .zip(saved.inverse.par_chunks_mut(ROW_BLOCK))
             .zip(y.par_chunks_mut(ROW_BLOCK * width))
             .enumerate()
-            .for_each(|(index, ((normal, inverse), y))| {
+            .share(|(index, ((normal, inverse), y))| {
                 let first = index * ROW_BLOCK;
                 let rows = first..first + inverse.len();
                 embed(
@@ -76,7 +76,7 @@ impl EmbeddingPass {
             gradient
                 .par_chunks_mut(ROW_BLOCK * width)
                 .enumerate()
-                .for_each(|(index, gradient)| {
+                .share(|(index, gradient)| {
                     let first = index * ROW_BLOCK;
                     let rows = first..first + gradient.len() / width;
                     dropout_rows(gradient, rows, width, dropout, &self.sequences);

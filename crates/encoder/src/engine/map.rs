@@ -1,7 +1,8 @@
 //! Linear maps over all rows of a batch, for layers and heads.
 
-use kernels::{Matrix, Precision, add_columns, multiply};
+use kernels::{Matrix, Precision, add_columns, multiply, multiply_panels};
 
+use super::kept::Rows;
 use crate::layout::Linear;
 
 /// A linear map: the layout of its parameters in a block, and the block.
@@ -48,25 +49,45 @@ impl<'a> MapOf<'a> {
         );
     }
 
-    /// Adds the gradient of the weight to `gradients`, from the gradient of the output and from the input.
-    pub(super) fn backward_weight(self, output: &[f32], input: &[f32], gradients: &mut [f32]) {
-        let output = self.rows(output, self.outputs()).transposed();
-        let input = self.rows(input, self.layout.weight.columns);
-        multiply(
-            self.precision,
-            output,
-            input,
-            &mut gradients[self.layout.weight.range()],
-            true,
-        );
-    }
-
-    /// Adds the gradient of the bias to `gradients`, from the gradient of the output.
-    pub(super) fn backward_bias(self, output: &[f32], gradients: &mut [f32]) {
-        add_columns(output, &mut gradients[self.layout.bias.range()]);
+    /// Adds the gradients of weight and bias to `gradients`, from the gradient of the output and from the input. Where rows were
+    /// rounded, the bias takes the rounded ones.
+    pub(super) fn backward_parameters(
+        self,
+        output: Rows<'_>,
+        input: Rows<'_>,
+        gradients: &mut [f32],
+    ) {
+        let [weight, bias] = gradients
+            .get_disjoint_mut([self.layout.weight.range(), self.layout.bias.range()])
+            .expect("a layout's tensors do not overlap");
+        add_parameters(self.precision, output, input, weight, bias);
     }
 
     fn rows(self, values: &[f32], width: usize) -> Matrix<'_> {
         Matrix::new(values, values.len() / width, width)
+    }
+}
+
+/// Adds the gradients of a map's weight, `[outputs, inputs]`, and bias, `[outputs]`, from the gradient of its output and from its
+/// input.
+pub(super) fn add_parameters(
+    precision: Precision,
+    output: Rows<'_>,
+    input: Rows<'_>,
+    weight: &mut [f32],
+    bias: &mut [f32],
+) {
+    match (output, input) {
+        (Rows::Floats(output), Rows::Floats(input)) => {
+            add_columns(output, bias);
+            let rows = output.len() / bias.len();
+            let output = Matrix::new(output, rows, bias.len()).transposed();
+            let input = Matrix::new(input, rows, input.len() / rows.max(1));
+            multiply(precision, output, input, weight, true);
+        }
+        (Rows::Rounded(output), Rows::Rounded(input)) => {
+            multiply_panels(output, input, weight, bias);
+        }
+        _ => unreachable!("one precision for all rows of a map"),
     }
 }

@@ -1,16 +1,17 @@
 //! The masked language modelling head at the positions to predict, and its loss.
 //!
-//! gather → dense → activation → normalisation → decoder, tied to the word embeddings → cross-entropy. The gradient of the
-//! logits is computed together with the loss and overwrites the logits.
+//! gather → dense → activation → normalisation → decoder, tied to the word embeddings → cross-entropy. The gradients of the logits
+//! and of the decoder's input are computed together with the loss, a few rows at a time, while their logits are in the cache.
 
-use kernels::elementary::Activation;
 use kernels::{
-    Matrix, Precision, ROW_BLOCK, add_bias, add_columns, bias_activation, cross_entropy,
-    cross_entropy_only, multiply, multiply_with, scale, scatter_add, sum, with_factors,
+    Matrix, Precision, ROW_BLOCK, add_bias, bias_activation, cross_entropy, cross_entropy_only,
+    multiply_with, scale, scatter_add, sum, with_factors,
 };
+use kernels::{Share, elementary::Activation};
 use rayon::prelude::*;
 
-use super::map::MapOf;
+use super::kept::Kept;
+use super::map::{MapOf, add_parameters};
 use super::norm::{NormOf, SavedNorm};
 use super::pool::{Buffer, Pool};
 use crate::layout::{EmbeddingLayout, HeadLayout};
@@ -31,13 +32,14 @@ pub(crate) struct MaskedLmPass {
 /// Values that the backward pass needs.
 #[derive(Debug)]
 pub(crate) struct SavedMaskedLm {
-    gathered: Buffer,
+    gathered: Kept,
     derivative: Buffer,
     norm: SavedNorm,
     /// The decoder's input.
-    transformed: Buffer,
-    /// The gradient of the loss with respect to the logits, `[rows, vocabulary]`.
-    logits: Buffer,
+    transformed: Kept,
+    /// The gradients of the loss with respect to the logits, `[rows, vocabulary]`, and to the decoder's input.
+    logits: Kept,
+    gradient: Buffer,
 }
 
 /// The two blocks of parameters: the head's own, and the embeddings'.
@@ -110,9 +112,14 @@ impl MaskedLmPass {
         logits
     }
 
-    /// Returns the sum of the cross-entropies in nats of predicting `targets`, where no backward pass follows: no logits stay in
+    /// Returns the cross-entropy in nats of predicting each of `targets`, where no backward pass follows: no logits stay in
     /// memory, and the gradient is not computed.
-    pub(crate) fn loss(&self, blocks: HeadBlocks<'_>, hidden: &[f32], targets: &[u32]) -> f64 {
+    pub(crate) fn losses(
+        &self,
+        blocks: HeadBlocks<'_>,
+        hidden: &[f32],
+        targets: &[u32],
+    ) -> Vec<f64> {
         let (.., transformed) = self.transform(blocks, hidden);
         let (width, count) = (self.width(), self.rows.len());
         let bias = &blocks.head[self.layout.decoder_bias.range()];
@@ -124,13 +131,13 @@ impl MaskedLmPass {
                 .zip(targets.par_chunks(ROW_BLOCK))
                 .zip(losses.par_chunks_mut(ROW_BLOCK))
                 .with_max_len(1)
-                .for_each(|((rows, targets), losses)| {
+                .share(|((rows, targets), losses)| {
                     let mut logits = self.pool.take(losses.len() * bias.len());
                     words.multiply(Matrix::new(rows, losses.len(), width), &mut logits, false);
                     cross_entropy_only(&logits, Some(bias), targets, losses);
                 });
         });
-        sum(&losses)
+        losses
     }
 
     /// Returns the sum of the cross-entropies in nats of predicting `targets`.
@@ -141,28 +148,51 @@ impl MaskedLmPass {
         targets: &[u32],
     ) -> (f64, SavedMaskedLm) {
         let (gathered, derivative, norm, transformed) = self.transform(blocks, hidden);
-        let count = self.rows.len();
+        let (width, count) = (self.width(), self.rows.len());
         let bias = &blocks.head[self.layout.decoder_bias.range()];
-        let vocabulary = bias.len();
-        let mut logits = self.pool.take(count * vocabulary);
+        let height = height(bias.len());
         let mut losses = vec![0.0; count];
-        multiply_with(
+        let mut gradient = self.pool.take(count * width);
+        let (mut logits, mut kept) = (
+            Kept::new(&self.pool, self.precision, count, bias.len()).with_height(height),
+            Kept::copy(&self.pool, self.precision, count, width).with_height(height),
+        );
+        let words = self.words(blocks);
+        with_factors(
             self.precision,
-            Matrix::new(&transformed, count, self.width()),
-            self.words(blocks).transposed(),
-            &mut logits,
-            false,
-            losses.par_chunks_mut(ROW_BLOCK),
-            |range, rows, losses| {
-                cross_entropy(rows, Some(bias), &targets[range], losses);
+            [words.transposed(), words],
+            |[decode, back]| {
+                (
+                    logits.blocks(),
+                    kept.blocks(),
+                    transformed.par_chunks(height * width),
+                    targets.par_chunks(height),
+                    losses.par_chunks_mut(height),
+                    gradient.par_chunks_mut(height * width),
+                )
+                    .into_par_iter()
+                    .with_max_len(1)
+                    .share(|(logits, kept, rows, targets, losses, gradient)| {
+                        let mut logits = logits.open(&self.pool);
+                        let input = Matrix::new(rows, targets.len(), width);
+                        decode.multiply(input, &mut logits, false);
+                        kept.copy(rows);
+                        cross_entropy(&mut logits, Some(bias), targets, losses);
+                        let given = Matrix::new(&logits, targets.len(), bias.len());
+                        back.multiply(given, gradient, false);
+                        logits.close();
+                    });
             },
         );
+        let mut copied = Kept::copy(&self.pool, self.precision, count, width);
+        copied.copy_all(&gathered);
         let saved = SavedMaskedLm {
-            gathered,
+            gathered: copied.or_floats(gathered),
             derivative,
             norm,
-            transformed,
+            transformed: kept.or_floats(transformed),
             logits,
+            gradient,
         };
         (sum(&losses), saved)
     }
@@ -179,45 +209,42 @@ impl MaskedLmPass {
         embedding_gradients: &mut [f32],
     ) {
         let (width, count) = (self.width(), self.rows.len());
-        let vocabulary = self.embeddings.words.rows;
-        if factor != 1.0 {
-            saved
-                .logits
-                .par_iter_mut()
-                .for_each(|logit| *logit *= factor);
-        }
         let bias = &mut head_gradients[self.layout.decoder_bias.range()];
-        add_columns(&saved.logits, bias);
-        let logits = Matrix::new(&saved.logits, count, vocabulary);
         let words = &mut embedding_gradients[self.embeddings.words.range()];
-        let transformed = Matrix::new(&saved.transformed, count, width);
-        multiply(
-            self.precision,
-            logits.transposed(),
-            transformed,
-            words,
-            true,
-        );
-
-        let mut gradient = self.pool.take(count * width);
-        multiply(
-            self.precision,
-            logits,
-            self.words(blocks),
-            &mut gradient,
-            false,
-        );
+        let (logits, transformed) = (saved.logits.rows(), saved.transformed.rows());
+        let gradient = &mut *saved.gradient;
+        if factor == 1.0 {
+            add_parameters(self.precision, logits, transformed, words, bias);
+        } else {
+            let mut own = vec![0.0; words.len() + bias.len()];
+            let (own_words, own_bias) = own.split_at_mut(words.len());
+            add_parameters(self.precision, logits, transformed, own_words, own_bias);
+            for (sums, own) in [(words, own_words), (bias, own_bias)] {
+                for (sum, own) in sums.iter_mut().zip(own) {
+                    *sum += factor * *own;
+                }
+            }
+            gradient.iter_mut().for_each(|value| *value *= factor);
+        }
         let norm = NormOf::new(self.layout.norm, blocks.head, self.epsilon);
-        norm.backward(&saved.norm, &mut gradient, head_gradients);
+        norm.backward(&saved.norm, gradient, head_gradients);
         let dense = MapOf::new(self.precision, self.layout.dense, blocks.head);
         gradient
             .par_chunks_mut(ROW_BLOCK * width)
             .zip(saved.derivative.par_chunks(ROW_BLOCK * width))
-            .for_each(|(gradient, derivative)| scale(gradient, derivative));
-        dense.backward_bias(&gradient, head_gradients);
-        dense.backward_weight(&gradient, &saved.gathered, head_gradients);
+            .share(|(gradient, derivative)| scale(gradient, derivative));
+        let mut copied = Kept::copy(&self.pool, self.precision, count, width);
+        copied.copy_all(gradient);
+        dense.backward_parameters(copied.or(gradient), saved.gathered.rows(), head_gradients);
         let mut gathered = self.pool.take(count * width);
-        dense.backward_input(&gradient, &mut gathered, false);
+        dense.backward_input(gradient, &mut gathered, false);
         scatter_add(hidden_gradient, width, &self.rows, &gathered);
     }
+}
+
+/// Returns how many rows of logits are taken from the product to their gradients at a time: as many as fit into the second-level
+/// cache, but enough for a row of the decoder to be used several times.
+fn height(vocabulary: usize) -> usize {
+    const FLOATS: usize = 3 << 16;
+    (FLOATS / vocabulary.max(1) / 8 * 8).clamp(24, ROW_BLOCK)
 }

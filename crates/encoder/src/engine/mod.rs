@@ -6,19 +6,24 @@
 
 mod blocks;
 mod classification;
+mod decoder_embeddings;
 mod embeddings;
 mod final_norm;
+mod kept;
 mod layer;
 mod map;
 mod masked_lm;
 mod norm;
 mod pool;
 mod pooling;
+mod spans;
 
 pub(crate) use classification::{ClassificationPass, SavedClassification};
+pub(crate) use decoder_embeddings::{DecoderEmbeddingPass, SavedDecoderEmbeddings};
 pub(crate) use embeddings::{EmbeddingPass, SavedEmbeddings};
 pub(crate) use final_norm::{FinalNormPass, SavedFinalNorm};
 pub(crate) use layer::{LayerDropout, LayerPass, LayerShape, SavedLayer};
 pub(crate) use masked_lm::{HeadBlocks, MaskedLmPass, SavedMaskedLm};
 pub(crate) use pool::Pool;
 pub(crate) use pooling::{PoolingPass, Sums};
+pub(crate) use spans::SpanPass;

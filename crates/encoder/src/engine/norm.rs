@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use kernels::{ROW_BLOCK, layer_norm, layer_norm_backward, layer_norm_sums};
+use kernels::{ROW_BLOCK, Share, layer_norm, layer_norm_backward, layer_norm_sums};
 use rayon::prelude::*;
 
 use super::blocks::part;
@@ -58,7 +58,7 @@ impl<'a> NormOf<'a> {
             .par_chunks_mut(block)
             .zip(saved.inverse.par_chunks_mut(ROW_BLOCK))
             .zip(y.par_chunks_mut(block))
-            .for_each(|((normal, inverse), y)| self.rows(normal, y, inverse));
+            .share(|((normal, inverse), y)| self.rows(normal, y, inverse));
     }
 
     /// Replaces the gradient of the result by the gradient of the argument, and adds the parameters' gradients to `gradients`.
@@ -67,7 +67,7 @@ impl<'a> NormOf<'a> {
         gradient
             .par_chunks_mut(ROW_BLOCK * self.weight.len())
             .enumerate()
-            .for_each(|(index, gradient)| {
+            .share(|(index, gradient)| {
                 let first = index * ROW_BLOCK;
                 let rows = first..first + gradient.len() / self.weight.len();
                 self.backward_rows(saved, &rows, gradient);

@@ -8,23 +8,27 @@
 //! overwrite them. The backward pass uses them up; a second backward pass through the same operation computes them again.
 
 mod classification;
+mod decoder_embeddings;
 mod embeddings;
 mod hidden;
 mod loss;
 mod masked_lm;
 mod pass;
 mod pooling;
+mod spans;
 
 use std::sync::{Mutex, PoisonError};
 
 use candle_core::{CpuStorage, Device, Layout, Result, Shape, Tensor, bail};
 
 pub(crate) use classification::ClassificationOp;
+pub(crate) use decoder_embeddings::DecoderEmbeddingOp;
 pub(crate) use embeddings::EmbeddingOp;
 pub(crate) use loss::{cross_entropy, squared_error};
 pub(crate) use masked_lm::MaskedLmOp;
 pub(crate) use pass::FusedPass;
 pub(crate) use pooling::pool;
+pub(crate) use spans::SpanLossOp;
 
 /// What becomes of the values of a forward pass that the backward pass needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

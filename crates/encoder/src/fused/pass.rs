@@ -10,20 +10,29 @@ use crate::dropout::{Dropout, Site};
 use crate::encoder::Pass;
 use crate::engine::{EmbeddingPass, FinalNormPass, LayerDropout, LayerPass, LayerShape};
 use crate::specification::Place;
-use crate::{Batch, Encoder, EncoderError, Mode};
+use crate::stack::Stack;
+use crate::{Batch, Block, Encoder, EncoderError, Mode};
 
 /// One forward pass over a batch.
 pub(crate) struct FusedPass<'a> {
     encoder: &'a Encoder,
+    stack: Stack<'a>,
     batch: &'a Batch,
     dropout: Dropout,
     saving: Saving,
 }
 
 impl<'a> FusedPass<'a> {
-    pub(crate) fn new(encoder: &'a Encoder, batch: &'a Batch, mode: Mode, saving: Saving) -> Self {
+    pub(crate) fn new(
+        encoder: &'a Encoder,
+        stack: Stack<'a>,
+        batch: &'a Batch,
+        mode: Mode,
+        saving: Saving,
+    ) -> Self {
         Self {
             encoder,
+            stack,
             batch,
             dropout: Dropout::of(mode),
             saving,
@@ -41,11 +50,10 @@ impl<'a> FusedPass<'a> {
 
     fn apply(
         &self,
-        place: Place,
+        block: &Block,
         pass: impl BlockPass,
         hidden: &Tensor,
     ) -> Result<Tensor, EncoderError> {
-        let block = self.encoder.block(place);
         let operation = HiddenOp::new(pass, block.sink(), self.saving);
         Ok(hidden.apply_op2(&block.flat(self.tracked()), operation)?)
     }
@@ -73,7 +81,7 @@ impl Pass for FusedPass<'_> {
     }
 
     fn layer(&self, layer: usize, hidden: &Tensor) -> Result<Tensor, EncoderError> {
-        let config = &self.encoder.config;
+        let (config, number) = (&self.encoder.config, self.stack.first + layer);
         let weights = config.attention_probs_dropout_prob;
         let pass = LayerPass {
             shape: LayerShape {
@@ -86,18 +94,19 @@ impl Pass for FusedPass<'_> {
             },
             sequences: Arc::clone(&self.batch.sequences),
             dropout: LayerDropout {
-                weights: self.dropout.at(Site::AttentionWeights(layer), weights),
-                attention: self.hidden_dropout(Site::AttentionOutput(layer)),
-                feed_forward: self.hidden_dropout(Site::FeedForwardOutput(layer)),
+                weights: self.dropout.at(Site::AttentionWeights(number), weights),
+                attention: self.hidden_dropout(Site::AttentionOutput(number)),
+                feed_forward: self.hidden_dropout(Site::FeedForwardOutput(number)),
             },
             trains: self.tracked(),
             pool: self.encoder.pool.clone(),
         };
-        self.apply(Place::Layer(layer), pass, hidden)
+        self.apply(&self.stack.layers[layer], pass, hidden)
     }
 
     fn end(&self, hidden: Tensor) -> Result<Tensor, EncoderError> {
-        let Some(layout) = self.encoder.layout.final_norm else {
+        let (Some(layout), Some(block)) = (self.encoder.layout.final_norm, self.stack.final_norm)
+        else {
             return Ok(hidden);
         };
         let pass = FinalNormPass {
@@ -106,6 +115,6 @@ impl Pass for FusedPass<'_> {
             epsilon: self.encoder.config.layer_norm_eps as f32,
             pool: self.encoder.pool.clone(),
         };
-        self.apply(Place::FinalNorm, pass, &hidden)
+        self.apply(block, pass, &hidden)
     }
 }

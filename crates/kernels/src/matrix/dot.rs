@@ -2,15 +2,17 @@
 
 #[cfg(target_arch = "x86_64")]
 use crate::simd::Avx512;
-use crate::simd::{Floats, Simd, Words};
+use crate::simd::{Floats, Simd, WIDTH, Words};
 
 /// How packed panels hold operands, and how a step multiplies and adds them.
 pub(super) trait Dot<S: Simd>: Copy {
     /// Number of steps of k in one 32-bit word of a panel.
     const PER_WORD: usize;
 
-    /// Packs the operand of one step, or of two neighbouring steps.
+    /// Packs one step, or two neighbouring steps, of sixteen rows or columns.
     fn word(simd: S, even: S::F, odd: S::F) -> S::F;
+    /// Packs sixteen steps of one row or column, in order, or thirty-two of them: `first` and then `later`.
+    fn line(simd: S, first: S::F, later: S::F) -> S::F;
     /// Adds the products of two words to `sum`.
     fn step(simd: S, a: S::F, b: S::F, sum: S::F) -> S::F;
 }
@@ -25,6 +27,11 @@ impl<S: Simd> Dot<S> for Single {
     #[inline(always)]
     fn word(_simd: S, even: S::F, _odd: S::F) -> S::F {
         even
+    }
+
+    #[inline(always)]
+    fn line(_simd: S, first: S::F, _later: S::F) -> S::F {
+        first
     }
 
     #[inline(always)]
@@ -48,7 +55,17 @@ impl Dot<Avx512> for Native {
         even: <Avx512 as Simd>::F,
         odd: <Avx512 as Simd>::F,
     ) -> <Avx512 as Simd>::F {
-        pair(simd, even, odd)
+        Self::line(simd, even, odd).interleave_halves()
+    }
+
+    #[inline(always)]
+    fn line(
+        _simd: Avx512,
+        first: <Avx512 as Simd>::F,
+        later: <Avx512 as Simd>::F,
+    ) -> <Avx512 as Simd>::F {
+        // SAFETY: `Variant` chooses this packing only where the CPU has AVX512-BF16.
+        unsafe { first.round_bf16(later) }
     }
 
     #[inline(always)]
@@ -58,7 +75,7 @@ impl Dot<Avx512> for Native {
         b: <Avx512 as Simd>::F,
         sum: <Avx512 as Simd>::F,
     ) -> <Avx512 as Simd>::F {
-        // SAFETY: `product::run` chooses this step only where the CPU has AVX512-BF16.
+        // SAFETY: `Variant` chooses this step only where the CPU has AVX512-BF16.
         unsafe { a.dot_bf16(b, sum) }
     }
 }
@@ -77,16 +94,30 @@ impl<S: Simd> Dot<S> for Emulated {
     }
 
     #[inline(always)]
+    fn line(simd: S, first: S::F, later: S::F) -> S::F {
+        let mut steps = [[0.0; WIDTH]; 2];
+        first.store(&mut steps[0]);
+        later.store(&mut steps[1]);
+        let (pairs, _) = steps.as_flattened().as_chunks::<2>();
+        let mut parts = [[0.0; WIDTH]; 2];
+        for (place, pair) in pairs.iter().enumerate() {
+            [parts[0][place], parts[1][place]] = *pair;
+        }
+        pair(simd, simd.load(&parts[0]), simd.load(&parts[1]))
+    }
+
+    #[inline(always)]
     fn step(simd: S, a: S::F, b: S::F, sum: S::F) -> S::F {
-        let (a_even, a_odd) = halves(simd, a);
-        let (b_even, b_odd) = halves(simd, b);
+        let [a_even, a_odd] = word_floats(simd, a);
+        let [b_even, b_odd] = word_floats(simd, b);
         let sum = normal_or_zero(simd, sum);
         let sum = normal_or_zero(simd, a_odd.mul_add(b_odd, sum));
         normal_or_zero(simd, a_even.mul_add(b_even, sum))
     }
 }
 
-/// Rounds to 16 bits, to nearest, ties to even; the even step's number goes to the low half.
+/// Rounds to 16 bits, to nearest, ties to even, after subnormal numbers became zero, as the instruction VCVTNE2PS2BF16 does; the
+/// even step's number goes to the low half.
 #[inline(always)]
 fn pair<S: Simd>(simd: S, even: S::F, odd: S::F) -> S::F {
     let [even, odd] = [rounded(simd, even), rounded(simd, odd)];
@@ -97,18 +128,17 @@ fn pair<S: Simd>(simd: S, even: S::F, odd: S::F) -> S::F {
 /// Adds half of the last bit that 16 bits keep, so that cutting off the low half rounds to nearest.
 #[inline(always)]
 fn rounded<S: Simd>(simd: S, x: S::F) -> S::U {
-    let bits = x.to_bits();
+    let bits = normal_or_zero(simd, x).to_bits();
     let last = bits.shift_right::<16>().and(simd.splat_word(1));
     bits.add(simd.splat_word(0x7FFF)).add(last)
 }
 
-/// Returns the two numbers in a word; subnormal numbers become zero.
+/// Returns the even and the odd step's number in a word. Rounding has left no subnormal number.
 #[inline(always)]
-fn halves<S: Simd>(simd: S, word: S::F) -> (S::F, S::F) {
+pub(super) fn word_floats<S: Simd>(simd: S, word: S::F) -> [S::F; 2] {
     let bits = word.to_bits();
-    let even = bits.shift_left::<16>().to_floats();
-    let odd = bits.and(simd.splat_word(0xFFFF_0000)).to_floats();
-    (normal_or_zero(simd, even), normal_or_zero(simd, odd))
+    let odd = bits.and(simd.splat_word(0xFFFF_0000));
+    [bits.shift_left::<16>().to_floats(), odd.to_floats()]
 }
 
 /// Returns x, or a zero of its sign where x is subnormal.

@@ -3,6 +3,7 @@
 mod dot;
 mod factor;
 mod pack;
+mod panels;
 mod product;
 #[cfg(test)]
 mod tests;
@@ -10,6 +11,7 @@ mod tile;
 mod variant;
 
 pub use factor::{Factor, with_factors};
+pub use panels::{Panels, multiply_panels, round_rows, split_panels};
 pub use product::{ROW_BLOCK, multiply, multiply_here, multiply_with};
 
 /// How the operands of a product are rounded before they are multiplied. Sums are always of 32-bit floats.

@@ -1,10 +1,43 @@
 //! Copies of the operands in the order in which the innermost loop reads them.
 
 use super::dot::Dot;
+use crate::rows::load_at;
 use crate::simd::{Floats, Simd, WIDTH};
 
-/// Packs rows of the left matrix into panels of `M` rows: `[panel][words][M]`. Rows missing in the last panel are zero, and
-/// their products are dropped.
+/// Where the rows of a packed left matrix lie.
+#[derive(Clone, Copy)]
+pub(super) struct Left {
+    /// Distance between the first rows of neighbouring tiles.
+    pub(super) tile: usize,
+    /// Distances between neighbouring rows of a tile, and between neighbouring words of a row.
+    pub(super) row: usize,
+    pub(super) word: usize,
+}
+
+impl Left {
+    /// Returns the layout for tiles of `tile_rows` rows of `words` words. A matrix in row-major order stays in it: nothing has to
+    /// change places. Its rows are a line of the cache further apart than whole vectors take, so that the rows of a tile do not
+    /// share a set of the cache. A matrix in column-major order becomes panels, `[tile][words][tile_rows]`.
+    pub(super) fn new(by_rows: bool, words: usize, tile_rows: usize) -> Self {
+        if by_rows {
+            let row = words.next_multiple_of(WIDTH) + WIDTH;
+            Self {
+                tile: tile_rows * row,
+                row,
+                word: 1,
+            }
+        } else {
+            Self {
+                tile: tile_rows * words,
+                row: 1,
+                word: tile_rows,
+            }
+        }
+    }
+}
+
+/// Packs rows of the left matrix into the layout of [`Left::new`] for tiles of `M` rows. Rows missing in the last tile hold
+/// arbitrary values, and their products are dropped.
 ///
 /// # Safety
 /// `rows · depth` elements must be readable at the strides, one of which is 1.
@@ -17,35 +50,46 @@ pub(super) unsafe fn pack_left<S: Simd, D: Dot<S>, const M: usize>(
     depth: usize,
     packed: &mut [f32],
 ) {
-    // Packs as many panels at a time as fit into a vector.
+    let layout = Left::new(column_stride == 1, depth.div_ceil(D::PER_WORD), M);
+    if column_stride == 1 {
+        for row in 0..rows {
+            // SAFETY: the caller vouches for the elements of the row.
+            let line = unsafe { std::slice::from_raw_parts(left.add(row * row_stride), depth) };
+            let (targets, _) = packed[row * layout.row..].as_chunks_mut();
+            for (steps, target) in line.chunks(WIDTH * D::PER_WORD).zip(targets) {
+                words::<S, D>(simd, steps).store(target);
+            }
+        }
+        return;
+    }
+    // Packs as many panels at a time as fit into a vector, and walks along the lines in memory, so that each read begins where
+    // the last one ended.
     let together = WIDTH / M * M;
-    let words = depth.div_ceil(D::PER_WORD);
     let (groups, runs) = (rows.div_ceil(together), depth.div_ceil(WIDTH));
     for at in 0..groups * runs {
-        // Walks along the lines in memory, so that each read begins where the last one ended.
-        let (group, run) = if row_stride == 1 {
-            (at % groups, at / groups)
-        } else {
-            (at / runs, at % runs)
-        };
-        let (row, k) = (group * together, run * WIDTH);
+        let (row, k) = (at % groups * together, at / groups * WIDTH);
         let (count, steps) = (together.min(rows - row), WIDTH.min(depth - k));
         // SAFETY: rows and columns stay below the counts that the caller vouches for.
-        let columns = unsafe {
-            let first = left.add(row * row_stride + k * column_stride);
-            columns(simd, first, (row_stride, column_stride), count, steps)
+        let lines = unsafe {
+            lines(
+                simd,
+                left.add(row + k * column_stride),
+                column_stride,
+                steps,
+                count,
+            )
         };
-        let panels = &mut packed[row * words..];
+        let panels = &mut packed[row / M * layout.tile..];
         let mut step = 0;
         while step < steps {
-            // Columns beyond the last step are zero.
-            let odd = columns[(step + D::PER_WORD - 1).min(WIDTH - 1)];
+            // Lines beyond the last step are zero.
+            let odd = lines[(step + D::PER_WORD - 1).min(WIDTH - 1)];
             let mut lanes = [0.0; WIDTH];
-            D::word(simd, columns[step], odd).store(&mut lanes);
+            D::word(simd, lines[step], odd).store(&mut lanes);
             let (groups, _) = lanes.as_chunks::<M>();
-            let at = (k + step) / D::PER_WORD * M;
+            let at = (k + step) / D::PER_WORD * layout.word;
             for (panel, group) in groups.iter().enumerate().take(count.div_ceil(M)) {
-                panels[panel * words * M + at..][..M].copy_from_slice(group);
+                panels[panel * layout.tile + at..][..M].copy_from_slice(group);
             }
             step += D::PER_WORD;
         }
@@ -67,51 +111,64 @@ pub(super) unsafe fn pack_right<S: Simd, D: Dot<S>, const V: usize>(
     packed: &mut [f32],
 ) {
     let width = V * WIDTH;
+    // Number of steps of k that are packed at a time: a vector of rows, or of words of each column.
+    let together = match column_stride {
+        1 => WIDTH,
+        _ => WIDTH * D::PER_WORD,
+    };
     for vector in 0..V {
         let first = vector * WIDTH;
         let count = columns.saturating_sub(first).min(WIDTH);
         let mut k = 0;
         while k < depth {
-            let steps = WIDTH.min(depth - k);
+            let steps = together.min(depth - k);
             // SAFETY: rows and columns stay below the counts that the caller vouches for.
-            let lines = unsafe {
+            let packed_words = unsafe {
                 let first = right.add(k * row_stride + first.min(columns) * column_stride);
-                self::columns(simd, first, (column_stride, row_stride), count, steps)
-            };
-            let mut step = 0;
-            while step < steps {
-                let odd = lines[(step + D::PER_WORD - 1).min(WIDTH - 1)];
-                let at = (k + step) / D::PER_WORD * width + first;
-                if let Some(target) = packed[at..].first_chunk_mut() {
-                    D::word(simd, lines[step], odd).store(target);
+                if column_stride == 1 {
+                    joined::<S, D>(simd, lines(simd, first, row_stride, steps, count))
+                } else {
+                    let mut lines = [simd.splat(0.0); WIDTH];
+                    for (index, line) in lines.iter_mut().enumerate().take(count) {
+                        let start = first.add(index * column_stride);
+                        *line = words::<S, D>(simd, std::slice::from_raw_parts(start, steps));
+                    }
+                    simd.transpose(lines)
                 }
-                step += D::PER_WORD;
+            };
+            let targets = &mut packed[k / D::PER_WORD * width + first..];
+            // By reference: an iterator over the array itself would move it through memory.
+            let count = steps.div_ceil(D::PER_WORD);
+            for (index, word) in packed_words.iter().enumerate().take(count) {
+                if let Some(target) = targets[index * width..].first_chunk_mut() {
+                    word.store(target);
+                }
             }
             k += steps;
         }
     }
 }
 
-/// Reads up to sixteen columns of up to sixteen rows, one vector per column; missing elements are zero.
-///
-/// # Safety
-/// The elements must be readable at the strides, one of which is 1.
+/// Packs neighbouring steps of a row or column into the words of a vector, in order.
 #[inline(always)]
-unsafe fn columns<S: Simd>(
-    simd: S,
-    first: *const f32,
-    (row_stride, column_stride): (usize, usize),
-    rows: usize,
-    columns: usize,
-) -> [S::F; WIDTH] {
-    // SAFETY: the caller vouches for the elements.
-    unsafe {
-        if row_stride == 1 {
-            lines(simd, first, column_stride, columns, rows)
-        } else {
-            simd.transpose(lines(simd, first, row_stride, rows, columns))
-        }
+fn words<S: Simd, D: Dot<S>>(simd: S, steps: &[f32]) -> S::F {
+    let later = if steps.len() > WIDTH {
+        load_at(simd, steps, 1, 0.0)
+    } else {
+        simd.splat(0.0)
+    };
+    D::line(simd, load_at(simd, steps, 0, 0.0), later)
+}
+
+/// Joins lines of neighbouring steps to lines of words.
+#[inline(always)]
+fn joined<S: Simd, D: Dot<S>>(simd: S, lines: [S::F; WIDTH]) -> [S::F; WIDTH] {
+    let mut result = [simd.splat(0.0); WIDTH];
+    for (index, word) in result.iter_mut().enumerate().take(WIDTH / D::PER_WORD) {
+        let step = index * D::PER_WORD;
+        *word = D::word(simd, lines[step], lines[step + D::PER_WORD - 1]);
     }
+    result
 }
 
 /// Reads up to sixteen lines of up to sixteen neighbouring floats; missing elements are zero.

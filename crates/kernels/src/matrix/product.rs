@@ -4,6 +4,8 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
+use crate::parallel::Share;
+
 use super::tile::Block;
 use super::variant::Variant;
 use super::{Matrix, Precision};
@@ -71,7 +73,7 @@ pub fn multiply_with<E: Send>(
             .zip(extras)
             .with_max_len(1)
             .enumerate()
-            .for_each(|(row_block, (c, extra))| {
+            .share(|(row_block, (c, extra))| {
                 let rows = product.rows(row_block);
                 // SAFETY: the chunk holds these rows, and only this task uses it.
                 unsafe { product.run(packed, rows.clone(), 0..product.panels(), c.as_mut_ptr()) };
@@ -158,11 +160,11 @@ impl<'a> Product<'a> {
                     .div_ceil(blocks.max(1))
                     .clamp(1, panels.max(1)),
             };
-            let place = Shared(c.as_mut_ptr());
+            let place = Shared::new(c);
             (0..blocks * cuts)
                 .into_par_iter()
                 .with_max_len(1)
-                .for_each(|task| {
+                .share(|task| {
                     let (block, cut) = (task / cuts, task % cuts);
                     let rows = block * height..rows.min((block + 1) * height);
                     let panels = panels * cut / cuts..panels * (cut + 1) / cuts;
@@ -231,7 +233,7 @@ impl<'a> Product<'a> {
 
 /// A pointer that several tasks share. Each task writes to its own places.
 #[derive(Clone, Copy)]
-struct Shared(*mut f32);
+pub(super) struct Shared(*mut f32);
 
 // SAFETY: the pointer is a plain address; each write through it has its own justification.
 unsafe impl Send for Shared {}
@@ -239,9 +241,13 @@ unsafe impl Send for Shared {}
 unsafe impl Sync for Shared {}
 
 impl Shared {
+    pub(super) fn new(floats: &mut [f32]) -> Self {
+        Self(floats.as_mut_ptr())
+    }
+
     /// # Safety
     /// The place must lie in the memory that the pointer came from.
-    unsafe fn at(self, place: usize) -> *mut f32 {
+    pub(super) unsafe fn at(self, place: usize) -> *mut f32 {
         // SAFETY: the caller's promise.
         unsafe { self.0.add(place) }
     }

@@ -4,7 +4,10 @@ use proptest::prelude::*;
 
 use super::ROW_BLOCK;
 use super::tile::KC;
-use super::{Matrix, Precision, multiply, multiply_here, multiply_with, with_factors};
+use super::{
+    Matrix, Panels, Precision, multiply, multiply_here, multiply_panels, multiply_with, round_rows,
+    split_panels, with_factors,
+};
 use crate::{Path, Stream};
 
 /// Returns normal numbers, some of them zero, tiny or large.
@@ -21,11 +24,11 @@ fn numbers(seed: u64, count: usize) -> Vec<f32> {
         .collect()
 }
 
-/// Rounds to bfloat16; subnormal numbers become zero.
+/// Rounds to bfloat16, after subnormal numbers became zero.
 fn bfloat16(x: f32) -> f32 {
-    let bits = x.to_bits();
+    let bits = flushed(x).to_bits();
     let rounded = (bits + 0x7FFF + ((bits >> 16) & 1)) & 0xFFFF_0000;
-    flushed(f32::from_bits(rounded))
+    f32::from_bits(rounded)
 }
 
 fn flushed(x: f32) -> f32 {
@@ -169,6 +172,78 @@ proptest! {
         gaps in prop::array::uniform3(0_usize..20), accumulate: bool,
     ) {
         agree(rows, depth, columns, turned, gaps, accumulate);
+    }
+}
+
+/// Rounds all rows, and returns their words.
+fn panels(rows: &[f32], count: usize, columns: usize, height: usize) -> Vec<f32> {
+    let mut words = vec![f32::NAN; Panels::room(count, columns)];
+    let blocks = split_panels(&mut words, count, columns, height);
+    for (rows, words) in rows.chunks(height * columns).zip(blocks) {
+        round_rows(rows, columns, words);
+    }
+    words
+}
+
+/// Compares the product of rounded rows and their sums with the definitions, on every path.
+fn panels_agree(rows: usize, outputs: usize, inputs: usize, height: usize) {
+    let (left, right) = (numbers(4, rows * outputs), numbers(5, rows * inputs));
+    let before = numbers(6, outputs * inputs);
+    let sums_before = numbers(7, outputs);
+    let a = Matrix::new(&left, rows, outputs).transposed();
+    let b = Matrix::new(&right, rows, inputs);
+    let product = expected(Precision::Bf16, a, b, &before, inputs, true);
+    let mut sums = sums_before.clone();
+    for row in left.chunks_exact(outputs) {
+        for (sum, &x) in sums.iter_mut().zip(row) {
+            *sum += bfloat16(x);
+        }
+    }
+    if rows % 2 == 1 {
+        sums.iter_mut().for_each(|sum| *sum += 0.0);
+    }
+    for path in Path::available() {
+        let _forced = path.force();
+        let left = panels(&left, rows, outputs, height);
+        let right = panels(&right, rows, inputs, height);
+        let (mut found, mut found_sums) = (before.clone(), sums_before.clone());
+        multiply_panels(
+            Panels::new(&left, rows, outputs, height),
+            Panels::new(&right, rows, inputs, height),
+            &mut found,
+            &mut found_sums,
+        );
+        assert_eq!(bits(&found), bits(&product), "{path:?}");
+        assert_eq!(bits(&found_sums), bits(&sums), "{path:?}: sums");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    #[test]
+    fn ragged_panels(
+        rows in 1_usize..250, outputs in 1_usize..100, inputs in 1_usize..100, pairs in 1_usize..60,
+    ) {
+        panels_agree(rows, outputs, inputs, 2 * pairs);
+    }
+}
+
+#[test]
+fn panels_of_many_blocks() {
+    for (rows, outputs, inputs) in [
+        (1, 1, 1),
+        (96, 32, 64),
+        (700, 33, 31),
+        (1537, 8, 40),
+        (97, 64, 200),
+    ] {
+        panels_agree(rows, outputs, inputs, ROW_BLOCK);
+    }
+    for threads in [2, 3, 16] {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+        pool.unwrap()
+            .install(|| panels_agree(200, 70, 200, ROW_BLOCK));
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::simd::{Floats, Simd, WIDTH};
 
 use super::dot::Dot;
-use super::pack::pack_left;
+use super::pack::{Left, pack_left};
 
 /// Number of packed words of k that are multiplied at a time. Any number gives the same bits, since sums go on from stored
 /// values. A larger number reads and writes the product less often; a block of rows of this depth still fits into the
@@ -48,7 +48,8 @@ impl Block {
         } else {
             self.rows
         };
-        packed.next_multiple_of(tile_rows) * self.depth.div_ceil(self.per_word).min(KC)
+        let words = self.depth.div_ceil(self.per_word).min(KC);
+        packed.div_ceil(tile_rows) * Left::new(self.column_stride == 1, words, tile_rows).tile
     }
 }
 
@@ -101,6 +102,7 @@ unsafe fn depth_block<S: Simd, D: Dot<S>, const M: usize, const V: usize>(
             pack_left::<S, D, M>(simd, left, strides, block.rows, depth, packed);
         }
         let words = depth.div_ceil(D::PER_WORD);
+        let layout = Left::new(block.column_stride == 1, words, M);
         let all_words = block.depth.div_ceil(D::PER_WORD);
         for panel in block.panels.0..block.panels.1 {
             let column = panel * V * WIDTH;
@@ -122,9 +124,10 @@ unsafe fn depth_block<S: Simd, D: Dot<S>, const M: usize, const V: usize>(
                     let left = left.add(row * block.row_stride);
                     tile::<S, D, M, V>(simd, words, left, block.row_stride, 1, right, target);
                 } else {
-                    let place = if direct { 0 } else { row * words };
+                    let place = if direct { 0 } else { row / M * layout.tile };
                     let left = packed.as_ptr().add(place);
-                    tile::<S, D, M, V>(simd, words, left, 1, M, right, target);
+                    let (row, word) = (layout.row, layout.word);
+                    tile::<S, D, M, V>(simd, words, left, row, word, right, target);
                 }
                 row += M;
             }
@@ -173,19 +176,19 @@ unsafe fn tile<S: Simd, D: Dot<S>, const M: usize, const V: usize>(
 
 /// The two factors of a tile's product.
 #[derive(Clone, Copy)]
-struct Factors {
-    words: usize,
-    left: *const f32,
-    row_stride: usize,
-    column_stride: usize,
-    right: *const f32,
+pub(super) struct Factors {
+    pub(super) words: usize,
+    pub(super) left: *const f32,
+    pub(super) row_stride: usize,
+    pub(super) column_stride: usize,
+    pub(super) right: *const f32,
     /// Number of vectors in a panel.
-    right_vectors: usize,
+    pub(super) right_vectors: usize,
 }
 
 /// Continues the sum of each element by one chain of steps, k ascending.
 #[inline(always)]
-unsafe fn chains<S: Simd, D: Dot<S>, const M: usize, const V: usize>(
+pub(super) unsafe fn chains<S: Simd, D: Dot<S>, const M: usize, const V: usize>(
     simd: S,
     factors: Factors,
     mut sums: [[S::F; V]; M],
@@ -220,13 +223,13 @@ unsafe fn chains<S: Simd, D: Dot<S>, const M: usize, const V: usize>(
 
 /// The place of a tile in the product.
 #[derive(Clone, Copy)]
-struct Target {
-    first: *mut f32,
-    stride: usize,
-    rows: usize,
-    columns: usize,
+pub(super) struct Target {
+    pub(super) first: *mut f32,
+    pub(super) stride: usize,
+    pub(super) rows: usize,
+    pub(super) columns: usize,
     /// Whether the sums continue from the product's present values.
-    add: bool,
+    pub(super) add: bool,
 }
 
 impl Target {
@@ -245,7 +248,10 @@ impl Target {
     /// # Safety
     /// As for [`block`].
     #[inline(always)]
-    unsafe fn load<S: Simd, const M: usize, const V: usize>(self, simd: S) -> [[S::F; V]; M] {
+    pub(super) unsafe fn load<S: Simd, const M: usize, const V: usize>(
+        self,
+        simd: S,
+    ) -> [[S::F; V]; M] {
         let mut sums = [[simd.splat(0.0); V]; M];
         for (row, sums) in sums.iter_mut().enumerate() {
             for (place, sum) in sums.iter_mut().enumerate() {
@@ -262,9 +268,10 @@ impl Target {
     /// # Safety
     /// As for [`block`].
     #[inline(always)]
-    unsafe fn store<F: Floats, const M: usize, const V: usize>(self, sums: [[F; V]; M]) {
-        for (row, sums) in sums.into_iter().enumerate() {
-            for (place, sum) in sums.into_iter().enumerate() {
+    pub(super) unsafe fn store<F: Floats, const M: usize, const V: usize>(self, sums: [[F; V]; M]) {
+        // By reference: iterators over the arrays themselves would move them through memory.
+        for (row, sums) in sums.iter().enumerate() {
+            for (place, &sum) in sums.iter().enumerate() {
                 let at = row * self.stride + place * WIDTH;
                 // SAFETY: the caller's promise; the tile is whole.
                 sum.store(unsafe { &mut *self.first.add(at).cast() });
@@ -277,7 +284,10 @@ impl Target {
     /// # Safety
     /// As for [`block`].
     #[inline(always)]
-    unsafe fn load_part<S: Simd, const M: usize, const V: usize>(self, simd: S) -> [[S::F; V]; M] {
+    pub(super) unsafe fn load_part<S: Simd, const M: usize, const V: usize>(
+        self,
+        simd: S,
+    ) -> [[S::F; V]; M] {
         let mut sums = [[simd.splat(0.0); V]; M];
         if !self.add {
             return sums;
@@ -302,7 +312,10 @@ impl Target {
     /// # Safety
     /// As for [`block`].
     #[inline(always)]
-    unsafe fn store_part<F: Floats, const M: usize, const V: usize>(self, sums: [[F; V]; M]) {
+    pub(super) unsafe fn store_part<F: Floats, const M: usize, const V: usize>(
+        self,
+        sums: [[F; V]; M],
+    ) {
         for (row, sums) in sums.iter().enumerate().take(self.rows) {
             // SAFETY: the caller's promise.
             let (vectors, rest) = unsafe { self.row(row) }.as_chunks_mut();

@@ -2,20 +2,24 @@
 
 use rayon::prelude::*;
 
+use crate::parallel::Share;
+
 #[cfg(target_arch = "x86_64")]
 use super::dot::Native;
-use super::dot::{Emulated, Single};
+use super::dot::{Dot, Emulated, Single};
 use super::pack::pack_right;
+use super::panels::{Task, multiply_panel, round};
 use super::tile::{Block, block};
 use super::{Matrix, Precision};
 #[cfg(target_arch = "x86_64")]
 use crate::simd::{Avx2, Avx512};
-use crate::simd::{Path, Portable, WIDTH};
+use crate::simd::{Path, Portable, Simd, WIDTH};
 use crate::workspace::{Place, with_scratch};
 
 /// Number of rows of a register tile: as many as fit into the registers beside the vectors of the right matrix.
 const AVX512_ROWS: usize = 8;
 const AVX2_ROWS: usize = 6;
+const AVX2_EMULATED_ROWS: usize = 4;
 const PORTABLE_ROWS: usize = 2;
 
 /// The fewest floats that a thread packs at a time: enough to pay for handing the work over.
@@ -55,10 +59,11 @@ impl Variant {
 
     /// Returns the number of rows of a register tile.
     pub(super) fn tile_rows(self) -> usize {
-        match self.path {
-            Path::Avx512 => AVX512_ROWS,
-            Path::Avx2 => AVX2_ROWS,
-            Path::PortableFma | Path::Portable => PORTABLE_ROWS,
+        match (self.path, self.precision) {
+            (Path::Avx512, _) => AVX512_ROWS,
+            (Path::Avx2, Precision::F32) => AVX2_ROWS,
+            (Path::Avx2, Precision::Bf16) => AVX2_EMULATED_ROWS,
+            (Path::PortableFma | Path::Portable, _) => PORTABLE_ROWS,
         }
     }
 
@@ -80,7 +85,7 @@ impl Variant {
         if parallel && packed.len() > PACKED_AT_ONCE {
             let together = PACKED_AT_ONCE.div_ceil(panel);
             let panels = packed.par_chunks_mut(panel).enumerate();
-            panels.with_min_len(together).for_each(one);
+            panels.with_min_len(together).share(one);
         } else {
             packed.chunks_mut(panel).enumerate().for_each(one);
         }
@@ -100,13 +105,56 @@ impl Variant {
                 #[cfg(target_arch = "x86_64")]
                 (Path::Avx512, Precision::F32) => pack_avx512(panel, packed),
                 #[cfg(target_arch = "x86_64")]
+                (Path::Avx512, Precision::Bf16) if self.precision.is_native() => {
+                    pack_avx512_bf16(panel, packed);
+                }
+                #[cfg(target_arch = "x86_64")]
                 (Path::Avx512, Precision::Bf16) => pack_avx512_pairs(panel, packed),
                 #[cfg(target_arch = "x86_64")]
                 (Path::Avx2, Precision::F32) => pack_avx2(panel, packed),
                 #[cfg(target_arch = "x86_64")]
                 (Path::Avx2, Precision::Bf16) => pack_avx2_pairs(panel, packed),
-                (_, Precision::F32) => pack_portable(panel, packed),
-                (_, Precision::Bf16) => pack_portable_pairs(panel, packed),
+                (_, Precision::F32) => panel.pack::<Portable, Single, 1>(Portable, packed),
+                (_, Precision::Bf16) => panel.pack::<Portable, Emulated, 1>(Portable, packed),
+            }
+        }
+    }
+
+    /// Rounds a block of rows; see [`super::round_rows`].
+    pub(super) fn round(self, rows: Matrix<'_>, words: &mut [f32]) {
+        // SAFETY: the path is one that this CPU can run.
+        unsafe {
+            match self.path {
+                #[cfg(target_arch = "x86_64")]
+                Path::Avx512 if self.precision.is_native() => round_avx512_bf16(rows, words),
+                #[cfg(target_arch = "x86_64")]
+                Path::Avx512 => round_avx512(rows, words),
+                #[cfg(target_arch = "x86_64")]
+                Path::Avx2 => round_avx2(rows, words),
+                #[cfg(target_arch = "x86_64")]
+                Path::PortableFma => round_portable_fma(rows, words),
+                _ => round::<Portable, Emulated>(Portable, rows, words),
+            }
+        }
+    }
+
+    /// Computes the products of a panel.
+    ///
+    /// # Safety
+    /// As for [`multiply_panel`].
+    pub(super) unsafe fn run_panels(self, task: Task<'_>, sums: &mut [f32]) {
+        // SAFETY: the caller's promise; the path is one that this CPU can run.
+        unsafe {
+            match self.path {
+                #[cfg(target_arch = "x86_64")]
+                Path::Avx512 if self.precision.is_native() => panel_avx512_bf16(task, sums),
+                #[cfg(target_arch = "x86_64")]
+                Path::Avx512 => panel_avx512(task, sums),
+                #[cfg(target_arch = "x86_64")]
+                Path::Avx2 => panel_avx2(task, sums),
+                #[cfg(target_arch = "x86_64")]
+                Path::PortableFma => panel_portable_fma(task, sums),
+                _ => multiply_panel::<Portable, Emulated, PORTABLE_ROWS, 1>(Portable, task, sums),
             }
         }
     }
@@ -123,7 +171,7 @@ impl Variant {
                     #[cfg(target_arch = "x86_64")]
                     (Path::Avx512, Precision::F32) => block_avx512(piece, packed),
                     #[cfg(target_arch = "x86_64")]
-                    (Path::Avx512, Precision::Bf16) if Precision::Bf16.is_native() => {
+                    (Path::Avx512, Precision::Bf16) if self.precision.is_native() => {
                         block_avx512_bf16(piece, packed);
                     }
                     #[cfg(target_arch = "x86_64")]
@@ -159,65 +207,62 @@ struct Panel {
     columns: usize,
 }
 
-/// Defines the packing and the block function of a variant, compiled for its instructions.
-macro_rules! variants {
-    ($($features:literal, $set:expr, $kind:ty, $rows:expr, $vectors:literal:
-        $($dot:ty => $pack:ident $block:ident;)*)*) => { $($(
-        variants! { @pack $features, $set, $kind, $vectors, $dot, $pack }
+impl Panel {
+    /// Packs the panel; see [`pack_right`].
+    ///
+    /// # Safety
+    /// As for [`pack_right`].
+    #[inline(always)]
+    unsafe fn pack<S: Simd, D: Dot<S>, const V: usize>(self, simd: S, packed: &mut [f32]) {
+        let Self {
+            first,
+            strides,
+            depth,
+            columns,
+        } = self;
+        // SAFETY: the caller's promise.
+        unsafe { pack_right::<S, D, V>(simd, first, strides, depth, columns, packed) }
+    }
+}
 
+/// Defines functions that are compiled for the instructions of a variant.
+macro_rules! compiled {
+    ($($features:literal $name:ident($($argument:ident: $kind:ty),*) $body:expr;)*) => { $(
         #[cfg(target_arch = "x86_64")]
         #[target_feature(enable = $features)]
-        unsafe fn $block(piece: Block, packed: &mut [f32]) {
+        unsafe fn $name($($argument: $kind),*) {
             // SAFETY: called only where the CPU has the instructions; the rest is the caller's promise.
-            unsafe { block::<$kind, $dot, $rows, $vectors>($set, piece, packed) }
+            #[allow(unused_unsafe)]
+            unsafe { $body }
         }
-    )*)* };
-    (@pack $features:literal, $set:expr, $kind:ty, $vectors:literal, $dot:ty, none) => {};
-    (@pack $features:literal, $set:expr, $kind:ty, $vectors:literal, $dot:ty, $pack:ident) => {
-        #[cfg(target_arch = "x86_64")]
-        #[target_feature(enable = $features)]
-        unsafe fn $pack(panel: Panel, packed: &mut [f32]) {
-            // SAFETY: called only where the CPU has the instructions; the rest is the caller's promise.
-            unsafe {
-                let Panel { first, strides, depth, columns } = panel;
-                pack_right::<$kind, $dot, $vectors>($set, first, strides, depth, columns, packed);
-            }
-        }
-    };
+    )* };
+}
+
+/// Defines the packing and the block function of a variant.
+macro_rules! variants {
+    ($($features:literal, $set:expr, $kind:ty, $vectors:literal: $(
+        $dot:ty, $rows:expr => $block:ident $(pack $pack:ident)? $(panels $round:ident $panels:ident)?;
+    )*)*) => { compiled! { $($(
+        $features $block(piece: Block, packed: &mut [f32])
+            block::<$kind, $dot, $rows, $vectors>($set, piece, packed);
+        $($features $pack(panel: Panel, packed: &mut [f32])
+            panel.pack::<$kind, $dot, $vectors>($set, packed);)?
+        $($features $round(rows: Matrix<'_>, words: &mut [f32]) round::<$kind, $dot>($set, rows, words);
+        $features $panels(task: Task<'_>, sums: &mut [f32])
+            multiply_panel::<$kind, $dot, $rows, $vectors>($set, task, sums);)?
+    )*)* } };
 }
 
 variants! {
-    "avx512f,avx512bw,avx512dq,avx512vl", Avx512::assume(), Avx512, AVX512_ROWS, 2:
-        Single => pack_avx512 block_avx512;
-        Emulated => pack_avx512_pairs block_avx512_emulated;
-    "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16", Avx512::assume(), Avx512, AVX512_ROWS, 2:
-        Native => none block_avx512_bf16;
-    "avx2,fma", Avx2::assume(), Avx2, AVX2_ROWS, 1:
-        Single => pack_avx2 block_avx2;
-        Emulated => pack_avx2_pairs block_avx2_emulated;
-    "fma", Portable, Portable, PORTABLE_ROWS, 1:
-        Single => none block_portable_fma;
-        Emulated => none block_portable_fma_emulated;
-}
-
-unsafe fn pack_portable(panel: Panel, packed: &mut [f32]) {
-    let Panel {
-        first,
-        strides,
-        depth,
-        columns,
-    } = panel;
-    // SAFETY: the caller's promise.
-    unsafe { pack_right::<Portable, Single, 1>(Portable, first, strides, depth, columns, packed) }
-}
-
-unsafe fn pack_portable_pairs(panel: Panel, packed: &mut [f32]) {
-    let Panel {
-        first,
-        strides,
-        depth,
-        columns,
-    } = panel;
-    // SAFETY: the caller's promise.
-    unsafe { pack_right::<Portable, Emulated, 1>(Portable, first, strides, depth, columns, packed) }
+    "avx512f,avx512bw,avx512dq,avx512vl", Avx512::assume(), Avx512, 2:
+        Single, AVX512_ROWS => block_avx512 pack pack_avx512;
+        Emulated, AVX512_ROWS => block_avx512_emulated pack pack_avx512_pairs panels round_avx512 panel_avx512;
+    "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16", Avx512::assume(), Avx512, 2:
+        Native, AVX512_ROWS => block_avx512_bf16 pack pack_avx512_bf16 panels round_avx512_bf16 panel_avx512_bf16;
+    "avx2,fma", Avx2::assume(), Avx2, 1:
+        Single, AVX2_ROWS => block_avx2 pack pack_avx2;
+        Emulated, AVX2_EMULATED_ROWS => block_avx2_emulated pack pack_avx2_pairs panels round_avx2 panel_avx2;
+    "fma", Portable, Portable, 1:
+        Single, PORTABLE_ROWS => block_portable_fma;
+        Emulated, PORTABLE_ROWS => block_portable_fma_emulated panels round_portable_fma panel_portable_fma;
 }

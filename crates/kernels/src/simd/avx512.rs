@@ -143,6 +143,17 @@ operator! {
     Div, div, _mm512_div_ps;
 }
 
+/// The places of the numbers that [`F::interleave_halves`] takes.
+const INTERLEAVED: [u16; 2 * WIDTH] = {
+    let mut places = [0; 2 * WIDTH];
+    let mut place = 0;
+    while place < 2 * WIDTH {
+        places[place] = (place / 2 + place % 2 * WIDTH) as u16;
+        place += 1;
+    }
+    places
+};
+
 impl F {
     /// Adds the products of the pairs of 16-bit floats in the lanes of `self` and `b` to `sum`.
     ///
@@ -156,6 +167,29 @@ impl F {
             let b = std::mem::transmute::<__m512, __m512bh>(b.0);
             F(_mm512_dpbf16_ps(sum.0, a, b))
         }
+    }
+
+    /// Rounds `self` and then `later` to 16-bit floats, in order.
+    ///
+    /// # Safety
+    /// The CPU must have AVX512-BF16.
+    #[inline(always)]
+    pub(crate) unsafe fn round_bf16(self, later: Self) -> Self {
+        // SAFETY: the caller's promise; the transmutation is between vectors of 512 bits.
+        unsafe {
+            let halves = _mm512_cvtne2ps_pbh(later.0, self.0);
+            F(std::mem::transmute::<__m512bh, __m512>(halves))
+        }
+    }
+
+    /// Returns the sixteen-bit numbers of the first and second half of the vector in turn.
+    #[inline(always)]
+    pub(crate) fn interleave_halves(self) -> Self {
+        F(call!({
+            let places = _mm512_loadu_si512(INTERLEAVED.as_ptr().cast());
+            let numbers = _mm512_castps_si512(self.0);
+            _mm512_castsi512_ps(_mm512_permutexvar_epi16(places, numbers))
+        }))
     }
 }
 

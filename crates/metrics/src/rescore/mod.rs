@@ -123,6 +123,16 @@ impl Rescorer {
         if let Some(values) = measure(name) {
             return one(Statistic::mean(values, measure(WEIGHT))?, Combined::One);
         }
+        if let Some((whole, part)) = name.split_once('.')
+            && measure(whole).is_some()
+        {
+            let places = of_part(part, examples, places)?;
+            let whole = Score {
+                name: whole.to_owned(),
+                ..score.clone()
+            };
+            return Self::of(&whole, examples, &places);
+        }
         if name == "perplexity"
             && let Some(values) = measure(LOSS)
         {
@@ -243,6 +253,19 @@ fn of_split(score: &Score, examples: &Examples) -> Result<Vec<usize>, String> {
     match places.is_empty() {
         true => Err(format!("there are no predictions of split `{wanted}`")),
         false => Ok(places),
+    }
+}
+
+/// Returns the places of the examples whose set, subset, or a part of the path that names their subset, is `part`.
+fn of_part(part: &str, examples: &Examples, places: &[usize]) -> Result<Vec<usize>, String> {
+    let is_of = |place: &&usize| {
+        let name = &examples.names[**place];
+        name.set == part || name.subset == part || name.subset.split('/').any(|of| of == part)
+    };
+    let found: Vec<usize> = places.iter().filter(is_of).copied().collect();
+    match found.is_empty() {
+        true => Err(format!("none of its predictions are of `{part}`")),
+        false => Ok(found),
     }
 }
 

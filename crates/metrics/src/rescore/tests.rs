@@ -212,3 +212,43 @@ fn what_does_not_give_the_score_is_refused() {
     ];
     insta::assert_snapshot!(reasons.join("\n"));
 }
+
+/// Three pairs of one paradigm weigh as much as one of another.
+#[test]
+fn a_part_of_a_measure_has_a_score_of_its_own() {
+    let rows = [
+        ("syntax", "islands/adjunct", 1.0, 1.0 / 3.0),
+        ("syntax", "islands/adjunct", 0.0, 1.0 / 3.0),
+        ("syntax", "islands/adjunct", 0.5, 1.0 / 3.0),
+        ("syntax", "islands/wh", 1.0, 1.0),
+        ("morphology", "agreement/agreement", 0.0, 1.0),
+    ];
+    let all = Examples {
+        names: rows
+            .iter()
+            .zip(0..)
+            .map(|((set, subset, ..), place)| name(set, subset, "test", place))
+            .collect(),
+        pairs: None,
+        measures: vec![
+            ("accuracy".to_owned(), rows.map(|row| row.2).to_vec()),
+            ("weight".to_owned(), rows.map(|row| row.3).to_vec()),
+        ],
+    };
+    let of = |name: &str, value| Rescorer::new(&score(name, value, PERCENT, "test"), &all);
+    for (name, value, counted) in [
+        ("accuracy", 50.0, 5),
+        ("accuracy.syntax", 75.0, 4),
+        ("accuracy.islands", 75.0, 4),
+        ("accuracy.adjunct", 50.0, 3),
+        ("accuracy.agreement", 0.0, 1),
+    ] {
+        let rescorer = of(name, value).unwrap();
+        assert_eq!(rescorer.strata()[0].examples.len(), counted, "{name}");
+    }
+    assert_eq!(
+        of("accuracy.semantics", 50.0).unwrap_err(),
+        "none of its predictions are of `semantics`"
+    );
+    assert!(of("accuracy.wh", 50.0).is_err());
+}

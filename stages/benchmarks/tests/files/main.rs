@@ -5,5 +5,6 @@
 mod bad_input;
 mod common;
 mod layouts;
+mod minimal_pairs;
 mod questions;
 mod real_data;

@@ -1,6 +1,6 @@
 use std::ops::Range;
 
-use kernels::{Dropout, Matrix, add, attention_backward, dropout_rows, scale, with_factors};
+use kernels::{Dropout, Matrix, Share, add, attention_backward, dropout_rows, scale, with_factors};
 use rayon::prelude::*;
 
 use super::weights::Weights;
@@ -28,12 +28,14 @@ impl LayerPass {
         });
         self.feed_forward_backward(&weights, saved, gradient, &mut branch, gradients);
         let context = self.context_backward(&weights, saved, gradient, &mut branch, gradients);
-        let input = saved.attention_input.as_deref().unwrap_or(x);
-        let qkv = self.attention_backward(&weights, input, saved, &context, gradients);
+        let result = match self.shape.architecture {
+            Architecture::Bert => &mut *gradient,
+            Architecture::RobertaPreLayerNorm => &mut *branch,
+        };
+        self.attention_backward(&weights, x, saved, &context, result, gradients);
         match self.shape.architecture {
-            Architecture::Bert => weights.qkv.backward_input(&qkv, gradient, true),
+            Architecture::Bert => {}
             Architecture::RobertaPreLayerNorm => {
-                weights.qkv.backward_input(&qkv, &mut branch, false);
                 let norm = weights.attention_norm;
                 norm.backward(&saved.attention_norm, &mut branch, gradients);
                 let rows = self.sequences.rows();
@@ -41,7 +43,7 @@ impl LayerPass {
                 split(gradient, rows, width)
                     .into_par_iter()
                     .enumerate()
-                    .for_each(|(index, gradient)| {
+                    .share(|(index, gradient)| {
                         add(gradient, part(&branch, &range(index, rows), width));
                     });
             }
@@ -64,37 +66,40 @@ impl LayerPass {
         if norm_last {
             norm.sums(&saved.feed_forward_norm, gradient, gradients);
         }
-        let (mut output, mut expanded) = (self.take(width), self.take(inner));
+        let (mut output, mut expanded) = (self.kept(width), self.kept(inner));
         let (expand, contract) = (weights.feed_forward_input, weights.feed_forward_output);
         let maps = [contract.weight(), expand.weight()];
         with_factors(self.shape.precision, maps, |[contract, expand]| {
             (
                 split(gradient, rows, width),
                 split(branch, rows, if norm_last { 0 } else { width }),
-                split(&mut output, rows, width),
-                split(&mut expanded, rows, inner),
+                output.blocks(),
+                expanded.blocks(),
             )
                 .into_par_iter()
                 .with_max_len(1)
                 .enumerate()
-                .for_each(|(index, (gradient, branch, output, expanded))| {
+                .share(|(index, (gradient, branch, output, expanded))| {
+                    let (mut output, mut expanded) =
+                        (output.open(&self.pool), expanded.open(&self.pool));
                     let block = range(index, rows);
                     if norm_last {
                         norm.backward_rows(&saved.feed_forward_norm, &block, gradient);
                     }
                     let dropout = self.dropout.feed_forward.as_ref();
-                    self.drop_out(gradient, &block, dropout, output);
-                    contract.multiply(Matrix::new(output, block.len(), width), expanded, false);
-                    scale(expanded, part(&saved.derivative, &block, inner));
-                    let expanded = Matrix::new(expanded, block.len(), inner);
+                    self.drop_out(gradient, &block, dropout, &mut output);
+                    let given = Matrix::new(&output, block.len(), width);
+                    contract.multiply(given, &mut expanded, false);
+                    output.close();
+                    scale(&mut expanded, part(&saved.derivative, &block, inner));
+                    let given = Matrix::new(&expanded, block.len(), inner);
                     let input = if norm_last { gradient } else { branch };
-                    expand.multiply(expanded, input, norm_last);
+                    expand.multiply(given, input, norm_last);
+                    expanded.close();
                 });
         });
-        contract.backward_bias(&output, gradients);
-        contract.backward_weight(&output, &saved.activated, gradients);
-        expand.backward_bias(&expanded, gradients);
-        expand.backward_weight(&expanded, &saved.middle, gradients);
+        contract.backward_parameters(output.rows(), saved.activated.rows(), gradients);
+        expand.backward_parameters(expanded.rows(), saved.middle.rows(), gradients);
     }
 
     /// Takes what [`LayerPass::feed_forward_backward`] left to the sum at the end of the attention sub-layer, whose gradient
@@ -119,19 +124,20 @@ impl LayerPass {
             )
         };
         norm.sums(saved_norm, given, gradients);
-        let (mut output, mut context) = (self.take(width), self.take(width));
+        let (mut output, mut context) = (self.kept(width), self.take(width));
         let map = weights.attention_output;
         with_factors(self.shape.precision, [map.weight()], |[factor]| {
             (
                 split(gradient, rows, width),
                 split(branch, rows, if norm_last { 0 } else { width }),
-                split(&mut output, rows, width),
+                output.blocks(),
                 split(&mut context, rows, width),
             )
                 .into_par_iter()
                 .with_max_len(1)
                 .enumerate()
-                .for_each(|(index, (gradient, branch, output, context))| {
+                .share(|(index, (gradient, branch, output, context))| {
+                    let mut output = output.open(&self.pool);
                     let block = range(index, rows);
                     if norm_last {
                         norm.backward_rows(saved_norm, &block, gradient);
@@ -140,25 +146,28 @@ impl LayerPass {
                         add(gradient, branch);
                     }
                     let dropout = self.dropout.attention.as_ref();
-                    self.drop_out(gradient, &block, dropout, output);
-                    factor.multiply(Matrix::new(output, block.len(), width), context, false);
+                    self.drop_out(gradient, &block, dropout, &mut output);
+                    factor.multiply(Matrix::new(&output, block.len(), width), context, false);
+                    output.close();
                 });
         });
-        map.backward_bias(&output, gradients);
-        map.backward_weight(&output, &saved.context, gradients);
+        map.backward_parameters(output.rows(), saved.context.rows(), gradients);
         context
     }
 
-    /// Returns the gradient of queries, keys and values from the gradient of the heads' outputs; `input` is attention's input.
+    /// Takes the gradient of the heads' outputs, `context`, to attention's input: with normalisation last it is added to `result`,
+    /// otherwise written there. `x` is the layer's input.
     fn attention_backward(
         &self,
         weights: &Weights<'_>,
-        input: &[f32],
+        x: &[f32],
         saved: &SavedLayer,
         context: &[f32],
+        result: &mut [f32],
         gradients: &mut [f32],
-    ) -> Buffer {
-        let mut qkv = self.take(3 * self.shape.width());
+    ) {
+        let (rows, width, _) = self.sizes();
+        let mut qkv = self.take(3 * width);
         let (heads, dropout) = (self.shape.heads, self.dropout.weights.as_ref());
         attention_backward(
             self.shape.precision,
@@ -169,9 +178,23 @@ impl LayerPass {
             context,
             &mut qkv,
         );
-        weights.qkv.backward_bias(&qkv, gradients);
-        weights.qkv.backward_weight(&qkv, input, gradients);
-        qkv
+        let adds = self.shape.architecture == Architecture::Bert;
+        let mut rounded = self.copy(3 * width);
+        let map = weights.qkv;
+        with_factors(self.shape.precision, [map.weight()], |[factor]| {
+            (rounded.blocks(), split(result, rows, width))
+                .into_par_iter()
+                .with_max_len(1)
+                .enumerate()
+                .share(|(index, (rounded, result))| {
+                    let block = range(index, rows);
+                    let qkv = part(&qkv, &block, 3 * width);
+                    factor.multiply(Matrix::new(qkv, block.len(), 3 * width), result, adds);
+                    rounded.copy(qkv);
+                });
+        });
+        let input = saved.attention_input.or(x);
+        map.backward_parameters(rounded.or(&qkv), input, gradients);
     }
 
     /// Writes the gradient of a sub-layer's output before dropout to `result`, for the rows `rows`.

@@ -1,7 +1,7 @@
 use std::ops::Range;
 
 use kernels::{
-    Factor, Matrix, ROW_BLOCK, add_bias, add_residual, attention, bias_activation,
+    Factor, Matrix, ROW_BLOCK, Share, add_bias, add_residual, attention, bias_activation,
     bias_activation_only, multiply_with, with_factors,
 };
 use rayon::prelude::*;
@@ -10,6 +10,7 @@ use super::weights::Weights;
 use super::{LayerPass, SavedLayer};
 use crate::Architecture;
 use crate::engine::blocks::{part, range, split};
+use crate::engine::kept::Kept;
 use crate::engine::norm::SavedNorm;
 use crate::engine::pool::Buffer;
 
@@ -28,7 +29,8 @@ impl LayerPass {
         let (rows, width, inner) = self.sizes();
         let (qkv, context) = self.attention(weights, x);
         let (mut attention_norm, mut feed_forward_norm) = (self.saved_norm(), self.saved_norm());
-        let (mut middle, mut activated) = (self.take(width), self.take(inner));
+        let (mut attention_input, mut kept_context) = (self.copy(width), self.copy(width));
+        let (mut middle, mut activated) = (self.kept(width), self.kept(inner));
         let slopes = if self.trains { inner } else { 0 };
         let mut derivative = self.take(slopes);
         with_factors(
@@ -36,10 +38,12 @@ impl LayerPass {
             weights.after_attention(),
             |[project, expand, contract]| {
                 (
+                    attention_input.blocks(),
+                    kept_context.blocks(),
                     split(&mut attention_norm.normal, rows, width),
                     split(&mut attention_norm.inverse, rows, 1),
-                    split(&mut middle, rows, width),
-                    split(&mut activated, rows, inner),
+                    middle.blocks(),
+                    activated.blocks(),
                     split(&mut derivative, rows, slopes),
                     split(&mut feed_forward_norm.normal, rows, width),
                     split(&mut feed_forward_norm.inverse, rows, 1),
@@ -48,27 +52,43 @@ impl LayerPass {
                     .into_par_iter()
                     .with_max_len(1)
                     .enumerate()
-                    .for_each(|(index, parts)| {
-                        let (sum, inverse, middle, activated, derivative, end, end_inverse, y) =
-                            parts;
+                    .share(|(index, parts)| {
+                        let (
+                            input,
+                            kept_context,
+                            sum,
+                            inverse,
+                            middle,
+                            activated,
+                            derivative,
+                            end,
+                            end_inverse,
+                            y,
+                        ) = parts;
+                        let (mut middle, mut activated) =
+                            (middle.open(&self.pool), activated.open(&self.pool));
                         let block = range(index, rows);
                         let x = part(x, &block, width);
+                        input.copy(x);
                         let context = part(&context, &block, width);
                         project.multiply(Matrix::new(context, block.len(), width), sum, false);
+                        kept_context.copy(context);
                         self.close_attention(weights, sum, &block, x);
-                        weights.attention_norm.rows(sum, middle, inverse);
-                        self.expand(weights, &expand, middle, activated, derivative);
-                        contract.multiply(Matrix::new(activated, block.len(), inner), end, false);
-                        self.close_feed_forward(weights, end, &block, middle);
+                        weights.attention_norm.rows(sum, &mut middle, inverse);
+                        self.expand(weights, &expand, &middle, &mut activated, derivative);
+                        contract.multiply(Matrix::new(&activated, block.len(), inner), end, false);
+                        activated.close();
+                        self.close_feed_forward(weights, end, &block, &middle);
+                        middle.close();
                         weights.feed_forward_norm.rows(end, y, end_inverse);
                     });
             },
         );
         SavedLayer {
             qkv,
-            context,
+            context: kept_context.or_floats(context),
             attention_norm,
-            attention_input: None,
+            attention_input,
             feed_forward_norm,
             middle,
             activated,
@@ -88,7 +108,8 @@ impl LayerPass {
         let (qkv, context) = self.attention(weights, &input);
 
         let mut feed_forward_norm = self.saved_norm();
-        let (mut middle, mut activated) = (self.take(width), self.take(inner));
+        let (mut attention_input, mut kept_context) = (self.copy(width), self.copy(width));
+        let (mut middle, mut activated) = (self.kept(width), self.kept(inner));
         let slopes = if self.trains { inner } else { 0 };
         let mut derivative = self.take(slopes);
         // The last product goes to a buffer of its own, since `y` holds `z`.
@@ -98,10 +119,12 @@ impl LayerPass {
             weights.after_attention(),
             |[project, expand, contract]| {
                 (
+                    attention_input.blocks(),
+                    kept_context.blocks(),
                     split(&mut feed_forward_norm.normal, rows, width),
                     split(&mut feed_forward_norm.inverse, rows, 1),
-                    split(&mut middle, rows, width),
-                    split(&mut activated, rows, inner),
+                    middle.blocks(),
+                    activated.blocks(),
                     split(&mut derivative, rows, slopes),
                     split(&mut output, rows, width),
                     split(y, rows, width),
@@ -109,17 +132,33 @@ impl LayerPass {
                     .into_par_iter()
                     .with_max_len(1)
                     .enumerate()
-                    .for_each(|(index, parts)| {
-                        let (z, inverse, middle, activated, derivative, end, y) = parts;
+                    .share(|(index, parts)| {
+                        let (
+                            attention_input,
+                            kept_context,
+                            z,
+                            inverse,
+                            middle,
+                            activated,
+                            derivative,
+                            end,
+                            y,
+                        ) = parts;
+                        let (mut middle, mut activated) =
+                            (middle.open(&self.pool), activated.open(&self.pool));
                         let block = range(index, rows);
                         let x = part(x, &block, width);
+                        attention_input.copy(part(&input, &block, width));
                         let context = part(&context, &block, width);
                         project.multiply(Matrix::new(context, block.len(), width), y, false);
+                        kept_context.copy(context);
                         self.close_attention(weights, y, &block, x);
                         z.copy_from_slice(y);
-                        weights.feed_forward_norm.rows(z, middle, inverse);
-                        self.expand(weights, &expand, middle, activated, derivative);
-                        contract.multiply(Matrix::new(activated, block.len(), inner), end, false);
+                        weights.feed_forward_norm.rows(z, &mut middle, inverse);
+                        self.expand(weights, &expand, &middle, &mut activated, derivative);
+                        middle.close();
+                        contract.multiply(Matrix::new(&activated, block.len(), inner), end, false);
+                        activated.close();
                         self.close_feed_forward(weights, end, &block, y);
                         y.copy_from_slice(end);
                     });
@@ -127,9 +166,9 @@ impl LayerPass {
         );
         SavedLayer {
             qkv,
-            context,
+            context: kept_context.or_floats(context),
             attention_norm,
-            attention_input: Some(input),
+            attention_input: attention_input.or_floats(input),
             feed_forward_norm,
             middle,
             activated,
@@ -206,6 +245,26 @@ impl LayerPass {
 
     pub(super) fn take(&self, width: usize) -> Buffer {
         self.pool.take(self.sequences.rows() * width)
+    }
+
+    /// Makes room for rows that the gradients of maps read, if a backward pass may follow.
+    pub(super) fn kept(&self, width: usize) -> Kept {
+        let rows = self.sequences.rows();
+        if self.trains {
+            Kept::new(&self.pool, self.shape.precision, rows, width)
+        } else {
+            Kept::nothing(&self.pool, rows, width)
+        }
+    }
+
+    /// Makes room for a rounded copy of rows whose floats others keep, if it is needed.
+    pub(super) fn copy(&self, width: usize) -> Kept {
+        let rows = self.sequences.rows();
+        if self.trains {
+            Kept::copy(&self.pool, self.shape.precision, rows, width)
+        } else {
+            Kept::nothing(&self.pool, rows, width)
+        }
     }
 
     fn saved_norm(&self) -> SavedNorm {

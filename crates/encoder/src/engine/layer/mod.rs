@@ -9,6 +9,7 @@ use std::sync::Arc;
 use kernels::elementary::Activation;
 use kernels::{Dropout, Precision, Sequences};
 
+use super::kept::Kept;
 use super::norm::SavedNorm;
 use super::pool::{Buffer, Pool};
 use crate::Architecture;
@@ -54,7 +55,8 @@ pub(crate) struct LayerPass {
     pub(crate) pool: Pool,
 }
 
-/// Values of the forward pass that the backward pass needs besides the layer's input: `[tokens, …]` each.
+/// Values of the forward pass that the backward pass needs besides the layer's input: `[tokens, …]` each. What only the backward
+/// pass needs is not kept where none may follow.
 ///
 /// A layer normalisation saves its normalised rows and their inverse deviations. Its result is saved as the input of the next
 /// map, whose gradient needs it.
@@ -63,14 +65,14 @@ pub(crate) struct SavedLayer {
     /// Queries, keys and values.
     qkv: Buffer,
     /// The outputs of the heads, side by side.
-    context: Buffer,
+    context: Kept,
     attention_norm: SavedNorm,
-    /// The input of attention; only in pre-layer-norm layers, since in others it is the layer's input.
-    attention_input: Option<Buffer>,
+    /// The input of attention; in layers that normalise last a copy of the layer's input.
+    attention_input: Kept,
     feed_forward_norm: SavedNorm,
     /// The input of the feed-forward sub-layer.
-    middle: Buffer,
-    /// The values of the activation function, and its derivatives; no derivatives where no backward pass may follow.
-    activated: Buffer,
+    middle: Kept,
+    /// The values of the activation function, and its derivatives.
+    activated: Kept,
     derivative: Buffer,
 }

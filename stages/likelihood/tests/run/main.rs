@@ -1,0 +1,7 @@
+//! Whole stages on a tiny model. `tests/goldens/make.py` made its folder and the goldens.
+
+#![allow(clippy::unwrap_used)]
+
+mod common;
+mod minimal_pairs;
+mod validation_loss;
