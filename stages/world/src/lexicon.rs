@@ -17,7 +17,7 @@ use serde::Deserialize;
 const LISTED: usize = 12;
 
 /// Number of rare words that each set has beyond those.
-const RARE: usize = 12;
+const RARE: usize = 6;
 
 /// Number of words in each pole.
 pub(crate) const SYNONYMS: usize = LISTED + RARE;

@@ -109,7 +109,7 @@ pub(crate) struct Task<'a> {
 }
 
 /// Probability that a sentence has an aside, which the label has nothing to do with.
-const ASIDE: f64 = 0.25;
+const ASIDE: f64 = 0.2;
 
 /// One word in so many is overlooked by the annotator, who then guesses the label. So longer examples have worse labels,
 /// as in real data sets, and a perfect reader of the language has less than a perfect score.
@@ -171,7 +171,7 @@ fn number(index: usize) -> u32 {
     u32::try_from(index).expect("a split holds fewer than 2^32 examples")
 }
 
-/// Returns the sentence, half of the time with a clause beside it.
+/// Returns the sentence, now and then with a clause beside it.
 fn with_aside(
     lexicon: &Lexicon,
     said: String,
@@ -186,7 +186,7 @@ fn with_aside(
     }
 }
 
-/// States a fact, half of the time with another one beside it.
+/// States a fact, now and then with another one beside it.
 fn spoken(lexicon: &Lexicon, fact: &Fact, split: Split, draws: &mut Draws) -> String {
     let said = statement(lexicon, fact, split.genre, 0.0, draws);
     with_aside(lexicon, said, draws, |draws| {
