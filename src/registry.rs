@@ -25,6 +25,7 @@ impl Registry {
             &corpus::CorpusStage,
             &tokenize::TokenizerStage,
             &tokenize::TokenizeStage,
+            &ngrams::NgramsStage,
             &benchmarks::BenchmarksStage,
             &baseline::MajorityStage,
             &baseline::BagOfWordsStage,

@@ -13,6 +13,12 @@ use support::Project;
 
 /// Every kind that works on the world and its tokens.
 const EVERY_KIND: &str = r#"
+[stage.ngrams]
+use = "ngrams"
+corpus = "@corpus"
+tokenizer = "@tokenizer"
+size = 100
+
 [stage.pretrain]
 use = "pretrain"
 tokens = "@tokens"
@@ -100,6 +106,7 @@ fn a_kind_whose_results_change_has_a_new_version() {
     embed/3  embed        bfba2467af7d316e
     finetune/4  finetune     5d68498feb4f10e4
     majority/3  majority     56686a02306c48b3
+    ngrams/1  ngrams       8b1b600ebc905956
     pretrain/3  pretrain     cf107e01ea6cb2bd
     sts/3  sts          56e41b44ed41236d
     tokenize/2  tokens       afc6f26a3865f214
