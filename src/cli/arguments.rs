@@ -57,7 +57,7 @@ pub enum Command {
     /// Print the messages of a stage's job and the last rows of its training, or what a run did; without a name, list the runs.
     Log(LogArguments),
     /// Show what a masking strategy makes of a text, and what a trained encoder would fill in.
-    Masks(MasksArguments),
+    Masks(Box<MasksArguments>),
     /// Show what differs between what two runs have made, and why.
     Diff(DiffArguments),
     /// Read all that the store holds, and set aside what is damaged.

@@ -113,10 +113,10 @@ fn reference(documents: &[String], size: usize, min_count: i64, squared: bool) -
         let separated = document.to_lowercase().replace(['.', ',', '?'], " | ");
         for run in separated.split('|') {
             let words: Vec<String> = run.split_whitespace().map(str::to_owned).collect();
-            for length in 1..=5 {
+            for (length, total) in totals.iter_mut().enumerate().skip(1) {
                 for ngram in words.windows(length) {
                     *counts.entry(ngram.to_vec()).or_default() += 1;
-                    totals[length] += 1;
+                    *total += 1;
                 }
             }
         }

@@ -9,6 +9,7 @@ use std::error::Error;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::path::Path;
+use std::sync::Arc;
 
 use candle_core::{Device, Tensor, safetensors};
 use encoder::{
@@ -194,9 +195,10 @@ impl Source {
 /// Masks the blocks of each update.
 fn batches(source: &Source, updates: u32) -> Vec<Examples> {
     let stream = Stream::new(SEED, "mask");
+    let vocabulary = Arc::new(source.vocabulary.clone());
     let masker = Masker {
         mask_special: false,
-        ..Masker::uniform(Rates::equal(MASKED), source.vocabulary.clone(), stream)
+        ..Masker::uniform(Rates::equal(MASKED), vocabulary, stream)
     };
     let updates = (0..updates).zip(source.ids.chunks(BLOCKS * LENGTH));
     updates
