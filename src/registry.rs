@@ -7,6 +7,9 @@ use std::collections::BTreeMap;
 
 use contract::{ArtifactType, Stage};
 
+/// What `pipe masks` shows: the one tool of a kind that is no stage.
+pub use pretrain::demonstration as masks;
+
 /// The crates below `crates/` and `stages/`, each with a fingerprint of its source and of those that it builds on (`build.rs`).
 const SOURCES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/sources.rs"));
 
@@ -25,6 +28,7 @@ impl Registry {
             &corpus::CorpusStage,
             &tokenize::TokenizerStage,
             &tokenize::TokenizeStage,
+            &ngrams::NgramsStage,
             &benchmarks::BenchmarksStage,
             &baseline::MajorityStage,
             &baseline::BagOfWordsStage,

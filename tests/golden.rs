@@ -13,6 +13,12 @@ use support::Project;
 
 /// Every kind that works on the world and its tokens.
 const EVERY_KIND: &str = r#"
+[stage.ngrams]
+use = "ngrams"
+corpus = "@corpus"
+tokenizer = "@tokenizer"
+size = 100
+
 [stage.pretrain]
 use = "pretrain"
 tokens = "@tokens"
@@ -160,5 +166,6 @@ fn a_kind_whose_results_change_has_a_new_version() {
     tokenizer/2  tokenizer    4102a71f260feced
     validation-loss/1  validation   0745959fddf0bd12
     world/3  world        11b3012728d7d102
+    ngrams/1  ngrams       0
     ");
 }

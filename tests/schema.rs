@@ -69,7 +69,7 @@ fn what_the_program_refuses_is_marked() {
         ("steps = \"${steps}\"", "steps = -1"),
         ("dropout = \"${dropout}\"", "dropout = 1.5"),
         ("size = \"${size}\"", "size = \"huge\""),
-        ("corrupt = \"${m_corr}\"", "corupt = \"${m_corr}\""),
+        ("corrupt = { from", "corupt = { from"),
         ("cell = \"@sts\"", "cell = \"sts\""),
         ("world_seed = 0", "world_seed = [0, 1]"),
         ("over = { seed = [0, 1, 2] }", "over = { seed = [] }"),

@@ -56,6 +56,8 @@ pub enum Command {
     Status(StatusArguments),
     /// Print the messages of a stage's job and the last rows of its training, or what a run did; without a name, list the runs.
     Log(LogArguments),
+    /// Show what a masking strategy makes of a text, and what a trained encoder would fill in.
+    Masks(Box<MasksArguments>),
     /// Show what differs between what two runs have made, and why.
     Diff(DiffArguments),
     /// Read all that the store holds, and set aside what is damaged.
@@ -169,6 +171,65 @@ pub struct ListArguments {
     /// profile.
     #[arg(value_name = "NAME")]
     pub name: Option<String>,
+    /// What holds for all commands.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// `pipe masks`.
+#[derive(Args, Debug)]
+pub struct MasksArguments {
+    /// The text to mask.
+    #[arg(value_name = "TEXT")]
+    pub text: String,
+    /// What is masked together: uniform, whole-word, spanbert-spans, t5-spans, pmi.
+    #[arg(long, value_name = "NAME", default_value = "uniform")]
+    pub strategy: String,
+    /// The share of tokens that is masked.
+    #[arg(long, value_name = "SHARE", default_value = "0.4")]
+    pub rate: String,
+    /// The share of tokens that is predicted [default: all that are masked].
+    #[arg(long, value_name = "SHARE")]
+    pub predict: Option<String>,
+    /// Whether the share is met (exact), or each token, word or n-gram drawn by itself (bernoulli) [default: exact].
+    #[arg(long, value_name = "HOW")]
+    pub count: Option<String>,
+    /// The share of the masked tokens that a random token replaces [default: 0].
+    #[arg(long, value_name = "SHARE")]
+    pub random: Option<String>,
+    /// The share of the masked tokens that is left as it is [default: 0].
+    #[arg(long, value_name = "SHARE")]
+    pub keep: Option<String>,
+    /// Whether that is drawn for each token, or once for a whole span [default: token].
+    #[arg(long, value_name = "WHAT")]
+    pub replace_each: Option<String>,
+    /// The mean length, in tokens, of t5-spans [default: 3].
+    #[arg(long, value_name = "TOKENS")]
+    pub mean_span: Option<String>,
+    /// The parameter of the distribution of the lengths of spanbert-spans [default: 0.2].
+    #[arg(long, value_name = "SHARE")]
+    pub span_p: Option<String>,
+    /// The most words in a span of spanbert-spans [default: 10].
+    #[arg(long, value_name = "WORDS")]
+    pub longest_span: Option<String>,
+    /// The n-grams of pmi: a list, one a line, or a stage of the pipeline: @ngrams.
+    #[arg(long, value_name = "PATH|@STAGE")]
+    pub ngrams: Option<String>,
+    /// What makes tokens of the text: a tokenizer's folder or file, or a stage [default: the encoder's; else each word is a token].
+    #[arg(long, value_name = "PATH|@STAGE")]
+    pub tokenizer: Option<String>,
+    /// A trained encoder that fills in what is masked: a Hugging Face folder, or a stage: '@pretrain[m=0.4]'.
+    #[arg(long, value_name = "PATH|@STAGE")]
+    pub encoder: Option<String>,
+    /// How often the text is masked.
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub examples: u32,
+    /// The seed of the masks.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+    /// Show the special token at the beginning, and mask it like any other.
+    #[arg(long)]
+    pub specials: bool,
     /// What holds for all commands.
     #[command(flatten)]
     pub common: Common,

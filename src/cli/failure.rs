@@ -29,6 +29,8 @@ pub(super) enum CommandFailure {
         /// What to do about it.
         remedy: String,
     },
+    /// What a stage's code was asked for cannot be had.
+    Stage(StageError),
     /// A file of the user's project cannot be written.
     Project {
         /// The file.
@@ -107,6 +109,14 @@ impl CommandFailure {
                     ReportError::Store(_) => Exit::Store,
                 }
             }
+            Self::Stage(error) => {
+                tell_error(&error.to_string(), error.remedy().as_deref());
+                match error {
+                    StageError::Io { source, .. } if is_full(&source) => Exit::Full,
+                    StageError::Failed(_) => Exit::Failed,
+                    _ => Exit::Input,
+                }
+            }
             Self::Usage { message, remedy } => {
                 tell_error(&message, Some(&remedy));
                 Exit::Input
@@ -159,6 +169,12 @@ impl From<StoreError> for CommandFailure {
 impl From<ArchiveError> for CommandFailure {
     fn from(error: ArchiveError) -> Self {
         Self::Archive(error)
+    }
+}
+
+impl From<StageError> for CommandFailure {
+    fn from(error: StageError) -> Self {
+        Self::Stage(error)
     }
 }
 

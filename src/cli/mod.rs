@@ -17,6 +17,7 @@ mod graph;
 mod init;
 mod list;
 mod log;
+mod masks;
 mod missing;
 mod notes;
 mod output;
@@ -125,6 +126,7 @@ fn dispatch(command: Command, registry: &Registry) -> Exit {
         Command::Schema => schema::schema(registry),
         Command::Status(arguments) => status::status(&arguments, registry),
         Command::Log(arguments) => log::log(&arguments, registry),
+        Command::Masks(arguments) => masks::masks(&arguments, registry),
         Command::Verify(arguments) => verify::verify(&arguments, registry),
         Command::Gc(arguments) => gc::gc(&arguments, registry),
         Command::Pin(arguments) => pin::pin(&arguments, registry),

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use contract::{Field, FieldType};
+use contract::Field;
 use serde_json::Value;
 
 use super::edges::Files;

@@ -195,13 +195,10 @@ impl Source {
 /// Masks the blocks of each update.
 fn batches(source: &Source, updates: u32) -> Vec<Examples> {
     let stream = Stream::new(SEED, "mask");
+    let vocabulary = Arc::new(source.vocabulary.clone());
     let masker = Masker {
         mask_special: false,
-        ..Masker::uniform(
-            Rates::equal(MASKED),
-            Arc::new(source.vocabulary.clone()),
-            stream,
-        )
+        ..Masker::uniform(Rates::equal(MASKED), vocabulary, stream)
     };
     let updates = (0..updates).zip(source.ids.chunks(BLOCKS * LENGTH));
     updates

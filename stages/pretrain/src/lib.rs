@@ -16,6 +16,7 @@
 //! micro-batches, nor the number of threads, nor an interruption changes what is trained on.
 
 pub mod copies;
+pub mod demonstration;
 pub mod feed;
 pub mod loss;
 pub mod masking;

@@ -124,8 +124,13 @@ impl Data {
             if blocks.is_empty() {
                 return Err(StageError::input(
                     folder.display(),
-                    format!("there is no {} block", split.name()),
-                    "give a longer corpus, or change validation_share of the `tokenize` stage",
+                    format!(
+                        "there is no {} block: the corpus makes {} in all, of up to {} tokens",
+                        split.name(),
+                        train.len() + validation.len(),
+                        train.summary().length
+                    ),
+                    "give a longer corpus, or sequence_length or validation_share of the `tokenize` stage another value",
                 ));
             }
         }

@@ -131,6 +131,16 @@ impl Tokenizer {
         encoding.get_ids().to_vec()
     }
 
+    /// Returns the text of `ids` as the tokenizer's decoder puts it together, special tokens as they are spelt.
+    pub fn decode(&self, ids: &[u32]) -> String {
+        self.inner.decode(ids, false).unwrap_or_default()
+    }
+
+    /// Returns the token with that id as the vocabulary has it (`##ing`); an empty text where there is none.
+    pub fn token(&self, id: u32) -> String {
+        self.inner.id_to_token(id).unwrap_or_default()
+    }
+
     /// Returns the ids of `[CLS] text [SEP]`. The text is truncated on the right so that there are at most `max_length` ids
     /// in all.
     pub fn single(&self, text: &str, max_length: Option<usize>) -> Vec<u32> {

@@ -1,0 +1,120 @@
+//! The words of documents.
+//!
+//! A word is what lies between two tokens that begin words, so n-grams are found in blocks of tokens later as they were counted.
+//! N-grams do not go beyond a document, nor over marks: words without a letter or digit, and special tokens, such as the one for what the
+//! vocabulary cannot spell.
+
+use std::collections::HashMap;
+
+use contract::StageError;
+use tokenize::{Tokenizer, WordEncoder};
+
+/// Cuts documents into words.
+pub(crate) struct Words<'a> {
+    tokenizer: &'a Tokenizer,
+    encoder: WordEncoder<'a>,
+    starts: Vec<bool>,
+    /// Whether a token holds a letter or digit, by id; special tokens do not.
+    letters: Vec<bool>,
+}
+
+/// The words that are frequent enough to be a part of an n-gram, with their spelling.
+#[derive(Default)]
+pub(crate) struct Known {
+    numbers: HashMap<Box<[u32]>, u32>,
+    spelling: Vec<String>,
+    /// Occurrences by number.
+    counts: Vec<u64>,
+}
+
+impl<'a> Words<'a> {
+    pub(crate) fn new(tokenizer: &'a Tokenizer) -> Self {
+        let specials = tokenizer.specials();
+        let special = [
+            specials.pad,
+            specials.unk,
+            specials.cls,
+            specials.sep,
+            specials.mask,
+        ];
+        let letters = (0..tokenizer.vocabulary() as u32).map(|id| {
+            let has_letters = || tokenizer.decode(&[id]).contains(char::is_alphanumeric);
+            !special.contains(&id) && has_letters()
+        });
+        Self {
+            tokenizer,
+            encoder: WordEncoder::new(tokenizer),
+            starts: tokenizer.word_starts(),
+            letters: letters.collect(),
+        }
+    }
+
+    /// Passes the words of a document to `take`, in order; `None` for a mark.
+    ///
+    /// # Errors
+    /// Those of `take`.
+    pub(crate) fn of(
+        &mut self,
+        text: &str,
+        mut take: impl FnMut(Option<&[u32]>) -> Result<(), StageError>,
+    ) -> Result<(), StageError> {
+        let ids = self.encoder.encode(text);
+        let mut start = 0;
+        while start < ids.len() {
+            let rest = &ids[start + 1..];
+            let next = rest.iter().position(|&id| self.starts[id as usize]);
+            let end = next.map_or(ids.len(), |place| start + 1 + place);
+            let word = &ids[start..end];
+            let is_word = word.iter().any(|&id| self.letters[id as usize]);
+            take(is_word.then_some(word))?;
+            start = end;
+        }
+        Ok(())
+    }
+
+    /// Returns the spelling of a word; `None` where that, read again, is another word, so that no list of n-grams can name it.
+    pub(crate) fn spelling(&mut self, word: &[u32]) -> Option<String> {
+        let text = self.tokenizer.decode(word);
+        let text = text.trim();
+        if text.contains(char::is_whitespace) {
+            return None;
+        }
+        // As lists of n-grams are read: with a space in front.
+        let is_itself = self.encoder.encode(&format!(" {text}")) == word;
+        is_itself.then(|| text.to_owned())
+    }
+}
+
+impl Known {
+    /// Adds a word, with its spelling and how often it occurs.
+    pub(crate) fn add(
+        &mut self,
+        word: &[u32],
+        spelling: String,
+        count: u64,
+    ) -> Result<(), StageError> {
+        let number = u32::try_from(self.spelling.len()).map_err(StageError::failed)?;
+        self.numbers.insert(word.into(), number);
+        self.spelling.push(spelling);
+        self.counts.push(count);
+        Ok(())
+    }
+
+    /// Returns the number of a word, if it is known.
+    pub(crate) fn number(&self, word: &[u32]) -> Option<u32> {
+        self.numbers.get(word).copied()
+    }
+
+    /// Returns how often the word of a number occurs.
+    pub(crate) fn count(&self, number: u32) -> u64 {
+        self.counts[number as usize]
+    }
+
+    /// Returns the text of an n-gram.
+    pub(crate) fn text(&self, ngram: &[u32]) -> String {
+        let words = ngram
+            .iter()
+            .map(|&number| self.spelling[number as usize].as_str());
+        words.collect::<Vec<_>>().join(" ")
+    }
+}
