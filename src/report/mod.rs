@@ -33,6 +33,7 @@ mod names;
 mod output;
 mod provenance;
 mod scores;
+mod spread;
 mod table;
 mod texts;
 mod variables;

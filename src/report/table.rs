@@ -9,6 +9,7 @@ use tables::{Cell, Chosen, Column, ComparisonExport, ComparisonLine, Row, Table,
 use super::builder::Heading;
 use super::claims::Standing;
 use super::footnotes::Footnotes;
+use super::spread::Spreads;
 use super::{Builder, Jobs, Kind, Output, ReportError, alike};
 use crate::graph::{JobIndex, OutputPlan, RowPlan};
 use crate::terminal::shown;
@@ -85,6 +86,7 @@ fn make<'a>(
     let mut headings: Vec<Heading> = vec![Heading::Open; plan.columns.len()];
     let mut cells: Vec<Vec<Cell>> = Vec::with_capacity(plan.rows.len());
     let mut footnotes = Footnotes::new(jobs);
+    let mut spreads = Spreads::default();
     for (row, planned) in plan.rows.iter().zip(&plan.cells) {
         let mut line: Vec<Cell> = Vec::with_capacity(planned.len());
         for ((column, cell), heading) in plan.columns.iter().zip(planned).zip(&mut headings) {
@@ -97,6 +99,7 @@ fn make<'a>(
                         notes.extend(footnotes.of(*job).iter().flat_map(|of| of.iter()));
                     }
                     cell.footnotes = notes.into_iter().collect();
+                    spreads.add(jobs.graph, plan, &mut cell);
                     cell
                 }
                 None => Cell::default(),
@@ -113,6 +116,7 @@ fn make<'a>(
     let claims = claims.filter(|answered| answered.standing != Standing::NotAsked);
     let claims = claims.map(|answered| answered.note());
     let notes = comparisons.note.into_iter().chain(claims).chain(notes);
+    let notes = spreads.notes().chain(notes);
     let notes: Vec<String> = alike::notes(plan).into_iter().chain(notes).collect();
     let (footnotes, places) = footnotes.finish();
     for cell in cells.iter_mut().flatten() {

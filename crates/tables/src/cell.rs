@@ -1,3 +1,6 @@
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
 use metrics::{mean, standard_deviation};
 
 use crate::{Chosen, Citation, Mark};
@@ -11,6 +14,9 @@ pub struct Cell {
     pub texts: Vec<String>,
     /// The index of each score or text among those that the cell should have: some may be missing or undefined.
     pub places: Vec<usize>,
+    /// By score: the independent run that it belongs to, where several are of one (fine-tunings of one encoder). Empty where each
+    /// score is a run of its own.
+    pub units: Vec<usize>,
     /// Remarks on the scores, a sentence fragment each. Equal remarks of several cells share one note.
     pub remarks: Vec<String>,
     /// Why scores are missing, a sentence fragment each: `pretrain[m=0.4] failed, see …/log`. Equal reasons
@@ -44,9 +50,9 @@ pub struct Published {
 /// Count, mean and spread of a cell's scores.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Summary {
-    /// The number of scores.
+    /// The number of independent runs: of scores, if none belong together.
     pub n: usize,
-    /// The arithmetic mean of the scores.
+    /// The arithmetic mean of the runs' scores.
     pub mean: f64,
     /// The sample standard deviation (divisor n - 1); `None` for one score, or where it is not finite.
     pub standard_deviation: Option<f64>,
@@ -86,17 +92,45 @@ impl Cell {
 
     /// Returns count, mean and spread of the scores, or `None` for no scores.
     pub fn summary(&self) -> Option<Summary> {
-        (!self.values.is_empty()).then(|| Summary {
-            n: self.values.len(),
-            mean: mean(&self.values),
-            standard_deviation: standard_deviation(&self.values),
+        let runs = self.runs();
+        (!runs.is_empty()).then(|| Summary {
+            n: runs.len(),
+            mean: mean(&runs),
+            standard_deviation: standard_deviation(&runs),
         })
+    }
+
+    /// Returns a score for each independent run: the mean of those that belong to it.
+    fn runs(&self) -> Cow<'_, [f64]> {
+        if self.units.is_empty() {
+            return Cow::Borrowed(&self.values);
+        }
+        let mut runs: BTreeMap<usize, Vec<f64>> = BTreeMap::new();
+        for (unit, value) in self.units.iter().zip(&self.values) {
+            runs.entry(*unit).or_default().push(*value);
+        }
+        Cow::Owned(runs.values().map(|values| mean(values)).collect())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
+
+    #[test]
+    fn scores_of_one_run_are_averaged_before_they_spread() {
+        let mut cell = Cell {
+            values: vec![1.0, 3.0, 5.0, 7.0],
+            ..Cell::default()
+        };
+        assert_eq!(cell.summary().unwrap().n, 4);
+        cell.units = vec![0, 0, 1, 1];
+        let summary = cell.summary().unwrap();
+        assert_eq!((summary.n, summary.mean), (2, 4.0));
+        assert_eq!(summary.standard_deviation, Some(8.0f64.sqrt()));
+    }
 
     #[test]
     fn what_is_undefined_is_counted_and_said_once() {

@@ -110,7 +110,10 @@ impl Table {
         ];
         columns.extend(variables(lines));
         let published = |line: &Line<'_>| line.cell.published.clone();
-        let counts = lines.iter().map(|line| Some(line.cell.count() as i64));
+        let counts = lines.iter().map(|line| {
+            let runs = line.cell.summary().map(|summary| summary.n);
+            Some(runs.unwrap_or_else(|| line.cell.count()) as i64)
+        });
         let verified = lines.iter().map(|line| Some(published(line)?.verified));
         let after: [Series; AFTER.len()] = [
             text(&|line| Some(line.column.metric.clone())),

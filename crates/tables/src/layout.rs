@@ -52,7 +52,7 @@ impl Text {
 impl Layout {
     pub(crate) fn of(table: &Table) -> Self {
         let expected = cells(table)
-            .map(|cell| cell.values.len())
+            .filter_map(|cell| Some(cell.summary()?.n))
             .max()
             .unwrap_or(0);
         let citations =

@@ -14,24 +14,24 @@ use crate::graph::{CellPlan, JobGraph, JobIndex};
 use crate::store::{Digest, Found};
 
 /// Variables and values, sorted: what tells a unit from the others of its cell.
-pub(super) type UnitName = BTreeMap<Arc<str>, String>;
+pub(in crate::report) type UnitName = BTreeMap<Arc<str>, String>;
 
 /// The runs of a cell.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Design {
+pub(in crate::report) struct Design {
     /// The units, by name. All have runs.
-    pub(super) units: Vec<(UnitName, Vec<JobIndex>)>,
+    pub(in crate::report) units: Vec<(UnitName, Vec<JobIndex>)>,
     /// The jobs in which chance has a part and which all runs share.
-    pub(super) trained_once: BTreeSet<JobIndex>,
+    pub(in crate::report) trained_once: BTreeSet<JobIndex>,
     /// Whether all units rest on each other, so that they are no replicates.
-    pub(super) is_crossed: bool,
+    pub(in crate::report) is_crossed: bool,
     /// The jobs behind the first unit alone: what another seed costs.
-    pub(super) per_seed: Vec<JobIndex>,
+    pub(in crate::report) per_seed: Vec<JobIndex>,
 }
 
 impl Design {
     /// Reads the design of a cell off the graph. `chosen` is the place of the point that was chosen, where a grid was searched.
-    pub(super) fn of(graph: &JobGraph, cell: &CellPlan, chosen: Option<usize>) -> Self {
+    pub(in crate::report) fn of(graph: &JobGraph, cell: &CellPlan, chosen: Option<usize>) -> Self {
         let jobs = cell.shown(chosen);
         let over = cell.gathered(chosen);
         let behind: Vec<BTreeSet<JobIndex>> = jobs.iter().map(|job| behind(graph, *job)).collect();
@@ -100,6 +100,11 @@ impl Design {
 }
 
 impl Design {
+    /// Whether some unit has several runs.
+    pub(in crate::report) fn is_nested(&self) -> bool {
+        self.units.iter().any(|(_, runs)| runs.len() > 1)
+    }
+
     /// Makes units one whose results are all the same: what no seed reaches has one result, however often it ran.
     pub(super) fn distinct<'f>(mut self, found: &dyn Fn(JobIndex) -> Option<&'f Found>) -> Self {
         let artifacts = |jobs: &[JobIndex]| -> Option<Vec<Digest>> {

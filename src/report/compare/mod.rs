@@ -20,6 +20,7 @@ use super::builder::Builder;
 use super::{Jobs, ReportError};
 use crate::graph::{CellPlan, JobIndex};
 
+pub(in crate::report) use design::Design;
 pub use words::{Told, told};
 
 /// How many questions are worked on together: enough to share what their cells have in common, few enough for memory.

@@ -53,6 +53,29 @@ fn a_run_that_goes_on_ends_as_one_that_was_never_cut() {
 }
 
 #[test]
+fn runs_of_several_lengths_are_cut_from_one_that_stays_at_its_peak() {
+    let tokens = tokens(30);
+    let falls_late = |more: Value| {
+        let mut all = constant(more);
+        all["schedule"] = json!("warmup-stable-decay");
+        all["decay_share"] = json!(0.5);
+        all
+    };
+    let given = constant(json!({"steps": 4, "keep_state": true}));
+    let stem = run(tokens.path(), given).unwrap();
+    let start = stem.path().join("output");
+    for steps in [6, 8] {
+        let straight = run(tokens.path(), falls_late(json!({"steps": steps}))).unwrap();
+        let given = falls_late(json!({"steps": steps, "start_from": "state"}));
+        let cut = go_on(tokens.path(), &start, given).unwrap();
+        assert!(
+            weights(cut.path(), "") == weights(straight.path(), ""),
+            "{steps}"
+        );
+    }
+}
+
+#[test]
 fn weights_alone_begin_a_new_run() {
     let tokens = tokens(30);
     let first = run(tokens.path(), constant(json!({"steps": 4}))).unwrap();
