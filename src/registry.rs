@@ -26,6 +26,7 @@ impl Registry {
             &tokenize::TokenizerStage,
             &tokenize::TokenizeStage,
             &benchmarks::BenchmarksStage,
+            &benchmarks::TaskStage,
             &baseline::MajorityStage,
             &baseline::BagOfWordsStage,
             &pretrain::PretrainStage,
