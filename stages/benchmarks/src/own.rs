@@ -230,7 +230,7 @@ fn answer(table: &Table, row: &Row, answer: &Answer) -> Result<f64, StageError> 
         Answer::Classes { labels, .. } => {
             let class = labels.iter().position(|label| label == cell);
             class.map(|class| class as f64).ok_or_else(|| {
-                let known = shorten(&labels.join(", ")).to_owned();
+                let known = shorten(&labels.join(", "));
                 table.wrong(
                     row.place,
                     format!("the label is \"{}\", not one of {known}", shorten(cell)),

@@ -145,6 +145,50 @@ fn scores_are_learnt_from_0_to_5_and_those_from_0_to_5_stay_as_they_are() {
 }
 
 #[test]
+fn labels_in_parquet_may_be_words_numbers_or_truth_values() {
+    let files = Files::new();
+    let types = [
+        ("text", ColumnType::Text),
+        ("whole", ColumnType::Integer),
+        ("number", ColumnType::Number),
+        ("truth", ColumnType::Bool),
+        ("gap", ColumnType::Text),
+    ];
+    let schema = Schema::nullable(types.map(|(name, holds)| (name.to_owned(), holds)));
+    let path = files.0.path().join("a.parquet");
+    let values = vec![
+        ["x", "y", "z"].into_iter().map(Some).collect(),
+        [0_i64, 1, 1].into_iter().collect(),
+        [0.0, 1.0, 1.0].into_iter().collect(),
+        [false, true, true].into_iter().collect(),
+        [Some("0"), None, Some("1")].into_iter().collect(),
+    ];
+    columnar::write(&path, &schema, values).unwrap();
+    for (column, words) in [
+        ("whole", ["0", "1"]),
+        ("number", ["0", "1"]),
+        ("truth", ["false", "true"]),
+    ] {
+        let given = json!({ "texts": ["text"], "label": column, "labels": words });
+        let (task, _) = task(&path, Some(&path), &given).unwrap();
+        let labels: Vec<f64> = task.train.iter().map(|one| one.label).collect();
+        assert_eq!(labels, [0.0, 1.0, 1.0], "{column}");
+    }
+    let given = json!({ "texts": ["text"], "label": "gap", "labels": ["0", "1"] });
+    let told = task(&path, Some(&path), &given).unwrap_err();
+    assert!(
+        told.starts_with("a.parquet, row 2: no value in the column `gap`"),
+        "{told}"
+    );
+    let given = json!({ "texts": ["txt"], "label": "gap", "labels": ["0", "1"] });
+    let told = task(&path, Some(&path), &given).unwrap_err();
+    assert!(
+        told.starts_with("a.parquet: no column `txt`; the columns are text, whole"),
+        "{told}"
+    );
+}
+
+#[test]
 fn a_share_of_one_file_is_scored_whatever_the_order_of_its_rows() {
     let files = Files::new();
     let row = |n: usize| format!("Satz {n},{},{}\n", ["gut", "schlecht"][n % 2], n % 40);
