@@ -30,6 +30,7 @@ impl Registry {
             &tokenize::TokenizeStage,
             &ngrams::NgramsStage,
             &benchmarks::BenchmarksStage,
+            &benchmarks::TaskStage,
             &baseline::MajorityStage,
             &baseline::BagOfWordsStage,
             &pretrain::PretrainStage,

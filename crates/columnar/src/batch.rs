@@ -3,7 +3,8 @@
 use std::fmt;
 
 use arrow::array::{
-    Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, ListArray, RecordBatch, StringArray,
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, ListArray, PrimitiveArray,
+    RecordBatch, StringArray,
 };
 use arrow::buffer::ScalarBuffer;
 use arrow::compute::cast;
@@ -90,6 +91,30 @@ impl Batch {
         Ok((0..self.rows())
             .map(|row| texts.get(row).to_owned())
             .collect())
+    }
+
+    /// Returns a column of texts, numbers, dates or truth values as other programs write them, as texts: `7` for the number 7.0 as
+    /// well. `None` where a row has no value.
+    ///
+    /// # Errors
+    /// When there is no such column, or it is of another type: lists, tables, bytes.
+    pub fn as_written(&self, name: &str) -> Result<Vec<Option<String>>, StageError> {
+        self.column(name, ColumnType::Text, |column| {
+            let holds = column.data_type();
+            if let Some(numbers) = column.as_primitive_opt::<Float64Type>() {
+                return Some(shown(numbers));
+            }
+            if let Some(numbers) = column.as_primitive_opt::<Float32Type>() {
+                return Some(shown(numbers));
+            }
+            if holds.is_nested() || matches!(holds, DataType::Binary | DataType::FixedSizeBinary(_))
+            {
+                return None;
+            }
+            let texts = cast(column, &DataType::Utf8).ok()?;
+            let texts = texts.as_string_opt::<i32>()?.iter();
+            Some(texts.map(|text| text.map(str::to_owned)).collect())
+        })
     }
 
     /// Returns a column of whole numbers.
@@ -218,6 +243,15 @@ impl Batch {
                 .wrong(format!("column `{name}` has rows without a value"))),
         }
     }
+}
+
+/// Returns numbers in the shortest form that reads as the same number.
+fn shown<P: ArrowPrimitiveType>(numbers: &PrimitiveArray<P>) -> Vec<Option<String>>
+where
+    P::Native: fmt::Display,
+{
+    let numbers = numbers.iter();
+    numbers.map(|one| one.map(|one| one.to_string())).collect()
 }
 
 impl fmt::Debug for Batch {

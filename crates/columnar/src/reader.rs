@@ -62,6 +62,12 @@ impl Reader {
             .fold(0, |all, rows| all.saturating_add(*rows))
     }
 
+    /// Returns the names of the columns, in the file's order.
+    pub fn columns(&self) -> impl Iterator<Item = &str> {
+        let fields = self.metadata.schema().fields().iter();
+        fields.map(|field| field.name().as_str())
+    }
+
     /// Returns the number of rows of each row group.
     pub fn groups(&self) -> &[u64] {
         &self.groups

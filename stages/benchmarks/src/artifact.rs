@@ -58,6 +58,21 @@ pub(crate) const FILES: &[OutputFile] = &[
         .when("minimal-pairs"),
 ];
 
+/// The files of a task of the user's own.
+pub(crate) const OWN_FILES: &[OutputFile] = &[
+    OutputFile::new(DESCRIPTION, "the task, its labels and metrics"),
+    OutputFile::table(
+        TRAIN,
+        labelled::COLUMNS,
+        "the examples to train on, a row each",
+    ),
+    OutputFile::table(
+        VALIDATION,
+        labelled::COLUMNS,
+        "the examples that are scored",
+    ),
+];
+
 /// The part of `task.json` that says how to read the rest.
 #[derive(Deserialize)]
 struct Header {

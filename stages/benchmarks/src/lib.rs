@@ -1,7 +1,7 @@
-//! Readers of the official GLUE, SentEval STS, SQuAD and BLiMP files.
+//! Readers of the official GLUE, SentEval STS, SQuAD and BLiMP files, and of tables of the user's own.
 //!
 //! The stage [`BenchmarksStage`] turns one task's files, in the layout in which everybody downloads them, into Parquet
-//! with plain columns and a `task.json`. The function [`read`] reads that artifact for the stages that train and evaluate;
+//! with plain columns and a `task.json`; the stage [`TaskStage`] does so with the user's tables, as the user declares them (`own`). The function [`read`] reads that artifact for the stages that train and evaluate;
 //! [`read_labelled`], [`read_pairs`], [`read_spans`] and [`read_minimal_pairs`] read the single shape that a stage can use. The peculiarities of each
 //! task's files (a missing header, doubled quotation marks, the order of labels) do not go beyond this crate.
 //!
@@ -20,6 +20,8 @@ mod identity;
 mod layout;
 mod minimal_pairs;
 mod mrpc;
+mod own;
+mod own_stage;
 mod shape;
 mod spans;
 mod squad;
@@ -33,6 +35,7 @@ pub use artifact::{
     read, read_labelled, read_minimal_pairs, read_pairs, read_spans, training_examples,
 };
 pub use metrics::Metric;
+pub use own_stage::TaskStage;
 pub use shape::{Benchmark, Shape};
 pub use spans::{Question, SpanTask};
 pub use stage::BenchmarksStage;

@@ -79,16 +79,16 @@ pub enum Kind {
     Regression,
 }
 
-/// A GLUE task, read from a benchmark artifact.
+/// A GLUE task or one of the user's own, read from a benchmark artifact.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Task {
-    /// `sst2`, `mnli`, `qnli`, `rte`, `qqp`, `mrpc`, `cola`, `stsb` or `wnli`.
+    /// `sst2`, `mnli`, `qnli`, `rte`, `qqp`, `mrpc`, `cola`, `stsb` or `wnli`, or what the user calls it.
     pub name: String,
     /// Whether labels are classes or numbers.
     pub kind: Kind,
-    /// The names of the classes in Hugging Face's order; empty for regression.
+    /// The names of the classes, of GLUE's tasks in Hugging Face's order; empty for regression.
     pub labels: Vec<String>,
-    /// The official metrics, the main one first.
+    /// The official or declared metrics, the main one first.
     pub metrics: Vec<Metric>,
     /// The training split.
     pub train: Vec<Example>,

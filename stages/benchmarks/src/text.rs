@@ -55,6 +55,19 @@ impl TextFile {
         &self.path
     }
 
+    /// Returns the text.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Returns the place of a line, counted from 1.
+    pub(crate) fn place(&self, line: usize) -> Place<'_> {
+        Place {
+            path: &self.path,
+            line,
+        }
+    }
+
     /// Returns the lines without their ends (`\n` or `\r\n`), each with its place.
     pub(crate) fn lines(&self) -> impl Iterator<Item = (Place<'_>, &str)> {
         self.text.lines().enumerate().map(|(index, line)| {
