@@ -351,8 +351,8 @@ source = "@scores"
        ·            ╰── `inputs` of stage `e`
        ╰────
 
-     × expected one of folder, scores, encoder, tokenizer, corpus, tokens, benchmark, embeddings,
-     │ found "score"
+     × expected one of folder, scores, encoder, tokenizer, corpus, ngrams, tokens, benchmark,
+     │ embeddings, found "score"
        ╭─[pipeline.toml:31:9]
     31 │ makes = "score"
        ·         ───┬───

@@ -60,6 +60,62 @@ use = "sts"
 embeddings = "@embed"
 data = "@pairs"
 
+[stage.questions]
+use = "benchmarks"
+source = "@world/squad"
+task = "squad2"
+
+[stage.answer]
+use = "finetune-spans"
+encoder = "@pretrain"
+data = "@questions"
+epochs = 1
+batch = 8
+lr = 1e-3
+train_examples = 16
+eval_examples = 16
+
+[stage.few]
+use = "benchmarks"
+source = "squad"
+task = "squad"
+
+[stage.theirs]
+use = "answers"
+predictions = "theirs.json"
+data = "@few"
+
+[stage.minimal-data]
+use = "benchmarks"
+source = "@world/blimp"
+task = "minimal-pairs"
+
+[stage.minimal]
+use = "minimal-pairs"
+encoder = "@pretrain"
+data = "@minimal-data"
+limit = 2
+
+[stage.validation]
+use = "validation-loss"
+encoder = "@pretrain"
+tokens = "@tokens"
+rate = 0.4
+
+[stage.ngrams]
+use = "ngrams"
+corpus = "@corpus"
+tokenizer = "@tokenizer"
+size = 100
+
+[stage.own]
+use = "task"
+train = "own.csv"
+texts = ["text"]
+label = "label"
+labels = ["no", "yes"]
+dev_share = 0.5
+
 [stage.program]
 use = "command"
 shell = "echo '{{\"accuracy\": 91.5}}' > {output}/scores.json"
@@ -69,9 +125,25 @@ makes = "scores"
 default = true
 "#;
 
+const QUESTIONS: &str = r#"{"data": [{"title": "t", "paragraphs": [{"context": "The king saw a dog.", "qas": [
+    {"id": "1", "question": "What did he see?", "answers": [{"answer_start": 13, "text": "a dog"}]}
+]}]}]}"#;
+
+/// Benchmarks of questions and of minimal pairs, whose files have the names of those of sentences but other columns, which are
+/// not documented by column.
+const OTHER_SHAPES: [&str; 3] = ["questions", "few", "minimal-data"];
+
 #[test]
 fn the_documented_files_and_columns_are_those_that_are_written() {
     let project = Project::beyond_tokens(KINDS);
+    for split in ["train", "dev"] {
+        project.write(&format!("squad/{split}-v1.1.json"), QUESTIONS);
+    }
+    project.write("theirs.json", r#"{"1": "a dog"}"#);
+    project.write(
+        "own.csv",
+        "text,label\na b,yes\nc d,no\ne f,yes\ng h,no\ni j,yes\nk l,no\n",
+    );
     let declared = project.pipe(&["list", "--json"]).code(0).json();
     let stages = declared["stages"].as_array().expect("stages");
     let name = |stage: &Value| stage["name"].as_str().expect("a name").to_owned();
@@ -106,7 +178,7 @@ fn the_documented_files_and_columns_are_those_that_are_written() {
                 .find(|file| is_at(file["path"].as_str().expect("a path"), place))
                 .unwrap_or_else(|| panic!("{kind} writes {place}, which nothing documents"));
             seen.insert(file["path"].as_str().expect("a path"));
-            if place.ends_with(".parquet") {
+            if place.ends_with(".parquet") && !OTHER_SHAPES.contains(&name.as_str()) {
                 assert_eq!(columns(&path), documented_columns(file), "{kind}: {place}");
             }
         }

@@ -98,6 +98,14 @@ encoder = "@pretrain"
 tokens = "@tokens"
 rate = 0.4
 
+[stage.own]
+use = "task"
+train = "own.csv"
+texts = ["text"]
+label = "label"
+labels = ["no", "yes"]
+dev_share = 0.5
+
 [stage.joined]
 use = "command"
 argv = ["sh", "-euc", "cat \"$1\" \"$2\" > {output}/joined", "sh", "{one}", "{other}"]
@@ -114,6 +122,8 @@ const PAIRS: &str = r#"{"sentence_good": "the king saw a dog", "sentence_bad": "
 {"sentence_good": "the dogs are here", "sentence_bad": "the dogs is here", "field": "morphology", "linguistics_term": "agreement", "UID": "number"}
 "#;
 
+const OWN: &str = "text,label\nthe king saw a dog,yes\nthe dog saw,no\na queen came,yes\nnobody came,no\nall went,yes\nnone went,no\n";
+
 #[test]
 fn a_kind_whose_results_change_has_a_new_version() {
     let project = Project::beyond_tokens(EVERY_KIND);
@@ -122,6 +132,7 @@ fn a_kind_whose_results_change_has_a_new_version() {
     }
     project.write("theirs.json", r#"{"1": "king and queen", "2": "dog"}"#);
     project.write("pairs.jsonl", PAIRS);
+    project.write("own.csv", OWN);
     let list = project.pipe(&["list", "--json"]).code(0).json();
     let kinds = list["kinds"].as_array().expect("kinds");
     let versions: BTreeMap<&str, &Value> = kinds
@@ -148,24 +159,25 @@ fn a_kind_whose_results_change_has_a_new_version() {
     // If this fails, raise the versions of the kinds that differ, and then pin what these kinds make now.
     insta::assert_snapshot!(golden, @"
     answers/1  theirs       f4f3faf7a7f5138c
-    bag-of-words/3  bag-of-words 2601be25a40efe9a
-    benchmarks/2  benchmark    b17372b8719d86ad
+    bag-of-words/3  bag-of-words fb08df1658df1bb9
+    benchmarks/2  benchmark    b0845b27cf44a038
     benchmarks/2  pairs        1823ba7a67c0a184
     benchmarks/2  questions    6fb34b77e6a93b7a
-    benchmarks/2  sts-pairs    09a41bf7143bfe05
-    command/1  joined       213991e188167918
-    corpus/2  corpus       2d1187b93a8cdb33
-    embed/3  embed        eeff466f3265a944
-    finetune/4  finetune     dd6c57e7a89558a4
-    finetune-spans/1  answer       17ca213bf10d3d56
+    benchmarks/2  sts-pairs    342af4ac8a91c1cd
+    command/1  joined       24752d7b97568708
+    corpus/2  corpus       55593d00e57fa72d
+    embed/3  embed        e1325dda5e209561
+    finetune/4  finetune     c0e01d0afd64f49b
+    finetune-spans/1  answer       c2e239436a0eb81b
     majority/3  majority     56686a02306c48b3
-    minimal-pairs/1  minimal      a1d182bfc26f0a69
-    pretrain/3  pretrain     4af4532e941369e4
-    sts/3  sts          d1fdecffe7505f93
-    tokenize/2  tokens       05bde5af43fe1a0e
-    tokenizer/2  tokenizer    4102a71f260feced
-    validation-loss/1  validation   0745959fddf0bd12
-    world/3  world        11b3012728d7d102
-    ngrams/1  ngrams       0
+    minimal-pairs/1  minimal      a2c827e597a23aa6
+    ngrams/1  ngrams       5d5fa2916727d8ad
+    pretrain/3  pretrain     7742dc68f0759bb9
+    sts/3  sts          1c3aade721a236ce
+    task/1  own          5f9761c384a9e3f6
+    tokenize/2  tokens       fda3425339550f02
+    tokenizer/2  tokenizer    fdb80736a788f9f8
+    validation-loss/1  validation   dcc62ab0a9015a65
+    world/3  world        dcb8db768be5cacb
     ");
 }

@@ -28,7 +28,7 @@ fn each_sort_of_change_is_named() {
     assert_eq!(
         why(&project, &["stage:tokens"]),
         "tokens: cached: all that its key holds is as it was when `tokens` ran; its code has not changed since\n  \
-         noted: too few documents to set some aside (389; a share of 0.01 takes some 500 of such a length): validation takes the last blocks\n"
+         noted: too few documents to set some aside (328; a share of 0.01 takes some 500 of such a length): validation takes the last blocks\n"
     );
 
     // A parameter has changed, and other jobs follow from it.
@@ -95,7 +95,7 @@ fn damage_and_changed_code_are_told_apart_from_changes() {
     write(&path, &record.to_string());
     let told = why(&project, &["stage:world"]);
     assert!(
-        told.ends_with("; its code has changed since, its behaviour version is 2 as before\n"),
+        told.ends_with("; its code has changed since, its behaviour version is 3 as before\n"),
         "{told}"
     );
     write(&path, "{");

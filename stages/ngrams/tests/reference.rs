@@ -244,7 +244,7 @@ fn a_list_is_cut_by_its_shares_and_told_if_it_is_short() {
     let made = run(
         folder.path(),
         "one",
-        json!({"size": 1, "min_count": 2, "shares": shares}),
+        json!({"size": 1, "min_count": 5, "shares": shares}),
     )
     .unwrap();
     assert_eq!(
