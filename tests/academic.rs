@@ -30,7 +30,7 @@ fn the_papers_settings_can_be_planned() {
 }
 
 #[test]
-#[ignore = "a minute, and 8 GB: `.ci/slow large` runs it"]
+#[ignore = "minutes, and gigabytes: `.ci/slow large` runs it"]
 fn an_update_of_eight_sequences_at_the_large_shape_runs() {
     let project = Project::with("");
     let update = [
