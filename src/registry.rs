@@ -32,6 +32,7 @@ impl Registry {
             &finetune::FinetuneStage,
             &evaluate::EmbedStage,
             &evaluate::StsStage,
+            &likelihood::EffectiveRankStage,
             &likelihood::MinimalPairsStage,
             &likelihood::ValidationLossStage,
         ])

@@ -9,8 +9,10 @@ use metrics::scores::{self, Score};
 use tokenize::{Blocks, Split, Tokenizer};
 use training::{Start, StartFrom};
 
+use crate::compute;
 use crate::feed::Feed;
 use crate::masking::{Masker, Vocabulary};
+use crate::network::Network;
 use crate::objective::MaskedLm;
 use crate::parameters::{Initial, Parameters};
 use crate::recipe::Recipe;
@@ -40,9 +42,12 @@ pub fn train(
         Some(folder) => start::load(folder, config, &data.tokenizer, context)?,
         None => fresh(parameters, config)?,
     };
+    compute::check_length(parameters, data.train.summary().length)?;
+    let encoder = encoder.with_precision(options.precision.resolve()?);
+    let network = Network::new(encoder, parameters, data.tokenizer.specials().mask, start)?;
     let mut objective = MaskedLm {
         validation: Validation::new(&data.validation, &masker, parameters.validation_blocks)?,
-        encoder: encoder.with_precision(options.precision.resolve()?),
+        network,
         tokenizer: &data.tokenizer,
         feed: Feed::new(&data.train, masker, plan, options.seed)?,
         micro_batch: parameters.micro_batch,
@@ -56,8 +61,7 @@ pub fn train(
 
     let folder = context.output();
     training::Objective::save(&objective, folder)?;
-    let scalars = objective.encoder.parameters().scalars();
-    Recipe::new(parameters, &plan, data.train.len(), scalars)?.write(folder)?;
+    Recipe::new(parameters, &plan, data.train.len(), &objective.network)?.write(folder)?;
     let measured = trained.measured.unwrap_or_default();
     let predicted = objective.validation.predicted();
     let names = [PERPLEXITY, PERPLEXITY_15].into_iter();

@@ -10,3 +10,4 @@ mod reduction;
 mod resume;
 mod threads;
 mod training;
+mod visible;
