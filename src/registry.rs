@@ -33,6 +33,8 @@ impl Registry {
             &evaluate::EmbedStage,
             &evaluate::StsStage,
             &likelihood::EffectiveRankStage,
+            &spans::FinetuneSpansStage,
+            &spans::AnswersStage,
             &likelihood::MinimalPairsStage,
             &likelihood::ValidationLossStage,
         ])

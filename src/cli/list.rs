@@ -255,6 +255,7 @@ fn fields_text(text: &mut String, fields: &[Field], depth: usize) {
                     KeyPolicy::Always | KeyPolicy::Unless(_) | KeyPolicy::If(_) => "",
                 };
                 *text += &format!("{indent}    {about}; {}{key}\n", takes.describe());
+                fields_text(text, takes.table().unwrap_or_default(), depth + 2);
             }
         }
     }
@@ -300,10 +301,7 @@ fn fields_json(fields: &[Field]) -> Value {
     fields
         .iter()
         .map(|field| {
-            let inner = match field.takes {
-                FieldType::Table(inner) => fields_json(inner),
-                _ => Value::Null,
-            };
+            let inner = field.takes.table().map_or(Value::Null, fields_json);
             json!({
                 "name": field.name,
                 "takes": field.takes.describe(),

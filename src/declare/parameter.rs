@@ -73,6 +73,7 @@ fn is_scalar(takes: FieldType) -> bool {
             | FieldType::Number { .. }
             | FieldType::Text
             | FieldType::Choice(_)
+            | FieldType::OrTable { .. }
     )
 }
 

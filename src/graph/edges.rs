@@ -280,7 +280,10 @@ impl<'p> Edges<'p> {
 /// Returns the type with its article: `an encoder`, `tokens`.
 fn a(kind: ArtifactType) -> String {
     match kind {
-        ArtifactType::Tokens | ArtifactType::Embeddings | ArtifactType::Scores => kind.to_string(),
+        ArtifactType::Ngrams
+        | ArtifactType::Tokens
+        | ArtifactType::Embeddings
+        | ArtifactType::Scores => kind.to_string(),
         ArtifactType::Encoder => format!("an {kind}"),
         ArtifactType::Folder
         | ArtifactType::Corpus

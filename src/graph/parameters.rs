@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use contract::{FieldType, Params, Piece, Problem};
+use contract::{Params, Piece, Problem};
 use serde_json::{Map, Value};
 
 use super::environment::{Environment, Reads};
@@ -254,10 +254,7 @@ impl Place<'_, '_> {
         let (key, parents) = problem.path.split_last()?;
         for parent in parents {
             let field = fields.iter().find(|field| field.is_called(parent))?;
-            let FieldType::Table(inner) = field.takes else {
-                return None;
-            };
-            fields = inner;
+            fields = field.takes.table()?;
         }
         if fields.iter().any(|field| field.is_called(key)) {
             return None;

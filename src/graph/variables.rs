@@ -91,10 +91,8 @@ fn keys(
             ItemValue::Value(definition) => reads(definition),
             ItemValue::List(definitions) => definitions.iter().any(reads),
             ItemValue::Table(items) => {
-                let inner = match field.map(|field| field.takes) {
-                    Some(FieldType::Table(inner)) => inner,
-                    _ => &[],
-                };
+                let inner = field.and_then(|field| field.takes.table());
+                let inner = inner.unwrap_or_default();
                 keys(base, variable, items, &path, inner, found);
                 false
             }

@@ -63,6 +63,10 @@ fn value(takes: FieldType) -> Value {
             "anyOf": [{ "enum": words }, { "type": "string", "pattern": r"\$\{" }],
         }),
         FieldType::Table(fields) => table(fields),
+        FieldType::OrTable {
+            single,
+            table: fields,
+        } => json!({ "anyOf": [value(*single), table(fields)] }),
         FieldType::Input(ArtifactType::Folder) => input(),
         FieldType::Input(_) => json!({ "type": "string" }),
         FieldType::TextList | FieldType::Ignore => {

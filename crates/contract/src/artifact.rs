@@ -13,6 +13,8 @@ pub enum ArtifactType {
     Corpus,
     /// A Hugging Face tokenizer: `tokenizer.json`, `tokenizer_config.json`, `vocab.txt`.
     Tokenizer,
+    /// N-grams whose words go together: `ngrams.txt`, one a line.
+    Ngrams,
     /// Blocks of token ids: Parquet shards with an `input_ids` column, and the tokenizer that made them.
     Tokens,
     /// A Hugging Face model folder: `config.json`, `model.safetensors`, tokenizer files; perhaps `scores.parquet`.
@@ -32,6 +34,7 @@ impl ArtifactType {
             Self::Folder => "folder",
             Self::Corpus => "corpus",
             Self::Tokenizer => "tokenizer",
+            Self::Ngrams => "ngrams",
             Self::Tokens => "tokens",
             Self::Encoder => "encoder",
             Self::Benchmark => "benchmark",

@@ -14,10 +14,7 @@ pub fn keyed(fields: &[Field], params: &Params) -> Params {
 /// Whether every parameter of these fields enters keys with its value and under its own name.
 pub fn is_keyed_whole(fields: &[Field]) -> bool {
     fields.iter().all(|field| {
-        let inner = match field.takes {
-            FieldType::Table(inner) => is_keyed_whole(inner),
-            _ => true,
-        };
+        let inner = field.takes.table().is_none_or(is_keyed_whole);
         inner && matches!(field.key, KeyPolicy::Always) && field.keyed_as == field.name
     })
 }
@@ -28,10 +25,8 @@ fn keyed_table(fields: &[Field], table: &Map<String, Value>) -> Map<String, Valu
         let Some(value) = table.get(field.name) else {
             continue;
         };
-        let value = match (field.takes, value) {
-            (FieldType::Table(inner), Value::Object(table)) => {
-                Value::Object(keyed_table(inner, table))
-            }
+        let value = match (field.takes.table(), value) {
+            (Some(inner), Value::Object(table)) => Value::Object(keyed_table(inner, table)),
             _ => value.clone(),
         };
         let value = match field.key {
@@ -72,9 +67,9 @@ pub fn written(fields: &[Field], path: &str) -> String {
     let Some(field) = fields.iter().find(|field| field.keyed_as == first) else {
         return path.to_owned();
     };
-    match (rest, field.takes) {
+    match (rest, field.takes.table()) {
         (None, _) => field.name.to_owned(),
-        (Some(rest), FieldType::Table(inner)) => format!("{}.{}", field.name, written(inner, rest)),
+        (Some(rest), Some(inner)) => format!("{}.{}", field.name, written(inner, rest)),
         (Some(rest), _) => format!("{}.{rest}", field.name),
     }
 }
@@ -84,9 +79,10 @@ fn given_table(fields: &[Field], keyed: &Map<String, Value>) -> Option<Map<Strin
     for (name, value) in keyed {
         let field = fields.iter().find(|field| field.keyed_as == name)?;
         let value = match (field.takes, value) {
-            (FieldType::Table(inner), Value::Object(table)) => {
-                Value::Object(given_table(inner, table)?)
-            }
+            (
+                FieldType::Table(inner) | FieldType::OrTable { table: inner, .. },
+                Value::Object(table),
+            ) => Value::Object(given_table(inner, table)?),
             // In a key, the inputs under names of the user's are a list of those names; a given table has them as its keys.
             (FieldType::Inputs, Value::Array(names)) => {
                 let names = names.iter().filter_map(Value::as_str);

@@ -114,6 +114,10 @@ fn complete_table(
             (Some(Value::Object(table)), FieldType::Table(inner), _) => {
                 Some(Value::Object(complete_table(inner, table, path, problems)))
             }
+            (Some(Value::Object(given)), FieldType::OrTable { table, .. }, _) => {
+                let inner = complete_table(table, given, path, problems);
+                Some(collapsed(table, inner))
+            }
             (Some(Value::Array(items)), FieldType::TextList | FieldType::Ignore, _) => {
                 let items = items.iter().enumerate();
                 let named = items.map(|(place, item)| (place.to_string(), item));
@@ -172,6 +176,18 @@ fn complete_table(
         path.pop();
     }
     result
+}
+
+/// Returns the value of the first field where the others have their defaults, else the table.
+fn collapsed(fields: &[Field], table: Map<String, Value>) -> Value {
+    let Some((first, others)) = fields.split_first() else {
+        return Value::Object(table);
+    };
+    let is_default = |field: &Field| table.get(field.name) == field.default.value().as_ref();
+    match table.get(first.name) {
+        Some(value) if others.iter().all(is_default) => value.clone(),
+        _ => Value::Object(table),
+    }
 }
 
 /// Returns the value given for a field, and the name under which it is given: the field's name, or its former one.
@@ -319,6 +335,7 @@ fn fit(takes: FieldType, value: &Value) -> Result<Value, String> {
             Some(word) if types.iter().any(|kind| kind.name() == word) => Ok(value.clone()),
             _ => Err(wrong()),
         },
+        FieldType::OrTable { single, .. } => fit(*single, value).map_err(|_| wrong()),
         FieldType::Table(_)
         | FieldType::Input(_)
         | FieldType::TextList
@@ -343,6 +360,7 @@ fn describe(value: &Value) -> String {
 /// Suggests a legal value that was probably meant by a value that is not legal.
 fn meant(takes: FieldType, value: &Value) -> Option<String> {
     let words = match takes {
+        FieldType::OrTable { single, .. } => return meant(*single, value),
         FieldType::Choice(words) => words.to_vec(),
         FieldType::Output(types) => types.iter().map(|kind| kind.name()).collect(),
         FieldType::Bool | FieldType::Integer { .. } | FieldType::Number { .. } => {

@@ -182,6 +182,14 @@ pub enum FieldType {
     Choice(&'static [&'static str]),
     /// A nested table.
     Table(&'static [Field]),
+    /// A single value, or a table whose first field takes such a value. A table whose other fields all have their defaults is
+    /// that value: both are one parameter.
+    OrTable {
+        /// The type of the single value.
+        single: &'static FieldType,
+        /// The fields of the table.
+        table: &'static [Field],
+    },
     /// An artifact: `"@stage"`, `"@stage/sub/folder"`, or a path to files of that type.
     Input(ArtifactType),
     /// A list of texts. Numbers and truth values are taken as text, in one form.
@@ -243,6 +251,14 @@ impl FieldDefault {
 }
 
 impl FieldType {
+    /// Returns the fields of the table that this takes, if it takes one.
+    pub fn table(self) -> Option<&'static [Field]> {
+        match self {
+            Self::Table(fields) | Self::OrTable { table: fields, .. } => Some(fields),
+            _ => None,
+        }
+    }
+
     /// Whether a field of this type is a parameter, which the stage sees and which enters keys as its [`KeyPolicy`] says. Inputs
     /// are edges, and enter keys by their content.
     pub fn is_parameter(self) -> bool {
@@ -252,6 +268,11 @@ impl FieldType {
     /// Describes what is legal, for messages: `a number from 0 to 1`.
     pub fn describe(&self) -> String {
         match self {
+            Self::OrTable { single, table } => {
+                let names: Vec<_> = table.iter().map(|field| field.name).collect();
+                let names = names.join(" = …, ");
+                format!("{}, or a table {{ {names} = … }}", single.describe())
+            }
             Self::Bool => "true or false".into(),
             Self::Integer { min, max } => match (*min, *max) {
                 (i64::MIN, i64::MAX) => "a whole number".into(),

@@ -5,7 +5,7 @@ use kernels::Share;
 use rayon::prelude::*;
 
 use crate::block::{Block, Entry};
-use crate::names::KEY_BIAS;
+use crate::names::{KEY_BIAS, SPAN_BIAS};
 use crate::sink::{Buffer, Loan};
 use crate::values::with_values;
 use crate::{EncoderError, Parameters};
@@ -181,10 +181,14 @@ impl Gradients {
     }
 }
 
+/// The ends of the names of parameters whose gradient a softmax cancels.
+const CANCELLED: [&str; 2] = [KEY_BIAS, SPAN_BIAS];
+
 /// Checks that every parameter has a finite gradient that is not zero everywhere.
 ///
 /// The bias of a key is an exception: adding one vector to all keys moves all scores of a query by the same amount, which the
-/// softmax cancels, so the gradient of the bias is zero except for rounding. It must only exist and be finite.
+/// softmax cancels, so the gradient of the bias is zero except for rounding. It must only exist and be finite. So is the bias of a head
+/// that finds spans, which moves the scores of all tokens of a sequence.
 ///
 /// # Errors
 /// [`EncoderError::Audit`] names every parameter that is not trained, and why.
@@ -198,7 +202,9 @@ pub fn audit(parameters: &Parameters, gradients: &Gradients) -> Result<(), Encod
         };
         if !kernels::all_finite(&gradient) {
             problems.push(format!("the gradient of parameter `{name}` is not finite"));
-        } else if gradient.iter().all(|&x| x == 0.0) && !name.ends_with(KEY_BIAS) {
+        } else if gradient.iter().all(|&x| x == 0.0)
+            && !CANCELLED.iter().any(|bias| name.ends_with(bias))
+        {
             problems.push(format!("the gradient of parameter `{name}` is zero"));
         }
     }

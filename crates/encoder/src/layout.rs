@@ -236,6 +236,24 @@ impl ClassificationLayout {
     }
 }
 
+/// The block of a head that finds spans.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SpanLayout {
+    /// The map to the scores as first and as last token.
+    pub(crate) output: Linear,
+    pub(crate) length: usize,
+}
+
+impl SpanLayout {
+    pub(crate) fn new(width: usize) -> Self {
+        let mut cursor = Cursor::default();
+        Self {
+            output: cursor.linear(2, width),
+            length: cursor.length(),
+        }
+    }
+}
+
 /// The blocks of an encoder. All layers have the same layout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct EncoderLayout {

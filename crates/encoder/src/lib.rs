@@ -5,7 +5,8 @@
 //! * [`Batch`] packs sequences without padding; [`Mode`] says whether dropout is on and which random numbers it takes.
 //! * [`VisibleBatch`] packs the tokens that are not masked apart from the others, so that only those go through the encoder; a
 //!   [`Decoder`], or the encoder's last layers ([`Encoder::forward_appended`]), see all places.
-//! * [`Pooling`] makes one vector of a sequence's hidden states; [`ClassificationHead`] computes scores from it.
+//! * [`Pooling`] makes one vector of a sequence's hidden states; [`ClassificationHead`] computes scores from it;
+//!   [`SpanHead`] finds spans of a sequence.
 //! * [`Parameters`] are [`Block`]s, each a flat variable that contains named tensors.
 //! * [`Gradients`], [`audit`] and [`AdamW`] train any [`Parameters`]. A custom operation over a whole block adds its gradients to
 //!   the block's [`Sink`].
@@ -57,6 +58,7 @@ mod parameters;
 mod pooling;
 mod precision;
 mod sink;
+mod span_head;
 mod specification;
 mod stack;
 mod values;
@@ -80,4 +82,5 @@ pub use parameters::Parameters;
 pub use pooling::Pooling;
 pub use precision::DeclaredPrecision;
 pub use sink::Sink;
+pub use span_head::SpanHead;
 pub use visible::{Decoder, VisibleBatch};

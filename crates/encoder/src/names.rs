@@ -40,6 +40,8 @@ pub(crate) const EMBEDDING_NORM: &str = "embeddings.LayerNorm";
 pub(crate) const FINAL_NORM: &str = "LayerNorm";
 /// The ending of the names of attention's key biases.
 pub(crate) const KEY_BIAS: &str = "attention.self.key.bias";
+/// The bias of a head that finds spans.
+pub(crate) const SPAN_BIAS: &str = "qa_outputs.bias";
 
 impl Names {
     pub(crate) fn of(architecture: Architecture) -> Self {

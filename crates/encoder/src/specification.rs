@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use crate::block::{Block, Entry, Table};
 use crate::layout::{
-    ClassificationLayout, DecoderLayout, EncoderLayout, Linear, Matrix, Norm, Vector,
+    ClassificationLayout, DecoderLayout, EncoderLayout, Linear, Matrix, Norm, SpanLayout, Vector,
 };
 use crate::names::{self, Module, Names};
 use crate::{Config, EncoderError};
@@ -214,6 +214,13 @@ pub(crate) fn of_classification_head(layout: &ClassificationLayout) -> Specifica
     list.linear("classifier.dense", layout.dense);
     list.linear("classifier.out_proj", layout.output);
     list.end("classification head", layout.length)
+}
+
+/// Returns the block of a head that finds spans.
+pub(crate) fn of_span_head(layout: &SpanLayout) -> Specification {
+    let mut list = List::default();
+    list.linear("qa_outputs", layout.output);
+    list.end("span head", layout.length)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 use candle_core::{D, Device, Tensor, Var};
 use encoder::{
     Activation, Architecture, Batch, ClassificationHead, Config, Encoder, Gradients, Mode, Ops,
-    Parameters, Pooling, Precision, Sequence, Size, cross_entropy, squared_error,
+    Parameters, Pooling, Precision, Sequence, Size, SpanHead, cross_entropy, squared_error,
 };
 use kernels::Stream;
 use proptest::prelude::*;
@@ -125,6 +125,21 @@ proptest! {
             let loss = cross_entropy(&scores, &classes).unwrap();
             states.push(scores);
             (states, loss)
+        });
+        let head = SpanHead::new(encoder.config(), 4).unwrap();
+        let mut trained = encoder.body();
+        trained.extend(head.parameters()).unwrap();
+        let spans: Vec<[u32; 2]> = lengths
+            .iter()
+            .map(|&length| [length / 3, length - 1].map(|token| token as u32))
+            .collect();
+        compare(&trained, 2e-5, |ops| {
+            let (encoder, head) = (encoder.clone().with_ops(ops), head.clone().with_ops(ops));
+            let hidden = encoder.forward(&batch, TRAIN).unwrap();
+            let loss = head.loss(&hidden, &batch, &spans, TRAIN).unwrap();
+            let scores = head.scores(&hidden.detach(), &batch).unwrap().concat();
+            let flat = Tensor::new(scores.as_flattened(), &Device::Cpu).unwrap();
+            (vec![hidden, flat], (loss * 0.25).unwrap())
         });
     }
 }

@@ -109,6 +109,14 @@ fn a_measured_loss_has_the_bits_of_the_loss_that_is_trained_on() {
         let loss: f64 = loss.to_scalar().unwrap();
         let found = encoder.measure_masked_lm(&hidden, &rows, &targets);
         assert_eq!(found.unwrap().to_bits(), loss.to_bits());
+        let each = encoder.masked_lm_losses(&hidden, &rows, &targets).unwrap();
+        assert_eq!(each.len(), rows.len());
+        assert!((each.iter().sum::<f64>() - loss).abs() < 1e-4);
+        for (place, loss) in each.iter().enumerate().step_by(50) {
+            let (row, target) = (&rows[place..=place], &targets[place..=place]);
+            let alone = encoder.masked_lm_loss(&hidden, row, target).unwrap();
+            assert!((alone.to_scalar::<f64>().unwrap() - loss).abs() < 1e-6);
+        }
         assert!(encoder.measure_masked_lm(&hidden, &[192], &[0]).is_err());
         assert!(encoder.measure_masked_lm(&hidden, &[1], &[60]).is_err());
     }

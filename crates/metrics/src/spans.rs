@@ -5,6 +5,9 @@
 //! between words. The score of a question is that of the gold answer that fits best.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use regex::{Captures, Regex};
 
 /// How well one prediction answers its question, from 0 to 1.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -77,27 +80,18 @@ fn f1(predicted: &[String], gold: &[String]) -> f64 {
 fn words(answer: &str) -> Vec<String> {
     let mut plain = answer.to_lowercase();
     plain.retain(|sign| !sign.is_ascii_punctuation());
-    let mut kept = String::with_capacity(plain.len());
     // An article ends at any sign that is no letter, digit or underscore, so also before a dash without a space: `the–`.
-    let mut rest = plain.as_str();
-    while !rest.is_empty() {
-        let end = rest.find(|sign| !is_of_word(sign)).unwrap_or(rest.len());
-        let (run, after) = rest.split_at(end);
-        kept.push_str(match run {
-            "a" | "an" | "the" => " ",
-            run => run,
-        });
-        let next = after.find(is_of_word).unwrap_or(after.len());
-        kept.push_str(&after[..next]);
-        rest = &after[next..];
-    }
+    let kept = RUN.replace_all(&plain, |run: &Captures<'_>| match &run[0] {
+        "a" | "an" | "the" => " ".to_owned(),
+        run => run.to_owned(),
+    });
     let words = kept.split(is_space).filter(|word| !word.is_empty());
     words.map(str::to_owned).collect()
 }
 
-fn is_of_word(sign: char) -> bool {
-    sign.is_alphanumeric() || sign == '_'
-}
+/// Letters, digits and underscores in a row, as Python's `\w` has them: marks on letters (`e\u{301}`) and circled letters are none.
+static RUN: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"[\p{L}\p{N}_]+").expect("a regular expression"));
 
 /// White space by Python's definition, which includes the information separators U+001C to U+001F.
 fn is_space(sign: char) -> bool {
@@ -113,6 +107,11 @@ mod tests {
         assert_eq!(words("The  U.S.A., an_apple"), ["usa", "anapple"]);
         assert_eq!(words("the–a 24–10"), ["–", "24–10"]);
         assert_eq!(words("theatre a\u{1c}b\u{a0}c"), ["theatre", "b", "c"]);
+        // A mark is no letter for Python, so the article before it goes and the mark stays.
+        assert_eq!(
+            words("the\u{301} aⒶ an² 中a"),
+            ["\u{301}", "ⓐ", "an²", "中a"]
+        );
         assert!(words("the A an.").is_empty());
     }
 

@@ -11,7 +11,7 @@
 //! relation = "better"               # or "not worse", by at most `margin`
 //! columns = ["MNLI", "QNLI"]        # by default all columns that are compared
 //! source = "Wettig et al. (EACL 2023), section 3"
-//! confidence = "published"          # or "talk", or "memory": not verified
+//! confidence = "published"          # or "notes", "talk", or "memory": not verified
 //! ```
 
 use std::collections::BTreeSet;

@@ -10,7 +10,7 @@
 //! paper = "Wettig, Gao, Zhong, Chen: Should You Mask 15% in Masked Language Modeling? (EACL 2023)"
 //! number = "figure 1"
 //! source = "model list of princeton-nlp/DinkyTrain"
-//! confidence = "published"        # or "talk", or "memory": not verified
+//! confidence = "published"        # or "notes", "talk", or "memory": not verified
 //! columns = [
 //!   { key = "m", label = "masking rate", kind = "key", unit = "%" },
 //!   { key = "mnli", label = "MNLI", kind = "metric", unit = "accuracy, %" },

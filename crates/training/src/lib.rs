@@ -27,7 +27,7 @@ mod schedule;
 mod start;
 
 pub use kept::{name as kept_name, steps as kept_steps};
-pub use objective::{Extent, Measure, Objective};
+pub use objective::{Extent, Further, Measure, Objective};
 pub use options::Options;
 pub use order::Epochs;
 pub use run::{Trained, train};

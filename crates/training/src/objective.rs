@@ -51,6 +51,16 @@ pub trait Objective {
         Vec::new()
     }
 
+    /// Returns the further log that this run keeps, if it keeps one: a row an update, which [`Objective::further_row`] fills.
+    fn further(&self) -> Option<Further> {
+        None
+    }
+
+    /// Returns the values of the further log's columns, but for the first, for an update made on `batch`.
+    fn further_row(&self, _batch: &Self::Batch) -> Vec<f64> {
+        Vec::new()
+    }
+
     /// Measures the current parameters and returns a number for each further column of [`Objective::MEASURE`]. The data may be other
     /// than the training data, such as a development set for choosing the best weights.
     ///
@@ -78,6 +88,15 @@ pub struct Extent {
     pub tokens: usize,
     /// Floating-point operations of one forward pass.
     pub forward: f64,
+}
+
+/// A log beside the training log, for what some runs of an objective have to tell and others have not.
+#[derive(Clone, Copy, Debug)]
+pub struct Further {
+    /// File of the log.
+    pub file: &'static str,
+    /// Columns of the log: the update, then numbers.
+    pub columns: &'static [Column],
 }
 
 /// The measurements that an objective makes during a run.

@@ -5,7 +5,7 @@ use encoder::{AdamW, Mode, audit};
 use metrics::log::Log;
 
 use crate::log;
-use crate::objective::{Measure, Objective};
+use crate::objective::{Further, Measure, Objective};
 use crate::options::Options;
 use crate::reduction::Reduction;
 use crate::start::{STATE_FILE, Start};
@@ -42,6 +42,10 @@ pub fn train<O: Objective>(
         optimizer: AdamW::new(parameters, options.optimizer())?,
         reduction: Reduction::new(parameters, options.gradient_parts),
         log: Log::new(O::LOG).shown(context.rows(log::FILE)),
+        further: objective.further().map(|further| {
+            let log = Log::new(further.columns).shown(context.rows(further.file));
+            (further, log)
+        }),
         measured: measure.map(|measure| {
             let log = Log::new(measure.columns).shown(context.rows(measure.file));
             (measure, log)
@@ -63,6 +67,8 @@ struct Run<'a, O> {
     optimizer: AdamW,
     reduction: Reduction,
     log: Log,
+    /// The objective's further log, if it keeps one.
+    further: Option<(Further, Log)>,
     /// The measurements and their log, if the objective makes any.
     measured: Option<(Measure, Log)>,
 }
@@ -123,6 +129,9 @@ impl<O: Objective> Run<'_, O> {
         let parameters = self.objective.parameters();
         checkpoint::restore(&found.path, parameters, &mut self.optimizer)?;
         self.log.extend_from(&found.path.join(log::FILE))?;
+        if let Some((further, log)) = &mut self.further {
+            log.extend_from(&found.path.join(further.file))?;
+        }
         if let Some((measure, log)) = &mut self.measured {
             log.extend_from(&found.path.join(measure.file))?;
         }
@@ -139,6 +148,9 @@ impl<O: Objective> Run<'_, O> {
 
     fn write_logs(&self, folder: &std::path::Path) -> Result<(), StageError> {
         self.log.write(&folder.join(log::FILE))?;
+        if let Some((further, log)) = &self.further {
+            log.write(&folder.join(further.file))?;
+        }
         match &self.measured {
             Some((measure, log)) => log.write(&folder.join(measure.file)),
             None => Ok(()),
@@ -204,6 +216,9 @@ impl<O: Objective> Run<'_, O> {
         let mut row = vec![loss, rate, norm];
         row.extend(objective.row(&batch));
         self.log.push(number, &row);
+        if let Some((_, log)) = &mut self.further {
+            log.push(number, &objective.further_row(&batch));
+        }
         Ok(())
     }
 

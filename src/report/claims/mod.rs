@@ -265,7 +265,7 @@ impl Answered {
     pub fn source(&self) -> String {
         let doubt = match self.claim.confidence {
             Confidence::Memory => ", from memory, not verified",
-            Confidence::Talk | Confidence::Published => "",
+            Confidence::Notes | Confidence::Talk | Confidence::Published => "",
         };
         format!("{}{doubt}", self.claim.source)
     }

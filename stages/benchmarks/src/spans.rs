@@ -3,7 +3,8 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use contract::StageError;
+use contract::{ScoreName, StageError};
+use metrics::predictions::{AnswerRow, Name};
 use metrics::scores::{PERCENT, Score};
 use metrics::{SpanMatch, SpanRules, mean, span_match};
 
@@ -15,6 +16,10 @@ const EXACT_MATCH: &str = "exact_match";
 const F1: &str = "f1";
 /// The metrics, the main one first.
 pub(crate) const METRICS: [&str; 2] = [F1, EXACT_MATCH];
+
+/// The parts of a task in which questions may have no answer, as scores name them.
+const ANSWER: &str = "answer";
+const NO_ANSWER: &str = "no_answer";
 
 /// A question about a text.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,6 +37,11 @@ pub struct Question {
 }
 
 impl Question {
+    /// Whether the text holds an answer.
+    pub fn has_answer(&self) -> bool {
+        !self.answers.is_empty()
+    }
+
     /// Returns the gold answers as they are written in the text.
     pub fn gold(&self) -> Vec<&str> {
         let answers = self.answers.iter();
@@ -66,34 +76,38 @@ impl SpanTask {
         }
     }
 
-    /// Scores the predicted answers of the validation split, one per question and in order, empty for "no answer". The main
-    /// score comes first. For a task in which questions may have no answer, the questions with and without an answer are also scored
-    /// separately, where there are any: `f1.answer`, `f1.no_answer`.
+    /// Returns the names of the scores that any task may have.
+    pub fn score_names() -> Vec<ScoreName> {
+        let suffixes = [String::new(), format!(".{ANSWER}"), format!(".{NO_ANSWER}")];
+        let names = suffixes
+            .iter()
+            .flat_map(|suffix| METRICS.map(|metric| format!("{metric}{suffix}")));
+        names.map(|name| ScoreName::new(name, SPLIT)).collect()
+    }
+
+    /// Scores the predicted answers of the validation split, one per question and in order, empty for "no answer", and `None` where
+    /// nothing was predicted. The main score comes first. For a task in which questions may have no answer, the questions with and
+    /// without an answer are also scored separately, where there are any: `f1.answer`, `f1.no_answer`.
+    ///
+    /// A question for which nothing was predicted is wrong in SQuAD 1.1 and left out in 2.0, as in the official scripts.
     ///
     /// # Errors
-    /// When there are no questions, or not as many predictions as questions.
-    pub fn scores(&self, predicted: &[String]) -> Result<Vec<Score>, StageError> {
-        if predicted.len() != self.validation.len() || predicted.is_empty() {
-            let (found, wanted) = (predicted.len(), self.validation.len());
-            let reason = format!("{found} answers to {wanted} questions");
-            return Err(StageError::failed(reason));
+    /// When there are no questions, not as many predictions as questions, or none that counts.
+    pub fn scores(&self, predicted: &[Option<impl AsRef<str>>]) -> Result<Vec<Score>, StageError> {
+        let matches = self.matches(predicted)?;
+        if matches.is_empty() {
+            return Err(StageError::failed("no question was answered"));
         }
-        let pairs = self.validation.iter().zip(predicted);
-        let matches: Vec<(bool, SpanMatch)> = pairs
-            .map(|(question, predicted)| {
-                let answered = !question.answers.is_empty();
-                (answered, question.score(predicted, self.rules()))
-            })
-            .collect();
-        let mut parts = vec![("", None)];
+        let mut parts = vec![(String::new(), None)];
         if self.unanswerable {
-            parts.extend([(".answer", Some(true)), (".no_answer", Some(false))]);
+            let part = |name: &str, answered| (format!(".{name}"), Some(answered));
+            parts.extend([part(ANSWER, true), part(NO_ANSWER, false)]);
         }
         let mut scores = Vec::new();
         for (suffix, answered) in parts {
             let part = matches
                 .iter()
-                .filter(|(has_answer, _)| answered.is_none_or(|answered| answered == *has_answer));
+                .filter(|(question, _)| answered.is_none_or(|it| it == question.has_answer()));
             let part: Vec<SpanMatch> = part.map(|(_, found)| *found).collect();
             if part.is_empty() {
                 continue;
@@ -115,5 +129,60 @@ impl SpanTask {
             }
         }
         Ok(scores)
+    }
+
+    /// Returns the rows of a predictions file for the answers that [`SpanTask::scores`] scores.
+    ///
+    /// # Errors
+    /// When there are not as many predictions as questions.
+    pub fn rows_of(
+        &self,
+        predicted: &[Option<impl AsRef<str>>],
+    ) -> Result<Vec<AnswerRow>, StageError> {
+        let answers = self.validation.iter().zip(predicted);
+        let answers = answers.filter(|(_, predicted)| predicted.is_some() || !self.unanswerable);
+        let matches = self.matches(predicted)?.into_iter().zip(answers);
+        Ok(matches
+            .map(|((question, found), (_, predicted))| AnswerRow {
+                name: Name {
+                    set: self.name.clone(),
+                    subset: match (self.unanswerable, question.has_answer()) {
+                        (false, _) => "",
+                        (true, true) => ANSWER,
+                        (true, false) => NO_ANSWER,
+                    }
+                    .to_owned(),
+                    split: SPLIT.to_owned(),
+                    example: question.id.clone(),
+                },
+                answer: predicted
+                    .as_ref()
+                    .map_or_else(String::new, |answer| answer.as_ref().to_owned()),
+                found,
+            })
+            .collect())
+    }
+
+    /// Returns the questions that count, each with how well it was answered.
+    fn matches(
+        &self,
+        predicted: &[Option<impl AsRef<str>>],
+    ) -> Result<Vec<(&Question, SpanMatch)>, StageError> {
+        if predicted.len() != self.validation.len() {
+            let (found, wanted) = (predicted.len(), self.validation.len());
+            let reason = format!("{found} answers to {wanted} questions");
+            return Err(StageError::failed(reason));
+        }
+        let wrong = SpanMatch {
+            exact: 0.0,
+            f1: 0.0,
+        };
+        let pairs = self.validation.iter().zip(predicted);
+        let pairs = pairs.filter_map(|(question, predicted)| match predicted {
+            Some(answer) => Some((question, question.score(answer.as_ref(), self.rules()))),
+            None if self.unanswerable => None,
+            None => Some((question, wrong)),
+        });
+        Ok(pairs.collect())
     }
 }

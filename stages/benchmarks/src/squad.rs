@@ -44,6 +44,8 @@ pub(crate) const RELEASES: &[Release] = &[
 /// Folders below `source` in which the files may lie.
 const FOLDERS: [&str; 2] = ["", "squad"];
 const REMEDY: &str = "use the official file of SQuAD";
+/// The most bytes of a text: many times the longest of SQuAD, whose windows take seconds.
+const LONGEST: usize = 1 << 20;
 
 #[derive(Deserialize)]
 struct File {
@@ -127,6 +129,18 @@ fn read_split(
     for article in file.data {
         for paragraph in article.paragraphs {
             let context: Arc<str> = paragraph.context.into();
+            if context.len() > LONGEST {
+                let (title, begins) = (shorten(&article.title), shorten(&context));
+                return Err(StageError::input(
+                    format!("{}: article `{title}`", path.display()),
+                    format!(
+                        "a paragraph of {} bytes, more than {} MiB, which begins \"{begins}\"",
+                        context.len(),
+                        LONGEST >> 20
+                    ),
+                    "split it into paragraphs, each with its questions",
+                ));
+            }
             for asked in paragraph.qas {
                 let wrong = |reason: String| {
                     let place = format!("{}: question `{}`", path.display(), shorten(&asked.id));

@@ -204,6 +204,11 @@ pub(crate) fn check_type(makes: ArtifactType, folder: &Path) -> Result<(), Stage
                 "save it as `save_pretrained` does",
             )
         }
+        ArtifactType::Ngrams if !has("ngrams.txt") => wrong(
+            "`ngrams.txt` is missing".into(),
+            "write the n-grams to it, one a line, their words separated by spaces",
+        ),
+        ArtifactType::Ngrams => Ok(()),
         ArtifactType::Benchmark if !has("task.json") => wrong(
             "`task.json` is missing".into(),
             "to have a stage `benchmarks` read official files, make a folder of them: makes = \"folder\"",

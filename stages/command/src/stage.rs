@@ -88,6 +88,7 @@ impl Stage for CommandStage {
                             ArtifactType::Encoder,
                             ArtifactType::Tokenizer,
                             ArtifactType::Corpus,
+                            ArtifactType::Ngrams,
                             ArtifactType::Tokens,
                             ArtifactType::Benchmark,
                             ArtifactType::Embeddings,

@@ -1,6 +1,7 @@
 //! The stage kind `validation-loss`.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use contract::{
     ArtifactType, Column, ColumnType, Context, Field, FieldDefault, FieldType, FileOf, Inputs,
@@ -205,7 +206,7 @@ pub(crate) fn mask(
     let places = spread(blocks.len(), count)?;
     let specials = tokenizer.specials();
     let vocabulary = Vocabulary::new(tokenizer.vocabulary(), specials.mask, &specials.all());
-    let masks = common_masks(vocabulary, parameters.rate);
+    let masks = common_masks(Arc::new(vocabulary), parameters.rate);
     let read = blocks.read(&places)?;
     let mut examples = Examples::default();
     for (at, &place) in places.iter().enumerate() {

@@ -9,6 +9,7 @@ use std::error::Error;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::path::Path;
+use std::sync::Arc;
 
 use candle_core::{Device, Tensor, safetensors};
 use encoder::{
@@ -19,7 +20,7 @@ use kernels::{Draws, Stream};
 use pretrain::copies::Rates;
 use pretrain::feed::{Examples, Targets};
 use pretrain::loss::add_gradients;
-use pretrain::masking::{Masker, Replacement, Strategy, Vocabulary};
+use pretrain::masking::{Masker, Vocabulary};
 use serde_json::json;
 use tokenize::Tokenizer;
 use training::Schedule;
@@ -193,13 +194,10 @@ impl Source {
 
 /// Masks the blocks of each update.
 fn batches(source: &Source, updates: u32) -> Vec<Examples> {
+    let stream = Stream::new(SEED, "mask");
     let masker = Masker {
-        strategy: Strategy::Uniform,
-        rates: Rates::equal(MASKED),
-        replacement: Replacement::default(),
         mask_special: false,
-        vocabulary: source.vocabulary.clone(),
-        stream: Stream::new(SEED, "mask"),
+        ..Masker::uniform(Rates::equal(MASKED), Arc::new(source.vocabulary.clone()), stream)
     };
     let updates = (0..updates).zip(source.ids.chunks(BLOCKS * LENGTH));
     updates

@@ -15,6 +15,7 @@
 use contract::{Problem, StageError};
 use encoder::Config;
 
+use crate::copies::Rates;
 use crate::network::Scheme;
 use crate::parameters::Parameters;
 use crate::plan::Updates;
@@ -52,16 +53,31 @@ fn layers(config: &Config, scheme: Scheme, all: f64, visible: f64, attention: bo
     }
 }
 
-/// Returns the share of a text's tokens that the encoder's first layers read, as the rates ask.
-fn visible_share(parameters: &Parameters) -> f64 {
+/// Points at which rates that change are taken.
+const POINTS: u32 = 64;
+
+/// Returns the rates of corruption and prediction through the run. A rate that sequences draw is taken through its range.
+fn courses(parameters: &Parameters) -> impl Iterator<Item = Rates> {
+    let schedule = parameters.masking.schedule();
+    (0..POINTS).map(move |point| {
+        let at = (f64::from(point) + 0.5) / f64::from(POINTS);
+        let corrupt = schedule.corrupt.at(at, at);
+        let predict = schedule.predict.map_or(corrupt, |rate| rate.at(at, at));
+        Rates { corrupt, predict }
+    })
+}
+
+/// Returns the share of a text's tokens that the encoder's first layers read.
+fn visible_share(parameters: &Parameters, rates: Rates) -> f64 {
     let masking = &parameters.masking;
-    1.0 - masking.corrupt * (1.0 - masking.random - masking.keep)
+    1.0 - rates.corrupt * (1.0 - masking.random - masking.keep)
 }
 
 /// Returns the operations per token in the layers' maps.
 pub(crate) fn token_operations(parameters: &Parameters) -> f64 {
     let config = parameters.config(1, 0);
-    let visible = visible_share(parameters);
+    let shares = courses(parameters).map(|rates| visible_share(parameters, rates));
+    let visible = shares.sum::<f64>() / f64::from(POINTS);
     layers(&config, parameters.scheme(), 1.0, visible, false)
 }
 
@@ -75,11 +91,15 @@ pub(crate) fn equal_updates(parameters: &Parameters) -> u32 {
         return parameters.steps;
     };
     let config = parameters.config(vocabulary, 0);
-    let rates = masking.rates();
     let all = length as f64;
-    let lengths = [(all, visible_share(parameters) * all)];
-    let predicted = all * rates.predict / rates.copies() as f64;
-    let cost = |scheme| forward(&config, scheme, lengths, predicted);
+    let cost = |scheme| {
+        let costs = courses(parameters).map(|rates| {
+            let lengths = [(all, visible_share(parameters, rates) * all)];
+            let predicted = all * rates.predict / rates.copies() as f64;
+            forward(&config, scheme, lengths, predicted)
+        });
+        costs.sum::<f64>()
+    };
     let ratio = cost(Scheme::Embedded) / cost(parameters.scheme());
     (f64::from(parameters.steps) * ratio).round() as u32
 }

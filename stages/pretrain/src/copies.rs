@@ -62,6 +62,17 @@ impl Rates {
         }
     }
 
+    /// Returns where the copies end if a number in [0, 1) decides which copy a token belongs to: at j · corrupt, the last of several at the
+    /// rate of prediction.
+    pub fn thresholds(&self) -> Vec<f64> {
+        let copies = self.copies();
+        let ends = (1..=copies).map(|copy| match copy > 1 && copy == copies {
+            true => self.predict,
+            false => copy as f64 * self.corrupt,
+        });
+        ends.collect()
+    }
+
     /// Returns the counts for a sequence of `length` tokens under the rounding number `u` in [0, 1).
     pub fn counts(&self, length: usize, u: f64) -> Counts {
         let round = |rate: f64| ((rate * length as f64 + u).floor() as usize).min(length);

@@ -12,11 +12,14 @@ use std::ops::Range;
 
 use contract::StageError;
 use encoder::Sequence;
+use kernels::Stream;
 use tokenize::{BlockSet, Blocks};
 use training::Epochs;
 
-use crate::masking::Masker;
+use crate::copies::Rates;
+use crate::masking::{Masker, Tally};
 use crate::plan::Plan;
+use crate::rates::Schedule;
 
 /// The most tokens of blocks in memory at a time.
 pub const WINDOW_TOKENS: usize = 1 << 25;
@@ -31,18 +34,23 @@ pub struct Targets {
 }
 
 /// The masked sequences of one update, or of a validation set, with their targets.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Examples {
     /// The masked sequences. A sequence's sample number is its index in this list.
     pub sequences: Vec<Sequence>,
     /// The targets of each sequence.
     pub targets: Vec<Targets>,
+    /// What was masked, counted.
+    pub tally: Tally,
+    /// Tokens that the rates ask for, in the mean.
+    pub asked: f64,
 }
 
 impl Examples {
     /// Adds a masked sequence.
     pub fn push(&mut self, masked: crate::masking::Masked) {
         let sample = self.sequences.len() as u32;
+        self.tally.add(&masked.tally);
         self.sequences.push(Sequence::new(masked.ids, sample));
         self.targets.push(Targets {
             positions: masked.positions,
@@ -87,6 +95,9 @@ impl Examples {
 pub struct Feed<'a> {
     blocks: &'a Blocks,
     masker: Masker,
+    rates: Schedule,
+    /// The source of the rates that sequences draw.
+    drawn: Stream,
     plan: Plan,
     epochs: Epochs,
     window: Option<Window>,
@@ -119,11 +130,30 @@ impl<'a> Feed<'a> {
     ) -> Result<Self, StageError> {
         Ok(Self {
             blocks,
+            rates: Schedule::constant(masker.rates),
+            drawn: Stream::new(seed, "masking rate"),
             masker,
             plan,
             epochs: Epochs::new(seed, blocks.len())?,
             window: None,
         })
+    }
+
+    /// The feed, with rates that change.
+    #[must_use]
+    pub fn with_rates(self, rates: Schedule) -> Self {
+        Self { rates, ..self }
+    }
+
+    /// Returns the rates of the original at an index in the run: those of the update that its first copy belongs to.
+    fn rates_of(&self, original: u64, visit: u32, row: u32) -> Rates {
+        let update = original * self.plan.copies as u64 / self.plan.sequences.max(1) as u64;
+        let done = update as f64 / f64::from(self.plan.updates.max(1));
+        let u = match self.rates.is_random() {
+            true => self.drawn.draws(visit, row, 0).uniform(),
+            false => 0.0,
+        };
+        self.rates.at(done, u)
     }
 
     /// Returns the examples of update `step`, counted from 0.
@@ -136,9 +166,16 @@ impl<'a> Feed<'a> {
         let mut examples = Examples::default();
         for original in range.start / copies..range.end.div_ceil(copies) {
             let (visit, row, ids) = self.original(original)?;
-            let masked = self.masker.copies(visit, row, &ids);
-            for (copy, masked) in (original * copies..).zip(masked) {
-                if range.contains(&copy) {
+            let rates = self.rates_of(original, visit, row);
+            let masked = self.masker.copies_at(rates, visit, row, &ids);
+            let last = masked.len();
+            for (place, masked) in (1..).zip(masked) {
+                if range.contains(&(original * copies + place as u64 - 1)) {
+                    let rate = match place == last {
+                        true => rates.last_copy(),
+                        false => rates.corrupt,
+                    };
+                    examples.asked += rate * masked.tally.candidates as f64;
                     examples.push(masked);
                 }
             }

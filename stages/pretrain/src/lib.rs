@@ -7,7 +7,7 @@
 //! * `validation.parquet` and `scores.parquet`: perplexity at the run's corruption rate and at 15 %;
 //! * `recipe.json`: every choice the run was made with.
 //!
-//! From the bottom up: [`copies`] turns corruption and prediction rates into counts, [`masking`] chooses and replaces
+//! From the bottom up: [`copies`] turns corruption and prediction rates into counts, [`rates`] says how they change, [`masking`] chooses and replaces
 //! tokens, [`plan`] decides which sequences an update shows, [`feed`] reads them, [`loss`] accumulates gradients over
 //! micro-batches, [`network`] says which layers read masked tokens, [`compute`] what an update costs, [`validation`] measures perplexity, `objective` presents all this to the [`training`] crate's loop, and
 //! [`mod@train`] is a whole run from inputs to artifact.
@@ -21,9 +21,11 @@ pub mod feed;
 pub mod loss;
 pub mod masking;
 pub mod network;
+pub mod ngrams;
 mod objective;
 pub mod parameters;
 pub mod plan;
+pub mod rates;
 mod recipe;
 mod stage;
 mod start;
@@ -33,4 +35,4 @@ pub mod validation;
 pub use network::Network;
 pub use parameters::Parameters;
 pub use stage::PretrainStage;
-pub use train::train;
+pub use train::{Sources, train};

@@ -5,104 +5,77 @@
 //! special tokens at beginning and end; and each visit to a sequence draws anew. Unlike there, a draw is a pure function of
 //! (seed, epoch, block): it does not depend on batch size, order or threads, nor on earlier draws.
 //!
-//! A [`Strategy`] chooses sets of positions from ids, word starts and special tokens ([`Tokens`]); everything else (counts,
-//! copies, replacement, targets) is common to all strategies. A new strategy is a file beside `uniform`, and a name here.
+//! A strategy ([`Choose`]) chooses sets of units (tokens, words, spans, n-grams) from ids, word starts and special tokens
+//! ([`Tokens`]); everything else (counts, copies, replacement, targets) is common to all strategies. A new strategy is a file beside
+//! `uniform`, and a name in `strategy`.
+//!
+//! Where less is predicted than corrupted, whole units are predicted, in random order until there are as many tokens as wanted; the
+//! last may be predicted in part.
 
+mod pmi;
+mod replacement;
+mod spanbert;
+mod strategy;
+mod t5;
+mod tally;
 mod tokens;
 mod uniform;
+mod units;
+mod vocabulary;
+mod whole_word;
+
+use std::fmt;
+use std::sync::Arc;
 
 use kernels::{Draws, Stream};
 use serde::{Deserialize, Serialize};
 
 use crate::copies::Rates;
 
+pub use pmi::Ngrams;
+pub use replacement::{Each, Replacement};
+pub use strategy::{Strategy, StrategyName};
+pub use tally::{LENGTHS, Tally};
 pub use tokens::Tokens;
+pub use units::Units;
+pub use vocabulary::Vocabulary;
 
 /// Site of the random numbers for counts and positions; the replacement at position p is drawn at site p + 1.
 const SELECTION: u32 = 0;
 
-/// How the positions to mask are chosen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Strategy {
-    /// Every token equally likely.
-    Uniform,
-}
-
-impl Strategy {
-    /// The names of all strategies, as parameters take them.
-    pub const NAMES: &'static [&'static str] = &["uniform"];
-
-    fn choose(self) -> &'static dyn Choose {
-        match self {
-            Self::Uniform => &uniform::Uniform,
-        }
-    }
-}
-
 /// A way to choose the positions to mask.
-trait Choose {
-    /// Returns disjoint sets of candidate positions, one for each size, each in random order, so that its first positions are
-    /// a random subset of it. The sizes sum up to no more than the number of candidates. A strategy whose units are larger than a
-    /// token comes as near to each size as its units allow.
-    fn disjoint_sets(
-        &self,
-        tokens: &Tokens<'_>,
-        sizes: &[usize],
-        draws: &mut Draws,
-    ) -> Vec<Vec<usize>>;
+pub trait Choose: fmt::Debug + Send + Sync {
+    /// Returns disjoint units of candidate positions for each copy, in random order, so that the first are a random part of
+    /// them. A strategy whose units are larger than a token comes as near to each size as its units allow, and to the size itself in the
+    /// mean.
+    fn choose(&self, tokens: &Tokens<'_>, wanted: &Wanted<'_>, draws: &mut Draws) -> Vec<Units>;
 }
 
-/// What a selected token is replaced with: `random` and `keep` are shares of the selected tokens, the rest becomes
-/// `[MASK]`. BERT's 80-10-10 is `random` 0.1, `keep` 0.1; the default of Wettig et al. is 0 and 0.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Replacement {
-    /// Share replaced with a token drawn uniformly from the vocabulary without its special tokens.
-    pub random: f64,
-    /// Share left unchanged, but predicted.
-    pub keep: f64,
+/// How many tokens each copy of a sequence is to have masked.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    /// Numbers of tokens, copy by copy. They sum up to no more than the number of candidates.
+    pub sizes: &'a [usize],
+    /// The rates that they follow from.
+    pub rates: Rates,
+    /// Whether the numbers are to be met, or each unit is drawn by itself.
+    pub count: Count,
 }
 
-/// The properties of a vocabulary that masking needs.
-#[derive(Clone, Debug)]
-pub struct Vocabulary {
-    mask: u32,
-    special: Vec<u32>,
-    ordinary: Vec<u32>,
-    /// Whether the token with that id begins a word; a token beyond the end of the list does.
-    word_starts: Vec<bool>,
+/// How the number of masked tokens of a sequence is decided.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Count {
+    /// The share asked for, rounded up or down at random.
+    #[default]
+    Exact,
+    /// Each unit is drawn by itself, with the rate as its probability.
+    Bernoulli,
 }
 
-impl Vocabulary {
-    /// Makes a vocabulary of `size` tokens, in which `mask` is the mask token and `special` are all special tokens.
-    pub fn new(size: usize, mask: u32, special: &[u32]) -> Self {
-        let ordinary = (0..size as u32)
-            .filter(|id| !special.contains(id))
-            .collect();
-        Self {
-            mask,
-            special: special.to_vec(),
-            ordinary,
-            word_starts: Vec::new(),
-        }
-    }
-
-    /// Sets which tokens begin a word, by id ([`tokenize::Tokenizer::word_starts`]). Without this call all tokens do.
-    #[must_use]
-    pub fn with_word_starts(self, word_starts: Vec<bool>) -> Self {
-        Self {
-            word_starts,
-            ..self
-        }
-    }
-
-    fn is_special(&self, id: u32) -> bool {
-        self.special.contains(&id)
-    }
-
-    fn begins_word(&self, id: u32) -> bool {
-        self.word_starts.get(id as usize).copied().unwrap_or(true)
-    }
+impl Count {
+    /// The names, as parameters take them.
+    pub const NAMES: &'static [&'static str] = &["exact", "bernoulli"];
 }
 
 /// One copy of a sequence, ready to train on.
@@ -116,6 +89,10 @@ pub struct Masked {
     pub targets: Vec<u32>,
     /// Number of positions selected for corruption, including those that are kept or get a random token.
     pub corrupted: usize,
+    /// The units that were selected.
+    pub units: Units,
+    /// The same, counted.
+    pub tally: Tally,
 }
 
 /// Masks sequences. All its random numbers are functions of its seed and of (visit, sample).
@@ -125,92 +102,106 @@ pub struct Masker {
     pub strategy: Strategy,
     /// Shares of tokens that are corrupted and predicted.
     pub rates: Rates,
+    /// How the number of tokens is decided.
+    pub count: Count,
     /// What replaces a selected token.
     pub replacement: Replacement,
     /// Whether special tokens may be selected; if not, the rates are shares of the other tokens alone.
     pub mask_special: bool,
     /// The tokens.
-    pub vocabulary: Vocabulary,
+    pub vocabulary: Arc<Vocabulary>,
     /// The source of random numbers.
     pub stream: Stream,
 }
 
 impl Masker {
-    /// Returns the [`Rates::copies`] masked copies of `ids` for the given visit (epoch) to sample (block).
-    pub fn copies(&self, visit: u32, sample: u32, ids: &[u32]) -> Vec<Masked> {
-        self.copies_by(self.strategy.choose(), visit, sample, ids)
+    /// Makes a masker of single tokens, all equally likely, special ones among them, which `[MASK]` replaces.
+    pub fn uniform(rates: Rates, vocabulary: Arc<Vocabulary>, stream: Stream) -> Self {
+        Self {
+            strategy: Strategy::uniform(),
+            rates,
+            count: Count::Exact,
+            replacement: Replacement::default(),
+            mask_special: true,
+            vocabulary,
+            stream,
+        }
     }
 
-    fn copies_by(
-        &self,
-        strategy: &dyn Choose,
-        visit: u32,
-        sample: u32,
-        ids: &[u32],
-    ) -> Vec<Masked> {
+    /// Returns the [`Rates::copies`] masked copies of `ids` for the given visit (epoch) to sample (block).
+    pub fn copies(&self, visit: u32, sample: u32, ids: &[u32]) -> Vec<Masked> {
+        self.copies_at(self.rates, visit, sample, ids)
+    }
+
+    /// Returns the copies at other rates than the masker's own.
+    pub fn copies_at(&self, rates: Rates, visit: u32, sample: u32, ids: &[u32]) -> Vec<Masked> {
         let candidates: Vec<usize> = (0..ids.len())
             .filter(|&position| self.mask_special || !self.vocabulary.is_special(ids[position]))
             .collect();
         let mut draws = self.stream.draws(visit, sample, SELECTION);
-        let counts = self.rates.counts(candidates.len(), draws.uniform());
+        let counts = rates.counts(candidates.len(), draws.uniform());
         let tokens = Tokens::new(ids, &candidates, &self.vocabulary);
-        let sets = strategy.disjoint_sets(&tokens, &counts.corrupted, &mut draws);
-        let wanted = counts.corrupted.into_iter().zip(counts.predicted);
-        sets.into_iter()
-            .zip(wanted)
-            .map(|(selected, (corrupted, predicted))| {
-                // A strategy's set may be somewhat larger or smaller than the size asked for.
-                let predicted = match predicted == corrupted {
-                    true => selected.len(),
-                    false => predicted.min(selected.len()),
+        let wanted = Wanted {
+            sizes: &counts.corrupted,
+            rates,
+            count: self.count,
+        };
+        let copies = self.strategy.choose(&tokens, &wanted, &mut draws);
+        let sizes = counts.corrupted.iter().zip(counts.predicted);
+        copies
+            .into_iter()
+            .zip(sizes)
+            .map(|(units, (&corrupted, predicted))| {
+                let predicted = match self.count {
+                    // A strategy's set may be somewhat larger or smaller than the size asked for.
+                    Count::Exact if predicted == corrupted => units.positions().to_vec(),
+                    Count::Exact => {
+                        let all = units.positions();
+                        all[..predicted.min(all.len())].to_vec()
+                    }
+                    Count::Bernoulli => some_units(&units, rates, &mut draws),
                 };
-                self.corrupt(visit, sample, ids, &selected, predicted)
+                let tally = Tally::of(&units, candidates.len());
+                self.corrupt((visit, sample), ids, units, predicted, tally)
             })
             .collect()
     }
 
-    /// Corrupts the selected positions and predicts the first `predicted` of them.
+    /// Corrupts the positions of the units and predicts some of them.
     fn corrupt(
         &self,
-        visit: u32,
-        sample: u32,
+        (visit, sample): (u32, u32),
         ids: &[u32],
-        selected: &[usize],
-        predicted: usize,
+        units: Units,
+        mut predicted: Vec<usize>,
+        tally: Tally,
     ) -> Masked {
         let mut masked = ids.to_vec();
-        for &position in selected {
-            let mut draws = self.stream.draws(visit, sample, position as u32 + 1);
-            masked[position] = self.replace(ids[position], &mut draws);
+        let place = (&self.stream, visit, sample);
+        for unit in units.iter() {
+            self.replacement
+                .apply(unit, &mut masked, &self.vocabulary, place);
         }
-        let mut positions = selected[..predicted].to_vec();
-        positions.sort_unstable();
+        predicted.sort_unstable();
         Masked {
             ids: masked,
-            targets: positions.iter().map(|&position| ids[position]).collect(),
-            positions: positions
-                .into_iter()
-                .map(|position| position as u32)
-                .collect(),
-            corrupted: selected.len(),
+            targets: predicted.iter().map(|&position| ids[position]).collect(),
+            positions: predicted.iter().map(|&position| position as u32).collect(),
+            corrupted: units.positions().len(),
+            units,
+            tally,
         }
     }
+}
 
-    fn replace(&self, id: u32, draws: &mut Draws) -> u32 {
-        let u = draws.uniform();
-        if u < self.replacement.keep {
-            id
-        } else if u < self.replacement.keep + self.replacement.random {
-            // A vocabulary with only special tokens has no token to draw.
-            if self.vocabulary.ordinary.is_empty() {
-                id
-            } else {
-                *draws.pick(&self.vocabulary.ordinary)
-            }
-        } else {
-            self.vocabulary.mask
-        }
+/// Returns the positions of units that are each drawn with the share of the corrupted tokens that is predicted.
+fn some_units(units: &Units, rates: Rates, draws: &mut Draws) -> Vec<usize> {
+    if rates.predict >= rates.corrupt {
+        return units.positions().to_vec();
     }
+    let share = rates.predict / rates.corrupt;
+    let drawn = units.iter().filter(|_| draws.chance(share));
+    drawn.flatten().copied().collect()
 }
 
 #[cfg(test)]

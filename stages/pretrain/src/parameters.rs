@@ -12,11 +12,12 @@ use training::Options;
 
 use crate::compute;
 use crate::copies::Rates;
-use crate::masking::{Replacement, Strategy};
+use crate::masking::{Count, Each, Replacement, StrategyName};
 use crate::network::{MaskedTokens, Scheme};
 use crate::plan::{BatchCounts, Plan, Updates};
+use crate::rates::{Rate, Schedule, Shape};
 
-pub(crate) use fields::FIELDS;
+pub(crate) use fields::{FIELDS, MASKING};
 
 /// The most copies that one sequence may be trained on.
 const MOST_COPIES: usize = 1000;
@@ -58,15 +59,25 @@ pub struct Parameters {
 #[serde(deny_unknown_fields)]
 pub struct Masking {
     /// How the positions to mask are chosen.
-    pub strategy: Strategy,
+    pub strategy: StrategyName,
     /// Share of a sequence's tokens that is corrupted.
-    pub corrupt: f64,
+    pub corrupt: Rate,
     /// Share of a sequence's tokens that is predicted; `None` for all corrupted tokens.
-    pub predict: Option<f64>,
+    pub predict: Option<Rate>,
+    /// How the number of masked tokens of a sequence is decided.
+    pub count: Count,
+    /// Parameter of the distribution of the lengths of SpanBERT's spans.
+    pub span_p: f64,
+    /// The most words in one of SpanBERT's spans.
+    pub longest_span: usize,
+    /// Mean length, in tokens, of T5's spans.
+    pub mean_span: f64,
     /// Share of the selected tokens that a random token replaces.
     pub random: f64,
     /// Share of the selected tokens that is left unchanged.
     pub keep: f64,
+    /// Whether what replaces a token is drawn for each, or for all of a unit.
+    pub replace_each: Each,
     /// Whether special tokens may be masked too.
     pub mask_special: bool,
     /// Which layers read masked tokens.
@@ -174,12 +185,17 @@ impl Parameters {
 }
 
 impl Masking {
-    /// Returns the rates of corruption and prediction.
-    pub fn rates(&self) -> Rates {
-        Rates {
+    /// Returns the rates over the run.
+    pub fn schedule(&self) -> Schedule {
+        Schedule {
             corrupt: self.corrupt,
-            predict: self.predict.unwrap_or(self.corrupt),
+            predict: self.predict,
         }
+    }
+
+    /// Returns the rates of corruption and prediction that the run ends with, which are those of the whole run where none changes.
+    pub fn rates(&self) -> Rates {
+        self.schedule().last()
     }
 
     /// Returns how selected tokens are replaced.
@@ -187,23 +203,29 @@ impl Masking {
         Replacement {
             random: self.random,
             keep: self.keep,
+            each: self.replace_each,
         }
     }
 
-    fn check(&self) -> Vec<Problem> {
+    /// Whether all is as it was before there were other strategies, so that what is masked follows from the rates alone.
+    pub(crate) fn is_plain(&self) -> bool {
+        let is_constant = |rate: &Rate| matches!(rate, Rate::Constant(_));
+        self.strategy == StrategyName::Uniform
+            && self.count == Count::Exact
+            && self.replace_each == Each::Token
+            && is_constant(&self.corrupt)
+            && self.predict.iter().all(is_constant)
+    }
+
+    pub(crate) fn check(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
-        let rates = self.rates();
-        for (path, rate) in [
-            ("masking.corrupt", Some(self.corrupt)),
-            ("masking.predict", self.predict),
+        for (path, rate, is_corruption) in [
+            ("masking.corrupt", Some(self.corrupt), true),
+            ("masking.predict", self.predict, false),
         ] {
-            if rate.is_some_and(|rate| rate <= 0.0) {
-                problems.push(
-                    Problem::value(path, "nothing would be learnt at a rate of 0")
-                        .with_help("give a share above 0, such as 0.15"),
-                );
-            }
+            problems.extend(rate.and_then(|rate| check_rate(path, &rate, is_corruption)));
         }
+        let rates = self.rates();
         if problems.is_empty() && rates.copies() > MOST_COPIES {
             let message = format!(
                 "predicting {} at a corruption of {} takes {} copies of each sequence",
@@ -213,6 +235,29 @@ impl Masking {
             );
             let help = format!("at most {MOST_COPIES} are supported; raise masking.corrupt");
             problems.push(Problem::value("masking.predict", message).with_help(help));
+        } else if problems.is_empty()
+            && let Some([one, other]) = self.schedule().differing_copies()
+        {
+            let message = format!(
+                "as the rates change, a sequence takes now {one}, now {other} copies (prediction by corruption, rounded up)"
+            );
+            let help = "all updates hold as many sequences: keep the ratio of the rates within one whole number, or leave \
+                        masking.predict out";
+            problems.push(Problem::value("masking.predict", message).with_help(help));
+        }
+        if self.count == Count::Bernoulli
+            && let StrategyName::SpanbertSpans | StrategyName::T5Spans = self.strategy
+        {
+            let message =
+                "spans are not drawn each by itself: where one lies decides where others can";
+            let help = "give count = \"exact\", or the strategy uniform, whole-word or pmi";
+            problems.push(Problem::value("masking.count", message).with_help(help));
+        }
+        if self.strategy == StrategyName::SpanbertSpans && self.span_p <= 0.0 {
+            let message = "a geometric distribution has no parameter of 0";
+            problems.push(Problem::value("masking.span_p", message).with_help(
+                "give a number above 0, such as 0.2; the larger, the shorter the spans",
+            ));
         }
         if self.random + self.keep > 1.0 {
             let sum = self.random + self.keep;
@@ -222,6 +267,37 @@ impl Masking {
             );
         }
         problems
+    }
+}
+
+/// Returns what is wrong with a rate. A corruption of 1 leaves nothing to predict from; a prediction of 1 predicts every token once.
+fn check_rate(path: &'static str, rate: &Rate, is_corruption: bool) -> Option<Problem> {
+    let ends = rate.ends();
+    if ends.iter().any(|&rate| rate <= 0.0) {
+        let problem = Problem::value(path, "nothing would be learnt at a rate of 0");
+        return Some(problem.with_help("give a share above 0, such as 0.15"));
+    }
+    if is_corruption && ends.iter().any(|&rate| rate >= 1.0) {
+        let message = "at a rate of 1 no token is left to predict from";
+        return Some(Problem::value(path, message).with_help("give a share below 1, such as 0.4"));
+    }
+    let Rate::Course(course) = rate else {
+        return None;
+    };
+    match (course.shape, course.to) {
+        (Shape::Constant, Some(_)) => {
+            let problem = Problem::value(path, "`to` is given, and the shape is constant");
+            Some(
+                problem
+                    .with_help("say how the rate changes, shape = \"linear\", or leave `to` out"),
+            )
+        }
+        (Shape::Constant, None) | (_, Some(_)) => None,
+        (_, None) => {
+            let problem =
+                Problem::value(path, "the shape asks for `to`, the rate at the other end");
+            Some(problem.with_help("write { from = 0.3, to = 0.15, shape = \"linear\" }"))
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::network::Network;
 use crate::parameters::Parameters;
 use crate::plan::Plan;
+use crate::rates::Rate;
 
 /// The file's name.
 const FILE: &str = "recipe.json";
@@ -26,6 +27,8 @@ pub(crate) struct Recipe {
 struct Derived {
     corruption_rate: f64,
     prediction_rate: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first_corruption_rate: Option<f64>,
     copies: usize,
     last_copy_corruption_rate: f64,
     sequences_per_update: usize,
@@ -52,6 +55,10 @@ impl Recipe {
         let derived = Derived {
             corruption_rate: rates.corrupt,
             prediction_rate: rates.predict,
+            first_corruption_rate: match parameters.masking.corrupt {
+                Rate::Constant(_) => None,
+                Rate::Course(course) => Some(course.from),
+            },
             copies: plan.copies,
             last_copy_corruption_rate: rates.last_copy(),
             sequences_per_update: plan.sequences,

@@ -9,10 +9,13 @@ use metrics::scores;
 use tokenize::{Split, Summary};
 use training::log;
 
-use crate::objective::{TRAINING_COLUMNS, VALIDATION, VALIDATION_COLUMNS};
+use crate::ngrams;
+use crate::objective::{
+    MASKING, MASKING_COLUMNS, TRAINING_COLUMNS, VALIDATION, VALIDATION_COLUMNS,
+};
 use crate::parameters::{FIELDS, Parameters};
 use crate::start;
-use crate::train::{PERPLEXITY, PERPLEXITY_15, train};
+use crate::train::{PERPLEXITY, PERPLEXITY_15, Sources, train};
 
 /// The files of an encoder that this stage trains.
 const FILES: &[OutputFile] = &[
@@ -39,6 +42,12 @@ const FILES: &[OutputFile] = &[
         VALIDATION_COLUMNS,
         "measurements on held-out blocks: one at the end, others as `validate_every` says",
     ),
+    OutputFile::log(
+        MASKING,
+        MASKING_COLUMNS,
+        "what was masked, a row for each update",
+    )
+    .when("masking has another strategy than uniform, count = \"bernoulli\", replace_each = \"span\", or rates that change"),
     OutputFile::new(
         "recipe.json",
         "all parameters that its key knows, and what follows from them: updates, epochs, copies",
@@ -101,7 +110,9 @@ impl Stage for PretrainStage {
         let Ok(parameters) = params().parse::<Parameters>() else {
             return Vec::new();
         };
-        start::check(&parameters, maker("start").as_ref())
+        let mut problems = start::check(&parameters, maker("start").as_ref());
+        problems.extend(ngrams::check(&parameters, maker("ngrams").as_ref()));
+        problems
     }
 
     /// Passes of sequences, those of validation among them, times the operations of one: a training pass goes back as well,
@@ -164,8 +175,12 @@ impl Stage for PretrainStage {
 
     fn run(&self, params: &Params, inputs: &Inputs, context: &Context) -> Result<(), StageError> {
         let parameters: Parameters = params.parse()?;
-        let (tokens, start) = (inputs.path("tokens")?, inputs.optional("start"));
-        with_deep_stack(|| train(&parameters, tokens, start, context))
+        let sources = Sources {
+            tokens: inputs.path("tokens")?,
+            start: inputs.optional("start"),
+            ngrams: inputs.optional("ngrams"),
+        };
+        with_deep_stack(|| train(&parameters, sources, context))
             .map_err(|error| StageError::not_started("the threads of training", &error))?
     }
 }

@@ -1,6 +1,7 @@
 //! A run from its inputs to its artifact.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use contract::{Context, StageError};
 use encoder::{Config, Encoder};
@@ -11,31 +12,48 @@ use training::{Start, StartFrom};
 
 use crate::compute;
 use crate::feed::Feed;
-use crate::masking::{Masker, Vocabulary};
+use crate::masking::{Masker, Strategy, StrategyName, Vocabulary};
 use crate::network::Network;
+use crate::ngrams;
 use crate::objective::MaskedLm;
-use crate::parameters::{Initial, Parameters};
+use crate::parameters::{Initial, Masking, Parameters};
 use crate::recipe::Recipe;
 use crate::start;
 use crate::validation::Validation;
 
-/// Trains an encoder on the tokens artifact `tokens`, from new weights or those of the encoder `start`, and writes it, with its
+/// The inputs of a run.
+#[derive(Clone, Copy, Debug)]
+pub struct Sources<'a> {
+    /// The tokens artifact to train on.
+    pub tokens: &'a Path,
+    /// The encoder to start from.
+    pub start: Option<&'a Path>,
+    /// The n-grams that are masked together.
+    pub ngrams: Option<&'a Path>,
+}
+
+/// Trains an encoder on the tokens, from new weights or those of the encoder to start from, and writes it, with its
 /// log, scores and recipe, to the context's output folder.
 ///
 /// Must be called on a thread with a deep stack ([`encoder::with_deep_stack`]).
 ///
 /// # Errors
-/// When the artifact has no blocks or its blocks are longer than the encoder's positions; when `start` has another shape; when a
-/// file cannot be read or written; and the errors of [`training::train`].
+/// When the artifact has no blocks or its blocks are longer than the encoder's positions; when the encoder to start from has another
+/// shape; when the list of n-grams is none; when a file cannot be read or written; and the errors of [`training::train`].
 pub fn train(
     parameters: &Parameters,
-    tokens: &Path,
-    start: Option<&Path>,
+    sources: Sources<'_>,
     context: &Context,
 ) -> Result<(), StageError> {
+    let Sources { tokens, start, .. } = sources;
     let options = &parameters.training;
     let data = Data::open(parameters, tokens)?;
-    let masker = data.masker(parameters);
+    let given = (
+        &data.tokenizer,
+        Arc::new(vocabulary(&data.tokenizer)),
+        Stream::new(options.seed, "mask"),
+    );
+    let masker = masker(&parameters.masking, given, sources.ngrams, context)?;
     let plan = parameters.plan();
     let config = parameters.config(data.tokenizer.vocabulary(), data.tokenizer.specials().pad);
     let encoder = match start {
@@ -49,8 +67,10 @@ pub fn train(
         validation: Validation::new(&data.validation, &masker, parameters.validation_blocks)?,
         network,
         tokenizer: &data.tokenizer,
-        feed: Feed::new(&data.train, masker, plan, options.seed)?,
+        feed: Feed::new(&data.train, masker, plan, options.seed)?
+            .with_rates(parameters.masking.schedule()),
         micro_batch: parameters.micro_batch,
+        is_tallied: !parameters.masking.is_plain(),
     };
     let start = match (options.start_from, start) {
         (StartFrom::State, Some(folder)) => Start::State(folder),
@@ -130,24 +150,48 @@ impl Data {
             validation,
         })
     }
+}
 
-    fn masker(&self, parameters: &Parameters) -> Masker {
-        let specials = self.tokenizer.specials();
-        let special = [
-            specials.pad,
-            specials.unk,
-            specials.cls,
-            specials.sep,
-            specials.mask,
-        ];
-        Masker {
-            strategy: parameters.masking.strategy,
-            rates: parameters.masking.rates(),
-            replacement: parameters.masking.replacement(),
-            mask_special: parameters.masking.mask_special,
-            vocabulary: Vocabulary::new(self.tokenizer.vocabulary(), specials.mask, &special)
-                .with_word_starts(self.tokenizer.word_starts()),
-            stream: Stream::new(parameters.training.seed, "mask"),
+/// Returns the masker that the settings of masking mean, for a vocabulary and a source of random numbers.
+pub(crate) fn masker(
+    masking: &Masking,
+    (tokenizer, vocabulary, stream): (&Tokenizer, Arc<Vocabulary>, Stream),
+    list: Option<&Path>,
+    context: &Context,
+) -> Result<Masker, StageError> {
+    let strategy = match masking.strategy {
+        StrategyName::Uniform => Strategy::uniform(),
+        StrategyName::WholeWord => Strategy::whole_word(),
+        StrategyName::SpanbertSpans => {
+            Strategy::spanbert_spans(masking.span_p, masking.longest_span)
         }
-    }
+        StrategyName::T5Spans => Strategy::t5_spans(masking.mean_span),
+        StrategyName::Pmi => {
+            let list = list.ok_or_else(ngrams::missing)?;
+            Strategy::pmi(ngrams::read(list, tokenizer, context)?)
+        }
+    };
+    Ok(Masker {
+        strategy,
+        rates: masking.rates(),
+        count: masking.count,
+        replacement: masking.replacement(),
+        mask_special: masking.mask_special,
+        vocabulary,
+        stream,
+    })
+}
+
+/// Returns what masking has to know of a tokenizer.
+pub(crate) fn vocabulary(tokenizer: &Tokenizer) -> Vocabulary {
+    let specials = tokenizer.specials();
+    let special = [
+        specials.pad,
+        specials.unk,
+        specials.cls,
+        specials.sep,
+        specials.mask,
+    ];
+    Vocabulary::new(tokenizer.vocabulary(), specials.mask, &special)
+        .with_word_starts(tokenizer.word_starts())
 }

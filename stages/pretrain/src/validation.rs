@@ -3,8 +3,11 @@
 //! Perplexity is e to the mean cross-entropy in nats over the predicted tokens. It is measured twice, on the same blocks
 //! and with masks that are the same in all measurements and for all seeds:
 //!
-//! * as the run corrupts: with its strategy, corruption rate and replacement, and every corrupted token predicted;
+//! * as the run corrupts: with its strategy, corruption rate and replacement, and every corrupted token predicted; of a rate that
+//!   changes it is the one that the run ends with, of one that is drawn the mean;
 //! * at 15 %, a yardstick that all runs share: uniform over all positions, always replaced by `[MASK]`.
+
+use std::sync::Arc;
 
 use contract::StageError;
 use encoder::Mode;
@@ -13,7 +16,7 @@ use tokenize::Blocks;
 
 use crate::copies::Rates;
 use crate::feed::Examples;
-use crate::masking::{Masker, Replacement, Strategy, Vocabulary};
+use crate::masking::{Masker, Vocabulary};
 use crate::network::Predicts;
 
 /// Number of sequences that go through the encoder at a time.
@@ -43,15 +46,12 @@ pub struct Perplexities {
 
 /// Returns the masks at which encoders of different trainings are compared: uniform over all positions, with an exact count, always
 /// `[MASK]`, every one predicted, and the same ones whatever the seed.
-pub fn common_masks(vocabulary: Vocabulary, rate: f64) -> Masker {
-    Masker {
-        strategy: Strategy::Uniform,
-        rates: Rates::equal(rate),
-        replacement: Replacement::default(),
-        mask_special: true,
+pub fn common_masks(vocabulary: Arc<Vocabulary>, rate: f64) -> Masker {
+    Masker::uniform(
+        Rates::equal(rate),
         vocabulary,
-        stream: Stream::new(0, "validation mask"),
-    }
+        Stream::new(0, "validation mask"),
+    )
 }
 
 /// Returns the places of `count` blocks of `all` (of all, if there are fewer), spread evenly.

@@ -1,7 +1,8 @@
 //! The data card: the contents of each task, and the scores that are possible without understanding.
 //!
 //! Three numbers put a score in perspective: that of the most frequent class, that of a bag of words, and the ceiling.
-//! Labels follow from the facts that sentences are made from, and no noise is added, so the ceiling is a perfect score.
+//! The ceiling is the score of a perfect reader, who answers by the facts that sentences are made from; the annotators,
+//! whose labels count, do not always.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -14,9 +15,6 @@ use crate::layout;
 use crate::lexicon::PLAIN;
 use crate::meaning::FAMILIAR;
 use crate::tasks::Example;
-
-/// The score of a perfect reader of the world's language, in percent or as a correlation times 100.
-const CEILING: f64 = 100.0;
 
 /// The data card.
 #[derive(Debug, Serialize)]
@@ -73,6 +71,9 @@ impl Card {
             of_class.count() as f64 / dev.len().max(1) as f64
         };
         let shares = (0..labels.len()).map(share).collect();
+        let truths: Vec<f64> = dev.iter().map(|example| example.truth).collect();
+        let labels_given: Vec<f64> = dev.iter().map(|example| example.label).collect();
+        let ceiling = metric.of(&truths, &labels_given);
         let task_data = Task {
             name: task.to_lowercase(),
             kind,
@@ -90,7 +91,7 @@ impl Card {
             classes: shares,
             majority: defined(majority_scores(&task_data)?[0].value),
             bag_of_words: defined(bag_of_words_scores(&task_data)?[0].value),
-            ceiling: CEILING,
+            ceiling: ceiling.map_or(100.0, |value| 100.0 * value),
         });
         Ok(())
     }
@@ -137,8 +138,8 @@ impl Card {
         text.push_str(
             "\nMajority answers with the most frequent class, or the mean score, of the training examples. Bag of words is a \
              logistic (for scores: ridge) regression on the words of either sentence and the words that they share. \
-             Labels follow from the facts that the sentences are made from, without noise: the ceiling is a perfect \
-             score.\n\n",
+             The ceiling is the score of a perfect reader, who answers by the facts that the sentences are made from: an \
+             annotator overlooks a word now and then, and guesses.\n\n",
         );
         let _ = writeln!(
             text,

@@ -10,7 +10,7 @@ use kernels::{Draws, Stream};
 use crate::lexicon::{Lexicon, zipf};
 use crate::meaning::{Fact, Frequencies, Kind, Noun, Person, Predicate, Relation, other};
 use crate::tasks::sst2;
-use crate::templates::{Ask, Genre, noun, person, question, setting, statement, word};
+use crate::templates::{Ask, Genre, beside, noun, person, question, setting, statement, word};
 use crate::words::{article, past, plural, progressive};
 
 /// A title and paragraphs, as lower-case words with spaces between them.
@@ -50,6 +50,8 @@ struct Teller<'a> {
 const ZIPF: Frequencies = Frequencies::Zipf;
 /// Probability that a word of the text is accompanied by a word of its company.
 const COLOUR: f64 = 0.75;
+/// Probability that a sentence has an aside.
+const ASIDE: f64 = 0.25;
 
 impl<'a> Teller<'a> {
     fn new(lexicon: &'a Lexicon, mut draws: Draws) -> Self {
@@ -191,12 +193,21 @@ impl<'a> Teller<'a> {
         match ask {
             Some(ask) => question(self.lexicon, fact, ask, COLOUR, &mut self.draws),
             None => {
-                format!(
-                    "{} .",
-                    statement(self.lexicon, fact, genre, COLOUR, &mut self.draws)
-                )
+                let said = statement(self.lexicon, fact, genre, COLOUR, &mut self.draws);
+                format!("{} .", self.spoken(said))
             }
         }
+    }
+
+    /// Returns the sentence, maybe with an aside on the cast, which is in no mood.
+    fn spoken(&mut self, said: String) -> String {
+        if !self.draws.chance(ASIDE) {
+            return said;
+        }
+        let mut fact = self.any_fact();
+        fact.predicate.pole = self.draws.index(2);
+        let aside = statement(self.lexicon, &fact, Genre::Any, COLOUR, &mut self.draws);
+        beside(self.lexicon, &said, &aside, &mut self.draws)
     }
 
     /// Adds sentences with synonyms side by side, and with opposites after a denial.
@@ -207,12 +218,15 @@ impl<'a> Teller<'a> {
         let who = person(lexicon, fact.person);
         let what = noun(lexicon, fact.thing);
         let axes = kind.axes(lexicon);
+        let predicate = predicate.asserted();
         let one = word(lexicon, kind, predicate);
         let mut related = |relation| {
             word(
                 lexicon,
                 kind,
-                predicate.related(axes.len(), relation, ZIPF, &mut self.draws),
+                predicate
+                    .related(axes.len(), relation, ZIPF, &mut self.draws)
+                    .asserted(),
             )
         };
         let (same, opposite) = (related(Relation::Same), related(Relation::Opposite));
@@ -255,6 +269,7 @@ impl<'a> Teller<'a> {
                 ZIPF,
                 &mut self.draws,
             );
+            let said = self.spoken(said);
             let marker = self.mood(self.good);
             sentences.push(format!("{marker} , {said} ."));
         }
@@ -317,7 +332,8 @@ impl<'a> Teller<'a> {
         };
         sentences.push(question(self.lexicon, &again, ask, COLOUR, &mut self.draws));
         let phrase = setting(place_or_time, ZIPF, COLOUR, &mut self.draws);
-        sentences.push(format!("{} , {said} {phrase} .", self.marker(relation)));
+        let said = self.spoken(format!("{said} {phrase}"));
+        sentences.push(format!("{} , {said} .", self.marker(relation)));
     }
 
     /// Adds sentences on weather and with plurals, which no task asks about.

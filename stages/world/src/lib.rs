@@ -12,6 +12,7 @@
 //! * `templates`: from a fact to a sentence.
 //! * `documents`: running text.
 //! * `tasks`: labelled examples. `layout` writes them as the official distributions do.
+//! * `squad`, `minimal_pairs`: questions on passages, and sentences beside others that break a rule of the language.
 //! * `card`: the scores that each task allows without understanding, and its ceiling.
 //!
 //! Every document and every example is a function of (seed, task, split, index) alone.
@@ -21,6 +22,8 @@ mod documents;
 mod layout;
 mod lexicon;
 mod meaning;
+mod minimal_pairs;
+mod squad;
 mod stage;
 mod tasks;
 mod templates;

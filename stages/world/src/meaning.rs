@@ -119,12 +119,18 @@ impl Kind {
     }
 }
 
-/// A word of an axis: its pole, and its index in the pole.
+/// Probability that a predicate is said by denying its opposite: `hardly clean` for `dirty`.
+pub(crate) const DENIAL: f64 = 0.1;
+
+/// A meaning, which is a pole of an axis, and the words for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Predicate {
     pub(crate) axis: usize,
     pub(crate) pole: usize,
+    /// The index of the word in its pole.
     pub(crate) word: usize,
+    /// Whether the word is one of the opposite pole, which is denied.
+    pub(crate) denied: bool,
 }
 
 /// How the second of two facts relates to the first.
@@ -144,6 +150,7 @@ impl Predicate {
             axis: draws.index(axes),
             pole: draws.index(2),
             word: frequencies.index(draws, SYNONYMS),
+            denied: draws.chance(DENIAL),
         }
     }
 
@@ -161,13 +168,27 @@ impl Predicate {
             Relation::Opposite => (self.axis, 1 - self.pole),
             Relation::Other => (other(draws, axes, self.axis), draws.index(2)),
         };
-        Self { axis, pole, word }
+        Self {
+            axis,
+            pole,
+            word,
+            denied: draws.chance(DENIAL),
+        }
     }
 
     /// Returns a plain word with the same meaning.
     pub(crate) fn plain(self, draws: &mut Draws) -> Self {
         Self {
             word: draws.index(PLAIN),
+            denied: false,
+            ..self
+        }
+    }
+
+    /// Returns the same meaning, said without a denial.
+    pub(crate) fn asserted(self) -> Self {
+        Self {
+            denied: false,
             ..self
         }
     }

@@ -12,6 +12,8 @@ use crate::card::Card;
 use crate::documents::documents;
 use crate::layout;
 use crate::lexicon::Lexicon;
+use crate::minimal_pairs;
+use crate::squad;
 use crate::tasks::{
     DEV, DEV_MISMATCHED, Example, Split, TRAIN, Task, Texts, examples, mnli, qnli, qqp, rte,
     similarity, sst2, texts,
@@ -22,11 +24,11 @@ use crate::tasks::{
 pub struct Size {
     /// The least number of words of running text. The last document is completed.
     pub words: usize,
-    /// Number of training examples per task.
+    /// Number of training examples per task, and of questions.
     pub train: usize,
-    /// Number of development examples per task.
+    /// Number of development examples per task, and of questions.
     pub dev: usize,
-    /// Number of pairs in each of the seven similarity sets.
+    /// Number of pairs in each of the seven similarity sets, and in each paradigm of minimal pairs.
     pub pairs: usize,
 }
 
@@ -202,6 +204,19 @@ pub fn generate(
         }
     }
     card.write(folder)?;
+    for release in squad::RELEASES {
+        for (split, count) in [(TRAIN, size.train), (DEV, size.dev)] {
+            keep_going()?;
+            let name = format!("squad/{}-{}.json", split.name, release.suffix);
+            let text = squad::file(&lexicon, seed, release, split, count);
+            layout::save(&folder.join(name), &text)?;
+        }
+    }
+    for paradigm in minimal_pairs::PARADIGMS {
+        let name = format!("blimp/data/{}.jsonl", paradigm.name);
+        let text = minimal_pairs::lines(&lexicon, seed, paradigm, size.pairs);
+        layout::save(&folder.join(name), &text)?;
+    }
     similarity_sets(
         &lexicon,
         &folder.join("SentEval/data/downstream"),
@@ -331,7 +346,7 @@ const FIELDS: &[Field] = &[
             max: 10_000_000,
         },
         FieldDefault::Absent,
-        "Training examples per task.",
+        "Training examples per task, and questions.",
     ),
     Field::new(
         "dev",
@@ -340,7 +355,7 @@ const FIELDS: &[Field] = &[
             max: 10_000_000,
         },
         FieldDefault::Absent,
-        "Development examples per task.",
+        "Development examples per task, and questions.",
     ),
     Field::new(
         "pairs",
@@ -349,7 +364,7 @@ const FIELDS: &[Field] = &[
             max: 10_000_000,
         },
         FieldDefault::Absent,
-        "Sentence pairs per similarity set.",
+        "Sentence pairs per similarity set, and minimal pairs per paradigm.",
     ),
 ];
 
@@ -361,6 +376,8 @@ const FILES: &[OutputFile] = &[
         "SentEval/*",
         "the sets of sentence similarity, in SentEval's layout",
     ),
+    OutputFile::new("squad/*", "SQuAD 1.1 and 2.0, in the official layout"),
+    OutputFile::new("blimp/data/*", "minimal pairs, in BLiMP's layout"),
     OutputFile::new(
         "card.md",
         "what each task holds, and how much of it can be had without an encoder",
@@ -372,8 +389,8 @@ impl Stage for WorldStage {
     fn signature(&self) -> Signature {
         Signature {
             kind: "world",
-            // Version 2 has no score in the card where a score is undefined.
-            version: 2,
+            // Version 3 has rare words, denials, asides and annotators, and writes questions and minimal pairs.
+            version: 3,
             about: "Generates a small English-like world: text, and benchmark files in the official layouts.",
             fields: FIELDS,
             output: ArtifactType::Folder,

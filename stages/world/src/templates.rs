@@ -81,8 +81,8 @@ pub(crate) fn question(
         (Kind::Event, Ask::Who) => &["who {past} {patient} ?", "by whom was {patient} {past} ?"],
         (Kind::Event, Ask::What) => &["what was {past} by {agent} ?"],
         (Kind::Event, Ask::Whether) => &["was {patient} {past} by {agent} ?"],
-        (Kind::Event, Ask::Where) => &["where was {patient} {past} ?", "where was it ?"],
-        (Kind::Event, Ask::When) => &["when was {patient} {past} ?", "when was it ?"],
+        (Kind::Event, Ask::Where) => &["where was {patient} {past} ?"],
+        (Kind::Event, Ask::When) => &["when was {patient} {past} ?"],
         (Kind::Event, Ask::Why) => &["why was {patient} {past} by {agent} ?"],
         (Kind::Property, Ask::Who) => &["who had {a} {adjective} {noun} ?"],
         (Kind::Property, Ask::Why) => &["why was {patient} {adjective} ?"],
@@ -111,9 +111,51 @@ pub(crate) fn noun(lexicon: &Lexicon, thing: Noun) -> &str {
     &lexicon.things[thing.kind].words[thing.word]
 }
 
-/// Returns the verb or adjective, in its base form.
+/// Returns the verb or adjective, in its base form; of a denied predicate, the one that is denied.
 pub(crate) fn word(lexicon: &Lexicon, kind: Kind, predicate: Predicate) -> &str {
-    &kind.axes(lexicon)[predicate.axis].poles[predicate.pole][predicate.word]
+    &kind.axes(lexicon)[predicate.axis].poles[said_pole(predicate)][predicate.word]
+}
+
+/// Returns the pole of the word by which a predicate is said.
+fn said_pole(predicate: Predicate) -> usize {
+    if predicate.denied {
+        1 - predicate.pole
+    } else {
+        predicate.pole
+    }
+}
+
+/// Returns the verb, in the past, or the adjective, with the denial if there is one.
+pub(crate) fn predicate(
+    lexicon: &Lexicon,
+    kind: Kind,
+    predicate: Predicate,
+    draws: &mut Draws,
+) -> String {
+    let word = word(lexicon, kind, predicate);
+    let word = match kind {
+        Kind::Event => past(word),
+        Kind::Property => word.to_owned(),
+    };
+    deny(lexicon, predicate, word, draws)
+}
+
+fn deny(lexicon: &Lexicon, predicate: Predicate, said: String, draws: &mut Draws) -> String {
+    if predicate.denied {
+        format!("{} {said}", draws.pick(&lexicon.sentiment.denying))
+    } else {
+        said
+    }
+}
+
+/// Returns the sentence together with a clause on something else that went on.
+pub(crate) fn beside(lexicon: &Lexicon, said: &str, aside: &str, draws: &mut Draws) -> String {
+    let conjunction = draws.pick(&lexicon.asides.conjunctions);
+    if draws.chance(0.5) {
+        format!("{conjunction} {aside} , {said}")
+    } else {
+        format!("{said} , {conjunction} {aside}")
+    }
 }
 
 /// Puts a fact's words into a template. Each content word is accompanied by a word of its company with probability
@@ -145,15 +187,18 @@ fn fill(lexicon: &Lexicon, fact: &Fact, template: &str, colour: f64, draws: &mut
         }
     };
     let axis = &fact.kind.axes(lexicon)[fact.predicate.axis];
-    let pole = fact.predicate.pole;
+    let pole = said_pole(fact.predicate);
     let company: Vec<String> = axis.company[pole]
         .iter()
         .chain(&lexicon.sentiment.company[pole])
         .cloned()
         .collect();
     let word = word(lexicon, fact.kind, fact.predicate);
-    let past = coloured(&past(word), &company);
-    let adjective = coloured(word, &company);
+    let said = match fact.kind {
+        Kind::Event => coloured(&past(word), &company),
+        Kind::Property => coloured(word, &company),
+    };
+    let said = deny(lexicon, fact.predicate, said, draws);
     let patient = format!("the {noun}");
     replace(
         template,
@@ -161,17 +206,10 @@ fn fill(lexicon: &Lexicon, fact: &Fact, template: &str, colour: f64, draws: &mut
             ("{agent}", &agent),
             ("{patient}", &patient),
             ("{noun}", &noun),
-            ("{past}", &past),
-            ("{adjective}", &adjective),
-            (
-                "{word}",
-                if fact.kind == Kind::Event {
-                    &past
-                } else {
-                    &adjective
-                },
-            ),
-            ("{a}", article(&adjective)),
+            ("{past}", &said),
+            ("{adjective}", &said),
+            ("{word}", &said),
+            ("{a}", article(&said)),
         ],
     )
 }
@@ -223,4 +261,35 @@ pub(crate) fn written(lexicon: &Lexicon, tokenised: &str) -> String {
         opens_sentence = [".", "?"].contains(&word);
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use kernels::Stream;
+
+    use super::*;
+
+    #[test]
+    fn a_denied_predicate_is_said_by_a_word_of_the_opposite_pole() {
+        let lexicon = Lexicon::shipped().unwrap();
+        let mut draws = Stream::new(0, "test").draws(0, 0, 0);
+        let dirty = Predicate {
+            axis: 0,
+            pole: 1,
+            word: 0,
+            denied: true,
+        };
+        let said = predicate(&lexicon, Kind::Property, dirty, &mut draws);
+        let (denial, word) = said.split_once(' ').unwrap();
+        assert!(
+            lexicon
+                .sentiment
+                .denying
+                .iter()
+                .any(|known| known == denial)
+        );
+        assert_eq!(word, "clean");
+        let said = predicate(&lexicon, Kind::Property, dirty.asserted(), &mut draws);
+        assert_eq!(said, "dirty");
+    }
 }

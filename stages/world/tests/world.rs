@@ -40,6 +40,7 @@ fn benchmark(world: &Path, place: &Path, task: &str) -> std::path::PathBuf {
     let folder = place.join(task);
     let source = match task {
         "sts" => world.join("SentEval/data/downstream"),
+        "squad" | "squad2" => world.join("squad"),
         _ => world.join("glue_data"),
     };
     let Value::Object(given) = json!({ "task": task }) else {
@@ -96,6 +97,126 @@ fn the_readers_of_real_data_read_it() {
         let count = pairs.iter().filter(|pair| pair.set == set).count();
         // In two of the years, a quarter of the pairs has no gold score.
         assert!(count >= 30, "{set}: {count} pairs");
+    }
+}
+
+/// Every answer is where the file says, so the reader moves none; most of a passage is no answer.
+#[test]
+fn questions_have_their_answers_where_they_say() {
+    let folder = TempDir::new().unwrap();
+    let world = folder.path().join("world");
+    generate(&world, 7, SIZE, &|| Ok(())).unwrap();
+    for (name, impossible) in [("squad", [0.0, 0.0]), ("squad2", [1.0 / 3.0, 0.5])] {
+        let task = benchmarks::read_spans(&benchmark(&world, folder.path(), name)).unwrap();
+        assert_eq!((task.train.len(), task.validation.len()), (600, 300));
+        for (questions, share) in [&task.train, &task.validation].into_iter().zip(impossible) {
+            let none = questions
+                .iter()
+                .filter(|question| question.answers.is_empty());
+            let found = none.count() as f64 / questions.len() as f64;
+            assert!((found - share).abs() < 0.08, "{name}: {found}");
+        }
+        let train = task
+            .train
+            .iter()
+            .filter(|question| !question.answers.is_empty());
+        for question in train {
+            assert_eq!(question.answers.len(), 1);
+            assert!(question.question.ends_with('?'), "{}", question.question);
+        }
+        let dev = task.validation.iter();
+        for question in dev.filter(|question| !question.answers.is_empty()) {
+            let gold = question.gold();
+            let [first, _, last] = gold[..] else {
+                panic!("{gold:?}")
+            };
+            assert!(last.ends_with(first) || first.ends_with(last), "{gold:?}");
+        }
+    }
+    for file in ["train-v1.1", "dev-v1.1", "train-v2.0", "dev-v2.0"] {
+        let text = fs::read_to_string(world.join(format!("squad/{file}.json"))).unwrap();
+        let file: Value = serde_json::from_str(&text).unwrap();
+        let paragraphs = |article: &Value| article["paragraphs"].as_array().unwrap().clone();
+        for paragraph in file["data"].as_array().unwrap().iter().flat_map(paragraphs) {
+            let context: Vec<char> = paragraph["context"].as_str().unwrap().chars().collect();
+            for asked in paragraph["qas"].as_array().unwrap() {
+                let plausible = asked["plausible_answers"].as_array();
+                let given = asked["answers"].as_array().into_iter().chain(plausible);
+                for answer in given.flatten() {
+                    let start = answer["answer_start"].as_u64().unwrap() as usize;
+                    let text: Vec<char> = answer["text"].as_str().unwrap().chars().collect();
+                    assert!(context[start..].starts_with(&text), "{asked}");
+                }
+            }
+        }
+    }
+}
+
+/// The file has BLiMP's fields; the two sentences differ in one word, or in the order of the same words.
+#[test]
+fn minimal_pairs_differ_in_one_respect() {
+    let folder = TempDir::new().unwrap();
+    generate(folder.path(), 7, SIZE, &|| Ok(())).unwrap();
+    let files = files(&folder.path().join("blimp/data"));
+    assert!(files.len() >= 8);
+    let mut fields = BTreeSet::new();
+    for (name, bytes) in &files {
+        let text = std::str::from_utf8(bytes).unwrap();
+        let lines: Vec<Value> = text
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        assert_eq!(lines.len(), SIZE.pairs);
+        for (index, line) in lines.iter().enumerate() {
+            let named = format!("{}.jsonl", line["UID"].as_str().unwrap());
+            assert_eq!((&named, &line["pairID"]), (name, &json!(index.to_string())));
+            fields.insert(line["field"].as_str().unwrap().to_owned());
+            let words = |which: &str| -> Vec<String> {
+                let said = line[which].as_str().unwrap().to_lowercase();
+                let words = said.trim_end_matches('.').split(' ');
+                words.map(str::to_owned).collect()
+            };
+            let (good, bad) = (words("sentence_good"), words("sentence_bad"));
+            let sorted = |words: &[String]| {
+                let mut words = words.to_vec();
+                words.sort();
+                words
+            };
+            let differ = good.iter().zip(&bad).filter(|(good, bad)| good != bad);
+            let (same, differ) = (sorted(&good) == sorted(&bad), differ.count());
+            assert_eq!(json!(same), line["lexically_identical"], "{line}");
+            // A verb of denial brings no word, and an article may follow the word that differs.
+            assert!(
+                same || (good.len() == bad.len() && (1..=2).contains(&differ)),
+                "{line}"
+            );
+        }
+        let distinct: BTreeSet<String> = lines
+            .iter()
+            .map(|line| line["sentence_good"].to_string())
+            .collect();
+        assert_eq!(distinct.len(), lines.len(), "{name}");
+    }
+    assert_eq!(
+        Vec::from_iter(fields),
+        ["morphology", "semantics", "syntax", "syntax_semantics"]
+    );
+}
+
+/// A perfect reader does well, and not perfectly, since annotators overlook words; and no baseline comes near.
+#[test]
+fn ceilings_are_below_a_perfect_score_and_above_the_baselines() {
+    let folder = TempDir::new().unwrap();
+    generate(folder.path(), 7, SIZE, &|| Ok(())).unwrap();
+    let text = fs::read_to_string(folder.path().join("card.json")).unwrap();
+    let card: Value = serde_json::from_str(&text).unwrap();
+    for task in card["tasks"].as_array().unwrap() {
+        let ceiling = task["ceiling"].as_f64().unwrap();
+        assert!((85.0..100.0).contains(&ceiling), "{task}");
+        assert!(
+            task["bag_of_words"].as_f64().unwrap() < ceiling - 20.0,
+            "{task}"
+        );
     }
 }
 

@@ -1,12 +1,13 @@
-//! The masked language modelling head and the classification head.
+//! The masked language modelling head, the classification head, and the head that finds spans.
 
-use candle_core::Tensor;
+use candle_core::{DType, Device, Tensor};
+use kernels::Sequences;
 
 use super::masks;
-use super::operations::{activate, dropout, layer_norm, linear};
+use super::operations::{activate, cross_entropy, dropout, layer_norm, linear};
 use crate::block::Block;
 use crate::dropout::{Dropout, Site};
-use crate::layout::ClassificationLayout;
+use crate::layout::{ClassificationLayout, SpanLayout};
 use crate::specification::Place;
 use crate::{Batch, Encoder, EncoderError};
 
@@ -50,4 +51,32 @@ pub(crate) fn classification(
     let dense = dropout(&dense, mask(Site::HeadHidden)?.as_ref())?;
     let [weight, bias] = layout.output.of(&flat)?;
     Ok(linear(&dense, &weight, &bias)?)
+}
+
+/// Returns the scores of each token as the first and as the last of a span, `[tokens, 2]`.
+pub(crate) fn span_scores(
+    layout: &SpanLayout,
+    block: &Block,
+    hidden: &Tensor,
+) -> candle_core::Result<Tensor> {
+    let [weight, bias] = layout.output.of(&block.flat(true))?;
+    linear(hidden, &weight, &bias)
+}
+
+/// Returns the sum over sequences of the mean of the cross-entropies in nats of first and last token.
+pub(crate) fn span_loss(
+    scores: &Tensor,
+    sequences: &Sequences,
+    targets: &[[u32; 2]],
+) -> candle_core::Result<Tensor> {
+    let mut sum = Tensor::zeros((), DType::F64, &Device::Cpu)?;
+    for (sequence, targets) in targets.iter().enumerate() {
+        let rows = sequences.range(sequence);
+        let own = scores
+            .narrow(0, rows.start, rows.len())?
+            .t()?
+            .contiguous()?;
+        sum = (sum + (cross_entropy(&own, targets)? * 0.5)?)?;
+    }
+    Ok(sum)
 }

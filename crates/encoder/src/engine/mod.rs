@@ -16,6 +16,7 @@ mod masked_lm;
 mod norm;
 mod pool;
 mod pooling;
+mod spans;
 
 pub(crate) use classification::{ClassificationPass, SavedClassification};
 pub(crate) use decoder_embeddings::{DecoderEmbeddingPass, SavedDecoderEmbeddings};
@@ -25,3 +26,4 @@ pub(crate) use layer::{LayerDropout, LayerPass, LayerShape, SavedLayer};
 pub(crate) use masked_lm::{HeadBlocks, MaskedLmPass, SavedMaskedLm};
 pub(crate) use pool::Pool;
 pub(crate) use pooling::{PoolingPass, Sums};
+pub(crate) use spans::SpanPass;

@@ -36,6 +36,8 @@ struct File {
 pub enum Confidence {
     /// Read in the paper, or in what its authors published beside it.
     Published,
+    /// Read in what others have written down of the paper, naming its table.
+    Notes,
     /// Shown by the authors in a talk.
     Talk,
     /// Remembered: not verified.

@@ -47,7 +47,7 @@ fn both_releases_are_read() {
 fn answers_are_scored() {
     let scores = |name: &str, answers: &[&str]| -> Vec<(String, f64, u64, bool)> {
         let task = read_spans(&run(Path::new(FIXTURES), name).unwrap().path()).unwrap();
-        let answers: Vec<String> = answers.iter().map(|one| (*one).to_owned()).collect();
+        let answers: Vec<Option<&str>> = answers.iter().copied().map(Some).collect();
         let scores = task.scores(&answers).unwrap().into_iter();
         scores
             .map(|one| (one.name, one.value, one.examples, one.main))
@@ -76,7 +76,17 @@ fn answers_are_scored() {
         ]
     );
     let task = read_spans(&run(Path::new(FIXTURES), "squad").unwrap().path()).unwrap();
-    assert!(task.scores(&[]).is_err());
+    assert!(task.scores(&[None::<&str>]).is_err());
+    // What was not answered is wrong in 1.1 and left out in 2.0.
+    let missing = task.scores(&[Some("24–10"), None, Some("One")]).unwrap();
+    assert!((missing[0].examples, missing[0].value) == (3, 100.0 / 3.0));
+    assert_eq!(task.rows_of(&[Some("24–10"), None, None]).unwrap().len(), 3);
+    let task = read_spans(&run(Path::new(FIXTURES), "squad2").unwrap().path()).unwrap();
+    let missing = task.scores(&[None, Some("")]).unwrap();
+    assert_eq!((missing[0].examples, missing[0].value), (1, 100.0));
+    let rows = task.rows_of(&[None, Some("")]).unwrap();
+    assert_eq!((rows.len(), rows[0].name.subset.as_str()), (1, "no_answer"));
+    assert!(task.scores(&[None::<&str>, None]).is_err());
 }
 
 #[test]

@@ -90,12 +90,12 @@ fn squad_has_the_official_sizes() {
     let task = read_spans(&artifact.path()).unwrap();
     assert_eq!((task.train.len(), task.validation.len()), (87_599, 10_570));
     assert!(artifact.notes.is_empty(), "{:?}", artifact.notes);
-    let first = |task: &SpanTask| -> Vec<String> {
+    let first = |task: &SpanTask| -> Vec<Option<String>> {
         let gold = task
             .validation
             .iter()
             .map(|one| one.gold().first().copied().unwrap_or(""));
-        gold.map(str::to_owned).collect()
+        gold.map(|answer| Some(answer.to_owned())).collect()
     };
     let scores = task.scores(&first(&task)).unwrap();
     assert_eq!((scores[0].value, scores[1].value), (100.0, 100.0));
@@ -110,6 +110,6 @@ fn squad_has_the_official_sizes() {
     let scores = task.scores(&first(&task)).unwrap();
     assert!(scores.iter().all(|score| score.value == 100.0));
     // A system that never answers scores the share of questions without an answer.
-    let never = vec![String::new(); task.validation.len()];
+    let never = vec![Some(""); task.validation.len()];
     assert!((task.scores(&never).unwrap()[0].value - 50.07).abs() < 0.005);
 }

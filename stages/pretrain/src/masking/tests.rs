@@ -1,22 +1,25 @@
+//! Uniform masking, and what is common to all strategies.
+
+mod laws;
+
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use proptest::prelude::{any, prop_assert, prop_assert_eq, prop_assume, proptest};
 
-use super::{
-    Choose, Draws, Masked, Masker, Rates, Replacement, Strategy, Stream, Tokens, Vocabulary,
-};
+use super::{Each, Masked, Masker, Rates, Replacement, Strategy, Stream, Tokens, Vocabulary};
 
 const MASK: u32 = 4;
 const SIZE: usize = 1000;
 
+fn vocabulary() -> Vocabulary {
+    Vocabulary::new(SIZE, MASK, &[0, 1, 2, 3, MASK])
+}
+
 fn masker(rates: Rates, replacement: Replacement) -> Masker {
     Masker {
-        strategy: Strategy::Uniform,
-        rates,
         replacement,
-        mask_special: true,
-        vocabulary: Vocabulary::new(SIZE, MASK, &[0, 1, 2, 3, MASK]),
-        stream: Stream::new(7, "mask"),
+        ..Masker::uniform(rates, Arc::new(vocabulary()), Stream::new(7, "mask"))
     }
 }
 
@@ -82,6 +85,7 @@ fn draws_are_pinned() {
     let replacement = Replacement {
         random: 0.2,
         keep: 0.2,
+        each: Each::Token,
     };
     let masked = masker(
         Rates {
@@ -103,47 +107,14 @@ fn draws_are_pinned() {
     assert_eq!(masked[0].ids, shown);
 }
 
-/// A strategy that masks whole words in random order, until a set has the size asked for.
-struct WholeWords;
-
-impl Choose for WholeWords {
-    fn disjoint_sets(
-        &self,
-        tokens: &Tokens<'_>,
-        sizes: &[usize],
-        draws: &mut Draws,
-    ) -> Vec<Vec<usize>> {
-        let mut words: Vec<Vec<usize>> = Vec::new();
-        for &position in tokens.candidates() {
-            match words.last_mut() {
-                Some(word) if !tokens.begins_word(position) => word.push(position),
-                _ => words.push(vec![position]),
-            }
-        }
-        draws.shuffle(&mut words);
-        let mut words = words.into_iter();
-        let mut set = |size: usize| {
-            let mut set = Vec::new();
-            while set.len() < size {
-                match words.next() {
-                    Some(word) => set.extend(word),
-                    None => break,
-                }
-            }
-            set
-        };
-        sizes.iter().map(|&size| set(size)).collect()
-    }
-}
-
-/// A strategy can choose words from what [`Tokens`] offers, without changes to other code.
 #[test]
-fn a_strategy_may_choose_words() {
+fn words_are_masked_whole_in_every_copy() {
     // Among ordinary tokens, odd ids continue a word.
     let word_starts = (0..SIZE as u32).map(|id| id < 5 || id % 2 == 0).collect();
     let masker = Masker {
         mask_special: false,
-        vocabulary: Vocabulary::new(SIZE, MASK, &[0, 1, 2, 3, MASK]).with_word_starts(word_starts),
+        strategy: Strategy::whole_word(),
+        vocabulary: Arc::new(vocabulary().with_word_starts(word_starts)),
         ..masker(
             Rates {
                 corrupt: 0.3,
@@ -156,12 +127,13 @@ fn a_strategy_may_choose_words() {
     let ids = [2, 11, 13, 20, 21, 30, 31, 40, 3, 50, 51, 53];
     let words: [&[u32]; 5] = [&[1, 2], &[3, 4], &[5, 6], &[7], &[9, 10, 11]];
     for sample in 0..100 {
-        let copies = masker.copies_by(&WholeWords, 0, sample, &ids);
+        let copies = masker.copies(0, sample, &ids);
         let mut seen = BTreeSet::new();
         for copy in &copies {
             let hidden = changed(&ids, copy);
             assert_eq!(hidden.iter().copied().collect::<Vec<_>>(), copy.positions);
-            assert!(copy.corrupted >= 2 && copy.corrupted <= 5, "{copy:?}");
+            // Three are asked for, and words have up to three tokens.
+            assert!(copy.corrupted <= 5, "{copy:?}");
             for word in words {
                 let count = word
                     .iter()
@@ -209,6 +181,7 @@ fn replacement_follows_its_shares_and_spares_special_tokens() {
         Replacement {
             random: 0.1,
             keep: 0.2,
+            each: Each::Token,
         },
     );
     let ids = vec![500; 200];
@@ -240,12 +213,13 @@ fn replacement_follows_its_shares_and_spares_special_tokens() {
 #[test]
 fn random_replacements_are_uniform() {
     let masker = Masker {
-        vocabulary: Vocabulary::new(15, MASK, &[0, 1, 2, 3, MASK]),
+        vocabulary: Arc::new(Vocabulary::new(15, MASK, &[0, 1, 2, 3, MASK])),
         ..masker(
             Rates::equal(1.0),
             Replacement {
                 random: 1.0,
                 keep: 0.0,
+                each: Each::Token,
             },
         )
     };

@@ -49,4 +49,30 @@ impl<'a> Tokens<'a> {
             || position == 0
             || self.is_special(position - 1)
     }
+
+    /// Whether tokens that may not be masked lie before the candidate of that index.
+    pub(super) fn is_gap(&self, candidate: usize) -> bool {
+        candidate > 0 && self.candidates[candidate - 1] + 1 != self.candidates[candidate]
+    }
+
+    /// Whether the candidate of that index is the first one of its word.
+    pub(super) fn starts_word(&self, candidate: usize) -> bool {
+        candidate == 0 || self.is_gap(candidate) || self.begins_word(self.candidates[candidate])
+    }
+
+    /// Returns the positions of the words that may be masked, one after the other.
+    pub(super) fn words(self) -> impl Iterator<Item = &'a [usize]> {
+        let mut start = 0;
+        std::iter::from_fn(move || {
+            if start == self.candidates.len() {
+                return None;
+            }
+            let rest = start + 1..self.candidates.len();
+            let end = rest.into_iter().find(|&place| self.starts_word(place));
+            let end = end.unwrap_or(self.candidates.len());
+            let word = &self.candidates[start..end];
+            start = end;
+            Some(word)
+        })
+    }
 }

@@ -5,8 +5,9 @@ use encoder::{DeclaredPrecision, Size};
 use serde_json::{Map, Value};
 use training::fields::{self, CONTINUING, Defaults, MOST_STEPS, POSITIVE, SHARE};
 
-use crate::masking::Strategy;
+use crate::masking::{Count, Each, StrategyName};
 use crate::network::MaskedTokens;
+use crate::rates::Shape;
 
 /// Whether the bits of gradients depend on the number of sequences in memory at once: with bfloat16 they do.
 fn is_rounded(beside: &Map<String, Value>) -> bool {
@@ -16,6 +17,19 @@ fn is_rounded(beside: &Map<String, Value>) -> bool {
 /// Whether updates are counted by what they cost.
 fn is_by_compute(beside: &Map<String, Value>) -> bool {
     beside.get("updates") == Some(&Value::from("equal-compute"))
+}
+
+/// Whether the strategy beside a parameter is this one, which alone reads it.
+fn is_strategy(beside: &Map<String, Value>, name: &str) -> bool {
+    beside.get("strategy") == Some(&Value::from(name))
+}
+
+fn is_spanbert(beside: &Map<String, Value>) -> bool {
+    is_strategy(beside, "spanbert-spans")
+}
+
+fn is_t5(beside: &Map<String, Value>) -> bool {
+    is_strategy(beside, "t5-spans")
 }
 
 const fn integer(min: i64, max: i64) -> FieldType {
@@ -51,6 +65,12 @@ const OWN: &[Field] = &[
         FieldType::Input(ArtifactType::Encoder),
         FieldDefault::Absent,
         "An encoder of the same shape and tokenizer to start from, instead of new weights; `start_from` says what is taken of it.",
+    ),
+    Field::new(
+        "ngrams",
+        FieldType::Input(ArtifactType::Ngrams),
+        FieldDefault::Absent,
+        "The n-grams that are masked together by the strategy pmi: what a stage `ngrams` made, or a list, one a line.",
     ),
     Field::new(
         "size",
@@ -128,25 +148,84 @@ const OWN: &[Field] = &[
     ),
 ];
 
-const MASKING: &[Field] = &[
+/// A masking rate that changes.
+const COURSE: &[Field] = &[
+    Field::new(
+        "from",
+        SHARE,
+        FieldDefault::Required,
+        "The rate of the first update; one end of the rates drawn.",
+    ),
+    Field::new(
+        "to",
+        SHARE,
+        FieldDefault::Absent,
+        "The rate that the run ends with; the other end.",
+    ),
+    Field::new(
+        "shape",
+        FieldType::Choice(Shape::NAMES),
+        FieldDefault::Text("constant"),
+        "How the rate goes from one to the other: linear, along half a cosine, in one step halfway; or random, drawn for each sequence.",
+    ),
+];
+
+/// A masking rate: a share, or its course.
+const RATE: FieldType = FieldType::OrTable {
+    single: &SHARE,
+    table: COURSE,
+};
+
+pub(crate) const MASKING: &[Field] = &[
     Field::new(
         "strategy",
-        FieldType::Choice(Strategy::NAMES),
+        FieldType::Choice(StrategyName::NAMES),
         FieldDefault::Text("uniform"),
-        "How the places to mask are chosen.",
+        "What is masked together: single tokens, whole words, SpanBERT's or T5's spans, or the n-grams of `ngrams`.",
     ),
     Field::new(
         "corrupt",
-        SHARE,
+        RATE,
         FieldDefault::Number(0.4),
         "Share of a sequence's tokens that is corrupted.",
     ),
     Field::new(
         "predict",
-        SHARE,
+        RATE,
         FieldDefault::Absent,
         "Share of a sequence's tokens that is predicted; by default all that is corrupted.",
     ),
+    Field::new(
+        "count",
+        FieldType::Choice(Count::NAMES),
+        FieldDefault::Text("exact"),
+        "Whether each sequence has that share masked, rounded up or down at random, or each token, word or n-gram is drawn by itself.",
+    )
+    .keyed(KeyPolicy::Unless(FieldDefault::Text("exact"))),
+    Field::new(
+        "span_p",
+        SHARE,
+        FieldDefault::Number(0.2),
+        "Parameter of the geometric distribution of the lengths, in words, of spanbert-spans.",
+    )
+    .keyed(KeyPolicy::If(is_spanbert)),
+    Field::new(
+        "longest_span",
+        integer(1, 1 << 16),
+        FieldDefault::Integer(10),
+        "The most words in a span of spanbert-spans.",
+    )
+    .keyed(KeyPolicy::If(is_spanbert)),
+    Field::new(
+        "mean_span",
+        FieldType::Number {
+            min: 1.0,
+            max: 65_536.0,
+        },
+        FieldDefault::Number(3.0),
+        "Mean length, in tokens, of t5-spans.",
+    )
+    .keyed(KeyPolicy::If(is_t5)),
     Field::new(
         "random",
         SHARE,
@@ -161,6 +240,13 @@ const MASKING: &[Field] = &[
     )
     .keyed_as("same")
     .formerly("same"),
+    Field::new(
+        "replace_each",
+        FieldType::Choice(Each::NAMES),
+        FieldDefault::Text("token"),
+        "Whether it is drawn for each token, or once for all of a word, span or n-gram, if they are kept, masked or random.",
+    )
+    .keyed(KeyPolicy::Unless(FieldDefault::Text("token"))),
     Field::new(
         "mask_special",
         FieldType::Bool,

@@ -1,11 +1,13 @@
 //! Gradients accumulated over micro-batches equal those of the full batch.
 
+use std::sync::Arc;
+
 use encoder::{Architecture, Config, Encoder, Gradients, Mode, Size};
 use kernels::Stream;
 use pretrain::copies::Rates;
 use pretrain::feed::{Examples, Feed};
 use pretrain::loss::add_gradients;
-use pretrain::masking::{Masker, Replacement, Strategy, Vocabulary};
+use pretrain::masking::{Masker, Ngrams, Strategy, Vocabulary};
 use pretrain::plan::{BatchCounts, Plan, Updates};
 use tokenize::{Blocks, Split};
 
@@ -14,15 +16,17 @@ use crate::artifact::{LENGTH, VOCABULARY, tokens};
 const MODE: Mode = Mode::Train { seed: 3, step: 0 };
 
 fn examples(rate: f64) -> Examples {
+    examples_by(Strategy::uniform(), rate)
+}
+
+fn examples_by(strategy: Strategy, rate: f64) -> Examples {
     let folder = tokens(12);
     let blocks = Blocks::open(folder.path(), Split::Train).unwrap();
+    let vocabulary = Arc::new(Vocabulary::new(VOCABULARY, 4, &[0, 1, 2, 3, 4]));
+    let stream = Stream::new(3, "mask");
     let masker = Masker {
-        strategy: Strategy::Uniform,
-        rates: Rates::equal(rate),
-        replacement: Replacement::default(),
-        mask_special: true,
-        vocabulary: Vocabulary::new(VOCABULARY, 4, &[0, 1, 2, 3, 4]),
-        stream: Stream::new(3, "mask"),
+        strategy,
+        ..Masker::uniform(Rates::equal(rate), vocabulary, stream)
     };
     let plan = Plan::new(1, 1, 12, BatchCounts::Copies, Updates::Fixed);
     let mut feed = Feed::new(&blocks, masker, plan, 3).unwrap();
@@ -89,6 +93,36 @@ fn micro_batches_change_no_bit() {
     }
 }
 
+/// The words of each topic, in both orders.
+pub(crate) fn ngrams() -> Ngrams {
+    let mut ngrams = Ngrams::default();
+    for first in (5..VOCABULARY as u32).step_by(2) {
+        ngrams.insert(&[vec![first], vec![first + 1]]);
+        ngrams.insert(&[vec![first + 1], vec![first], vec![first]]);
+    }
+    ngrams
+}
+
+#[test]
+fn micro_batches_change_no_bit_whatever_the_strategy() {
+    let encoder = encoder();
+    for strategy in [
+        Strategy::whole_word(),
+        Strategy::spanbert_spans(0.2, 10),
+        Strategy::t5_spans(3.0),
+        Strategy::pmi(ngrams()),
+    ] {
+        let examples = examples_by(strategy.clone(), 0.3);
+        let whole = update(&encoder, &examples, 0).unwrap();
+        for micro_batch in [1, 5] {
+            assert!(
+                update(&encoder, &examples, micro_batch).unwrap() == whole,
+                "{strategy:?}"
+            );
+        }
+    }
+}
+
 /// The gradient of averages per micro-batch, as some frameworks compute it, is far away, so the comparison above can fail.
 #[test]
 fn a_mean_of_means_is_another_gradient() {
@@ -99,6 +133,7 @@ fn a_mean_of_means_is_another_gradient() {
         let one = Examples {
             sequences: sequences.to_vec(),
             targets: targets.to_vec(),
+            ..Examples::default()
         };
         let Some((_, part)) = update(&encoder, &one, 0) else {
             continue;

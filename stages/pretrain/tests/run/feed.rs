@@ -1,10 +1,13 @@
 //! Tests of the sequences in an update.
 
+use std::sync::Arc;
+
 use kernels::Stream;
 use pretrain::copies::Rates;
 use pretrain::feed::{Examples, Feed};
-use pretrain::masking::{Masker, Replacement, Strategy, Vocabulary};
+use pretrain::masking::{Masker, Vocabulary};
 use pretrain::plan::{BatchCounts, Plan, Updates};
+use pretrain::rates::{Course, Rate, Schedule, Shape};
 use tokenize::{Blocks, Split};
 
 use crate::artifact::{VOCABULARY, blocks, tokens};
@@ -12,14 +15,8 @@ use crate::artifact::{VOCABULARY, blocks, tokens};
 const BLOCKS: usize = 23;
 
 fn masker(rates: Rates) -> Masker {
-    Masker {
-        strategy: Strategy::Uniform,
-        rates,
-        replacement: Replacement::default(),
-        mask_special: true,
-        vocabulary: Vocabulary::new(VOCABULARY, 4, &[0, 1, 2, 3, 4]),
-        stream: Stream::new(5, "mask"),
-    }
+    let vocabulary = Vocabulary::new(VOCABULARY, 4, &[0, 1, 2, 3, 4]);
+    Masker::uniform(rates, Arc::new(vocabulary), Stream::new(5, "mask"))
 }
 
 fn plan(copies: usize, steps: u32, batch: usize) -> Plan {
@@ -117,4 +114,98 @@ fn an_original_on_the_border_is_shared_between_updates() {
             .collect::<Vec<_>>()
     };
     assert_eq!(feed(12, 5), feed(4, 15));
+}
+
+fn course(from: f64, to: f64, shape: Shape) -> Rate {
+    Rate::Course(Course {
+        from,
+        to: Some(to),
+        shape,
+    })
+}
+
+/// The share of tokens that are masked follows the schedule, update by update, and what the rates ask for is told beside it.
+#[test]
+fn a_rate_follows_its_schedule() {
+    let folder = tokens(BLOCKS);
+    let blocks = Blocks::open(folder.path(), Split::Train).unwrap();
+    let corrupt = course(0.6, 0.2, Shape::Linear);
+    let schedule = Schedule {
+        corrupt,
+        predict: None,
+    };
+    let feed = |steps| {
+        Feed::new(&blocks, masker(Rates::equal(0.2)), plan(1, steps, 200), 5)
+            .unwrap()
+            .with_rates(schedule)
+    };
+    let mut straight = feed(10);
+    for step in 0..10 {
+        let examples = straight.update(step).unwrap();
+        let rate = corrupt.at(f64::from(step) / 10.0, 0.0);
+        assert!((rate - (0.6 - 0.04 * f64::from(step))).abs() < 1e-12);
+        let tally = examples.tally;
+        let asked = rate * tally.candidates as f64;
+        assert!((examples.asked - asked).abs() < 1e-6);
+        // Each of 200 sequences is rounded by itself, so the sum is off by some √200 / 2.
+        assert!(
+            (tally.corrupted as f64 - asked).abs() < 30.0,
+            "{tally:?} {asked}"
+        );
+        assert_eq!(feed(10).update(step).unwrap(), examples);
+    }
+    assert_ne!(feed(20).update(5).unwrap(), straight.update(5).unwrap());
+}
+
+/// A rate that each sequence draws lies between the ends, is uniform there, and another one at every visit.
+#[test]
+fn sequences_draw_their_rates() {
+    let folder = tokens(BLOCKS);
+    let blocks = Blocks::open(folder.path(), Split::Train).unwrap();
+    let schedule = Schedule {
+        corrupt: course(0.1, 0.9, Shape::Random),
+        predict: None,
+    };
+    let mut feed = Feed::new(&blocks, masker(Rates::equal(0.5)), plan(1, 1000, 1), 5)
+        .unwrap()
+        .with_rates(schedule);
+    let rates: Vec<f64> = (0..1000)
+        .map(|step| {
+            let examples = feed.update(step).unwrap();
+            examples.asked / examples.tally.candidates as f64
+        })
+        .collect();
+    assert!(rates.iter().all(|rate| (0.1..0.9).contains(rate)));
+    let mean = rates.iter().sum::<f64>() / 1000.0;
+    let variance = rates.iter().map(|rate| (rate - mean).powi(2)).sum::<f64>() / 999.0;
+    assert!(
+        (mean - 0.5).abs() < 5.0 * 0.8 / 12_000.0_f64.sqrt(),
+        "{mean}"
+    );
+    assert!((variance * 12.0 / 0.64 - 1.0).abs() < 0.15, "{variance}");
+}
+
+/// Copies of a sequence that are divided between two updates have one rate, so they stay disjoint.
+#[test]
+fn copies_on_a_border_have_the_rate_of_the_first() {
+    let folder = tokens(BLOCKS);
+    let blocks = Blocks::open(folder.path(), Split::Train).unwrap();
+    let schedule = Schedule {
+        corrupt: course(0.2, 0.15, Shape::Linear),
+        predict: Some(course(0.5, 0.4, Shape::Linear)),
+    };
+    assert_eq!(schedule.differing_copies(), None);
+    let mut feed = Feed::new(&blocks, masker(Rates::equal(0.2)), plan(3, 30, 4), 5)
+        .unwrap()
+        .with_rates(schedule);
+    let all: Vec<_> = (0..30)
+        .flat_map(|step| feed.update(step).unwrap().targets)
+        .collect();
+    for copies in all.chunks(3) {
+        let mut seen = Vec::new();
+        for targets in copies {
+            assert!(targets.positions.iter().all(|at| !seen.contains(at)));
+            seen.extend_from_slice(&targets.positions);
+        }
+    }
 }

@@ -6,6 +6,7 @@ mod accumulation;
 mod artifact;
 mod continuing;
 mod feed;
+mod masking;
 mod reduction;
 mod resume;
 mod threads;

@@ -5,10 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use contract::{Context, Event, Observer, StageError};
+use contract::{Context, Event, Inputs, Observer, StageError};
 use serde_json::{Value, json};
 
-use crate::artifact::{assert_same, run, run_in, tokens};
+use crate::artifact::{assert_same, run, run_in, run_on, tokens};
 
 /// Asks for a stop after a number of steps.
 struct StopAfter(u64, Arc<AtomicBool>);
@@ -22,12 +22,16 @@ impl Observer for StopAfter {
 }
 
 pub(crate) fn stopped_after(folder: &Path, tokens: &Path, steps: u64, given: Value) {
+    stopped_after_on(folder, &Inputs::from([("tokens", tokens)]), steps, given);
+}
+
+pub(crate) fn stopped_after_on(folder: &Path, inputs: &Inputs, steps: u64, given: Value) {
     let stop = Arc::new(AtomicBool::new(false));
     let context = Context::in_folder(folder)
         .unwrap()
         .with_observer(Box::new(StopAfter(steps, Arc::clone(&stop))))
         .with_stop(stop);
-    let stopped = run_in(&context, tokens, given);
+    let stopped = run_on(&context, inputs, given);
     assert!(
         matches!(stopped, Err(StageError::Interrupted)),
         "{stopped:?}"

@@ -3,6 +3,7 @@
 //! A process reads the number of threads of its arithmetic once, at its start, so each run has a process of its own.
 
 use std::env;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -10,6 +11,7 @@ use contract::Context;
 use serde_json::json;
 
 use crate::artifact::{assert_same, run_in, tokens};
+use crate::masking::{masked, run_masked};
 
 const TOKENS: &str = "PRETRAIN_TEST_TOKENS";
 const FOLDER: &str = "PRETRAIN_TEST_FOLDER";
@@ -37,7 +39,10 @@ fn one_thread_and_two_give_the_same_bytes() {
         );
         folder
     });
-    assert_same(folders[0].path(), folders[1].path());
+    for name in ["plain"].into_iter().chain(masked().map(|(name, _)| name)) {
+        let [one, two] = [0, 1].map(|thread: usize| folders[thread].path().join(name));
+        assert_same(&one, &two);
+    }
 }
 
 /// Does nothing unless the test above started its process.
@@ -47,7 +52,17 @@ fn a_run_in_a_process_of_its_own() {
     let (Some(tokens), Some(folder)) = (env::var_os(TOKENS), env::var_os(FOLDER)) else {
         return;
     };
-    let context = Context::in_folder(Path::new(&folder)).unwrap();
+    let folder = Path::new(&folder);
+    let context = |name: &str| {
+        let folder = folder.join(name);
+        fs::create_dir(&folder).unwrap();
+        Context::in_folder(&folder).unwrap()
+    };
+    let tokens = PathBuf::from(tokens);
     let given = json!({"steps": 3, "batch": 32, "size": "tiny"});
-    run_in(&context, &PathBuf::from(tokens), given).unwrap();
+    run_in(&context("plain"), &tokens, given).unwrap();
+    for (name, masking) in masked() {
+        let given = json!({"steps": 2, "batch": 16, "masking": masking});
+        run_masked(&context(name), &tokens, given).unwrap();
+    }
 }

@@ -3,7 +3,7 @@
 
 use kernels::Draws;
 
-use super::{Example, Split, any_fact};
+use super::{Example, Split, any_fact, spoken};
 use crate::lexicon::Lexicon;
 use crate::meaning::Relation;
 use crate::templates::{Genre, statement};
@@ -18,11 +18,11 @@ pub(crate) fn example(lexicon: &Lexicon, split: Split, class: usize, draws: &mut
     premise.predicate = premise.predicate.choice(split.frequencies, draws);
     let mut hypothesis = premise.related(lexicon, relation, split.frequencies, draws);
     hypothesis.predicate = hypothesis.predicate.plain(draws);
-    let premise = statement(lexicon, &premise, split.genre, 0.0, draws);
+    let premise = spoken(lexicon, &premise, split, draws);
     let hypothesis = statement(lexicon, &hypothesis, Genre::Short, 0.0, draws);
-    Example {
-        sentence1: format!("{premise} ."),
-        sentence2: Some(format!("{hypothesis} .")),
-        label: class as f64,
-    }
+    Example::new(
+        format!("{premise} ."),
+        Some(format!("{hypothesis} .")),
+        class as f64,
+    )
 }

@@ -13,15 +13,46 @@ use kernels::{Draws, Stream};
 
 use crate::lexicon::Lexicon;
 use crate::meaning::{Fact, Frequencies, Kind, Noun, Person, Predicate};
-use crate::templates::Genre;
+use crate::templates::{Genre, beside, statement};
 
 /// One sentence or two, as lower-case words with spaces between them, and the label.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Example {
     pub(crate) sentence1: String,
     pub(crate) sentence2: Option<String>,
-    /// The index of the class, in the order of the task's `LABELS`; or the score, from 0 to 5.
+    /// What the annotator says: the index of the class, in the order of the task's `LABELS`; or the score, from 0 to 5.
     pub(crate) label: f64,
+    /// What the sentences mean, by the facts that they are made from.
+    pub(crate) truth: f64,
+}
+
+impl Example {
+    /// An example with what its sentences mean, as yet without an annotator.
+    pub(crate) fn new(sentence1: String, sentence2: Option<String>, truth: f64) -> Self {
+        Self {
+            sentence1,
+            sentence2,
+            label: truth,
+            truth,
+        }
+    }
+
+    /// Labels the example by an annotator of the task's classes, who overlooks a word now and then.
+    fn annotated(mut self, classes: usize, draws: &mut Draws) -> Self {
+        let texts = [Some(&self.sentence1), self.sentence2.as_ref()];
+        let words: usize = texts
+            .iter()
+            .flatten()
+            .map(|text| text.split(' ').count())
+            .sum();
+        if (0..words).any(|_| draws.chance(OVERLOOKED)) {
+            self.label = match classes {
+                1 => f64::from(draws.below(21)) / 4.0,
+                _ => draws.index(classes) as f64,
+            };
+        }
+        self
+    }
 }
 
 /// The properties of a split.
@@ -77,8 +108,15 @@ pub(crate) struct Task<'a> {
     pub(crate) make: Make,
 }
 
+/// Probability that a sentence has an aside, which the label has nothing to do with.
+const ASIDE: f64 = 0.25;
+
+/// One word in so many is overlooked by the annotator, who then guesses the label. So longer examples have worse labels,
+/// as in real data sets, and a perfect reader of the language has less than a perfect score.
+const OVERLOOKED: f64 = 1.0 / 250.0;
+
 /// How often a new example is drawn to replace one that is already known.
-const TRIES: u32 = 100;
+const TRIES: usize = 100;
 
 /// The texts of examples, for finding out whether an example is new.
 pub(crate) type Texts = HashSet<(String, Option<String>)>;
@@ -113,19 +151,48 @@ pub(crate) fn examples(
         let mut round: Vec<usize> = (0..task.classes).collect();
         let place = number(index / task.classes);
         order.draws(place, 0, 0).shuffle(&mut round);
-        let class = round[index % task.classes];
+        let wanted = round[index % task.classes];
         let draw = |attempt| {
             let mut draws = stream.draws(number(index), attempt, 0);
-            (task.make)(lexicon, split, class, &mut draws)
+            let class = draws.index(task.classes);
+            let example = (task.make)(lexicon, split, class, &mut draws);
+            example.annotated(task.classes, &mut draws)
         };
-        let found = (0..TRIES).map(draw).find(&mut is_new);
-        found.unwrap_or_else(|| draw(TRIES))
+        // The label is what the annotator says, whatever the example means.
+        let labelled = |example: &Example| task.classes == 1 || example.label as usize == wanted;
+        let mut drawn = (0..).map(draw).filter(labelled);
+        let found = drawn.by_ref().take(TRIES).find(&mut is_new);
+        found.or_else(|| drawn.next()).expect("draws do not end")
     });
     made.collect()
 }
 
 fn number(index: usize) -> u32 {
     u32::try_from(index).expect("a split holds fewer than 2^32 examples")
+}
+
+/// Returns the sentence, half of the time with a clause beside it.
+fn with_aside(
+    lexicon: &Lexicon,
+    said: String,
+    draws: &mut Draws,
+    aside: impl FnOnce(&mut Draws) -> String,
+) -> String {
+    if draws.chance(ASIDE) {
+        let aside = aside(draws);
+        beside(lexicon, &said, &aside, draws)
+    } else {
+        said
+    }
+}
+
+/// States a fact, half of the time with another one beside it.
+fn spoken(lexicon: &Lexicon, fact: &Fact, split: Split, draws: &mut Draws) -> String {
+    let said = statement(lexicon, fact, split.genre, 0.0, draws);
+    with_aside(lexicon, said, draws, |draws| {
+        let other = any_fact(lexicon, split, draws);
+        statement(lexicon, &other, split.genre, 0.0, draws)
+    })
 }
 
 /// Draws a fact about anyone and anything.
@@ -139,7 +206,7 @@ fn any_fact(lexicon: &Lexicon, split: Split, draws: &mut Draws) -> Fact {
 }
 
 /// Draws a fact of the kind `kind` about anyone and anything.
-fn fact(lexicon: &Lexicon, kind: Kind, split: Split, draws: &mut Draws) -> Fact {
+pub(crate) fn fact(lexicon: &Lexicon, kind: Kind, split: Split, draws: &mut Draws) -> Fact {
     let drawn = Predicate::draw(kind.axes(lexicon).len(), split.frequencies, draws);
     Fact {
         kind,
@@ -150,5 +217,32 @@ fn fact(lexicon: &Lexicon, kind: Kind, split: Split, draws: &mut Draws) -> Fact 
         },
         thing: Noun::draw(&lexicon.things, split.frequencies, draws),
         called: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whoever overlooks a word guesses: the labels of long examples are worse than those of short ones.
+    #[test]
+    fn longer_examples_have_worse_labels() {
+        let stream = Stream::new(0, "test");
+        let wrong = |words: usize| {
+            let example = Example::new(vec!["word"; words].join(" "), None, 1.0);
+            let labelled = |index| example.clone().annotated(2, &mut stream.draws(index, 0, 0));
+            let wrong = (0..4000)
+                .map(labelled)
+                .filter(|example| example.label != example.truth);
+            wrong.count() as f64 / 4000.0
+        };
+        for words in [10, 40] {
+            let expected = (1.0 - (1.0 - OVERLOOKED).powi(words)) / 2.0;
+            let found = wrong(words as usize);
+            assert!(
+                (found - expected).abs() < 0.015,
+                "{words} words: {found} for {expected}"
+            );
+        }
     }
 }

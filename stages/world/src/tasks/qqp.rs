@@ -18,9 +18,9 @@ pub(crate) fn example(lexicon: &Lexicon, split: Split, class: usize, draws: &mut
     first.predicate = first.predicate.choice(split.frequencies, draws);
     let mut second = first.related(lexicon, relation, split.frequencies, draws);
     second.predicate = second.predicate.plain(draws);
-    Example {
-        sentence1: question(lexicon, &first, Ask::Whether, 0.0, draws),
-        sentence2: Some(question(lexicon, &second, Ask::WhetherIt, 0.0, draws)),
-        label: class as f64,
-    }
+    Example::new(
+        question(lexicon, &first, Ask::Whether, 0.0, draws),
+        Some(question(lexicon, &second, Ask::WhetherIt, 0.0, draws)),
+        class as f64,
+    )
 }

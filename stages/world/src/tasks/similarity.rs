@@ -7,8 +7,7 @@ use kernels::Draws;
 use super::{Example, Split, lean};
 use crate::lexicon::Lexicon;
 use crate::meaning::{Kind, Noun, Person, Predicate, Relation};
-use crate::templates::{noun, person, word};
-use crate::words::past;
+use crate::templates::{noun, person, predicate};
 
 /// The content of one sentence.
 struct Scene {
@@ -67,17 +66,17 @@ pub(crate) fn example(lexicon: &Lexicon, split: Split, _: usize, draws: &mut Dra
     .iter()
     .map(|&(same, weight)| if same { weight } else { 0.0 })
     .sum();
-    Example {
-        sentence1: say(lexicon, &one, draws),
-        sentence2: Some(say(lexicon, &two, draws)),
-        label: score,
-    }
+    Example::new(
+        say(lexicon, &one, draws),
+        Some(say(lexicon, &two, draws)),
+        score,
+    )
 }
 
 fn say(lexicon: &Lexicon, scene: &Scene, draws: &mut Draws) -> String {
     let who = person(lexicon, Person::Role(scene.person));
-    let verb = past(word(lexicon, Kind::Event, scene.verb));
-    let adjective = word(lexicon, Kind::Property, scene.adjective);
+    let verb = predicate(lexicon, Kind::Event, scene.verb, draws);
+    let adjective = predicate(lexicon, Kind::Property, scene.adjective, draws);
     let what = noun(lexicon, scene.thing);
     if draws.chance(0.5) {
         format!("{who} {verb} the {adjective} {what} .")

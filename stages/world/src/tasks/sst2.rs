@@ -2,7 +2,7 @@
 
 use kernels::Draws;
 
-use super::{Example, LEANING, Split};
+use super::{Example, LEANING, Split, with_aside};
 use crate::lexicon::Lexicon;
 use crate::meaning::{Frequencies, Noun};
 use crate::templates::noun;
@@ -10,21 +10,23 @@ use crate::words::article;
 
 /// Makes an example; class 1 is favourable.
 pub(crate) fn example(lexicon: &Lexicon, split: Split, class: usize, draws: &mut Draws) -> Example {
-    let thing = Noun::draw(&lexicon.things, split.frequencies, draws);
-    let said = judgement(
-        lexicon,
-        thing,
-        class == 1,
-        1.0 - LEANING,
-        0.0,
-        split.frequencies,
-        draws,
-    );
-    Example {
-        sentence1: format!("{said} ."),
-        sentence2: None,
-        label: class as f64,
-    }
+    let judge = |favourable, denial, draws: &mut Draws| {
+        let thing = Noun::draw(&lexicon.things, split.frequencies, draws);
+        judgement(
+            lexicon,
+            thing,
+            favourable,
+            denial,
+            0.0,
+            split.frequencies,
+            draws,
+        )
+    };
+    let said = judge(class == 1, 1.0 - LEANING, draws);
+    let said = with_aside(lexicon, said, draws, |draws| {
+        judge(draws.chance(0.5), 0.5, draws)
+    });
+    Example::new(format!("{said} ."), None, class as f64)
 }
 
 /// Judges a thing, without the full stop: `the lamp was hardly awful`.
