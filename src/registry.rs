@@ -37,6 +37,7 @@ impl Registry {
             &finetune::FinetuneStage,
             &evaluate::EmbedStage,
             &evaluate::StsStage,
+            &likelihood::EffectiveRankStage,
             &spans::FinetuneSpansStage,
             &spans::AnswersStage,
             &likelihood::MinimalPairsStage,

@@ -92,6 +92,11 @@ use = "minimal-pairs"
 encoder = "@pretrain"
 data = "@pairs"
 
+[stage.rank]
+use = "effective-rank"
+encoder = "@pretrain"
+tokens = "@tokens"
+
 [stage.validation]
 use = "validation-loss"
 encoder = "@pretrain"

@@ -258,6 +258,18 @@ impl Config {
         }
     }
 
+    /// Returns this shape at another width: heads stay as wide as they are, and the feed-forward map stays as many times wider.
+    pub fn with_width(self, hidden: usize) -> Self {
+        let head = self.hidden_size / self.num_attention_heads;
+        let wider = self.intermediate_size / self.hidden_size;
+        Self {
+            hidden_size: hidden,
+            num_attention_heads: hidden / head,
+            intermediate_size: hidden * wider,
+            ..self
+        }
+    }
+
     /// Reads `config.json`.
     ///
     /// # Errors

@@ -17,11 +17,11 @@ use serde::Deserialize;
 use tokenize::{Blocks, Split, Summary, Tokenizer};
 
 /// Number of sequences that go through the encoder at a time.
-const SEQUENCES: usize = 32;
+pub(crate) const SEQUENCES: usize = 32;
 /// Number of predicted tokens whose vocabulary scores are computed at a time.
 const ROWS: usize = 1024;
 /// Number of validation blocks where neither parameters nor inputs give it: those that `pretrain` measures on.
-const USUAL: f64 = 256.0;
+pub(crate) const USUAL: f64 = 256.0;
 const LOSS: &str = "loss";
 
 /// The file of losses.
@@ -52,10 +52,10 @@ const PREDICTIONS: OutputFile = OutputFile::table(
 pub struct ValidationLossStage;
 
 #[derive(Deserialize)]
-struct Parameters {
-    rate: f64,
-    blocks: usize,
-    precision: DeclaredPrecision,
+pub(crate) struct Parameters {
+    pub(crate) rate: f64,
+    pub(crate) blocks: usize,
+    pub(crate) precision: DeclaredPrecision,
 }
 
 impl Stage for ValidationLossStage {
@@ -167,7 +167,7 @@ impl Stage for ValidationLossStage {
 }
 
 /// Masks validation blocks as the parameters say. Returns their places among all, and what is made of them.
-fn mask(
+pub(crate) fn mask(
     parameters: &Parameters,
     encoder: &Encoder,
     folder: &Path,

@@ -9,17 +9,19 @@
 //!
 //! From the bottom up: [`copies`] turns corruption and prediction rates into counts, [`rates`] says how they change, [`masking`] chooses and replaces
 //! tokens, [`plan`] decides which sequences an update shows, [`feed`] reads them, [`loss`] accumulates gradients over
-//! micro-batches, [`validation`] measures perplexity, `objective` presents all this to the [`training`] crate's loop, and
+//! micro-batches, [`network`] says which layers read masked tokens, [`compute`] what an update costs, [`validation`] measures perplexity, `objective` presents all this to the [`training`] crate's loop, and
 //! [`mod@train`] is a whole run from inputs to artifact.
 //!
 //! Everything random (initial weights, order, masks, dropout) is a function of seed and place, so neither the size of
 //! micro-batches, nor the number of threads, nor an interruption changes what is trained on.
 
+pub mod compute;
 pub mod copies;
 pub mod demonstration;
 pub mod feed;
 pub mod loss;
 pub mod masking;
+pub mod network;
 pub mod ngrams;
 mod objective;
 pub mod parameters;
@@ -31,6 +33,7 @@ mod start;
 mod train;
 pub mod validation;
 
+pub use network::Network;
 pub use parameters::Parameters;
 pub use stage::PretrainStage;
 pub use train::{Sources, train};

@@ -10,6 +10,7 @@ use contract::StageError;
 use encoder::{Batch, Collecting, Encoder, Mode, Sequence};
 
 use crate::feed::{Examples, Targets};
+use crate::network::Predicts;
 
 /// Adds the gradients of the cross-entropy in nats, summed over the predicted tokens of some samples, and returns the sum. At most
 /// `micro_batch` sequences are in memory at once (0: all); this number changes no bit of the gradients or the sum
@@ -18,7 +19,7 @@ use crate::feed::{Examples, Targets};
 /// # Errors
 /// When a sequence does not fit the encoder, or a tensor operation fails.
 pub fn add_gradients(
-    encoder: &Encoder,
+    network: &impl Predicts,
     examples: &Examples,
     samples: Range<usize>,
     micro_batch: usize,
@@ -27,12 +28,12 @@ pub fn add_gradients(
 ) -> Result<f64, StageError> {
     let mut sum = 0.0;
     for (sequences, targets) in examples.pieces(samples, micro_batch) {
-        let (rows, ids, batch) = pack(encoder, sequences, targets)?;
-        if rows.is_empty() {
+        if targets.iter().all(|targets| targets.ids.is_empty()) {
             continue;
         }
-        let hidden = encoder.forward(&batch, mode)?;
-        let loss = encoder.masked_lm_loss(&hidden, &rows, &ids)?;
+        let found = network.predict(sequences, targets, mode)?;
+        let encoder = network.encoder();
+        let loss = encoder.masked_lm_loss(&found.hidden, &found.rows, &found.ids)?;
         sum += scalar(&loss)?;
         gradients.add(&loss)?;
     }
@@ -49,6 +50,12 @@ pub fn pack(
     targets: &[Targets],
 ) -> Result<(Vec<u32>, Vec<u32>, Batch), StageError> {
     let batch = Batch::pack(sequences, encoder.config())?;
+    let (rows, ids) = rows(&batch, targets);
+    Ok((rows, ids, batch))
+}
+
+/// Returns the packed rows to predict, and the ids to predict there.
+pub(crate) fn rows(batch: &Batch, targets: &[Targets]) -> (Vec<u32>, Vec<u32>) {
     let (mut rows, mut ids) = (Vec::new(), Vec::new());
     for (sequence, targets) in targets.iter().enumerate() {
         rows.extend(
@@ -59,7 +66,7 @@ pub fn pack(
         );
         ids.extend_from_slice(&targets.ids);
     }
-    Ok((rows, ids, batch))
+    (rows, ids)
 }
 
 /// Returns the value of a scalar tensor.

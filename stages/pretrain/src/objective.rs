@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use contract::{Column, ColumnType, StageError};
-use encoder::{Collecting, Encoder, Mode};
+use encoder::{Collecting, Mode};
 use metrics::Direction;
 use tokenize::Tokenizer;
 use training::{Extent, Further, Measure, Objective, log};
@@ -12,6 +12,7 @@ use training::{Extent, Further, Measure, Objective, log};
 use crate::feed::{Examples, Feed};
 use crate::loss::add_gradients;
 use crate::masking::LENGTHS;
+use crate::network::Network;
 use crate::validation::Validation;
 
 /// The file of measurements on the way.
@@ -95,7 +96,7 @@ const _: () = assert!(MASKING_COLUMNS.len() == 6 + LENGTHS + 1);
 
 /// An encoder that is trained to predict masked tokens.
 pub(crate) struct MaskedLm<'a> {
-    pub(crate) encoder: Encoder,
+    pub(crate) network: Network,
     pub(crate) tokenizer: &'a Tokenizer,
     pub(crate) feed: Feed<'a>,
     pub(crate) validation: Validation,
@@ -118,7 +119,7 @@ impl Objective for MaskedLm<'_> {
     });
 
     fn parameters(&self) -> &encoder::Parameters {
-        self.encoder.parameters()
+        self.network.parameters()
     }
 
     fn batch(&mut self, step: u32) -> Result<Examples, StageError> {
@@ -130,17 +131,17 @@ impl Objective for MaskedLm<'_> {
                 "raise masking.predict, masking.corrupt or batch, or tokenize to longer blocks",
             ));
         }
+        self.network.check_visible(&examples, step)?;
         Ok(examples)
     }
 
     fn extent(&self, examples: &Examples) -> Extent {
-        let lengths = examples.sequences.iter().map(|sequence| sequence.ids.len());
         let terms = examples.predicted();
         Extent {
             samples: examples.sequences.len(),
             terms,
             tokens: examples.tokens(),
-            forward: self.encoder.config().forward_operations(lengths, terms),
+            forward: self.network.forward_operations(examples),
         }
     }
 
@@ -153,7 +154,7 @@ impl Objective for MaskedLm<'_> {
     ) -> Result<f64, StageError> {
         let micro_batch = self.micro_batch;
         add_gradients(
-            &self.encoder,
+            &self.network,
             examples,
             samples,
             micro_batch,
@@ -190,14 +191,14 @@ impl Objective for MaskedLm<'_> {
     }
 
     fn measure(&mut self) -> Result<Vec<f64>, StageError> {
-        let found = self.validation.measure(&self.encoder)?;
+        let found = self.validation.measure(&self.network)?;
         Ok(vec![found.own.value, found.yardstick.value])
     }
 
-    /// Writes encoder and tokenizer as a Hugging Face folder.
+    /// Writes encoder and tokenizer as a Hugging Face folder, and a decoder beside them if there is one.
     fn save(&self, folder: &Path) -> Result<(), StageError> {
-        self.encoder.save(folder)?;
-        let longest = self.encoder.config().max_length();
+        self.network.save(folder)?;
+        let longest = self.network.encoder.config().max_length();
         self.tokenizer.copy_files_for(longest, folder)
     }
 }

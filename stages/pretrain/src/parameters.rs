@@ -10,8 +10,10 @@ use encoder::{Architecture, Config, Size};
 use serde::{Deserialize, Serialize};
 use training::Options;
 
+use crate::compute;
 use crate::copies::Rates;
 use crate::masking::{Count, Each, Replacement, StrategyName};
+use crate::network::{MaskedTokens, Scheme};
 use crate::plan::{BatchCounts, Plan, Updates};
 use crate::rates::{Rate, Schedule, Shape};
 
@@ -28,6 +30,10 @@ pub struct Parameters {
     pub training: Options,
     /// Size of the encoder.
     pub size: Size,
+    /// Number of layers, if not that of the size.
+    pub layers: Option<usize>,
+    /// Width of the hidden states, if not that of the size.
+    pub hidden: Option<usize>,
     /// Where layer normalisation is applied.
     pub layer_norm: LayerNorm,
     /// Number of rows of the token type table.
@@ -76,6 +82,14 @@ pub struct Masking {
     pub replace_each: Each,
     /// Whether special tokens may be masked too.
     pub mask_special: bool,
+    /// Which layers read masked tokens.
+    pub masked: MaskedTokens,
+    /// Number of layers that read masked tokens where not all do; `None` for what suits the size.
+    pub masked_layers: Option<usize>,
+    /// Tokens in a block, as [`Updates::EqualCompute`] counts them.
+    pub compute_length: Option<usize>,
+    /// Tokens in the vocabulary, as [`Updates::EqualCompute`] counts them.
+    pub compute_vocabulary: Option<usize>,
     /// What `batch` counts.
     pub batch_counts: BatchCounts,
     /// What `steps` counts.
@@ -115,27 +129,47 @@ impl Parameters {
             LayerNorm::Pre => Architecture::RobertaPreLayerNorm,
             LayerNorm::Post => Architecture::Bert,
         };
+        let sized = Config::of_size(
+            self.size,
+            architecture,
+            vocabulary,
+            self.max_positions,
+            padding,
+        );
+        let sized = match self.hidden {
+            Some(hidden) => sized.with_width(hidden),
+            None => sized,
+        };
         Config {
+            num_hidden_layers: self.layers.unwrap_or(sized.num_hidden_layers),
             type_vocab_size: self.token_types,
             hidden_dropout_prob: self.training.dropout,
             attention_probs_dropout_prob: self.training.attention_dropout,
             initializer_range: self.initializer_range,
-            ..Config::of_size(
-                self.size,
-                architecture,
-                vocabulary,
-                self.max_positions,
-                padding,
-            )
+            ..sized
         }
+    }
+
+    /// Returns which layers read masked tokens.
+    pub fn scheme(&self) -> Scheme {
+        let layers = self.masking.masked_layers.unwrap_or(match self.size {
+            Size::Base => 2,
+            Size::Large => 4,
+            _ => 1,
+        });
+        Scheme::of(self.masking.masked, layers)
     }
 
     /// Returns the plan of the run: its updates and their sequences.
     pub fn plan(&self) -> Plan {
         let masking = &self.masking;
+        let steps = match masking.updates {
+            Updates::EqualCompute => compute::equal_updates(self),
+            Updates::Fixed | Updates::PerOriginal => self.steps,
+        };
         Plan::new(
             masking.rates().copies(),
-            self.steps,
+            steps,
             self.batch,
             masking.batch_counts,
             masking.updates,
@@ -146,6 +180,20 @@ impl Parameters {
     pub fn check(&self) -> Vec<Problem> {
         let mut problems = self.masking.check();
         problems.extend(self.training.check());
+        problems.extend(crate::network::check(self));
+        problems.extend(compute::check(self));
+        let (_, hidden, heads, _) = self.size.shape();
+        let head = hidden / heads;
+        if let Some(hidden) = self.hidden
+            && hidden % head != 0
+        {
+            let message = format!(
+                "{hidden} is not a multiple of {head}, the width of a head of size {}",
+                self.size
+            );
+            let help = format!("give {}", hidden.next_multiple_of(head));
+            problems.push(Problem::value("hidden", message).with_help(help));
+        }
         if self.initializer_range <= 0.0 {
             let message = format!("{} is not above 0", self.initializer_range);
             problems.push(Problem::value("initializer_range", message));

@@ -34,6 +34,8 @@ pub enum Updates {
     Fixed,
     /// As many updates as it takes to show steps · batch originals, all copies of each.
     PerOriginal,
+    /// As many updates as cost the multiply-adds of `steps` ordinary ones ([`crate::compute`]).
+    EqualCompute,
 }
 
 /// The updates of a run, and their sequences.
@@ -62,7 +64,8 @@ impl Plan {
             BatchCounts::Originals => (batch.saturating_mul(copies), steps),
         };
         let updates = match updates {
-            Updates::Fixed => steps,
+            // The caller has turned `steps` into updates.
+            Updates::Fixed | Updates::EqualCompute => steps,
             Updates::PerOriginal => scaled,
         };
         Self {

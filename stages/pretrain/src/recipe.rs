@@ -8,6 +8,7 @@ use std::path::Path;
 use contract::{Params, StageError, io_error};
 use serde::Serialize;
 
+use crate::network::Network;
 use crate::parameters::Parameters;
 use crate::plan::Plan;
 use crate::rates::Rate;
@@ -38,15 +39,17 @@ struct Derived {
     train_blocks: usize,
     epochs: f64,
     encoder_parameters: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decoder_parameters: Option<usize>,
 }
 
 impl Recipe {
-    /// Makes the recipe from `parameters`, for a number of blocks and an encoder of a number of parameters.
+    /// Makes the recipe from `parameters`, for a number of blocks and a network.
     pub(crate) fn new(
         parameters: &Parameters,
         plan: &Plan,
         train_blocks: usize,
-        encoder_parameters: usize,
+        network: &Network,
     ) -> Result<Self, StageError> {
         let rates = parameters.masking.rates();
         let derived = Derived {
@@ -65,7 +68,8 @@ impl Recipe {
             originals_seen: plan.originals(),
             train_blocks,
             epochs: plan.originals() as f64 / train_blocks as f64,
-            encoder_parameters,
+            encoder_parameters: network.encoder.parameters().scalars(),
+            decoder_parameters: network.decoder_scalars(),
         };
         Ok(Self {
             parameters: parameters.keyed()?,

@@ -53,6 +53,11 @@ const FILES: &[OutputFile] = &[
         "all parameters that its key knows, and what follows from them: updates, epochs, copies",
     ),
     OutputFile::new(
+        encoder::Decoder::FILE,
+        "the decoder of masked tokens, which only training uses",
+    )
+    .when("masking.masked is decoder"),
+    OutputFile::new(
         training::STATE_FILE,
         "AdamW's moments and the count of updates, to go on from",
     )
@@ -64,7 +69,7 @@ const FILES: &[OutputFile] = &[
     .when("keep_at names steps"),
 ];
 
-/// What a run reads of the encoder that it starts from: what every stage reads of one, and the training state.
+/// What a run reads of the encoder that it starts from: what every stage reads of one, the training state, and a decoder.
 const START_READS: Reads = Reads::only(&[
     "/*.json",
     "/*.txt",
@@ -73,6 +78,7 @@ const START_READS: Reads = Reads::only(&[
     "*/*.txt",
     "*/model*.safetensors",
     training::STATE_FILE,
+    encoder::Decoder::FILE,
 ]);
 
 /// Trains an encoder by masked language modelling.
@@ -121,7 +127,7 @@ impl Stage for PretrainStage {
             .unwrap_or(0);
         // Each measurement computes two perplexities.
         let validated = 2.0 * (1.0 + f64::from(measurements)) * parameters.validation_blocks as f64;
-        let sequence = inputs.factor("tokens") * parameters.size.token_operations();
+        let sequence = inputs.factor("tokens") * crate::compute::token_operations(&parameters);
         Some((3.0 * trained + validated) * sequence)
     }
 
@@ -156,7 +162,7 @@ impl Stage for PretrainStage {
     /// Operations per token of the encoder.
     fn size(&self, params: &Params, _: &Sizes) -> Option<f64> {
         let parameters: Parameters = params.parse().ok()?;
-        Some(parameters.size.token_operations())
+        Some(parameters.config(1, 0).token_operations())
     }
 
     /// Number of tokens in a sequence.

@@ -38,6 +38,8 @@ pub(crate) fn check(parameters: &Parameters, start: Option<&Maker>) -> Vec<Probl
     let shape = |of: &Parameters| {
         [
             ("size", text(serde_json::json!(of.size))),
+            ("layers", of.config(1, 0).num_hidden_layers.to_string()),
+            ("hidden", of.config(1, 0).hidden_size.to_string()),
             ("layer_norm", text(serde_json::json!(of.layer_norm))),
             ("token_types", of.token_types.to_string()),
             ("max_positions", of.max_positions.to_string()),
@@ -53,6 +55,11 @@ pub(crate) fn check(parameters: &Parameters, start: Option<&Maker>) -> Vec<Probl
     }
     if !takes_state {
         return problems;
+    }
+    if maker.scheme() != parameters.scheme() {
+        let message = "other layers read masked tokens there than here";
+        let help = "give `masking.masked` and `masking.masked_layers` as the stage that makes `start` has them";
+        problems.push(Problem::value("masking.masked", message).with_help(help));
     }
     let (made, updates) = (maker.plan().updates, parameters.plan().updates);
     if let Some(part) = &start.part {

@@ -10,8 +10,10 @@ use metrics::scores::{self, Score};
 use tokenize::{Blocks, Split, Tokenizer};
 use training::{Start, StartFrom};
 
+use crate::compute;
 use crate::feed::Feed;
 use crate::masking::{Masker, Strategy, StrategyName, Vocabulary};
+use crate::network::Network;
 use crate::ngrams;
 use crate::objective::MaskedLm;
 use crate::parameters::{Initial, Masking, Parameters};
@@ -58,9 +60,12 @@ pub fn train(
         Some(folder) => start::load(folder, config, &data.tokenizer, context)?,
         None => fresh(parameters, config)?,
     };
+    compute::check_length(parameters, data.train.summary().length)?;
+    let encoder = encoder.with_precision(options.precision.resolve()?);
+    let network = Network::new(encoder, parameters, data.tokenizer.specials().mask, start)?;
     let mut objective = MaskedLm {
         validation: Validation::new(&data.validation, &masker, parameters.validation_blocks)?,
-        encoder: encoder.with_precision(options.precision.resolve()?),
+        network,
         tokenizer: &data.tokenizer,
         feed: Feed::new(&data.train, masker, plan, options.seed)?
             .with_rates(parameters.masking.schedule()),
@@ -76,8 +81,7 @@ pub fn train(
 
     let folder = context.output();
     training::Objective::save(&objective, folder)?;
-    let scalars = objective.encoder.parameters().scalars();
-    Recipe::new(parameters, &plan, data.train.len(), scalars)?.write(folder)?;
+    Recipe::new(parameters, &plan, data.train.len(), &objective.network)?.write(folder)?;
     let measured = trained.measured.unwrap_or_default();
     let predicted = objective.validation.predicted();
     let names = [PERPLEXITY, PERPLEXITY_15].into_iter();

@@ -10,14 +10,14 @@
 use std::sync::Arc;
 
 use contract::StageError;
-use encoder::{Encoder, Mode};
+use encoder::Mode;
 use kernels::Stream;
 use tokenize::Blocks;
 
 use crate::copies::Rates;
 use crate::feed::Examples;
-use crate::loss::pack;
 use crate::masking::{Masker, Vocabulary};
+use crate::network::Predicts;
 
 /// Number of sequences that go through the encoder at a time.
 const SEQUENCES: usize = 32;
@@ -115,25 +115,25 @@ impl Validation {
         [&self.own, &self.yardstick].map(|examples| examples.predicted() as u64)
     }
 
-    /// Measures both perplexities of an encoder.
+    /// Measures both perplexities of an encoder, or of a network around one.
     ///
     /// # Errors
     /// When a sequence does not fit the encoder, a tensor operation fails, or a perplexity is not finite.
-    pub fn measure(&self, encoder: &Encoder) -> Result<Perplexities, StageError> {
+    pub fn measure(&self, network: &impl Predicts) -> Result<Perplexities, StageError> {
         Ok(Perplexities {
-            own: perplexity(encoder, &self.own)?,
-            yardstick: perplexity(encoder, &self.yardstick)?,
+            own: perplexity(network, &self.own)?,
+            yardstick: perplexity(network, &self.yardstick)?,
         })
     }
 }
 
-fn perplexity(encoder: &Encoder, examples: &Examples) -> Result<Perplexity, StageError> {
+fn perplexity(network: &impl Predicts, examples: &Examples) -> Result<Perplexity, StageError> {
     let mut sum = 0.0;
     for (sequences, targets) in examples.parts(SEQUENCES) {
-        let (rows, ids, batch) = pack(encoder, sequences, targets)?;
-        let hidden = encoder.forward(&batch, Mode::Evaluate)?.detach();
-        for (rows, ids) in rows.chunks(ROWS).zip(ids.chunks(ROWS)) {
-            sum += encoder.measure_masked_lm(&hidden, rows, ids)?;
+        let found = network.predict(sequences, targets, Mode::Evaluate)?;
+        let hidden = found.hidden.detach();
+        for (rows, ids) in found.rows.chunks(ROWS).zip(found.ids.chunks(ROWS)) {
+            sum += network.encoder().measure_masked_lm(&hidden, rows, ids)?;
         }
     }
     let predicted = examples.predicted();

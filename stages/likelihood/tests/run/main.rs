@@ -3,5 +3,6 @@
 #![allow(clippy::unwrap_used)]
 
 mod common;
+mod effective_rank;
 mod minimal_pairs;
 mod validation_loss;

@@ -12,9 +12,9 @@ use tokenize::{TokenizeStage, TokenizerStage};
 use crate::common::{Done, run, with_weights};
 
 /// Texts of a few words that go together, as blocks of 16 tokens, and the encoder that was trained on them.
-struct Trained {
-    tokens: Done,
-    encoder: Done,
+pub(crate) struct Trained {
+    pub(crate) tokens: Done,
+    pub(crate) encoder: Done,
 }
 
 fn texts() -> TempDir {
@@ -34,7 +34,7 @@ fn texts() -> TempDir {
     folder
 }
 
-fn trained() -> Trained {
+pub(crate) fn trained() -> Trained {
     let texts = texts();
     let corpus = run(&CorpusStage, &json!({}), &[("source", texts.path())]).unwrap();
     let corpus = corpus.output();

@@ -6,11 +6,17 @@ use serde_json::{Map, Value};
 use training::fields::{self, CONTINUING, Defaults, MOST_STEPS, POSITIVE, SHARE};
 
 use crate::masking::{Count, Each, StrategyName};
+use crate::network::MaskedTokens;
 use crate::rates::Shape;
 
 /// Whether the bits of gradients depend on the number of sequences in memory at once: with bfloat16 they do.
 fn is_rounded(beside: &Map<String, Value>) -> bool {
     beside.get(DeclaredPrecision::FIELD.name) != Some(&Value::from("f32"))
+}
+
+/// Whether updates are counted by what they cost.
+fn is_by_compute(beside: &Map<String, Value>) -> bool {
+    beside.get("updates") == Some(&Value::from("equal-compute"))
 }
 
 /// Whether the strategy beside a parameter is this one, which alone reads it.
@@ -72,6 +78,20 @@ const OWN: &[Field] = &[
         FieldDefault::Required,
         "Shape of the encoder: layers, width, heads.",
     ),
+    Field::new(
+        "layers",
+        integer(1, 1000),
+        FieldDefault::Absent,
+        "Number of layers, if not that of the size.",
+    )
+    .keyed(KeyPolicy::Unless(FieldDefault::Absent)),
+    Field::new(
+        "hidden",
+        integer(1, 65_536),
+        FieldDefault::Absent,
+        "Width of the hidden states, if not that of the size: heads are as wide as the size's, and the feed-forward map four times as wide.",
+    )
+    .keyed(KeyPolicy::Unless(FieldDefault::Absent)),
     Field::new(
         "layer_norm",
         FieldType::Choice(&["pre", "post"]),
@@ -241,6 +261,35 @@ pub(crate) const MASKING: &[Field] = &[
         "Whether special tokens such as [CLS] are masked like any other.",
     ),
     Field::new(
+        "masked",
+        FieldType::Choice(MaskedTokens::NAMES),
+        FieldDefault::Text("embedded"),
+        "Which layers read masked tokens: all (embedded), a decoder that only serves training (decoder: MAE-LM), or the encoder's last \
+         (appended: Liao et al.). In the last two the encoder's first layers read the visible tokens alone.",
+    )
+    .keyed(KeyPolicy::Unless(FieldDefault::Text("embedded"))),
+    Field::new(
+        "masked_layers",
+        integer(1, 1000),
+        FieldDefault::Absent,
+        "Layers that read masked tokens if not all do: the decoder's, or the encoder's last; by default 1, 2 for base, 4 for large.",
+    )
+    .keyed(KeyPolicy::Unless(FieldDefault::Absent)),
+    Field::new(
+        "compute_length",
+        integer(1, 65_536),
+        FieldDefault::Absent,
+        "Tokens in a block, for updates = \"equal-compute\".",
+    )
+    .keyed(KeyPolicy::If(is_by_compute)),
+    Field::new(
+        "compute_vocabulary",
+        integer(1, 1 << 30),
+        FieldDefault::Absent,
+        "Tokens in the vocabulary, for updates = \"equal-compute\".",
+    )
+    .keyed(KeyPolicy::If(is_by_compute)),
+    Field::new(
         "batch_counts",
         FieldType::Choice(&["copies", "originals"]),
         FieldDefault::Text("copies"),
@@ -248,8 +297,9 @@ pub(crate) const MASKING: &[Field] = &[
     ),
     Field::new(
         "updates",
-        FieldType::Choice(&["fixed", "per-original"]),
+        FieldType::Choice(&["fixed", "per-original", "equal-compute"]),
         FieldDefault::Text("fixed"),
-        "Whether there are `steps` updates, or as many as show steps x batch originals.",
+        "Whether there are `steps` updates, as many as show steps x batch originals, or as many as cost what `steps` updates cost with \
+         masked = \"embedded\".",
     ),
 ];

@@ -11,3 +11,4 @@ mod reduction;
 mod resume;
 mod threads;
 mod training;
+mod visible;
