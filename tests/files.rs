@@ -102,6 +102,11 @@ encoder = "@pretrain"
 tokens = "@tokens"
 rate = 0.4
 
+[stage.rank]
+use = "effective-rank"
+encoder = "@pretrain"
+tokens = "@tokens"
+
 [stage.ngrams]
 use = "ngrams"
 corpus = "@corpus"

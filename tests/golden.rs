@@ -171,6 +171,7 @@ fn a_kind_whose_results_change_has_a_new_version() {
     benchmarks/2  sts-pairs    342af4ac8a91c1cd
     command/1  joined       24752d7b97568708
     corpus/2  corpus       55593d00e57fa72d
+    effective-rank/1  rank         7009420d30877a4c
     embed/3  embed        e1325dda5e209561
     finetune/4  finetune     c0e01d0afd64f49b
     finetune-spans/1  answer       c2e239436a0eb81b
