@@ -34,6 +34,7 @@ impl Registry {
             &baseline::MajorityStage,
             &baseline::BagOfWordsStage,
             &pretrain::PretrainStage,
+            &contrast::ContrastStage,
             &finetune::FinetuneStage,
             &evaluate::EmbedStage,
             &evaluate::StsStage,

@@ -254,6 +254,23 @@ impl SpanLayout {
     }
 }
 
+/// The map between a sequence's vector and the vector that a contrastive loss compares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ProjectionLayout {
+    pub(crate) dense: Linear,
+    pub(crate) length: usize,
+}
+
+impl ProjectionLayout {
+    pub(crate) fn new(width: usize) -> Self {
+        let mut cursor = Cursor::default();
+        Self {
+            dense: cursor.linear(width, width),
+            length: cursor.length(),
+        }
+    }
+}
+
 /// The blocks of an encoder. All layers have the same layout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct EncoderLayout {

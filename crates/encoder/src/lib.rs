@@ -6,7 +6,7 @@
 //! * [`VisibleBatch`] packs the tokens that are not masked apart from the others, so that only those go through the encoder; a
 //!   [`Decoder`], or the encoder's last layers ([`Encoder::forward_appended`]), see all places.
 //! * [`Pooling`] makes one vector of a sequence's hidden states; [`ClassificationHead`] computes scores from it;
-//!   [`SpanHead`] finds spans of a sequence.
+//!   [`SpanHead`] finds spans of a sequence; [`Projection`] maps a vector to the one that a contrastive loss compares.
 //! * [`Parameters`] are [`Block`]s, each a flat variable that contains named tensors.
 //! * [`Gradients`], [`audit`] and [`AdamW`] train any [`Parameters`]. A custom operation over a whole block adds its gradients to
 //!   the block's [`Sink`].
@@ -57,6 +57,7 @@ mod optimizer;
 mod parameters;
 mod pooling;
 mod precision;
+mod projection;
 mod sink;
 mod span_head;
 mod specification;
@@ -81,6 +82,7 @@ pub use optimizer::{AdamW, AdamWOptions, DecayGroup};
 pub use parameters::Parameters;
 pub use pooling::Pooling;
 pub use precision::DeclaredPrecision;
+pub use projection::Projection;
 pub use sink::Sink;
 pub use span_head::SpanHead;
 pub use visible::{Decoder, VisibleBatch};

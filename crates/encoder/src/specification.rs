@@ -5,7 +5,8 @@ use rayon::prelude::*;
 
 use crate::block::{Block, Entry, Table};
 use crate::layout::{
-    ClassificationLayout, DecoderLayout, EncoderLayout, Linear, Matrix, Norm, SpanLayout, Vector,
+    ClassificationLayout, DecoderLayout, EncoderLayout, Linear, Matrix, Norm, ProjectionLayout,
+    SpanLayout, Vector,
 };
 use crate::names::{self, Module, Names};
 use crate::{Config, EncoderError};
@@ -221,6 +222,13 @@ pub(crate) fn of_span_head(layout: &SpanLayout) -> Specification {
     let mut list = List::default();
     list.linear("qa_outputs", layout.output);
     list.end("span head", layout.length)
+}
+
+/// Returns the block of a map of pooled sequences.
+pub(crate) fn of_projection(layout: &ProjectionLayout) -> Specification {
+    let mut list = List::default();
+    list.linear("mlp.dense", layout.dense);
+    list.end("projection", layout.length)
 }
 
 #[cfg(test)]

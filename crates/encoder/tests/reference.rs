@@ -126,6 +126,18 @@ proptest! {
             states.push(scores);
             (states, loss)
         });
+        let projection = Projection::new(encoder.config(), 4).unwrap();
+        let mut trained = encoder.body();
+        trained.extend(projection.parameters()).unwrap();
+        compare(&trained, 2e-5, |ops| {
+            let encoder = encoder.clone().with_ops(ops);
+            let layers = pooling.layers(encoder.config().num_hidden_layers);
+            let states = encoder.hidden_states(&batch, &layers, TRAIN).unwrap();
+            let pooled = pooling.pool(&states, &batch, 0).unwrap();
+            let projected = projection.clone().with_ops(ops).forward(&pooled, TRAIN).unwrap();
+            let loss = projected.sqr().unwrap().sum_all().unwrap();
+            (vec![pooled, projected], loss.to_dtype(DType::F64).unwrap())
+        });
         let head = SpanHead::new(encoder.config(), 4).unwrap();
         let mut trained = encoder.body();
         trained.extend(head.parameters()).unwrap();

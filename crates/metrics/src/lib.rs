@@ -23,6 +23,7 @@ mod classification;
 mod correlation;
 mod error;
 pub mod examples;
+pub mod geometry;
 pub mod log;
 mod metric;
 pub mod predictions;

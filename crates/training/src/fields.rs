@@ -160,6 +160,18 @@ pub const fn fields(defaults: &Defaults) -> [Field; FIELDS] {
     ]
 }
 
+/// The field of a kind whose runs keep encoders on their way.
+pub const KEEP_AT: Field = Field::new(
+    "keep_at",
+    FieldType::IntegerSet {
+        min: 0,
+        max: MOST_STEPS,
+    },
+    FieldDefault::List,
+    "Updates after which the encoder is kept as well: [1000, 2000] gives @stage/step-1000 and @stage/step-2000.",
+)
+.keyed(KeyPolicy::Unless(FieldDefault::List));
+
 /// The fields of a kind whose runs can go on from an earlier encoder.
 pub const CONTINUING: [Field; 3] = [
     Field::new(
@@ -169,16 +181,7 @@ pub const CONTINUING: [Field; 3] = [
         "What is taken of `start`: its weights, for a new run; or its training state as well, to go on where it ended.",
     )
     .keyed(KeyPolicy::Unless(FieldDefault::Text("weights"))),
-    Field::new(
-        "keep_at",
-        FieldType::IntegerSet {
-            min: 0,
-            max: MOST_STEPS,
-        },
-        FieldDefault::List,
-        "Updates after which the encoder is kept as well: [1000, 2000] gives @stage/step-1000 and @stage/step-2000.",
-    )
-    .keyed(KeyPolicy::Unless(FieldDefault::List)),
+    KEEP_AT,
     Field::new(
         "keep_state",
         FieldType::Bool,

@@ -4,6 +4,7 @@ mod labelled;
 mod minimal_pairs;
 mod pairs;
 mod spans;
+mod triplets;
 
 use std::fs;
 use std::path::Path;
@@ -12,7 +13,7 @@ use columnar::Reader;
 use contract::{FileOf, OutputFile, StageError, io_error};
 use serde::{Deserialize, Serialize};
 
-use crate::{Benchmark, MinimalPair, Shape, SpanTask, StsPair, Task};
+use crate::{Benchmark, MinimalPair, Shape, SpanTask, StsPair, Task, Triplet};
 
 const TRAIN: &str = "train.parquet";
 const VALIDATION: &str = "validation.parquet";
@@ -56,6 +57,12 @@ pub(crate) const FILES: &[OutputFile] = &[
     OutputFile::table(VALIDATION, spans::COLUMNS, "the development split").when(SQUAD_ALONE),
     OutputFile::table(PAIRS, minimal_pairs::COLUMNS, "the pairs of all paradigms")
         .when("minimal-pairs"),
+    OutputFile::table(
+        TRAIN,
+        triplets::COLUMNS,
+        "the sentences to train on, a row each",
+    )
+    .when("sentences or triplets"),
 ];
 
 /// The files of a task of the user's own.
@@ -101,6 +108,7 @@ pub fn read(folder: &Path) -> Result<Benchmark, StageError> {
         Shape::Pairs => Benchmark::Pairs(pairs::read(folder)?),
         Shape::Spans => Benchmark::Spans(spans::read(folder)?),
         Shape::MinimalPairs => Benchmark::MinimalPairs(minimal_pairs::read(folder)?),
+        Shape::Triplets => Benchmark::Triplets(triplets::read(folder)?),
     })
 }
 
@@ -140,6 +148,15 @@ pub fn read_minimal_pairs(folder: &Path) -> Result<Vec<MinimalPair>, StageError>
     minimal_pairs::read(folder)
 }
 
+/// Reads sentences to train on from a benchmark artifact, in the order of their file.
+///
+/// # Errors
+/// When the folder is not a benchmark artifact, or has another shape.
+pub fn read_triplets(folder: &Path) -> Result<Vec<Triplet>, StageError> {
+    expect(folder, Shape::Triplets)?;
+    triplets::read(folder)
+}
+
 /// Refuses an artifact of another shape than `wanted` before its files are read.
 fn expect(folder: &Path, wanted: Shape) -> Result<(), StageError> {
     let header: Header = read_description(folder)?;
@@ -169,6 +186,7 @@ pub(crate) fn write(folder: &Path, benchmark: &Benchmark) -> Result<(), StageErr
         Benchmark::Pairs(pairs) => pairs::write(folder, pairs),
         Benchmark::Spans(task) => spans::write(folder, task),
         Benchmark::MinimalPairs(pairs) => minimal_pairs::write(folder, pairs),
+        Benchmark::Triplets(triplets) => triplets::write(folder, triplets),
     }
 }
 

@@ -6,14 +6,14 @@ use std::path::Path;
 use contract::StageError;
 
 use crate::layout::{LAYOUTS, Layout};
-use crate::{Benchmark, artifact, glue, minimal_pairs, squad, sts};
+use crate::{Benchmark, artifact, glue, minimal_pairs, squad, sts, triplets};
 
 const GLUE: usize = LAYOUTS.len();
 const SQUAD: usize = squad::RELEASES.len();
 
-/// The names of all tasks: those of `layout`, the similarity sets, the releases of SQuAD, minimal pairs.
-pub(crate) const TASKS: [&str; GLUE + 1 + SQUAD + 1] = {
-    let mut names = [artifact::STS; GLUE + 1 + SQUAD + 1];
+/// The names of all tasks: those of `layout`, the similarity sets, the releases of SQuAD, minimal pairs, sentences to train on.
+pub(crate) const TASKS: [&str; GLUE + 1 + SQUAD + 3] = {
+    let mut names = [artifact::STS; GLUE + 1 + SQUAD + 3];
     let mut place = 0;
     while place < GLUE {
         names[place] = LAYOUTS[place].task;
@@ -24,6 +24,8 @@ pub(crate) const TASKS: [&str; GLUE + 1 + SQUAD + 1] = {
         place += 1;
     }
     names[GLUE + 1 + SQUAD] = minimal_pairs::TASK;
+    names[GLUE + 2 + SQUAD] = triplets::SENTENCES;
+    names[GLUE + 3 + SQUAD] = triplets::TRIPLETS;
     names
 };
 
@@ -39,6 +41,8 @@ enum Source {
     Similarity,
     Squad(&'static squad::Release),
     MinimalPairs,
+    Sentences,
+    Triplets,
 }
 
 impl Source {
@@ -50,6 +54,8 @@ impl Source {
             (_, Some(release)) => Ok(Self::Squad(release)),
             _ if task == artifact::STS => Ok(Self::Similarity),
             _ if task == minimal_pairs::TASK => Ok(Self::MinimalPairs),
+            _ if task == triplets::SENTENCES => Ok(Self::Sentences),
+            _ if task == triplets::TRIPLETS => Ok(Self::Triplets),
             _ => Err(StageError::failed(format!("no task is named `{task}`"))),
         }
     }
@@ -62,6 +68,8 @@ pub(crate) fn read(task: &str, source: &Path) -> Result<Reading, StageError> {
         Source::Similarity => sts::read(source),
         Source::Squad(release) => squad::read(source, release),
         Source::MinimalPairs => minimal_pairs::read(source),
+        Source::Sentences => triplets::read_sentences(source),
+        Source::Triplets => triplets::read_triplets(source),
     }
 }
 
@@ -78,6 +86,7 @@ pub(crate) fn found(task: &str, folder: &Path) -> usize {
         Ok(Source::Similarity) => sts::sets_in(folder),
         Ok(Source::Squad(release)) => usize::from(squad::is_in(folder, release)),
         Ok(Source::MinimalPairs) => minimal_pairs::files_in(folder),
+        Ok(Source::Sentences | Source::Triplets) => triplets::files_in(folder, task),
         Err(_) => 0,
     }
 }

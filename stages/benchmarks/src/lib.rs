@@ -9,7 +9,8 @@
 //! * `layout` declares the nine GLUE tasks as data, after Wang et al., *GLUE*, ICLR 2019, and the label order of the
 //!   Hugging Face `glue` dataset;
 //! * `glue` and `mrpc` read their files, `sts` the seven sets of semantic textual similarity as SentEval has them
-//!   (Conneau and Kiela, *SentEval*, LREC 2018), `squad` both releases of SQuAD, `minimal_pairs` BLiMP and what is of its form;
+//!   (Conneau and Kiela, *SentEval*, LREC 2018), `squad` both releases of SQuAD, `minimal_pairs` BLiMP and what is of its form,
+//!   `triplets` SimCSE's sentences;
 //!   `identity` decides the names of examples;
 //! * `artifact` writes and reads the Parquet files, `task` and `spans` define their contents and score predictions.
 
@@ -30,9 +31,11 @@ mod sts;
 mod table;
 mod task;
 mod text;
+mod triplets;
 
 pub use artifact::{
-    read, read_labelled, read_minimal_pairs, read_pairs, read_spans, training_examples,
+    read, read_labelled, read_minimal_pairs, read_pairs, read_spans, read_triplets,
+    training_examples,
 };
 pub use metrics::Metric;
 pub use own_stage::TaskStage;
@@ -40,4 +43,4 @@ pub use shape::{Benchmark, Shape};
 pub use spans::{Question, SpanTask};
 pub use stage::BenchmarksStage;
 pub use sts::sets as sts_sets;
-pub use task::{Example, Kind, MinimalPair, Prediction, StsPair, Task};
+pub use task::{Example, Kind, MinimalPair, Prediction, StsPair, Task, Triplet};

@@ -14,9 +14,11 @@ use std::path::Path;
 
 use contract::StageError;
 
+pub(crate) use self::cells::Table;
 pub(crate) use self::declaration::{COUNT, Declaration, FIELDS, Parameters};
+pub(crate) use self::delimited::Form;
 
-use self::cells::{Row, Table};
+use self::cells::Row;
 use self::declaration::Answer;
 use crate::catalogue::Reading;
 use crate::table::shorten;

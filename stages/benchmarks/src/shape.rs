@@ -5,11 +5,12 @@
 //! | labelled | one sentence or two, with a class or a number | [`Prediction`](crate::Prediction) | [`Task::scores`], GLUE's metrics |
 //! | pairs | two sentences and their similarity, in sets | a number that ranks pairs | Spearman over sets (stage kind `sts`) |
 //! | spans | a question and a text that may answer it | a part of the text, or nothing | [`SpanTask::scores`], exact match and F1 |
+//! | triplets | a sentence, perhaps one that belongs to it and one that does not | none: it is trained on | |
 //! | minimal pairs | an acceptable sentence and one that is not | which of the two is likelier | accuracy over paradigms (stage kind `minimal-pairs`) |
 
 use serde::{Deserialize, Serialize};
 
-use crate::{MinimalPair, SpanTask, StsPair, Task};
+use crate::{MinimalPair, SpanTask, StsPair, Task, Triplet};
 
 /// The shape of a task's examples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +24,8 @@ pub enum Shape {
     Spans,
     /// Sentences of which one is acceptable and the other is not.
     MinimalPairs,
+    /// Sentences to train on, alone or with ones that belong to them.
+    Triplets,
 }
 
 impl Shape {
@@ -45,6 +48,10 @@ impl Shape {
                 "minimal pairs",
                 "give a benchmark with `task = \"minimal-pairs\"`",
             ),
+            Self::Triplets => (
+                "sentences to train on",
+                "give a benchmark with `task = \"sentences\"` or `task = \"triplets\"`",
+            ),
         }
     }
 }
@@ -60,6 +67,8 @@ pub enum Benchmark {
     Spans(SpanTask),
     /// Sentences of which one is acceptable and the other is not.
     MinimalPairs(Vec<MinimalPair>),
+    /// Sentences to train on, alone or with ones that belong to them.
+    Triplets(Vec<Triplet>),
 }
 
 impl Benchmark {
@@ -70,6 +79,7 @@ impl Benchmark {
             Self::Pairs(_) => Shape::Pairs,
             Self::Spans(_) => Shape::Spans,
             Self::MinimalPairs(_) => Shape::MinimalPairs,
+            Self::Triplets(_) => Shape::Triplets,
         }
     }
 
@@ -83,6 +93,7 @@ impl Benchmark {
             Self::Pairs(pairs) => pairs.len(),
             Self::Spans(task) => task.train.len() + task.validation.len(),
             Self::MinimalPairs(pairs) => pairs.len(),
+            Self::Triplets(triplets) => triplets.len(),
         }
     }
 }

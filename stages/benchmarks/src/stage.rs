@@ -33,14 +33,15 @@ impl Stage for BenchmarksStage {
                         FieldType::Input(ArtifactType::Folder),
                         FieldDefault::Required,
                         "the folder of the tasks (`glue_data`) or SentEval's `data/downstream`, \
-                            or the folder of SQuAD's JSON files, or a folder above it, or of BLiMP's JSON lines",
+                            or the folder of SQuAD's JSON files, or a folder above it, or of BLiMP's JSON lines, or a file of sentences",
                     ),
                     Field::new(
                         "task",
                         FieldType::Choice(&TASKS),
                         FieldDefault::Required,
                         "the GLUE task, `sts` for STS12 to STS16, STS-B and SICK-R, `squad` (1.1) and `squad2` (2.0), or \
-                            `minimal-pairs` for BLiMP and JSON lines of its form",
+                            `minimal-pairs` for BLiMP and JSON lines of its form, `sentences` for a text file with one a line, \
+                            `triplets` for a table with the columns sent0, sent1 and hard_neg, which may be missing",
                     ),
                 ]
             },

@@ -60,6 +60,17 @@ pub struct MinimalPair {
     pub bad: String,
 }
 
+/// A sentence to train on by contrast.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Triplet {
+    /// The sentence: of NLI the premise.
+    pub anchor: String,
+    /// A sentence that belongs to it: of NLI one that it entails. `None` where sentences stand alone.
+    pub positive: Option<String>,
+    /// A hard negative: of NLI a sentence that contradicts the premise.
+    pub negative: Option<String>,
+}
+
 /// The prediction for an example of a task with classes or numbers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Prediction {

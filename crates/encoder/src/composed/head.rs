@@ -7,7 +7,7 @@ use super::masks;
 use super::operations::{activate, cross_entropy, dropout, layer_norm, linear};
 use crate::block::Block;
 use crate::dropout::{Dropout, Site};
-use crate::layout::{ClassificationLayout, SpanLayout};
+use crate::layout::{ClassificationLayout, ProjectionLayout, SpanLayout};
 use crate::specification::Place;
 use crate::{Batch, Encoder, EncoderError};
 
@@ -51,6 +51,16 @@ pub(crate) fn classification(
     let dense = dropout(&dense, mask(Site::HeadHidden)?.as_ref())?;
     let [weight, bias] = layout.output.of(&flat)?;
     Ok(linear(&dense, &weight, &bias)?)
+}
+
+/// Returns pooled sequences after a dense map and tanh, of the same shape.
+pub(crate) fn projection(
+    layout: &ProjectionLayout,
+    block: &Block,
+    pooled: &Tensor,
+) -> candle_core::Result<Tensor> {
+    let [weight, bias] = layout.dense.of(&block.flat(true))?;
+    linear(pooled, &weight, &bias)?.tanh()
 }
 
 /// Returns the scores of each token as the first and as the last of a span, `[tokens, 2]`.

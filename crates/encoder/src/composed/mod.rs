@@ -11,7 +11,7 @@ mod pass;
 mod pooling;
 
 pub(crate) use decoder_embeddings::decoder_embeddings;
-pub(crate) use head::{classification, masked_lm_logits, span_loss, span_scores};
+pub(crate) use head::{classification, masked_lm_logits, projection, span_loss, span_scores};
 pub(crate) use operations::cross_entropy;
 pub(crate) use pass::ComposedPass;
 pub(crate) use pooling::pooled;

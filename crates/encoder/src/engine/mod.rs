@@ -16,6 +16,7 @@ mod masked_lm;
 mod norm;
 mod pool;
 mod pooling;
+mod projection;
 mod spans;
 
 pub(crate) use classification::{ClassificationPass, SavedClassification};
@@ -26,4 +27,5 @@ pub(crate) use layer::{LayerDropout, LayerPass, LayerShape, SavedLayer};
 pub(crate) use masked_lm::{HeadBlocks, MaskedLmPass, SavedMaskedLm};
 pub(crate) use pool::Pool;
 pub(crate) use pooling::{PoolingPass, Sums};
+pub(crate) use projection::ProjectionPass;
 pub(crate) use spans::SpanPass;

@@ -15,6 +15,7 @@ mod loss;
 mod masked_lm;
 mod pass;
 mod pooling;
+mod projection;
 mod spans;
 
 use std::sync::{Mutex, PoisonError};
@@ -28,6 +29,7 @@ pub(crate) use loss::{cross_entropy, squared_error};
 pub(crate) use masked_lm::MaskedLmOp;
 pub(crate) use pass::FusedPass;
 pub(crate) use pooling::pool;
+pub(crate) use projection::ProjectionOp;
 pub(crate) use spans::SpanLossOp;
 
 /// What becomes of the values of a forward pass that the backward pass needs.
