@@ -33,6 +33,33 @@ pub(crate) fn wiki_extractor(lexicon: &Lexicon, index: usize, document: &Documen
     text
 }
 
+/// Returns the sentences of a document, a line each, as SimCSE's `wiki1m_for_simcse.txt` has them.
+pub(crate) fn sentences(lexicon: &Lexicon, document: &Document) -> Vec<String> {
+    let mut sentences = Vec::new();
+    for paragraph in &document.paragraphs {
+        let words: Vec<&str> = paragraph.split(' ').collect();
+        let of_words = words.split_inclusive(|word| matches!(*word, "." | "?" | "!"));
+        sentences.extend(of_words.map(|words| written(lexicon, &words.join(" "))));
+    }
+    sentences
+}
+
+/// Returns SimCSE's `nli_for_simcse.csv`: a premise, a sentence that it entails, one that contradicts it.
+pub(crate) fn triplets(lexicon: &Lexicon, triplets: &[[String; 3]]) -> String {
+    let mut text = String::from("sent0,sent1,hard_neg\n");
+    for triplet in triplets {
+        let cells = triplet.each_ref().map(|sentence| {
+            let sentence = written(lexicon, sentence);
+            match sentence.contains([',', '"']) {
+                true => format!("\"{}\"", sentence.replace('"', "\"\"")),
+                false => sentence,
+            }
+        });
+        let _ = writeln!(text, "{}", cells.join(","));
+    }
+    text
+}
+
 /// Returns `SST-2/{train,dev}.tsv`: tokenised, with a space before the tab.
 pub(crate) fn sst2(_: &Lexicon, examples: &[Example], _: &str) -> String {
     let mut text = String::from("sentence\tlabel\n");

@@ -6,6 +6,7 @@ use contract::{
     ArtifactType, Context, Field, FieldDefault, FieldType, Inputs, OutputFile, Params, Signature,
     Sizes, Stage, StageError,
 };
+use kernels::Stream;
 use serde::Deserialize;
 
 use crate::card::Card;
@@ -31,6 +32,9 @@ pub struct Size {
     /// Number of pairs in each of the seven similarity sets, and in each paradigm of minimal pairs.
     pub pairs: usize,
 }
+
+/// Sentences that stand alone, for each training example of a task.
+const SENTENCES: usize = 5;
 
 /// The stage `world`.
 pub struct WorldStage;
@@ -165,6 +169,7 @@ pub fn generate(
     let lexicon = Lexicon::shipped()?;
     let mut card = Card::new(seed);
     let mut text = String::new();
+    let mut sentences = Vec::new();
     for (index, document) in documents(&lexicon, seed).enumerate() {
         if card.words >= size.words {
             break;
@@ -173,7 +178,22 @@ pub fn generate(
         card.documents += 1;
         card.words += document.words();
         text.push_str(&layout::wiki_extractor(&lexicon, index, &document));
+        if sentences.len() < SENTENCES * size.train {
+            sentences.extend(layout::sentences(&lexicon, &document));
+        }
     }
+    sentences.truncate(SENTENCES * size.train);
+    let sentences = sentences.join("\n") + "\n";
+    layout::save(
+        &folder.join("simcse/sentences/wiki1m_for_simcse.txt"),
+        &sentences,
+    )?;
+    let draws = Stream::new(seed, "triplets");
+    let triplets: Vec<[String; 3]> = (0..2 * size.train as u32)
+        .map(|index| mnli::triplet(&lexicon, TRAIN, &mut draws.draws(index, 0, 0)))
+        .collect();
+    let triplets = layout::triplets(&lexicon, &triplets);
+    layout::save(&folder.join("simcse/nli/nli_for_simcse.csv"), &triplets)?;
     layout::save(&folder.join("text/world_00.txt"), &text)?;
     for TaskFiles {
         task,
@@ -379,6 +399,10 @@ const FILES: &[OutputFile] = &[
     OutputFile::new("squad/*", "SQuAD 1.1 and 2.0, in the official layout"),
     OutputFile::new("blimp/data/*", "minimal pairs, in BLiMP's layout"),
     OutputFile::new(
+        "simcse/*",
+        "sentences and triplets to train sentence embeddings on, as SimCSE has them",
+    ),
+    OutputFile::new(
         "card.md",
         "what each task holds, and how much of it can be had without an encoder",
     ),
@@ -389,8 +413,9 @@ impl Stage for WorldStage {
     fn signature(&self) -> Signature {
         Signature {
             kind: "world",
-            // Version 3 has rare words, denials, asides and annotators, and writes questions and minimal pairs.
-            version: 3,
+            // Version 3 has rare words, denials, asides and annotators, and writes questions and minimal pairs; version 4 sentences for
+            // contrastive training.
+            version: 4,
             about: "Generates a small English-like world: text, and benchmark files in the official layouts.",
             fields: FIELDS,
             output: ArtifactType::Folder,
