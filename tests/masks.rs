@@ -168,6 +168,8 @@ fn wrong_options_are_told() {
             "{arguments:?}: {}",
             shown.stderr
         );
+        // No option can hold one.
+        assert!(!shown.stderr.contains("a table"), "{}", shown.stderr);
     }
     let shown = project.pipe(&["masks", "  "]).code(2);
     assert!(
