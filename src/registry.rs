@@ -34,6 +34,7 @@ impl Registry {
             &baseline::MajorityStage,
             &baseline::BagOfWordsStage,
             &pretrain::PretrainStage,
+            &pretrain::MaskedExampleStage,
             &finetune::FinetuneStage,
             &evaluate::EmbedStage,
             &evaluate::StsStage,

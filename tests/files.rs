@@ -50,6 +50,20 @@ train_examples = 32
 eval_examples = 16
 held_out = 8
 
+[stage.first]
+use = "intermediate"
+encoder = "@pretrain"
+data = "@benchmark"
+batch = 8
+epochs = 1
+lr = 1e-3
+train_examples = 32
+eval_examples = 16
+
+[stage.example]
+use = "masked-example"
+text = "the king saw a dog"
+
 [stage.embed]
 use = "embed"
 encoder = "@pretrain"

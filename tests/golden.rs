@@ -41,6 +41,21 @@ lr = 0.001
 train_examples = 32
 eval_examples = 16
 
+[stage.intermediate]
+use = "intermediate"
+encoder = "@pretrain"
+data = "@benchmark"
+epochs = 1
+batch = 8
+lr = 0.001
+train_examples = 32
+eval_examples = 16
+
+[stage.example]
+use = "masked-example"
+text = "the king and the queen saw a dog"
+tokenizer = "@tokenizer"
+
 [stage.majority]
 use = "majority"
 data = "@benchmark"
@@ -171,11 +186,13 @@ fn a_kind_whose_results_change_has_a_new_version() {
     benchmarks/2  sts-pairs    342af4ac8a91c1cd
     command/1  joined       24752d7b97568708
     corpus/2  corpus       55593d00e57fa72d
+    effective-rank/1  rank         7009420d30877a4c
     embed/3  embed        e1325dda5e209561
     finetune/4  finetune     c0e01d0afd64f49b
     finetune-spans/1  answer       c2e239436a0eb81b
     majority/3  majority     56686a02306c48b3
     minimal-pairs/1  minimal      a2c827e597a23aa6
+    masked-example/1  example      dc611f7042d0fceb
     ngrams/1  ngrams       5d5fa2916727d8ad
     pretrain/3  pretrain     7742dc68f0759bb9
     sts/3  sts          1c3aade721a236ce
