@@ -6,6 +6,7 @@ use std::path::Path;
 use contract::StageError;
 
 use crate::layout::{LAYOUTS, Layout};
+use crate::server::{self, TestSplit};
 use crate::{Benchmark, artifact, glue, minimal_pairs, squad, sts};
 
 const GLUE: usize = LAYOUTS.len();
@@ -62,6 +63,19 @@ pub(crate) fn read(task: &str, source: &Path) -> Result<Reading, StageError> {
         Source::Similarity => sts::read(source),
         Source::Squad(release) => squad::read(source, release),
         Source::MinimalPairs => minimal_pairs::read(source),
+    }
+}
+
+/// Whether the test splits of a task, which have no labels, can be read.
+pub(crate) fn has_tests(task: &str) -> bool {
+    matches!(Source::of(task), Ok(Source::Glue(_)))
+}
+
+/// Reads the test splits of a task of GLUE; of another there are none.
+pub(crate) fn read_tests(task: &str, source: &Path) -> Result<Vec<TestSplit>, StageError> {
+    match Source::of(task)? {
+        Source::Glue(layout) => server::read(source, layout),
+        _ => Ok(Vec::new()),
     }
 }
 

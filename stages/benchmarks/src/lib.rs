@@ -10,7 +10,7 @@
 //!   Hugging Face `glue` dataset;
 //! * `glue` and `mrpc` read their files, `sts` the seven sets of semantic textual similarity as SentEval has them
 //!   (Conneau and Kiela, *SentEval*, LREC 2018), `squad` both releases of SQuAD, `minimal_pairs` BLiMP and what is of its form;
-//!   `identity` decides the names of examples;
+//!   `identity` decides the names of examples, `server` reads GLUE's test splits and writes what its server takes;
 //! * `artifact` writes and reads the Parquet files, `task` and `spans` define their contents and score predictions.
 
 mod artifact;
@@ -22,6 +22,7 @@ mod minimal_pairs;
 mod mrpc;
 mod own;
 mod own_stage;
+mod server;
 mod shape;
 mod spans;
 mod squad;
@@ -32,10 +33,11 @@ mod task;
 mod text;
 
 pub use artifact::{
-    read, read_labelled, read_minimal_pairs, read_pairs, read_spans, training_examples,
+    read, read_labelled, read_minimal_pairs, read_pairs, read_spans, read_tests, training_examples,
 };
 pub use metrics::Metric;
 pub use own_stage::TaskStage;
+pub use server::{TestSplit, submission};
 pub use shape::{Benchmark, Shape};
 pub use spans::{Question, SpanTask};
 pub use stage::BenchmarksStage;
