@@ -36,6 +36,7 @@ impl Registry {
             &pretrain::PretrainStage,
             &pretrain::MaskedExampleStage,
             &finetune::FinetuneStage,
+            &finetune::IntermediateStage,
             &evaluate::EmbedStage,
             &evaluate::StsStage,
             &likelihood::EffectiveRankStage,

@@ -116,6 +116,11 @@ encoder = "@pretrain"
 tokens = "@tokens"
 rate = 0.4
 
+[stage.rank]
+use = "effective-rank"
+encoder = "@pretrain"
+tokens = "@tokens"
+
 [stage.ngrams]
 use = "ngrams"
 corpus = "@corpus"
@@ -129,11 +134,6 @@ texts = ["text"]
 label = "label"
 labels = ["no", "yes"]
 dev_share = 0.5
-
-[stage.rank]
-use = "effective-rank"
-encoder = "@pretrain"
-tokens = "@tokens"
 
 [stage.program]
 use = "command"

@@ -190,9 +190,10 @@ fn a_kind_whose_results_change_has_a_new_version() {
     embed/3  embed        e1325dda5e209561
     finetune/4  finetune     c0e01d0afd64f49b
     finetune-spans/1  answer       c2e239436a0eb81b
+    intermediate/1  intermediate 548ab468d3db6f40
     majority/3  majority     56686a02306c48b3
-    minimal-pairs/1  minimal      a2c827e597a23aa6
     masked-example/1  example      dc611f7042d0fceb
+    minimal-pairs/1  minimal      a2c827e597a23aa6
     ngrams/1  ngrams       5d5fa2916727d8ad
     pretrain/3  pretrain     7742dc68f0759bb9
     sts/3  sts          1c3aade721a236ce

@@ -39,6 +39,15 @@ pub(crate) const FILES: &[OutputFile] = &[
     .when("the benchmark has its test split (test = true)"),
 ];
 
+/// What becomes of the encoder after the last update.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Keeps {
+    /// Its scores are kept alone.
+    Scores,
+    /// It is written beside them, as a Hugging Face folder without a head.
+    Encoder,
+}
+
 /// Trains the encoder in the folder `encoder` on the benchmark artifact `data` and writes scores, predictions and the
 /// log to the context's output folder.
 ///
@@ -48,8 +57,8 @@ pub(crate) const FILES: &[OutputFile] = &[
 /// When a folder has wrong contents, or a prediction is not finite; and the errors of [`training::train`].
 pub(crate) fn train(
     parameters: &Parameters,
-    encoder: &Path,
-    data: &Path,
+    (encoder, data): (&Path, &Path),
+    keeps: Keeps,
     context: &Context,
 ) -> Result<(), StageError> {
     let options = &parameters.training;
