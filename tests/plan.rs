@@ -170,3 +170,43 @@ fn a_plan_of_many_jobs_fits_a_screen() {
     assert_eq!(json["jobs"].as_array().expect("jobs").len(), 66);
     assert_eq!(json["reasons"][0]["jobs"], 59);
 }
+
+/// A time is turned into updates before a run: the number that is found fits, and the next does not.
+#[test]
+fn a_time_is_turned_into_updates() {
+    let project = Project::beyond_tokens(ENCODERS);
+    let fit = |more: &[&str]| {
+        let mut arguments = vec!["plan", "stage:pretrain", "--fit"];
+        arguments.extend(more);
+        project.pipe(&arguments)
+    };
+    let unknown = fit(&["steps", "--within", "1h"]).code(2).stderr;
+    assert!(unknown.contains("run a short one first"), "{unknown}");
+    project.pipe(&["run", "stage:pretrain"]).code(0);
+    let steps = |within: &str| {
+        let found = fit(&["steps", "--within", within, "--json"]).code(0).json();
+        found["value"].as_u64().expect("a number")
+    };
+    let hour = steps("1h");
+    let wall = |steps: u64| {
+        let set = format!("steps={steps}");
+        let plan = project.pipe(&["plan", "stage:pretrain", "--json", "--set", &set]);
+        let price = plan.code(0).json()["price"]["wall_seconds"].as_f64();
+        price.expect("a time")
+    };
+    assert!(wall(hour) <= 3600.0 && wall(hour + 1) > 3600.0, "{hour}");
+    assert!(steps("2h") > 19 * hour / 10);
+    let said = fit(&["steps", "--within", "1h"]).code(0).stdout;
+    assert!(said.contains(&format!("--set steps={hour}")), "{said}");
+    for (wrong, part) in [
+        (["stepz", "--within", "1h"], "no such variable"),
+        (
+            ["seed", "--within", "1h"],
+            "takes no longer with a larger seed",
+        ),
+        (["steps", "--within", "0s"], "even with steps = 1"),
+    ] {
+        let said = fit(&wrong).code(2).stderr;
+        assert!(said.contains(part), "{said}");
+    }
+}

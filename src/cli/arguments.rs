@@ -148,6 +148,12 @@ pub struct PlanArguments {
     /// What to make: all, table:NAME, group:NAME, stage:NAME[variable=value,…].
     #[arg(value_name = "TARGET", default_value = "all")]
     pub targets: Vec<String>,
+    /// Find the largest value of a variable, such as the updates of a training, at which all fits in the time of --within here.
+    #[arg(long, value_name = "VARIABLE", requires = "within")]
+    pub fit: Option<String>,
+    /// The time that all may take (24h, 1h30m, 45m), by what like jobs have taken.
+    #[arg(long, value_name = "TIME", value_parser = time, requires = "fit")]
+    pub within: Option<Duration>,
     /// What holds for all commands.
     #[command(flatten)]
     pub common: Common,

@@ -2,6 +2,7 @@
 
 mod reasons;
 mod summary;
+mod within;
 
 use std::time::Duration;
 
@@ -22,6 +23,9 @@ use crate::why::{Explainer, History, Prices, Why, prices};
 
 /// Shows what is cached and what would run.
 pub(super) fn plan(arguments: &PlanArguments, registry: &Registry) -> Result<Exit, CommandFailure> {
+    if let Some((variable, limit)) = arguments.fit.as_deref().zip(arguments.within) {
+        return within::within(arguments, variable, limit, registry);
+    }
     let project = Project::load(&arguments.common, registry)?;
     let Expanded {
         plan,

@@ -67,12 +67,6 @@ pub(crate) fn check(parameters: &Parameters) -> Vec<Problem> {
         let help = "set masking.mask_special = false, or masking.masked = \"embedded\"";
         problems.push(Problem::value("masking.mask_special", message).with_help(help));
     }
-    let ends = [masking.corrupt.at(0.0, 0.0), masking.rates().corrupt];
-    if ends.iter().any(|&rate| rate >= 1.0) {
-        let message = "no token would be visible to the encoder at a rate of 1";
-        let help = "give a share below 1, or set masking.masked = \"embedded\"";
-        problems.push(Problem::value("masking.corrupt", message).with_help(help));
-    }
     let layers = parameters.config(1, 0).num_hidden_layers;
     if let Scheme::Appended(last) = scheme
         && last > layers

@@ -17,6 +17,7 @@ use crate::network::Network;
 use crate::ngrams;
 use crate::objective::MaskedLm;
 use crate::parameters::{Initial, Masking, Parameters};
+use crate::plan::Updates;
 use crate::recipe::Recipe;
 use crate::start;
 use crate::validation::Validation;
@@ -55,6 +56,12 @@ pub fn train(
     );
     let masker = masker(&parameters.masking, given, sources.ngrams, context)?;
     let plan = parameters.plan();
+    if parameters.masking.updates == Updates::EqualCompute {
+        context.note(format!(
+            "{} updates cost the multiply-adds of {} whose layers all read [MASK]",
+            plan.updates, parameters.steps
+        ));
+    }
     let config = parameters.config(data.tokenizer.vocabulary(), data.tokenizer.specials().pad);
     let encoder = match start {
         Some(folder) => start::load(folder, config, &data.tokenizer, context)?,

@@ -109,7 +109,7 @@ fn what_cannot_be_is_said_before_a_run() {
     assert!(problems(&masking(visible.clone())).is_empty());
     let special = masking(json!({"masked": "decoder"}));
     assert_eq!(problems(&special), ["masking.mask_special"]);
-    let mut whole = visible.clone();
+    let mut whole = visible;
     merge(&mut whole, &json!({"corrupt": 1.0}));
     assert_eq!(problems(&masking(whole)), ["masking.corrupt"]);
     let deep = json!({"masked": "appended", "mask_special": false, "masked_layers": 3});
@@ -117,6 +117,9 @@ fn what_cannot_be_is_said_before_a_run() {
     let compute = json!({"updates": "equal-compute"});
     let missing = ["masking.compute_length", "masking.compute_vocabulary"];
     assert_eq!(problems(&masking(compute)), missing);
+    let uneven = json!({"hidden": 100});
+    assert_eq!(problems(&uneven), ["hidden"]);
+    assert!(problems(&json!({"hidden": 96})).is_empty());
     let unknown = json!({"size": "nano", "steps": 1, "batch": 1, "masking": {"masked": "hidden"}});
     let fields = PretrainStage.signature().fields;
     assert!(complete(fields, unknown.as_object().unwrap()).is_err());
