@@ -71,7 +71,7 @@ pub(super) fn list(arguments: &ListArguments, registry: &Registry) -> Result<Exi
             let cost = costs.output(output.name);
             (output.name.to_owned(), output.title.to_owned(), cost)
         });
-        costs.section(&mut text, &heading, named.collect());
+        costs.section(&mut text, &heading, &named.collect::<Vec<_>>());
     }
     let groups = pipeline.groups().iter().map(|group| {
         let tables = group.tables.join(", ");
@@ -82,7 +82,7 @@ pub(super) fn list(arguments: &ListArguments, registry: &Registry) -> Result<Exi
         (group.name.clone(), about, costs.group(group))
     });
     let heading = "Groups of tables (pipe run group:NAME)";
-    costs.section(&mut text, heading, groups.collect());
+    costs.section(&mut text, heading, &groups.collect::<Vec<_>>());
     section(
         &mut text,
         "Stages (pipe run stage:NAME)",

@@ -97,7 +97,7 @@ impl Costs {
         &self,
         text: &mut String,
         heading: &str,
-        entries: Vec<(String, String, Option<Cost>)>,
+        entries: &[(String, String, Option<Cost>)],
     ) {
         if entries.is_empty() {
             return;

@@ -319,7 +319,7 @@ fn the_threshold_decides_what_has_no_answer() {
 fn the_best_threshold_of_a_run_is_that_of_its_files() {
     let given = json!({"epochs": 4, "null_threshold": 1e9});
     let plain = train(true, &given).unwrap();
-    let mut swept = given.clone();
+    let mut swept = given;
     swept["best_threshold"] = json!(true);
     let swept = train(true, &swept).unwrap();
     let (before, scores) = (plain.scores(), swept.scores());
