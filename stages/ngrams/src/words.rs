@@ -14,8 +14,19 @@ pub(crate) struct Words<'a> {
     tokenizer: &'a Tokenizer,
     encoder: WordEncoder<'a>,
     starts: Vec<bool>,
-    /// Whether a token holds a letter or digit, by id; special tokens do not.
-    letters: Vec<bool>,
+    /// What a token holds, by id; special tokens hold nothing.
+    holds: Vec<Holds>,
+}
+
+/// What a token by itself holds.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Holds {
+    /// A letter or digit.
+    Letters,
+    /// A part of a character.
+    Part,
+    /// Neither.
+    Marks,
 }
 
 /// The words that are frequent enough to be a part of an n-gram, with their spelling.
@@ -37,15 +48,22 @@ impl<'a> Words<'a> {
             specials.sep,
             specials.mask,
         ];
-        let letters = (0..tokenizer.vocabulary() as u32).map(|id| {
-            let has_letters = || tokenizer.decode(&[id]).contains(char::is_alphanumeric);
-            !special.contains(&id) && has_letters()
+        let holds = (0..tokenizer.vocabulary() as u32).map(|id| {
+            if special.contains(&id) {
+                return Holds::Marks;
+            }
+            let text = tokenizer.decode(&[id]);
+            match text.contains(char::is_alphanumeric) {
+                true => Holds::Letters,
+                false if text.contains(char::REPLACEMENT_CHARACTER) => Holds::Part,
+                false => Holds::Marks,
+            }
         });
         Self {
             tokenizer,
             encoder: WordEncoder::new(tokenizer),
             starts: tokenizer.word_starts(),
-            letters: letters.collect(),
+            holds: holds.collect(),
         }
     }
 
@@ -65,11 +83,17 @@ impl<'a> Words<'a> {
             let next = rest.iter().position(|&id| self.starts[id as usize]);
             let end = next.map_or(ids.len(), |place| start + 1 + place);
             let word = &ids[start..end];
-            let is_word = word.iter().any(|&id| self.letters[id as usize]);
-            take(is_word.then_some(word))?;
+            take(self.has_letters(word).then_some(word))?;
             start = end;
         }
         Ok(())
+    }
+
+    /// Whether a word has a letter or digit, which may lie in several tokens.
+    fn has_letters(&self, word: &[u32]) -> bool {
+        let any = |what| word.iter().any(|&id| self.holds[id as usize] == what);
+        let in_parts = || self.tokenizer.decode(word).contains(char::is_alphanumeric);
+        any(Holds::Letters) || (any(Holds::Part) && in_parts())
     }
 
     /// Returns the spelling of a word; `None` where that, read again, is another word, so that no list of n-grams can name it.
