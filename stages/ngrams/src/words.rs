@@ -142,3 +142,35 @@ impl Known {
         words.collect::<Vec<_>>().join(" ")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::path::Path;
+
+    use super::*;
+
+    /// Each letter here is two tokens, and neither of them is a letter by itself.
+    #[test]
+    fn letters_of_several_tokens_make_a_word_and_pictures_a_mark() {
+        let tokenizer = Tokenizer::from_merges(Vec::new(), Path::new("test")).unwrap();
+        let mut words = Words::new(&tokenizer);
+        let mut found = Vec::new();
+        words
+            .of("да нет 😀 no, - 7", |word| {
+                found.push(word.map(<[u32]>::to_vec));
+                Ok(())
+            })
+            .unwrap();
+        let spelt: Vec<Option<String>> = found
+            .iter()
+            .map(|word| words.spelling(word.as_deref()?))
+            .collect();
+        let spelt: Vec<Option<&str>> = spelt.iter().map(Option::as_deref).collect();
+        // The first word has no space in front, so that no list can name it.
+        assert!(found[0].is_some());
+        let expected = [None, Some("нет"), None, Some("no,"), None, Some("7")];
+        assert_eq!(spelt, expected);
+    }
+}

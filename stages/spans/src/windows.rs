@@ -264,6 +264,33 @@ mod tests {
 
     use super::*;
 
+    /// A byte-level BPE has two separators, no token types, and characters of several tokens.
+    #[test]
+    fn a_byte_level_bpe_has_two_separators() {
+        let tokenizer = Tokenizer::from_merges(Vec::new(), Path::new("test")).unwrap();
+        let config = Config::of_size(Size::Nano, Architecture::Bert, 300, 64, 1);
+        let lengths = Lengths {
+            sequence: 16,
+            question: 64,
+            stride: 4,
+        };
+        let reader = Reader::new(&tokenizer, &config, lengths).unwrap();
+        let question = question("a 东b", "é?", Some("东"));
+        let asked = reader.read(&[question]).unwrap().remove(0);
+        let [window] = &asked.windows[..] else {
+            panic!("{asked:?}")
+        };
+        let specials = tokenizer.specials();
+        assert_eq!(window.ids[0], specials.cls);
+        assert_eq!(window.ids[4..6], [specials.sep; 2]);
+        assert_eq!(window.ids.len(), 1 + 3 + 2 + 6 + 1);
+        assert!(window.token_types.is_empty() || window.token_types.iter().all(|it| *it == 0));
+        // `a`, a space, three tokens of the character, `b`.
+        assert_eq!(asked.places.len(), 6);
+        assert_eq!(window.target, [6 + 2, 6 + 4]);
+        assert_eq!(asked.places[2..5], [2..5, 2..5, 2..5]);
+    }
+
     fn tokenizer() -> Tokenizer {
         let tokens = "[PAD] [UNK] [CLS] [SEP] [MASK] a b c d e ##a ##b who ? é";
         let tokens: Vec<String> = tokens.split(' ').map(str::to_owned).collect();

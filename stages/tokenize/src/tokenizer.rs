@@ -91,13 +91,12 @@ impl Tokenizer {
         Self::of(specification, files, place)
     }
 
-    /// Makes the tokenizer of a byte-level BPE that was trained: tokens by id, RoBERTa's special ones among them, and merges.
-    pub(crate) fn trained_byte_level(
-        tokens: &[String],
-        merges: Vec<(String, String)>,
-        place: &Path,
-    ) -> Result<Self, StageError> {
-        let specification = ByteLevel::trained(tokens, merges);
+    /// Makes a byte-level BPE with RoBERTa's special tokens from merges of the symbols of bytes. Errors name `place`.
+    ///
+    /// # Errors
+    /// When a merge is of unknown tokens.
+    pub fn from_merges(merges: Vec<(String, String)>, place: &Path) -> Result<Self, StageError> {
+        let specification = ByteLevel::of_merges(merges);
         let files = files::derived(&specification)?;
         Self::of(specification, files, place)
     }

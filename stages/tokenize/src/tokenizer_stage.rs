@@ -11,7 +11,6 @@ use serde::Deserialize;
 
 use crate::Tokenizer;
 use crate::byte_level::files::{BPE, ENCODER, MERGES, VOCABULARY as IDS};
-use crate::byte_level::learn::Learned;
 use crate::byte_level::resolve::check_letters;
 use crate::byte_level::train::{LEAST, train as train_byte_level};
 use crate::documents::Documents;
@@ -226,7 +225,7 @@ fn trained(
 ) -> Result<Tokenizer, StageError> {
     let documents = Documents::open(corpus)?;
     let size = parameters.vocab_size;
-    let (count, tokenizer) = match parameters.algorithm {
+    let tokenizer = match parameters.algorithm {
         Algorithm::WordPiece => {
             let normalizer = Normalizer::new(true).overruled(asked);
             let recipe = Recipe {
@@ -235,22 +234,15 @@ fn trained(
                 min_frequency: parameters.min_frequency,
                 normalizer,
             };
-            let tokens = train(&documents, recipe, context)?;
-            (
-                tokens.len(),
-                Tokenizer::trained(&tokens, normalizer, corpus)?,
-            )
+            Tokenizer::trained(&train(&documents, recipe, context)?, normalizer, corpus)?
         }
         Algorithm::ByteLevelBpe => {
             check_letters(asked)?;
-            let Learned { tokens, merges } =
-                train_byte_level(&documents, size, parameters.min_frequency, context)?;
-            (
-                tokens.len(),
-                Tokenizer::trained_byte_level(&tokens, merges, corpus)?,
-            )
+            let least = parameters.min_frequency;
+            Tokenizer::from_merges(train_byte_level(&documents, size, least, context)?, corpus)?
         }
     };
+    let count = tokenizer.vocabulary();
     if count < size {
         context.note(format!(
             "the corpus gives {count} tokens, fewer than the {size} allowed"

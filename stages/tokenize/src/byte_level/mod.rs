@@ -10,6 +10,8 @@ pub(crate) mod learn;
 pub(crate) mod resolve;
 pub(crate) mod train;
 
+use std::collections::BTreeSet;
+
 use crate::specification::{Added, Class, Model, Named, Specification, by_id, ids};
 
 /// RoBERTa's special tokens, in the order of [`SPECIAL_TOKENS`](crate::specification::SPECIAL_TOKENS): padding, unknown, first, separator,
@@ -35,8 +37,17 @@ pub(crate) struct ByteLevel {
 }
 
 impl ByteLevel {
-    /// Makes the specification of a tokenizer from tokens by id, with RoBERTa's special ones among them, and merges.
-    pub(crate) fn trained(tokens: &[String], merges: Vec<(String, String)>) -> Specification {
+    /// Makes the specification of a tokenizer from merges: the tokens that exist before any merge, then those that merges make.
+    pub(crate) fn of_merges(merges: Vec<(String, String)>) -> Specification {
+        let mut tokens = first_tokens();
+        let mut known: BTreeSet<String> = tokens.iter().cloned().collect();
+        for (first, second) in &merges {
+            let whole = format!("{first}{second}");
+            // Several pairs may make one token.
+            if known.insert(whole.clone()) {
+                tokens.push(whole);
+            }
+        }
         let vocabulary = by_id(tokens.iter().map(String::as_str).zip(0..));
         let by_token = ids(&vocabulary);
         let named = Named::of(SPECIAL_TOKENS);
@@ -80,10 +91,18 @@ pub(crate) fn symbol(byte: u8) -> char {
 }
 
 /// Returns all symbols, in the order of their code points.
-pub(crate) fn symbols() -> Vec<char> {
+fn symbols() -> Vec<char> {
     let mut symbols: Vec<char> = (0..=u8::MAX).map(symbol).collect();
     symbols.sort_unstable();
     symbols
+}
+
+/// Returns the tokens that exist before anything is learned: special ones, and the symbols in the order of their code points.
+pub(crate) fn first_tokens() -> Vec<String> {
+    let special = BY_ID.map(str::to_owned).into_iter();
+    special
+        .chain(symbols().iter().map(char::to_string))
+        .collect()
 }
 
 /// Returns the symbols that begin a word.
@@ -110,8 +129,6 @@ pub(crate) fn readable(token: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use tokenizers::pre_tokenizers::byte_level::ByteLevel as Theirs;
 
     use super::*;

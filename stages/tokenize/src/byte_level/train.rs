@@ -4,8 +4,8 @@ use contract::{Context, StageError};
 use tokenizers::pre_tokenizers::byte_level::ByteLevel as Separator;
 use tokenizers::{OffsetReferential, OffsetType, PreTokenizedString, PreTokenizer};
 
-use super::learn::{Learned, learn};
-use super::{BY_ID, symbols};
+use super::learn::learn;
+use super::{BY_ID, first_tokens};
 use crate::counting::count;
 use crate::documents::Documents;
 use crate::words::Cut;
@@ -15,7 +15,7 @@ pub(crate) const LEAST: usize = BY_ID.len() + 256;
 /// Words of more bytes than this have no say: runs of letters without a space, in which learning would spend its time.
 const LONGEST_WORD: usize = 1000;
 
-/// Returns the tokens of a vocabulary of at most `size` for the corpus, by id, and their merges.
+/// Returns the merges of a vocabulary of at most `size` tokens for the corpus.
 ///
 /// # Errors
 /// When the corpus cannot be read or contains no text.
@@ -24,7 +24,7 @@ pub(crate) fn train(
     size: usize,
     min_frequency: u64,
     context: &Context,
-) -> Result<Learned, StageError> {
+) -> Result<Vec<(String, String)>, StageError> {
     let separator = Separator::new(false, true, true);
     let counts = count(documents, Cut::BeforeSpaces, context, |text, take| {
         let mut separated = PreTokenizedString::from(text);
@@ -41,13 +41,5 @@ pub(crate) fn train(
     if counts.iter().all(|(word, _)| is_blank(word)) {
         return Err(documents.without_text());
     }
-    Ok(learn(tokens(), &counts, size, min_frequency))
-}
-
-/// Returns the tokens that exist before anything is learned.
-fn tokens() -> Vec<String> {
-    let special = BY_ID.map(str::to_owned).into_iter();
-    special
-        .chain(symbols().iter().map(char::to_string))
-        .collect()
+    Ok(learn(first_tokens(), &counts, size, min_frequency).merges)
 }
