@@ -29,26 +29,19 @@ const PROCESSING: &str = "RobertaProcessing";
 pub(crate) fn resolve(sources: &Sources, asked: Letters) -> Result<Specification, StageError> {
     check_letters(asked)?;
     let declared = Declared::of(sources)?;
-    let (given, file);
-    let (vocabulary, merges) = match &sources.vocabulary {
-        Given::Merges(read) => {
-            file = None;
-            (&read.vocabulary, &read.merges)
-        }
+    let (file, listed) = match &sources.vocabulary {
         Given::Tokenizer(_, value) => {
-            let read = File::of(value).map_err(|reason| not_byte_level(sources, reason))?;
-            let pairs = read
-                .pairs()
-                .map_err(|reason| not_byte_level(sources, reason))?;
-            given = Merges::of_list(pairs, &sources.place);
-            file = Some(read);
-            let read = file.as_ref().map(|file| &file.model.vocab);
-            match read {
-                Some(vocabulary) => (vocabulary, &given),
-                None => return Err(not_byte_level(sources, "it is none".into())),
-            }
+            let refuse = |reason: String| not_byte_level(sources, &reason);
+            let file = File::of(value).map_err(refuse)?;
+            let pairs = file.pairs().map_err(refuse)?;
+            (Some(file), Some(Merges::of_list(pairs, &sources.place)))
         }
-        Given::Tokens(_) => return Err(not_byte_level(sources, "it is none".into())),
+        Given::Merges(_) | Given::Tokens(_) => (None, None),
+    };
+    let (vocabulary, merges) = match (&sources.vocabulary, &file, &listed) {
+        (Given::Merges(read), ..) => (&read.vocabulary, &read.merges),
+        (_, Some(file), Some(merges)) => (&file.model.vocab, merges),
+        _ => return Err(not_byte_level(sources, "it is none")),
     };
     check_merges(sources, vocabulary, merges)?;
     let vocabulary = unique(vocabulary, sources)?;
@@ -296,7 +289,7 @@ fn check_merges(
     Ok(())
 }
 
-fn not_byte_level(sources: &Sources, reason: String) -> StageError {
+fn not_byte_level(sources: &Sources, reason: &str) -> StageError {
     StageError::input(
         sources.place.display(),
         format!("not a byte-level BPE as RoBERTa has it: {reason}"),
