@@ -238,7 +238,7 @@ fn guesses(
         let parts = logits
             .iter()
             .map(|logit| kernels::exp(f64::from(logit - highest)));
-        Some((tokenizer.token(id), 1.0 / parts.sum::<f64>()))
+        Some((tokenizer.readable(id), 1.0 / parts.sum::<f64>()))
     };
     Ok(logits.into_iter().map(best).collect())
 }
@@ -260,8 +260,8 @@ fn tokens(
         .map(|position| {
             let place = masked.positions.binary_search(&(position as u32)).ok();
             Shown {
-                token: tokenizer.token(ids[position]),
-                input: tokenizer.token(masked.ids[position]),
+                token: tokenizer.readable(ids[position]),
+                input: tokenizer.readable(masked.ids[position]),
                 is_masked: unit_of[position].is_some() && masked.ids[position] == mask,
                 unit: unit_of[position],
                 is_predicted: place.is_some(),
