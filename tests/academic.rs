@@ -53,7 +53,8 @@ fn an_update_of_eight_sequences_at_the_large_shape_runs() {
         ("num_attention_heads", 16),
         ("intermediate_size", 4096),
         // RoBERTa counts positions from behind the padding id.
-        ("max_position_embeddings", 513),
+        ("max_position_embeddings", 514),
+        ("pad_token_id", 1),
     ] {
         assert_eq!(config[name], value, "{name}");
     }

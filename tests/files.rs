@@ -50,6 +50,20 @@ train_examples = 32
 eval_examples = 16
 held_out = 8
 
+[stage.first]
+use = "intermediate"
+encoder = "@pretrain"
+data = "@benchmark"
+batch = 8
+epochs = 1
+lr = 1e-3
+train_examples = 32
+eval_examples = 16
+
+[stage.example]
+use = "masked-example"
+text = "the king saw a dog"
+
 [stage.embed]
 use = "embed"
 encoder = "@pretrain"
@@ -102,6 +116,32 @@ encoder = "@pretrain"
 tokens = "@tokens"
 rate = 0.4
 
+[stage.sentences]
+use = "benchmarks"
+source = "@world/simcse/sentences"
+task = "sentences"
+
+[stage.triplets]
+use = "benchmarks"
+source = "@world/simcse/nli"
+task = "triplets"
+
+[stage.contrast]
+use = "contrast"
+encoder = "@pretrain"
+data = "@sentences"
+development = "@scored"
+sentences = 32
+batch = 8
+lr = 1e-3
+validate_every = 2
+keep_at = [2]
+
+[stage.scored]
+use = "benchmarks"
+source = "@world/glue_data"
+task = "stsb"
+
 [stage.rank]
 use = "effective-rank"
 encoder = "@pretrain"
@@ -133,10 +173,6 @@ default = true
 const QUESTIONS: &str = r#"{"data": [{"title": "t", "paragraphs": [{"context": "The king saw a dog.", "qas": [
     {"id": "1", "question": "What did he see?", "answers": [{"answer_start": 13, "text": "a dog"}]}
 ]}]}]}"#;
-
-/// Benchmarks of questions and of minimal pairs, whose files have the names of those of sentences but other columns, which are
-/// not documented by column.
-const OTHER_SHAPES: [&str; 3] = ["questions", "few", "minimal-data"];
 
 #[test]
 fn the_documented_files_and_columns_are_those_that_are_written() {
@@ -178,13 +214,20 @@ fn the_documented_files_and_columns_are_those_that_are_written() {
                 .expect("below")
                 .to_str()
                 .expect("UTF-8");
-            let file = documented
-                .iter()
-                .find(|file| is_at(file["path"].as_str().expect("a path"), place))
+            // Files of one name may differ with the shape of a task.
+            let is_at = |file: &&Value| is_at(file["path"].as_str().expect("a path"), place);
+            let alike: Vec<&Value> = documented.iter().filter(is_at).collect();
+            let first = alike
+                .first()
                 .unwrap_or_else(|| panic!("{kind} writes {place}, which nothing documents"));
-            seen.insert(file["path"].as_str().expect("a path"));
-            if place.ends_with(".parquet") && !OTHER_SHAPES.contains(&name.as_str()) {
-                assert_eq!(columns(&path), documented_columns(file), "{kind}: {place}");
+            seen.insert(first["path"].as_str().expect("a path"));
+            if place.ends_with(".parquet") {
+                let written = columns(&path);
+                let known: Vec<_> = alike.iter().map(|file| documented_columns(file)).collect();
+                assert!(
+                    known.contains(&written),
+                    "{kind}: {place}: {written:?}, not of {known:?}"
+                );
             }
         }
         for file in documented {

@@ -41,6 +41,21 @@ lr = 0.001
 train_examples = 32
 eval_examples = 16
 
+[stage.intermediate]
+use = "intermediate"
+encoder = "@pretrain"
+data = "@benchmark"
+epochs = 1
+batch = 8
+lr = 0.001
+train_examples = 32
+eval_examples = 16
+
+[stage.example]
+use = "masked-example"
+text = "the king and the queen saw a dog"
+tokenizer = "@tokenizer"
+
 [stage.majority]
 use = "majority"
 data = "@benchmark"
@@ -92,6 +107,18 @@ use = "minimal-pairs"
 encoder = "@pretrain"
 data = "@pairs"
 
+[stage.sentences]
+use = "benchmarks"
+source = "sentences.txt"
+task = "sentences"
+
+[stage.contrast]
+use = "contrast"
+encoder = "@pretrain"
+data = "@sentences"
+batch = 2
+lr = 0.001
+
 [stage.rank]
 use = "effective-rank"
 encoder = "@pretrain"
@@ -138,6 +165,10 @@ fn a_kind_whose_results_change_has_a_new_version() {
     project.write("theirs.json", r#"{"1": "king and queen", "2": "dog"}"#);
     project.write("pairs.jsonl", PAIRS);
     project.write("own.csv", OWN);
+    project.write(
+        "sentences.txt",
+        "the king saw a dog\na queen came\nnobody went\nthe dogs are here\n",
+    );
     let list = project.pipe(&["list", "--json"]).code(0).json();
     let kinds = list["kinds"].as_array().expect("kinds");
     let versions: BTreeMap<&str, &Value> = kinds
@@ -175,7 +206,9 @@ fn a_kind_whose_results_change_has_a_new_version() {
     embed/3  embed        e1325dda5e209561
     finetune/4  finetune     c0e01d0afd64f49b
     finetune-spans/1  answer       c2e239436a0eb81b
+    intermediate/1  intermediate 548ab468d3db6f40
     majority/3  majority     56686a02306c48b3
+    masked-example/1  example      dc611f7042d0fceb
     minimal-pairs/1  minimal      a2c827e597a23aa6
     ngrams/1  ngrams       5d5fa2916727d8ad
     pretrain/3  pretrain     7742dc68f0759bb9

@@ -168,6 +168,8 @@ fn wrong_options_are_told() {
             "{arguments:?}: {}",
             shown.stderr
         );
+        // No option can hold one.
+        assert!(!shown.stderr.contains("a table"), "{}", shown.stderr);
     }
     let shown = project.pipe(&["masks", "  "]).code(2);
     assert!(
@@ -357,4 +359,64 @@ batch = 4
             .collect::<Vec<_>>()
             .join("\n")
     );
+}
+
+/// A table that shows one text at two rates.
+const SHOWN: &str = r#"
+[vars]
+m = 0.4
+
+[stage.example]
+use = "masked-example"
+text = "the king and the queen saw a dog in the garden"
+masking = { corrupt = "${m}", mask_special = false }
+
+[table.shown]
+title = "What is read"
+rows = { label = "${m:%}", m = [0.2, 0.6] }
+columns = { label = "example", cell = "@example", shows = "masked" }
+
+[profile.plain]
+default = true
+"#;
+
+#[test]
+fn a_table_shows_what_the_command_shows() {
+    let project = Project::with(SHOWN);
+    let shown = project.pipe(&["run", "all"]).code(0).stdout;
+    let text = "the king and the queen saw a dog in the garden";
+    for rate in ["0.2", "0.6"] {
+        let command = ["masks", "--rate", rate, "--examples", "1", text];
+        let told = project.pipe(&command).code(0).stdout;
+        let input = told.lines().find_map(|line| line.strip_prefix("  input  "));
+        let input = input.expect("a line").trim_end();
+        assert!(
+            input.contains("[MASK]") && shown.contains(input),
+            "{input}: {shown}"
+        );
+    }
+    for (from, to, says) in [
+        (text, " ", "there is nothing to mask"),
+        (
+            "mask_special = false",
+            "strategy = \"pmi\"",
+            "the strategy pmi masks the n-grams of a list, and none is given",
+        ),
+        (
+            "corrupt = \"${m}\"",
+            "corrupt = 1.0",
+            "at a rate of 1 no token is left to predict from",
+        ),
+    ] {
+        let project = Project::with(SHOWN);
+        project.edit(from, to);
+        project.pipe(&["plan"]).code(2).says(says);
+    }
+    let project = Project::with(SHOWN);
+    project.edit("the king and", &"the king and ".repeat(20));
+    project
+        .pipe(&["run", "all"])
+        .code(2)
+        .says("letters")
+        .says("give a shorter sentence");
 }

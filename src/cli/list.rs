@@ -1,15 +1,17 @@
 //! `pipe list`.
 
+mod costs;
 mod names;
 mod scores;
 
 use contract::{Column, Field, FieldDefault, FieldType, FileForm, KeyPolicy, OutputFile, Stage};
 use serde_json::{Value, json};
 
+use self::costs::Costs;
 use super::Exit;
 use super::arguments::ListArguments;
 use super::failure::CommandFailure;
-use super::output::{print, print_json};
+use super::output::{print, print_json, tell};
 use super::project::Project;
 use crate::declare::grammar;
 use crate::errors::nearest;
@@ -23,15 +25,20 @@ pub(super) fn list(arguments: &ListArguments, registry: &Registry) -> Result<Exi
     }
     let project = Project::load(&arguments.common, registry)?;
     let pipeline = &project.pipeline;
+    let costs = Costs::look(&project, registry);
     if arguments.common.json {
         let outputs = grammar::outputs().map(|kind| {
             let alike = pipeline.outputs().filter(|output| output.kind == kind.word);
-            let alike = alike.map(|output| json!({ "name": output.name, "title": output.title }));
+            let alike = alike.map(|output| {
+                let cost = costs.output(output.name);
+                json!({ "name": output.name, "title": output.title, "cost": cost })
+            });
             (format!("{}s", kind.word), alike.collect())
         });
-        let groups = pipeline.groups().iter().map(
-            |group| json!({ "name": group.name, "title": group.title, "tables": group.tables }),
-        );
+        let groups = pipeline.groups().iter().map(|group| {
+            let cost = costs.group(group);
+            json!({ "name": group.name, "title": group.title, "tables": group.tables, "cost": cost })
+        });
         let stages = pipeline.stages().map(|(name, signature)| {
             json!({ "name": name, "kind": signature.kind, "output": signature.output.name() })
         });
@@ -60,21 +67,22 @@ pub(super) fn list(arguments: &ListArguments, registry: &Registry) -> Result<Exi
             &word[1..]
         );
         let alike = pipeline.outputs().filter(|output| output.kind == word);
-        let named = alike.map(|output| (output.name.to_owned(), output.title.to_owned()));
-        section(&mut text, &heading, named);
+        let named = alike.map(|output| {
+            let cost = costs.output(output.name);
+            (output.name.to_owned(), output.title.to_owned(), cost)
+        });
+        costs.section(&mut text, &heading, &named.collect::<Vec<_>>());
     }
-    section(
-        &mut text,
-        "Groups of tables (pipe run group:NAME)",
-        pipeline.groups().iter().map(|group| {
-            let tables = group.tables.join(", ");
-            let about = match &group.title {
-                Some(title) => format!("{title}: {tables}"),
-                None => tables,
-            };
-            (group.name.clone(), about)
-        }),
-    );
+    let groups = pipeline.groups().iter().map(|group| {
+        let tables = group.tables.join(", ");
+        let about = match &group.title {
+            Some(title) => format!("{title}: {tables}"),
+            None => tables,
+        };
+        (group.name.clone(), about, costs.group(group))
+    });
+    let heading = "Groups of tables (pipe run group:NAME)";
+    costs.section(&mut text, heading, &groups.collect::<Vec<_>>());
     section(
         &mut text,
         "Stages (pipe run stage:NAME)",
@@ -113,6 +121,9 @@ pub(super) fn list(arguments: &ListArguments, registry: &Registry) -> Result<Exi
         }),
     );
     print(text.trim_end()).and_then(|()| print("\n"))?;
+    if let Some(note) = costs.note().filter(|_| !arguments.common.quiet) {
+        tell(&format!("{} {note}", "note:".cyan()));
+    }
     Ok(Exit::Ok)
 }
 
@@ -132,7 +143,7 @@ fn named(
     if arguments.common.json {
         let mut value = kind.map_or_else(|| json!({}), |kind| kind_json(kind, registry));
         if let (Some(object), Some(project)) = (value.as_object_mut(), &project) {
-            object.extend(names::json(project, name));
+            object.extend(names::json(project, name, registry));
         }
         if value.as_object().is_some_and(|object| !object.is_empty()) {
             print_json(&value)?;
@@ -140,7 +151,11 @@ fn named(
         }
     }
     let mut texts = Vec::new();
-    texts.extend(project.as_ref().map(|project| names::text(project, name)));
+    texts.extend(
+        project
+            .as_ref()
+            .map(|project| names::text(project, name, registry)),
+    );
     texts.extend(kind.map(|kind| kind_text(kind, registry)));
     texts.retain(|text| !text.is_empty());
     if texts.is_empty() {

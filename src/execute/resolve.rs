@@ -231,6 +231,10 @@ pub struct Resolver<'a> {
     noted: Option<&'a Noted>,
     /// Whether an input that is away has the digest that archives tell.
     believes: bool,
+    /// How many bytes of an input's files may be read to tell its digest; the rest has to be noted already.
+    most_read: u64,
+    /// Inputs of which more would have to be read, as far as they were asked for.
+    unread: HashMap<(Arc<Path>, Selection), bool>,
     /// The digests of inputs that archives tell of, as far as they were asked for; `None` where nothing is told.
     away: HashMap<(Arc<Path>, Selection, InputName), Option<Digest>>,
 }
@@ -248,7 +252,18 @@ impl<'a> Resolver<'a> {
             hashed: Hashed::default(),
             noted: None,
             believes: false,
+            most_read: u64::MAX,
+            unread: HashMap::new(),
             away: HashMap::new(),
+        }
+    }
+
+    /// Takes inputs to be unknown of whose files more than so many bytes would have to be read first.
+    #[must_use]
+    pub fn reading_at_most(self, bytes: u64) -> Self {
+        Self {
+            most_read: bytes,
+            ..self
         }
     }
 
@@ -346,12 +361,29 @@ impl<'a> Resolver<'a> {
                         None => return Err(self.no_such_part(name, path, &found)?),
                     },
                 },
+                InputSource::Path(path) if self.takes_long(path, selection) => {
+                    open.insert(name.to_string());
+                    continue;
+                }
                 InputSource::Path(path) => self.outside(path, name, selection)?,
             };
             let input = input.without(&selection.ignore, name)?;
             inputs.push((name.clone(), input));
         }
         Ok((inputs, open))
+    }
+
+    /// Whether more of an input's files would have to be read than is allowed.
+    fn takes_long(&mut self, path: &Arc<Path>, selection: &Selection) -> bool {
+        if self.most_read == u64::MAX {
+            return false;
+        }
+        let (store, most) = (self.store, self.most_read);
+        let place = (Arc::clone(path), selection.clone());
+        *self
+            .unread
+            .entry(place)
+            .or_insert_with(|| External::unread(path, selection, store) > most)
     }
 
     /// Returns an input that the user gives by path.

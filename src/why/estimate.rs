@@ -82,12 +82,8 @@ pub fn prices(
     let known = |index: JobIndex| standings[index.index()].found();
     let mut works = Works::new(graph, standings, registry, resolver.store());
     let mut jobs = Vec::with_capacity(graph.len());
-    let mut total = Price::default();
     for (index, job) in graph.jobs() {
-        let runs = matches!(
-            standings[index.index()],
-            Standing::Away(_) | Standing::Missing { .. } | Standing::Unknown
-        );
+        let runs = runs(&standings[index.index()]);
         let price = match resolver.parts(job, &known) {
             Ok(parts) if runs => {
                 let nearest = history.nearest(&job.label, &parts.key, &parts.open)?;
@@ -98,16 +94,54 @@ pub fn prices(
             }
             _ => None,
         };
-        match &price {
-            Some(price) => total.add(price),
-            None if runs => total.unknown += 1,
-            None => {}
-        }
         jobs.push(price);
     }
-    total.wall_seconds =
-        longest_chain(graph, &jobs).max(total.core_seconds / threads.max(1) as f64);
+    let total = together(graph, standings, &jobs, |_| true, threads);
     Ok(Prices { jobs, total })
+}
+
+impl Prices {
+    /// Returns the price of those jobs together that are `wanted`, the jobs among them that they take inputs from, with so many
+    /// threads.
+    pub fn of(
+        &self,
+        graph: &JobGraph,
+        standings: &[Standing],
+        wanted: &BTreeSet<JobIndex>,
+        threads: usize,
+    ) -> Price {
+        let is_wanted = |index| wanted.contains(&index);
+        together(graph, standings, &self.jobs, is_wanted, threads)
+    }
+}
+
+/// Whether a job will run, or may turn out to.
+fn runs(standing: &Standing) -> bool {
+    matches!(
+        standing,
+        Standing::Away(_) | Standing::Missing { .. } | Standing::Unknown
+    )
+}
+
+/// Adds up the prices of jobs that are wanted.
+fn together(
+    graph: &JobGraph,
+    standings: &[Standing],
+    jobs: &[Option<Price>],
+    is_wanted: impl Fn(JobIndex) -> bool,
+    threads: usize,
+) -> Price {
+    let mut total = Price::default();
+    for (index, _) in graph.jobs().filter(|(index, _)| is_wanted(*index)) {
+        match &jobs[index.index()] {
+            Some(price) => total.add(price),
+            None if runs(&standings[index.index()]) => total.unknown += 1,
+            None => {}
+        }
+    }
+    total.wall_seconds =
+        longest_chain(graph, jobs, is_wanted).max(total.core_seconds / threads.max(1) as f64);
+    total
 }
 
 /// Returns the order in which jobs should be started so that cells of tables are completed as early as may be: each job's
@@ -237,11 +271,15 @@ fn most_memory(known: &[Arc<Known>]) -> Option<u64> {
     peaks.max()
 }
 
-/// Returns how long the longest chain of jobs takes.
-fn longest_chain(graph: &JobGraph, jobs: &[Option<Price>]) -> f64 {
+/// Returns how long the longest chain of wanted jobs takes.
+fn longest_chain(
+    graph: &JobGraph,
+    jobs: &[Option<Price>],
+    is_wanted: impl Fn(JobIndex) -> bool,
+) -> f64 {
     let mut ends = vec![0.0_f64; jobs.len()];
     // Inputs come before the jobs that use them.
-    for (index, _) in graph.jobs() {
+    for (index, _) in graph.jobs().filter(|(index, _)| is_wanted(*index)) {
         let begins = graph.inputs(index).map(|input| ends[input.index()]);
         let begins = begins.fold(0.0, f64::max);
         let takes = jobs[index.index()].map_or(0.0, |price| price.wall_seconds);

@@ -156,6 +156,14 @@ impl Encoder {
         checkpoint::save(folder, &self.config, &self.parameters)
     }
 
+    /// Writes the encoder like [`Encoder::save`], without the masked language modelling head.
+    ///
+    /// # Errors
+    /// When the files cannot be written.
+    pub fn save_body(&self, folder: &Path) -> Result<(), EncoderError> {
+        checkpoint::save(folder, &self.config, &self.body())
+    }
+
     /// Returns the configuration.
     pub fn config(&self) -> &Config {
         &self.config

@@ -1,10 +1,11 @@
 //! The fused implementation agrees with the composed one, forward and backward, dropout included.
 #![allow(clippy::unwrap_used)]
 
-use candle_core::{D, Device, Tensor, Var};
+use candle_core::{D, DType, Device, Tensor, Var};
 use encoder::{
     Activation, Architecture, Batch, ClassificationHead, Config, Encoder, Gradients, Mode, Ops,
-    Parameters, Pooling, Precision, Sequence, Size, SpanHead, cross_entropy, squared_error,
+    Parameters, Pooling, Precision, Projection, Sequence, Size, SpanHead, cross_entropy,
+    squared_error,
 };
 use kernels::Stream;
 use proptest::prelude::*;

@@ -17,7 +17,7 @@
 //! Papers print all of these times 100; [`scores`] holds them in the printed unit, and [`find`] and [`Direction`] choose
 //! a score and its better direction. [`predictions`] holds the predictions example by example, [`examples`] reads them in any form,
 //! [`Rescorer`] scores them anew on examples that were drawn with repetition, [`texts`] the texts of a job for
-//! columns of tables, and [`log`] the numbers of a training run update by update.
+//! columns of tables, [`best_threshold`] finds when to give no answer, and [`log`] the numbers of a training run update by update.
 
 mod classification;
 mod correlation;
@@ -33,6 +33,7 @@ mod selection;
 mod spans;
 mod summary;
 pub mod texts;
+mod threshold;
 
 pub use classification::{accuracy, f1, matthews};
 pub use correlation::{pearson, spearman};
@@ -42,3 +43,4 @@ pub use rescore::{Rescorer, Stratum};
 pub use selection::{Direction, find};
 pub use spans::{SpanMatch, SpanRules, span_match};
 pub use summary::{mean, standard_deviation};
+pub use threshold::{Weighed, best_threshold};

@@ -5,6 +5,7 @@
 //! ```
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::path::Path;
 
 use contract::{OutputFile, StageError, read_plain};
@@ -42,6 +43,17 @@ pub fn read(path: &Path) -> Result<BTreeMap<String, String>, StageError> {
     }
 }
 
+/// Writes texts into an artifact's folder.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn write(folder: &Path, texts: &BTreeMap<String, String>) -> Result<(), StageError> {
+    let path = folder.join(FILE);
+    let mut text = serde_json::to_string_pretty(texts).map_err(StageError::failed)?;
+    text.push('\n');
+    fs::write(&path, text).map_err(contract::io_error(&path))
+}
+
 /// Returns the reason why a text cannot be shown in a table, if there is one.
 pub fn problem(name: &str, text: &str) -> Option<String> {
     if name.is_empty() {
@@ -62,8 +74,6 @@ pub fn problem(name: &str, text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use std::fs;
-
     use super::*;
 
     #[test]

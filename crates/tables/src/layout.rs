@@ -6,6 +6,8 @@ use crate::{Cell, Table, chosen};
 
 /// The text in place of a missing score.
 const MISSING: &str = "—";
+/// The longest line of a text in a cell, where a table is too wide to be printed without breaks.
+const TEXT_WIDTH: usize = 32;
 /// The most notes of stages that are printed.
 const MOST_FOOTNOTES: usize = 20;
 
@@ -27,6 +29,8 @@ pub(crate) struct Text {
     pub(crate) own: String,
     /// The published value in brackets, or nothing.
     pub(crate) published: String,
+    /// Whether it is a text that a stage made, which may be long.
+    pub(crate) is_prose: bool,
 }
 
 impl Text {
@@ -35,8 +39,11 @@ impl Text {
         self.joined(" ")
     }
 
-    /// The score above the published value.
+    /// The score above the published value; a text in several lines.
     pub(crate) fn stacked(&self) -> String {
+        if self.is_prose {
+            return broken(&self.own);
+        }
         self.joined("\n")
     }
 
@@ -47,6 +54,22 @@ impl Text {
             format!("{}{between}{}", self.own, self.published)
         }
     }
+}
+
+/// Breaks a text at spaces into lines that are not too long.
+fn broken(text: &str) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        let more = 1 + word.chars().count();
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + more <= TEXT_WIDTH => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines.join("\n")
 }
 
 impl Layout {
@@ -90,6 +113,7 @@ impl Layout {
                 let stub = labels.into_iter().map(|own| Text {
                     own,
                     published: String::new(),
+                    is_prose: false,
                 });
                 let body = cells.iter().enumerate().map(|(column, cell)| {
                     let lacking = said(cell).filter_map(|reason| {
@@ -168,7 +192,11 @@ fn text(cell: &Cell, decimals: usize, expected: usize, marks: &[usize]) -> Text 
             let doubt = if published.verified { "" } else { "?" };
             format!("({:.decimals$}{doubt})", published.value)
         });
-    Text { own, published }
+    Text {
+        own,
+        published,
+        is_prose: !cell.texts.is_empty(),
+    }
 }
 
 /// Returns a number as a table shows it: with these decimals, or with an exponent where the number is so large that a float

@@ -12,8 +12,8 @@ const STYLE: TableStyle =
 impl Table {
     /// Renders the table for a terminal of `width` columns: heading, table, legend; no colour; ends with a newline.
     ///
-    /// A table that is too wide is first narrowed by putting published values below ours, then cut into blocks of
-    /// columns that each repeat the row names. One column is printed whole, however narrow the terminal.
+    /// A table that is too wide is first narrowed by putting published values below ours and breaking texts into lines, then cut
+    /// into blocks of columns that each repeat the row names. One column is printed whole, however narrow the terminal.
     pub fn terminal(&self, width: usize) -> String {
         let layout = Layout::of(self);
         let all = layout.keys..layout.headings.len();
@@ -66,8 +66,15 @@ fn block(layout: &Layout, columns: Range<usize>, form: fn(&Text) -> String) -> S
     for row in &layout.rows {
         table.add_row(shown.iter().map(|&column| form(&row[column])));
     }
-    for column in table.column_iter_mut().skip(layout.keys) {
-        column.set_cell_alignment(CellAlignment::Right);
+    let columns = table.column_iter_mut().zip(&shown);
+    for (column, &place) in columns.skip(layout.keys) {
+        // What is broken into lines is read from the left.
+        let mut texts = layout.rows.iter().map(|row| &row[place]);
+        let is_broken = texts.any(|text| text.is_prose && form(text).contains('\n'));
+        column.set_cell_alignment(match is_broken {
+            true => CellAlignment::Left,
+            false => CellAlignment::Right,
+        });
     }
     let lines: Vec<_> = table
         .lines()

@@ -221,6 +221,27 @@ fn decimals_follow_the_declaration_then_the_paper_then_the_unit() {
 }
 
 #[test]
+fn texts_are_broken_where_a_table_is_too_wide() {
+    let mut table = sweep();
+    table.columns[2] = Column::new("example", "", "");
+    let text = |text: &str| Cell {
+        texts: vec![text.to_owned()],
+        ..Cell::default()
+    };
+    table.cells[0][2] = text("the king and the [MASK] saw a dog in the old garden of the town");
+    table.cells[1][2] = text("the [MASK] and the");
+    let wide = table.terminal(160);
+    let line = "the king and the [MASK] saw a dog in the old garden of the town";
+    assert!(wide.contains(line), "{wide}");
+    let narrow = table.terminal(80);
+    assert!(
+        narrow.lines().all(|line| line.chars().count() <= 80),
+        "{narrow}"
+    );
+    insta::assert_snapshot!(narrow);
+}
+
+#[test]
 fn markdown_syntax_in_names_stays_text() {
     let mut table = sweep();
     table.columns[1].label = "a|b_c".to_owned();

@@ -3,15 +3,17 @@
 use crate::terminal::Paint;
 use serde_json::{Map, Value, json};
 
+use super::costs::Costs;
 use crate::cli::project::Project;
 use crate::declare::{OutputOutline, Pipeline, ProfileOutline};
 use crate::graph::{self, VariableReport};
+use crate::registry::Registry;
 
 /// The widest line of a list of names.
 const WIDTH: usize = 100;
 
 /// Describes everything of that name: a variable, a table, a group, a stage, a profile. Empty where there is none.
-pub(super) fn text(project: &Project, name: &str) -> String {
+pub(super) fn text(project: &Project, name: &str, registry: &Registry) -> String {
     let pipeline = &project.pipeline;
     let mut parts = Vec::new();
     if let Some(report) = graph::variable(pipeline, name) {
@@ -23,8 +25,9 @@ pub(super) fn text(project: &Project, name: &str) -> String {
         let outline = pipeline.output_outline(name);
         let outline = outline.map(|outline| output_text(&outline));
         let outline = outline.unwrap_or_default();
+        let costs = Costs::look(project, registry).line(|costs| costs.output(name));
         parts.push(format!(
-            "{} {bold}: {}\n{outline}  make it: {command}\n",
+            "{} {bold}: {}\n{outline}{costs}  make it: {command}\n",
             output.kind, output.title
         ));
     }
@@ -35,8 +38,9 @@ pub(super) fn text(project: &Project, name: &str) -> String {
             .unwrap_or("tables that are asked for together");
         let command = project.command("run", &[format!("group:{name}")]);
         let tables = group.tables.join(", ");
+        let costs = Costs::look(project, registry).line(|costs| costs.group(group));
         parts.push(format!(
-            "group {bold}: {title}\n  tables: {tables}\n  make them: {command}\n"
+            "group {bold}: {title}\n  tables: {tables}\n{costs}  make them: {command}\n"
         ));
     }
     if let Some((_, signature)) = pipeline.stages().find(|(stage, _)| *stage == name) {
@@ -175,7 +179,7 @@ pub(super) fn wrapped(head: &str, names: &[String]) -> String {
 }
 
 /// Returns everything of that name as JSON, by what it is.
-pub(super) fn json(project: &Project, name: &str) -> Map<String, Value> {
+pub(super) fn json(project: &Project, name: &str, registry: &Registry) -> Map<String, Value> {
     let pipeline = &project.pipeline;
     let mut found = Map::new();
     if let Some(report) = graph::variable(pipeline, name) {
@@ -200,15 +204,17 @@ pub(super) fn json(project: &Project, name: &str) -> Map<String, Value> {
     }
     if let Some(output) = pipeline.outputs().find(|output| output.name == name) {
         let outline = pipeline.output_outline(name);
+        let cost = Costs::look(project, registry).output(name);
         found.insert(
             output.kind.into(),
-            json!({ "name": name, "title": output.title, "outline": outline }),
+            json!({ "name": name, "title": output.title, "outline": outline, "cost": cost }),
         );
     }
     if let Some(group) = pipeline.groups().iter().find(|group| group.name == name) {
+        let cost = Costs::look(project, registry).group(group);
         found.insert(
             "group".into(),
-            json!({ "name": name, "title": group.title, "tables": group.tables }),
+            json!({ "name": name, "title": group.title, "tables": group.tables, "cost": cost }),
         );
     }
     if let Some((_, signature)) = pipeline.stages().find(|(stage, _)| *stage == name) {

@@ -94,6 +94,15 @@ impl External {
         })
     }
 
+    /// Returns how many bytes [`External::read`] would have to read, since `store` has no note of them. What cannot be found
+    /// takes no time.
+    pub fn unread(path: &Path, selection: &Selection, store: &Store) -> u64 {
+        let found = walk::find(path, selection, store);
+        let files = found.into_iter().flat_map(|found| found.files);
+        let files = files.filter(|file| file.stamp.noted(store).is_none());
+        files.map(|file| file.stamp.size).sum()
+    }
+
     /// Returns the digest of the content: of a folder the same as of an artifact's part with the same files.
     pub fn digest(&self) -> Digest {
         self.digest

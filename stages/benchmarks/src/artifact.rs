@@ -4,6 +4,7 @@ mod labelled;
 mod minimal_pairs;
 mod pairs;
 mod spans;
+mod test_splits;
 mod triplets;
 
 use std::fs;
@@ -13,7 +14,7 @@ use columnar::Reader;
 use contract::{FileOf, OutputFile, StageError, io_error};
 use serde::{Deserialize, Serialize};
 
-use crate::{Benchmark, MinimalPair, Shape, SpanTask, StsPair, Task, Triplet};
+use crate::{Benchmark, MinimalPair, Shape, SpanTask, StsPair, Task, TestSplit, Triplet};
 
 const TRAIN: &str = "train.parquet";
 const VALIDATION: &str = "validation.parquet";
@@ -47,6 +48,18 @@ pub(crate) const FILES: &[OutputFile] = &[
         "the development split of other genres",
     )
     .when("mnli"),
+    OutputFile::table(
+        test_splits::FILES[0],
+        test_splits::COLUMNS,
+        "the test split, without labels",
+    )
+    .when("test is set"),
+    OutputFile::table(
+        test_splits::FILES[1],
+        test_splits::COLUMNS,
+        "the test split of other genres",
+    )
+    .when("test is set, and mnli"),
     OutputFile::table(PAIRS, pairs::COLUMNS, "the pairs of all sets").when("sts"),
     OutputFile::table(
         TRAIN,
@@ -155,6 +168,19 @@ pub fn read_minimal_pairs(folder: &Path) -> Result<Vec<MinimalPair>, StageError>
 pub fn read_triplets(folder: &Path) -> Result<Vec<Triplet>, StageError> {
     expect(folder, Shape::Triplets)?;
     triplets::read(folder)
+}
+
+/// Reads the test splits of a benchmark artifact: none, unless the stage was told to read them.
+///
+/// # Errors
+/// When a file is damaged.
+pub fn read_tests(folder: &Path) -> Result<Vec<TestSplit>, StageError> {
+    test_splits::read(folder)
+}
+
+/// Writes test splits into the folder of a benchmark.
+pub(crate) fn write_tests(folder: &Path, splits: &[TestSplit]) -> Result<(), StageError> {
+    test_splits::write(folder, splits)
 }
 
 /// Refuses an artifact of another shape than `wanted` before its files are read.

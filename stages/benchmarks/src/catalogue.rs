@@ -6,6 +6,7 @@ use std::path::Path;
 use contract::StageError;
 
 use crate::layout::{LAYOUTS, Layout};
+use crate::server::{self, TestSplit};
 use crate::{Benchmark, artifact, glue, minimal_pairs, squad, sts, triplets};
 
 const GLUE: usize = LAYOUTS.len();
@@ -70,6 +71,19 @@ pub(crate) fn read(task: &str, source: &Path) -> Result<Reading, StageError> {
         Source::MinimalPairs => minimal_pairs::read(source),
         Source::Sentences => triplets::read_sentences(source),
         Source::Triplets => triplets::read_triplets(source),
+    }
+}
+
+/// Whether the test splits of a task, which have no labels, can be read.
+pub(crate) fn has_tests(task: &str) -> bool {
+    matches!(Source::of(task), Ok(Source::Glue(_)))
+}
+
+/// Reads the test splits of a task of GLUE; of another there are none.
+pub(crate) fn read_tests(task: &str, source: &Path) -> Result<Vec<TestSplit>, StageError> {
+    match Source::of(task)? {
+        Source::Glue(layout) => server::read(source, layout),
+        _ => Ok(Vec::new()),
     }
 }
 

@@ -12,7 +12,7 @@ use crate::text::TextFile;
 use crate::{Benchmark, Example, Task, mrpc};
 
 /// Reads a task's training and development splits from `source/TASK` or `source/glue_data/TASK`. Test splits have no
-/// labels and are not read.
+/// labels; `server` reads them.
 pub(crate) fn read(source: &Path, layout: &Layout) -> Result<Reading, StageError> {
     let folder = find_folder(source, layout)?;
     let mut notes = Vec::new();
@@ -45,7 +45,7 @@ pub(crate) fn read(source: &Path, layout: &Layout) -> Result<Reading, StageError
     })
 }
 
-fn find_folder(source: &Path, layout: &Layout) -> Result<PathBuf, StageError> {
+pub(crate) fn find_folder(source: &Path, layout: &Layout) -> Result<PathBuf, StageError> {
     let candidates = [
         source.join(layout.folder),
         source.join("glue_data").join(layout.folder),
@@ -158,19 +158,20 @@ pub(crate) fn not_empty(examples: Vec<Example>, path: &Path) -> Result<Vec<Examp
 
 /// Reads a row of the columns label, first sentence and perhaps second sentence. The example has no name yet.
 pub(crate) fn example(row: &Row<'_>, layout: &Layout) -> Result<Example, StageError> {
-    let sentence = |text: &str| {
-        if layout.quirk == Quirk::QuotedAndShortRows {
-            unquote(text)
-        } else {
-            text.to_owned()
-        }
-    };
     Ok(Example {
         id: String::new(),
         label: label(row, &layout.answer)?,
-        sentence1: sentence(row.fields[1]),
-        sentence2: row.fields.get(2).copied().map(sentence),
+        sentence1: sentence(row.fields[1], layout),
+        sentence2: row.fields.get(2).map(|text| sentence(text, layout)),
     })
+}
+
+/// Reads a sentence as the task's files write it.
+pub(crate) fn sentence(text: &str, layout: &Layout) -> String {
+    match layout.quirk {
+        Quirk::QuotedAndShortRows => unquote(text),
+        _ => text.to_owned(),
+    }
 }
 
 fn label(row: &Row<'_>, answer: &Answer) -> Result<f64, StageError> {

@@ -11,7 +11,7 @@
 //! * `glue` and `mrpc` read their files, `sts` the seven sets of semantic textual similarity as SentEval has them
 //!   (Conneau and Kiela, *SentEval*, LREC 2018), `squad` both releases of SQuAD, `minimal_pairs` BLiMP and what is of its form,
 //!   `triplets` SimCSE's sentences;
-//!   `identity` decides the names of examples;
+//!   `identity` decides the names of examples, `server` reads GLUE's test splits and writes what its server takes;
 //! * `artifact` writes and reads the Parquet files, `task` and `spans` define their contents and score predictions.
 
 mod artifact;
@@ -23,6 +23,7 @@ mod minimal_pairs;
 mod mrpc;
 mod own;
 mod own_stage;
+mod server;
 mod shape;
 mod spans;
 mod squad;
@@ -34,11 +35,12 @@ mod text;
 mod triplets;
 
 pub use artifact::{
-    read, read_labelled, read_minimal_pairs, read_pairs, read_spans, read_triplets,
+    read, read_labelled, read_minimal_pairs, read_pairs, read_spans, read_tests, read_triplets,
     training_examples,
 };
 pub use metrics::Metric;
 pub use own_stage::TaskStage;
+pub use server::{TestSplit, submission};
 pub use shape::{Benchmark, Shape};
 pub use spans::{Question, SpanTask};
 pub use stage::BenchmarksStage;

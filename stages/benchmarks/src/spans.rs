@@ -6,7 +6,7 @@ use std::sync::Arc;
 use contract::{ScoreName, StageError};
 use metrics::predictions::{AnswerRow, Name};
 use metrics::scores::{PERCENT, Score};
-use metrics::{SpanMatch, SpanRules, mean, span_match};
+use metrics::{SpanMatch, SpanRules, Weighed, best_threshold, mean, span_match};
 
 use crate::task::SPLIT;
 
@@ -16,6 +16,14 @@ const EXACT_MATCH: &str = "exact_match";
 const F1: &str = "f1";
 /// The metrics, the main one first.
 pub(crate) const METRICS: [&str; 2] = [F1, EXACT_MATCH];
+
+/// The best scores over all thresholds for "no answer", each with its threshold, by the names of SQuAD 2.0's official script.
+const BEST: [[&str; 2]; 2] = [
+    ["best_f1", "best_f1_thresh"],
+    ["best_exact", "best_exact_thresh"],
+];
+/// The unit of a threshold.
+const ODDS: &str = "odds";
 
 /// The parts of a task in which questions may have no answer, as scores name them.
 const ANSWER: &str = "answer";
@@ -124,6 +132,70 @@ impl SpanTask {
                     split: SPLIT.to_owned(),
                     examples: part.len() as u64,
                     main: scores.is_empty(),
+                    undefined: None,
+                });
+            }
+        }
+        Ok(scores)
+    }
+
+    /// Returns the names of the scores that [`SpanTask::best_scores`] gives.
+    pub fn best_score_names() -> Vec<ScoreName> {
+        let names = BEST.into_iter().flatten();
+        names.map(|name| ScoreName::new(name, SPLIT)).collect()
+    }
+
+    /// Scores the predicted answers, as [`SpanTask::scores`] takes them, with the threshold for "no answer" that suits them best
+    /// (`find_all_best_thresh` of SQuAD 2.0's official script). `odds` holds the places of questions, and how much better "no answer"
+    /// was than the answer; the order decides between equal odds.
+    ///
+    /// # Errors
+    /// When no prediction counts, not as many are given as there are questions, or one that counts has no odds.
+    pub fn best_scores(
+        &self,
+        predicted: &[Option<impl AsRef<str>>],
+        odds: &[(usize, f64)],
+    ) -> Result<Vec<Score>, StageError> {
+        let count = self.matches(predicted)?.len();
+        let questions = odds.iter().filter_map(|&(place, odds)| {
+            let (question, predicted) = (&self.validation[place], predicted[place].as_ref()?);
+            let found = question.score(predicted.as_ref(), self.rules());
+            let is_answered = !predicted.as_ref().is_empty();
+            Some((found, question.has_answer(), is_answered, odds))
+        });
+        let questions: Vec<_> = questions.collect();
+        if questions.len() != count || count == 0 {
+            let reason = format!("{} of {count} answers have odds", questions.len());
+            return Err(StageError::failed(reason));
+        }
+        let unanswerable = self.validation.iter();
+        let unanswerable = unanswerable.filter(|question| !question.has_answer());
+        let unanswerable = unanswerable.count();
+        let mut scores = Vec::new();
+        for (metric, [best, threshold]) in METRICS.into_iter().zip(BEST) {
+            let weighed = questions
+                .iter()
+                .map(|&(found, has_answer, is_answered, odds)| {
+                    let score = match metric {
+                        F1 => found.f1,
+                        _ => found.exact,
+                    };
+                    Weighed {
+                        score,
+                        has_answer,
+                        is_answered,
+                        odds,
+                    }
+                });
+            let found = best_threshold(&weighed.collect::<Vec<_>>(), unanswerable);
+            for (name, unit, value) in [(best, PERCENT, found.0), (threshold, ODDS, found.1)] {
+                scores.push(Score {
+                    name: name.to_owned(),
+                    value,
+                    unit: unit.to_owned(),
+                    split: SPLIT.to_owned(),
+                    examples: count as u64,
+                    main: false,
                     undefined: None,
                 });
             }

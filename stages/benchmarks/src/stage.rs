@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use contract::{
-    ArtifactType, Context, Event, Field, FieldDefault, FieldType, Inputs, Params, Signature, Sizes,
-    Stage, StageError,
+    ArtifactType, Context, Event, Field, FieldDefault, FieldType, Inputs, KeyPolicy, Params,
+    Problem, Signature, Sizes, Stage, StageError,
 };
 use serde::Deserialize;
 
@@ -17,6 +17,7 @@ pub struct BenchmarksStage;
 #[derive(Deserialize)]
 struct Parameters {
     task: String,
+    test: bool,
 }
 
 impl Stage for BenchmarksStage {
@@ -43,6 +44,14 @@ impl Stage for BenchmarksStage {
                             `minimal-pairs` for BLiMP and JSON lines of its form, `sentences` for a text file with one a line, \
                             `triplets` for a table with the columns sent0, sent1 and hard_neg, which may be missing",
                     ),
+                    Field::new(
+                        "test",
+                        FieldType::Bool,
+                        FieldDefault::Bool(false),
+                        "whether to read the test split of a GLUE task as well, whose labels GLUE's server keeps: a stage `finetune` \
+                            then writes its predictions in the form that the server takes",
+                    )
+                    .keyed(KeyPolicy::Unless(FieldDefault::Bool(false))),
                 ]
             },
             output: ArtifactType::Benchmark,
@@ -51,24 +60,42 @@ impl Stage for BenchmarksStage {
         }
     }
 
+    fn check(&self, params: &Params) -> Vec<Problem> {
+        params.check(
+            |Parameters { task, test }| match *test && !catalogue::has_tests(task) {
+                true => {
+                    let message = format!("`{task}` has no test split that is read");
+                    vec![
+                        Problem::value("test", message)
+                            .with_help("leave it out: tasks of GLUE have one"),
+                    ]
+                }
+                false => Vec::new(),
+            },
+        )
+    }
+
     /// Number of tasks or similarity sets in the folder.
     fn suits(&self, _: &str, params: &Params, path: &Path) -> Option<u64> {
-        let Parameters { task } = params.parse().ok()?;
+        let Parameters { task, .. } = params.parse().ok()?;
         Some(catalogue::found(&task, path) as u64)
     }
 
     /// Number of a task's training examples, which is the size of the source in the source's own unit.
     fn size(&self, params: &Params, inputs: &Sizes) -> Option<f64> {
-        let Parameters { task } = params.parse().ok()?;
+        let Parameters { task, .. } = params.parse().ok()?;
         inputs.get("source").filter(|_| task != artifact::STS)
     }
 
     fn run(&self, params: &Params, inputs: &Inputs, context: &Context) -> Result<(), StageError> {
-        let Parameters { task } = params.parse()?;
+        let Parameters { task, test } = params.parse()?;
         let source = inputs.path("source")?;
         let Reading { benchmark, notes } = catalogue::read(&task, source)?;
         context.keep_going()?;
         artifact::write(context.output(), &benchmark)?;
+        if test {
+            artifact::write_tests(context.output(), &catalogue::read_tests(&task, source)?)?;
+        }
         for note in notes {
             context.note(note);
         }

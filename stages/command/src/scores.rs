@@ -82,9 +82,7 @@ pub(crate) fn convert(folder: &Path) -> Result<bool, StageError> {
     if !texts.is_empty() {
         let path = folder.join(texts::FILE);
         make_way(&path)?;
-        let mut text = serde_json::to_string_pretty(&texts).map_err(StageError::failed)?;
-        text.push('\n');
-        fs::write(&path, text).map_err(io_error(&path))?;
+        texts::write(folder, &texts)?;
     }
     Ok(true)
 }

@@ -10,9 +10,12 @@
 //! * `model` is encoder and head, with the losses of classification and regression;
 //! * `objective` presents the model to the [`training`] crate's loop;
 //! * `train` is a whole run from inputs to scores, `predictions` writes the predictions.
+//!
+//! The stage kind `intermediate` ([`IntermediateStage`]) trains in the same way and keeps the encoder, for other tasks to start from.
 
 mod examples;
 mod held_out;
+mod intermediate;
 mod model;
 mod objective;
 mod parameters;
@@ -20,5 +23,6 @@ mod predictions;
 mod stage;
 mod train;
 
+pub use intermediate::IntermediateStage;
 pub use parameters::Parameters;
 pub use stage::FinetuneStage;

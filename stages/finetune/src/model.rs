@@ -47,6 +47,11 @@ impl Model {
         &self.parameters
     }
 
+    /// Returns the encoder, without the head for the task.
+    pub(crate) fn encoder(&self) -> &Encoder {
+        &self.encoder
+    }
+
     /// Returns the encoder's configuration.
     pub(crate) fn config(&self) -> &Config {
         self.encoder.config()

@@ -9,7 +9,7 @@ use encoder::{Config, DeclaredPrecision, with_deep_stack};
 
 use crate::held_out;
 use crate::parameters::{FIELDS, Parameters};
-use crate::train::{FILES, train};
+use crate::train::{FILES, Keeps, train};
 
 /// Number of training and of scored examples where neither parameters nor inputs give it: those of a middle-sized GLUE task.
 const USUAL: (f64, f64) = (10_000.0, 1000.0);
@@ -87,9 +87,19 @@ impl Stage for FinetuneStage {
     }
 
     fn run(&self, params: &Params, inputs: &Inputs, context: &Context) -> Result<(), StageError> {
-        let parameters: Parameters = params.parse()?;
-        let (encoder, data) = (inputs.path("encoder")?, inputs.path("data")?);
-        with_deep_stack(|| train(&parameters, encoder, data, context))
-            .map_err(|error| StageError::not_started("the threads of training", &error))?
+        run(params, inputs, Keeps::Scores, context)
     }
+}
+
+/// Trains and scores, and writes what is to be kept.
+pub(crate) fn run(
+    params: &Params,
+    inputs: &Inputs,
+    keeps: Keeps,
+    context: &Context,
+) -> Result<(), StageError> {
+    let parameters: Parameters = params.parse()?;
+    let folders = (inputs.path("encoder")?, inputs.path("data")?);
+    with_deep_stack(|| train(&parameters, folders, keeps, context))
+        .map_err(|error| StageError::not_started("the threads of training", &error))?
 }

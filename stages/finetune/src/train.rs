@@ -31,7 +31,22 @@ pub(crate) const FILES: &[OutputFile] = &[
     )
     .when("validate_every is not 0"),
     metrics::predictions::DOCUMENTED,
+    OutputFile::new(
+        "*.tsv",
+        "the predictions on the test split, as GLUE's server takes them: RTE.tsv, MNLI-m.tsv",
+    )
+    .light()
+    .when("the benchmark has its test split (test = true)"),
 ];
+
+/// What becomes of the encoder after the last update.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Keeps {
+    /// Its scores are kept alone.
+    Scores,
+    /// It is written beside them, as a Hugging Face folder without a head.
+    Encoder,
+}
 
 /// Trains the encoder in the folder `encoder` on the benchmark artifact `data` and writes scores, predictions and the
 /// log to the context's output folder.
@@ -42,8 +57,8 @@ pub(crate) const FILES: &[OutputFile] = &[
 /// When a folder has wrong contents, or a prediction is not finite; and the errors of [`training::train`].
 pub(crate) fn train(
     parameters: &Parameters,
-    encoder: &Path,
-    data: &Path,
+    (encoder, data): (&Path, &Path),
+    keeps: Keeps,
     context: &Context,
 ) -> Result<(), StageError> {
     let options = &parameters.training;
@@ -83,7 +98,18 @@ pub(crate) fn train(
         measured: (measured, &examples),
     };
     training::train(&mut objective, options, updates, Start::New, context)?;
-    score(&task, held_out.as_ref(), &model, &reader, context)
+    if keeps == Keeps::Encoder {
+        let encoder = model.encoder();
+        encoder.save_body(context.output())?;
+        tokenizer.copy_files_for(encoder.config().max_length(), context.output())?;
+    }
+    score(&task, held_out.as_ref(), &model, &reader, context)?;
+    for split in benchmarks::read_tests(data)? {
+        let examples = reader.read(&split.examples);
+        reader.note_cut("test", &examples, context);
+        predictions::write_test(context.output(), &task, &split, &model.predict(&examples)?)?;
+    }
+    Ok(())
 }
 
 /// Predicts the development splits and the held-out examples, and writes predictions and scores.

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use benchmarks::BenchmarksStage;
 use contract::{Context, Event, Inputs, Observer, Params, Stage, StageError, complete};
 use encoder::{Architecture, Config, Encoder, Size};
-use finetune::FinetuneStage;
+use finetune::{FinetuneStage, IntermediateStage};
 use kernels::Stream;
 use metrics::predictions::Row;
 use serde_json::{Value, json};
@@ -207,6 +207,77 @@ fn learns_a_number_with_one_token_type() {
     let again = 100.0 * metrics::spearman(&found, &labels).unwrap();
     assert_eq!(scores[0].value, again);
     assert!(scores[0].value > 80.0, "{}", scores[0].value);
+}
+
+/// A toy MNLI, which has three classes, and its test splits.
+fn inference(folder: &Path) -> PathBuf {
+    let labels = ["entailment", "neutral", "contradiction"];
+    let mut draws = Stream::new(7, "toy").draws(0, 0, 0);
+    for (file, count) in [
+        ("train.tsv", 150),
+        ("dev_matched.tsv", 12),
+        ("dev_mismatched.tsv", 6),
+        ("test_matched.tsv", 5),
+        ("test_mismatched.tsv", 4),
+    ] {
+        let mut text = String::from("index\tsentence1\tsentence2\tgold_label\n");
+        for index in 0..count {
+            let (first, second) = (draws.index(6), draws.index(6));
+            let label = labels[usize::from(first / 3 != second / 3) * 2];
+            let (first, second) = (WORDS[first], WORDS[second]);
+            writeln!(text, "{index}\t{first}\t{second}\t{label}").unwrap();
+        }
+        write_file(&folder.join("glue_data/MNLI").join(file), &text);
+    }
+    let place = folder.join("mnli");
+    let source = folder.join("glue_data");
+    run_in(
+        &BenchmarksStage,
+        json!({ "task": "mnli", "test": true }),
+        &[("source", &source)],
+        &place,
+    )
+    .unwrap();
+    place.join("output")
+}
+
+#[test]
+fn a_task_starts_from_an_encoder_that_was_trained_on_another() {
+    let folder = TempDir::new().unwrap();
+    let (first, large) = (encoder(folder.path(), 2), inference(folder.path()));
+    let place = folder.path().join("intermediate");
+    let inputs = [("encoder", &*first), ("data", &*large)];
+    let long = json!({ "epochs": 30, "batch": 8, "lr": 2e-3, "dropout": 0.0 });
+    run_in(&IntermediateStage, long, &inputs, &place).unwrap();
+    assert!(scores(&place)[0].value > 80.0);
+    let files: Vec<String> = bytes(&place).into_iter().map(|(name, _)| name).collect();
+    for name in [
+        "MNLI-m.tsv",
+        "MNLI-mm.tsv",
+        "config.json",
+        "scores.parquet",
+        "vocab.txt",
+    ] {
+        assert!(files.iter().any(|file| file == name), "{name}: {files:?}");
+    }
+    let written = fs::read_to_string(place.join("output/MNLI-m.tsv")).unwrap();
+    assert_eq!(written.lines().next(), Some("index\tprediction"));
+    assert_eq!(written.lines().count(), 6);
+    // It has neither the task's head nor one of masked language modelling.
+    let trained = Encoder::load(&place.join("output")).unwrap();
+    assert!(!trained.has_head());
+    // It has learnt of the words what the small task asks for: a few passes get it further than the encoder that it came from.
+    let small = similarity(folder.path());
+    let score = |name: &str, encoder: &Path, given: Value| {
+        let place = folder.path().join(name);
+        let inputs = [("encoder", encoder), ("data", &*small)];
+        run_in(&FinetuneStage, given, &inputs, &place).unwrap();
+        scores(&place)[0].value
+    };
+    let given = json!({ "epochs": 3, "batch": 8, "lr": 1e-3, "dropout": 0.0 });
+    let from_start = score("start", &first, given.clone());
+    let from_large = score("large", &place.join("output"), given);
+    assert!(from_large > from_start + 20.0, "{from_large} {from_start}");
 }
 
 #[test]

@@ -14,8 +14,19 @@ pub(crate) struct Words<'a> {
     tokenizer: &'a Tokenizer,
     encoder: WordEncoder<'a>,
     starts: Vec<bool>,
-    /// Whether a token holds a letter or digit, by id; special tokens do not.
-    letters: Vec<bool>,
+    /// What a token holds, by id; special tokens hold nothing.
+    holds: Vec<Holds>,
+}
+
+/// What a token by itself holds.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Holds {
+    /// A letter or digit.
+    Letters,
+    /// A part of a character.
+    Part,
+    /// Neither.
+    Marks,
 }
 
 /// The words that are frequent enough to be a part of an n-gram, with their spelling.
@@ -37,15 +48,22 @@ impl<'a> Words<'a> {
             specials.sep,
             specials.mask,
         ];
-        let letters = (0..tokenizer.vocabulary() as u32).map(|id| {
-            let has_letters = || tokenizer.decode(&[id]).contains(char::is_alphanumeric);
-            !special.contains(&id) && has_letters()
+        let holds = (0..tokenizer.vocabulary() as u32).map(|id| {
+            if special.contains(&id) {
+                return Holds::Marks;
+            }
+            let text = tokenizer.decode(&[id]);
+            match text.contains(char::is_alphanumeric) {
+                true => Holds::Letters,
+                false if text.contains(char::REPLACEMENT_CHARACTER) => Holds::Part,
+                false => Holds::Marks,
+            }
         });
         Self {
             tokenizer,
             encoder: WordEncoder::new(tokenizer),
             starts: tokenizer.word_starts(),
-            letters: letters.collect(),
+            holds: holds.collect(),
         }
     }
 
@@ -65,11 +83,17 @@ impl<'a> Words<'a> {
             let next = rest.iter().position(|&id| self.starts[id as usize]);
             let end = next.map_or(ids.len(), |place| start + 1 + place);
             let word = &ids[start..end];
-            let is_word = word.iter().any(|&id| self.letters[id as usize]);
-            take(is_word.then_some(word))?;
+            take(self.has_letters(word).then_some(word))?;
             start = end;
         }
         Ok(())
+    }
+
+    /// Whether a word has a letter or digit, which may lie in several tokens.
+    fn has_letters(&self, word: &[u32]) -> bool {
+        let any = |what| word.iter().any(|&id| self.holds[id as usize] == what);
+        let in_parts = || self.tokenizer.decode(word).contains(char::is_alphanumeric);
+        any(Holds::Letters) || (any(Holds::Part) && in_parts())
     }
 
     /// Returns the spelling of a word; `None` where that, read again, is another word, so that no list of n-grams can name it.
@@ -116,5 +140,37 @@ impl Known {
             .iter()
             .map(|&number| self.spelling[number as usize].as_str());
         words.collect::<Vec<_>>().join(" ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::path::Path;
+
+    use super::*;
+
+    /// Each letter here is two tokens, and neither of them is a letter by itself.
+    #[test]
+    fn letters_of_several_tokens_make_a_word_and_pictures_a_mark() {
+        let tokenizer = Tokenizer::from_merges(Vec::new(), Path::new("test")).unwrap();
+        let mut words = Words::new(&tokenizer);
+        let mut found = Vec::new();
+        words
+            .of("да нет 😀 no, - 7", |word| {
+                found.push(word.map(<[u32]>::to_vec));
+                Ok(())
+            })
+            .unwrap();
+        let spelt: Vec<Option<String>> = found
+            .iter()
+            .map(|word| words.spelling(word.as_deref()?))
+            .collect();
+        let spelt: Vec<Option<&str>> = spelt.iter().map(Option::as_deref).collect();
+        // The first word has no space in front, so that no list can name it.
+        assert!(found[0].is_some());
+        let expected = [None, Some("нет"), None, Some("no,"), None, Some("7")];
+        assert_eq!(spelt, expected);
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
-use contract::{Context, Params, Problem, StageError, complete};
+use contract::{Context, Field, FieldType, Params, Problem, StageError, complete};
 use encoder::{Batch, Encoder, Mode, Sequence, with_deep_stack};
 use kernels::Stream;
 use serde_json::{Map, Value};
@@ -71,12 +71,26 @@ pub struct Shown {
     pub guess: Option<(String, f64)>,
 }
 
-/// Returns the settings of masking that a table of them means, as in the stage's field `masking`.
+/// The stage's field `masking`, as options give it: where a rate may be a table of its course there, it is a number here.
+const OPTIONS: &[Field] = &{
+    let mut options = [MASKING[0]; MASKING.len()];
+    let mut at = 0;
+    while at < options.len() {
+        options[at] = MASKING[at];
+        if let FieldType::OrTable { single, .. } = options[at].takes {
+            options[at].takes = *single;
+        }
+        at += 1;
+    }
+    options
+};
+
+/// Returns the settings of masking that options mean.
 ///
 /// # Errors
 /// All problems; the last key of each path is that of the setting.
 pub fn settings(given: &Map<String, Value>) -> Result<Masking, Vec<Problem>> {
-    let params = Params(complete(MASKING, given)?);
+    let params = Params(complete(OPTIONS, given)?);
     let masking: Masking = params
         .parse()
         .map_err(|error| vec![Problem::value("masking", error.to_string())])?;
@@ -224,7 +238,7 @@ fn guesses(
         let parts = logits
             .iter()
             .map(|logit| kernels::exp(f64::from(logit - highest)));
-        Some((tokenizer.token(id), 1.0 / parts.sum::<f64>()))
+        Some((tokenizer.readable(id), 1.0 / parts.sum::<f64>()))
     };
     Ok(logits.into_iter().map(best).collect())
 }
@@ -246,8 +260,8 @@ fn tokens(
         .map(|position| {
             let place = masked.positions.binary_search(&(position as u32)).ok();
             Shown {
-                token: tokenizer.token(ids[position]),
-                input: tokenizer.token(masked.ids[position]),
+                token: tokenizer.readable(ids[position]),
+                input: tokenizer.readable(masked.ids[position]),
                 is_masked: unit_of[position].is_some() && masked.ids[position] == mask,
                 unit: unit_of[position],
                 is_predicted: place.is_some(),

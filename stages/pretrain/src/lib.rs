@@ -12,12 +12,15 @@
 //! micro-batches, [`network`] says which layers read masked tokens, [`compute`] what an update costs, [`validation`] measures perplexity, `objective` presents all this to the [`training`] crate's loop, and
 //! [`mod@train`] is a whole run from inputs to artifact.
 //!
+//! The stage kind `masked-example` ([`MaskedExampleStage`]) masks one text, for tables to show.
+//!
 //! Everything random (initial weights, order, masks, dropout) is a function of seed and place, so neither the size of
 //! micro-batches, nor the number of threads, nor an interruption changes what is trained on.
 
 pub mod compute;
 pub mod copies;
 pub mod demonstration;
+mod example;
 pub mod feed;
 pub mod loss;
 pub mod masking;
@@ -33,6 +36,7 @@ mod start;
 mod train;
 pub mod validation;
 
+pub use example::MaskedExampleStage;
 pub use network::Network;
 pub use parameters::Parameters;
 pub use stage::PretrainStage;

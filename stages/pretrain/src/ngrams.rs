@@ -6,7 +6,7 @@ use contract::{Context, Maker, Problem, StageError, read_text};
 use tokenize::{Tokenizer, WordEncoder};
 
 use crate::masking::{Ngrams, StrategyName};
-use crate::parameters::Parameters;
+use crate::parameters::Masking;
 
 /// The list's file in what a stage `ngrams` makes.
 const FILE: &str = "ngrams.txt";
@@ -20,9 +20,8 @@ const MISSING: (&str, &str) = (
 );
 
 /// Returns what the declaration says already: that the strategy lacks its list, or that a list has no use.
-pub(crate) fn check(parameters: &Parameters, ngrams: Option<&Maker>) -> Option<Problem> {
-    let strategy = parameters.masking.strategy;
-    match (strategy == StrategyName::Pmi, ngrams.is_some()) {
+pub(crate) fn check(masking: &Masking, ngrams: Option<&Maker>) -> Option<Problem> {
+    match (masking.strategy == StrategyName::Pmi, ngrams.is_some()) {
         (true, false) => Some(Problem::value("masking", MISSING.0).with_help(MISSING.1)),
         (false, true) => {
             let message = "a list of n-grams is read by the strategy pmi alone";

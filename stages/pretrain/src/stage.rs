@@ -111,7 +111,7 @@ impl Stage for PretrainStage {
             return Vec::new();
         };
         let mut problems = start::check(&parameters, maker("start").as_ref());
-        problems.extend(ngrams::check(&parameters, maker("ngrams").as_ref()));
+        problems.extend(ngrams::check(&parameters.masking, maker("ngrams").as_ref()));
         problems
     }
 

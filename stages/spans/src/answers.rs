@@ -1,6 +1,6 @@
 //! The stage kind `answers`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use benchmarks::SpanTask;
 use contract::{
@@ -10,7 +10,8 @@ use contract::{
 use metrics::{predictions, scores};
 use serde_json::{Map, Value};
 
-use crate::files::PREDICTIONS;
+use crate::files::{NULL_ODDS, PREDICTIONS};
+use crate::odds;
 
 const REMEDY: &str = "give an object of question ids and answers, as SQuAD's scripts take it";
 
@@ -38,6 +39,14 @@ impl Stage for AnswersStage {
                         FieldDefault::Required,
                         "The questions: a benchmark with `task = \"squad\"` or `\"squad2\"`.",
                     ),
+                    Field::new(
+                        "null_odds",
+                        FieldType::Input(ArtifactType::Folder),
+                        FieldDefault::Absent,
+                        "How likely each question of SQuAD 2.0 has no answer: a JSON file of ids and numbers (`--na-prob-file` of the \
+                         official script), or a folder with such a `null_odds.json`. With it the best threshold is looked for: best_f1, \
+                         best_exact.",
+                    ),
                 ]
             },
             output: ArtifactType::Scores,
@@ -51,16 +60,15 @@ impl Stage for AnswersStage {
         _: Option<&Params>,
         _: &dyn Fn(&str) -> Option<&'static str>,
     ) -> Option<Vec<ScoreName>> {
-        Some(SpanTask::score_names())
+        let mut names = SpanTask::score_names();
+        names.extend(SpanTask::best_score_names());
+        Some(names)
     }
 
     fn run(&self, _: &Params, inputs: &Inputs, context: &Context) -> Result<(), StageError> {
         let task = benchmarks::read_spans(inputs.path("data")?)?;
         let path = inputs.path("predictions")?;
-        let answers = match path.is_dir() {
-            true => read(&path.join(PREDICTIONS), &task)?,
-            false => read(path, &task)?,
-        };
+        let answers = read(&in_folder(path, PREDICTIONS), &task)?;
         let missing = answers.iter().filter(|answer| answer.is_none()).count();
         if missing > 0 {
             let all = answers.len();
@@ -73,7 +81,20 @@ impl Stage for AnswersStage {
             ));
         }
         predictions::write_answers(context.output(), &task.rows_of(&answers)?)?;
-        scores::write(context.output(), &task.scores(&answers)?)
+        let mut all = task.scores(&answers)?;
+        if let Some(path) = inputs.optional("null_odds") {
+            let odds = odds::read(&in_folder(path, NULL_ODDS), &task, &answers)?;
+            all.extend(task.best_scores(&answers, &odds)?);
+        }
+        scores::write(context.output(), &all)
+    }
+}
+
+/// Returns the path of a file that is given itself, or as the folder that it lies in.
+fn in_folder(path: &Path, name: &str) -> PathBuf {
+    match path.is_dir() {
+        true => path.join(name),
+        false => path.to_path_buf(),
     }
 }
 

@@ -13,7 +13,7 @@ use crate::decode::Found;
 
 pub(crate) const PREDICTIONS: &str = "predictions.json";
 const N_BEST: &str = "nbest_predictions.json";
-const NULL_ODDS: &str = "null_odds.json";
+pub(crate) const NULL_ODDS: &str = "null_odds.json";
 
 pub(crate) const PREDICTIONS_FILE: OutputFile = OutputFile::new(
     PREDICTIONS,

@@ -16,6 +16,7 @@ mod decode;
 mod files;
 mod model;
 mod objective;
+mod odds;
 mod parameters;
 mod stage;
 mod train;

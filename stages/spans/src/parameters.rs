@@ -31,6 +31,8 @@ pub struct Parameters {
     pub n_best: usize,
     /// How much better than the best answer "no answer" has to be.
     pub null_threshold: f64,
+    /// Whether the threshold is looked for that suits the answers best.
+    pub best_threshold: bool,
     /// Number of training questions that are used, the same ones for every seed; 0 stands for all.
     pub train_examples: usize,
     /// Number of development questions that are answered; 0 stands for all.
@@ -143,6 +145,14 @@ const OWN: &[Field] = &[
         FieldDefault::Number(0.0),
         "How much better than the best answer \"no answer\" has to be, where questions may have none.",
     ),
+    Field::new(
+        "best_threshold",
+        FieldType::Bool,
+        FieldDefault::Bool(false),
+        "Whether to score the answers with the null_threshold that suits them best as well, where questions may have none, as SQuAD \
+         2.0's script does: best_f1, best_exact. It is chosen by the questions that are scored.",
+    )
+    .keyed(KeyPolicy::Unless(FieldDefault::Bool(false))),
     Field::new(
         "train_examples",
         at_least(0),

@@ -59,10 +59,15 @@ impl Stage for FinetuneSpansStage {
 
     fn scores(
         &self,
-        _: Option<&Params>,
+        params: Option<&Params>,
         _: &dyn Fn(&str) -> Option<&'static str>,
     ) -> Option<Vec<ScoreName>> {
-        Some(SpanTask::score_names())
+        let mut names = SpanTask::score_names();
+        let parameters: Option<Parameters> = params.and_then(|params| params.parse().ok());
+        if parameters.is_none_or(|parameters| parameters.best_threshold) {
+            names.extend(SpanTask::best_score_names());
+        }
+        Some(names)
     }
 
     /// Forward passes of questions, scored ones included, times the operations of one. A training pass counts as three, since its

@@ -83,9 +83,17 @@ pub(crate) fn train(
     })?;
     let folder = context.output();
     files::write(folder, &task.validation, &found)?;
+    let odds = found.iter().map(|one| one.null_odds).enumerate();
+    let odds: Vec<(usize, f64)> = odds
+        .filter_map(|(place, odds)| Some((place, odds?)))
+        .collect();
     let answers: Vec<Option<String>> = found.into_iter().map(|one| Some(one.answer)).collect();
     predictions::write_answers(folder, &task.rows_of(&answers)?)?;
-    scores::write(folder, &task.scores(&answers)?)
+    let mut all = task.scores(&answers)?;
+    if parameters.best_threshold && task.unanswerable {
+        all.extend(task.best_scores(&answers, &odds)?);
+    }
+    scores::write(folder, &all)
 }
 
 /// Keeps `train` training questions, drawn in the same way for every seed, in the file's order, and the first `validation` development

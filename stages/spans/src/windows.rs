@@ -1,4 +1,5 @@
-//! Questions and texts as sequences: `[CLS] question [SEP] text [SEP]`, in several windows where the text is too long for one.
+//! Questions and texts as sequences: `[CLS] question [SEP] text [SEP]`, in several windows where the text is too long for one. RoBERTa's
+//! tokenizers put two separators between question and text.
 //!
 //! Windows begin `stride` tokens of the text apart, and overlap where they hold more; the last one ends with the text. A token that lies
 //! in several windows belongs to the one in which it has most context on its poorer side (`run_squad.py`).
@@ -12,10 +13,10 @@ use encoder::{Config, Sequence};
 use rayon::prelude::*;
 use tokenize::{Token, Tokenizer};
 
-/// Tokens around question and text: `[CLS]`, `[SEP]`, `[SEP]`.
-const AROUND: usize = 3;
-/// The shortest sequence: a token of a question and one of a text.
-pub(crate) const SHORTEST: usize = AROUND + 2;
+/// Tokens around question and text, besides those between the two: `[CLS]` and `[SEP]`.
+const ENDS: usize = 2;
+/// The shortest sequence of any tokenizer: a token of a question and one of a text, with `[SEP]` between them.
+pub(crate) const SHORTEST: usize = ENDS + 3;
 
 /// A window of a text, with the question.
 #[derive(Clone, Debug, PartialEq)]
@@ -89,6 +90,8 @@ pub(crate) struct Lengths {
 pub(crate) struct Reader<'a> {
     tokenizer: &'a Tokenizer,
     lengths: Lengths,
+    /// The ids between question and text.
+    separators: Vec<u32>,
     has_types: bool,
 }
 
@@ -107,9 +110,11 @@ impl<'a> Reader<'a> {
             0 => tokenizer.max_length().unwrap_or(positions).min(positions),
             asked => asked,
         };
-        if sequence > positions || sequence < SHORTEST {
+        let separators = tokenizer.separators();
+        let shortest = ENDS + separators.len() + 2;
+        if sequence > positions || sequence < shortest {
             let reason = format!("{sequence} tokens, but the encoder has {positions} positions");
-            let remedy = format!("give from {SHORTEST} to {positions}, or 0 for all");
+            let remedy = format!("give from {shortest} to {positions}, or 0 for all");
             return Err(StageError::input("max_length", reason, remedy));
         }
         Ok(Self {
@@ -118,7 +123,8 @@ impl<'a> Reader<'a> {
                 sequence,
                 ..lengths
             },
-            has_types: config.type_vocab_size >= 2,
+            separators,
+            has_types: config.type_vocab_size >= 2 && tokenizer.has_token_types(),
         })
     }
 
@@ -161,10 +167,11 @@ impl<'a> Reader<'a> {
             stride,
         } = self.lengths;
         let mut asked = self.tokenizer.encode(&question.question);
-        let longest = longest.min((sequence - AROUND) / 2);
+        let around = ENDS + self.separators.len();
+        let longest = longest.min((sequence - around) / 2);
         let is_cut = asked.len() > longest;
         asked.truncate(longest);
-        let room = sequence - AROUND - asked.len();
+        let room = sequence - around - asked.len();
         let answer = question
             .answers
             .first()
@@ -189,7 +196,7 @@ impl<'a> Reader<'a> {
         let specials = self.tokenizer.specials();
         let mut ids = vec![specials.cls];
         ids.extend(asked);
-        ids.push(specials.sep);
+        ids.extend(&self.separators);
         let first = ids.len();
         ids.extend(text[tokens.clone()].iter().map(|token| token.id));
         ids.push(specials.sep);
@@ -256,6 +263,33 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    /// A byte-level BPE has two separators, no token types, and characters of several tokens.
+    #[test]
+    fn a_byte_level_bpe_has_two_separators() {
+        let tokenizer = Tokenizer::from_merges(Vec::new(), Path::new("test")).unwrap();
+        let config = Config::of_size(Size::Nano, Architecture::Bert, 300, 64, 1);
+        let lengths = Lengths {
+            sequence: 16,
+            question: 64,
+            stride: 4,
+        };
+        let reader = Reader::new(&tokenizer, &config, lengths).unwrap();
+        let question = question("a 东b", "é?", Some("东"));
+        let asked = reader.read(&[question]).unwrap().remove(0);
+        let [window] = &asked.windows[..] else {
+            panic!("{asked:?}")
+        };
+        let specials = tokenizer.specials();
+        assert_eq!(window.ids[0], specials.cls);
+        assert_eq!(window.ids[4..6], [specials.sep; 2]);
+        assert_eq!(window.ids.len(), 1 + 3 + 2 + 6 + 1);
+        assert!(window.token_types.is_empty() || window.token_types.iter().all(|it| *it == 0));
+        // `a`, a space, three tokens of the character, `b`.
+        assert_eq!(asked.places.len(), 6);
+        assert_eq!(window.target, [6 + 2, 6 + 4]);
+        assert_eq!(asked.places[2..5], [2..5, 2..5, 2..5]);
+    }
 
     fn tokenizer() -> Tokenizer {
         let tokens = "[PAD] [UNK] [CLS] [SEP] [MASK] a b c d e ##a ##b who ? é";

@@ -128,6 +128,67 @@ fn any_file_of_answers_is_scored_as_by_the_official_scripts() {
     }
 }
 
+/// `tests/goldens/answers.py` made the goldens.
+#[test]
+fn the_best_threshold_is_that_of_the_official_script() {
+    let golden = fs::read(goldens().join("scores.json")).unwrap();
+    let golden: Value = serde_json::from_slice(&golden).unwrap();
+    let data = benchmark(&goldens(), "squad2");
+    let predictions = goldens().join("predictions.json");
+    let score = |odds: &Path| {
+        let inputs = [
+            ("data", &*data.output()),
+            ("predictions", &*predictions),
+            ("null_odds", odds),
+        ];
+        run(&AnswersStage, &json!({}), &inputs)
+    };
+    let done = score(&goldens().join("null_odds.json")).unwrap();
+    let scores = done.scores();
+    assert_eq!(scores.len(), 10);
+    for name in [
+        "best_exact",
+        "best_exact_thresh",
+        "best_f1",
+        "best_f1_thresh",
+    ] {
+        let (value, examples) = scores[name];
+        let expected = golden["squad2"][name].as_f64().unwrap();
+        assert!(
+            (value - expected).abs() < 1e-9,
+            "{name}: {value}, not {expected}"
+        );
+        assert_eq!(golden["squad2"]["total"], examples, "{name}");
+    }
+    assert_eq!(score(&goldens()).unwrap().scores(), scores);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("odds.json");
+    let refused = |text: &str| {
+        fs::write(&path, text).unwrap();
+        let error = score(&path).unwrap_err().to_string();
+        error.replace(&*path.to_string_lossy(), "FILE")
+    };
+    assert_eq!(
+        refused(r#"{"squad2-0-0-0": 1.5, "another": 2}"#),
+        "FILE: question `squad2-0-0-1` has an answer and no odds"
+    );
+    let told = refused(r#"{"squad2-0-0-0": "high"}"#);
+    assert!(told.starts_with("FILE:1: "), "{told}");
+    assert!(refused("[]").contains("expected an object of question ids and numbers"));
+    let first = benchmark(&goldens(), "squad");
+    let inputs = [
+        ("data", &*first.output()),
+        ("predictions", &*predictions),
+        ("null_odds", &*goldens()),
+    ];
+    assert_eq!(
+        run(&AnswersStage, &json!({}), &inputs)
+            .unwrap_err()
+            .to_string(),
+        "null_odds: every question of `squad` has an answer"
+    );
+}
+
 #[test]
 fn answers_of_another_form_are_refused() {
     let data = benchmark(&goldens(), "squad");
@@ -252,6 +313,35 @@ fn the_threshold_decides_what_has_no_answer() {
         answers.filter(|answer| answer.as_str() == Some("")).count()
     };
     assert_eq!([-1e9, 1e9].map(share), [60, 0]);
+}
+
+#[test]
+fn the_best_threshold_of_a_run_is_that_of_its_files() {
+    let given = json!({"epochs": 4, "null_threshold": 1e9});
+    let plain = train(true, &given).unwrap();
+    let mut swept = given;
+    swept["best_threshold"] = json!(true);
+    let swept = train(true, &swept).unwrap();
+    let (before, scores) = (plain.scores(), swept.scores());
+    assert_eq!((before.len(), scores.len()), (6, 10));
+    assert!(before.iter().all(|(name, score)| scores[name] == *score));
+    assert!(scores["best_f1"].0 >= scores["f1"].0, "{scores:?}");
+    let source = tempfile::tempdir().unwrap();
+    questions(source.path(), true);
+    let data = benchmark(source.path(), "squad2");
+    let folder = swept.output();
+    let inputs = [
+        ("data", &*data.output()),
+        ("predictions", &folder),
+        ("null_odds", &folder),
+    ];
+    assert_eq!(
+        run(&AnswersStage, &json!({}), &inputs).unwrap().scores(),
+        scores
+    );
+    // In the first release every question has an answer.
+    let first = train(false, &json!({"epochs": 0, "best_threshold": true})).unwrap();
+    assert_eq!(first.scores().len(), 2);
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use contract::StageError;
 
+use crate::byte_level::{self, files};
 use crate::declared::Declared;
 use crate::files::{ADDED, CONFIG, TOKENIZER};
 use crate::sources::Sources;
@@ -34,7 +35,7 @@ pub(crate) fn added(
                 let same = |it: &Added| it.content == token.content;
                 decoder.iter().any(same) || declared.is_special(&token.content)
             };
-            if declared.class == Class::Bert
+            if declared.class != Class::File
                 && let Some(token) = in_file.iter().find(|token| !known(token))
             {
                 let reason = format!(
@@ -122,11 +123,30 @@ impl Adding<'_> {
     }
 }
 
-/// Returns the error that refuses a vocabulary without a special token that BERT needs.
+/// Returns the error that refuses a vocabulary without a special token that has a role.
 pub(crate) fn lacks(sources: &Sources, token: &str) -> StageError {
-    let names = SPECIAL_TOKENS.join(" ");
-    let remedy = if SPECIAL_TOKENS.contains(&token) {
-        format!("use a BERT vocabulary with the tokens {names}")
+    let usual = match sources.is_byte_level() {
+        true => byte_level::BY_ID,
+        false => SPECIAL_TOKENS,
+    };
+    let names = usual.join(" ");
+    let remedy = if sources
+        .place
+        .file_name()
+        .is_some_and(|name| name == files::ENCODER)
+    {
+        // GPT-2 has none of them.
+        let dictionary = files::DICTIONARY;
+        format!(
+            "put fairseq's {dictionary} beside the file, which numbers the tokens as RoBERTa does and adds {names}"
+        )
+    } else if usual.contains(&token) {
+        let kind = if sources.is_byte_level() {
+            "RoBERTa"
+        } else {
+            "BERT"
+        };
+        format!("use a {kind} vocabulary with the tokens {names}")
     } else {
         format!("use a vocabulary with that token, or correct {CONFIG}")
     };

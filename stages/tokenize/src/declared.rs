@@ -6,12 +6,40 @@
 use contract::StageError;
 use serde_json::{Map, Value};
 
+use crate::byte_level;
 use crate::files::{ADDED, CONFIG, SPECIALS};
 use crate::keys::{Keys, MEND, parse_token};
 use crate::sources::{Given, Sources};
 use crate::specification::{Added, Class, Named, Normalizer};
 
-/// Names of Hugging Face's tokenizers that read a folder as `BertTokenizer` does, without `Fast` at the end.
+/// Tokenizers of Hugging Face that read a folder in the same way.
+struct Family {
+    class: Class,
+    /// Whose they are, in errors.
+    name: &'static str,
+    /// Their class that gives them their name.
+    first: &'static str,
+    /// Names of the classes, without `Fast` at the end.
+    classes: &'static [&'static str],
+    /// The models that use these tokenizers, by config.json's `model_type`.
+    models: &'static [&'static str],
+}
+
+const BERT: Family = Family {
+    class: Class::Bert,
+    name: "BERT",
+    first: "BertTokenizer",
+    classes: &LIKE_BERT,
+    models: &LIKE_BERT_MODELS,
+};
+const ROBERTA: Family = Family {
+    class: Class::Roberta,
+    name: "RoBERTa",
+    first: "RobertaTokenizer",
+    classes: &["RobertaTokenizer"],
+    models: &["roberta", "roberta-prelayernorm"],
+};
+/// Classes that read a folder as `BertTokenizer` does.
 const LIKE_BERT: [&str; 8] = [
     "BertTokenizer",
     "ConvBertTokenizer",
@@ -22,7 +50,6 @@ const LIKE_BERT: [&str; 8] = [
     "RetriBertTokenizer",
     "SqueezeBertTokenizer",
 ];
-/// The models that use these tokenizers, by config.json's `model_type`.
 const LIKE_BERT_MODELS: [&str; 8] = [
     "bert",
     "convbert",
@@ -46,11 +73,21 @@ const SPECIAL_KEYS: [&str; 7] = [
     "mask_token",
 ];
 
+/// What a byte-level BPE does with spaces in front of words.
+#[derive(Clone, Copy)]
+pub(crate) struct Spaces {
+    /// Whether a text that begins with a word gets one.
+    pub(crate) add_prefix_space: bool,
+    /// Whether a token's place in the text leaves it out.
+    pub(crate) trim_offsets: bool,
+}
+
 /// The declarations beside a vocabulary.
 pub(crate) struct Declared {
     pub(crate) class: Class,
     /// The normalisation of a text, for classes that take it from here.
     pub(crate) normalizer: Normalizer,
+    pub(crate) byte_level: Spaces,
     pub(crate) named: Named,
     /// Tokens that Hugging Face adds as special tokens, in its order: those with a role, then the others.
     pub(crate) specials: Vec<Added>,
@@ -73,7 +110,9 @@ impl Declared {
             map: sources.config.as_ref().map_or(&empty, |it| &it.map),
             place: sources.beside(CONFIG),
         };
-        let (class, name) = class(sources, &config)?;
+        let is_byte_level = sources.is_byte_level();
+        let family = if is_byte_level { &ROBERTA } else { &BERT };
+        let (class, name) = class(sources, &config, family)?;
         let decoder = decoder(&config)?;
         // Hugging Face reads the older files only if the newer key is missing.
         let map = Keys {
@@ -83,12 +122,16 @@ impl Declared {
             },
             place: sources.beside(SPECIALS),
         };
-        let mut named = Named::default();
+        let mut named = match is_byte_level {
+            true => Named::of(byte_level::SPECIAL_TOKENS),
+            false => Named::default(),
+        };
         for (key, value) in named.by_key() {
             if let Some(token) = map.token(key)?.or(config.token(key)?) {
                 *value = token.content;
             } else if map.map.get(key).or(config.map.get(key)) == Some(&Value::Null) {
-                return Err(config.refusal(key, "is null", "name the token, which BERT needs"));
+                let remedy = format!("name the token, which {} needs", family.name);
+                return Err(config.refusal(key, "is null", &remedy));
             }
         }
         let mut specials = Vec::new();
@@ -104,6 +147,17 @@ impl Declared {
             let said = map.token(key)?.or(config.token(key)?);
             let token = match class {
                 Class::Bert => said.or_else(default),
+                Class::Roberta => {
+                    let is_spelt_out = [map.map, config.map]
+                        .iter()
+                        .any(|it| it.get(key).is_some_and(Value::is_object));
+                    let token = said.or_else(default).or_else(|| end(key));
+                    token.map(|token| Added {
+                        // The mask stands for a word and the space in front of it.
+                        lstrip: token.lstrip || (key == "mask_token" && !is_spelt_out),
+                        ..token
+                    })
+                }
                 Class::File => said,
             };
             specials.extend(token);
@@ -129,6 +183,10 @@ impl Declared {
                 strip_accents: config.flag("strip_accents")?,
                 lowercase: config.flag("do_lower_case")?.unwrap_or(true),
             },
+            byte_level: Spaces {
+                add_prefix_space: config.flag("add_prefix_space")?.unwrap_or(false),
+                trim_offsets: config.flag("trim_offsets")?.unwrap_or(true),
+            },
             named,
             specials,
             extra,
@@ -151,8 +209,24 @@ impl Declared {
     }
 }
 
+/// Returns the token with which RoBERTa's texts begin or end by default, which need not be those around a text.
+fn end(key: &str) -> Option<Added> {
+    let [_, _, first, last, _] = byte_level::SPECIAL_TOKENS;
+    let token = match key {
+        "bos_token" => first,
+        "eos_token" => last,
+        _ => return None,
+    };
+    Some(Added::new(token, 0, true))
+}
+
 /// Returns the tokenizer's class, and its name without `Fast` at the end, if the files name one.
-fn class(sources: &Sources, config: &Keys<'_>) -> Result<(Class, Option<String>), StageError> {
+fn class(
+    sources: &Sources,
+    config: &Keys<'_>,
+    family: &Family,
+) -> Result<(Class, Option<String>), StageError> {
+    let (bert, first) = (family.name, family.first);
     let of = |map: &Map<String, Value>| {
         let name = map.get("tokenizer_class")?.as_str()?;
         Some(name.strip_suffix("Fast").unwrap_or(name).to_owned())
@@ -165,34 +239,36 @@ fn class(sources: &Sources, config: &Keys<'_>) -> Result<(Class, Option<String>)
         .and_then(|model| model.get("model_type")?.as_str());
     let is_json = matches!(sources.vocabulary, Given::Tokenizer(..));
     let class = match name.as_deref() {
-        Some(name) if LIKE_BERT.contains(&name) => Class::Bert,
+        Some(name) if family.classes.contains(&name) => family.class,
         Some(name) if BY_FILE.contains(&name) && is_json => Class::File,
         // A tokenizer.json alone: no other file says how to read it.
         None if is_json && sources.config.is_none() => Class::File,
         // Without a name, Hugging Face decides by the kind of model.
-        None if model_type.is_some_and(|kind| !LIKE_BERT_MODELS.contains(&kind)) => {
+        None if model_type.is_some_and(|kind| !family.models.contains(&kind)) => {
             let kind = model_type.unwrap_or_default();
             return Err(config.refusal(
                 "tokenizer_class",
-                &format!("is not given, and config.json's model_type is {kind}, whose texts become other ids than BERT's"),
-                "give a BERT tokenizer, or name its tokenizer_class",
+                &format!("is not given, and config.json's model_type is {kind}, whose texts become other ids than {bert}'s"),
+                &format!("give a {bert} tokenizer, or name its tokenizer_class"),
             ));
         }
-        None => Class::Bert,
+        None => family.class,
         Some(name) => {
             let (reason, remedy) = if BY_FILE.contains(&name) {
                 (
                     format!("is {name}, which needs a tokenizer.json, and there is none"),
-                    "save the tokenizer with its tokenizer.json",
+                    "save the tokenizer with its tokenizer.json".to_owned(),
                 )
             } else {
                 (
-                    format!("is {name}, whose texts become other ids than BertTokenizer's"),
-                    "give a BERT tokenizer; if a tokenizer.json beside it gives the right ids by itself, set \
-                     tokenizer_class to PreTrainedTokenizerFast",
+                    format!("is {name}, whose texts become other ids than {first}'s"),
+                    format!(
+                        "give a {bert} tokenizer; if a tokenizer.json beside it gives the right ids by itself, set \
+                         tokenizer_class to PreTrainedTokenizerFast"
+                    ),
                 )
             };
-            return Err(config.refusal("tokenizer_class", &reason, remedy));
+            return Err(config.refusal("tokenizer_class", &reason, &remedy));
         }
     };
     Ok((class, name))

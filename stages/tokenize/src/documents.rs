@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use contract::StageError;
 use corpus::Document;
 
-use crate::words::SEPARATORS;
+use crate::words::Cut;
 
 /// The length in bytes of the pieces into which longer documents are cut, at the ends of words.
 const PIECE_BYTES: usize = 64 << 10;
@@ -82,20 +82,18 @@ impl Batch {
     }
 
     /// Returns all texts in pieces, each with the index of its document in the batch, as units of parallel work. Words stay
-    /// whole. Documents stay whole too unless `by_word`, which bounds the length of a piece.
-    pub(crate) fn pieces(&self, by_word: bool) -> Vec<(usize, &str)> {
+    /// whole. Documents stay whole too where there is no `cut`, which bounds the length of a piece.
+    pub(crate) fn pieces(&self, cut: Option<Cut>) -> Vec<(usize, &str)> {
         let mut pieces = Vec::new();
         for (place, document) in self.documents.iter().enumerate() {
             let mut rest = document.text.as_str();
-            while by_word && rest.len() > PIECE_BYTES {
-                // Separators are single bytes that are not part of any other character's encoding.
-                let cut = rest.as_bytes()[PIECE_BYTES..]
-                    .iter()
-                    .position(|byte| SEPARATORS.contains(&char::from(*byte)))
-                    .map_or(rest.len(), |place| PIECE_BYTES + place);
-                let (piece, after) = rest.split_at(cut);
-                pieces.push((place, piece));
-                rest = after;
+            if let Some(cut) = cut {
+                while rest.len() > PIECE_BYTES {
+                    let end = cut.place(rest, PIECE_BYTES).unwrap_or(rest.len());
+                    let (piece, after) = rest.split_at(end);
+                    pieces.push((place, piece));
+                    rest = after;
+                }
             }
             pieces.push((place, rest));
         }

@@ -1,4 +1,4 @@
-//! The files of a Hugging Face BERT tokenizer, as they are written: they agree, so it does not matter which one a program reads.
+//! The files of a Hugging Face tokenizer, as they are written: they agree, so it does not matter which one a program reads.
 
 use std::collections::BTreeMap;
 
@@ -6,9 +6,12 @@ use contract::{Reads, StageError};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use crate::byte_level::files::{BPE, DICTIONARY, MERGES};
+use crate::byte_level::json::{roles, settings};
+use crate::byte_level::{self, ByteLevel};
 use crate::json::{self as tokenizer_json, pretty};
 use crate::sources::{Given, MODEL, Sources};
-use crate::specification::{Added, Class, Letters, Named, Specification};
+use crate::specification::{Added, Class, Letters, Model, Named, Normalizer, Specification};
 
 pub(crate) const TOKENIZER: &str = "tokenizer.json";
 pub(crate) const CONFIG: &str = "tokenizer_config.json";
@@ -21,8 +24,8 @@ const MAX_LENGTH: usize = 512;
 
 /// The files that are read in a tokenizer's folder, and beside a single file.
 pub(crate) const READS: Reads = Reads {
-    files: Some(&["/*.json", "/*.txt"]),
-    beside: &[CONFIG, SPECIALS, ADDED, MODEL],
+    files: Some(&["/*.json", "/*.txt", "/*.bpe"]),
+    beside: &[CONFIG, SPECIALS, ADDED, MODEL, MERGES, BPE, DICTIONARY],
 };
 
 /// The files of a tokenizer by name.
@@ -33,12 +36,23 @@ pub(crate) type Files = BTreeMap<&'static str, Vec<u8>>;
 /// # Errors
 /// When a file cannot be written as JSON, which does not happen.
 pub(crate) fn derived(of: &Specification) -> Result<Files, StageError> {
-    let mut files = BTreeMap::from([
-        (TOKENIZER, tokenizer_json::tokenizer(of)?.into_bytes()),
-        (CONFIG, config(of)?.into_bytes()),
-        (VOCABULARY, vocabulary(of).into_bytes()),
-        (SPECIALS, specials(of)?.into_bytes()),
-    ]);
+    let mut files = BTreeMap::from([(TOKENIZER, tokenizer_json::tokenizer(of)?.into_bytes())]);
+    match &of.model {
+        Model::WordPiece { normalizer, .. } => {
+            files.insert(CONFIG, config(of, *normalizer)?.into_bytes());
+            files.insert(VOCABULARY, vocabulary(of).into_bytes());
+            files.insert(SPECIALS, specials(of)?.into_bytes());
+        }
+        Model::ByteLevel(model) => {
+            files.insert(CONFIG, byte_level_config(of, model)?.into_bytes());
+            files.insert(
+                byte_level::files::VOCABULARY,
+                byte_level::json::vocabulary(of)?.into_bytes(),
+            );
+            files.insert(MERGES, byte_level::json::merges(model).into_bytes());
+            files.insert(SPECIALS, pretty(&roles(of))?.into_bytes());
+        }
+    }
     let beyond = of.beyond_vocabulary();
     if !beyond.is_empty() {
         let added: BTreeMap<&str, u32> = beyond
@@ -73,7 +87,7 @@ pub(crate) fn kept(
             ("do_lower_case", asked.lower_case),
             ("strip_accents", asked.strip_accents),
         ] {
-            if let Some(asked) = asked {
+            if let Some(asked) = asked.filter(|_| matches!(of.model, Model::WordPiece { .. })) {
                 config.insert(key.into(), asked.into());
             }
         }
@@ -156,6 +170,7 @@ pub(crate) fn beside_encoder(
 fn class_name(class: Class) -> &'static str {
     match class {
         Class::Bert => "BertTokenizer",
+        Class::Roberta => "RobertaTokenizer",
         Class::File => "PreTrainedTokenizerFast",
     }
 }
@@ -185,16 +200,28 @@ fn vocabulary(of: &Specification) -> String {
     text
 }
 
-fn config(of: &Specification) -> Result<String, StageError> {
+/// Returns `tokenizer_config.json` of a byte-level BPE. It has the properties of special tokens too: versions of transformers differ on
+/// whether the mask takes the space in front of it, if that is not said.
+fn byte_level_config(of: &Specification, model: &ByteLevel) -> Result<String, StageError> {
+    let mut config = roles(of);
+    let length = of.max_length.unwrap_or(MAX_LENGTH);
+    config.insert("model_max_length".into(), length.into());
+    config.insert("tokenizer_class".into(), class_name(of.class).into());
+    config.extend(settings(model).map(|(key, value)| (key.to_owned(), value)));
+    say_added(&mut config, of);
+    pretty(&config)
+}
+
+fn config(of: &Specification, normalizer: Normalizer) -> Result<String, StageError> {
     pretty(&ConfigJson {
         cls_token: &of.named.cls,
-        do_lower_case: of.normalizer.lowercase,
+        do_lower_case: normalizer.lowercase,
         mask_token: &of.named.mask,
         model_max_length: of.max_length.unwrap_or(MAX_LENGTH),
         pad_token: &of.named.pad,
         sep_token: &of.named.sep,
-        strip_accents: of.normalizer.strip_accents,
-        tokenize_chinese_chars: of.normalizer.handle_chinese_chars,
+        strip_accents: normalizer.strip_accents,
+        tokenize_chinese_chars: normalizer.handle_chinese_chars,
         tokenizer_class: class_name(of.class),
         unk_token: &of.named.unk,
     })

@@ -1,4 +1,4 @@
-//! Makes a tokenizer's `tokenizer.json`, with every key in a fixed order, so that equal tokenizers give equal bytes.
+//! Makes a WordPiece tokenizer's `tokenizer.json`, with every key in a fixed order, so that equal tokenizers give equal bytes.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,8 @@ use contract::StageError;
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
-use crate::specification::{Added, Normalizer, Specification};
+use crate::byte_level;
+use crate::specification::{Added, Model, Normalizer, Specification};
 
 /// The type of the older post-processor that is equivalent to [`Template`].
 pub(crate) const BERT_PROCESSING: &str = "BertProcessing";
@@ -16,6 +17,10 @@ pub(crate) const BERT_PROCESSING: &str = "BertProcessing";
 /// # Errors
 /// When it cannot be written as JSON, which does not happen.
 pub(crate) fn tokenizer(of: &Specification) -> Result<String, StageError> {
+    let (normalizer, pieces) = match &of.model {
+        Model::WordPiece { normalizer, pieces } => (*normalizer, pieces),
+        Model::ByteLevel(model) => return byte_level::json::tokenizer(of, model),
+    };
     pretty(&TokenizerJson {
         version: "1.0",
         truncation: None,
@@ -23,7 +28,7 @@ pub(crate) fn tokenizer(of: &Specification) -> Result<String, StageError> {
         added_tokens: &of.added,
         normalizer: NormalizerJson {
             kind: "BertNormalizer",
-            is: of.normalizer,
+            is: normalizer,
         },
         pre_tokenizer: Kind {
             kind: "BertPreTokenizer",
@@ -31,14 +36,14 @@ pub(crate) fn tokenizer(of: &Specification) -> Result<String, StageError> {
         post_processor: template(of),
         decoder: Decoder {
             kind: "WordPiece",
-            prefix: &of.pieces.prefix,
+            prefix: &pieces.prefix,
             cleanup: true,
         },
         model: WordPiece {
             kind: "WordPiece",
             unk_token: &of.named.unk,
-            continuing_subword_prefix: &of.pieces.prefix,
-            max_input_chars_per_word: of.pieces.longest_word,
+            continuing_subword_prefix: &pieces.prefix,
+            max_input_chars_per_word: pieces.longest_word,
             vocab: &of.vocabulary,
         },
     })
@@ -168,6 +173,10 @@ struct WordPiece<'a> {
     vocab: &'a [(String, u32)],
 }
 
-fn as_map<S: Serializer>(entries: &[(String, u32)], serializer: S) -> Result<S::Ok, S::Error> {
+/// Writes the vocabulary as an object of ids by token, in the order of the ids.
+pub(crate) fn as_map<S: Serializer>(
+    entries: &[(String, u32)],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     serializer.collect_map(entries.iter().map(|(token, id)| (token, id)))
 }

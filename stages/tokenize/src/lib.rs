@@ -1,16 +1,18 @@
-//! WordPiece tokenizers and tokenised blocks.
+//! WordPiece and byte-level BPE tokenizers, and tokenised blocks.
 //!
-//! * The stage kind `tokenizer` ([`TokenizerStage`]) trains a WordPiece vocabulary on a corpus, or takes a given one, and
-//!   writes the four files of a Hugging Face tokenizer.
+//! * The stage kind `tokenizer` ([`TokenizerStage`]) trains a vocabulary on a corpus, or takes a given one, and writes the files of a
+//!   Hugging Face tokenizer.
 //! * The stage kind `tokenize` ([`TokenizeStage`]) turns a corpus into blocks of token ids, as fairseq's
 //!   `sample-break-mode none` does: one stream per split, cut at a fixed length.
-//! * [`Tokenizer`] gives the ids of texts and pairs, equal to those of Hugging Face's `BertTokenizer`, the place of each token in
-//!   its text ([`Token`]), and which tokens begin a word ([`WordMarks`]).
+//! * [`Tokenizer`] gives the ids of texts and pairs, equal to those of Hugging Face's `BertTokenizer` or `RobertaTokenizer`, the
+//!   place of each token in its text ([`Token`]), and which tokens begin a word ([`WordMarks`]).
 //! * [`WordEncoder`] gives the same ids for text after text, several times faster.
 //! * [`Blocks`] reads the output of `tokenize`.
 
 mod added;
 mod blocks;
+mod byte_level;
+mod counting;
 mod declared;
 mod documents;
 mod files;

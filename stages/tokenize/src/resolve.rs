@@ -11,11 +11,14 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::added::{added, lacks};
+use crate::byte_level;
 use crate::declared::Declared;
 use crate::files::CONFIG;
 use crate::json::{self, BERT_PROCESSING};
 use crate::sources::{Given, Sources};
-use crate::specification::{Added, Class, Letters, Normalizer, Pieces, Specification, by_id};
+use crate::specification::{
+    Added, Class, Letters, Model, Normalizer, Pieces, Specification, by_id,
+};
 
 /// What to do about a tokenizer.json that describes another tokenizer than `BertTokenizer` makes of it.
 const BY_ITSELF: &str = "set tokenizer_class to PreTrainedTokenizerFast in tokenizer_config.json, if the tokenizer.json \
@@ -26,31 +29,32 @@ const BY_ITSELF: &str = "set tokenizer_class to PreTrainedTokenizerFast in token
 /// # Errors
 /// When the files do not describe a BERT tokenizer, contradict each other, or ask for something that this crate does not do.
 pub(crate) fn resolve(sources: &Sources, asked: Letters) -> Result<Specification, StageError> {
+    if sources.is_byte_level() {
+        return byte_level::resolve::resolve(sources, asked);
+    }
     let declared = Declared::of(sources)?;
-    let file = match &sources.vocabulary {
-        Given::Tokens(_) => None,
-        Given::Tokenizer(_, value) => {
-            Some(File::of(value).map_err(|reason| not_bert(sources, reason))?)
-        }
-    };
-    let (vocabulary, normalizer, pieces) = match (&sources.vocabulary, &file) {
-        (Given::Tokens(tokens), _) => {
+    let (vocabulary, normalizer, pieces, file) = match &sources.vocabulary {
+        Given::Tokens(tokens) => {
             let ids = tokens.iter().map(String::as_str).zip(0..);
-            (by_id(ids), declared.normalizer, Pieces::default())
+            (by_id(ids), declared.normalizer, Pieces::default(), None)
         }
-        (_, Some(file)) => {
-            let normalizer = normalizer(sources, &declared, file)?;
-            (file.vocabulary(sources)?, normalizer, file.pieces())
+        Given::Tokenizer(_, value) => {
+            let file = File::of(value).map_err(|reason| not_bert(sources, reason))?;
+            let normalizer = normalizer(sources, &declared, &file)?;
+            let vocabulary = unique(&file.model.vocab, sources)?;
+            (vocabulary, normalizer, file.pieces(), Some(file))
         }
-        (Given::Tokenizer(..), None) => return Err(not_bert(sources, "it is none".into())),
+        Given::Merges(_) => return Err(not_bert(sources, "it is none".into())),
     };
     let in_file = file.as_ref().map_or(&[][..], |file| &file.added_tokens);
     let added = added(sources, &declared, in_file, &vocabulary)?;
     let specification = Specification {
         vocabulary,
         added,
-        normalizer: normalizer.overruled(asked),
-        pieces,
+        model: Model::WordPiece {
+            normalizer: normalizer.overruled(asked),
+            pieces,
+        },
         named: declared.named,
         extra: declared.extra,
         split_special_tokens: declared.split_special_tokens,
@@ -75,17 +79,18 @@ struct File {
     normalizer: Normalizer,
     #[serde(default)]
     post_processor: Value,
-    model: Model,
+    model: WordPiece,
 }
 
+/// How a `tokenizer.json` truncates texts.
 #[derive(Deserialize)]
-struct Truncation {
+pub(crate) struct Truncation {
     #[serde(default)]
     direction: Option<String>,
 }
 
 #[derive(Deserialize)]
-struct Model {
+struct WordPiece {
     unk_token: String,
     continuing_subword_prefix: String,
     max_input_chars_per_word: usize,
@@ -115,27 +120,6 @@ impl File {
         Self::deserialize(value).map_err(|error| format!("not a tokenizer: {error}"))
     }
 
-    fn vocabulary(&self, sources: &Sources) -> Result<Vec<(String, u32)>, StageError> {
-        let ids = self
-            .model
-            .vocab
-            .iter()
-            .map(|(token, id)| (token.as_str(), *id));
-        let tokens = by_id(ids);
-        match tokens.windows(2).find(|pair| pair[0].1 == pair[1].1) {
-            None => Ok(tokens),
-            Some(pair) => {
-                let [(one, id), (other, _)] = [&pair[0], &pair[1]];
-                let reason = format!("`{one}` and `{other}` have one id, {id}");
-                Err(StageError::input(
-                    sources.place.display(),
-                    reason,
-                    "give each token an id of its own",
-                ))
-            }
-        }
-    }
-
     fn pieces(&self) -> Pieces {
         Pieces {
             prefix: self.model.continuing_subword_prefix.clone(),
@@ -158,19 +142,7 @@ impl File {
                 format!("have unk_token in {CONFIG} name the model's"),
             ));
         }
-        let direction = self
-            .truncation
-            .as_ref()
-            .and_then(|it| it.direction.as_deref());
-        let overruled = || sources.config.as_ref()?.map.get("truncation_side");
-        if direction.is_some_and(|it| it != "Right") && overruled().is_none() {
-            let reason = "`truncation` cuts texts at their beginnings";
-            return Err(StageError::input(
-                place,
-                reason,
-                "set its direction to Right",
-            ));
-        }
+        check_truncation(sources, self.truncation.as_ref())?;
         let usual = json::processors(read);
         let given = &self.post_processor;
         let is_bert = match given["type"].as_str() {
@@ -189,6 +161,48 @@ impl File {
             "`post_processor` ({kind}) does not put a text between one [CLS] and one [SEP] as BERT does"
         );
         Err(StageError::input(place, reason, "give it BERT's template"))
+    }
+}
+
+/// Checks that a `tokenizer.json` truncates texts at their ends, unless the configuration overrules it.
+///
+/// # Errors
+/// When texts would lose their beginnings.
+pub(crate) fn check_truncation(
+    sources: &Sources,
+    truncation: Option<&Truncation>,
+) -> Result<(), StageError> {
+    let direction = truncation.and_then(|it| it.direction.as_deref());
+    let overruled = || sources.config.as_ref()?.map.get("truncation_side");
+    if direction.is_some_and(|it| it != "Right") && overruled().is_none() {
+        let reason = "`truncation` cuts texts at their beginnings";
+        let remedy = "set its direction to Right";
+        return Err(StageError::input(sources.place.display(), reason, remedy));
+    }
+    Ok(())
+}
+
+/// Returns the tokens of a file, sorted by id.
+///
+/// # Errors
+/// When two have one id.
+pub(crate) fn unique(
+    vocabulary: &BTreeMap<String, u32>,
+    sources: &Sources,
+) -> Result<Vec<(String, u32)>, StageError> {
+    let ids = vocabulary.iter().map(|(token, id)| (token.as_str(), *id));
+    let tokens = by_id(ids);
+    match tokens.windows(2).find(|pair| pair[0].1 == pair[1].1) {
+        None => Ok(tokens),
+        Some(pair) => {
+            let [(one, id), (other, _)] = [&pair[0], &pair[1]];
+            let reason = format!("`{one}` and `{other}` have one id, {id}");
+            Err(StageError::input(
+                sources.place.display(),
+                reason,
+                "give each token an id of its own",
+            ))
+        }
     }
 }
 
@@ -240,9 +254,9 @@ fn normalizer(
     }
 }
 
-/// Checks that the vocabulary has the special tokens that BERT needs, and that ids are not much more numerous than tokens, since
+/// Checks that the vocabulary has the special tokens with a role, and that ids are not much more numerous than tokens, since
 /// tables have a row for each id.
-fn check_ids(sources: &Sources, read: &Specification) -> Result<(), StageError> {
+pub(crate) fn check_ids(sources: &Sources, read: &Specification) -> Result<(), StageError> {
     let place = sources.place.display();
     for token in read.named.all() {
         if read.id(token).is_none() {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use contract::{StageError, parse_json, read_json, read_text};
 use serde_json::{Map, Value};
 
+use crate::byte_level::files;
 use crate::files::{ADDED, CONFIG, SPECIALS, TOKENIZER, VOCABULARY};
 
 /// The configuration of a model, which may name the class of the tokenizer.
@@ -43,11 +44,13 @@ pub(crate) enum Given {
     Tokenizer(String, Value),
     /// A `vocab.txt`: tokens by id.
     Tokens(Vec<String>),
+    /// A `vocab.json` or `encoder.json`, and the merges beside it.
+    Merges(files::Given),
 }
 
 impl Sources {
-    /// Reads `path`, which is a folder with a `tokenizer.json` or else a `vocab.txt`, or such a file itself, together with the
-    /// other files that lie beside it.
+    /// Reads `path`, which is a folder with a `tokenizer.json` or else a `vocab.txt`, a `vocab.json` or an `encoder.json`, or such a
+    /// file itself, together with the other files that lie beside it.
     ///
     /// # Errors
     /// When there is no such file, or one cannot be read.
@@ -55,7 +58,7 @@ impl Sources {
         if path.is_file() {
             return Self::of(path.to_path_buf());
         }
-        let file = [TOKENIZER, VOCABULARY]
+        let file = [TOKENIZER, VOCABULARY, files::VOCABULARY, files::ENCODER]
             .iter()
             .map(|name| path.join(name))
             .find(|file| file.is_file());
@@ -64,14 +67,16 @@ impl Sources {
             None => Err(StageError::input(
                 path.display(),
                 format!("there is neither a {TOKENIZER} nor a {VOCABULARY}"),
-                "give the path of a vocab.txt, of a tokenizer.json, or of a folder that holds one",
+                "give the path of a vocab.txt, of a tokenizer.json, or of a folder that holds one, or vocab.json and merges.txt",
             )),
         }
     }
 
     /// Reads the file of a vocabulary, and the other files beside it.
     fn of(place: PathBuf) -> Result<Self, StageError> {
-        let vocabulary = if place.extension().is_some_and(|it| it == "json") {
+        let vocabulary = if files::is_vocabulary(&place) {
+            Given::Merges(files::read(&place)?)
+        } else if place.extension().is_some_and(|it| it == "json") {
             let remedy =
                 "give a tokenizer.json as Hugging Face's tokenizers write it, or a vocab.txt";
             let text = read_text(&place)?;
@@ -93,6 +98,18 @@ impl Sources {
             model: map(MODEL)?.map(|document| document.map),
             place,
         })
+    }
+
+    /// Whether the vocabulary is one of byte-pair encoding.
+    pub(crate) fn is_byte_level(&self) -> bool {
+        match &self.vocabulary {
+            Given::Tokenizer(_, value) => match value["model"]["type"].as_str() {
+                None => value["model"].get("merges").is_some(),
+                kind => kind == Some("BPE"),
+            },
+            Given::Tokens(_) => false,
+            Given::Merges(_) => true,
+        }
     }
 
     /// Returns the path of a file beside the vocabulary, for errors.

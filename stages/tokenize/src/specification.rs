@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::byte_level::ByteLevel;
+
 /// The special tokens of BERT in the order of their ids in a trained vocabulary.
 pub(crate) const SPECIAL_TOKENS: [&str; 5] = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
 /// The prefix of a token that continues a word.
@@ -11,15 +13,14 @@ pub(crate) const CONTINUING: &str = "##";
 /// Words of more characters than this become `[UNK]`.
 pub(crate) const LONGEST_WORD: usize = 100;
 
-/// The specification of a BERT tokenizer.
+/// The specification of a tokenizer.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Specification {
     /// The model's vocabulary: tokens with their ids, sorted by id.
     pub(crate) vocabulary: Vec<(String, u32)>,
     /// Added tokens, which are found in a text before it is split into words, sorted by id.
     pub(crate) added: Vec<Added>,
-    pub(crate) normalizer: Normalizer,
-    pub(crate) pieces: Pieces,
+    pub(crate) model: Model,
     pub(crate) named: Named,
     /// Special tokens without a role.
     pub(crate) extra: Vec<String>,
@@ -32,11 +33,25 @@ pub(crate) struct Specification {
     pub(crate) class: Class,
 }
 
+/// How words are found in a text, and how they are split.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Model {
+    /// BERT's: a normalised text's words are split into the longest pieces of the vocabulary.
+    WordPiece {
+        normalizer: Normalizer,
+        pieces: Pieces,
+    },
+    /// GPT-2's and RoBERTa's: a text's bytes are merged.
+    ByteLevel(ByteLevel),
+}
+
 /// Groups of Hugging Face's classes that read a folder in the same way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Class {
     /// `BertTokenizer` and its relatives: `tokenizer_config.json` decides, whatever `tokenizer.json` contains.
     Bert,
+    /// `RobertaTokenizer`: likewise.
+    Roberta,
     /// `PreTrainedTokenizerFast`: `tokenizer.json` decides.
     File,
 }
@@ -110,7 +125,14 @@ pub(crate) struct Named {
 
 impl Default for Named {
     fn default() -> Self {
-        let [pad, unk, cls, sep, mask] = SPECIAL_TOKENS.map(str::to_owned);
+        Self::of(SPECIAL_TOKENS)
+    }
+}
+
+impl Named {
+    /// Names the tokens, which are in the order of [`SPECIAL_TOKENS`].
+    pub(crate) fn of(tokens: [&str; 5]) -> Self {
+        let [pad, unk, cls, sep, mask] = tokens.map(str::to_owned);
         Self {
             pad,
             unk,
@@ -119,9 +141,7 @@ impl Default for Named {
             mask,
         }
     }
-}
 
-impl Named {
     /// Returns the tokens in the order of [`SPECIAL_TOKENS`].
     pub(crate) fn all(&self) -> [&str; 5] {
         [&self.pad, &self.unk, &self.cls, &self.sep, &self.mask]
@@ -184,8 +204,10 @@ impl Specification {
         Self {
             added,
             vocabulary,
-            normalizer,
-            pieces: Pieces::default(),
+            model: Model::WordPiece {
+                normalizer,
+                pieces: Pieces::default(),
+            },
             named: Named::default(),
             extra: Vec::new(),
             split_special_tokens: false,

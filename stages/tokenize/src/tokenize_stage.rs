@@ -1,7 +1,8 @@
 //! The stage kind `tokenize`: a corpus as blocks of token ids.
 //!
 //! As in fairseq's `sample-break-mode none`, the documents of a split form one stream, each ended by `[SEP]`. The stream is cut
-//! after every `sequence_length` - 1 ids, wherever that falls, and `[CLS]` is put before each block.
+//! after every `sequence_length` - 1 ids, wherever that falls, and `[CLS]` is put before each block; with a byte-level BPE these are
+//! `</s>` and `<s>`.
 //!
 //! A document is for validation if its random number, which depends on its index alone, is below `validation_share`. If that
 //! leaves a split empty because there are few documents, all documents form one stream instead, and its last blocks are for
@@ -22,7 +23,7 @@ use crate::blocks::{COLUMNS, SUMMARY};
 use crate::documents::{Batch, Documents};
 use crate::files;
 use crate::pack::{LEAST_IDS, Packer};
-use crate::words::WordEncoder;
+use crate::words::{Cut, WordEncoder};
 use crate::{Split, Summary, Tokenizer};
 
 /// Turns a corpus into blocks of token ids.
@@ -192,7 +193,7 @@ impl Job<'_> {
         let draws = Stream::new(0, "validation documents");
         self.documents.for_each(|batch| {
             self.context.keep_going()?;
-            for (place, mut ids) in encode(batch, self.tokenizer.is_by_word(), &encoders)
+            for (place, mut ids) in encode(batch, self.tokenizer.cut(), &encoders)
                 .into_iter()
                 .enumerate()
             {
@@ -253,8 +254,8 @@ fn blocks_before_validation(ids: u64, length: usize, share: f64) -> u64 {
 }
 
 /// Returns the ids of each document. Texts are encoded in parallel, and each result has a fixed place.
-fn encode(batch: &Batch, by_word: bool, encoders: &[Mutex<WordEncoder<'_>>]) -> Vec<Vec<u32>> {
-    let pieces = batch.pieces(by_word);
+fn encode(batch: &Batch, cut: Option<Cut>, encoders: &[Mutex<WordEncoder<'_>>]) -> Vec<Vec<u32>> {
+    let pieces = batch.pieces(cut);
     let encoded: Vec<Vec<u32>> = pieces
         .par_iter()
         .map(|(_, text)| {

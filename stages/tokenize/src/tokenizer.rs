@@ -1,17 +1,20 @@
-//! The tokenizer that every stage uses. It gives the same ids as Hugging Face's `BertTokenizer`, also when it truncates.
+//! The tokenizer that every stage uses. It gives the same ids as Hugging Face's `BertTokenizer` or `RobertaTokenizer`, also when it
+//! truncates.
 
 use std::fs;
 use std::path::Path;
 
 use contract::{StageError, io_error};
 
+use crate::byte_level::{self, ByteLevel};
 use crate::files::{self, Files, TOKENIZER};
 use crate::resolve::resolve;
 use crate::sources::Sources;
-use crate::specification::{Letters, Normalizer, Specification};
+use crate::specification::{Letters, Model, Normalizer, Specification};
 use crate::word_marks::WordMarks;
+use crate::words::Cut;
 
-/// The ids of the special tokens.
+/// The ids of the special tokens, here called by BERT's names; RoBERTa's are `<pad>`, `<unk>`, `<s>`, `</s>` and `<mask>`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Specials {
     /// `[PAD]`, which fills up padded batches.
@@ -33,7 +36,8 @@ impl Specials {
     }
 }
 
-/// A BERT tokenizer. The spelling of a special token (`[MASK]`) in a text gives the token's id, as in Hugging Face.
+/// A tokenizer: WordPiece as BERT has it, or byte-level BPE as RoBERTa has it. The spelling of a special token (`[MASK]`) in a text gives
+/// the token's id, as in Hugging Face.
 pub struct Tokenizer {
     pub(crate) inner: tokenizers::Tokenizer,
     specification: Specification,
@@ -42,8 +46,8 @@ pub struct Tokenizer {
 }
 
 impl Tokenizer {
-    /// Loads a tokenizer from a `tokenizer.json`, a `vocab.txt`, or a folder with one of them (the former wins). Other files beside
-    /// it (`tokenizer_config.json`, `special_tokens_map.json`, `added_tokens.json`) have the same effect as in Hugging Face, or
+    /// Loads a tokenizer from a `tokenizer.json`, a `vocab.txt`, a `vocab.json` with `merges.txt`, an `encoder.json` with `vocab.bpe`
+    /// and fairseq's `dict.txt`, or a folder with one of them (the first of these wins). Other files beside it (`tokenizer_config.json`, `special_tokens_map.json`, `added_tokens.json`) have the same effect as in Hugging Face, or
     /// are refused with an error that names the setting.
     ///
     /// # Errors
@@ -83,6 +87,16 @@ impl Tokenizer {
         place: &Path,
     ) -> Result<Self, StageError> {
         let specification = Specification::of_tokens(tokens, normalizer);
+        let files = files::derived(&specification)?;
+        Self::of(specification, files, place)
+    }
+
+    /// Makes a byte-level BPE with RoBERTa's special tokens from merges of the symbols of bytes. Errors name `place`.
+    ///
+    /// # Errors
+    /// When a merge is of unknown tokens.
+    pub fn from_merges(merges: Vec<(String, String)>, place: &Path) -> Result<Self, StageError> {
+        let specification = ByteLevel::of_merges(merges);
         let files = files::derived(&specification)?;
         Self::of(specification, files, place)
     }
@@ -141,6 +155,16 @@ impl Tokenizer {
         self.inner.id_to_token(id).unwrap_or_default()
     }
 
+    /// Returns the token with that id for people: as [`Tokenizer::token`], but the symbols of a byte-level BPE as the letters that they
+    /// stand for (`Ġschön`).
+    pub fn readable(&self, id: u32) -> String {
+        let token = self.token(id);
+        match self.is_byte_level() {
+            true => byte_level::readable(&token),
+            false => token,
+        }
+    }
+
     /// Returns the ids of `[CLS] text [SEP]`. The text is truncated on the right so that there are at most `max_length` ids
     /// in all.
     pub fn single(&self, text: &str, max_length: Option<usize>) -> Vec<u32> {
@@ -154,7 +178,7 @@ impl Tokenizer {
     }
 
     /// Returns the ids of `[CLS] first [SEP] second [SEP]` and their token types (0 up to the first `[SEP]`, then 1;
-    /// all 0 for a tokenizer without token types).
+    /// all 0 for a tokenizer without token types). RoBERTa's has two separators between the texts.
     /// If there are more than `max_length` ids, texts are truncated on the right like `longest_first` in Hugging Face's Rust
     /// tokenizers: the longer text until it would be shorter than the other, then both to one length.
     pub fn pair(
@@ -164,21 +188,37 @@ impl Tokenizer {
         max_length: Option<usize>,
     ) -> (Vec<u32>, Vec<u32>) {
         let (mut first, mut second) = (self.encode(first), self.encode(second));
+        let separators = self.separators();
+        let around = separators.len() + 2;
         if let Some(max_length) = max_length {
             let (keep_first, keep_second) =
-                longest_first(first.len(), second.len(), max_length.saturating_sub(3));
+                longest_first(first.len(), second.len(), max_length.saturating_sub(around));
             first.truncate(keep_first);
             second.truncate(keep_second);
         }
         let mut ids = vec![self.specials.cls];
         ids.extend(first);
-        ids.push(self.specials.sep);
+        ids.extend(separators);
         let mut types = vec![0; ids.len()];
         ids.extend(second);
         ids.push(self.specials.sep);
-        let second = u32::from(self.specification.token_types);
+        let second = u32::from(self.has_token_types());
         types.resize(ids.len(), second);
         (ids, types)
+    }
+
+    /// Returns the ids between the two texts of a pair.
+    pub fn separators(&self) -> Vec<u32> {
+        let count = match self.specification.model {
+            Model::WordPiece { .. } => 1,
+            Model::ByteLevel(_) => 2,
+        };
+        vec![self.specials.sep; count]
+    }
+
+    /// Whether the second text of a pair has a token type of its own.
+    pub fn has_token_types(&self) -> bool {
+        self.specification.token_types
     }
 
     /// Returns the ids of the special tokens.
@@ -237,16 +277,30 @@ impl Tokenizer {
         self.specification.max_length
     }
 
-    /// Whether the words of a text can be encoded one by one, which holds if no added token contains white space.
-    pub(crate) fn is_by_word(&self) -> bool {
-        let added = &self.specification.added;
-        !added
-            .iter()
-            .any(|token| token.content.contains(char::is_whitespace))
+    /// Returns where texts can be cut so that the pieces have the ids of the whole; `None` if nowhere.
+    pub(crate) fn cut(&self) -> Option<Cut> {
+        let mut added = self.specification.added.iter();
+        let reaches = |text: &str| text.contains(char::is_whitespace);
+        match self.specification.model {
+            Model::WordPiece { .. } => {
+                let crosses = added.any(|token| reaches(&token.content));
+                (!crosses).then_some(Cut::Separators)
+            }
+            Model::ByteLevel(_) => {
+                let crosses = added.any(|token| token.rstrip || reaches(&token.content));
+                (!crosses).then_some(Cut::BeforeSpaces)
+            }
+        }
     }
 
-    /// Writes `tokenizer.json`, `tokenizer_config.json`, `vocab.txt`, `special_tokens_map.json` and, if there are tokens
-    /// beyond the vocabulary, `added_tokens.json` into the folder `to`, made if need be. All of them describe this tokenizer.
+    /// Whether this is a byte-level BPE.
+    pub(crate) fn is_byte_level(&self) -> bool {
+        matches!(self.specification.model, Model::ByteLevel(_))
+    }
+
+    /// Writes `tokenizer.json`, `tokenizer_config.json`, `vocab.txt` (or `vocab.json` and `merges.txt`), `special_tokens_map.json` and,
+    /// if there are tokens beyond the vocabulary, `added_tokens.json` into the folder `to`, made if need be. All of them describe this
+    /// tokenizer.
     /// Files that it was loaded from are kept unchanged if they describe it.
     ///
     /// # Errors

@@ -1,25 +1,41 @@
-//! The stage kind `tokenizer`: a vocabulary trained on a corpus, or a given one.
+//! The stage kind `tokenizer`: a vocabulary, WordPiece or byte-level BPE, trained on a corpus, or a given one.
 
 use std::fs;
 use std::path::Path;
 
 use contract::{
-    ArtifactType, Context, Field, FieldDefault, FieldType, Inputs, KeyPolicy, OutputFile, Params,
-    Reads, Signature, Stage, StageError,
+    ArtifactType, Context, Field, FieldDefault, FieldType, Inputs, KeyPolicy, Maker, OutputFile,
+    Params, Problem, Reads, Signature, Stage, StageError,
 };
 use serde::Deserialize;
 
 use crate::Tokenizer;
+use crate::byte_level::files::{BPE, ENCODER, MERGES, VOCABULARY as IDS};
+use crate::byte_level::resolve::check_letters;
+use crate::byte_level::train::{LEAST, train as train_byte_level};
 use crate::documents::Documents;
 use crate::files::{self, TOKENIZER, VOCABULARY};
 use crate::specification::{Letters, Normalizer};
 use crate::train::{Recipe, train};
 
-/// Trains a WordPiece vocabulary, or takes a given one, and writes a Hugging Face tokenizer.
+/// Trains a vocabulary, or takes a given one, and writes a Hugging Face tokenizer.
 pub struct TokenizerStage;
+
+/// How words are split into tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Algorithm {
+    #[serde(rename = "wordpiece")]
+    WordPiece,
+    ByteLevelBpe,
+}
+
+const WORD_PIECE: &str = "wordpiece";
+const BYTE_LEVEL_BPE: &str = "byte-level-bpe";
 
 #[derive(Deserialize)]
 struct Parameters {
+    algorithm: Algorithm,
     vocab_size: usize,
     lower_case: Option<bool>,
     strip_accents: Option<bool>,
@@ -38,8 +54,17 @@ const FIELDS: &[Field] = &[
         "vocab",
         FieldType::Input(ArtifactType::Folder),
         FieldDefault::Absent,
-        "a given vocabulary: a vocab.txt, a tokenizer.json, or a folder that holds either",
+        "a given vocabulary: a vocab.txt, a tokenizer.json, or a folder that holds either; of byte-level BPE also a folder with \
+                vocab.json and merges.txt, or with GPT-2's encoder.json and vocab.bpe and fairseq's dict.txt",
     ),
+    Field::new(
+        "algorithm",
+        FieldType::Choice(&[WORD_PIECE, BYTE_LEVEL_BPE]),
+        FieldDefault::Text(WORD_PIECE),
+        "how words are split: wordpiece as BERT does, or byte-level-bpe as GPT-2 and RoBERTa do; a given vocabulary's files \
+                say theirs",
+    )
+    .keyed(KeyPolicy::Unless(FieldDefault::Text(WORD_PIECE))),
     Field::new(
         "vocab_size",
         FieldType::Integer {
@@ -53,7 +78,8 @@ const FIELDS: &[Field] = &[
         "lower_case",
         FieldType::Bool,
         FieldDefault::Absent,
-        "whether text is lower-cased; if left out, as a given vocabulary's files say, else true",
+        "whether text is lower-cased; if left out, as a given vocabulary's files say, else true; a byte-level BPE keeps letters \
+                as they are",
     ),
     Field::new(
         "strip_accents",
@@ -79,7 +105,7 @@ const FIELDS: &[Field] = &[
         },
         FieldDefault::Integer(1000),
         "characters with tokens of their own at most, the most frequent first, and never more than a quarter of \
-                `vocab_size`; words with other characters become [UNK]",
+                `vocab_size`; words with other characters become [UNK]; a byte-level BPE has the 256 bytes instead",
     ),
 ];
 
@@ -94,7 +120,11 @@ const FILES: &[OutputFile] = &[
     OutputFile::new(
         "vocab.txt",
         "the word pieces, a line each, in the order of their ids",
-    ),
+    )
+    .when("the algorithm is wordpiece"),
+    OutputFile::new("vocab.json", "the ids by token").when("the algorithm is byte-level-bpe"),
+    OutputFile::new("merges.txt", "the merges, a pair of tokens a line")
+        .when("the algorithm is byte-level-bpe"),
 ];
 
 impl Stage for TokenizerStage {
@@ -102,7 +132,7 @@ impl Stage for TokenizerStage {
         Signature {
             kind: "tokenizer",
             version: 2,
-            about: "Trains a WordPiece vocabulary on a corpus, or takes a given one.",
+            about: "Trains a vocabulary, WordPiece or byte-level BPE, on a corpus, or takes a given one.",
             fields: FIELDS,
             output: ArtifactType::Tokenizer,
             numerics: None,
@@ -110,16 +140,23 @@ impl Stage for TokenizerStage {
         }
     }
 
-    /// Suits a folder with a WordPiece vocabulary, and one with a `vocab.txt` more than one with a `tokenizer.json` alone.
+    /// Suits a folder with a vocabulary, and one with the vocabulary's own file more than one with a `tokenizer.json` alone.
     fn suits(&self, input: &str, _: &Params, path: &Path) -> Option<u64> {
         if input != "vocab" {
             return None;
         }
-        if path.join(VOCABULARY).is_file() {
+        let byte_level = [(IDS, MERGES), (ENCODER, BPE)];
+        let is_there = |name: &str| path.join(name).is_file();
+        if is_there(VOCABULARY)
+            || byte_level
+                .iter()
+                .any(|pair| is_there(pair.0) && is_there(pair.1))
+        {
             return Some(2);
         }
         let text = fs::read_to_string(path.join(TOKENIZER)).ok()?;
-        text.contains("\"WordPiece\"").then_some(1)
+        let kinds = ["\"WordPiece\"", "\"ByteLevel\""];
+        kinds.iter().any(|kind| text.contains(kind)).then_some(1)
     }
 
     fn reads(&self, input: &str) -> Reads {
@@ -129,6 +166,25 @@ impl Stage for TokenizerStage {
         }
     }
 
+    fn check_inputs(
+        &self,
+        params: &dyn Fn() -> Params,
+        maker: &dyn Fn(&str) -> Option<Maker>,
+    ) -> Vec<Problem> {
+        let Ok(parameters) = params().parse::<Parameters>() else {
+            return Vec::new();
+        };
+        let is_given = maker("vocab").is_some();
+        let size = parameters.vocab_size;
+        if is_given || parameters.algorithm == Algorithm::WordPiece || size >= LEAST {
+            return Vec::new();
+        }
+        let message = format!(
+            "a byte-level BPE has {LEAST} tokens at least, for bytes and special tokens: {size} are too few"
+        );
+        vec![Problem::value("vocab_size", message).with_help(format!("give {LEAST} or more"))]
+    }
+
     fn run(&self, params: &Params, inputs: &Inputs, context: &Context) -> Result<(), StageError> {
         let parameters: Parameters = params.parse()?;
         let asked = Letters {
@@ -136,25 +192,18 @@ impl Stage for TokenizerStage {
             strip_accents: parameters.strip_accents,
         };
         let tokenizer = match (inputs.optional("vocab"), inputs.optional("corpus")) {
-            (Some(vocabulary), _) => Tokenizer::load_as(vocabulary, asked)?,
-            (None, Some(corpus)) => {
-                let normalizer = Normalizer::new(true).overruled(asked);
-                let recipe = Recipe {
-                    size: parameters.vocab_size,
-                    alphabet: parameters.alphabet,
-                    min_frequency: parameters.min_frequency,
-                    normalizer,
-                };
-                let tokens = train(&Documents::open(corpus)?, recipe, context)?;
-                if tokens.len() < parameters.vocab_size {
-                    context.note(format!(
-                        "the corpus gives {} tokens, fewer than the {} allowed",
-                        tokens.len(),
-                        parameters.vocab_size
+            (Some(vocabulary), _) => {
+                let tokenizer = Tokenizer::load_as(vocabulary, asked)?;
+                if parameters.algorithm == Algorithm::ByteLevelBpe && !tokenizer.is_byte_level() {
+                    return Err(StageError::input(
+                        vocabulary.display(),
+                        format!("a WordPiece vocabulary, and `algorithm` is {BYTE_LEVEL_BPE}"),
+                        format!("give a byte-level BPE, or set algorithm to {WORD_PIECE}"),
                     ));
                 }
-                Tokenizer::trained(&tokens, normalizer, corpus)?
+                tokenizer
             }
+            (None, Some(corpus)) => trained(&parameters, asked, corpus, context)?,
             (None, None) => {
                 return Err(StageError::input(
                     "tokenizer",
@@ -165,4 +214,39 @@ impl Stage for TokenizerStage {
         };
         tokenizer.copy_files(context.output())
     }
+}
+
+/// Trains a vocabulary on a corpus.
+fn trained(
+    parameters: &Parameters,
+    asked: Letters,
+    corpus: &Path,
+    context: &Context,
+) -> Result<Tokenizer, StageError> {
+    let documents = Documents::open(corpus)?;
+    let size = parameters.vocab_size;
+    let tokenizer = match parameters.algorithm {
+        Algorithm::WordPiece => {
+            let normalizer = Normalizer::new(true).overruled(asked);
+            let recipe = Recipe {
+                size,
+                alphabet: parameters.alphabet,
+                min_frequency: parameters.min_frequency,
+                normalizer,
+            };
+            Tokenizer::trained(&train(&documents, recipe, context)?, normalizer, corpus)?
+        }
+        Algorithm::ByteLevelBpe => {
+            check_letters(asked)?;
+            let least = parameters.min_frequency;
+            Tokenizer::from_merges(train_byte_level(&documents, size, least, context)?, corpus)?
+        }
+    };
+    let count = tokenizer.vocabulary();
+    if count < size {
+        context.note(format!(
+            "the corpus gives {count} tokens, fewer than the {size} allowed"
+        ));
+    }
+    Ok(tokenizer)
 }

@@ -1,8 +1,7 @@
 //! Trains a WordPiece vocabulary.
 //!
-//! Words are counted over the corpus as a stream. Memory holds only the counts, and of these only the most frequent if there
-//! are too many (lossy counting, Manku and Motwani, VLDB 2002). The merges are made by the `tokenizers` crate, like Hugging
-//! Face's own trainer: byte-pair merges by frequency, with the prefix `##`.
+//! Words are counted over the corpus as a stream ([`counting`](crate::counting)). The merges are made by the `tokenizers` crate, like
+//! Hugging Face's own trainer: byte-pair merges by frequency, with the prefix `##`.
 //!
 //! That trainer numbers the characters that continue a word in the order of a randomly seeded hash map, and breaks ties
 //! between merges by these numbers. Here it gets the characters, in the order of their code points, as tokens that the vocabulary
@@ -11,7 +10,6 @@
 use std::collections::{BTreeSet, HashMap};
 
 use contract::{Context, StageError};
-use rayon::prelude::*;
 use tokenizers::models::bpe::{BPE, BpeTrainer};
 use tokenizers::normalizers::BertNormalizer;
 use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
@@ -20,12 +18,10 @@ use tokenizers::{
     PreTokenizedString, PreTokenizer,
 };
 
+use crate::counting::count;
 use crate::documents::Documents;
 use crate::specification::{CONTINUING, LONGEST_WORD, Normalizer, SPECIAL_TOKENS};
-use crate::words::words;
-
-/// The most different words that are counted. Beyond this, the rarest are forgotten.
-const MOST_WORDS: usize = 8 << 20;
+use crate::words::Cut;
 
 /// The parameters of a vocabulary's training.
 #[derive(Clone, Copy, Debug)]
@@ -49,21 +45,16 @@ pub(crate) fn train(
     recipe: Recipe,
     context: &Context,
 ) -> Result<Vec<String>, StageError> {
-    let mut counts = Counts::new(MOST_WORDS);
     let normalizer = BertNormalizer::new(
         recipe.normalizer.clean_text,
         recipe.normalizer.handle_chinese_chars,
         recipe.normalizer.strip_accents,
         recipe.normalizer.lowercase,
     );
-    documents.for_each(|batch| {
-        context.keep_going()?;
-        counts.add(&count(&batch.pieces(true), &normalizer)?);
-        let done = batch.first + batch.len() as u64;
-        context.progress(done, documents.total(), "document", "");
-        Ok(())
+    let counts = count(documents, Cut::Separators, context, |text, take| {
+        separate(text, &normalizer, take)
     })?;
-    let tokens = merge(counts.into_sorted(), recipe)?;
+    let tokens = merge(counts, recipe)?;
     if tokens.len() == SPECIAL_TOKENS.len() {
         Err(documents.without_text())
     } else {
@@ -71,89 +62,22 @@ pub(crate) fn train(
     }
 }
 
-/// Counts of words. The rarest words are forgotten when there are too many.
-struct Counts {
-    of: HashMap<String, u64>,
-    capacity: usize,
-}
-
-impl Counts {
-    fn new(capacity: usize) -> Self {
-        Self {
-            of: HashMap::new(),
-            capacity,
-        }
-    }
-
-    fn add(&mut self, more: &HashMap<String, u64>) {
-        for (word, count) in more {
-            if let Some(sum) = self.of.get_mut(word) {
-                *sum += count;
-            } else {
-                self.of.insert(word.clone(), *count);
-            }
-        }
-        let mut threshold = 1;
-        while self.of.len() > self.capacity {
-            self.of.retain(|_, count| *count > threshold);
-            threshold *= 2;
-        }
-    }
-
-    fn into_sorted(self) -> Vec<(String, u64)> {
-        let mut counts: Vec<_> = self.of.into_iter().collect();
-        counts.sort_unstable();
-        counts
-    }
-}
-
-/// Counts the words of some texts, normalised and separated as BERT does. Each distinct string between blanks is normalised
-/// only once.
-fn count(
-    pieces: &[(usize, &str)],
+/// Passes the words of a text to `take`, normalised and separated as BERT does.
+fn separate(
+    text: &str,
     normalizer: &BertNormalizer,
-) -> Result<HashMap<String, u64>, StageError> {
-    let raw = pieces
-        .par_iter()
-        .fold(HashMap::new, |mut counts: HashMap<&str, u64>, (_, text)| {
-            for word in words(text) {
-                *counts.entry(word).or_default() += 1;
-            }
-            counts
-        })
-        .reduce(HashMap::new, sum);
-    raw.into_par_iter()
-        .try_fold(
-            HashMap::new,
-            |mut counts: HashMap<String, u64>, (raw, count)| {
-                let mut normalized = NormalizedString::from(raw);
-                normalizer.normalize(&mut normalized)?;
-                let mut separated = PreTokenizedString::from(normalized);
-                BertPreTokenizer.pre_tokenize(&mut separated)?;
-                for (word, ..) in
-                    separated.get_splits(OffsetReferential::Normalized, OffsetType::None)
-                {
-                    if word.chars().nth(LONGEST_WORD).is_none() {
-                        *counts.entry(word.to_owned()).or_default() += count;
-                    }
-                }
-                Ok(counts)
-            },
-        )
-        .try_reduce(HashMap::new, |one, other| Ok(sum(one, other)))
-        .map_err(|error: tokenizers::Error| StageError::failed(error))
-}
-
-fn sum<K: Eq + std::hash::Hash>(one: HashMap<K, u64>, other: HashMap<K, u64>) -> HashMap<K, u64> {
-    let (mut more, less) = if one.len() < other.len() {
-        (other, one)
-    } else {
-        (one, other)
-    };
-    for (word, count) in less {
-        *more.entry(word).or_default() += count;
+    take: &mut dyn FnMut(&str),
+) -> tokenizers::Result<()> {
+    let mut normalized = NormalizedString::from(text);
+    normalizer.normalize(&mut normalized)?;
+    let mut separated = PreTokenizedString::from(normalized);
+    BertPreTokenizer.pre_tokenize(&mut separated)?;
+    for (word, ..) in separated.get_splits(OffsetReferential::Normalized, OffsetType::None) {
+        if word.chars().nth(LONGEST_WORD).is_none() {
+            take(word);
+        }
     }
-    more
+    Ok(())
 }
 
 /// Returns the vocabulary for words with their counts.
@@ -255,19 +179,6 @@ mod tests {
             .iter()
             .map(|(word, count)| ((*word).to_owned(), *count))
             .collect()
-    }
-
-    #[test]
-    fn the_rarest_words_are_forgotten_when_there_are_too_many() {
-        let mut kept = Counts::new(3);
-        for words in [
-            [("a", 5), ("b", 1)],
-            [("c", 2), ("d", 1)],
-            [("b", 1), ("a", 1)],
-        ] {
-            kept.add(&counts(&words).into_iter().collect());
-        }
-        assert_eq!(kept.into_sorted(), counts(&[("a", 6), ("b", 1), ("c", 2)]));
     }
 
     #[test]

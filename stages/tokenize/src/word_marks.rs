@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::byte_level::word_marks;
 use crate::specification::CONTINUING;
 
 /// How the tokens of a vocabulary show whether they begin a word. This is decided token by token, so the ids of a text are
@@ -10,12 +11,11 @@ use crate::specification::CONTINUING;
 pub enum WordMarks {
     /// Tokens with this prefix continue a word, and all others begin one: `##` of WordPiece.
     Continuing(String),
-    /// Tokens with this prefix begin a word, and all others continue one: `Ġ` of byte-level BPE, `▁` of SentencePiece.
-    Beginning(String),
+    /// Tokens with one of these prefixes begin a word, and all others continue one: `Ġ` of byte-level BPE, which stands for a space
+    /// (and `Ċ`, `č`, `ĉ`, for line feed, carriage return and tab), `▁` of SentencePiece.
+    Beginning(Vec<String>),
 }
 
-/// The space, as byte-level BPE represents it.
-const BYTE_LEVEL_SPACE: &str = "Ġ";
 /// The space, as SentencePiece represents it.
 const METASPACE: &str = "▁";
 
@@ -33,15 +33,15 @@ impl WordMarks {
         }
         let of_step = |step: &Value| match step["type"].as_str()? {
             "WordPiece" => Some(prefix(step, "prefix")),
-            "ByteLevel" => Some(Self::Beginning(BYTE_LEVEL_SPACE.to_owned())),
+            "ByteLevel" => Some(Self::Beginning(word_marks())),
             "Metaspace" => {
                 let mark = step["replacement"].as_str().unwrap_or(METASPACE);
-                Some(Self::Beginning(mark.to_owned()))
+                Some(Self::Beginning(vec![mark.to_owned()]))
             }
             // The decoder of SentencePiece's own models replaces the mark by a space.
             "Replace" if step["content"] == " " => {
                 let mark = step["pattern"]["String"].as_str()?;
-                Some(Self::Beginning(mark.to_owned()))
+                Some(Self::Beginning(vec![mark.to_owned()]))
             }
             _ => None,
         };
@@ -53,7 +53,7 @@ impl WordMarks {
     pub fn begins_word(&self, token: &str) -> bool {
         match self {
             Self::Continuing(prefix) => !token.starts_with(prefix.as_str()),
-            Self::Beginning(mark) => token.starts_with(mark.as_str()),
+            Self::Beginning(marks) => marks.iter().any(|mark| token.starts_with(mark.as_str())),
         }
     }
 }
@@ -81,7 +81,12 @@ mod tests {
 
     #[test]
     fn every_kind_of_tokenizer_declares_its_marks() {
-        let beginning = |mark: &str| Some(WordMarks::Beginning(mark.to_owned()));
+        let beginning = |mark: &str| Some(WordMarks::Beginning(vec![mark.to_owned()]));
+        let byte_level = || {
+            Some(WordMarks::Beginning(
+                ["Ġ", "Ċ", "č", "ĉ"].map(str::to_owned).to_vec(),
+            ))
+        };
         let continuing = |mark: &str| Some(WordMarks::Continuing(mark.to_owned()));
         for (tokenizer, marks) in [
             (
@@ -91,7 +96,7 @@ mod tests {
             (json!({"model": {"type": "WordPiece"}}), continuing("##")),
             (
                 json!({"model": {"type": "BPE"}, "decoder": {"type": "ByteLevel"}}),
-                beginning("Ġ"),
+                byte_level(),
             ),
             (
                 json!({
@@ -100,7 +105,7 @@ mod tests {
                         {"type": "Split"}, {"type": "ByteLevel", "add_prefix_space": false},
                     ]},
                 }),
-                beginning("Ġ"),
+                byte_level(),
             ),
             (
                 json!({"model": {"type": "Unigram"}, "pre_tokenizer": {"type": "Metaspace", "replacement": "_"}}),
@@ -122,7 +127,7 @@ mod tests {
         ] {
             assert_eq!(WordMarks::declared(&tokenizer), marks, "{tokenizer}");
         }
-        let [bert, gpt] = [continuing("##"), beginning("Ġ")].map(Option::unwrap);
+        let [bert, gpt] = [continuing("##"), byte_level()].map(Option::unwrap);
         assert_eq!(
             ["mask", "##ing"].map(|token| bert.begins_word(token)),
             [true, false]

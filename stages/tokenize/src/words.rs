@@ -1,5 +1,6 @@
 //! Word-by-word encoding. White space separates BERT's tokens, and a text repeats its words. So encoding each distinct word once
-//! and copying its ids gives the same ids as encoding the text, several times faster.
+//! and copying its ids gives the same ids as encoding the text, several times faster. Where spaces are a part of tokens, a word has those
+//! in front of it.
 
 use std::collections::HashMap;
 
@@ -8,6 +9,47 @@ use crate::Tokenizer;
 /// Characters that always separate words. Other white space (U+0085) may be removed as a control character before a text is
 /// split into words.
 pub(crate) const SEPARATORS: [char; 4] = [' ', '\t', '\n', '\r'];
+/// Where a text can be cut so that the pieces, each encoded by itself, have the ids of the whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cut {
+    /// At the characters [`SEPARATORS`], which are no part of any token.
+    Separators,
+    /// Before each space that follows something else than white space. GPT-2's regular expression never has both in one part, and looks
+    /// ahead after white space alone.
+    BeforeSpaces,
+}
+
+impl Cut {
+    /// Returns the words of a text: its pieces, cut wherever it can be.
+    pub(crate) fn words(self, text: &str) -> impl Iterator<Item = &str> {
+        let mut rest = text;
+        let next = move || {
+            if self == Self::Separators {
+                rest = rest.trim_start_matches(SEPARATORS);
+            }
+            let end = self.place(rest, 1).unwrap_or(rest.len());
+            let (word, after) = rest.split_at(end);
+            rest = after;
+            (!word.is_empty()).then_some(word)
+        };
+        std::iter::from_fn(next)
+    }
+
+    /// Returns the first place in a text, at or after the byte `from`, at which it can be cut.
+    pub(crate) fn place(self, text: &str, from: usize) -> Option<usize> {
+        // Separators are single bytes that are not part of any other character's encoding.
+        let bytes = text.as_bytes().iter().enumerate().skip(from);
+        let mut places = bytes.filter(|(place, byte)| match self {
+            Self::Separators => SEPARATORS.contains(&char::from(**byte)),
+            Self::BeforeSpaces => {
+                let before = || text[..*place].chars().next_back();
+                **byte == b' ' && before().is_some_and(|it| !it.is_whitespace())
+            }
+        });
+        places.next().map(|(place, _)| place)
+    }
+}
+
 /// The most words that are remembered.
 const CAPACITY: usize = 1 << 18;
 
@@ -15,8 +57,8 @@ const CAPACITY: usize = 1 << 18;
 pub struct WordEncoder<'a> {
     tokenizer: &'a Tokenizer,
     known: HashMap<Box<str>, Box<[u32]>>,
-    /// Whether words can be encoded one by one.
-    by_word: bool,
+    /// Where words end; `None` if they cannot be encoded one by one.
+    cut: Option<Cut>,
 }
 
 impl<'a> WordEncoder<'a> {
@@ -25,17 +67,17 @@ impl<'a> WordEncoder<'a> {
         Self {
             tokenizer,
             known: HashMap::new(),
-            by_word: tokenizer.is_by_word(),
+            cut: tokenizer.cut(),
         }
     }
 
     /// Returns the ids of `text` without special tokens around it, the same as [`Tokenizer::encode`].
     pub fn encode(&mut self, text: &str) -> Vec<u32> {
-        if !self.by_word {
+        let Some(cut) = self.cut else {
             return self.tokenizer.encode(text);
-        }
+        };
         let mut ids = Vec::with_capacity(text.len() / 4);
-        for word in words(text) {
+        for word in cut.words(text) {
             if let Some(known) = self.known.get(word) {
                 ids.extend_from_slice(known);
                 continue;
@@ -49,11 +91,6 @@ impl<'a> WordEncoder<'a> {
         }
         ids
     }
-}
-
-/// Returns the words of `text`.
-pub(crate) fn words(text: &str) -> impl Iterator<Item = &str> {
-    text.split(SEPARATORS).filter(|word| !word.is_empty())
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use benchmarks::BenchmarksStage;
 use contract::{Context, Event, Inputs, Observer, Params, Stage, StageError};
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 struct Notes(Arc<Mutex<Vec<String>>>);
@@ -32,14 +32,16 @@ impl Artifact {
 }
 
 pub(crate) fn run(source: &Path, task: &str) -> Result<Artifact, StageError> {
+    run_given(source, &json!({ "task": task }))
+}
+
+pub(crate) fn run_given(source: &Path, given: &Value) -> Result<Artifact, StageError> {
     let folder = tempfile::tempdir().unwrap();
     let notes = Arc::default();
     let context =
         Context::in_folder(folder.path())?.with_observer(Box::new(Notes(Arc::clone(&notes))));
-    let Ok(given) = serde_json::from_value(json!({ "task": task })) else {
-        unreachable!()
-    };
-    let params = contract::complete(BenchmarksStage.signature().fields, &given).unwrap();
+    let given = given.as_object().unwrap();
+    let params = contract::complete(BenchmarksStage.signature().fields, given).unwrap();
     BenchmarksStage.run(
         &Params(params),
         &Inputs::from([("source", source)]),

@@ -8,3 +8,4 @@ mod layouts;
 mod minimal_pairs;
 mod questions;
 mod real_data;
+mod server;

@@ -3,7 +3,7 @@
     python3 answers.py
 
 needs nothing but Python (3.11 or later, of Unicode 14 or later) and writes beside itself `squad/` (both releases in the official layout,
-with one training question each), `predictions.json` and `scores.json`. The functions of normalisation and scoring are the algorithms of
+with one training question each), `predictions.json`, `null_odds.json` and `scores.json`. The functions of normalisation and scoring are the algorithms of
 `evaluate-v1.1.py` and `evaluate-v2.0.py` (Rajpurkar et al. 2016 and 2018).
 """
 
@@ -15,7 +15,7 @@ import re
 import string
 
 HERE = pathlib.Path(__file__).parent
-draw = random.Random(2018)
+draw, odds = random.Random(2018), random.Random(1806)
 WORDS = [
     "the", "a", "an", "The", "AN", "Denver", "broncos", "24–10", "U.S.", "it's", "10th", "(NFL)", "--", "É", "e\u0301", "STRASSE",
     "straße", "an_apple", "naïve", "½", "a–b", "l'a", "\u00a0x", "İ", "ΟΔΟΣ", ".", "the\u0301", "a\u093e", "Ⓐ", "aⒶ", "the\u200dend",
@@ -76,8 +76,9 @@ def evaluate_first(questions, predictions):
     return {"exact_match": 100.0 * match / total, "f1": 100.0 * f1 / total, "total": total}
 
 
-def evaluate_second(questions, predictions):
+def evaluate_second(questions, predictions, na_probs):
     exacts, f1s = {}, {}
+    has_answer = {one["id"]: bool(one["answers"]) for one in questions}
     for one in questions:
         gold = [answer["text"] for answer in one["answers"] if normalize_answer(answer["text"])] or [""]
         if one["id"] not in predictions:
@@ -85,6 +86,20 @@ def evaluate_second(questions, predictions):
         prediction = predictions[one["id"]]
         exacts[one["id"]] = max(exact(prediction, truth) for truth in gold)
         f1s[one["id"]] = max(f1_second(prediction, truth) for truth in gold)
+
+    def best(scores):
+        score = sum(not one["answers"] for one in questions)
+        best_score, threshold = score, 0.0
+        for one in sorted(na_probs, key=lambda one: na_probs[one]):
+            if one not in scores:
+                continue
+            if has_answer[one]:
+                score += scores[one]
+            else:
+                score += -1 if predictions[one] else 0
+            if score > best_score:
+                best_score, threshold = score, na_probs[one]
+        return 100.0 * best_score / len(scores), threshold
 
     def part(suffix, ids):
         ids = [one for one in ids if one in exacts]
@@ -96,7 +111,10 @@ def evaluate_second(questions, predictions):
 
     has = [one["id"] for one in questions if one["answers"]]
     none = [one["id"] for one in questions if not one["answers"]]
-    return part("", has + none) | part(".answer", has) | part(".no_answer", none)
+    found = part("", has + none) | part(".answer", has) | part(".no_answer", none)
+    found["best_exact"], found["best_exact_thresh"] = best(exacts)
+    found["best_f1"], found["best_f1_thresh"] = best(f1s)
+    return found
 
 
 def text(count):
@@ -147,6 +165,15 @@ def predict(questions):
     return found
 
 
+def weigh(questions, predictions):
+    """Odds of having no answer, in another order than the questions, many of them equal."""
+    found = {}
+    for one in odds.sample(questions, len(questions)) + [{"id": "nobody's question", "answers": []}]:
+        if one["id"] in predictions or odds.random() < 0.5:
+            found[one["id"]] = odds.randint(-8, 8) / 4 + (0.5 if not one["answers"] else -0.5)
+    return found
+
+
 def write(path, value):
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace('"},', '"},\n') + "\n")
@@ -157,7 +184,12 @@ for name, version, second in [("squad", "v1.1", False), ("squad2", "v2.0", True)
     questions, file = release(name, second)
     found = predict(questions)
     predictions |= found
-    scores[name] = (evaluate_second if second else evaluate_first)(questions, found)
+    if second:
+        na_probs = weigh(questions, found)
+        scores[name] = evaluate_second(questions, found, na_probs)
+        write(HERE / "null_odds.json", na_probs)
+    else:
+        scores[name] = evaluate_first(questions, found)
     write(HERE / "squad" / f"dev-{version}.json", file)
     training = {"id": f"{name}-training", "question": "Who?", "answers": [{"text": "Denver", "answer_start": 0}]}
     file = {"data": [{"title": "training", "paragraphs": [{"context": "Denver won.", "qas": [training]}]}]}
