@@ -40,6 +40,8 @@ impl Registry {
             &finetune::IntermediateStage,
             &evaluate::EmbedStage,
             &evaluate::StsStage,
+            &evaluate::WhitenStage,
+            &evaluate::GeometryStage,
             &likelihood::EffectiveRankStage,
             &spans::FinetuneSpansStage,
             &spans::AnswersStage,

@@ -21,6 +21,7 @@
 
 mod classification;
 mod correlation;
+mod eigen;
 mod error;
 pub mod examples;
 pub mod geometry;
@@ -37,6 +38,7 @@ mod threshold;
 
 pub use classification::{accuracy, f1, matthews};
 pub use correlation::{pearson, spearman};
+pub use eigen::{Eigen, eigen};
 pub use error::{MetricError, Undefined};
 pub use metric::Metric;
 pub use rescore::{Rescorer, Stratum};

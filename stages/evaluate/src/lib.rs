@@ -6,22 +6,29 @@
 //! * The stage kind `sts` ([`StsStage`]) scores vectors on the sets of semantic textual similarity by SentEval's
 //!   protocol (`protocol`; Conneau and Kiela, *SentEval*, LREC 2018, `senteval/sts.py`).
 //!
+//! * The stage kind `geometry` ([`GeometryStage`]) measures how vectors lie in their space, `whiten` ([`WhitenStage`]) gives them unit
+//!   covariance.
+//!
 //! Embedding and scoring are separate stages, so that vectors are computed only once for all uses.
 
 mod embed;
 mod embeddings;
 mod encode;
 mod folder;
+mod geometry;
 mod protocol;
 mod similarity;
 mod sts;
 mod texts;
+mod whiten;
 
 pub use embed::EmbedStage;
 pub use embeddings::{Description, Embeddings};
 pub use encode::{Encoded, Manner, encode};
 pub use folder::{Folder, Head};
+pub use geometry::GeometryStage;
 pub use protocol::{Aggregate, cosine, score};
 pub use similarity::Similarity;
 pub use sts::StsStage;
 pub use texts::Texts;
+pub use whiten::WhitenStage;

@@ -1,13 +1,10 @@
 //! How many dimensions vectors use: the effective rank of Roy and Vetterli (2007), e to the entropy of the singular values, normalised
 //! to add up to 1.
 //!
-//! Singular values are the roots of the eigenvalues of XᵀX, found by Jacobi's rotations in 64 bits. A library's decomposition would do
-//! as well but for its bits: they depend on the instructions of the processor.
+//! Singular values are the roots of the eigenvalues of XᵀX.
 
+use metrics::eigen;
 use rayon::prelude::*;
-
-/// Sweeps of rotations after which eigenvalues have long settled.
-const SWEEPS: usize = 60;
 
 /// The sum of x xᵀ over vectors x.
 pub(crate) struct Gram {
@@ -58,7 +55,7 @@ impl Gram {
         (sum > 0.0).then(|| kernels::exp(kernels::sum(&terms)))
     }
 
-    /// Returns the eigenvalues, by cyclic rotations (Golub and Van Loan, section 8.5).
+    /// Returns the eigenvalues.
     fn eigenvalues(self) -> Vec<f64> {
         let (width, mut all) = (self.width, self.sums);
         for row in 0..width {
@@ -66,45 +63,8 @@ impl Gram {
                 all[row * width + column] = all[column * width + row];
             }
         }
-        let trace = (0..width).map(|at| all[at * width + at]).sum::<f64>();
-        let negligible = trace * f64::EPSILON * f64::EPSILON;
-        for _ in 0..SWEEPS {
-            let mut rotated = false;
-            for first in 0..width {
-                for second in first + 1..width {
-                    if all[first * width + second].abs() > negligible {
-                        rotate(&mut all, width, first, second);
-                        rotated = true;
-                    }
-                }
-            }
-            if !rotated {
-                break;
-            }
-        }
-        (0..width).map(|at| all[at * width + at]).collect()
+        eigen(all, width).values
     }
-}
-
-/// Makes the element at (p, q) zero.
-fn rotate(all: &mut [f64], width: usize, p: usize, q: usize) {
-    let (diagonal, between) = ((all[p * width + p], all[q * width + q]), all[p * width + q]);
-    let tau = (diagonal.1 - diagonal.0) / (2.0 * between);
-    let tangent = tau.signum() / (tau.abs() + (1.0 + tau * tau).sqrt());
-    let cosine = 1.0 / (1.0 + tangent * tangent).sqrt();
-    let sine = tangent * cosine;
-    for at in 0..width {
-        let (one, other) = (all[at * width + p], all[at * width + q]);
-        all[at * width + p] = cosine * one - sine * other;
-        all[at * width + q] = sine * one + cosine * other;
-    }
-    for at in 0..width {
-        let (one, other) = (all[p * width + at], all[q * width + at]);
-        all[p * width + at] = cosine * one - sine * other;
-        all[q * width + at] = sine * one + cosine * other;
-    }
-    all[p * width + q] = 0.0;
-    all[q * width + p] = 0.0;
 }
 
 #[cfg(test)]
