@@ -135,7 +135,6 @@ sentences = 32
 batch = 8
 lr = 1e-3
 validate_every = 2
-keep_at = [2]
 
 [stage.scored]
 use = "benchmarks"

@@ -199,8 +199,10 @@ fn a_kind_whose_results_change_has_a_new_version() {
     benchmarks/2  benchmark    b0845b27cf44a038
     benchmarks/2  pairs        1823ba7a67c0a184
     benchmarks/2  questions    6fb34b77e6a93b7a
+    benchmarks/2  sentences    01bf0c339838a38b
     benchmarks/2  sts-pairs    342af4ac8a91c1cd
     command/1  joined       24752d7b97568708
+    contrast/1  contrast     3984ece5d3b1b161
     corpus/2  corpus       55593d00e57fa72d
     effective-rank/1  rank         7009420d30877a4c
     embed/3  embed        e1325dda5e209561
@@ -217,6 +219,6 @@ fn a_kind_whose_results_change_has_a_new_version() {
     tokenize/2  tokens       fda3425339550f02
     tokenizer/2  tokenizer    fdb80736a788f9f8
     validation-loss/1  validation   dcc62ab0a9015a65
-    world/3  world        dcb8db768be5cacb
+    world/4  world        60400eaf1abc3564
     ");
 }

@@ -225,14 +225,21 @@ fn a_group_stands_for_its_tables() {
     let project = with(SEARCHED);
     let listed = project.pipe(&["list"]).code(0).stdout;
     assert!(
-        listed.contains("both  Made from words: baselines, searched"),
+        listed.contains(
+            "  both    20      0  not known         Made from words: baselines, searched"
+        ),
         "{listed}"
     );
     let listed = project.pipe(&["list", "--json"]).code(0).json();
-    let group = json!({
-        "name": "both", "title": "Made from words", "tables": ["baselines", "searched"],
-    });
-    assert_eq!(listed["groups"], json!([group]));
+    let group = &listed["groups"][0];
+    assert_eq!(
+        (&group["name"], &group["title"], &group["tables"]),
+        (
+            &json!("both"),
+            &json!("Made from words"),
+            &json!(["baselines", "searched"])
+        ),
+    );
     let told = project.pipe(&["show", "group:both"]).code(0).stdout;
     assert!(
         told.contains("baselines: ") && told.contains("searched: "),

@@ -187,17 +187,19 @@ fn a_time_is_turned_into_updates() {
         let found = fit(&["steps", "--within", within, "--json"]).code(0).json();
         found["value"].as_u64().expect("a number")
     };
-    let hour = steps("1h");
+    let most = steps("2m");
     let wall = |steps: u64| {
         let set = format!("steps={steps}");
         let plan = project.pipe(&["plan", "stage:pretrain", "--json", "--set", &set]);
         let price = plan.code(0).json()["price"]["wall_seconds"].as_f64();
         price.expect("a time")
     };
-    assert!(wall(hour) <= 3600.0 && wall(hour + 1) > 3600.0, "{hour}");
-    assert!(steps("2h") > 19 * hour / 10);
-    let said = fit(&["steps", "--within", "1h"]).code(0).stdout;
-    assert!(said.contains(&format!("--set steps={hour}")), "{said}");
+    assert!(wall(most) <= 120.0 && wall(most + 1) > 120.0, "{most}");
+    assert!(steps("4m") > 19 * most / 10);
+    let said = fit(&["steps", "--within", "2m"]).code(0).stdout;
+    assert!(said.contains(&format!("--set steps={most}")), "{said}");
+    // A stage takes no more than that.
+    assert_eq!(steps("30d"), 4_000_000);
     for (wrong, part) in [
         (["stepz", "--within", "1h"], "no such variable"),
         (

@@ -31,7 +31,7 @@ fn agree(name: &str, found: &[f32], expected: &[f32], tolerance: f32, floor: f32
 }
 
 fn numbers(tensor: &Tensor) -> Vec<f32> {
-    let tensor = tensor.to_dtype(candle_core::DType::F32).unwrap();
+    let tensor = tensor.to_dtype(DType::F32).unwrap();
     tensor.flatten_all().unwrap().to_vec1().unwrap()
 }
 
@@ -330,7 +330,7 @@ fn targets_and_rows_out_of_range_are_errors() {
         "targets: 2 targets for 1 rows"
     );
     assert!(encoder.masked_lm_logits(&hidden, &[4]).is_err());
-    let logits = Tensor::zeros((2, 3), candle_core::DType::F32, &Device::Cpu).unwrap();
+    let logits = Tensor::zeros((2, 3), DType::F32, &Device::Cpu).unwrap();
     assert!(cross_entropy(&logits, &[0, 3]).is_err() && cross_entropy(&logits, &[0]).is_err());
     assert!(squared_error(&logits, &[0.0, 3.0]).is_err());
 }

@@ -45,13 +45,14 @@ pub(super) fn within(
     }
     let mut fits = (1, least);
     let mut above = 2;
+    // A value that the stage does not take is too large, like one that takes too long.
+    let try_at = |value: u64| {
+        price(value)
+            .ok()
+            .filter(|found| found.wall_seconds <= limit)
+    };
     // Doubled until it is too much, then halved towards the last that fits.
-    loop {
-        let found = price(above)?;
-        if found.wall_seconds > limit {
-            break;
-        }
-        fits = (above, found);
+    while let Some(found) = try_at(above) {
         if above >= MOST {
             return Err(CommandFailure::Usage {
                 message: format!(
@@ -62,14 +63,14 @@ pub(super) fn within(
                     .into(),
             });
         }
+        fits = (above, found);
         above *= 2;
     }
     while above - fits.0 > 1 {
         let middle = fits.0 + (above - fits.0) / 2;
-        let found = price(middle)?;
-        match found.wall_seconds > limit {
-            true => above = middle,
-            false => fits = (middle, found),
+        match try_at(middle) {
+            Some(found) => fits = (middle, found),
+            None => above = middle,
         }
     }
     let (value, price) = fits;

@@ -21,6 +21,8 @@ const COLUMNS: [&str; 3] = ["sent0", "sent1", "hard_neg"];
 /// The ends of the names of both kinds of file.
 const TEXTS: &[&str] = &["txt"];
 const TABLES: &[&str] = &["csv", "tsv", "parquet"];
+/// What the names of SimCSE's own files hold.
+const OWN_NAME: &str = "for_simcse";
 
 /// Reads a text file, or the only one of a folder, with a sentence a line. Lines without a word are passed over and counted.
 pub(crate) fn read_sentences(source: &Path) -> Result<Reading, StageError> {
@@ -86,14 +88,19 @@ fn finish(
     })
 }
 
-/// Returns the number of files that could be meant in a folder.
+/// Returns whether a folder holds the file, and no other that could be meant: those that SimCSE's script downloads are told by their
+/// names, since any text is sentences.
 pub(crate) fn files_in(folder: &Path, task: &str) -> usize {
     let endings = match task {
         SENTENCES => TEXTS,
         _ => TABLES,
     };
-    // A folder with many such files is something else.
-    usize::from(files(folder, endings).len() == 1)
+    let found = files(folder, endings);
+    let is_theirs = |path: &PathBuf| {
+        let name = path.file_name().and_then(|name| name.to_str());
+        name.is_some_and(|name| name.contains(OWN_NAME))
+    };
+    usize::from(found.len() == 1 && found.iter().all(is_theirs))
 }
 
 /// Returns the file itself, or the only file of a folder with one of the endings.
