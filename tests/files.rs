@@ -74,6 +74,16 @@ use = "sts"
 embeddings = "@embed"
 data = "@pairs"
 
+[stage.whitened]
+use = "whiten"
+embeddings = "@embed"
+dimensions = 4
+
+[stage.geometry]
+use = "geometry"
+embeddings = "@whitened"
+data = "@pairs"
+
 [stage.questions]
 use = "benchmarks"
 source = "@world/squad"

@@ -79,6 +79,16 @@ use = "sts"
 embeddings = "@embed"
 data = "@sts-pairs"
 
+[stage.whitened]
+use = "whiten"
+embeddings = "@embed"
+dimensions = 4
+
+[stage.geometry]
+use = "geometry"
+embeddings = "@embed"
+data = "@sts-pairs"
+
 [stage.questions]
 use = "benchmarks"
 source = "squad"

@@ -95,7 +95,7 @@ fn damage_and_changed_code_are_told_apart_from_changes() {
     write(&path, &record.to_string());
     let told = why(&project, &["stage:world"]);
     assert!(
-        told.ends_with("; its code has changed since, its behaviour version is 3 as before\n"),
+        told.ends_with("; its code has changed since, its behaviour version is 4 as before\n"),
         "{told}"
     );
     write(&path, "{");

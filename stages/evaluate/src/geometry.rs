@@ -38,6 +38,12 @@ const SCORES: [(&str, &str); 6] = [
     ("largest_share", "share"),
 ];
 
+/// The files that the stage writes.
+const FILES: &[OutputFile] = &[
+    scores::DOCUMENTED,
+    OutputFile::table(SPECTRUM, COLUMNS, "the singular values of the vectors"),
+];
+
 /// Measures how sentence vectors lie in their space.
 pub struct GeometryStage;
 
@@ -85,10 +91,7 @@ impl Stage for GeometryStage {
             },
             output: ArtifactType::Scores,
             numerics: None,
-            files: &[
-                scores::DOCUMENTED,
-                OutputFile::table(SPECTRUM, COLUMNS, "the singular values of the vectors"),
-            ],
+            files: FILES,
         }
     }
 
