@@ -214,10 +214,11 @@ fn a_kind_whose_results_change_has_a_new_version() {
     command/1  joined       24752d7b97568708
     contrast/1  contrast     3984ece5d3b1b161
     corpus/2  corpus       55593d00e57fa72d
-    effective-rank/1  rank         7009420d30877a4c
+    effective-rank/1  rank         9801a2fdd0644415
     embed/3  embed        e1325dda5e209561
     finetune/4  finetune     c0e01d0afd64f49b
     finetune-spans/1  answer       c2e239436a0eb81b
+    geometry/1  geometry     d45b8184de5cc3a4
     intermediate/1  intermediate 548ab468d3db6f40
     majority/3  majority     56686a02306c48b3
     masked-example/1  example      dc611f7042d0fceb
@@ -229,6 +230,7 @@ fn a_kind_whose_results_change_has_a_new_version() {
     tokenize/2  tokens       fda3425339550f02
     tokenizer/2  tokenizer    fdb80736a788f9f8
     validation-loss/1  validation   dcc62ab0a9015a65
+    whiten/1  whitened     086ce53167687470
     world/4  world        60400eaf1abc3564
     ");
 }

@@ -49,7 +49,7 @@ impl Stage for WhitenStage {
                             max: 1 << 20,
                         },
                         FieldDefault::Integer(0),
-                        "Dimensions to keep, those of the largest variance; 0 for all.",
+                        "Dimensions to keep, those of the largest variance; 0 for all that the vectors spread over.",
                     ),
                 ]
             },
@@ -120,10 +120,6 @@ fn whitening(
         (value - count * mean[row] * mean[column]) / (count - 1.0)
     });
     let found = eigen(covariance.collect(), width);
-    let wanted = match dimensions {
-        0 => width,
-        wanted => wanted,
-    };
     // What rounding has left of a variance of zero would be blown up.
     let least = found.values.first().copied().unwrap_or(0.0) * 1e-12;
     let spread = found
@@ -131,14 +127,22 @@ fn whitening(
         .iter()
         .take_while(|value| **value > least)
         .count();
-    if spread < wanted || wanted > width {
+    // Vectors after a layer normalisation may have a sum of zero, and lack a dimension.
+    let wanted = match dimensions {
+        0 => spread,
+        wanted => wanted,
+    };
+    if spread < wanted || wanted == 0 {
         return Err(StageError::input(
             "dimensions",
             format!(
                 "{wanted} are wanted, and {} vectors of {width} numbers spread over {spread}",
                 vectors.len()
             ),
-            format!("give at most {spread}, or `fit` with more sentences"),
+            match spread {
+                0 => "give vectors that are not all equal".to_owned(),
+                _ => format!("give at most {spread}, or `fit` with more sentences"),
+            },
         ));
     }
     let pairs = found.vectors.iter().zip(&found.values).take(wanted);
@@ -192,9 +196,11 @@ mod tests {
                 assert!((value / 79.0 - expected).abs() < 1e-5, "{at}: {value}");
             }
         }
-        let error = whitening(&slices[..4], width, 0).unwrap_err().to_string();
+        // Four points lie in three dimensions.
+        assert_eq!(whitening(&slices[..4], width, 0).unwrap().1.len(), 3);
+        let error = whitening(&slices[..4], width, 6).unwrap_err().to_string();
         assert!(
-            error.contains("4 vectors of 6 numbers spread over 3"),
+            error.contains("6 are wanted, and 4 vectors of 6 numbers spread over 3"),
             "{error}"
         );
     }
