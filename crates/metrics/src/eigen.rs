@@ -75,7 +75,7 @@ fn rotate(all: &mut [f64], basis: &mut [f64], width: usize, p: usize, q: usize) 
         all[at * width + p] = cosine * one - sine * other;
         all[at * width + q] = sine * one + cosine * other;
     }
-    for values in [all.as_mut(), basis] {
+    for values in [&mut *all, basis] {
         for at in 0..width {
             let (one, other) = (values[p * width + at], values[q * width + at]);
             values[p * width + at] = cosine * one - sine * other;

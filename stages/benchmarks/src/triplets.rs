@@ -88,19 +88,27 @@ fn finish(
     })
 }
 
-/// Returns whether a folder holds the file, and no other that could be meant: those that SimCSE's script downloads are told by their
-/// names, since any text is sentences.
+/// Returns whether a folder holds one file that could be meant. A table is told by the names of its columns. Any text is sentences, so that
+/// those that SimCSE's script downloads are told by their name.
 pub(crate) fn files_in(folder: &Path, task: &str) -> usize {
-    let endings = match task {
-        SENTENCES => TEXTS,
-        _ => TABLES,
+    let found = match task {
+        SENTENCES => files(folder, TEXTS),
+        _ => files(folder, TABLES),
     };
-    let found = files(folder, endings);
-    let is_theirs = |path: &PathBuf| {
-        let name = path.file_name().and_then(|name| name.to_str());
-        name.is_some_and(|name| name.contains(OWN_NAME))
+    let [file] = &found[..] else {
+        return 0;
     };
-    usize::from(found.len() == 1 && found.iter().all(is_theirs))
+    let is_meant = match task {
+        SENTENCES => {
+            let name = file.file_name().and_then(|name| name.to_str());
+            name.is_some_and(|name| name.contains(OWN_NAME))
+        }
+        _ => Table::open(file, Form::default()).is_ok_and(|table| {
+            let has = |column: &&str| table.header.iter().any(|name| name == column);
+            COLUMNS[..2].iter().all(has)
+        }),
+    };
+    usize::from(is_meant)
 }
 
 /// Returns the file itself, or the only file of a folder with one of the endings.

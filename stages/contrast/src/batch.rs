@@ -170,6 +170,32 @@ impl<'a> Maker<'a> {
                 update.sequences.push(Sequence::new(ids, sample));
             }
         }
+        if self.masker.is_some() && update.predicted() == 0 {
+            self.mask_one(step, &mut update);
+        }
         update
+    }
+
+    /// Masks one token of an update of which by chance none is masked, so that the loss of masked tokens has a term in each update. An
+    /// update of sentences without a token has none to mask.
+    fn mask_one(&self, step: u32, update: &mut Update) {
+        let specials = self.tokenizer.specials();
+        let all = update.masked.iter().enumerate();
+        let places = all.flat_map(|(row, sequence)| {
+            let own = sequence.ids.iter().enumerate();
+            own.map(move |(at, id)| (row, at, *id))
+        });
+        let places = places.filter(|(_, _, id)| !specials.all().contains(id));
+        let places: Vec<(usize, usize, u32)> = places.collect();
+        if places.is_empty() {
+            return;
+        }
+        let mut draws = self.draws.draws(step, u32::MAX, 0);
+        let &(row, at, id) = draws.pick(&places);
+        update.masked[row].ids[at] = specials.mask;
+        update.targets[row] = Targets {
+            positions: vec![at as u32],
+            ids: vec![id],
+        };
     }
 }

@@ -82,7 +82,15 @@ impl Objective for Contrastive<'_> {
 
     fn batch(&mut self, step: u32) -> Result<Update, StageError> {
         let places = self.epochs.update(step, self.batch);
-        Ok(self.maker.update(step, places))
+        let update = self.maker.update(step, places);
+        if self.masked_lm > 0.0 && update.predicted() == 0 {
+            return Err(StageError::input(
+                "data",
+                format!("update {} has no sentence with a token to mask", step + 1),
+                "leave out what the tokenizer makes no token of, raise batch, or leave masked_lm out",
+            ));
+        }
+        Ok(update)
     }
 
     /// A batch is one sample, since each of its sentences is compared with all others.

@@ -8,7 +8,7 @@ use encoder::Pooling;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use training::Options;
-use training::fields::{self, Defaults, POSITIVE, SHARE};
+use training::fields::{self, Defaults, SHARE};
 
 use crate::loss::{Contrast, Similarity};
 use crate::views::Positive;
@@ -79,16 +79,6 @@ impl Parameters {
     /// Returns the problems that the ranges of single fields do not catch.
     pub fn check(&self) -> Vec<Problem> {
         let mut problems = self.training.check();
-        for (path, value) in [
-            ("temperature", self.temperature),
-            ("negative_weight", self.negative_weight),
-        ] {
-            // The logarithm of the weight is taken, and similarities are divided by the temperature.
-            if !value.is_normal() {
-                let message = format!("{value} is not above 0");
-                problems.push(Problem::value(path, message));
-            }
-        }
         if self.max_length < SHORTEST {
             let message = "no token of a sentence would be seen";
             let help = format!("give at least {SHORTEST}");
@@ -242,7 +232,10 @@ const OWN: &[Field] = &[
     ),
     Field::new(
         "negative_weight",
-        POSITIVE,
+        FieldType::Number {
+            min: 1e-6,
+            max: 1e6,
+        },
         FieldDefault::Number(1.0),
         "Weight of a sentence's own hard negative among what it is compared with.",
     ),
@@ -266,7 +259,11 @@ const OWN: &[Field] = &[
     ),
     Field::new(
         "temperature",
-        POSITIVE,
+        // Beyond these, similarities decide all or nothing, and gradients leave the range of 32-bit floats.
+        FieldType::Number {
+            min: 1e-3,
+            max: 1e3,
+        },
         FieldDefault::Number(0.05),
         "What similarities are divided by.",
     ),
@@ -278,7 +275,7 @@ const OWN: &[Field] = &[
     ),
     Field::new(
         "masked_lm",
-        POSITIVE,
+        FieldType::Number { min: 0.0, max: 1e3 },
         FieldDefault::Number(0.0),
         "Weight of a masked language modelling loss beside the contrastive one, over masked copies of the sentences (80 % [MASK], 10 % \
          random, 10 % kept); 0 for none.",
@@ -324,8 +321,6 @@ mod tests {
     fn what_cannot_be_is_said_before_a_run() {
         for (given, paths) in [
             (json!({}), vec![]),
-            (json!({"temperature": 0.0}), vec!["temperature"]),
-            (json!({"negative_weight": 0.0}), vec!["negative_weight"]),
             (json!({"max_length": 2}), vec!["max_length"]),
             (json!({"batch": 1}), vec!["batch"]),
             (

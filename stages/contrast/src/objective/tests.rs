@@ -178,6 +178,14 @@ fn what_is_masked_beside_it_adds_to_the_loss() {
     assert!(with.gradients.len() > without.gradients.len());
 }
 
+/// Where chance masks nothing, one token is masked all the same.
+#[test]
+fn each_update_has_a_token_to_predict() {
+    let with = update(0.1, &json!({"masked_lm": 0.5, "masked_lm_rate": 1e-9}));
+    let without = update(0.1, &json!({}));
+    assert!(with.loss > without.loss, "{} {}", with.loss, without.loss);
+}
+
 #[test]
 fn hard_negatives_are_compared_as_well() {
     let with = update(0.0, &json!({}));
