@@ -148,7 +148,7 @@ fn a_run_is_the_same_with_other_threads_and_in_parts() {
         .build()
         .unwrap();
     let one = pool.install(|| train(&data, &given)).unwrap();
-    let mut parts = given.clone();
+    let mut parts = given;
     parts["micro_batch"] = json!(5);
     let parts = train(&data, &parts).unwrap();
     for file in [
