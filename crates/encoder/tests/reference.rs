@@ -130,13 +130,16 @@ proptest! {
         let projection = Projection::new(encoder.config(), 4).unwrap();
         let mut trained = encoder.body();
         trained.extend(projection.parameters()).unwrap();
-        compare(&trained, 2e-5, |ops| {
+        compare(&trained, 4e-5, |ops| {
             let encoder = encoder.clone().with_ops(ops);
             let layers = pooling.layers(encoder.config().num_hidden_layers);
             let states = encoder.hidden_states(&batch, &layers, TRAIN).unwrap();
             let pooled = pooling.pool(&states, &batch, 0).unwrap();
             let projected = projection.clone().with_ops(ops).forward(&pooled, TRAIN).unwrap();
-            let loss = projected.sqr().unwrap().sum_all().unwrap();
+            // Not a sum of squares, which layer normalisation makes nearly constant.
+            let factors: Vec<f32> = (0..projected.elem_count()).map(|at| (at % 7) as f32 - 2.5).collect();
+            let factors = Tensor::from_vec(factors, projected.shape(), &Device::Cpu).unwrap();
+            let loss = (&projected * factors).unwrap().sum_all().unwrap();
             (vec![pooled, projected], loss.to_dtype(DType::F64).unwrap())
         });
         let head = SpanHead::new(encoder.config(), 4).unwrap();
@@ -146,7 +149,7 @@ proptest! {
             .iter()
             .map(|&length| [length / 3, length - 1].map(|token| token as u32))
             .collect();
-        compare(&trained, 2e-5, |ops| {
+        compare(&trained, 4e-5, |ops| {
             let (encoder, head) = (encoder.clone().with_ops(ops), head.clone().with_ops(ops));
             let hidden = encoder.forward(&batch, TRAIN).unwrap();
             let loss = head.loss(&hidden, &batch, &spans, TRAIN).unwrap();
