@@ -3,7 +3,7 @@
 use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 
-use crate::engine::{PoolingPass, Sums};
+use crate::engine::{MaximumPass, PoolingPass, Sums};
 use crate::{Batch, EncoderError, composed, fused};
 
 /// How the hidden states of a sequence become one vector. Averages are over all tokens, including the special tokens that begin
@@ -23,26 +23,37 @@ pub enum Pooling {
     /// The mean of the embeddings (layer 0) and the last layer, averaged over the tokens: the method behind the rows called
     /// `first-last avg.` in SimCSE's paper.
     EmbeddingLast,
+    /// The mean of the last two layers, averaged over the tokens: `avg_top2` of SimCSE's code.
+    LastTwo,
+    /// The greatest value of each component among the tokens of the last layer, as sentence-transformers has it.
+    Max,
 }
 
 impl Pooling {
     /// The names of all poolings, as parameters take them.
-    pub const NAMES: &'static [&'static str] = &["cls", "mean", "first-last", "embedding-last"];
+    pub const NAMES: &'static [&'static str] = &[
+        "cls",
+        "mean",
+        "first-last",
+        "embedding-last",
+        "last-two",
+        "max",
+    ];
 
     /// Returns the layers whose hidden states this pooling needs; 0 is the embeddings, `last` the last layer.
     pub fn layers(self, last: usize) -> Vec<usize> {
         match self {
-            Self::Cls | Self::Mean => vec![last],
+            Self::Cls | Self::Mean | Self::Max => vec![last],
             // An encoder without layers has its embeddings as the first and the last.
             Self::FirstLast => vec![1.min(last), last],
             Self::EmbeddingLast => vec![0, last],
+            Self::LastTwo => vec![last.saturating_sub(1), last],
         }
     }
 
     /// Returns one vector per sequence, `[sequences, hidden size]`, in the order in which the sequences were given to
-    /// [`Batch::pack`]. `states` are the hidden states of the layers [`Pooling::layers`], each `[tokens, hidden size]`. Averages
-    /// leave out the first `skip` tokens of each sequence; the average of no tokens is zero, as in sentence-transformers. Sums
-    /// are made in 64 bits. Gradients reach the hidden states if those are tracked.
+    /// [`Batch::pack`]. `states` are the hidden states of the layers [`Pooling::layers`], each `[tokens, hidden size]`. Averages and
+    /// maxima leave out the first `skip` tokens of each sequence; those of no tokens are zero. Sums are made in 64 bits. Gradients reach the hidden states if those are tracked.
     ///
     /// # Errors
     /// When the hidden states do not belong to those layers or to the batch.
@@ -72,6 +83,11 @@ impl Pooling {
         sums: Sums,
     ) -> Result<Tensor, EncoderError> {
         self.check(states)?;
+        if let (Self::Max, [state]) = (self, states) {
+            let tokens = self.tokens(batch, skip);
+            let rows = batch.tokens();
+            return Ok(fused::maximum(MaximumPass { tokens, rows }, state)?);
+        }
         let pass = PoolingPass {
             tokens: self.tokens(batch, skip),
             rows: batch.tokens(),
@@ -88,7 +104,10 @@ impl Pooling {
         skip: usize,
     ) -> Result<Tensor, EncoderError> {
         self.check(states)?;
-        composed::pooled(&self.tokens(batch, skip), states)
+        match self {
+            Self::Max => composed::maximum(&self.tokens(batch, skip), &states[0]),
+            _ => composed::pooled(&self.tokens(batch, skip), states),
+        }
     }
 
     fn check(self, states: &[Tensor]) -> Result<(), EncoderError> {
@@ -103,7 +122,7 @@ impl Pooling {
         ))
     }
 
-    /// Returns the rows that are averaged for each sequence.
+    /// Returns the rows that become the vector of each sequence.
     fn tokens(self, batch: &Batch, skip: usize) -> Vec<std::ops::Range<usize>> {
         let rows = (0..batch.sequences()).map(|sequence| {
             let first = batch.row(sequence, 0) as usize;

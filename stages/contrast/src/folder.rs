@@ -21,7 +21,8 @@ pub(crate) fn write(
     let mode = match pooling {
         Pooling::Cls => "cls",
         Pooling::Mean => "mean",
-        Pooling::FirstLast | Pooling::EmbeddingLast => return Ok(()),
+        Pooling::Max => "max",
+        Pooling::FirstLast | Pooling::EmbeddingLast | Pooling::LastTwo => return Ok(()),
     };
     let modules = json!([
         {"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"},
@@ -34,7 +35,7 @@ pub(crate) fn write(
         "word_embedding_dimension": width,
         "pooling_mode_cls_token": mode == "cls",
         "pooling_mode_mean_tokens": mode == "mean",
-        "pooling_mode_max_tokens": false,
+        "pooling_mode_max_tokens": mode == "max",
         "pooling_mode_mean_sqrt_len_tokens": false,
     });
     let inner = folder.join(POOLING);

@@ -152,7 +152,7 @@ impl Head {
     /// # Errors
     /// When the pooling, or a further module, is one that this crate does not compute.
     pub fn pooling(&self) -> Result<Pooling, StageError> {
-        let remedy = "set `pooling` to cls, mean, first-last or embedding-last, which leaves the modules aside";
+        let remedy = "set `pooling` to cls, mean, max, last-two, first-last or embedding-last, which leaves the modules aside";
         if let Some(other) = self.others.first() {
             let reason = format!("the module {other} is not supported");
             return Err(StageError::input(self.place.display(), reason, remedy));
@@ -201,6 +201,7 @@ fn mode(config: &Map<String, Value>) -> Mode {
     match names[..] {
         ["cls" | "cls_token"] => Mode::Known(Pooling::Cls),
         ["mean" | "mean_tokens"] => Mode::Known(Pooling::Mean),
+        ["max" | "max_tokens"] => Mode::Known(Pooling::Max),
         [] => Mode::Other("none".to_owned()),
         _ => Mode::Other(names.join(" + ")),
     }

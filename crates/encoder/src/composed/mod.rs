@@ -14,4 +14,4 @@ pub(crate) use decoder_embeddings::decoder_embeddings;
 pub(crate) use head::{classification, masked_lm_logits, projection, span_loss, span_scores};
 pub(crate) use operations::cross_entropy;
 pub(crate) use pass::ComposedPass;
-pub(crate) use pooling::pooled;
+pub(crate) use pooling::{maximum, pooled};

@@ -21,3 +21,13 @@ pub(crate) fn pooled(tokens: &[Range<usize>], states: &[Tensor]) -> Result<Tenso
     let averages = averages.collect::<candle_core::Result<Vec<_>>>()?;
     Ok(Tensor::cat(&averages, 0)?)
 }
+
+/// Returns the greatest value of each component among rows of hidden states: zero where there is no row.
+pub(crate) fn maximum(tokens: &[Range<usize>], state: &Tensor) -> Result<Tensor, EncoderError> {
+    let maxima = tokens.iter().map(|rows| match rows.is_empty() {
+        true => state.narrow(0, 0, 1)?.zeros_like(),
+        false => state.narrow(0, rows.start, rows.len())?.max_keepdim(0),
+    });
+    let maxima = maxima.collect::<candle_core::Result<Vec<_>>>()?;
+    Ok(Tensor::cat(&maxima, 0)?)
+}

@@ -28,7 +28,7 @@ pub(crate) use embeddings::EmbeddingOp;
 pub(crate) use loss::{cross_entropy, squared_error};
 pub(crate) use masked_lm::MaskedLmOp;
 pub(crate) use pass::FusedPass;
-pub(crate) use pooling::pool;
+pub(crate) use pooling::{maximum, pool};
 pub(crate) use projection::ProjectionOp;
 pub(crate) use spans::SpanLossOp;
 

@@ -1,7 +1,7 @@
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tensor, bail};
 
 use super::{copy, floats, output, tensor};
-use crate::engine::PoolingPass;
+use crate::engine::{MaximumPass, PoolingPass};
 
 /// Averages of hidden states, as an operation on the hidden states of one layer or of two.
 struct PoolingOp(PoolingPass);
@@ -15,6 +15,38 @@ pub(crate) fn pool(pass: PoolingPass, states: &[Tensor]) -> Result<Tensor> {
             .contiguous()?
             .apply_op2(&last.contiguous()?, operation),
         _ => bail!("pooling: hidden states of {} layers", states.len()),
+    }
+}
+
+/// Maxima of the hidden states of one layer.
+struct MaximumOp(MaximumPass);
+
+/// Returns the maxima, `[results, width]`, of hidden states, `[tokens, width]`.
+pub(crate) fn maximum(pass: MaximumPass, state: &Tensor) -> Result<Tensor> {
+    state.contiguous()?.apply_op1(MaximumOp(pass))
+}
+
+impl CustomOp1 for MaximumOp {
+    fn name(&self) -> &'static str {
+        "pooling of maxima"
+    }
+
+    fn cpu_fwd(&self, hidden: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let dims = layout.dims();
+        let &[rows, width] = dims else {
+            bail!("pooling: hidden states {dims:?}, not one row a token");
+        };
+        if rows != self.0.rows {
+            bail!("pooling: hidden states {dims:?} are not those of the batch");
+        }
+        let maxima = self.0.forward(floats(hidden, layout)?, width);
+        output(maxima, (self.0.tokens.len(), width))
+    }
+
+    fn bwd(&self, hidden: &Tensor, _result: &Tensor, gradient: &Tensor) -> Result<Option<Tensor>> {
+        let width = hidden.dim(1)?;
+        let result = self.0.backward(&copy(hidden)?, &copy(gradient)?, width);
+        Ok(Some(tensor(result, hidden.shape())?))
     }
 }
 

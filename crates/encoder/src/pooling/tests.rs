@@ -8,11 +8,13 @@ use super::Pooling;
 use crate::{Architecture, Batch, Config, EncoderError, Sequence, Size};
 
 const WIDTH: usize = 5;
-const ALL: [Pooling; 4] = [
+const ALL: [Pooling; 6] = [
     Pooling::Cls,
     Pooling::Mean,
     Pooling::FirstLast,
     Pooling::EmbeddingLast,
+    Pooling::LastTwo,
+    Pooling::Max,
 ];
 
 fn batch(lengths: &[usize]) -> Batch {
@@ -98,6 +100,10 @@ proptest! {
             near(&found.0, &expected.0);
             for (layer, (found, expected)) in found.1.iter().zip(&expected.1).enumerate() {
                 near(found, expected);
+                if pooling == Pooling::Max {
+                    // A step may change which token is the greatest.
+                    continue;
+                }
                 let loss = |place: usize, step: f32| {
                     let mut states = states.clone();
                     states[layer][place] += step;
@@ -175,4 +181,23 @@ fn names_are_those_that_are_written() {
     for (pooling, name) in ALL.into_iter().zip(Pooling::NAMES) {
         assert_eq!(serde_json::to_value(pooling).unwrap(), *name);
     }
+}
+
+#[test]
+fn a_maximum_is_of_each_sequence_and_its_gradient_goes_to_the_first_that_has_it() {
+    let batch = batch(&[2, 1]);
+    let mut values = vec![0.0; batch.tokens() * WIDTH];
+    let (first, alone) = (batch.row(0, 0) as usize, batch.row(1, 0) as usize);
+    values[first * WIDTH] = 3.0;
+    values[(first + 1) * WIDTH] = 3.0;
+    values[(first + 1) * WIDTH + 1] = -1.0;
+    values[alone * WIDTH] = -2.0;
+    let weights = Tensor::ones((2, WIDTH), candle_core::DType::F32, &Device::Cpu).unwrap();
+    let (found, gradients) = run(&[values], &weights, |states| {
+        Pooling::Max.pool(states, &batch, 0)
+    });
+    assert_eq!(found, [3.0, 0.0, 0.0, 0.0, 0.0, -2.0, 0.0, 0.0, 0.0, 0.0]);
+    assert_eq!(gradients[0][first * WIDTH], 1.0);
+    assert_eq!(gradients[0][(first + 1) * WIDTH], 0.0);
+    assert_eq!(gradients[0][alone * WIDTH], 1.0);
 }
