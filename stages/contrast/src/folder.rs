@@ -4,31 +4,46 @@ use std::fs;
 use std::path::Path;
 
 use contract::{StageError, io_error};
-use encoder::Pooling;
+use encoder::{Pooling, Projection};
 use serde_json::{Value, json};
 
 /// The folder of the pooling module.
 const POOLING: &str = "1_Pooling";
+/// The folder of the projection, where it belongs to the model.
+const DENSE: &str = "2_Dense";
 
-/// Writes the modules, the encoder's own folder and a pooling, into `folder`. A pooling that sentence-transformers does not have is left
-/// out.
+/// Returns what sentence-transformers calls a pooling, if it has it.
+pub(crate) fn mode(pooling: Pooling) -> Option<&'static str> {
+    match pooling {
+        Pooling::Cls => Some("cls"),
+        Pooling::Mean => Some("mean"),
+        Pooling::Max => Some("max"),
+        Pooling::FirstLast | Pooling::EmbeddingLast | Pooling::LastTwo => None,
+    }
+}
+
+/// Writes the modules, the encoder's own folder, a pooling and a projection if it is kept, into `folder`. A pooling that
+/// sentence-transformers does not have is left out.
 pub(crate) fn write(
     folder: &Path,
     pooling: Pooling,
+    kept: Option<&Projection>,
     width: usize,
     max_length: usize,
 ) -> Result<(), StageError> {
-    let mode = match pooling {
-        Pooling::Cls => "cls",
-        Pooling::Mean => "mean",
-        Pooling::Max => "max",
-        Pooling::FirstLast | Pooling::EmbeddingLast | Pooling::LastTwo => return Ok(()),
+    let Some(mode) = mode(pooling) else {
+        return Ok(());
     };
-    let modules = json!([
-        {"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"},
-        {"idx": 1, "name": "1", "path": POOLING, "type": "sentence_transformers.models.Pooling"},
-    ]);
-    write_json(&folder.join("modules.json"), &modules)?;
+    let module = |place: usize, path: &str, class: &str| {
+        let class = format!("sentence_transformers.models.{class}");
+        json!({"idx": place, "name": place.to_string(), "path": path, "type": class})
+    };
+    let mut modules = vec![module(0, "", "Transformer"), module(1, POOLING, "Pooling")];
+    if let Some(projection) = kept {
+        modules.push(module(2, DENSE, "Dense"));
+        projection.save(&folder.join(DENSE))?;
+    }
+    write_json(&folder.join("modules.json"), &Value::from(modules))?;
     let sentences = json!({"max_seq_length": max_length, "do_lower_case": false});
     write_json(&folder.join("sentence_bert_config.json"), &sentences)?;
     let pooling = json!({

@@ -48,6 +48,14 @@ impl Model {
         &self.parameters
     }
 
+    /// Returns the projection, if it belongs to the model.
+    pub(crate) fn kept_projection(&self) -> Option<&Projection> {
+        match self.is_projection_dropped {
+            true => None,
+            false => self.projection.as_ref(),
+        }
+    }
+
     /// Returns the pooled vectors, `[sequences, width]`.
     fn pooled(&self, sequences: &[Sequence], mode: Mode) -> Result<Tensor, StageError> {
         let encoder = &self.encoder;

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use training::Options;
 use training::fields::{self, Defaults, SHARE};
 
+use crate::folder;
 use crate::loss::{Contrast, Similarity};
 use crate::views::Positive;
 
@@ -62,6 +63,8 @@ pub struct Parameters {
 pub enum ProjectionUse {
     /// It serves training alone.
     Training,
+    /// It belongs to the model, which gives vectors that went through it.
+    Kept,
     /// There is none.
     None,
 }
@@ -98,6 +101,17 @@ impl Parameters {
                 self.masked_lm_rate
             );
             problems.push(Problem::value("masked_lm_rate", message));
+        }
+        if self.projection == ProjectionUse::Kept && folder::mode(self.pooling).is_none() {
+            let message = "the model would lose its map: sentence-transformers has no such pooling, so its folder would not name it";
+            let help =
+                "keep the map with pooling cls, mean or max; or choose projection = \"training\"";
+            problems.push(Problem::value("projection", message).with_help(help));
+        }
+        if self.projection == ProjectionUse::Kept && !self.training.keep_at.is_empty() {
+            let message = "of the encoders on the way the map is not kept";
+            let help = "leave keep_at out, or choose projection = \"training\"";
+            problems.push(Problem::value("keep_at", message).with_help(help));
         }
         if self.training.gradient_parts > 1 {
             let message =
@@ -247,9 +261,9 @@ const OWN: &[Field] = &[
     ),
     Field::new(
         "projection",
-        FieldType::Choice(&["training", "none"]),
+        FieldType::Choice(&["training", "kept", "none"]),
         FieldDefault::Text("training"),
-        "Whether a dense map and tanh lie between the vector and the loss in training.",
+        "Whether a dense map and tanh lie between the vector and the loss: in training alone, or kept as a part of the model.",
     ),
     Field::new(
         "similarity",

@@ -19,7 +19,7 @@ const USUAL: (f64, f64) = (100_000.0, 20.0);
 const FILES: &[OutputFile] = &[
     OutputFile::new(
         "model.safetensors",
-        "the weights, by the names of Hugging Face; the projection is not among them",
+        "the weights, by the names of Hugging Face, without the projection",
     ),
     OutputFile::new("config.json", "the encoder's shape, for Hugging Face"),
     OutputFile::new("tokenizer.json", "its tokenizer"),
@@ -30,17 +30,19 @@ const FILES: &[OutputFile] = &[
         "the word pieces, a line each, in the order of their ids",
     ),
     OutputFile::new("modules.json", "what sentence-transformers makes of it")
-        .when("pooling is cls or mean"),
+        .when("pooling is cls, mean or max"),
     OutputFile::new(
         "sentence_bert_config.json",
         "the longest sentence, for sentence-transformers",
     )
-    .when("pooling is cls or mean"),
+    .when("pooling is cls, mean or max"),
     OutputFile::new(
         "1_Pooling/config.json",
         "the pooling, for sentence-transformers",
     )
-    .when("pooling is cls or mean"),
+    .when("pooling is cls, mean or max"),
+    OutputFile::new("2_Dense/*", "the projection, for sentence-transformers")
+        .when("projection is kept"),
     scores::DOCUMENTED.when("development is given"),
     OutputFile::log(
         log::FILE,
@@ -68,7 +70,7 @@ impl Stage for ContrastStage {
     fn signature(&self) -> Signature {
         Signature {
             kind: "contrast",
-            version: 1,
+            version: 2,
             about: "Trains an encoder by contrast, so that its vectors tell sentences apart (SimCSE).",
             fields: FIELDS,
             output: ArtifactType::Encoder,

@@ -78,7 +78,7 @@ pub(crate) fn train(
     }
     let projection = match parameters.projection {
         ProjectionUse::None => None,
-        ProjectionUse::Training => {
+        ProjectionUse::Training | ProjectionUse::Kept => {
             let projection = Projection::new(encoder.config(), options.seed)?;
             Some(projection.with_precision(encoder.precision()))
         }
@@ -89,7 +89,14 @@ pub(crate) fn train(
         None => None,
     };
     let has_head = parameters.masked_lm > 0.0;
-    let model = Model::new(encoder, parameters.pooling, projection, true, has_head)?;
+    let is_dropped = parameters.projection == ProjectionUse::Training;
+    let model = Model::new(
+        encoder,
+        parameters.pooling,
+        projection,
+        is_dropped,
+        has_head,
+    )?;
     let epochs = Epochs::new(options.seed, triplets.len())?;
     let updates = epochs.updates(parameters.batch) * parameters.epochs;
     let mut objective = Contrastive {
@@ -106,8 +113,13 @@ pub(crate) fn train(
     let trained = training::train(&mut objective, options, updates, Start::New, context)?;
     let output = context.output();
     training::Objective::save(&objective, output)?;
-    let width = model.encoder.config().hidden_size;
-    folder::write(output, parameters.pooling, width, positions)?;
+    let kept_steps = training::kept_steps(&options.keep_at, updates);
+    let kept = kept_steps.map(|step| output.join(training::kept_name(step)));
+    for folder in kept.chain([output.to_path_buf()]) {
+        let width = model.encoder.config().hidden_size;
+        let projection = model.kept_projection();
+        folder::write(&folder, parameters.pooling, projection, width, positions)?;
+    }
     match (&objective.development, trained.measured) {
         (Some(development), measured) => {
             let measured = match measured {

@@ -10,6 +10,7 @@ use benchmarks::{BenchmarksStage, TaskStage};
 use contract::{Context, Inputs, Params, Stage, StageError, complete};
 use contrast::ContrastStage;
 use encoder::{Architecture, Config, Encoder, Size};
+use evaluate::{Folder, Manner, cosine, encode};
 use metrics::scores;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -43,6 +44,18 @@ fn sentence(thing: usize, at: usize) -> String {
     [words[at % 4], words[(at / 4 + at + 1) % 4]].join(" ")
 }
 
+/// Returns two sentences, of one thing or of two, and their score.
+fn pair(row: usize) -> ([String; 2], f64) {
+    let (other, score) = match row % 2 {
+        0 => (row, 5.0),
+        _ => (row + 1 + row % 4, 0.0),
+    };
+    (
+        [sentence(row, row / 6), sentence(other, row / 5 + 2)],
+        score,
+    )
+}
+
 struct Data {
     triplets: TempDir,
     development: TempDir,
@@ -69,13 +82,8 @@ fn data() -> Data {
     );
     let mut text = String::from("first,second,score\n");
     for row in 0..60 {
-        let other = if row % 2 == 0 { row } else { row + 1 + row % 4 };
-        let score = if row % 2 == 0 { 5 } else { 0 };
-        text += &format!(
-            "{},{},{score}\n",
-            sentence(row, row / 6),
-            sentence(other, row / 5 + 2)
-        );
+        let ([first, second], score) = pair(row);
+        text += &format!("{first},{second},{score}\n");
     }
     let pairs = source.path().join("pairs.csv");
     fs::write(&pairs, text).unwrap();
@@ -160,6 +168,45 @@ fn a_run_is_the_same_with_other_threads_and_in_parts() {
         let read = |folder: &TempDir| fs::read(folder.path().join("output").join(file)).unwrap();
         assert!(read(&one) == read(&parts), "{file}");
     }
+}
+
+/// The score that the stage measures of its model is the one that an evaluation of its folder gives.
+#[test]
+fn a_kept_projection_belongs_to_the_folder() {
+    let data = data();
+    let score = |projection: &str| {
+        let trained = train(&data, &json!({"epochs": 1, "projection": projection})).unwrap();
+        let output = trained.path().join("output");
+        let folder = Folder::read(&output).unwrap();
+        let head = folder.head.as_ref().unwrap();
+        let encoder = Encoder::load(&output).unwrap();
+        let tokenizer = Tokenizer::load(&output).unwrap();
+        let (sentences, gold): (Vec<_>, Vec<_>) = (0..60).map(pair).unzip();
+        let manner = Manner {
+            texts: &folder.texts,
+            max_length: 24,
+            pooling: head.pooling().unwrap(),
+            skip: 0,
+        };
+        let context = tempfile::tempdir().unwrap();
+        let context = Context::in_folder(context.path()).unwrap();
+        let sentences = sentences.concat();
+        let encoded = encode(&encoder, &tokenizer, &sentences, manner, &context);
+        let mut vectors = encoded.unwrap().vectors;
+        head.map(&mut vectors, encoder.precision()).unwrap();
+        let pairs = vectors.chunks(2).map(|pair| cosine(&pair[0], &pair[1]));
+        let cosines: Vec<f64> = pairs.collect();
+        let found = 100.0 * metrics::spearman(&cosines, &gold).unwrap();
+        let (maps, measured) = (head.dense.len(), value(&trained, "spearman"));
+        assert!(
+            (found - measured).abs() < 0.01,
+            "{projection}: {found} {measured}"
+        );
+        (maps, value(&trained, "uniformity"))
+    };
+    let (kept, training) = (score("kept"), score("training"));
+    assert_eq!((kept.0, training.0), (1, 0));
+    assert_ne!(kept.1, training.1);
 }
 
 #[test]

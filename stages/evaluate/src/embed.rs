@@ -191,6 +191,9 @@ impl Stage for EmbedStage {
                 "{cut} of {all} sentences were cut to {max_length} tokens"
             ));
         }
+        if let Some(head) = auto {
+            head.map(&mut encoded.vectors, encoder.precision())?;
+        }
         if normalised {
             encoded
                 .vectors
@@ -200,7 +203,10 @@ impl Stage for EmbedStage {
         let description = Description {
             pooling,
             normalised,
-            dimension: encoder.config().hidden_size,
+            dimension: encoded
+                .vectors
+                .first()
+                .map_or(encoder.config().hidden_size, Vec::len),
             sentences: sentences.len(),
             max_length,
             truncated: encoded.truncated,

@@ -2,12 +2,12 @@
 //!
 //! `modules.json` lists the modules that a sentence passes: a transformer (its files in the folder itself, or in
 //! `0_Transformer`), a pooling (`1_Pooling/config.json`, with one boolean per mode, or since version 6 the mode's
-//! name), perhaps a normalisation. A folder without that file is a plain Hugging Face encoder.
+//! name), perhaps dense maps, perhaps a normalisation. A folder without that file is a plain Hugging Face encoder.
 
 use std::path::{Component, Path, PathBuf};
 
 use contract::{StageError, read_json};
-use encoder::Pooling;
+use encoder::{Dense, Pooling, Precision};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -37,13 +37,15 @@ pub struct Folder {
 #[derive(Debug, PartialEq)]
 pub struct Head {
     pooling: Mode,
+    /// The maps that pooled vectors go through.
+    pub dense: Vec<Dense>,
     /// Whether vectors are scaled to length 1.
     pub normalise: bool,
     /// Whether the tokens of a prompt take part in pooling.
     pub include_prompt: bool,
     /// The similarity by which vectors are compared.
     pub similarity: Similarity,
-    /// Classes of modules that are neither pooling nor normalisation, or that are out of place.
+    /// Classes of modules that this crate does not compute, or that are out of place.
     others: Vec<String>,
     place: PathBuf,
 }
@@ -99,7 +101,8 @@ impl Folder {
         }
         let modules: Vec<Module> = read_json(&place, REMEDY)?;
         let (mut transformer, mut pooling) = (None, None);
-        let (mut include_prompt, mut normalise, mut others) = (true, false, Vec::new());
+        let (mut include_prompt, mut normalise) = (true, false);
+        let (mut dense, mut others) = (Vec::new(), Vec::new());
         for module in modules {
             match module.class.rsplit('.').next().unwrap_or_default() {
                 "Transformer" if transformer.is_none() => {
@@ -117,6 +120,9 @@ impl Folder {
                     let config: Map<String, Value> = read_json(&path, REMEDY)?;
                     include_prompt = config.get("include_prompt") != Some(&Value::Bool(false));
                     pooling = Some(mode(&config));
+                }
+                "Dense" if pooling.is_some() && !normalise => {
+                    dense.push(Dense::load(&module.folder(folder, &place)?)?);
                 }
                 "Normalize" if pooling.is_some() => normalise = true,
                 _ => others.push(module.class),
@@ -136,6 +142,7 @@ impl Folder {
             transformer,
             head: Some(Head {
                 pooling,
+                dense,
                 normalise,
                 include_prompt,
                 similarity: similarity(&folder.join(MODEL))?,
@@ -164,6 +171,32 @@ impl Head {
                 Err(StageError::input(self.place.display(), reason, remedy))
             }
         }
+    }
+}
+
+impl Head {
+    /// Sends pooled vectors through the dense maps, one after the other.
+    ///
+    /// # Errors
+    /// When a map takes vectors of another width.
+    pub fn map(&self, vectors: &mut [Vec<f32>], precision: Precision) -> Result<(), StageError> {
+        for dense in &self.dense {
+            for vector in vectors.iter_mut() {
+                if vector.len() != dense.inputs() {
+                    return Err(StageError::input(
+                        self.place.display(),
+                        format!(
+                            "a dense map takes {} components, and the vectors have {}",
+                            dense.inputs(),
+                            vector.len()
+                        ),
+                        REMEDY,
+                    ));
+                }
+                *vector = dense.apply(vector, precision);
+            }
+        }
+        Ok(())
     }
 }
 
