@@ -212,7 +212,7 @@ fn a_kind_whose_results_change_has_a_new_version() {
     benchmarks/2  sentences    01bf0c339838a38b
     benchmarks/2  sts-pairs    342af4ac8a91c1cd
     command/1  joined       24752d7b97568708
-    contrast/1  contrast     3984ece5d3b1b161
+    contrast/2  contrast     3984ece5d3b1b161
     corpus/2  corpus       55593d00e57fa72d
     effective-rank/1  rank         9801a2fdd0644415
     embed/3  embed        e1325dda5e209561
