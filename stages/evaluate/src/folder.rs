@@ -37,8 +37,9 @@ pub struct Folder {
 #[derive(Debug, PartialEq)]
 pub struct Head {
     pooling: Mode,
-    /// The maps that pooled vectors go through.
-    pub dense: Vec<Dense>,
+    /// The folders of the dense maps that pooled vectors go through. They are read when they are used, since another pooling leaves
+    /// them aside.
+    pub dense: Vec<PathBuf>,
     /// Whether vectors are scaled to length 1.
     pub normalise: bool,
     /// Whether the tokens of a prompt take part in pooling.
@@ -122,7 +123,7 @@ impl Folder {
                     pooling = Some(mode(&config));
                 }
                 "Dense" if pooling.is_some() && !normalise => {
-                    dense.push(Dense::load(&module.folder(folder, &place)?)?);
+                    dense.push(module.folder(folder, &place)?);
                 }
                 "Normalize" if pooling.is_some() => normalise = true,
                 _ => others.push(module.class),
@@ -178,9 +179,10 @@ impl Head {
     /// Sends pooled vectors through the dense maps, one after the other.
     ///
     /// # Errors
-    /// When a map takes vectors of another width.
+    /// When a map cannot be read, or takes vectors of another width.
     pub fn map(&self, vectors: &mut [Vec<f32>], precision: Precision) -> Result<(), StageError> {
-        for dense in &self.dense {
+        for folder in &self.dense {
+            let dense = Dense::load(folder)?;
             for vector in vectors.iter_mut() {
                 if vector.len() != dense.inputs() {
                     return Err(StageError::input(
@@ -320,10 +322,10 @@ mod tests {
             ),
             "the pooling mode cls_token + max_tokens is not supported"
         );
-        let dense = LEGACY.replace("models.Normalize", "models.Dense");
+        let dense = LEGACY.replace("models.Normalize", "models.LayerNorm");
         assert_eq!(
             refusal(&dense, r#"{"pooling_mode": "mean"}"#),
-            "the module sentence_transformers.models.Dense is not supported"
+            "the module sentence_transformers.models.LayerNorm is not supported"
         );
     }
 
