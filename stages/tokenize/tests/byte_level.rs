@@ -386,6 +386,11 @@ fn bad_files_are_refused_with_their_place() {
             Err(_) => seen.push(told().replace(&format!(":{}", lines + 1), ":LAST")),
         }
     }
+    let half: String = merges.split_inclusive('\n').take(lines / 2).collect();
+    for cut in [half.as_str(), ""] {
+        fs::write(at("merges.txt"), cut).unwrap();
+        seen.push(told());
+    }
     fs::remove_file(at("merges.txt")).unwrap();
     seen.push(told());
     fs::write(at("merges.txt"), &merges).unwrap();
@@ -419,6 +424,8 @@ fn bad_files_are_refused_with_their_place() {
         "`` is passed over",
         "/merges.txt:LAST: the merge of `Ġ` and `中` needs the token `中`, which the vocabulary lacks",
         "/merges.txt:LAST: the merge of `zz` and `qq` needs the token `zz`, which the vocabulary lacks",
+        "other tokens of the vocabulary neither: the list seems to be cut",
+        "/merges.txt: the 0 merges make no ",
         "/merges.txt: no such file: a byte-level BPE is a vocabulary and its merges",
         "/vocab.json: the vocabulary has no <mask>",
         "/vocab.json: the vocabulary has no <s>",

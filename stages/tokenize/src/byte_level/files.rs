@@ -34,7 +34,7 @@ pub(crate) struct Merges {
     pub(crate) pairs: Vec<(String, String)>,
     /// The line of each merge in its file, or its number in a list.
     lines: Vec<usize>,
-    file: PathBuf,
+    pub(crate) file: PathBuf,
     /// Whether the merges are the list in a `tokenizer.json`.
     is_list: bool,
 }

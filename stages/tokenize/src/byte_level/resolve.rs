@@ -3,7 +3,7 @@
 //! `RobertaTokenizer` (transformers 4.57 and 5.24) takes vocabulary, merges and added tokens from a `tokenizer.json`, and whether a text
 //! gets a space in front from `tokenizer_config.json`. Files that the two versions would read differently are refused.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use contract::StageError;
 use serde::Deserialize;
@@ -20,6 +20,8 @@ use crate::specification::{Added, Class, Letters, Model, Specification};
 
 /// The type of RoBERTa's own post-processor.
 const PROCESSING: &str = "RobertaProcessing";
+/// How many tokens of any vocabulary no merge need make: fairseq fills dictionaries up with made-up words.
+const UNMADE: usize = 16;
 
 /// Returns the tokenizer that the files describe.
 ///
@@ -47,6 +49,9 @@ pub(crate) fn resolve(sources: &Sources, asked: Letters) -> Result<Specification
     let vocabulary = unique(vocabulary, sources)?;
     let in_file = file.as_ref().map_or(&[][..], |file| &file.added_tokens);
     let added = added(sources, &declared, in_file, &vocabulary)?;
+    let apart = added.iter().map(|token| token.content.as_str());
+    let apart = apart.chain(declared.named.all()).collect();
+    check_reached(&vocabulary, merges, &apart)?;
     let model = model(sources, &declared, file.as_ref(), merges)?;
     let specification = Specification {
         vocabulary,
@@ -287,6 +292,40 @@ fn check_merges(
         }
     }
     Ok(())
+}
+
+/// Checks that merges make the tokens of the vocabulary, but for a few and for those that are found `apart` from the model.
+///
+/// A list of merges that a download cut short is a valid one: texts would be spelt with fewer tokens than the model was trained on.
+fn check_reached(
+    vocabulary: &[(String, u32)],
+    merges: &Merges,
+    apart: &BTreeSet<&str>,
+) -> Result<(), StageError> {
+    let pairs = merges.pairs.iter();
+    let made: BTreeSet<String> = pairs.map(|(one, other)| format!("{one}{other}")).collect();
+    let is_longer = |token: &&str| token.chars().nth(1).is_some();
+    let tokens = vocabulary.iter().map(|(token, _)| token.as_str());
+    let mut unmade = tokens
+        .filter(is_longer)
+        .filter(|token| !apart.contains(token) && !made.contains(*token));
+    let Some(first) = unmade.next() else {
+        return Ok(());
+    };
+    let count = 1 + unmade.count();
+    if count <= UNMADE.max(vocabulary.len() / 100) {
+        return Ok(());
+    }
+    let reason = format!(
+        "the {} merges make no `{first}`, and {} other tokens of the vocabulary neither: the list seems to be cut",
+        merges.pairs.len(),
+        count - 1
+    );
+    Err(StageError::input(
+        merges.file.display(),
+        reason,
+        "give merges and a vocabulary that belong together, whole",
+    ))
 }
 
 fn not_byte_level(sources: &Sources, reason: &str) -> StageError {
