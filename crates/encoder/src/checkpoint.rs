@@ -13,10 +13,10 @@ use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors, View};
 
 use crate::claims;
-use crate::names::Names;
+use crate::names::{Names, TOKEN_TYPES};
+use crate::shards::FolderWeights;
 use crate::specification::{self, Place, Specification};
 use crate::values::with_values;
-use crate::weights::WeightsFile;
 use crate::{Config, EncoderError, Parameters};
 
 /// The file of weights in a Hugging Face folder.
@@ -177,7 +177,7 @@ pub(crate) struct Loaded {
     pub(crate) missing_head: Vec<String>,
 }
 
-/// Loads the folder of a BERT encoder; `keep_going` is called before each tensor and may stop the loading.
+/// Loads the folder of a BERT, RoBERTa or DistilBERT encoder; `keep_going` is called before each tensor and may stop the loading.
 pub(crate) fn load(
     folder: &Path,
     keep_going: impl Fn() -> Result<(), EncoderError> + Send + Sync,
@@ -195,16 +195,17 @@ pub(crate) fn load(
         ));
     }
     let config = Config::read(&config_path)?;
-    let path = folder.join(WEIGHTS);
-    if !path.is_file() {
-        return Err(missing_weights(folder, &path));
-    }
-    let file = WeightsFile::open(&path)?;
-    claims::check(&config, &path, &file)?;
+    let Some(file) = FolderWeights::open(folder)? else {
+        return Err(missing_weights(folder, &folder.join(WEIGHTS)));
+    };
+    claims::check(&config, &file)?;
     let prefix = Names::of(config.architecture).prefix;
     let mut specifications = specification::of_encoder(&config);
+    // DistilBERT has no token types: the embedding of the only one stays zero.
+    let is_zero = |name: &str| file.is_distilled() && name.ends_with(TOKEN_TYPES);
     let missing = |specifications: &[Specification]| -> Vec<String> {
         let entries = specifications.iter().flat_map(Specification::entries);
+        let entries = entries.filter(|entry| !is_zero(entry.name()));
         let missing = entries.filter(|entry| file.find(entry.name(), prefix).is_none());
         missing.map(|entry| entry.name().to_owned()).collect()
     };
@@ -216,7 +217,7 @@ pub(crate) fn load(
             others => format!(" and {others} others are"),
         };
         return Err(EncoderError::checkpoint(
-            &path,
+            file.path(),
             format!(
                 "tensor `{first}`{} missing",
                 if more.is_empty() { " is" } else { &more }
@@ -228,12 +229,16 @@ pub(crate) fn load(
         specifications.truncate(Place::Head.index(&config));
     }
     let stored = |name: &str| file.find(name, prefix).unwrap_or_else(|| name.to_owned());
-    for entry in specifications.iter().flat_map(Specification::entries) {
+    let entries = specifications.iter().flat_map(Specification::entries);
+    for entry in entries.filter(|entry| !is_zero(entry.name())) {
         file.check(&stored(entry.name()), entry.shape())?;
     }
     let blocks = specification::blocks(specifications, |block| {
         block.block(|entry, values| {
             keep_going()?;
+            if is_zero(entry.name()) {
+                return Ok(());
+            }
             let tensor = file.tensor(&stored(entry.name()), entry.shape())?;
             Ok(with_values(&tensor, |stored| {
                 values.copy_from_slice(stored);
@@ -271,12 +276,6 @@ fn missing_weights(folder: &Path, path: &Path) -> EncoderError {
             "no such file, only pytorch_model.bin, which can run code when read",
             "convert it with Python: \
              `AutoModelForMaskedLM.from_pretrained(FOLDER).save_pretrained(FOLDER)`",
-        )
-    } else if folder.join("model.safetensors.index.json").is_file() {
-        (
-            "no such file, only shards of it",
-            "join them with Python: `AutoModelForMaskedLM.from_pretrained(FOLDER)\
-             .save_pretrained(FOLDER, max_shard_size=\"100GB\")`",
         )
     } else {
         (

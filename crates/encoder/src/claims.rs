@@ -1,9 +1,7 @@
 //! Sizes that a configuration claims, checked against the weights before anything of a claimed size is allocated.
 
-use std::path::Path;
-
 use crate::names::{self, Module, Names};
-use crate::weights::WeightsFile;
+use crate::shards::FolderWeights;
 use crate::{Config, EncoderError};
 
 /// Checks that the file has enough tensors for the claimed number of layers, and that vocabulary, positions, token types and
@@ -11,13 +9,13 @@ use crate::{Config, EncoderError};
 ///
 /// # Errors
 /// When the file contradicts the configuration.
-pub(crate) fn check(config: &Config, path: &Path, file: &WeightsFile) -> Result<(), EncoderError> {
+pub(crate) fn check(config: &Config, file: &FolderWeights) -> Result<(), EncoderError> {
     let names = Names::of(config.architecture);
     let (layers, tensors) = (config.num_hidden_layers, file.len());
     if layers > tensors {
         return Err(EncoderError::checkpoint(
-            path,
-            format!("config.json says {layers} layers, the file has {tensors} tensors"),
+            file.path(),
+            format!("config.json says {layers} layers, the weights have {tensors} tensors"),
             "use weights and config.json that belong together",
         ));
     }
@@ -25,8 +23,10 @@ pub(crate) fn check(config: &Config, path: &Path, file: &WeightsFile) -> Result<
     let mut claims = vec![
         (names.body(names::WORDS), config.vocab_size),
         (names.body(names::POSITIONS), config.max_position_embeddings),
-        (names.body(names::TOKEN_TYPES), config.type_vocab_size),
     ];
+    if !file.is_distilled() {
+        claims.push((names.body(names::TOKEN_TYPES), config.type_vocab_size));
+    }
     if layers > 0 {
         let name = names.layer(0, Module::FeedForwardInput);
         claims.push((format!("{name}.weight"), config.intermediate_size));

@@ -5,7 +5,7 @@ use std::{fmt, fs};
 
 use serde::{Deserialize, Serialize};
 
-use crate::EncoderError;
+use crate::{EncoderError, distilled};
 
 /// Where layer normalisation is applied. This decides the checkpoint's class and the names of its tensors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -13,10 +13,23 @@ pub enum Architecture {
     /// After each sub-layer: `BertForMaskedLM` (Devlin et al. 2019).
     #[serde(rename = "bert")]
     Bert,
+    /// After each sub-layer, with positions that begin after the padding token's id: `RobertaForMaskedLM` (Liu et al. 2019).
+    #[serde(rename = "roberta")]
+    Roberta,
     /// Before each sub-layer, on the embeddings, and once at the end: `RobertaPreLayerNormForMaskedLM`, the
     /// architecture of Wettig et al. 2023.
     #[serde(rename = "roberta-prelayernorm")]
     RobertaPreLayerNorm,
+}
+
+impl Architecture {
+    /// Whether a sub-layer's sum is normalised, and not the sub-layer's input.
+    pub(crate) fn normalises_last(self) -> bool {
+        match self {
+            Self::Bert | Self::Roberta => true,
+            Self::RobertaPreLayerNorm => false,
+        }
+    }
 }
 
 /// The usual sizes, from Turc et al. 2019 (tiny to base) and Devlin et al. 2019 (base, large).
@@ -226,6 +239,7 @@ impl Config {
         let (layers, hidden, heads, intermediate) = size.shape();
         let (class, types, epsilon, offset) = match architecture {
             Architecture::Bert => ("BertForMaskedLM", 2, 1e-12, 0),
+            Architecture::Roberta => ("RobertaForMaskedLM", 1, 1e-5, padding as usize + 1),
             Architecture::RobertaPreLayerNorm => (
                 "RobertaPreLayerNormForMaskedLM",
                 1,
@@ -276,9 +290,10 @@ impl Config {
     /// When the file cannot be read, is not JSON, lacks a field, or describes another kind of encoder.
     pub fn read(path: &Path) -> Result<Self, EncoderError> {
         let text = contract::read_text(path)?;
-        let remedy = "give the folder of a BERT encoder: config.json with model_type \"bert\" or \
-                      \"roberta-prelayernorm\"";
-        let config: Self = serde_json::from_str(&text)
+        let remedy = "give the folder of a BERT encoder: config.json with model_type \"bert\", \"roberta\", \
+                      \"roberta-prelayernorm\" or \"distilbert\"";
+        let config: Self = distilled::config(&text)
+            .unwrap_or_else(|| serde_json::from_str(&text))
             .map_err(|error| EncoderError::checkpoint(path, error.to_string(), remedy))?;
         config.check().map_err(|error| match error {
             EncoderError::Invalid { place, reason, .. } => {
@@ -340,7 +355,9 @@ impl Config {
     pub fn first_position(&self) -> usize {
         match self.architecture {
             Architecture::Bert => 0,
-            Architecture::RobertaPreLayerNorm => self.pad_token_id.unwrap_or(1) as usize + 1,
+            Architecture::Roberta | Architecture::RobertaPreLayerNorm => {
+                self.pad_token_id.unwrap_or(1) as usize + 1
+            }
         }
     }
 

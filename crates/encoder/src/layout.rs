@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use candle_core::{Result, Tensor};
 
-use crate::{Architecture, Config};
+use crate::Config;
 
 /// The alignment of tensors in a block, in floats.
 const ALIGNMENT: usize = 16;
@@ -313,7 +313,7 @@ impl EncoderLayout {
             decoder_bias: cursor.vector(config.vocab_size),
             length: cursor.length(),
         };
-        let has_final_norm = config.architecture == Architecture::RobertaPreLayerNorm;
+        let has_final_norm = !config.architecture.normalises_last();
         Self {
             embeddings,
             layer,

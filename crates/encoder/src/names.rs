@@ -55,6 +55,13 @@ impl Names {
                 head_norm: "cls.predictions.transform.LayerNorm",
                 head_bias: "cls.predictions.bias",
             },
+            Architecture::Roberta => Self {
+                prefix: "roberta.",
+                head_dense: "lm_head.dense",
+                head_norm: "lm_head.layer_norm",
+                head_bias: "lm_head.bias",
+                ..Self::of(Architecture::Bert)
+            },
             Architecture::RobertaPreLayerNorm => Self {
                 prefix: "roberta_prelayernorm.",
                 layers: "encoder.layer",

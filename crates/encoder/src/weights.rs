@@ -155,20 +155,6 @@ impl WeightsFile {
             )),
         }
     }
-
-    /// Returns a parameter's name in this file: with or without the encoder's prefix, and with `gamma` and `beta` for layer
-    /// normalisations, as in the first BERT checkpoints.
-    pub(crate) fn find(&self, name: &str, prefix: &str) -> Option<String> {
-        let old = |name: &str| {
-            name.replace("LayerNorm.weight", "LayerNorm.gamma")
-                .replace("LayerNorm.bias", "LayerNorm.beta")
-        };
-        let bare = name.strip_prefix(prefix).unwrap_or(name);
-        let candidates = [name.to_owned(), old(name), bare.to_owned(), old(bare)];
-        candidates
-            .into_iter()
-            .find(|candidate| self.shape(candidate).is_some())
-    }
 }
 
 /// Returns index and value of the first element that is NaN or infinite.

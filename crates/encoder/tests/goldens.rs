@@ -10,6 +10,9 @@ use encoder::{
     Sequence, audit,
 };
 
+/// The encoders that [`goldens`] holds.
+const KINDS: [&str; 4] = ["bert", "roberta", "roberta-prelayernorm", "distilbert"];
+
 fn goldens() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens")
 }
@@ -75,7 +78,7 @@ fn check(name: &str, found: &Tensor, expected: &Tensor, tolerance: f64, floor: f
 
 #[test]
 fn hidden_states_agree_with_hugging_face() {
-    for name in ["bert", "roberta-prelayernorm"] {
+    for name in KINDS {
         for ops in [Ops::Fused, Ops::Composed] {
             let golden = Golden::open(name);
             let encoder = golden.encoder.clone().with_ops(ops);
@@ -105,7 +108,7 @@ fn hidden_states_agree_with_hugging_face() {
 
 #[test]
 fn loss_and_gradients_agree_with_torch() {
-    for name in ["bert", "roberta-prelayernorm"] {
+    for name in ["bert", "roberta", "roberta-prelayernorm"] {
         for ops in [Ops::Fused, Ops::Composed] {
             let golden = Golden::open(name);
             let encoder = golden.encoder.clone().with_ops(ops);

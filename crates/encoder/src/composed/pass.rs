@@ -9,7 +9,7 @@ use crate::encoder::Pass;
 use crate::layout::{Linear, Norm};
 use crate::specification::Place;
 use crate::stack::Stack;
-use crate::{Architecture, Batch, Config, Encoder, EncoderError, Mode};
+use crate::{Batch, Config, Encoder, EncoderError, Mode};
 
 /// One forward pass over a batch.
 pub(crate) struct ComposedPass<'a> {
@@ -129,14 +129,14 @@ impl Pass for ComposedPass<'_> {
     fn layer(&self, layer: usize, hidden: &Tensor) -> Result<Tensor, EncoderError> {
         let at = self.encoder.layout.layer;
         let block = &self.stack.layers[layer].flat(self.tracked);
-        match self.config.architecture {
-            Architecture::Bert => {
+        match self.config.architecture.normalises_last() {
+            true => {
                 let hidden = self.attention(layer, block, hidden, hidden)?;
                 let hidden = self.normalise(&hidden, block, at.attention_norm)?;
                 let hidden = self.feed_forward(layer, block, &hidden, &hidden)?;
                 self.normalise(&hidden, block, at.feed_forward_norm)
             }
-            Architecture::RobertaPreLayerNorm => {
+            false => {
                 let input = self.normalise(hidden, block, at.attention_norm)?;
                 let hidden = self.attention(layer, block, &input, hidden)?;
                 let input = self.normalise(&hidden, block, at.feed_forward_norm)?;

@@ -3,7 +3,7 @@
     pip install torch transformers safetensors
     python make.py            # writes beside itself
 
-bert/ and roberta-prelayernorm/ are folders as `save_pretrained` writes them; expected.safetensors in each holds, for the
+bert/, roberta/, roberta-prelayernorm/ and distilbert/ (in two shards) are folders as `save_pretrained` writes them; expected.safetensors in each holds, for the
 two sequences in `ids.0` and `ids.1`, `hidden.K` (rows of sequence 0, then of sequence 1), `rows`, `targets`, the summed
 loss and its gradients; adamw.safetensors holds a parameter's values over some updates of torch.optim.AdamW.
 """
@@ -16,6 +16,10 @@ from safetensors.torch import save_file
 from transformers import (
     BertConfig,
     BertForMaskedLM,
+    DistilBertConfig,
+    DistilBertForMaskedLM,
+    RobertaConfig,
+    RobertaForMaskedLM,
     RobertaPreLayerNormConfig,
     RobertaPreLayerNormForMaskedLM,
 )
@@ -44,13 +48,13 @@ def scramble(model):
         parameter.data = offset + scale * noise
 
 
-def make(name, model, first_id, types):
+def make(name, model, first_id, types, shard="100GB"):
     folder = HERE / name
     folder.mkdir(exist_ok=True)
     torch.manual_seed(0)
     scramble(model)
     model.eval()
-    model.save_pretrained(folder)
+    model.save_pretrained(folder, max_shard_size=shard)
     (folder / "generation_config.json").unlink(missing_ok=True)
 
     generator = torch.Generator().manual_seed(21)
@@ -63,7 +67,8 @@ def make(name, model, first_id, types):
             labels[0, position] = torch.randint(first_id, 50, (1,), generator=generator)
             rows.append(row + position)
             targets.append(int(labels[0, position]))
-        out = model(input_ids=ids, token_type_ids=kinds, output_hidden_states=True)
+        given = {} if name == "distilbert" else {"token_type_ids": kinds}
+        out = model(input_ids=ids, **given, output_hidden_states=True)
         # The loss is over the sum of predicted tokens, not their mean.
         losses.append(
             torch.nn.functional.cross_entropy(
@@ -115,5 +120,29 @@ make(
     ),
     2,
     False,
+)
+make(
+    "roberta",
+    RobertaForMaskedLM(RobertaConfig(**SHAPE, type_vocab_size=1, pad_token_id=1, layer_norm_eps=1e-5)),
+    2,
+    False,
+)
+make(
+    "distilbert",
+    DistilBertForMaskedLM(
+        DistilBertConfig(
+            vocab_size=50,
+            dim=16,
+            n_layers=2,
+            n_heads=2,
+            hidden_dim=24,
+            max_position_embeddings=14,
+            dropout=0.0,
+            attention_dropout=0.0,
+        )
+    ),
+    1,
+    False,
+    "8KB",
 )
 adamw()

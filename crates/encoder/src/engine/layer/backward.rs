@@ -5,7 +5,6 @@ use rayon::prelude::*;
 
 use super::weights::Weights;
 use super::{LayerPass, SavedLayer};
-use crate::Architecture;
 use crate::engine::blocks::{part, range, split};
 use crate::engine::pool::Buffer;
 
@@ -22,32 +21,28 @@ impl LayerPass {
     ) {
         let weights = Weights::of(&self.shape, block);
         // With normalisation first, the gradient of a sub-layer's input; otherwise it is added to `gradient` at once.
-        let mut branch = self.take(match self.shape.architecture {
-            Architecture::Bert => 0,
-            Architecture::RobertaPreLayerNorm => self.shape.width(),
-        });
+        let norm_last = self.shape.architecture.normalises_last();
+        let mut branch = self.take(if norm_last { 0 } else { self.shape.width() });
         self.feed_forward_backward(&weights, saved, gradient, &mut branch, gradients);
         let context = self.context_backward(&weights, saved, gradient, &mut branch, gradients);
-        let result = match self.shape.architecture {
-            Architecture::Bert => &mut *gradient,
-            Architecture::RobertaPreLayerNorm => &mut *branch,
+        let result = match norm_last {
+            true => &mut *gradient,
+            false => &mut *branch,
         };
         self.attention_backward(&weights, x, saved, &context, result, gradients);
-        match self.shape.architecture {
-            Architecture::Bert => {}
-            Architecture::RobertaPreLayerNorm => {
-                let norm = weights.attention_norm;
-                norm.backward(&saved.attention_norm, &mut branch, gradients);
-                let rows = self.sequences.rows();
-                let width = self.shape.width();
-                split(gradient, rows, width)
-                    .into_par_iter()
-                    .enumerate()
-                    .share(|(index, gradient)| {
-                        add(gradient, part(&branch, &range(index, rows), width));
-                    });
-            }
+        if norm_last {
+            return;
         }
+        let norm = weights.attention_norm;
+        norm.backward(&saved.attention_norm, &mut branch, gradients);
+        let rows = self.sequences.rows();
+        let width = self.shape.width();
+        split(gradient, rows, width)
+            .into_par_iter()
+            .enumerate()
+            .share(|(index, gradient)| {
+                add(gradient, part(&branch, &range(index, rows), width));
+            });
     }
 
     /// Takes the gradient of the layer's output through the feed-forward sub-layer: with normalisation last, `gradient` becomes
@@ -61,7 +56,7 @@ impl LayerPass {
         gradients: &mut [f32],
     ) {
         let (rows, width, inner) = self.sizes();
-        let norm_last = self.shape.architecture == Architecture::Bert;
+        let norm_last = self.shape.architecture.normalises_last();
         let norm = weights.feed_forward_norm;
         if norm_last {
             norm.sums(&saved.feed_forward_norm, gradient, gradients);
@@ -113,7 +108,7 @@ impl LayerPass {
         gradients: &mut [f32],
     ) -> Buffer {
         let (rows, width, _) = self.sizes();
-        let norm_last = self.shape.architecture == Architecture::Bert;
+        let norm_last = self.shape.architecture.normalises_last();
         let (norm, saved_norm, given) = if norm_last {
             (weights.attention_norm, &saved.attention_norm, &*gradient)
         } else {
@@ -178,7 +173,7 @@ impl LayerPass {
             context,
             &mut qkv,
         );
-        let adds = self.shape.architecture == Architecture::Bert;
+        let adds = self.shape.architecture.normalises_last();
         let mut rounded = self.copy(3 * width);
         let map = weights.qkv;
         with_factors(self.shape.precision, [map.weight()], |[factor]| {

@@ -8,7 +8,6 @@ use rayon::prelude::*;
 
 use super::weights::Weights;
 use super::{LayerPass, SavedLayer};
-use crate::Architecture;
 use crate::engine::blocks::{part, range, split};
 use crate::engine::kept::Kept;
 use crate::engine::norm::SavedNorm;
@@ -18,9 +17,9 @@ impl LayerPass {
     /// Computes the layer's output `y` from its input `x`, `[tokens, width]`, and returns the values that the backward pass needs.
     pub(crate) fn forward(&self, block: &[f32], x: &[f32], y: &mut [f32]) -> SavedLayer {
         let weights = Weights::of(&self.shape, block);
-        match self.shape.architecture {
-            Architecture::Bert => self.forward_post(&weights, x, y),
-            Architecture::RobertaPreLayerNorm => self.forward_pre(&weights, x, y),
+        match self.shape.architecture.normalises_last() {
+            true => self.forward_post(&weights, x, y),
+            false => self.forward_pre(&weights, x, y),
         }
     }
 
