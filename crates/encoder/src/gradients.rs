@@ -69,6 +69,26 @@ impl Collecting<'_> {
     }
 }
 
+impl Collecting<'_> {
+    /// Adds the gradient of a block's floats that was computed without candle; blocks count from 0 in the order of the parameters.
+    ///
+    /// # Errors
+    /// When there is no such block, or it has another number of floats.
+    pub fn add_values(&mut self, block: usize, gradient: &[f32]) -> Result<(), EncoderError> {
+        let buffer = self.0.buffers.get_mut(block);
+        let Some(buffer) = buffer.filter(|buffer| buffer.values.len() == gradient.len()) else {
+            return Err(EncoderError::invalid(
+                format!("block {block}"),
+                format!("no block of {} floats has that place", gradient.len()),
+                "give the gradient of one of the parameters' blocks",
+            ));
+        };
+        kernels::add(&mut buffer.values, gradient);
+        buffer.touched = true;
+        Ok(())
+    }
+}
+
 impl Drop for Collecting<'_> {
     fn drop(&mut self) {
         for buffer in &mut self.0.buffers {
@@ -193,6 +213,19 @@ const CANCELLED: [&str; 2] = [KEY_BIAS, SPAN_BIAS];
 /// # Errors
 /// [`EncoderError::Audit`] names every parameter that is not trained, and why.
 pub fn audit(parameters: &Parameters, gradients: &Gradients) -> Result<(), EncoderError> {
+    audit_except(parameters, gradients, &[])
+}
+
+/// Checks like [`audit`], but lets the gradient of a parameter whose name ends with one of `hidden` be zero: what follows the parameter
+/// begins at zero.
+///
+/// # Errors
+/// Those of [`audit`].
+pub fn audit_except(
+    parameters: &Parameters,
+    gradients: &Gradients,
+    hidden: &[&str],
+) -> Result<(), EncoderError> {
     let mut problems = Vec::new();
     for (block, entry) in parameters.entries() {
         let name = entry.name();
@@ -203,7 +236,10 @@ pub fn audit(parameters: &Parameters, gradients: &Gradients) -> Result<(), Encod
         if !kernels::all_finite(&gradient) {
             problems.push(format!("the gradient of parameter `{name}` is not finite"));
         } else if gradient.iter().all(|&x| x == 0.0)
-            && !CANCELLED.iter().any(|bias| name.ends_with(bias))
+            && !CANCELLED
+                .iter()
+                .chain(hidden)
+                .any(|end| name.ends_with(end))
         {
             problems.push(format!("the gradient of parameter `{name}` is zero"));
         }

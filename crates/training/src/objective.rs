@@ -21,6 +21,9 @@ pub trait Objective {
     /// The measurements that the objective makes during a run, if any.
     const MEASURE: Option<Measure>;
 
+    /// The ends of the names of parameters whose gradient is zero at first, since what follows them begins at zero.
+    const HIDDEN_AT_FIRST: &'static [&'static str] = &[];
+
     /// Returns the parameters that are trained.
     fn parameters(&self) -> &Parameters;
 

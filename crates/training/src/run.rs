@@ -1,7 +1,7 @@
 //! The training loop.
 
 use contract::{Context, Event, Meter, StageError};
-use encoder::{AdamW, Mode, audit};
+use encoder::{AdamW, Mode, audit_except};
 use metrics::log::Log;
 
 use crate::log;
@@ -204,7 +204,7 @@ impl<O: Objective> Run<'_, O> {
         finite("loss", loss)?;
         let parameters = objective.parameters();
         if audited {
-            audit(parameters, gradients)?;
+            audit_except(parameters, gradients, O::HIDDEN_AT_FIRST)?;
         }
         let limit = self.options.max_grad_norm;
         let norm = match limit > 0.0 {
