@@ -41,6 +41,7 @@ impl Registry {
             &evaluate::EmbedStage,
             &evaluate::StsStage,
             &evaluate::WhitenStage,
+            &flow::FlowStage,
             &evaluate::GeometryStage,
             &likelihood::EffectiveRankStage,
             &spans::FinetuneSpansStage,

@@ -24,7 +24,7 @@ const COLUMNS: &[Column] = &[
     Column::new("vector", ColumnType::Numbers, "its vector"),
 ];
 /// The files of an embeddings artifact.
-pub(crate) const FILES: &[OutputFile] = &[
+pub const FILES: &[OutputFile] = &[
     OutputFile::table(
         VECTORS,
         COLUMNS,
@@ -65,8 +65,11 @@ pub struct Embeddings {
     pub vectors: BTreeMap<String, Vec<f32>>,
 }
 
-/// Writes the artifact; `vectors` are in the order of `sentences`.
-pub(crate) fn write(
+/// Writes the artifact into `folder`; `vectors` are in the order of `sentences`.
+///
+/// # Errors
+/// When a file cannot be written.
+pub fn write(
     folder: &Path,
     description: &Description,
     sentences: &[String],
@@ -116,6 +119,32 @@ impl Embeddings {
             description,
             vectors,
         })
+    }
+
+    /// Returns the vectors that a map of these vectors is fit to: those of `other`, or these.
+    ///
+    /// # Errors
+    /// When they have another dimension, or one is not finite.
+    pub fn to_fit<'e>(&'e self, other: Option<&'e Self>) -> Result<Vec<&'e [f32]>, StageError> {
+        let fit = other.unwrap_or(self);
+        let (found, own) = (fit.description.dimension, self.description.dimension);
+        if found != own {
+            return Err(StageError::input(
+                "fit",
+                format!("its vectors have {found} numbers, those to be mapped {own}"),
+                "give vectors of the same encoder",
+            ));
+        }
+        let vectors: Vec<&[f32]> = fit.vectors.values().map(Vec::as_slice).collect();
+        let mut numbers = vectors.iter().copied().flatten();
+        if !numbers.all(|value| value.is_finite()) {
+            return Err(StageError::input(
+                "fit",
+                "a vector is not finite",
+                "its encoder is of a training that diverged, or damaged: give another",
+            ));
+        }
+        Ok(vectors)
     }
 
     /// Returns a sentence's vector.

@@ -12,7 +12,7 @@
 //! Embedding and scoring are separate stages, so that vectors are computed only once for all uses.
 
 mod embed;
-mod embeddings;
+pub mod embeddings;
 mod encode;
 mod folder;
 mod geometry;

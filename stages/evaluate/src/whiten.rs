@@ -66,31 +66,8 @@ impl Stage for WhitenStage {
             Some(folder) => Some(Embeddings::read(folder)?),
             None => None,
         };
-        let fit = other.as_ref().unwrap_or(&own);
+        let vectors = own.to_fit(other.as_ref())?;
         let width = own.description.dimension;
-        if fit.description.dimension != width {
-            return Err(StageError::input(
-                "fit",
-                format!(
-                    "its vectors have {} numbers, those to be whitened {width}",
-                    fit.description.dimension
-                ),
-                "give vectors of the same encoder",
-            ));
-        }
-        let vectors: Vec<&[f32]> = fit.vectors.values().map(Vec::as_slice).collect();
-        if !vectors
-            .iter()
-            .copied()
-            .flatten()
-            .all(|value| value.is_finite())
-        {
-            return Err(StageError::input(
-                "fit",
-                "a vector is not finite",
-                "its encoder is of a training that diverged, or damaged: give another",
-            ));
-        }
         let (mean, map) = whitening(&vectors, width, dimensions)?;
         context.keep_going()?;
         let (sentences, vectors): (Vec<String>, Vec<Vec<f32>>) = own
