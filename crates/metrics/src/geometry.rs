@@ -102,6 +102,13 @@ impl Spectrum {
         self.singular.iter().map(|value| value / largest).collect()
     }
 
+    /// Returns how large the singular value is that `share` of all, from above 0 to 1, are at least as large as, over the largest one.
+    pub fn relative_at(&self, share: f64) -> Option<f64> {
+        let all = self.relative();
+        let place = (share * all.len() as f64).ceil() as usize;
+        all.get(place.max(1) - 1).copied()
+    }
+
     /// Returns e to the entropy of the singular values, normalised to add up to 1 (Roy and Vetterli 2007); `None` if all are 0.
     pub fn effective_rank(&self) -> Option<f64> {
         let sum: f64 = self.singular.iter().sum();

@@ -29,13 +29,16 @@ const SPLIT: &str = "test";
 const ALL: &str = "all";
 
 /// The scores and their units, the main one first.
-const SCORES: [(&str, &str); 6] = [
+const SCORES: [(&str, &str); 9] = [
     ("uniformity", "nats"),
     ("alignment", "squared distance"),
     ("mean_cosine", "cosine"),
     ("isotropy", "share"),
     ("effective_rank", "dimensions"),
     ("largest_share", "share"),
+    ("singular_10", "of the largest"),
+    ("singular_50", "of the largest"),
+    ("singular_90", "of the largest"),
 ];
 
 /// The files that the stage writes.
@@ -57,7 +60,7 @@ impl Stage for GeometryStage {
     fn signature(&self) -> Signature {
         Signature {
             kind: "geometry",
-            version: 1,
+            version: 2,
             about: "Measures how sentence vectors lie in their space: alignment, uniformity, isotropy, singular values",
             fields: const {
                 &[
@@ -160,6 +163,9 @@ impl Stage for GeometryStage {
             spectrum.isotropy(),
             spectrum.effective_rank(),
             spectrum.largest_share(),
+            spectrum.relative_at(0.1),
+            spectrum.relative_at(0.5),
+            spectrum.relative_at(0.9),
         ];
         let all = SCORES.iter().zip(found).enumerate();
         let all: Vec<Score> = all
