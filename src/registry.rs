@@ -42,6 +42,7 @@ impl Registry {
             &evaluate::StsStage,
             &evaluate::WhitenStage,
             &evaluate::GeometryStage,
+            &evaluate::TransferStage,
             &likelihood::EffectiveRankStage,
             &spans::FinetuneSpansStage,
             &spans::AnswersStage,
