@@ -25,6 +25,7 @@ impl Registry {
         Self::new(&[
             &command::CommandStage,
             &world::WorldStage,
+            &world::WorldTransferStage,
             &corpus::CorpusStage,
             &tokenize::TokenizerStage,
             &tokenize::TokenizeStage,
