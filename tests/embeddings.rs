@@ -77,7 +77,11 @@ fn ten_evaluations_of_an_encoder_cost_one_encoding() {
     // The vectors are a Parquet file, and one more way to look at them does not encode again.
     let made = project.pipe(&["run", "stage:embed"]).code(0).stdout;
     let (folder, _) = made.split_once("  ").expect("a folder");
-    assert!(std::path::Path::new(folder).join("embeddings.parquet").is_file());
+    assert!(
+        std::path::Path::new(folder)
+            .join("embeddings.parquet")
+            .is_file()
+    );
     let another = ["plan", "stage:geometry[set=sts13]", "--json"];
     let plan = project.pipe(&another).code(0).json();
     let jobs = plan["jobs"].as_array().expect("jobs").iter();

@@ -84,13 +84,13 @@ use = "geometry"
 embeddings = "@whitened"
 data = "@pairs"
 
-[stage.transfer-world]
+[stage.small-world]
 use = "world-transfer"
 examples = 60
 
 [stage.sets]
 use = "benchmarks"
-source = "@transfer-world/SentEval/data/downstream"
+source = "@small-world/SentEval/data/downstream"
 task = "transfer"
 
 [stage.embed-sets]

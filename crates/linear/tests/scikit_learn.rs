@@ -40,8 +40,8 @@ fn coefficients_are_scikit_learns() {
             rows: &rows,
         };
         let stop = Stop {
-            slope: 1e-11,
-            steps: 10_000,
+            slope: 1e-9,
+            steps: 5_000,
         };
         let model = fit.run(case.inverse_penalty, None, &stop).unwrap();
         let (weights, mut intercepts) = model.coefficients(&features);

@@ -74,7 +74,10 @@ fn senteval() -> (TempDir, Vec<String>) {
     let folder = tempfile::tempdir().unwrap();
     let mut sentences = Vec::new();
     let mut keep = |made: &[Made]| {
-        sentences.extend(made.iter().flat_map(|one| [one.text.clone(), one.other.clone()]));
+        sentences.extend(
+            made.iter()
+                .flat_map(|one| [one.text.clone(), one.other.clone()]),
+        );
     };
     let lines = |made: &[Made], line: &dyn Fn(&Made) -> String| -> String {
         made.iter().map(line).collect()
@@ -96,16 +99,34 @@ fn senteval() -> (TempDir, Vec<String>) {
         }
         keep(&made);
     }
-    for (split, (name, count)) in [("train", 120), ("dev", 60), ("test", 70)].into_iter().enumerate() {
+    for (split, (name, count)) in [("train", 120), ("dev", 60), ("test", 70)]
+        .into_iter()
+        .enumerate()
+    {
         let made = made_up(4, split, count, 2);
         let text = lines(&made, &|one| format!("{}\t{}\n", one.text, one.label));
-        save(&folder.path().join(format!("SST/binary/sentiment-{name}")), &text);
+        save(
+            &folder.path().join(format!("SST/binary/sentiment-{name}")),
+            &text,
+        );
         keep(&made);
     }
-    let classes = ["ABBR:exp", "DESC:def", "ENTY:animal", "HUM:ind", "LOC:city", "NUM:date"];
-    for (split, (name, count)) in [("train_5500", 180), ("TREC_10", 60)].into_iter().enumerate() {
+    let classes = [
+        "ABBR:exp",
+        "DESC:def",
+        "ENTY:animal",
+        "HUM:ind",
+        "LOC:city",
+        "NUM:date",
+    ];
+    for (split, (name, count)) in [("train_5500", 180), ("TREC_10", 60)]
+        .into_iter()
+        .enumerate()
+    {
         let made = made_up(5, split, count, 6);
-        let text = lines(&made, &|one| format!("{} {}\n", classes[one.label], one.text));
+        let text = lines(&made, &|one| {
+            format!("{} {}\n", classes[one.label], one.text)
+        });
         save(&folder.path().join(format!("TREC/{name}.label")), &text);
         keep(&made);
     }
@@ -116,7 +137,9 @@ fn senteval() -> (TempDir, Vec<String>) {
         });
         let header = "\u{feff}Quality\t#1 ID\t#2 ID\t#1 String\t#2 String\n";
         save(
-            &folder.path().join(format!("MRPC/msr_paraphrase_{name}.txt")),
+            &folder
+                .path()
+                .join(format!("MRPC/msr_paraphrase_{name}.txt")),
             &format!("{header}{text}"),
         );
         keep(&made);
@@ -142,7 +165,11 @@ fn embeddings(sentences: &[String], vector: &dyn Fn(&str) -> Vec<f32>) -> TempDi
     let description = json!({
         "pooling": "mean", "normalised": false, "dimension": WIDTH, "sentences": sentences.len(), "max_length": 64, "truncated": 0,
     });
-    fs::write(folder.path().join("embeddings.json"), description.to_string()).unwrap();
+    fs::write(
+        folder.path().join("embeddings.json"),
+        description.to_string(),
+    )
+    .unwrap();
     folder
 }
 
@@ -159,7 +186,12 @@ fn run(stage: &dyn Stage, given: &Value, inputs: &[(&str, &Path)]) -> Result<Tem
 }
 
 fn benchmark(senteval: &Path) -> TempDir {
-    run(&BenchmarksStage, &json!({"task": "transfer"}), &[("source", senteval)]).unwrap()
+    run(
+        &BenchmarksStage,
+        &json!({"task": "transfer"}),
+        &[("source", senteval)],
+    )
+    .unwrap()
 }
 
 fn transfer(vectors: &Path, data: &Path, folds: usize) -> Result<TempDir, StageError> {
@@ -176,7 +208,13 @@ fn accuracies_are_scikit_learns() {
     let vectors = embeddings(&sentences, &vector);
     let done = transfer(vectors.path(), data.path(), 5).unwrap();
     let scores = scores::read(&done.path().join("output")).unwrap();
-    let value = |name: &str| scores.iter().find(|score| score.name == name).unwrap().value;
+    let value = |name: &str| {
+        scores
+            .iter()
+            .find(|score| score.name == name)
+            .unwrap()
+            .value
+    };
     assert_eq!(goldens.len(), 7);
     let mut printed = 0.0;
     for (name, golden) in &goldens {
@@ -188,15 +226,24 @@ fn accuracies_are_scikit_learns() {
     }
     assert!((value("avg") - printed).abs() < 1e-9);
     let main: Vec<&Score> = scores.iter().filter(|score| score.main).collect();
-    assert_eq!((main.len(), main[0].name.as_str(), main[0].split.as_str()), (1, "avg", "test"));
+    assert_eq!(
+        (main.len(), main[0].name.as_str(), main[0].split.as_str()),
+        (1, "avg", "test")
+    );
 
     // What is predicted gives the scores again, each example of a set without splits in the fold that held it out.
-    let examples = metrics::examples::Examples::read(&done.path().join("output").join(predictions::FILE));
+    let examples =
+        metrics::examples::Examples::read(&done.path().join("output").join(predictions::FILE));
     let examples = examples.unwrap();
     assert_eq!(examples.names.len(), 130 + 90 + 120 + 101 + 70 + 60 + 60);
     for score in &scores {
         let rescorer = metrics::Rescorer::new(score, &examples).unwrap();
-        assert_eq!(rescorer.strata().len(), if score.main { 7 } else { 1 }, "{}", score.name);
+        assert_eq!(
+            rescorer.strata().len(),
+            if score.main { 7 } else { 1 },
+            "{}",
+            score.name
+        );
     }
 }
 

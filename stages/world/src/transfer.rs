@@ -49,11 +49,7 @@ pub struct WorldTransferStage;
 const CLASSES: [(&str, [&str; 2], Make); 4] = [
     ("MR", ["rt-polarity.pos", "rt-polarity.neg"], sst2::example),
     ("CR", ["custrev.pos", "custrev.neg"], judgement),
-    (
-        "SUBJ",
-        ["subj.objective", "subj.subjective"],
-        subjectivity,
-    ),
+    ("SUBJ", ["subj.objective", "subj.subjective"], subjectivity),
     ("MPQA", ["mpqa.pos", "mpqa.neg"], phrase),
 ];
 
@@ -65,15 +61,16 @@ fn generate(
     keep_going: &dyn Fn() -> Result<(), StageError>,
 ) -> Result<(), StageError> {
     let lexicon = Lexicon::shipped()?;
-    let make = |name: &str, classes: usize, make: Make, split: Split, count: usize, known: Texts| {
-        let name = format!("transfer {name}");
-        let task = Task {
-            name: &name,
-            classes,
-            make,
+    let make =
+        |name: &str, classes: usize, make: Make, split: Split, count: usize, known: Texts| {
+            let name = format!("transfer {name}");
+            let task = Task {
+                name: &name,
+                classes,
+                make,
+            };
+            examples(&lexicon, seed, &task, split, count, Some(known))
         };
-        examples(&lexicon, seed, &task, split, count, Some(known))
-    };
     for (set, files, of) in CLASSES {
         keep_going()?;
         let made = make(set, 2, of, TEST, count, Texts::new());

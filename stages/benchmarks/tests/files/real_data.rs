@@ -73,9 +73,15 @@ fn the_transfer_sets_have_the_official_sizes() {
         ("trec", vec![5452, 500]),
         ("mrpc", vec![4076, 1725]),
     ];
-    assert_eq!(sizes, official.map(|(name, sizes)| (name.to_owned(), sizes)));
+    assert_eq!(
+        sizes,
+        official.map(|(name, sizes)| (name.to_owned(), sizes))
+    );
     let left_over = "lines without words count as sentences, as in SentEval";
-    assert_eq!(artifact.notes, [format!("CR: 4 {left_over}"), format!("MPQA: 3 {left_over}")]);
+    assert_eq!(
+        artifact.notes,
+        [format!("CR: 4 {left_over}"), format!("MPQA: 3 {left_over}")]
+    );
 }
 
 #[test]
@@ -109,7 +115,9 @@ fn the_similarity_sets_have_the_official_sizes() {
     let given = serde_json::json!({"task": "sts", "sick_all": true});
     let artifact = run_given(&data, &given).unwrap();
     let pairs = read_pairs(&artifact.path()).unwrap();
-    let all = pairs.iter().filter(|pair| pair.set == benchmarks::SICKR_ALL);
+    let all = pairs
+        .iter()
+        .filter(|pair| pair.set == benchmarks::SICKR_ALL);
     assert_eq!(all.count(), 9927);
 }
 

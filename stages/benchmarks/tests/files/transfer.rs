@@ -2,7 +2,9 @@
 
 use std::fmt::Write;
 
-use benchmarks::{Benchmark, Shape, TransferSet, TransferSplits, read, read_sentences, read_transfer};
+use benchmarks::{
+    Benchmark, Shape, TransferSet, TransferSplits, read, read_sentences, read_transfer,
+};
 use serde_json::json;
 
 use crate::common::{folder, run, run_given};
@@ -46,7 +48,10 @@ fn sets_are_read_as_sent_eval_reads_them() {
     let (sets, notes) = sets(&files);
     let names: Vec<&str> = sets.iter().map(|set| set.name.as_str()).collect();
     assert_eq!(names, ["mr", "sst2", "trec", "mrpc"]);
-    assert_eq!(notes, ["MR: 1 lines without words count as sentences, as in SentEval"]);
+    assert_eq!(
+        notes,
+        ["MR: 1 lines without words count as sentences, as in SentEval"]
+    );
     let TransferSplits::Whole(mr) = &sets[0].splits else {
         panic!("MR has splits")
     };
@@ -64,14 +69,23 @@ fn sets_are_read_as_sent_eval_reads_them() {
         ]
     );
     let splits = sets[1].splits.named();
-    let counts: Vec<_> = splits.iter().map(|(name, all)| (*name, all.len())).collect();
+    let counts: Vec<_> = splits
+        .iter()
+        .map(|(name, all)| (*name, all.len()))
+        .collect();
     assert_eq!(counts, [("train", 2), ("validation", 2), ("test", 2)]);
     // Latin-1, and the coarse class alone.
     let TransferSplits::Test { train, test } = &sets[2].splits else {
         panic!("TREC has a test set")
     };
-    assert_eq!((train[1].sentence1.as_str(), train[1].label), ("Who was Knud ø ?", 3.0));
-    assert_eq!((test[0].sentence1.as_str(), test[0].label), ("How far is it ?", 5.0));
+    assert_eq!(
+        (train[1].sentence1.as_str(), train[1].label),
+        ("Who was Knud ø ?", 3.0)
+    );
+    assert_eq!(
+        (test[0].sentence1.as_str(), test[0].label),
+        ("How far is it ?", 5.0)
+    );
     assert_eq!(sets[2].labels[5], "NUM");
     let TransferSplits::Test { train, .. } = &sets[3].splits else {
         panic!("MRPC has a test set")
@@ -114,10 +128,22 @@ fn broken_files_are_named() {
         ("not UTF-8", with(&SST, 1, b"caf\xe9\t1\n")),
         ("no colon", with(&TREC, 0, b"How is it ?\n")),
         ("no question", with(&TREC, 0, b"NUM:dist\n")),
-        ("no such class", with(&TREC, 1, b"NUMB:dist How far is it ?\n")),
-        ("a short row", mrpc(b"Quality\t#1 ID\t#2 ID\t#1 String\t#2 String\n1\t2\t3\ta\n")),
-        ("no such column", mrpc(b"Quality\tID\tID\tone\tother\n1\t2\t3\ta\tb\n")),
-        ("a class of MRPC", mrpc(b"Quality\t#1 ID\t#2 ID\t#1 String\t#2 String\nyes\t2\t3\ta\tb\n")),
+        (
+            "no such class",
+            with(&TREC, 1, b"NUMB:dist How far is it ?\n"),
+        ),
+        (
+            "a short row",
+            mrpc(b"Quality\t#1 ID\t#2 ID\t#1 String\t#2 String\n1\t2\t3\ta\n"),
+        ),
+        (
+            "no such column",
+            mrpc(b"Quality\tID\tID\tone\tother\n1\t2\t3\ta\tb\n"),
+        ),
+        (
+            "a class of MRPC",
+            mrpc(b"Quality\t#1 ID\t#2 ID\t#1 String\t#2 String\nyes\t2\t3\ta\tb\n"),
+        ),
     ] {
         let source = folder(&files);
         let Err(error) = run(source.path(), "transfer") else {
@@ -136,8 +162,15 @@ const SICK_HEADER: &str = "pair_ID\tsentence_A\tsentence_B\trelatedness_score\n"
 fn all_pairs_of_sick_are_a_set_of_their_own() {
     let of = |id: usize| format!("{SICK_HEADER}{id}\ta {id}\tb\t3.5\n{}\tc\td\t1\n", id + 10);
     let texts = [of(1), of(2), of(3)];
-    let names = ["SICK/SICK_train.txt", "SICK/SICK_trial.txt", "SICK/SICK_test_annotated.txt"];
-    let files: Vec<(&str, &[u8])> = names.into_iter().zip(texts.iter().map(String::as_bytes)).collect();
+    let names = [
+        "SICK/SICK_train.txt",
+        "SICK/SICK_trial.txt",
+        "SICK/SICK_test_annotated.txt",
+    ];
+    let files: Vec<(&str, &[u8])> = names
+        .into_iter()
+        .zip(texts.iter().map(String::as_bytes))
+        .collect();
     let source = folder(&files);
     let given = json!({"task": "sts", "sick_all": true});
     let artifact = run_given(source.path(), &given).unwrap();
@@ -147,12 +180,17 @@ fn all_pairs_of_sick_are_a_set_of_their_own() {
         of.map(|pair| pair.id.clone()).collect()
     };
     assert_eq!(ids("sickr"), ["3", "13"]);
-    assert_eq!(ids(benchmarks::SICKR_ALL), ["1", "11", "2", "12", "3", "13"]);
+    assert_eq!(
+        ids(benchmarks::SICKR_ALL),
+        ["1", "11", "2", "12", "3", "13"]
+    );
 
     let lacking = folder(&files[2..]);
     let error = run_given(lacking.path(), &given).err().unwrap();
     assert!(
-        error.to_string().ends_with("SICK_train.txt: no such file, and all pairs of SICK are asked for"),
+        error
+            .to_string()
+            .ends_with("SICK_train.txt: no such file, and all pairs of SICK are asked for"),
         "{error}"
     );
 }
@@ -160,11 +198,23 @@ fn all_pairs_of_sick_are_a_set_of_their_own() {
 #[test]
 fn the_years_are_found_as_they_were_released() {
     let source = folder(&[
-        ("STS2012-en-test/test-gold/STS.input.MSRpar.txt", b"A man.\tA Man.\n"),
+        (
+            "STS2012-en-test/test-gold/STS.input.MSRpar.txt",
+            b"A man.\tA Man.\n",
+        ),
         ("STS2012-en-test/test-gold/STS.gs.MSRpar.txt", b"5\n"),
-        ("STS2016-en-test/sts2016-english-with-gs-v1.0/STS2016.input.plagiarism.txt", b"A\tB\tsource\nC\tD\tsource\n"),
-        ("STS2016-en-test/sts2016-english-with-gs-v1.0/STS2016.gs.plagiarism.txt", b"\n1\n"),
-        ("stsbenchmark/sts-test.csv", b"main\tfile\t2017\t7\t2.5\tOne.\tTwo.\n"),
+        (
+            "STS2016-en-test/sts2016-english-with-gs-v1.0/STS2016.input.plagiarism.txt",
+            b"A\tB\tsource\nC\tD\tsource\n",
+        ),
+        (
+            "STS2016-en-test/sts2016-english-with-gs-v1.0/STS2016.gs.plagiarism.txt",
+            b"\n1\n",
+        ),
+        (
+            "stsbenchmark/sts-test.csv",
+            b"main\tfile\t2017\t7\t2.5\tOne.\tTwo.\n",
+        ),
     ]);
     let artifact = run(source.path(), "sts").unwrap();
     let pairs = benchmarks::read_pairs(&artifact.path()).unwrap();
@@ -172,7 +222,18 @@ fn the_years_are_found_as_they_were_released() {
         .iter()
         .map(|pair| (pair.set.as_str(), pair.sentence1.as_str(), pair.score))
         .collect();
-    assert_eq!(told, [("sts12", "A man.", 5.0), ("sts16", "C", 1.0), ("stsb", "One.", 2.5)]);
+    assert_eq!(
+        told,
+        [
+            ("sts12", "A man.", 5.0),
+            ("sts16", "C", 1.0),
+            ("stsb", "One.", 2.5)
+        ]
+    );
     let left_out = "pairs without a gold score are left out, as in the official score: 1 of STS16";
-    assert!(artifact.notes.iter().any(|note| note == left_out), "{:?}", artifact.notes);
+    assert!(
+        artifact.notes.iter().any(|note| note == left_out),
+        "{:?}",
+        artifact.notes
+    );
 }
