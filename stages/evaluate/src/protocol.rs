@@ -254,7 +254,11 @@ mod tests {
         let mut made: Vec<ScoreName> = score(&pairs, &similarities, Aggregate::All)
             .unwrap()
             .into_iter()
-            .map(|score| ScoreName::new(score.name, score.split))
+            .map(|score| {
+                let set = score.name.split('.').next().unwrap_or_default();
+                assert_eq!(score.split, split_of(set));
+                ScoreName::new(score.name.clone(), split_of(set))
+            })
             .collect();
         let mut said = score_names();
         made.sort();
