@@ -25,6 +25,7 @@ impl Registry {
         Self::new(&[
             &command::CommandStage,
             &world::WorldStage,
+            &world::WorldTransferStage,
             &corpus::CorpusStage,
             &tokenize::TokenizerStage,
             &tokenize::TokenizeStage,
@@ -43,6 +44,7 @@ impl Registry {
             &evaluate::WhitenStage,
             &flow::FlowStage,
             &evaluate::GeometryStage,
+            &evaluate::TransferStage,
             &likelihood::EffectiveRankStage,
             &spans::FinetuneSpansStage,
             &spans::AnswersStage,

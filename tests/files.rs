@@ -84,6 +84,26 @@ use = "geometry"
 embeddings = "@whitened"
 data = "@pairs"
 
+[stage.small-world]
+use = "world-transfer"
+examples = 60
+
+[stage.sets]
+use = "benchmarks"
+source = "@small-world/SentEval/data/downstream"
+task = "transfer"
+
+[stage.embed-sets]
+use = "embed"
+encoder = "@pretrain"
+data = "@sets"
+
+[stage.transfer]
+use = "transfer"
+embeddings = "@embed-sets"
+data = "@sets"
+folds = 3
+
 [stage.questions]
 use = "benchmarks"
 source = "@world/squad"

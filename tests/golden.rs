@@ -89,6 +89,26 @@ use = "geometry"
 embeddings = "@embed"
 data = "@sts-pairs"
 
+[stage.small-world]
+use = "world-transfer"
+examples = 60
+
+[stage.sets]
+use = "benchmarks"
+source = "@small-world/SentEval/data/downstream"
+task = "transfer"
+
+[stage.embed-sets]
+use = "embed"
+encoder = "@pretrain"
+data = "@sets"
+
+[stage.transfer]
+use = "transfer"
+embeddings = "@embed-sets"
+data = "@sets"
+folds = 3
+
 [stage.questions]
 use = "benchmarks"
 source = "squad"
@@ -210,12 +230,14 @@ fn a_kind_whose_results_change_has_a_new_version() {
     benchmarks/2  pairs        1823ba7a67c0a184
     benchmarks/2  questions    6fb34b77e6a93b7a
     benchmarks/2  sentences    01bf0c339838a38b
+    benchmarks/2  sets         353e0c757f6be3e3
     benchmarks/2  sts-pairs    342af4ac8a91c1cd
     command/1  joined       24752d7b97568708
     contrast/2  contrast     3984ece5d3b1b161
     corpus/2  corpus       55593d00e57fa72d
     effective-rank/1  rank         9801a2fdd0644415
     embed/3  embed        e1325dda5e209561
+    embed/3  embed-sets   b9056e12f0d47848
     finetune/4  finetune     c0e01d0afd64f49b
     finetune-spans/1  answer       c2e239436a0eb81b
     geometry/1  geometry     d45b8184de5cc3a4
@@ -225,12 +247,14 @@ fn a_kind_whose_results_change_has_a_new_version() {
     minimal-pairs/1  minimal      a2c827e597a23aa6
     ngrams/1  ngrams       5d5fa2916727d8ad
     pretrain/3  pretrain     7742dc68f0759bb9
-    sts/3  sts          1c3aade721a236ce
+    sts/4  sts          4c8c17fcb31ddaf4
     task/1  own          5f9761c384a9e3f6
     tokenize/2  tokens       fda3425339550f02
     tokenizer/2  tokenizer    fdb80736a788f9f8
+    transfer/1  transfer     e4a7ee618998d3e3
     validation-loss/1  validation   dcc62ab0a9015a65
     whiten/1  whitened     086ce53167687470
     world/4  world        60400eaf1abc3564
+    world-transfer/1  small-world  347928275545d8de
     ");
 }

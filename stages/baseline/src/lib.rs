@@ -6,10 +6,9 @@
 //!
 //! All arithmetic is in 64 bits, by IEEE operations only ([`kernels::exp`], [`kernels::ln`]) in a fixed order on one thread,
 //! so every processor gives the same bytes. `features` turns sentences into sparse rows, `objective` is the penalised
-//! loss, `lbfgs` minimises it, `model` chooses the penalty and predicts, `predictions` scores and writes.
+//! loss, which the crate `linear` minimises, `model` chooses the penalty and predicts, `predictions` scores and writes.
 
 mod features;
-mod lbfgs;
 mod majority;
 mod model;
 mod objective;

@@ -3,12 +3,12 @@
 use benchmarks::{Example, Kind, Prediction, Task};
 use contract::StageError;
 use kernels::Stream;
+use linear::{Loss, Stop, logistic, minimise, softmax};
 use metrics::scores::Score;
 
 use crate::Predictions;
 use crate::features::{Rows, Vocabulary};
-use crate::lbfgs::{Stop, minimise};
-use crate::objective::{Loss, Objective, linear, logistic, softmax};
+use crate::objective::{Objective, linear};
 
 /// The inverse penalties C that are tried, strongest penalty first.
 const INVERSE_PENALTIES: [f64; 4] = [0.01, 0.1, 1.0, 10.0];

@@ -5,20 +5,9 @@
 //! (two classes: one output, the logistic loss; more: one output per class, cross-entropy after a softmax) and, with
 //! half the squared error as loss, for `Ridge(alpha = 1/C)`.
 
-use kernels::{exp, ln};
+use linear::Loss;
 
 use crate::features::Rows;
-
-/// The loss, which decides the meaning of the outputs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Loss {
-    /// One output: the log-odds of class 1 against class 0.
-    Logistic,
-    /// One output per class: unnormalised log-probabilities.
-    Softmax,
-    /// One output: the predicted number.
-    Squared,
-}
 
 /// The function to be minimised. Its parameters are the weights of the first column, one per output, then those of the
 /// second column and so on, and finally the intercepts.
@@ -81,56 +70,6 @@ pub(crate) fn linear(weights: &[f64], intercepts: &[f64], row: &[(u32, f64)], ou
         let at = *column as usize * outputs.len();
         for (output, weight) in outputs.iter_mut().zip(&weights[at..]) {
             *output += weight * value;
-        }
-    }
-}
-
-/// Turns unnormalised log-probabilities into probabilities and returns the logarithm of their sum.
-pub(crate) fn softmax(outputs: &mut [f64]) -> f64 {
-    let largest = outputs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let mut sum = 0.0;
-    for output in outputs.iter_mut() {
-        *output = exp(*output - largest);
-        sum += *output;
-    }
-    for output in outputs.iter_mut() {
-        *output /= sum;
-    }
-    largest + ln(sum)
-}
-
-/// Returns the probability for given log-odds.
-pub(crate) fn logistic(odds: f64) -> f64 {
-    let small = exp(-odds.abs());
-    if odds >= 0.0 {
-        1.0 / (1.0 + small)
-    } else {
-        small / (1.0 + small)
-    }
-}
-
-impl Loss {
-    /// Returns the loss of a row, and replaces its outputs by the gradient.
-    fn of(self, outputs: &mut [f64], label: f64) -> f64 {
-        match self {
-            Self::Logistic => {
-                let odds = outputs[0];
-                outputs[0] = logistic(odds) - label;
-                // This is ln(1 + e^odds) - label · odds, computed without overflow.
-                ln(1.0 + exp(-odds.abs())) + odds.max(0.0) - label * odds
-            }
-            Self::Softmax => {
-                let class = label as usize;
-                let output = outputs[class];
-                let normaliser = softmax(outputs);
-                outputs[class] -= 1.0;
-                normaliser - output
-            }
-            Self::Squared => {
-                let error = outputs[0] - label;
-                outputs[0] = error;
-                0.5 * error * error
-            }
         }
     }
 }

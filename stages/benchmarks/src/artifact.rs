@@ -5,8 +5,10 @@ mod minimal_pairs;
 mod pairs;
 mod spans;
 mod test_splits;
+mod transfer;
 mod triplets;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -14,12 +16,16 @@ use columnar::Reader;
 use contract::{FileOf, OutputFile, StageError, io_error};
 use serde::{Deserialize, Serialize};
 
-use crate::{Benchmark, MinimalPair, Shape, SpanTask, StsPair, Task, TestSplit, Triplet};
+use crate::{
+    Benchmark, Example, MinimalPair, Shape, SpanTask, StsPair, Task, TestSplit, TransferSet,
+    Triplet,
+};
 
 const TRAIN: &str = "train.parquet";
 const VALIDATION: &str = "validation.parquet";
 const MISMATCHED: &str = "validation_mismatched.parquet";
 const PAIRS: &str = "pairs.parquet";
+const EXAMPLES: &str = "examples.parquet";
 const DESCRIPTION: &str = "task.json";
 /// The name in `task.json` of the semantic textual similarity sets.
 pub(crate) const STS: &str = "sts";
@@ -76,6 +82,7 @@ pub(crate) const FILES: &[OutputFile] = &[
         "the sentences to train on, a row each",
     )
     .when("sentences or triplets"),
+    OutputFile::table(EXAMPLES, transfer::COLUMNS, "the examples of all sets").when("transfer"),
 ];
 
 /// The files of a task of the user's own.
@@ -122,6 +129,7 @@ pub fn read(folder: &Path) -> Result<Benchmark, StageError> {
         Shape::Spans => Benchmark::Spans(spans::read(folder)?),
         Shape::MinimalPairs => Benchmark::MinimalPairs(minimal_pairs::read(folder)?),
         Shape::Triplets => Benchmark::Triplets(triplets::read(folder)?),
+        Shape::Transfer => Benchmark::Transfer(transfer::read(folder)?),
     })
 }
 
@@ -170,6 +178,63 @@ pub fn read_triplets(folder: &Path) -> Result<Vec<Triplet>, StageError> {
     triplets::read(folder)
 }
 
+/// Reads the transfer sets from a benchmark artifact, in the order of its files.
+///
+/// # Errors
+/// When the folder is not a benchmark artifact, or has another shape.
+pub fn read_transfer(folder: &Path) -> Result<Vec<TransferSet>, StageError> {
+    expect(folder, Shape::Transfer)?;
+    transfer::read(folder)
+}
+
+/// Reads the sentences of a benchmark artifact, each once, in the order in which they first appear: of similarity and transfer sets, of
+/// tasks with classes or numbers (training split first), and of sentences to train on.
+///
+/// # Errors
+/// When the folder is not a benchmark artifact, or has questions about texts or minimal pairs.
+pub fn read_sentences(folder: &Path) -> Result<Vec<String>, StageError> {
+    let header: Header = read_description(folder)?;
+    if matches!(header.shape(), Shape::Spans | Shape::MinimalPairs) {
+        expect(folder, Shape::Pairs)?;
+    }
+    let benchmark = read(folder)?;
+    let of_example = |example: &Example| {
+        let second = example.sentence2.clone();
+        [Some(example.sentence1.clone()), second]
+    };
+    let mut sentences: Vec<[Option<String>; 2]> = Vec::new();
+    match benchmark {
+        Benchmark::Pairs(pairs) => {
+            let pairs = pairs.into_iter();
+            sentences.extend(pairs.map(|pair| [Some(pair.sentence1), Some(pair.sentence2)]));
+        }
+        Benchmark::Labelled(task) => {
+            let splits = [
+                Some(task.train),
+                Some(task.validation),
+                task.validation_mismatched,
+            ];
+            sentences.extend(splits.iter().flatten().flatten().map(of_example));
+        }
+        Benchmark::Transfer(sets) => {
+            let splits = sets.iter().flat_map(|set| set.splits.named());
+            sentences.extend(splits.flat_map(|(_, examples)| examples).map(of_example));
+        }
+        Benchmark::Triplets(triplets) => {
+            for triplet in triplets {
+                sentences.push([Some(triplet.anchor), triplet.positive]);
+                sentences.push([triplet.negative, None]);
+            }
+        }
+        Benchmark::Spans(_) | Benchmark::MinimalPairs(_) => {}
+    }
+    let mut seen = BTreeSet::new();
+    let sentences = sentences.into_iter().flatten().flatten();
+    Ok(sentences
+        .filter(|sentence| seen.insert(sentence.clone()))
+        .collect())
+}
+
 /// Reads the test splits of a benchmark artifact: none, unless the stage was told to read them.
 ///
 /// # Errors
@@ -213,6 +278,7 @@ pub(crate) fn write(folder: &Path, benchmark: &Benchmark) -> Result<(), StageErr
         Benchmark::Spans(task) => spans::write(folder, task),
         Benchmark::MinimalPairs(pairs) => minimal_pairs::write(folder, pairs),
         Benchmark::Triplets(triplets) => triplets::write(folder, triplets),
+        Benchmark::Transfer(sets) => transfer::write(folder, sets),
     }
 }
 

@@ -7,14 +7,15 @@ use contract::StageError;
 
 use crate::layout::{LAYOUTS, Layout};
 use crate::server::{self, TestSplit};
-use crate::{Benchmark, artifact, glue, minimal_pairs, squad, sts, triplets};
+use crate::{Benchmark, artifact, glue, minimal_pairs, squad, sts, transfer, triplets};
 
 const GLUE: usize = LAYOUTS.len();
 const SQUAD: usize = squad::RELEASES.len();
 
-/// The names of all tasks: those of `layout`, the similarity sets, the releases of SQuAD, minimal pairs, sentences to train on.
-pub(crate) const TASKS: [&str; GLUE + 1 + SQUAD + 3] = {
-    let mut names = [artifact::STS; GLUE + 1 + SQUAD + 3];
+/// The names of all tasks: those of `layout`, the similarity sets, the releases of SQuAD, minimal pairs, sentences to train on,
+/// transfer sets.
+pub(crate) const TASKS: [&str; GLUE + 1 + SQUAD + 4] = {
+    let mut names = [artifact::STS; GLUE + 1 + SQUAD + 4];
     let mut place = 0;
     while place < GLUE {
         names[place] = LAYOUTS[place].task;
@@ -27,6 +28,7 @@ pub(crate) const TASKS: [&str; GLUE + 1 + SQUAD + 3] = {
     names[GLUE + 1 + SQUAD] = minimal_pairs::TASK;
     names[GLUE + 2 + SQUAD] = triplets::SENTENCES;
     names[GLUE + 3 + SQUAD] = triplets::TRIPLETS;
+    names[GLUE + 4 + SQUAD] = transfer::TASK;
     names
 };
 
@@ -44,6 +46,7 @@ enum Source {
     MinimalPairs,
     Sentences,
     Triplets,
+    Transfer,
 }
 
 impl Source {
@@ -57,20 +60,22 @@ impl Source {
             _ if task == minimal_pairs::TASK => Ok(Self::MinimalPairs),
             _ if task == triplets::SENTENCES => Ok(Self::Sentences),
             _ if task == triplets::TRIPLETS => Ok(Self::Triplets),
+            _ if task == transfer::TASK => Ok(Self::Transfer),
             _ => Err(StageError::failed(format!("no task is named `{task}`"))),
         }
     }
 }
 
-/// Reads a task's official files from the folder `source`.
-pub(crate) fn read(task: &str, source: &Path) -> Result<Reading, StageError> {
+/// Reads a task's official files from the folder `source`; of the similarity sets with all pairs of SICK as a further one, if `sick_all`.
+pub(crate) fn read(task: &str, source: &Path, sick_all: bool) -> Result<Reading, StageError> {
     match Source::of(task)? {
         Source::Glue(layout) => glue::read(source, layout),
-        Source::Similarity => sts::read(source),
+        Source::Similarity => sts::read(source, sick_all),
         Source::Squad(release) => squad::read(source, release),
         Source::MinimalPairs => minimal_pairs::read(source),
         Source::Sentences => triplets::read_sentences(source),
         Source::Triplets => triplets::read_triplets(source),
+        Source::Transfer => transfer::read(source),
     }
 }
 
@@ -87,7 +92,8 @@ pub(crate) fn read_tests(task: &str, source: &Path) -> Result<Vec<TestSplit>, St
     }
 }
 
-/// Counts the data in a folder in the layout of `task`: tasks of GLUE, similarity sets, releases of SQuAD, or files of minimal pairs.
+/// Counts the data in a folder in the layout of `task`: tasks of GLUE, similarity or transfer sets, releases of SQuAD, or files
+/// of minimal pairs.
 pub(crate) fn found(task: &str, folder: &Path) -> usize {
     match Source::of(task) {
         Ok(Source::Glue(_)) => {
@@ -101,6 +107,7 @@ pub(crate) fn found(task: &str, folder: &Path) -> usize {
         Ok(Source::Squad(release)) => usize::from(squad::is_in(folder, release)),
         Ok(Source::MinimalPairs) => minimal_pairs::files_in(folder),
         Ok(Source::Sentences | Source::Triplets) => triplets::files_in(folder, task),
+        Ok(Source::Transfer) => transfer::sets_in(folder),
         Err(_) => 0,
     }
 }

@@ -10,7 +10,7 @@
 //!   Hugging Face `glue` dataset;
 //! * `glue` and `mrpc` read their files, `sts` the seven sets of semantic textual similarity as SentEval has them
 //!   (Conneau and Kiela, *SentEval*, LREC 2018), `squad` both releases of SQuAD, `minimal_pairs` BLiMP and what is of its form,
-//!   `triplets` SimCSE's sentences;
+//!   `triplets` SimCSE's sentences, `transfer` SentEval's transfer tasks;
 //!   `identity` decides the names of examples, `server` reads GLUE's test splits and writes what its server takes;
 //! * `artifact` writes and reads the Parquet files, `task` and `spans` define their contents and score predictions.
 
@@ -32,11 +32,12 @@ mod sts;
 mod table;
 mod task;
 mod text;
+mod transfer;
 mod triplets;
 
 pub use artifact::{
-    read, read_labelled, read_minimal_pairs, read_pairs, read_spans, read_tests, read_triplets,
-    training_examples,
+    read, read_labelled, read_minimal_pairs, read_pairs, read_sentences, read_spans, read_tests,
+    read_transfer, read_triplets, training_examples,
 };
 pub use metrics::Metric;
 pub use own_stage::TaskStage;
@@ -44,5 +45,8 @@ pub use server::{TestSplit, submission};
 pub use shape::{Benchmark, Shape};
 pub use spans::{Question, SpanTask};
 pub use stage::BenchmarksStage;
-pub use sts::sets as sts_sets;
-pub use task::{Example, Kind, MinimalPair, Prediction, StsPair, Task, Triplet};
+pub use sts::{SICKR_ALL, sets as sts_sets};
+pub use task::{
+    Example, Kind, MinimalPair, Prediction, StsPair, Task, TransferSet, TransferSplits, Triplet,
+};
+pub use transfer::sets as transfer_sets;

@@ -6,11 +6,12 @@
 //! | pairs | two sentences and their similarity, in sets | a number that ranks pairs | Spearman over sets (stage kind `sts`) |
 //! | spans | a question and a text that may answer it | a part of the text, or nothing | [`SpanTask::scores`], exact match and F1 |
 //! | triplets | a sentence, perhaps one that belongs to it and one that does not | none: it is trained on | |
+//! | transfer | one sentence or two, with a class, in sets | the class | accuracy over sets (stage kind `transfer`) |
 //! | minimal pairs | an acceptable sentence and one that is not | which of the two is likelier | accuracy over paradigms (stage kind `minimal-pairs`) |
 
 use serde::{Deserialize, Serialize};
 
-use crate::{MinimalPair, SpanTask, StsPair, Task, Triplet};
+use crate::{MinimalPair, SpanTask, StsPair, Task, TransferSet, Triplet};
 
 /// The shape of a task's examples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +27,8 @@ pub enum Shape {
     MinimalPairs,
     /// Sentences to train on, alone or with ones that belong to them.
     Triplets,
+    /// Sets of sentences with classes, for a classifier over frozen vectors.
+    Transfer,
 }
 
 impl Shape {
@@ -52,6 +55,10 @@ impl Shape {
                 "sentences to train on",
                 "give a benchmark with `task = \"sentences\"` or `task = \"triplets\"`",
             ),
+            Self::Transfer => (
+                "the transfer sets",
+                "give a benchmark with `task = \"transfer\"`",
+            ),
         }
     }
 }
@@ -69,6 +76,8 @@ pub enum Benchmark {
     MinimalPairs(Vec<MinimalPair>),
     /// Sentences to train on, alone or with ones that belong to them.
     Triplets(Vec<Triplet>),
+    /// Sets of sentences with classes, for a classifier over frozen vectors.
+    Transfer(Vec<TransferSet>),
 }
 
 impl Benchmark {
@@ -80,6 +89,7 @@ impl Benchmark {
             Self::Spans(_) => Shape::Spans,
             Self::MinimalPairs(_) => Shape::MinimalPairs,
             Self::Triplets(_) => Shape::Triplets,
+            Self::Transfer(_) => Shape::Transfer,
         }
     }
 
@@ -94,6 +104,10 @@ impl Benchmark {
             Self::Spans(task) => task.train.len() + task.validation.len(),
             Self::MinimalPairs(pairs) => pairs.len(),
             Self::Triplets(triplets) => triplets.len(),
+            Self::Transfer(sets) => {
+                let splits = sets.iter().flat_map(|set| set.splits.named());
+                splits.map(|(_, examples)| examples.len()).sum()
+            }
         }
     }
 }

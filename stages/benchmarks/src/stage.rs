@@ -18,6 +18,7 @@ pub struct BenchmarksStage;
 struct Parameters {
     task: String,
     test: bool,
+    sick_all: bool,
 }
 
 impl Stage for BenchmarksStage {
@@ -42,7 +43,8 @@ impl Stage for BenchmarksStage {
                         FieldDefault::Required,
                         "the GLUE task, `sts` for STS12 to STS16, STS-B and SICK-R, `squad` (1.1) and `squad2` (2.0), or \
                             `minimal-pairs` for BLiMP and JSON lines of its form, `sentences` for a text file with one a line, \
-                            `triplets` for a table with the columns sent0, sent1 and hard_neg, which may be missing",
+                            `triplets` for a table with the columns sent0, sent1 and hard_neg, which may be missing, `transfer` for \
+                            SentEval's MR, CR, SUBJ, MPQA, SST2, TREC and MRPC",
                     ),
                     Field::new(
                         "test",
@@ -50,6 +52,14 @@ impl Stage for BenchmarksStage {
                         FieldDefault::Bool(false),
                         "whether to read the test split of a GLUE task as well, whose labels GLUE's server keeps: a stage `finetune` \
                             then writes its predictions in the form that the server takes",
+                    )
+                    .keyed(KeyPolicy::Unless(FieldDefault::Bool(false))),
+                    Field::new(
+                        "sick_all",
+                        FieldType::Bool,
+                        FieldDefault::Bool(false),
+                        "whether `sts` has all 9,927 pairs of SICK as the set `sickr_all` as well, as MTEB scores them, beside `sickr`, \
+                            those of the test split; no average has a part of it",
                     )
                     .keyed(KeyPolicy::Unless(FieldDefault::Bool(false))),
                 ]
@@ -62,15 +72,27 @@ impl Stage for BenchmarksStage {
 
     fn check(&self, params: &Params) -> Vec<Problem> {
         params.check(
-            |Parameters { task, test }| match *test && !catalogue::has_tests(task) {
-                true => {
+            |Parameters {
+                 task,
+                 test,
+                 sick_all,
+             }| {
+                let mut problems = Vec::new();
+                if *test && !catalogue::has_tests(task) {
                     let message = format!("`{task}` has no test split that is read");
-                    vec![
+                    problems.push(
                         Problem::value("test", message)
                             .with_help("leave it out: tasks of GLUE have one"),
-                    ]
+                    );
                 }
-                false => Vec::new(),
+                if *sick_all && task != artifact::STS {
+                    let message = format!("`{task}` has no pairs of SICK");
+                    problems.push(
+                        Problem::value("sick_all", message)
+                            .with_help("leave it out: it belongs to the task `sts`"),
+                    );
+                }
+                problems
             },
         )
     }
@@ -84,13 +106,19 @@ impl Stage for BenchmarksStage {
     /// Number of a task's training examples, which is the size of the source in the source's own unit.
     fn size(&self, params: &Params, inputs: &Sizes) -> Option<f64> {
         let Parameters { task, .. } = params.parse().ok()?;
-        inputs.get("source").filter(|_| task != artifact::STS)
+        inputs
+            .get("source")
+            .filter(|_| ![artifact::STS, crate::transfer::TASK].contains(&task.as_str()))
     }
 
     fn run(&self, params: &Params, inputs: &Inputs, context: &Context) -> Result<(), StageError> {
-        let Parameters { task, test } = params.parse()?;
+        let Parameters {
+            task,
+            test,
+            sick_all,
+        } = params.parse()?;
         let source = inputs.path("source")?;
-        let Reading { benchmark, notes } = catalogue::read(&task, source)?;
+        let Reading { benchmark, notes } = catalogue::read(&task, source, sick_all)?;
         context.keep_going()?;
         artifact::write(context.output(), &benchmark)?;
         if test {

@@ -1,8 +1,11 @@
 //! Reads the seven sets of semantic textual similarity: STS 2012 to 2016, the STS Benchmark and SICK-R.
 //!
 //! The layout is that of SentEval's download script (`STS/STS12-en-test/STS.input.MSRpar.txt`, …) or that of
-//! the SemEval releases, in which 2016 names its files `STS2016.input.…`. As in SentEval (`senteval/sts.py`), STS13 is
+//! the SemEval releases (`years`), in which 2016 names its files `STS2016.input.…`, with the STS Benchmark in `stsbenchmark`. SentEval's
+//! script tokenises the years and lower-cases them; as released they have capitals. As in SentEval (`senteval/sts.py`), STS13 is
 //! without its SMT part, pairs without a gold score are left out, and words are joined by single spaces.
+
+mod years;
 
 use std::path::{Path, PathBuf};
 
@@ -14,13 +17,7 @@ use crate::identity::settle;
 use crate::table::{Table, shorten};
 use crate::text::{Place, TextFile};
 use crate::{Benchmark, StsPair};
-
-/// One SemEval year.
-struct Year {
-    set: &'static str,
-    folder: &'static str,
-    subsets: &'static [&'static str],
-}
+use years::{YEARS, Year, find_files};
 
 /// The names of the sets.
 pub fn sets() -> impl Iterator<Item = &'static str> {
@@ -29,75 +26,24 @@ pub fn sets() -> impl Iterator<Item = &'static str> {
 
 const STSB: &str = "stsb";
 const SICKR: &str = "sickr";
-
-const YEARS: &[Year] = &[
-    Year {
-        set: "sts12",
-        folder: "STS12-en-test",
-        subsets: &[
-            "MSRpar",
-            "MSRvid",
-            "SMTeuroparl",
-            "surprise.OnWN",
-            "surprise.SMTnews",
-        ],
-    },
-    Year {
-        set: "sts13",
-        folder: "STS13-en-test",
-        subsets: &["FNWN", "headlines", "OnWN"],
-    },
-    Year {
-        set: "sts14",
-        folder: "STS14-en-test",
-        subsets: &[
-            "deft-forum",
-            "deft-news",
-            "headlines",
-            "images",
-            "OnWN",
-            "tweet-news",
-        ],
-    },
-    Year {
-        set: "sts15",
-        folder: "STS15-en-test",
-        subsets: &[
-            "answers-forums",
-            "answers-students",
-            "belief",
-            "headlines",
-            "images",
-        ],
-    },
-    Year {
-        set: "sts16",
-        folder: "STS16-en-test",
-        subsets: &[
-            "answer-answer",
-            "headlines",
-            "plagiarism",
-            "postediting",
-            "question-question",
-        ],
-    },
-];
+/// The set of all pairs of SICK, of training, trial and test, as MTEB has it: 9,927.
+pub const SICKR_ALL: &str = "sickr_all";
 
 /// The years in which some pairs have no gold score. The official score leaves these pairs out.
 const UNSCORED: [&str; 2] = ["sts15", "sts16"];
-
-/// Possible prefixes of the names of a subset's input and gold files.
-const PREFIXES: [(&str, &str); 2] = [("STS.input.", "STS.gs."), ("STS2016.input.", "STS2016.gs.")];
 
 /// The pairs read so far, the lines that they come from, and notes for the user about the files.
 struct Reading {
     pairs: Vec<StsPair>,
     lines: Vec<usize>,
     notes: Vec<String>,
+    /// How many pairs without a gold score a year has.
+    unscored: Vec<(&'static str, usize)>,
 }
 
 /// Reads every set that `source` has: SentEval's `downstream` folder, a folder above it, or the folder of the years.
-pub(crate) fn read(source: &Path) -> Result<Read, StageError> {
+/// With `sick_all` all pairs of SICK are a set beside those of its test split.
+pub(crate) fn read(source: &Path, sick_all: bool) -> Result<Read, StageError> {
     if !source.is_dir() {
         return Err(StageError::input(
             source.display(),
@@ -110,22 +56,28 @@ pub(crate) fn read(source: &Path) -> Result<Read, StageError> {
         pairs: Vec::new(),
         lines: Vec::new(),
         notes: Vec::new(),
+        unscored: Vec::new(),
     };
     for year in YEARS {
-        read_year(&years.join(year.folder), year, &mut reading)?;
+        read_year(&year.folder(&years), year, &mut reading)?;
     }
-    let benchmark = years.join("STSBenchmark/sts-test.csv");
+    let benchmark = sts_benchmark(&years).join("sts-test.csv");
     if benchmark.is_file() {
         read_sts_benchmark(&benchmark, &mut reading)?;
     } else {
         reading.note_lacking(&benchmark, "STS-B");
     }
-    let sick = sick.join("SICK_test_annotated.txt");
-    if sick.is_file() {
-        read_sick(&sick, &mut reading)?;
+    let test = sick.join(SICK[2]);
+    if test.is_file() {
+        read_sick(SICKR, "test", &[test], &mut reading)?;
+        if sick_all {
+            let files = SICK.map(|name| sick.join(name));
+            read_sick(SICKR_ALL, "all", &files, &mut reading)?;
+        }
     } else {
-        reading.note_lacking(&sick, "SICK-R");
+        reading.note_lacking(&test, "SICK-R");
     }
+    reading.note_unscored();
     if reading.pairs.is_empty() {
         return Err(StageError::input(
             source.display(),
@@ -139,6 +91,20 @@ pub(crate) fn read(source: &Path) -> Result<Read, StageError> {
     })
 }
 
+/// The files of SICK: 4,500, 500 and 4,927 pairs.
+const SICK: [&str; 3] = [
+    "SICK_train.txt",
+    "SICK_trial.txt",
+    "SICK_test_annotated.txt",
+];
+
+/// Returns the folder of the STS Benchmark: SentEval's, or the one of the release.
+fn sts_benchmark(years: &Path) -> PathBuf {
+    let folders = ["STSBenchmark", "stsbenchmark"].map(|folder| years.join(folder));
+    let found = folders.iter().find(|folder| folder.is_dir());
+    found.unwrap_or(&folders[0]).clone()
+}
+
 const REMEDY: &str = "give SentEval's `data/downstream`, which holds `STS/STS12-en-test`, …, \
                       `STS/STSBenchmark` and `SICK`";
 
@@ -148,13 +114,13 @@ pub(crate) fn sets_in(folder: &Path) -> usize {
         years if years.is_dir() => years,
         _ => folder.to_path_buf(),
     };
-    let is_there = |year: &&Year| years.join(year.folder).is_dir();
+    let is_there = |year: &&Year| year.folder(&years).is_dir();
     let found = YEARS.iter().filter(is_there).count();
     // Folders with the other sets' names count only beside a year: alone, they could be anything.
     match found {
         0 => 0,
         found => {
-            let more = [years.join("STSBenchmark"), folder.join("SICK")];
+            let more = [sts_benchmark(&years), folder.join("SICK")];
             found + more.iter().filter(|set| set.is_dir()).count()
         }
     }
@@ -210,34 +176,10 @@ fn read_year(folder: &Path, year: &Year, reading: &mut Reading) -> Result<(), St
         unscored += read_subset(&input, &gold, year.set, subset, reading)?;
         reading.end_part(before, &input)?;
     }
-    if unscored > 0 && !UNSCORED.contains(&year.set) {
-        reading.notes.push(format!(
-            "{}: {unscored} left out for want of a gold score: its score is not the official one",
-            year.set.to_uppercase()
-        ));
+    if unscored > 0 {
+        reading.unscored.push((year.set, unscored));
     }
     Ok(())
-}
-
-/// Returns a subset's input and gold files, if the folder has them.
-fn find_files(folder: &Path, subset: &str) -> Result<Option<(PathBuf, PathBuf)>, StageError> {
-    for (input, gold) in PREFIXES {
-        let input = folder.join(format!("{input}{subset}.txt"));
-        let gold = folder.join(format!("{gold}{subset}.txt"));
-        match (input.is_file(), gold.is_file()) {
-            (true, true) => return Ok(Some((input, gold))),
-            (false, false) => {}
-            (there, _) => {
-                let (there, lacking) = if there { (input, gold) } else { (gold, input) };
-                return Err(StageError::input(
-                    there.display(),
-                    format!("its partner `{}` is missing", lacking.display()),
-                    "complete the set, or remove this file to do without the part",
-                ));
-            }
-        }
-    }
-    Ok(None)
 }
 
 /// Reads a subset, and returns the number of its pairs without a gold score.
@@ -306,17 +248,43 @@ fn read_sts_benchmark(path: &Path, reading: &mut Reading) -> Result<(), StageErr
     reading.end_part(before, path)
 }
 
-fn read_sick(path: &Path, reading: &mut Reading) -> Result<(), StageError> {
+/// Reads files of SICK as one set of one subset.
+fn read_sick(
+    set: &str,
+    subset: &str,
+    files: &[PathBuf],
+    reading: &mut Reading,
+) -> Result<(), StageError> {
     let before = reading.pairs.len();
-    let file = TextFile::open(path)?;
-    let columns = ["relatedness_score", "sentence_A", "sentence_B"];
-    for row in Table::with_header(&file, &columns, &["pair_ID"])?.rows() {
-        let row = row?;
-        let score = gold_score(row.place, row.fields[0])?;
-        let sentences = [row.fields[1], row.fields[2]];
-        reading.push([SICKR, "test"], (row.name, row.number), sentences, score);
+    let mut line = 0;
+    for path in files {
+        if !path.is_file() {
+            return Err(StageError::input(
+                path.display(),
+                "no such file, and all pairs of SICK are asked for",
+                "complete the folder, or leave out `sick_all`",
+            ));
+        }
+        let file = TextFile::open(path)?;
+        let columns = ["relatedness_score", "sentence_A", "sentence_B"];
+        let begin = line;
+        for row in Table::with_header(&file, &columns, &["pair_ID"])?.rows() {
+            let row = row?;
+            let score = gold_score(row.place, row.fields[0])?;
+            let sentences = [row.fields[1], row.fields[2]];
+            line = begin + row.number + 1;
+            reading.push(
+                [set, subset],
+                (row.name, begin + row.number),
+                sentences,
+                score,
+            );
+        }
     }
-    reading.end_part(before, path)
+    match files {
+        [.., last] => reading.end_part(before, last),
+        [] => Ok(()),
+    }
 }
 
 fn gold_score(place: Place<'_>, text: &str) -> Result<f64, StageError> {
@@ -340,6 +308,25 @@ impl Reading {
             self.notes
                 .push(format!("{set} is left out: its folder holds no {name}"));
         }
+    }
+
+    /// Notes how many pairs have no gold score, and are left out, by year.
+    fn note_unscored(&mut self) {
+        let told = |official: bool| {
+            let of = self.unscored.iter();
+            let of = of.filter(|(set, _)| UNSCORED.contains(set) == official);
+            let counts: Vec<String> = of
+                .map(|(set, count)| format!("{count} of {}", set.to_uppercase()))
+                .collect();
+            (!counts.is_empty()).then(|| counts.join(", "))
+        };
+        let official = told(true).map(|counts| {
+            format!("pairs without a gold score are left out, as in the official score: {counts}")
+        });
+        let other = told(false).map(|counts| {
+            format!("pairs are left out for want of a gold score, so that the score is not the official one: {counts}")
+        });
+        self.notes.extend([official, other].into_iter().flatten());
     }
 
     /// Ends a part of a set, whose pairs begin at index `before`, by deciding the names of the pairs.

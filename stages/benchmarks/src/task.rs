@@ -71,6 +71,55 @@ pub struct Triplet {
     pub negative: Option<String>,
 }
 
+/// Sentences with classes, on which a classifier over frozen sentence vectors is fitted and scored.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TransferSet {
+    /// `mr`, `cr`, `subj`, `mpqa`, `sst2`, `trec` or `mrpc`.
+    pub name: String,
+    /// The names of the classes.
+    pub labels: Vec<String>,
+    /// The examples, by split.
+    pub splits: TransferSplits,
+}
+
+/// The splits of a [`TransferSet`], which decide how it is scored.
+#[derive(Clone, Debug, PartialEq)]
+pub enum TransferSplits {
+    /// No split: scored by nested cross-validation.
+    Whole(Vec<Example>),
+    /// A test set: what is to be chosen is chosen by cross-validation on the training set.
+    Test {
+        /// The training set.
+        train: Vec<Example>,
+        /// The test set.
+        test: Vec<Example>,
+    },
+    /// A development set to choose by, and a test set.
+    Development {
+        /// The training set.
+        train: Vec<Example>,
+        /// The development set.
+        validation: Vec<Example>,
+        /// The test set.
+        test: Vec<Example>,
+    },
+}
+
+impl TransferSplits {
+    /// Returns the splits with their names: `all`, or `train`, `validation` and `test`.
+    pub fn named(&self) -> Vec<(&'static str, &[Example])> {
+        match self {
+            Self::Whole(all) => vec![("all", all)],
+            Self::Test { train, test } => vec![("train", train), ("test", test)],
+            Self::Development {
+                train,
+                validation,
+                test,
+            } => vec![("train", train), ("validation", validation), ("test", test)],
+        }
+    }
+}
+
 /// The prediction for an example of a task with classes or numbers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Prediction {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use contract::{StageError, not_utf8, read_file};
 
-/// A UTF-8 text file, read whole.
+/// A text file, read whole.
 pub(crate) struct TextFile {
     path: PathBuf,
     text: String,
@@ -25,9 +25,24 @@ impl fmt::Display for Place<'_> {
 }
 
 impl TextFile {
-    /// Reads a file. A byte order mark at the beginning, which MRPC's files have, is dropped.
+    /// Reads a UTF-8 file. A byte order mark at the beginning, which MRPC's files have, is dropped.
     pub(crate) fn open(path: &Path) -> Result<Self, StageError> {
+        Self::of(path, read_file(path)?)
+    }
+
+    /// Reads a file that is UTF-8, or else Latin-1, in which every byte is a character.
+    pub(crate) fn open_latin1(path: &Path) -> Result<Self, StageError> {
         let bytes = read_file(path)?;
+        if std::str::from_utf8(&bytes).is_ok() {
+            return Self::of(path, bytes);
+        }
+        Ok(Self {
+            path: path.to_path_buf(),
+            text: bytes.into_iter().map(char::from).collect(),
+        })
+    }
+
+    fn of(path: &Path, bytes: Vec<u8>) -> Result<Self, StageError> {
         let mut text = String::from_utf8(bytes).map_err(|error| {
             let valid = error.utf8_error().valid_up_to();
             let bytes = error.as_bytes();

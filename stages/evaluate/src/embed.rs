@@ -1,8 +1,5 @@
 //! The stage kind `embed`.
 
-use std::collections::BTreeSet;
-
-use benchmarks::StsPair;
 use contract::{
     ArtifactType, Context, Field, FieldDefault, FieldType, FileOf, Inputs, Params, Problem, Reads,
     Signature, Sizes, Stage, StageError,
@@ -75,7 +72,7 @@ impl Stage for EmbedStage {
                         "data",
                         FieldType::Input(ArtifactType::Benchmark),
                         FieldDefault::Required,
-                        "The sentence pairs of task `sts`.",
+                        "Whose sentences: `sts`, `transfer`, a task of GLUE or one of your own, or sentences to train on.",
                     ),
                     Field::new(
                         "pooling",
@@ -177,7 +174,7 @@ impl Stage for EmbedStage {
             .into_iter()
             .for_each(|note| context.note(note));
 
-        let sentences = distinct(&benchmarks::read_pairs(inputs.path("data")?)?);
+        let sentences = benchmarks::read_sentences(inputs.path("data")?)?;
         let manner = Manner {
             texts: &folder.texts,
             max_length,
@@ -247,15 +244,4 @@ fn longest(
         format!("by its longest sequence, {longest}, no token of a sentence would be seen"),
         "correct max_seq_length or model_max_length there, or set `max_length`",
     ))
-}
-
-/// Returns the sentences in the order in which they first appear.
-fn distinct(pairs: &[StsPair]) -> Vec<String> {
-    let mut seen = BTreeSet::new();
-    pairs
-        .iter()
-        .flat_map(|pair| [&pair.sentence1, &pair.sentence2])
-        .filter(|sentence| seen.insert(sentence.as_str()))
-        .cloned()
-        .collect()
 }

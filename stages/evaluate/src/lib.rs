@@ -8,6 +8,7 @@
 //!
 //! * The stage kind `geometry` ([`GeometryStage`]) measures how vectors lie in their space, `whiten` ([`WhitenStage`]) gives them unit
 //!   covariance.
+//! * The stage kind `transfer` ([`TransferStage`]) fits a classifier to vectors and scores it on SentEval's transfer tasks.
 //!
 //! Embedding and scoring are separate stages, so that vectors are computed only once for all uses.
 
@@ -20,6 +21,7 @@ mod protocol;
 mod similarity;
 mod sts;
 mod texts;
+mod transfer;
 mod whiten;
 
 pub use embed::EmbedStage;
@@ -31,4 +33,5 @@ pub use protocol::{Aggregate, cosine, score};
 pub use similarity::Similarity;
 pub use sts::StsStage;
 pub use texts::Texts;
+pub use transfer::TransferStage;
 pub use whiten::WhitenStage;

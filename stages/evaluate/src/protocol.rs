@@ -1,7 +1,7 @@
 //! SentEval's protocol for the sets of semantic textual similarity, as SimCSE uses it.
 //!
 //! A pair's similarity is the cosine of its two vectors. The score is Spearman's rank correlation of similarities and people's
-//! judgements, times 100. STS12 to STS16 have several subsets, and papers differ in how these become one number
+//! judgements, times 100; Pearson's, by which earlier papers report, stands beside it, with `.pearson` after the set's name. STS12 to STS16 have several subsets, and papers differ in how these become one number
 //! (Gao et al., *SimCSE*, 2021, appendix B):
 //!
 //! * `all`: one correlation over the pairs of all subsets together;
@@ -9,8 +9,8 @@
 //! * `wmean`: their mean weighted by the number of pairs.
 //!
 //! For the same vectors the three differ by up to 18 points, so all are written, each under a name of its own: `sts12`,
-//! `sts12.mean`, `sts12.wmean`. The average over the sets is the plain mean of the values *as printed*, with two decimals, as in
-//! SimCSE's `evaluation.py`. Where similarities are constant, a correlation is undefined, as in SciPy, and so is every mean
+//! `sts12.mean`, `sts12.wmean`, and `sts12.pearson`, `sts12.pearson.mean`, `sts12.pearson.wmean`. The average over the sets is the plain mean of the values *as printed*, with two decimals, as in
+//! SimCSE's `evaluation.py`; the set of all pairs of SICK, if there is one, has no part in it. Where similarities are constant, a correlation is undefined, as in SciPy, and so is every mean
 //! that contains it.
 
 use std::collections::BTreeMap;
@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use benchmarks::StsPair;
 use contract::{ScoreName, StageError};
 use metrics::scores::{HUNDREDFOLD, Score};
-use metrics::{MetricError, spearman};
+use metrics::{Metric, MetricError};
 use serde::Deserialize;
 
 /// How the subsets of a set become one number.
@@ -46,6 +46,9 @@ impl Aggregate {
     }
 }
 
+/// The correlations, with what the names of their scores have after the set.
+const CORRELATIONS: [(Metric, &str); 2] = [(Metric::Spearman, ""), (Metric::Pearson, ".pearson")];
+
 /// The similarities of one subset's pairs, and the judgements of the same pairs.
 #[derive(Default)]
 struct Subset {
@@ -54,14 +57,23 @@ struct Subset {
 }
 
 /// The name of the average over the sets.
-const AVERAGE: &str = "avg";
+pub(crate) const AVERAGE: &str = "avg";
 pub(crate) const SPLIT: &str = "test";
+
+/// Returns the split of a set's pairs.
+pub(crate) fn split_of(set: &str) -> &'static str {
+    match set {
+        benchmarks::SICKR_ALL => "all",
+        _ => SPLIT,
+    }
+}
 
 /// A score, or the reason why it is undefined.
 type Value = Result<f64, String>;
 
-/// Scores `similarities`, one per pair, and returns three scores per set, in the order in which the sets first appear, and
-/// three averages over the sets. `main` chooses the main one of these averages.
+/// Scores `similarities`, one per pair, and returns six scores per set, in the order in which the sets first appear, and
+/// six averages over the sets: three ways over subsets by Spearman's correlation, and by Pearson's. `main` chooses the main one of the
+/// averages by Spearman's.
 ///
 /// # Errors
 /// When there are no pairs, not as many similarities as pairs, or a similarity is not finite.
@@ -91,59 +103,77 @@ pub fn score(
         subset.judgements.push(pair.score);
     }
 
-    let new = |name: String, value: &Value, examples: usize, main: bool| Score {
+    let new = |name: String, value: &Value, split: &str, examples: usize, main: bool| Score {
         name,
         value: value.as_ref().copied().unwrap_or(f64::NAN),
         unit: HUNDREDFOLD.to_owned(),
-        split: SPLIT.to_owned(),
+        split: split.to_owned(),
         examples: examples as u64,
         main,
         undefined: value.as_ref().err().cloned(),
     };
     let mut scores = Vec::new();
-    let mut printed = [const { Vec::new() }; Aggregate::EACH.len()];
+    let mut printed: Vec<Vec<Value>> = vec![Vec::new(); ways().count()];
+    let mut averaged = 0;
     for name in order {
         let subsets: Vec<&Subset> = sets[name].values().collect();
         let examples = subsets.iter().map(|subset| subset.judgements.len()).sum();
-        for (aggregate, printed) in Aggregate::EACH.into_iter().zip(&mut printed) {
-            let value = correlate(&subsets, aggregate)?.map(|value| 100.0 * value);
-            printed.push(
-                value
-                    .clone()
-                    .map(as_printed)
-                    .map_err(|why| format!("{why} in {name}")),
-            );
-            scores.push(new(
-                format!("{name}{}", aggregate.suffix()),
-                &value,
-                examples,
-                false,
-            ));
+        let split = split_of(name);
+        for ((metric, aggregate, suffix), printed) in ways().zip(&mut printed) {
+            let value = correlate(metric, &subsets, aggregate)?.map(|value| 100.0 * value);
+            if split == SPLIT {
+                printed.push(
+                    value
+                        .clone()
+                        .map(as_printed)
+                        .map_err(|why| format!("{why} in {name}")),
+                );
+            }
+            let name = format!("{name}{suffix}");
+            scores.push(new(name, &value, split, examples, false));
         }
+        averaged += if split == SPLIT { examples } else { 0 };
     }
-    for (aggregate, printed) in Aggregate::EACH.into_iter().zip(printed) {
-        let name = format!("{AVERAGE}{}", aggregate.suffix());
+    for ((metric, aggregate, suffix), printed) in ways().zip(printed) {
         let printed: Result<Vec<f64>, String> = printed.into_iter().collect();
+        let value = printed.and_then(|values| match values.is_empty() {
+            true => Err("none of the seven sets is scored".to_owned()),
+            false => Ok(metrics::mean(&values)),
+        });
+        let main = metric == Metric::Spearman && aggregate == main;
         scores.push(new(
-            name,
-            &printed.map(|values| metrics::mean(&values)),
-            pairs.len(),
-            aggregate == main,
+            format!("{AVERAGE}{suffix}"),
+            &value,
+            SPLIT,
+            averaged,
+            main,
         ));
     }
     Ok(scores)
 }
 
-/// Returns the names of the scores of all seven sets.
-pub(crate) fn score_names() -> Vec<ScoreName> {
-    let names = benchmarks::sts_sets().chain([AVERAGE]).flat_map(|name| {
-        let aggregates = Aggregate::EACH.into_iter();
-        aggregates.map(move |aggregate| format!("{name}{}", aggregate.suffix()))
-    });
-    names.map(|name| ScoreName::new(name, SPLIT)).collect()
+/// Returns the ways of scoring a set, with what the names of their scores have after the set.
+fn ways() -> impl Iterator<Item = (Metric, Aggregate, String)> {
+    CORRELATIONS.into_iter().flat_map(|(metric, name)| {
+        let each = Aggregate::EACH.into_iter();
+        each.map(move |aggregate| (metric, aggregate, format!("{name}{}", aggregate.suffix())))
+    })
 }
 
-fn correlate(subsets: &[&Subset], aggregate: Aggregate) -> Result<Value, StageError> {
+/// Returns the names of the scores of all seven sets and of all pairs of SICK.
+pub(crate) fn score_names() -> Vec<ScoreName> {
+    let sets = benchmarks::sts_sets().chain([benchmarks::SICKR_ALL, AVERAGE]);
+    let names = sets.flat_map(|name| {
+        ways().map(move |(_, _, suffix)| ScoreName::new(format!("{name}{suffix}"), split_of(name)))
+    });
+    names.collect()
+}
+
+fn correlate(
+    metric: Metric,
+    subsets: &[&Subset],
+    aggregate: Aggregate,
+) -> Result<Value, StageError> {
     if aggregate == Aggregate::All {
         let join = |get: fn(&Subset) -> &Vec<f64>| -> Vec<f64> {
             subsets
@@ -152,10 +182,7 @@ fn correlate(subsets: &[&Subset], aggregate: Aggregate) -> Result<Value, StageEr
                 .copied()
                 .collect()
         };
-        return value(spearman(
-            &join(|it| &it.similarities),
-            &join(|it| &it.judgements),
-        ));
+        return value(metric.of(&join(|it| &it.similarities), &join(|it| &it.judgements)));
     }
     let (mut sum, mut weights) = (0.0, 0.0);
     for subset in subsets {
@@ -163,7 +190,7 @@ fn correlate(subsets: &[&Subset], aggregate: Aggregate) -> Result<Value, StageEr
             Aggregate::Wmean => subset.judgements.len() as f64,
             _ => 1.0,
         };
-        match value(spearman(&subset.similarities, &subset.judgements))? {
+        match value(metric.of(&subset.similarities, &subset.judgements))? {
             Ok(correlation) => sum += weight * correlation,
             Err(why) => return Ok(Err(why)),
         }
@@ -181,7 +208,7 @@ fn value(correlation: Result<f64, MetricError>) -> Result<Value, StageError> {
 }
 
 /// Rounds to two decimals as printing does: halfway cases to even.
-fn as_printed(value: f64) -> f64 {
+pub(crate) fn as_printed(value: f64) -> f64 {
     format!("{value:.2}").parse().unwrap_or(value)
 }
 
@@ -220,6 +247,7 @@ mod tests {
     #[test]
     fn what_is_scored_is_what_is_said_beforehand() {
         let pairs: Vec<StsPair> = benchmarks::sts_sets()
+            .chain([benchmarks::SICKR_ALL])
             .flat_map(|set| (0..3).map(move |score| pair(set, "a", f64::from(score))))
             .collect();
         let similarities: Vec<f64> = (0..pairs.len()).map(|place| place as f64 / 100.0).collect();
@@ -227,8 +255,9 @@ mod tests {
             .unwrap()
             .into_iter()
             .map(|score| {
-                assert_eq!(score.split, SPLIT);
-                ScoreName::new(score.name, SPLIT)
+                let set = score.name.split('.').next().unwrap_or_default();
+                assert_eq!(score.split, split_of(set));
+                ScoreName::new(score.name.clone(), split_of(set))
             })
             .collect();
         let mut said = score_names();

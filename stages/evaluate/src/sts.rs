@@ -12,7 +12,7 @@ use metrics::scores;
 use serde::Deserialize;
 
 use crate::Embeddings;
-use crate::protocol::{Aggregate, SPLIT, score, score_names};
+use crate::protocol::{Aggregate, SPLIT, score, score_names, split_of};
 
 /// The number of sets over which papers average.
 const SETS: usize = 7;
@@ -29,8 +29,9 @@ impl Stage for StsStage {
     fn signature(&self) -> Signature {
         Signature {
             kind: "sts",
-            // Version 2: a correlation with a constant is undefined, not 0. Version 3: predictions are written.
-            version: 3,
+            // Version 2: a correlation with a constant is undefined, not 0. Version 3: predictions are written. Version 4: Pearson's
+            // correlation stands beside Spearman's.
+            version: 4,
             about: "Scores sentence vectors on the sets of semantic textual similarity by SentEval's protocol",
             fields: const {
                 &[
@@ -51,7 +52,7 @@ impl Stage for StsStage {
                         FieldType::Choice(&["all", "mean", "wmean"]),
                         FieldDefault::Text("all"),
                         "How a set's subsets become one number in the main score: pairs together, mean over \
-                            subsets, or mean weighted by pairs; all three are written.",
+                            subsets, or mean weighted by pairs; all three are written, by Spearman's and by Pearson's correlation.",
                     ),
                 ]
             },
@@ -85,7 +86,11 @@ impl Stage for StsStage {
                     .of(left, embeddings.vector(&pair.sentence2)?))
             })
             .collect::<Result<Vec<_>, StageError>>()?;
-        let sets: BTreeSet<&str> = pairs.iter().map(|pair| pair.set.as_str()).collect();
+        let sets: BTreeSet<&str> = pairs
+            .iter()
+            .map(|pair| pair.set.as_str())
+            .filter(|set| split_of(set) == SPLIT)
+            .collect();
         if sets.len() < SETS {
             let names = sets.iter().copied().collect::<Vec<_>>().join(", ");
             let present = sets.len();
@@ -100,7 +105,7 @@ impl Stage for StsStage {
                 name: Name {
                     set: pair.set.clone(),
                     subset: pair.subset.clone(),
-                    split: SPLIT.to_owned(),
+                    split: split_of(&pair.set).to_owned(),
                     example: pair.id.clone(),
                 },
                 label: pair.score,

@@ -342,7 +342,10 @@ fn vectors_are_compared_as_the_folder_says() {
         let description = fs::read_to_string(output.join("embeddings.json")).unwrap();
         let inputs = [("embeddings", &*output), ("data", &*data.output())];
         let done = run(&StsStage, &json!({}), &inputs).unwrap();
-        let scores = format!("{:?}", scores::read(&done.output()).unwrap());
+        // By ranks: Pearson's correlation sees how the scaling of vectors rounds.
+        let mut scores = scores::read(&done.output()).unwrap();
+        scores.retain(|score| !score.name.contains("pearson"));
+        let scores = format!("{scores:?}");
         (description.contains("\"dot\""), scores)
     };
     let (dot, by_dot) = scored("auto", "never");
@@ -461,20 +464,13 @@ fn sts_scores_what_was_embedded() {
     let done = run(&StsStage, &json!({"aggregate": "wmean"}), &inputs).unwrap();
     let scores = scores::read(&done.output()).unwrap();
     let names: Vec<&str> = scores.iter().map(|score| score.name.as_str()).collect();
-    assert_eq!(
-        names,
-        [
-            "sts13",
-            "sts13.mean",
-            "sts13.wmean",
-            "stsb",
-            "stsb.mean",
-            "stsb.wmean",
-            "avg",
-            "avg.mean",
-            "avg.wmean"
-        ]
-    );
+    let expected = ["sts13", "stsb", "avg"].into_iter().flat_map(|set| {
+        let correlations = ["", ".pearson"].into_iter();
+        let ways =
+            correlations.flat_map(|of| ["", ".mean", ".wmean"].map(|way| format!("{of}{way}")));
+        ways.map(move |way| format!("{set}{way}"))
+    });
+    assert_eq!(names, expected.collect::<Vec<_>>());
     assert!(
         scores
             .iter()
@@ -495,7 +491,7 @@ fn sts_scores_what_was_embedded() {
     let again = 100.0 * metrics::spearman(&found, &labels).unwrap();
     assert_eq!(scores[0].value, again);
     // Both sets have the same pairs with the sentences swapped, which does not change a cosine.
-    assert_eq!(scores[0].value, scores[3].value);
+    assert_eq!((scores[6].name.as_str(), scores[6].value), ("stsb", again));
     assert_eq!(
         *done.notes.0.lock().unwrap(),
         ["the average is over 2 of the 7 STS sets: sts13, stsb"]

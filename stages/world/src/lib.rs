@@ -13,6 +13,7 @@
 //! * `documents`: running text.
 //! * `tasks`: labelled examples. `layout` writes them as the official distributions do.
 //! * `squad`, `minimal_pairs`: questions on passages, and sentences beside others that break a rule of the language.
+//! * `transfer`: SentEval's transfer tasks, by a stage kind of their own.
 //! * `card`: the scores that each task allows without understanding, and its ceiling.
 //!
 //! Every document and every example is a function of (seed, task, split, index) alone.
@@ -27,6 +28,8 @@ mod squad;
 mod stage;
 mod tasks;
 mod templates;
+mod transfer;
 mod words;
 
 pub use stage::{Size, WorldStage, generate};
+pub use transfer::WorldTransferStage;

@@ -160,17 +160,14 @@ impl Rescorer {
             let (predictions, labels) = taken(places);
             return one(Statistic::of(metric, &predictions, &labels)?, Combined::One);
         }
-        let sets = sets(name, examples, places).ok_or_else(|| {
+        let unknown = || {
             format!(
                 "`{name}` is no metric that is known here, and no column of its predictions: a column of that name, with a number \
                  for each example, is averaged"
             )
-        })?;
-        let pooled = match name.split_once('.') {
-            None => Pooled::All,
-            Some((_, "mean")) => Pooled::Mean,
-            Some(_) => Pooled::WeightedMean,
         };
+        let (metric, pooled) = over_subsets(score).ok_or_else(unknown)?;
+        let sets = sets(name, examples, places).ok_or_else(unknown)?;
         let combined = match name.split('.').next() {
             Some(AVERAGE) => Combined::MeanAsPrinted,
             _ => Combined::One,
@@ -188,6 +185,7 @@ impl Rescorer {
                 .map(|place| examples.names[*place].subset.as_str());
             rescorer.strata.push(stratum(examples, &places));
             rescorer.statistics.push(Statistic::of_subsets(
+                metric,
                 pooled,
                 &predictions,
                 &labels,
@@ -297,13 +295,30 @@ fn metric(name: &str) -> Option<Metric> {
     })
 }
 
-/// Returns the places of each set that a score of sentence similarity is of: `sts12`, or `avg` for all sets, with `.mean` or `.wmean`
-/// for a mean over subsets.
-fn sets(name: &str, examples: &Examples, places: &[usize]) -> Option<Vec<Vec<usize>>> {
-    let (name, rest) = name.split_once('.').unwrap_or((name, ""));
-    if !["", "mean", "wmean"].contains(&rest) {
-        return None;
+/// Returns the metric of a score over sets, and how the subsets of a set become one number. A percentage is an accuracy, the mean over
+/// the folds of each set (`mr`); a correlation is Spearman's (`sts12`) or Pearson's (`sts12.pearson`), over all pairs, or with `.mean` or
+/// `.wmean` a mean over subsets.
+fn over_subsets(score: &Score) -> Option<(Metric, Pooled)> {
+    let rest = score.name.split_once('.').map_or("", |(_, rest)| rest);
+    if score.unit == PERCENT && rest.is_empty() {
+        return Some((Metric::Accuracy, Pooled::Mean));
     }
+    let (metric, rest) = match rest.strip_prefix(Metric::Pearson.name()) {
+        Some(rest) => (Metric::Pearson, rest.trim_start_matches('.')),
+        None => (Metric::Spearman, rest),
+    };
+    let pooled = match rest {
+        "" => Pooled::All,
+        "mean" => Pooled::Mean,
+        "wmean" => Pooled::WeightedMean,
+        _ => return None,
+    };
+    Some((metric, pooled))
+}
+
+/// Returns the places of each set that a score is of: of the set that it is named after (`sts12`), or for `avg` of all sets.
+fn sets(name: &str, examples: &Examples, places: &[usize]) -> Option<Vec<Vec<usize>>> {
+    let name = name.split('.').next().unwrap_or_default();
     let mut sets: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for place in places {
         let set = examples.names[*place].set.as_str();

@@ -8,11 +8,11 @@ use crate::Metric;
 /// How the subsets of a set become one number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Pooled {
-    /// One correlation over all pairs.
+    /// One value over all examples.
     All,
-    /// The mean of the subsets' correlations.
+    /// The mean of the subsets' values.
     Mean,
-    /// That, weighted by the numbers of pairs.
+    /// That, weighted by the numbers of examples.
     WeightedMean,
 }
 
@@ -44,7 +44,7 @@ pub(super) enum Statistic {
         labels: Vec<f64>,
     },
     Spearman(Ranking),
-    /// Spearman's coefficient of each subset: the places of its examples.
+    /// The metric of each subset: the places of its examples.
     Subsets {
         subsets: Vec<(Vec<usize>, Self)>,
         weighted: bool,
@@ -117,15 +117,16 @@ impl Statistic {
         })
     }
 
-    /// Spearman's coefficient over subsets. `subsets` names the subset of each pair.
+    /// A metric over subsets. `subsets` names the subset of each example.
     pub(super) fn of_subsets<'n>(
+        metric: Metric,
         pooled: Pooled,
         predictions: &[f64],
         labels: &[f64],
         subsets: impl Iterator<Item = &'n str>,
     ) -> Result<Self, String> {
         if pooled == Pooled::All {
-            return Self::of(Metric::Spearman, predictions, labels);
+            return Self::of(metric, predictions, labels);
         }
         let mut places = BTreeMap::<&str, Vec<usize>>::new();
         for (place, subset) in subsets.enumerate() {
@@ -135,7 +136,7 @@ impl Statistic {
             let of = |values: &[f64]| -> Vec<f64> {
                 places.iter().map(|place| values[*place]).collect()
             };
-            let statistic = Self::of(Metric::Spearman, &of(predictions), &of(labels))?;
+            let statistic = Self::of(metric, &of(predictions), &of(labels))?;
             Ok((places, statistic))
         });
         Ok(Self::Subsets {

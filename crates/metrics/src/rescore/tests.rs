@@ -123,6 +123,57 @@ fn sets_are_drawn_apart_and_averaged_as_printed() {
 }
 
 #[test]
+fn accuracies_of_sets_are_means_over_their_folds() {
+    // Two folds of unequal sizes of one set, and a set with one test set.
+    let rows = [
+        ("mr", "fold-01", 1.0),
+        ("mr", "fold-01", 0.0),
+        ("mr", "fold-01", 1.0),
+        ("mr", "fold-02", 1.0),
+        ("trec", "", 0.0),
+        ("trec", "", 1.0),
+    ];
+    let mut all = examples(&rows.map(|row| row.2), &[1.0; 6]);
+    for (place, (entry, row)) in all.names.iter_mut().zip(rows).enumerate() {
+        *entry = name(row.0, row.1, "test", place);
+    }
+    let mr = 100.0 * (2.0 / 3.0 + 1.0) / 2.0;
+    let rescorer =
+        |name: &str, value: f64| Rescorer::new(&score(name, value, PERCENT, "test"), &all);
+    let of_mr = rescorer("mr", mr).unwrap();
+    assert_eq!(of_mr.strata()[0].examples.len(), 4);
+    // The second fold alone is drawn twice, of the first the wrong example.
+    assert_eq!(of_mr.score(&[vec![0, 3, 0, 2]]), 50.0);
+    assert_eq!(
+        rescorer("avg", (83.33 + 50.0) / 2.0)
+            .unwrap()
+            .strata()
+            .len(),
+        2
+    );
+    assert!(
+        rescorer("mr", 75.0).is_err(),
+        "that is of all examples together"
+    );
+}
+
+#[test]
+fn pearsons_correlation_of_sets_is_known_by_its_name() {
+    let labels: Vec<f64> = (0..20).map(|place| f64::from(place * 7 % 11)).collect();
+    let predictions: Vec<f64> = (0..20).map(|place| f64::from(place * 5 % 13)).collect();
+    let mut all = examples(&predictions, &labels);
+    for (place, entry) in all.names.iter_mut().enumerate() {
+        *entry = name("sts12", ["a", "b"][place % 2], "test", place);
+    }
+    let whole = 100.0 * crate::pearson(&predictions, &labels).unwrap();
+    let rescorer =
+        |name: &str, value| Rescorer::new(&score(name, value, HUNDREDFOLD, "test"), &all);
+    assert!(rescorer("sts12.pearson", whole).is_ok());
+    assert!(rescorer("sts12", whole).is_err());
+    assert!(rescorer("sts12.pearson.median", whole).is_err());
+}
+
+#[test]
 fn a_column_of_numbers_is_averaged() {
     let mut all = examples(&[1.0, 0.0], &[1.0, 1.0]);
     all.measures = vec![

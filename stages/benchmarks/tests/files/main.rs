@@ -9,3 +9,4 @@ mod minimal_pairs;
 mod questions;
 mod real_data;
 mod server;
+mod transfer;

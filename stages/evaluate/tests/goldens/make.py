@@ -13,7 +13,7 @@ import pathlib
 
 import numpy
 import torch
-from scipy.stats import spearmanr
+from scipy.stats import pearsonr, spearmanr
 from transformers import BertConfig, BertModel, BertTokenizerFast
 
 HERE = pathlib.Path(__file__).parent
@@ -103,19 +103,21 @@ def cosine(pair):
     return float(numpy.nan_to_num(value))
 
 
-def spearman(chosen):
-    return spearmanr([cosine(pair) for pair in chosen], [pair["score"] for pair in chosen])[0]
+def correlation(of, chosen):
+    return of([cosine(pair) for pair in chosen], [pair["score"] for pair in chosen])[0]
 
 
-scores, printed = {}, {"": [], ".mean": [], ".wmean": []}
-for set_ in dict.fromkeys(pair["set"] for pair in pairs):
-    chosen = [pair for pair in pairs if pair["set"] == set_]
-    parts = [[pair for pair in chosen if pair["subset"] == name] for name in dict.fromkeys(p["subset"] for p in chosen)]
-    each, weights = [spearman(part) for part in parts], [len(part) for part in parts]
-    for suffix, value in (("", spearman(chosen)), (".mean", numpy.mean(each)),
-                          (".wmean", numpy.average(each, weights=weights))):
-        scores[set_ + suffix] = float(value * 100)
-        printed[suffix].append(float("%.2f" % (value * 100)))
-for suffix, values in printed.items():
-    scores["avg" + suffix] = sum(values) / len(values)
+scores = {}
+for name, of in (("", spearmanr), (".pearson", pearsonr)):
+    printed = {"": [], ".mean": [], ".wmean": []}
+    for set_ in dict.fromkeys(pair["set"] for pair in pairs):
+        chosen = [pair for pair in pairs if pair["set"] == set_]
+        parts = [[pair for pair in chosen if pair["subset"] == part] for part in dict.fromkeys(p["subset"] for p in chosen)]
+        each, weights = [correlation(of, part) for part in parts], [len(part) for part in parts]
+        for suffix, value in (("", correlation(of, chosen)), (".mean", numpy.mean(each)),
+                              (".wmean", numpy.average(each, weights=weights))):
+            scores[set_ + name + suffix] = float(value * 100)
+            printed[suffix].append(float("%.2f" % (value * 100)))
+    for suffix, values in printed.items():
+        scores["avg" + name + suffix] = sum(values) / len(values)
 (HERE / "scores.json").write_text(json.dumps({"pairs": pairs, "scores": scores}) + "\n")

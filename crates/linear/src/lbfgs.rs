@@ -12,11 +12,12 @@ const MEMORY: usize = 10;
 const SUFFICIENT: f64 = 1e-4;
 
 /// When the minimisation stops.
-pub(crate) struct Stop {
+#[derive(Clone, Copy, Debug)]
+pub struct Stop {
     /// The largest component of the gradient at which the minimum counts as found.
-    pub(crate) slope: f64,
+    pub slope: f64,
     /// The most steps.
-    pub(crate) steps: usize,
+    pub steps: usize,
 }
 
 /// A past step and the change of the gradient along it.
@@ -29,7 +30,7 @@ struct Pair {
 
 /// Minimises the convex function `evaluate`, starting at `at`, and returns the minimum's place. `evaluate` returns the
 /// function's value and writes its gradient.
-pub(crate) fn minimise(
+pub fn minimise(
     mut at: Vec<f64>,
     stop: &Stop,
     mut evaluate: impl FnMut(&[f64], &mut [f64]) -> f64,
@@ -110,7 +111,7 @@ fn direction(gradient: &[f64], past: &VecDeque<Pair>) -> Vec<f64> {
 
 /// Returns the dot product, summed in eight lanes with element i in lane i mod 8: a fixed order in which the processor need
 /// not wait for each addition.
-fn dot(left: &[f64], right: &[f64]) -> f64 {
+pub(crate) fn dot(left: &[f64], right: &[f64]) -> f64 {
     let mut lanes = [0.0; 8];
     let (left, right) = (left.chunks_exact(8), right.chunks_exact(8));
     let rest = left.remainder().iter().zip(right.remainder());
@@ -135,7 +136,8 @@ fn largest(values: &[f64]) -> f64 {
         .fold(0.0, |largest, value| largest.max(value.abs()))
 }
 
-fn add(to: &mut [f64], scale: f64, values: &[f64]) {
+/// Adds `scale` times the values.
+pub(crate) fn add(to: &mut [f64], scale: f64, values: &[f64]) {
     for (to, value) in to.iter_mut().zip(values) {
         *to += scale * value;
     }
