@@ -4,6 +4,7 @@
 //! that serves training alone over the first token, and where there are hard negatives, a weight of 1.
 
 use contract::{ArtifactType, Field, FieldDefault, FieldType, KeyPolicy, Problem, joined};
+use contrastive::{Contrast, Similarity};
 use encoder::Pooling;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -11,7 +12,6 @@ use training::Options;
 use training::fields::{self, Defaults, SHARE};
 
 use crate::folder;
-use crate::loss::{Contrast, Similarity};
 use crate::views::Positive;
 
 /// The least number of tokens that has room for one of a sentence.

@@ -4,6 +4,7 @@
 
 mod accumulation;
 mod artifact;
+mod contrast;
 mod continuing;
 mod feed;
 mod masking;
