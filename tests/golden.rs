@@ -13,6 +13,12 @@ use support::Project;
 
 /// Every kind that works on the world and its tokens.
 const EVERY_KIND: &str = r#"
+[stage.cut]
+use = "sentences"
+corpus = "@corpus"
+limit = 40
+following = 1
+
 [stage.ngrams]
 use = "ngrams"
 corpus = "@corpus"

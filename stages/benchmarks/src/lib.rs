@@ -35,8 +35,8 @@ mod text;
 mod triplets;
 
 pub use artifact::{
-    read, read_labelled, read_minimal_pairs, read_pairs, read_spans, read_tests, read_triplets,
-    training_examples,
+    TRIPLET_FILES, read, read_labelled, read_minimal_pairs, read_pairs, read_spans, read_tests,
+    read_triplets, training_examples, write_triplets,
 };
 pub use metrics::Metric;
 pub use own_stage::TaskStage;

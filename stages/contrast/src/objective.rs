@@ -119,7 +119,10 @@ impl Objective for Contrastive<'_> {
         let parts: Vec<Range<usize>> = parts
             .map(|first| first..sentences.min(first + size))
             .collect();
-        let vectors = |part: &Range<usize>| self.model.compared(update.views_of(part), mode);
+        let vectors = |part: &Range<usize>| {
+            let views = update.views_of(part);
+            self.model.compared(views, update.views, mode)
+        };
         let width = self.model.encoder.config().hidden_size;
         let mut loss;
         if let [whole] = &parts[..] {
