@@ -31,7 +31,8 @@ pub(crate) fn check(parameters: &Parameters) -> Vec<Problem> {
         return problems;
     }
     if parameters.contrastive >= 1.0 {
-        let message = "the head would not be trained, since the cross-entropy has the weight that is left";
+        let message =
+            "the head would not be trained, since the cross-entropy has the weight that is left";
         let help = "give a share below 1, such as 0.9";
         problems.push(Problem::value("contrastive", message).with_help(help));
     }

@@ -18,7 +18,9 @@ pub(crate) const VALIDATION: &str = "validation.parquet";
 /// The columns of the training log.
 pub(crate) const TRAINING_COLUMNS: &[Column] = &[
     log::STEP,
-    log::loss("mean over the batch: cross-entropy in nats, with its share of a contrastive loss, or squared error"),
+    log::loss(
+        "mean over the batch: cross-entropy in nats, with its share of a contrastive loss, or squared error",
+    ),
     log::LEARNING_RATE,
     log::GRADIENT_NORM,
 ];

@@ -73,7 +73,10 @@ pub(crate) fn train(
     if parameters.contrastive > 0.0 && task.kind != Kind::Classification {
         return Err(StageError::input(
             "contrastive",
-            format!("the task `{}` has scores, and examples of one class are compared", task.name),
+            format!(
+                "the task `{}` has scores, and examples of one class are compared",
+                task.name
+            ),
             "give a task with classes, or leave contrastive out",
         ));
     }

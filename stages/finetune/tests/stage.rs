@@ -462,7 +462,11 @@ fn examples_of_a_class_are_brought_together() {
     given["contrastive"] = json!(0.5);
     let place = folder.path().join("straight");
     run_in(&FinetuneStage, given.clone(), &inputs, &place).unwrap();
-    assert!(scores(&place)[0].value > 95.0, "{}", scores(&place)[0].value);
+    assert!(
+        scores(&place)[0].value > 95.0,
+        "{}",
+        scores(&place)[0].value
+    );
     let plain = folder.path().join("plain");
     run_in(&FinetuneStage, recipe(), &inputs, &plain).unwrap();
     assert_ne!(bytes(&place), bytes(&plain));

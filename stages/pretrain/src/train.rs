@@ -65,8 +65,12 @@ pub fn train(
     let masker = masker(&parameters.masking, given, sources.ngrams, context)?;
     let plan = parameters.plan();
     if parameters.masking.updates == Updates::EqualCompute {
+        let ordinary = match parameters.contrast.level() {
+            None => "whose layers all read [MASK]",
+            Some(_) => "on masked tokens alone",
+        };
         context.note(format!(
-            "{} updates cost the multiply-adds of {} whose layers all read [MASK]",
+            "{} updates cost the multiply-adds of {} {ordinary}",
             plan.updates, parameters.steps
         ));
     }
@@ -100,39 +104,7 @@ pub fn train(
         start,
         context,
     };
-    let contrast = &parameters.contrast;
-    let (objective, trained) = match contrast.level() {
-        None => {
-            let mut objective = objective;
-            let trained = run.train(&mut objective)?;
-            (objective, trained)
-        }
-        Some(Level::Sequences) => {
-            let loss = Sequences {
-                weight: contrast.weight,
-                pooling: contrast.pooling,
-                contrast: Contrast {
-                    similarity: Similarity::Cosine,
-                    temperature: contrast.temperature,
-                    negative_weight: 1.0,
-                },
-            };
-            run.train_with(objective, loss)?
-        }
-        Some(Level::Tokens) => {
-            let teacher = sources.teacher.ok_or_else(no_teacher)?;
-            let config = objective.network.encoder.config();
-            let teacher = start::load_teacher(teacher, config, &data.tokenizer, context)?;
-            let loss = Tokens {
-                weight: contrast.weight,
-                contrast: TokenContrast {
-                    temperature: contrast.temperature,
-                },
-                teacher: teacher.with_precision(options.precision.resolve()?),
-            };
-            run.train_with(objective, loss)?
-        }
-    };
+    let (objective, trained) = run.any(objective, sources.teacher)?;
 
     let folder = context.output();
     Objective::save(&objective, folder)?;
@@ -163,6 +135,47 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
+    /// Trains on masked tokens, and on what the parameters say beside them.
+    fn any<'o>(
+        &self,
+        mut masked_lm: MaskedLm<'o>,
+        teacher: Option<&Path>,
+    ) -> Result<(MaskedLm<'o>, Trained), StageError> {
+        let contrast = &self.parameters.contrast;
+        match contrast.level() {
+            None => {
+                let trained = self.train(&mut masked_lm)?;
+                Ok((masked_lm, trained))
+            }
+            Some(Level::Sequences) => {
+                let loss = Sequences {
+                    weight: contrast.weight,
+                    pooling: contrast.pooling,
+                    contrast: Contrast {
+                        similarity: Similarity::Cosine,
+                        temperature: contrast.temperature,
+                        negative_weight: 1.0,
+                    },
+                };
+                self.with_beyond(masked_lm, loss)
+            }
+            Some(Level::Tokens) => {
+                let folder = teacher.ok_or_else(no_teacher)?;
+                let encoder = &masked_lm.network.encoder;
+                let (config, tokenizer) = (encoder.config(), masked_lm.tokenizer);
+                let teacher = start::load_teacher(folder, config, tokenizer, self.context)?;
+                let loss = Tokens {
+                    weight: contrast.weight,
+                    contrast: TokenContrast {
+                        temperature: contrast.temperature,
+                    },
+                    teacher: teacher.with_precision(encoder.precision()),
+                };
+                self.with_beyond(masked_lm, loss)
+            }
+        }
+    }
+
     fn train(&self, objective: &mut impl Objective) -> Result<Trained, StageError> {
         let updates = self.parameters.plan().updates;
         let options = &self.parameters.training;
@@ -170,7 +183,7 @@ impl Run<'_> {
     }
 
     /// Trains with a loss beside that of masked tokens, and returns the objective without it.
-    fn train_with<'o>(
+    fn with_beyond<'o>(
         &self,
         masked_lm: MaskedLm<'o>,
         loss: impl Beyond,

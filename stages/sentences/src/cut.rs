@@ -5,9 +5,9 @@ use unicode_segmentation::UnicodeSegmentation;
 
 /// What a point belongs to without ending a sentence, where a name or a number follows. Lower case, without the last point.
 const ABBREVIATIONS: &[&str] = &[
-    "adm", "approx", "ave", "brig", "capt", "cf", "col", "dr", "e.g", "et al", "fig", "ft", "gen", "gov", "hon", "i.e",
-    "jr", "lt", "maj", "mr", "mrs", "ms", "mt", "no", "op", "pp", "prof", "rep", "rev", "sen", "sgt", "sr", "st", "vol",
-    "vs",
+    "adm", "approx", "ave", "brig", "capt", "cf", "col", "dr", "e.g", "et al", "fig", "ft", "gen",
+    "gov", "hon", "i.e", "jr", "lt", "maj", "mr", "mrs", "ms", "mt", "no", "op", "pp", "prof",
+    "rep", "rev", "sen", "sgt", "sr", "st", "vol", "vs",
 ];
 
 /// Returns the sentences of a text in their order, without white space around them, of each run of white space within one space.
@@ -42,7 +42,8 @@ fn goes_on(text: &str) -> bool {
     let last = before.rsplit(|c: char| c.is_whitespace() || "([\"'“‘".contains(c));
     let last = last.into_iter().next().unwrap_or_default();
     let mut letters = last.chars();
-    let initial = matches!((letters.next(), letters.next()), (Some(letter), None) if letter.is_uppercase());
+    let initial =
+        matches!((letters.next(), letters.next()), (Some(letter), None) if letter.is_uppercase());
     let lower = before.to_lowercase();
     let is_word_end = |abbreviation: &&str| {
         let rest = lower.strip_suffix(*abbreviation);
@@ -74,10 +75,7 @@ mod tests {
                 vec!["He said \"Stop.\"", "Then he ran (see Fig. 3)."],
             ),
             ("It went on, e.g. Here.", vec!["It went on, e.g. Here."]),
-            (
-                "The almost. Was it?",
-                vec!["The almost.", "Was it?"],
-            ),
+            ("The almost. Was it?", vec!["The almost.", "Was it?"]),
             (" \n\t\n", vec![]),
             ("no end", vec!["no end"]),
             ("これは文です。次の文。", vec!["これは文です。", "次の文。"]),

@@ -55,7 +55,12 @@ impl Draw {
                 _ => u64::from(draws.word()) << 32 | u64::from(draws.word()),
             };
             let key = (number, place);
-            if self.is_full() && self.taken.last_key_value().is_some_and(|(last, _)| key > *last) {
+            if self.is_full()
+                && self
+                    .taken
+                    .last_key_value()
+                    .is_some_and(|(last, _)| key > *last)
+            {
                 continue;
             }
             let positive = (!after.is_empty()).then(|| {
@@ -115,8 +120,13 @@ mod tests {
     }
 
     fn place(sentence: &str) -> (usize, usize) {
-        let mut parts = sentence.split(' ').map(|part| part.parse().expect("a number"));
-        (parts.next().expect("a document"), parts.next().expect("a place"))
+        let mut parts = sentence
+            .split(' ')
+            .map(|part| part.parse().expect("a number"));
+        (
+            parts.next().expect("a document"),
+            parts.next().expect("a place"),
+        )
     }
 
     proptest! {
@@ -162,6 +172,9 @@ mod tests {
             }
         }
         // Of 2000 draws of a quarter: six standard deviations are 116.
-        assert!(counts.iter().all(|count| count.abs_diff(500) < 116), "{counts:?}");
+        assert!(
+            counts.iter().all(|count| count.abs_diff(500) < 116),
+            "{counts:?}"
+        );
     }
 }

@@ -119,7 +119,12 @@ impl Stage for SentencesStage {
                 draw.document(&found);
                 done += 1;
             }
-            context.progress(done, total, "document", format!("{} sentences", draw.seen()));
+            context.progress(
+                done,
+                total,
+                "document",
+                format!("{} sentences", draw.seen()),
+            );
         }
         let seen = draw.seen();
         let taken = draw.finish();

@@ -17,7 +17,12 @@ const TEXTS: [&str; 2] = [
     "The baker sold two loaves. The potter, Mr. Arden, bought them. No one else came.\nOne more line of text\n",
 ];
 
-fn run(stage: &dyn Stage, input: (&str, &Path), given: &Value, place: &Path) -> Result<(), StageError> {
+fn run(
+    stage: &dyn Stage,
+    input: (&str, &Path),
+    given: &Value,
+    place: &Path,
+) -> Result<(), StageError> {
     let params = complete(stage.signature().fields, given.as_object().unwrap()).unwrap();
     let params = Params(params);
     assert_eq!(stage.check(&params), []);
@@ -58,7 +63,10 @@ fn sentences_stand_in_the_order_of_the_corpus() {
         "One more line of text",
     ];
     assert_eq!(anchors, expected);
-    assert!(all.iter().all(|one| one.positive.is_none() && one.negative.is_none()));
+    assert!(
+        all.iter()
+            .all(|one| one.positive.is_none() && one.negative.is_none())
+    );
     let short = cut(&folder, "short", &json!({"max_words": 4, "min_words": 4})).unwrap();
     let anchors: Vec<&str> = short.iter().map(|one| one.anchor.as_str()).collect();
     assert_eq!(anchors, ["He left the town!", "No one else came."]);
@@ -76,7 +84,10 @@ fn pairs_do_not_reach_into_another_document() {
     assert_eq!(found[1], ("She did not see him.", "He left the town!"));
     assert_eq!(
         found[2],
-        ("The baker sold two loaves.", "The potter, Mr. Arden, bought them.")
+        (
+            "The baker sold two loaves.",
+            "The potter, Mr. Arden, bought them."
+        )
     );
     let [one, same, other] = [("a", 1), ("b", 1), ("c", 2)].map(|(name, seed)| {
         let given = json!({"limit": 3, "seed": seed, "following": 3});

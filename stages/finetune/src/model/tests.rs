@@ -34,7 +34,9 @@ fn model(pooling: Pooling, ops: Ops) -> Model {
 fn examples() -> Vec<Encoded> {
     let examples = CLASSES.iter().zip(0_u32..);
     let examples = examples.map(|(&class, at)| Encoded {
-        ids: (0..3 + at).map(|token| 1 + (5 * at + 3 * token) % 29).collect(),
+        ids: (0..3 + at)
+            .map(|token| 1 + (5 * at + 3 * token) % 29)
+            .collect(),
         token_types: Vec::new(),
         label: f64::from(class),
         cut: false,

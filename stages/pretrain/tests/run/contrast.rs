@@ -6,9 +6,7 @@ use std::sync::Arc;
 use candle_core::{DType, Tensor};
 use contract::{Context, Inputs, Params, Stage, complete, keyed};
 use contrastive::{Contrast, Similarity, TokenContrast};
-use encoder::{
-    Architecture, Batch, Config, Encoder, Gradients, Mode, Ops, Pooling, Size, audit,
-};
+use encoder::{Architecture, Batch, Config, Encoder, Gradients, Mode, Ops, Pooling, Size, audit};
 use kernels::Stream;
 use pretrain::beside::Beside;
 use pretrain::contrast::objective::Beyond;
@@ -152,8 +150,7 @@ fn loss_and_gradients_of_sequences_are_those_of_composed_operations() {
         let loss = sequences(Pooling::Mean);
         check(&update(&loss, &examples, 0), |encoder| {
             let config = encoder.config();
-            let (rows, ids, first) =
-                pack(encoder, &examples.sequences, &examples.targets).unwrap();
+            let (rows, ids, first) = pack(encoder, &examples.sequences, &examples.targets).unwrap();
             let second = Batch::pack(&examples.beside, config).unwrap();
             let mean = |hidden: &Tensor, batch: &Batch| {
                 let means = (0..COUNT).map(|sequence| {
@@ -210,7 +207,10 @@ fn what_is_in_memory_at_once_changes_no_bit() {
         let loss = sequences(pooling);
         let whole = update(&loss, &masked, 0);
         for micro_batch in [1, 5, 12, 100] {
-            assert!(update(&loss, &masked, micro_batch) == whole, "{micro_batch}");
+            assert!(
+                update(&loss, &masked, micro_batch) == whole,
+                "{micro_batch}"
+            );
         }
     }
     let whole = update(&of_tokens(), &clean, 0);

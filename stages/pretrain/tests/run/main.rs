@@ -4,8 +4,8 @@
 
 mod accumulation;
 mod artifact;
-mod contrast;
 mod continuing;
+mod contrast;
 mod feed;
 mod masking;
 mod reduction;

@@ -39,7 +39,10 @@ fn one_thread_and_two_give_the_same_bytes() {
         );
         folder
     });
-    for name in ["plain", "contrast"].into_iter().chain(masked().map(|(name, _)| name)) {
+    for name in ["plain", "contrast"]
+        .into_iter()
+        .chain(masked().map(|(name, _)| name))
+    {
         let [one, two] = [0, 1].map(|thread: usize| folders[thread].path().join(name));
         assert_same(&one, &two);
     }
