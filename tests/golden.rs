@@ -231,6 +231,7 @@ fn a_kind_whose_results_change_has_a_new_version() {
     minimal-pairs/1  minimal      a2c827e597a23aa6
     ngrams/1  ngrams       5d5fa2916727d8ad
     pretrain/3  pretrain     7742dc68f0759bb9
+    sentences/1  cut          f02ebe682768c9ee
     sts/3  sts          1c3aade721a236ce
     task/1  own          5f9761c384a9e3f6
     tokenize/2  tokens       fda3425339550f02
