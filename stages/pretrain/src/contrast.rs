@@ -1,10 +1,10 @@
 //! A contrastive loss beside masked language modelling: its parameters. Each level is an objective of its own, in a file of its own.
 //!
 //! * [`sequences`]: the loss of an update is the cross-entropy of its masked tokens plus λ times that of telling its sequences apart,
-//!   InfoNCE over the cosines of two views' pooled states. No published work settles this from scratch. Of those that come near, CLEAR
-//!   (Wu et al. 2020, arXiv:2012.15466) adds the loss of two views of a sentence to that of masked tokens from the first update, and
-//!   deletes words by putting one token in their place: with `[MASK]` as that token the views are two masks of a sequence, of which the
-//!   first is the one that is predicted. Mean pooling and a temperature of 0.05 are those of DeCLUTR (Giorgi et al. 2021,
+//!   InfoNCE over the cosines of two views' pooled states. No published work settles this from scratch. The one that comes near, CLEAR
+//!   (Wu et al. 2020, arXiv:2012.15466), adds the contrast of two augmentations of a sentence, deleted words among them, to masked
+//!   language modelling from the first update. Here the views are two masks of a sequence, which delete words and keep their places;
+//!   the first is the one whose tokens are predicted. Mean pooling and a temperature of 0.05 are those of DeCLUTR (Giorgi et al. 2021,
 //!   arXiv:2006.03659). The loss is SimCSE's: in one direction, without a projection.
 //! * [`tokens`]: TaCL (Su et al. 2022, arXiv:2111.04198) without its prediction of the next sentence.
 
