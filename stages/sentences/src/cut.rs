@@ -39,17 +39,17 @@ fn goes_on(text: &str) -> bool {
     let Some(before) = text.trim_end().strip_suffix('.') else {
         return false;
     };
-    let last = before.rsplit(|c: char| c.is_whitespace() || "([\"'“‘".contains(c));
-    let last = last.into_iter().next().unwrap_or_default();
+    let mut words = before.rsplit(|c: char| c.is_whitespace() || "([\"'“‘".contains(c));
+    let last = words.next().unwrap_or_default();
     let mut letters = last.chars();
     let initial =
         matches!((letters.next(), letters.next()), (Some(letter), None) if letter.is_uppercase());
     let lower = before.to_lowercase();
-    let is_word_end = |abbreviation: &&str| {
-        let rest = lower.strip_suffix(*abbreviation);
+    let is_word_end = |abbreviation: &str| {
+        let rest = lower.strip_suffix(abbreviation);
         rest.is_some_and(|rest| !rest.ends_with(|c: char| c.is_alphanumeric() || c == '.'))
     };
-    initial || ABBREVIATIONS.iter().any(|one| is_word_end(&one))
+    initial || ABBREVIATIONS.iter().any(|one| is_word_end(one))
 }
 
 #[cfg(test)]
