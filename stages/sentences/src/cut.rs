@@ -6,9 +6,12 @@ use unicode_segmentation::UnicodeSegmentation;
 /// What a point belongs to without ending a sentence, where a name or a number follows. Lower case, without the last point.
 const ABBREVIATIONS: &[&str] = &[
     "adm", "approx", "ave", "brig", "capt", "cf", "col", "dr", "e.g", "et al", "fig", "ft", "gen",
-    "gov", "hon", "i.e", "jr", "lt", "maj", "mr", "mrs", "ms", "mt", "no", "op", "pp", "prof",
-    "rep", "rev", "sen", "sgt", "sr", "st", "vol", "vs",
+    "gov", "hon", "i.e", "jr", "lt", "maj", "mr", "mrs", "ms", "mt", "op", "pp", "prof", "rep",
+    "rev", "sen", "sgt", "sr", "st", "vol", "vs",
 ];
+
+/// The abbreviation that is also a word on which sentences end, and counts with its capital alone: `No. 5`.
+const NUMBER: &str = "No";
 
 /// Returns the sentences of a text in their order, without white space around them, of each run of white space within one space.
 pub fn sentences(text: &str) -> Vec<String> {
@@ -49,7 +52,7 @@ fn goes_on(text: &str) -> bool {
         let rest = lower.strip_suffix(abbreviation);
         rest.is_some_and(|rest| !rest.ends_with(|c: char| c.is_alphanumeric() || c == '.'))
     };
-    initial || ABBREVIATIONS.iter().any(|one| is_word_end(one))
+    initial || last == NUMBER || ABBREVIATIONS.iter().any(|one| is_word_end(one))
 }
 
 #[cfg(test)]
@@ -73,6 +76,10 @@ mod tests {
             (
                 "He said \"Stop.\" Then he ran (see Fig. 3).",
                 vec!["He said \"Stop.\"", "Then he ran (see Fig. 3)."],
+            ),
+            (
+                "The answer was no. Then No. 5 came.",
+                vec!["The answer was no.", "Then No. 5 came."],
             ),
             ("It went on, e.g. Here.", vec!["It went on, e.g. Here."]),
             ("The almost. Was it?", vec!["The almost.", "Was it?"]),
