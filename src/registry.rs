@@ -30,6 +30,7 @@ impl Registry {
             &tokenize::TokenizerStage,
             &tokenize::TokenizeStage,
             &ngrams::NgramsStage,
+            &sentences::SentencesStage,
             &benchmarks::BenchmarksStage,
             &benchmarks::TaskStage,
             &baseline::MajorityStage,

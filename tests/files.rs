@@ -176,6 +176,12 @@ use = "effective-rank"
 encoder = "@pretrain"
 tokens = "@tokens"
 
+[stage.cut]
+use = "sentences"
+corpus = "@corpus"
+limit = 40
+following = 1
+
 [stage.ngrams]
 use = "ngrams"
 corpus = "@corpus"

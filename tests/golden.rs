@@ -13,6 +13,12 @@ use support::Project;
 
 /// Every kind that works on the world and its tokens.
 const EVERY_KIND: &str = r#"
+[stage.cut]
+use = "sentences"
+corpus = "@corpus"
+limit = 40
+following = 1
+
 [stage.ngrams]
 use = "ngrams"
 corpus = "@corpus"
@@ -247,6 +253,7 @@ fn a_kind_whose_results_change_has_a_new_version() {
     minimal-pairs/1  minimal      a2c827e597a23aa6
     ngrams/1  ngrams       5d5fa2916727d8ad
     pretrain/3  pretrain     7742dc68f0759bb9
+    sentences/1  cut          f02ebe682768c9ee
     sts/4  sts          4c8c17fcb31ddaf4
     task/1  own          5f9761c384a9e3f6
     tokenize/2  tokens       fda3425339550f02

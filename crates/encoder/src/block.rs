@@ -173,6 +173,24 @@ impl Block {
         }
     }
 
+    /// Returns a block of the same values in memory of its own, with `prefix` before all names.
+    pub(crate) fn apart(&self, prefix: &str) -> Result<Self, EncoderError> {
+        let entries = self.entries().iter();
+        let entries = entries.map(|entry| Entry {
+            name: format!("{prefix}{}", entry.name),
+            ..entry.clone()
+        });
+        let name = format!("{prefix}{}", self.name());
+        let table = Table::new(name, entries.collect(), self.length());
+        let own = self.flat(false);
+        with_values(&own, |own| {
+            table.block(|_, entry, values| {
+                values.copy_from_slice(&own[entry.range()]);
+                Ok(())
+            })
+        })?
+    }
+
     pub(crate) fn table(&self) -> &Arc<Table> {
         &self.table
     }

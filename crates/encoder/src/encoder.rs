@@ -103,6 +103,18 @@ impl Encoder {
         }
     }
 
+    /// Returns an encoder with the same weights, which are trained apart from this one's: the names of its parameters begin with
+    /// `prefix`, so that one run can train both.
+    ///
+    /// # Errors
+    /// When the weights cannot be copied.
+    pub fn apart(&self, prefix: &str) -> Result<Self, EncoderError> {
+        Ok(Self {
+            parameters: self.parameters.apart(prefix)?,
+            ..self.clone()
+        })
+    }
+
     /// Sets the dropout probabilities of hidden states, of attention weights, and of a classification head.
     ///
     /// # Errors

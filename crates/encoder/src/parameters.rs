@@ -78,6 +78,12 @@ impl Parameters {
         }
     }
 
+    /// Returns the same values in memory of their own, with `prefix` before all names.
+    pub(crate) fn apart(&self, prefix: &str) -> Result<Self, EncoderError> {
+        let blocks = self.blocks.iter().map(|block| block.apart(prefix));
+        Self::of(blocks.collect::<Result<Vec<_>, _>>()?)
+    }
+
     /// Returns the blocks in their order.
     pub fn blocks(&self) -> &[Block] {
         &self.blocks

@@ -39,6 +39,19 @@ impl Projection {
         })
     }
 
+    /// Returns a map with the same weights, which are trained apart from this one's: the names of its parameters begin with `prefix`.
+    ///
+    /// # Errors
+    /// When the weights cannot be copied.
+    pub fn apart(&self, prefix: &str) -> Result<Self, EncoderError> {
+        let block = self.block.apart(prefix)?;
+        Ok(Self {
+            parameters: Parameters::of([block.clone()])?,
+            block,
+            ..self.clone()
+        })
+    }
+
     /// Chooses the implementation of the operations.
     #[must_use]
     pub fn with_ops(mut self, ops: Ops) -> Self {

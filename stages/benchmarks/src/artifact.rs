@@ -85,6 +85,24 @@ pub(crate) const FILES: &[OutputFile] = &[
     OutputFile::table(EXAMPLES, transfer::COLUMNS, "the examples of all sets").when("transfer"),
 ];
 
+/// The files of sentences for contrastive training.
+pub const TRIPLET_FILES: &[OutputFile] = &[
+    OutputFile::new(DESCRIPTION, "the shape of its examples"),
+    OutputFile::table(
+        TRAIN,
+        triplets::COLUMNS,
+        "the sentences to train on, a row each",
+    ),
+];
+
+/// Writes sentences for contrastive training as a benchmark artifact below `folder`.
+///
+/// # Errors
+/// When a file cannot be written.
+pub fn write_triplets(folder: &Path, sentences: &[Triplet]) -> Result<(), StageError> {
+    triplets::write(folder, sentences)
+}
+
 /// The files of a task of the user's own.
 pub(crate) const OWN_FILES: &[OutputFile] = &[
     OutputFile::new(DESCRIPTION, "the task, its labels and metrics"),

@@ -36,8 +36,8 @@ mod transfer;
 mod triplets;
 
 pub use artifact::{
-    read, read_labelled, read_minimal_pairs, read_pairs, read_sentences, read_spans, read_tests,
-    read_transfer, read_triplets, training_examples,
+    TRIPLET_FILES, read, read_labelled, read_minimal_pairs, read_pairs, read_sentences, read_spans,
+    read_tests, read_transfer, read_triplets, training_examples, write_triplets,
 };
 pub use metrics::Metric;
 pub use own_stage::TaskStage;

@@ -7,9 +7,8 @@
 //!
 //! * `parameters` declares the parameters of a run;
 //! * `views` makes the sentences of a batch that belong together, `batch` their tokens;
-//! * `loss` is the contrastive loss and its gradient with respect to the vectors, without an encoder;
 //! * `model` is encoder, pooling and projection, `development` the similarity task that the best weights are chosen by;
-//! * `objective` presents all this to the [`training`] crate's loop. Where a batch does not fit in memory, vectors are computed once
+//! * `objective` presents all this to the [`training`] crate's loop, with the loss of [`contrastive`]. Where a batch does not fit in memory, vectors are computed once
 //!   without gradients, and their gradients carried back part by part (Gao et al., *Scaling Deep Contrastive Learning Batch Size under
 //!   Memory Limited Setup*, 2021): the same gradient as that of the whole;
 //! * `train` is a whole run from inputs to artifact, `folder` what sentence-transformers reads of it.
@@ -17,7 +16,6 @@
 mod batch;
 mod development;
 mod folder;
-pub mod loss;
 mod model;
 mod objective;
 mod parameters;

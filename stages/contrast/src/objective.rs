@@ -3,8 +3,8 @@
 use std::ops::Range;
 use std::path::Path;
 
-use candle_core::{Device, Tensor};
 use contract::{Column, ColumnType, StageError};
+use contrastive::{Contrast, carry, values};
 use encoder::{Collecting, Mode};
 use metrics::Direction;
 use pretrain::loss::pack;
@@ -13,7 +13,6 @@ use training::{Epochs, Extent, Measure, Objective, log};
 
 use crate::batch::{Maker, Update};
 use crate::development::Development;
-use crate::loss::Contrast;
 use crate::model::Model;
 
 /// The file of measurements on the way.
@@ -120,7 +119,10 @@ impl Objective for Contrastive<'_> {
         let parts: Vec<Range<usize>> = parts
             .map(|first| first..sentences.min(first + size))
             .collect();
-        let vectors = |part: &Range<usize>| self.model.compared(update.views_of(part), mode);
+        let vectors = |part: &Range<usize>| {
+            let views = update.views_of(part);
+            self.model.compared(views, update.views, mode)
+        };
         let width = self.model.encoder.config().hidden_size;
         let mut loss;
         if let [whole] = &parts[..] {
@@ -208,25 +210,6 @@ impl Contrastive<'_> {
         gradients.add(&loss)?;
         loss.to_scalar::<f64>().map_err(StageError::failed)
     }
-}
-
-/// Carries the gradient of some vectors back to the parameters.
-fn carry(
-    vectors: &Tensor,
-    of_vectors: &[f32],
-    gradients: &mut Collecting<'_>,
-) -> Result<(), StageError> {
-    let failed = StageError::failed;
-    let factors = Tensor::from_slice(of_vectors, vectors.shape(), &Device::Cpu);
-    // The gradient of this sum with respect to the vectors is the one that was computed.
-    let product = (vectors * factors.map_err(failed)?).map_err(failed)?;
-    gradients.add(&product.sum_all().map_err(failed)?)?;
-    Ok(())
-}
-
-fn values(tensor: &Tensor) -> Result<Vec<f32>, StageError> {
-    let flat = tensor.flatten_all().map_err(StageError::failed)?;
-    flat.to_vec1().map_err(StageError::failed)
 }
 
 #[cfg(test)]

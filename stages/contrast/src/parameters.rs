@@ -4,6 +4,7 @@
 //! that serves training alone over the first token, and where there are hard negatives, a weight of 1.
 
 use contract::{ArtifactType, Field, FieldDefault, FieldType, KeyPolicy, Problem, joined};
+use contrastive::{Contrast, Similarity};
 use encoder::Pooling;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -11,7 +12,6 @@ use training::Options;
 use training::fields::{self, Defaults, SHARE};
 
 use crate::folder;
-use crate::loss::{Contrast, Similarity};
 use crate::views::Positive;
 
 /// The least number of tokens that has room for one of a sentence.
@@ -45,6 +45,8 @@ pub struct Parameters {
     pub pooling: Pooling,
     /// What becomes of the projection.
     pub projection: ProjectionUse,
+    /// Number of encoders: with two, the second makes the vectors of all but the anchors, and serves training alone.
+    pub encoders: u32,
     /// How vectors are compared.
     pub similarity: Similarity,
     /// What similarities are divided by.
@@ -265,6 +267,14 @@ const OWN: &[Field] = &[
         FieldDefault::Text("training"),
         "Whether a dense map and tanh lie between the vector and the loss: in training alone, or kept as a part of the model.",
     ),
+    Field::new(
+        "encoders",
+        FieldType::Integer { min: 1, max: 2 },
+        FieldDefault::Integer(1),
+        "1: all vectors are made by one encoder. 2: those of what belongs to a sentence, and of hard negatives, by another, which begins \
+         with the same weights and serves training alone; what is measured and kept is the first.",
+    )
+    .keyed(KeyPolicy::Unless(FieldDefault::Integer(1))),
     Field::new(
         "similarity",
         FieldType::Choice(Similarity::NAMES),

@@ -97,6 +97,10 @@ pub(crate) fn train(
         is_dropped,
         has_head,
     )?;
+    let model = match parameters.encoders {
+        1 => model,
+        _ => model.with_second_encoder()?,
+    };
     let epochs = Epochs::new(options.seed, triplets.len())?;
     let updates = epochs.updates(parameters.batch) * parameters.epochs;
     let mut objective = Contrastive {

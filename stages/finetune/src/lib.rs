@@ -9,10 +9,12 @@
 //! * `held_out` takes training examples out, to choose runs by;
 //! * `model` is encoder and head, with the losses of classification and regression;
 //! * `objective` presents the model to the [`training`] crate's loop;
+//! * `class_contrast` does so with a supervised contrastive loss beside the cross-entropy;
 //! * `train` is a whole run from inputs to scores, `predictions` writes the predictions.
 //!
 //! The stage kind `intermediate` ([`IntermediateStage`]) trains in the same way and keeps the encoder, for other tasks to start from.
 
+mod class_contrast;
 mod examples;
 mod held_out;
 mod intermediate;

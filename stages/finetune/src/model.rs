@@ -3,6 +3,7 @@
 use benchmarks::{Kind, Prediction, Task};
 use candle_core::Tensor;
 use contract::StageError;
+use contrastive::{Supervised, carried, values};
 use encoder::{
     Batch, ClassificationHead, Collecting, Config, Encoder, Mode, Parameters, Pooling,
     cross_entropy, squared_error,
@@ -68,10 +69,7 @@ impl Model {
     ) -> Result<f64, StageError> {
         let outputs = self.outputs(examples, first, mode)?;
         let sum = match self.kind {
-            Kind::Classification => {
-                let classes: Vec<u32> = examples.iter().map(|e| e.label as u32).collect();
-                cross_entropy(&outputs, &classes)?
-            }
+            Kind::Classification => cross_entropy(&outputs, &classes(examples))?,
             Kind::Regression => {
                 let labels: Vec<f32> = examples.iter().map(|e| e.label as f32).collect();
                 squared_error(&outputs, &labels)?
@@ -79,6 +77,33 @@ impl Model {
         };
         gradients.add(&sum)?;
         sum.to_scalar::<f64>().map_err(StageError::failed)
+    }
+
+    /// Adds to the gradients those of (1 − `weight`) times the cross-entropy and `weight` times the contrastive loss, in nats and summed
+    /// over the examples of a whole batch, and returns that loss. What is compared are the pooled states that the head sees, without
+    /// its dropout.
+    pub(crate) fn add_contrasted(
+        &self,
+        examples: &[&Encoded],
+        (weight, contrast): (f64, Supervised),
+        mode: Mode,
+        gradients: &mut Collecting<'_>,
+    ) -> Result<f64, StageError> {
+        let (states, batch) = self.states(examples, 0, mode)?;
+        let pooled = self.head.pooling().pool(&states, &batch, 0)?;
+        let outputs = self.head.forward(&states, &batch, mode)?;
+        let classes = classes(examples);
+        let told = cross_entropy(&outputs, &classes)?;
+        let width = self.encoder.config().hidden_size;
+        let (compared, mut of_pooled) = contrast.of(&values(&pooled)?, &classes, width);
+        for gradient in &mut of_pooled {
+            *gradient = (f64::from(*gradient) * weight) as f32;
+        }
+        let told = (told * (1.0 - weight)).map_err(StageError::failed)?;
+        let both = &told + carried(&pooled, &of_pooled)?;
+        gradients.add(&both.map_err(StageError::failed)?)?;
+        let told = told.to_scalar::<f64>().map_err(StageError::failed)?;
+        Ok(told + weight * compared)
     }
 
     /// Returns the prediction for each example: the class with the highest score (of equal scores, the first) with the
@@ -129,14 +154,29 @@ impl Model {
         first: usize,
         mode: Mode,
     ) -> Result<Tensor, StageError> {
+        let (states, batch) = self.states(examples, first, mode)?;
+        Ok(self.head.forward(&states, &batch, mode)?)
+    }
+
+    /// Returns the hidden states that the head pools, and their batch.
+    fn states(
+        &self,
+        examples: &[&Encoded],
+        first: usize,
+        mode: Mode,
+    ) -> Result<(Vec<Tensor>, Batch), StageError> {
         let samples = first as u32..;
         let sequences: Vec<_> = samples.zip(examples).map(|(n, e)| e.sequence(n)).collect();
         let batch = Batch::pack(&sequences, self.encoder.config())?;
         let layers = self.encoder.config().num_hidden_layers;
         let layers = self.head.pooling().layers(layers);
-        let states = self.encoder.hidden_states(&batch, &layers, mode)?;
-        Ok(self.head.forward(&states, &batch, mode)?)
+        Ok((self.encoder.hidden_states(&batch, &layers, mode)?, batch))
     }
+}
+
+/// Returns the classes of examples of a classification task.
+fn classes(examples: &[&Encoded]) -> Vec<u32> {
+    examples.iter().map(|e| e.label as u32).collect()
 }
 
 fn highest(row: &[f32]) -> usize {
@@ -148,3 +188,6 @@ fn highest(row: &[f32]) -> usize {
     }
     best
 }
+
+#[cfg(test)]
+mod tests;

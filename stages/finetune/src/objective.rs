@@ -18,7 +18,9 @@ pub(crate) const VALIDATION: &str = "validation.parquet";
 /// The columns of the training log.
 pub(crate) const TRAINING_COLUMNS: &[Column] = &[
     log::STEP,
-    log::loss("mean over the batch: cross-entropy in nats, or squared error"),
+    log::loss(
+        "mean over the batch: cross-entropy in nats, with its share of a contrastive loss, or squared error",
+    ),
     log::LEARNING_RATE,
     log::GRADIENT_NORM,
 ];
@@ -37,6 +39,14 @@ pub(crate) struct Finetuning<'a> {
     pub(crate) epochs: Epochs,
     /// The task that is measured during the run, and its examples.
     pub(crate) measured: (&'a Task, &'a [Encoded]),
+}
+
+impl Finetuning<'_> {
+    /// Returns the examples at some indices.
+    pub(crate) fn chosen(&self, indices: &[u32]) -> Vec<&Encoded> {
+        let chosen = indices.iter().map(|at| &self.examples[*at as usize]);
+        chosen.collect()
+    }
 }
 
 impl Objective for Finetuning<'_> {
@@ -78,8 +88,7 @@ impl Objective for Finetuning<'_> {
         gradients: &mut Collecting<'_>,
     ) -> Result<f64, StageError> {
         let first = samples.start;
-        let chosen = batch[samples].iter().map(|at| &self.examples[*at as usize]);
-        let chosen: Vec<&Encoded> = chosen.collect();
+        let chosen = self.chosen(&batch[samples]);
         self.model.add_gradients(&chosen, first, mode, gradients)
     }
 

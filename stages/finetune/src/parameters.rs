@@ -7,8 +7,11 @@
 use contract::{ArtifactType, Field, FieldDefault, FieldType, KeyPolicy, Problem, joined};
 use encoder::Pooling;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use training::Options;
 use training::fields::{self, Defaults, SHARE};
+
+use crate::class_contrast;
 
 /// All parameters of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -33,12 +36,17 @@ pub struct Parameters {
     pub held_out: usize,
     /// Number of development examples that are scored; 0 stands for all.
     pub eval_examples: usize,
+    /// Weight of a supervised contrastive loss, whose rest the cross-entropy has; 0 for none.
+    pub contrastive: f64,
+    /// What cosines are divided by in that loss.
+    pub contrastive_temperature: f64,
 }
 
 impl Parameters {
     /// Returns the problems that the ranges of single fields do not catch.
     pub fn check(&self) -> Vec<Problem> {
         let mut problems = self.training.check();
+        problems.extend(class_contrast::check(self));
         if self.head_dropout >= 1.0 {
             let message = format!("{} is not below 1", self.head_dropout);
             problems.push(Problem::value("head_dropout", message));
@@ -68,6 +76,11 @@ impl Parameters {
         }
         problems
     }
+}
+
+fn is_contrastive(beside: &Map<String, Value>) -> bool {
+    let weight = beside.get("contrastive").and_then(Value::as_f64);
+    weight.is_some_and(|weight| weight > 0.0)
 }
 
 const fn at_least(min: i64) -> FieldType {
@@ -159,6 +172,24 @@ const OWN: &[Field] = &[
         FieldDefault::Integer(0),
         "Development examples to score, the first of the split; 0 stands for all.",
     ),
+    Field::new(
+        "contrastive",
+        SHARE,
+        FieldDefault::Number(0.0),
+        "Weight of a supervised contrastive loss over the batch's pooled states, of which those of one class are to be near each other \
+         (Gunel et al. 2021); the cross-entropy has the rest. 0 for none.",
+    )
+    .keyed(KeyPolicy::Unless(FieldDefault::Number(0.0))),
+    Field::new(
+        "contrastive_temperature",
+        FieldType::Number {
+            min: 1e-3,
+            max: 1e3,
+        },
+        FieldDefault::Number(0.3),
+        "What cosines are divided by in that loss.",
+    )
+    .keyed(KeyPolicy::If(is_contrastive)),
 ];
 
 #[cfg(test)]

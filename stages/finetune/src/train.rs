@@ -2,13 +2,15 @@
 
 use std::path::Path;
 
-use benchmarks::Task;
+use benchmarks::{Kind, Task};
 use contract::{Context, OutputFile, StageError};
+use contrastive::Supervised;
 use encoder::Encoder;
 use metrics::scores;
 use tokenize::Tokenizer;
 use training::{Epochs, Start, log};
 
+use crate::class_contrast::ContrastiveFinetuning;
 use crate::examples::{self, Reader};
 use crate::held_out;
 use crate::model::Model;
@@ -68,6 +70,16 @@ pub(crate) fn train(
         parameters.train_examples,
         parameters.eval_examples,
     );
+    if parameters.contrastive > 0.0 && task.kind != Kind::Classification {
+        return Err(StageError::input(
+            "contrastive",
+            format!(
+                "the task `{}` has scores, and examples of one class are compared",
+                task.name
+            ),
+            "give a task with classes, or leave contrastive out",
+        ));
+    }
     let held_out = held_out::set_aside(&mut task, parameters.held_out)?;
     let folder = encoder;
     let encoder = Encoder::load_unless_stopped(folder, context)?
@@ -90,14 +102,25 @@ pub(crate) fn train(
         0 => Vec::new(),
         _ => reader.read(&measured.validation),
     };
-    let mut objective = Finetuning {
+    let mut finetuning = Finetuning {
         model: &model,
         examples: &train,
         batch: parameters.batch,
         epochs,
         measured: (measured, &examples),
     };
-    training::train(&mut objective, options, updates, Start::New, context)?;
+    if parameters.contrastive > 0.0 {
+        let mut objective = ContrastiveFinetuning {
+            finetuning,
+            weight: parameters.contrastive,
+            contrast: Supervised {
+                temperature: parameters.contrastive_temperature,
+            },
+        };
+        training::train(&mut objective, options, updates, Start::New, context)?;
+    } else {
+        training::train(&mut finetuning, options, updates, Start::New, context)?;
+    }
     if keeps == Keeps::Encoder {
         let encoder = model.encoder();
         encoder.save_body(context.output())?;

@@ -451,3 +451,40 @@ fn an_encoder_with_too_few_positions_is_named() {
         "max_length: 25 tokens, but the encoder has 24 positions"
     );
 }
+
+/// A run with a contrastive loss learns as well, goes on after a stop to the same bytes, and is refused where there are no classes.
+#[test]
+fn examples_of_a_class_are_brought_together() {
+    let folder = TempDir::new().unwrap();
+    let (encoder, data) = (encoder(folder.path(), 2), sentiment(folder.path()));
+    let inputs = [("encoder", &*encoder), ("data", &*data)];
+    let mut given = recipe();
+    given["contrastive"] = json!(0.5);
+    let place = folder.path().join("straight");
+    run_in(&FinetuneStage, given.clone(), &inputs, &place).unwrap();
+    assert!(
+        scores(&place)[0].value > 95.0,
+        "{}",
+        scores(&place)[0].value
+    );
+    let plain = folder.path().join("plain");
+    run_in(&FinetuneStage, recipe(), &inputs, &plain).unwrap();
+    assert_ne!(bytes(&place), bytes(&plain));
+
+    let stopped = folder.path().join("stopped");
+    let stop = Arc::new(AtomicBool::new(false));
+    let context = Context::in_folder(&stopped)
+        .unwrap()
+        .with_observer(Box::new(StopAfter(17, Arc::clone(&stop))))
+        .with_stop(stop);
+    let error = run_with(&FinetuneStage, given.clone(), &inputs, context);
+    assert!(matches!(error, Err(StageError::Interrupted)), "{error:?}");
+    run_in(&FinetuneStage, given.clone(), &inputs, &stopped).unwrap();
+    assert_eq!(bytes(&place), bytes(&stopped));
+
+    let data = similarity(folder.path());
+    let inputs = [("encoder", &*encoder), ("data", &*data)];
+    let refused = folder.path().join("refused");
+    let error = run_in(&FinetuneStage, given, &inputs, &refused).unwrap_err();
+    assert!(error.to_string().contains("has scores"), "{error}");
+}

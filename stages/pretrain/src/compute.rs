@@ -9,6 +9,9 @@
 //! * decoder: E layers over v tokens, and D layers of the decoder over n;
 //! * appended: E − D layers over v tokens, D over n.
 //!
+//! A contrastive loss adds a pass of the second view through the E layers, or a third of one for a teacher, which goes forward alone
+//! (see [`crate::contrast`]).
+//!
 //! Without attention and head, the decoder's share of the ordinary cost is (E · v / n + D) / E. Normalisations, embeddings and the
 //! optimiser are left out.
 
@@ -78,10 +81,13 @@ pub(crate) fn token_operations(parameters: &Parameters) -> f64 {
     let config = parameters.config(1, 0);
     let shares = courses(parameters).map(|rates| visible_share(parameters, rates));
     let visible = shares.sum::<f64>() / f64::from(POINTS);
+    let further = parameters.contrast.further_passes();
     layers(&config, parameters.scheme(), 1.0, visible, false)
+        + further * layers(&config, Scheme::Embedded, 1.0, 1.0, false)
 }
 
-/// Returns how many updates cost what `steps` updates with [`Scheme::Embedded`] cost. Lengths and vocabulary are those that the
+/// Returns how many updates cost what `steps` updates with [`Scheme::Embedded`] and no contrastive loss cost. A teacher counts as one
+/// of the encoder's shape. Lengths and vocabulary are those that the
 /// parameters name; rates are taken as exact, and as shares of all tokens.
 pub(crate) fn equal_updates(parameters: &Parameters) -> u32 {
     let masking = &parameters.masking;
@@ -100,7 +106,9 @@ pub(crate) fn equal_updates(parameters: &Parameters) -> u32 {
         });
         costs.sum::<f64>()
     };
-    let ratio = cost(Scheme::Embedded) / cost(parameters.scheme());
+    let further = parameters.contrast.further_passes();
+    let further = further * layers(&config, Scheme::Embedded, all, all, true) * f64::from(POINTS);
+    let ratio = cost(Scheme::Embedded) / (cost(parameters.scheme()) + further);
     (f64::from(parameters.steps) * ratio).round() as u32
 }
 

@@ -16,6 +16,7 @@ use kernels::Stream;
 use tokenize::{BlockSet, Blocks};
 use training::Epochs;
 
+use crate::beside::Beside;
 use crate::copies::Rates;
 use crate::masking::{Masker, Tally};
 use crate::plan::Plan;
@@ -40,6 +41,8 @@ pub struct Examples {
     pub sequences: Vec<Sequence>,
     /// The targets of each sequence.
     pub targets: Vec<Targets>,
+    /// What stands beside each of the sequences ([`Beside`]); empty where nothing does.
+    pub beside: Vec<Sequence>,
     /// What was masked, counted.
     pub tally: Tally,
     /// Tokens that the rates ask for, in the mean.
@@ -96,6 +99,7 @@ pub struct Feed<'a> {
     blocks: &'a Blocks,
     masker: Masker,
     rates: Schedule,
+    beside: Beside,
     /// The source of the rates that sequences draw.
     drawn: Stream,
     plan: Plan,
@@ -133,6 +137,7 @@ impl<'a> Feed<'a> {
             rates: Schedule::constant(masker.rates),
             drawn: Stream::new(seed, "masking rate"),
             masker,
+            beside: Beside::Nothing,
             plan,
             epochs: Epochs::new(seed, blocks.len())?,
             window: None,
@@ -143,6 +148,12 @@ impl<'a> Feed<'a> {
     #[must_use]
     pub fn with_rates(self, rates: Schedule) -> Self {
         Self { rates, ..self }
+    }
+
+    /// The feed, with something beside each masked sequence.
+    #[must_use]
+    pub fn with_beside(self, beside: Beside) -> Self {
+        Self { beside, ..self }
     }
 
     /// Returns the rates of the original at an index in the run: those of the update that its first copy belongs to.
@@ -176,6 +187,10 @@ impl<'a> Feed<'a> {
                         false => rates.corrupt,
                     };
                     examples.asked += rate * masked.tally.candidates as f64;
+                    // Numbers from the sequences' own on: an update's samples all differ.
+                    let sample = (self.plan.sequences + examples.sequences.len()) as u32;
+                    let beside = self.beside.of(&masked, (rates, visit, row), &ids, sample);
+                    examples.beside.extend(beside);
                     examples.push(masked);
                 }
             }

@@ -8,8 +8,8 @@
 //! * `recipe.json`: every choice the run was made with.
 //!
 //! From the bottom up: [`copies`] turns corruption and prediction rates into counts, [`rates`] says how they change, [`masking`] chooses and replaces
-//! tokens, [`plan`] decides which sequences an update shows, [`feed`] reads them, [`loss`] accumulates gradients over
-//! micro-batches, [`network`] says which layers read masked tokens, [`compute`] what an update costs, [`validation`] measures perplexity, `objective` presents all this to the [`training`] crate's loop, and
+//! tokens, [`plan`] decides which sequences an update shows, [`feed`] reads them, [`beside`] says what stands beside each, [`loss`] accumulates gradients over
+//! micro-batches, [`network`] says which layers read masked tokens, [`compute`] what an update costs, [`validation`] measures perplexity, `objective` presents all this to the [`training`] crate's loop, [`contrast`] with a contrastive loss beside it, and
 //! [`mod@train`] is a whole run from inputs to artifact.
 //!
 //! The stage kind `masked-example` ([`MaskedExampleStage`]) masks one text, for tables to show.
@@ -17,7 +17,9 @@
 //! Everything random (initial weights, order, masks, dropout) is a function of seed and place, so neither the size of
 //! micro-batches, nor the number of threads, nor an interruption changes what is trained on.
 
+pub mod beside;
 pub mod compute;
+pub mod contrast;
 pub mod copies;
 pub mod demonstration;
 mod example;

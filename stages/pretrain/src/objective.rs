@@ -21,7 +21,9 @@ pub(crate) const VALIDATION: &str = "validation.parquet";
 /// The columns of the training log.
 pub(crate) const TRAINING_COLUMNS: &[Column] = &[
     log::STEP,
-    log::loss("mean cross-entropy in nats over the predicted tokens"),
+    log::loss(
+        "mean cross-entropy in nats over the predicted tokens, and the weighted contrastive loss where there is one",
+    ),
     log::LEARNING_RATE,
     log::GRADIENT_NORM,
     Column::new("predicted_tokens", ColumnType::Integer, "tokens predicted"),

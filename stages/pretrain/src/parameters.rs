@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use training::Options;
 
 use crate::compute;
+use crate::contrast::Contrasting;
 use crate::copies::Rates;
 use crate::masking::{Count, Each, Replacement, StrategyName};
 use crate::network::{MaskedTokens, Scheme};
@@ -52,6 +53,8 @@ pub struct Parameters {
     pub micro_batch: usize,
     /// Which tokens are masked and predicted.
     pub masking: Masking,
+    /// A contrastive loss beside that of masked tokens.
+    pub contrast: Contrasting,
     /// Number of validation blocks for measuring perplexity.
     pub validation_blocks: usize,
 }
@@ -181,6 +184,7 @@ impl Parameters {
         let mut problems = self.masking.check();
         problems.extend(self.training.check());
         problems.extend(crate::network::check(self));
+        problems.extend(crate::contrast::check(self));
         problems.extend(compute::check(self));
         let (_, hidden, heads, _) = self.size.shape();
         let head = hidden / heads;

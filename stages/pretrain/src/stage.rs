@@ -9,6 +9,7 @@ use metrics::scores;
 use tokenize::{Split, Summary};
 use training::log;
 
+use crate::contrast;
 use crate::ngrams;
 use crate::objective::{
     MASKING, MASKING_COLUMNS, TRAINING_COLUMNS, VALIDATION, VALIDATION_COLUMNS,
@@ -112,6 +113,8 @@ impl Stage for PretrainStage {
         };
         let mut problems = start::check(&parameters, maker("start").as_ref());
         problems.extend(ngrams::check(&parameters.masking, maker("ngrams").as_ref()));
+        let teacher = maker("teacher");
+        problems.extend(contrast::check_teacher(&parameters, teacher.as_ref()));
         problems
     }
 
@@ -155,6 +158,7 @@ impl Stage for PretrainStage {
     fn reads(&self, input: &str) -> Reads {
         match input {
             "start" => START_READS,
+            "teacher" => encoder::READS,
             _ => Reads::default(),
         }
     }
@@ -178,6 +182,7 @@ impl Stage for PretrainStage {
         let sources = Sources {
             tokens: inputs.path("tokens")?,
             start: inputs.optional("start"),
+            teacher: inputs.optional("teacher"),
             ngrams: inputs.optional("ngrams"),
         };
         with_deep_stack(|| train(&parameters, sources, context))

@@ -113,25 +113,58 @@ pub(crate) fn load(
             ));
         }
     }
-    if let Some((id, wanted, found)) = tokenizer.first_difference(&Tokenizer::load(folder)?) {
-        let token =
-            |token: Option<String>| token.map_or("nothing".into(), |token| format!("`{token}`"));
-        return Err(StageError::input(
-            "start",
-            format!(
-                "it has another tokenizer: id {id} is {} there, and {} in `tokens`",
-                token(found),
-                token(wanted)
-            ),
-            "tokenize the corpus with the tokenizer that `start` was trained with",
-        ));
-    }
+    check_tokens("start", folder, tokenizer)?;
     let encoder = Encoder::new(config, 0)?;
     let (weights, own) = (start.parameters(), encoder.parameters());
     for (name, _) in own.iter() {
         own.set(name, &weights.value(name, false)?)?;
     }
     Ok(encoder)
+}
+
+/// Checks that the encoder in `folder`, which is given as `input`, has the same tokens as the corpus.
+fn check_tokens(
+    input: &'static str,
+    folder: &Path,
+    tokenizer: &Tokenizer,
+) -> Result<(), StageError> {
+    let Some((id, wanted, found)) = tokenizer.first_difference(&Tokenizer::load(folder)?) else {
+        return Ok(());
+    };
+    let token =
+        |token: Option<String>| token.map_or("nothing".into(), |token| format!("`{token}`"));
+    Err(StageError::input(
+        input,
+        format!(
+            "it has another tokenizer: id {id} is {} there, and {} in `tokens`",
+            token(found),
+            token(wanted)
+        ),
+        format!("tokenize the corpus with the tokenizer that `{input}` was trained with"),
+    ))
+}
+
+/// Returns the encoder in a folder whose states those of an encoder of that configuration are compared with.
+pub(crate) fn load_teacher(
+    folder: &Path,
+    config: &Config,
+    tokenizer: &Tokenizer,
+    context: &Context,
+) -> Result<Encoder, StageError> {
+    let teacher = Encoder::load_unless_stopped(folder, context)?;
+    check_tokens("teacher", folder, tokenizer)?;
+    let (found, wanted) = (teacher.config(), config);
+    if found.hidden_size != wanted.hidden_size {
+        return Err(StageError::input(
+            "teacher",
+            format!(
+                "its states have {} components, those of the encoder to be trained {}",
+                found.hidden_size, wanted.hidden_size
+            ),
+            "give an encoder of the same width, such as the one that `start` names",
+        ));
+    }
+    Ok(teacher)
 }
 
 /// Returns what two encoders must have in common for one to start from the other's weights.

@@ -4,13 +4,19 @@ use std::path::Path;
 use std::sync::Arc;
 
 use contract::{Context, StageError};
+use contrastive::{Contrast, Similarity, TokenContrast};
 use encoder::{Config, Encoder};
 use kernels::Stream;
 use metrics::scores::{self, Score};
 use tokenize::{Blocks, Split, Tokenizer};
-use training::{Start, StartFrom};
+use training::{Objective, Start, StartFrom, Trained};
 
+use crate::beside::Beside;
 use crate::compute;
+use crate::contrast::objective::{Beyond, WithBeyond};
+use crate::contrast::sequences::Sequences;
+use crate::contrast::tokens::Tokens;
+use crate::contrast::{Level, Views};
 use crate::feed::Feed;
 use crate::masking::{Masker, Strategy, StrategyName, Vocabulary};
 use crate::network::Network;
@@ -29,6 +35,8 @@ pub struct Sources<'a> {
     pub tokens: &'a Path,
     /// The encoder to start from.
     pub start: Option<&'a Path>,
+    /// The encoder that a contrastive loss of tokens compares with.
+    pub teacher: Option<&'a Path>,
     /// The n-grams that are masked together.
     pub ngrams: Option<&'a Path>,
 }
@@ -57,8 +65,12 @@ pub fn train(
     let masker = masker(&parameters.masking, given, sources.ngrams, context)?;
     let plan = parameters.plan();
     if parameters.masking.updates == Updates::EqualCompute {
+        let ordinary = match parameters.contrast.level() {
+            None => "whose layers all read [MASK]",
+            Some(_) => "on masked tokens alone",
+        };
         context.note(format!(
-            "{} updates cost the multiply-adds of {} whose layers all read [MASK]",
+            "{} updates cost the multiply-adds of {} {ordinary}",
             plan.updates, parameters.steps
         ));
     }
@@ -70,12 +82,15 @@ pub fn train(
     compute::check_length(parameters, data.train.summary().length)?;
     let encoder = encoder.with_precision(options.precision.resolve()?);
     let network = Network::new(encoder, parameters, data.tokenizer.specials().mask, start)?;
-    let mut objective = MaskedLm {
-        validation: Validation::new(&data.validation, &masker, parameters.validation_blocks)?,
+    let validation = Validation::new(&data.validation, &masker, parameters.validation_blocks)?;
+    let beside = beside(parameters, &masker);
+    let objective = MaskedLm {
+        validation,
         network,
         tokenizer: &data.tokenizer,
         feed: Feed::new(&data.train, masker, plan, options.seed)?
-            .with_rates(parameters.masking.schedule()),
+            .with_rates(parameters.masking.schedule())
+            .with_beside(beside),
         micro_batch: parameters.micro_batch,
         is_tallied: !parameters.masking.is_plain(),
     };
@@ -84,10 +99,15 @@ pub fn train(
         (StartFrom::State, None) => return Err(start::none_given()),
         (StartFrom::Weights, _) => Start::New,
     };
-    let trained = training::train(&mut objective, options, plan.updates, start, context)?;
+    let run = Run {
+        parameters,
+        start,
+        context,
+    };
+    let (objective, trained) = run.any(objective, sources.teacher)?;
 
     let folder = context.output();
-    training::Objective::save(&objective, folder)?;
+    Objective::save(&objective, folder)?;
     Recipe::new(parameters, &plan, data.train.len(), &objective.network)?.write(folder)?;
     let measured = trained.measured.unwrap_or_default();
     let predicted = objective.validation.predicted();
@@ -105,6 +125,95 @@ pub fn train(
         })
         .collect();
     scores::write(folder, &scores)
+}
+
+/// What the training of any objective takes.
+struct Run<'a> {
+    parameters: &'a Parameters,
+    start: Start<'a>,
+    context: &'a Context,
+}
+
+impl Run<'_> {
+    /// Trains on masked tokens, and on what the parameters say beside them.
+    fn any<'o>(
+        &self,
+        mut masked_lm: MaskedLm<'o>,
+        teacher: Option<&Path>,
+    ) -> Result<(MaskedLm<'o>, Trained), StageError> {
+        let contrast = &self.parameters.contrast;
+        match contrast.level() {
+            None => {
+                let trained = self.train(&mut masked_lm)?;
+                Ok((masked_lm, trained))
+            }
+            Some(Level::Sequences) => {
+                let loss = Sequences {
+                    weight: contrast.weight,
+                    pooling: contrast.pooling,
+                    contrast: Contrast {
+                        similarity: Similarity::Cosine,
+                        temperature: contrast.temperature,
+                        negative_weight: 1.0,
+                    },
+                };
+                self.with_beyond(masked_lm, loss)
+            }
+            Some(Level::Tokens) => {
+                let folder = teacher.ok_or_else(no_teacher)?;
+                let encoder = &masked_lm.network.encoder;
+                let (config, tokenizer) = (encoder.config(), masked_lm.tokenizer);
+                let teacher = start::load_teacher(folder, config, tokenizer, self.context)?;
+                let loss = Tokens {
+                    weight: contrast.weight,
+                    contrast: TokenContrast {
+                        temperature: contrast.temperature,
+                    },
+                    teacher: teacher.with_precision(encoder.precision()),
+                };
+                self.with_beyond(masked_lm, loss)
+            }
+        }
+    }
+
+    fn train(&self, objective: &mut impl Objective) -> Result<Trained, StageError> {
+        let updates = self.parameters.plan().updates;
+        let options = &self.parameters.training;
+        training::train(objective, options, updates, self.start, self.context)
+    }
+
+    /// Trains with a loss beside that of masked tokens, and returns the objective without it.
+    fn with_beyond<'o>(
+        &self,
+        masked_lm: MaskedLm<'o>,
+        loss: impl Beyond,
+    ) -> Result<(MaskedLm<'o>, Trained), StageError> {
+        let mut objective = WithBeyond { masked_lm, loss };
+        let trained = self.train(&mut objective)?;
+        Ok((objective.masked_lm, trained))
+    }
+}
+
+/// Returns what a contrastive loss needs beside each masked sequence.
+fn beside(parameters: &Parameters, masker: &Masker) -> Beside {
+    let contrast = &parameters.contrast;
+    match (contrast.level(), contrast.views) {
+        (None, _) => Beside::Nothing,
+        (Some(Level::Sequences), Views::Masks) => Beside::Masked(Masker {
+            stream: Stream::new(parameters.training.seed, "second view"),
+            ..masker.clone()
+        }),
+        (Some(Level::Sequences), Views::Dropout) => Beside::Repeated,
+        (Some(Level::Tokens), _) => Beside::Clean,
+    }
+}
+
+fn no_teacher() -> StageError {
+    StageError::input(
+        "teacher",
+        "contrast.level = \"tokens\" compares with an encoder, and none is given",
+        "name the one that `start` names: teacher = \"@stage\"",
+    )
 }
 
 /// Names of the scores: the perplexity at the training run's own rate, and that at a rate of 15 %.

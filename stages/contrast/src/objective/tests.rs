@@ -71,6 +71,10 @@ fn update(dropout: f64, more: &Value) -> Found {
         has_head,
     )
     .unwrap();
+    let model = match parameters.encoders {
+        1 => model,
+        _ => model.with_second_encoder().unwrap(),
+    };
     let triplets = triplets(9);
     let mut objective = Contrastive {
         model: &model,
@@ -85,7 +89,7 @@ fn update(dropout: f64, more: &Value) -> Found {
     };
     let batch = objective.batch(0).unwrap();
     let mode = Mode::Train { seed: 3, step: 0 };
-    let vectors = model.compared(&batch.sequences, mode).unwrap();
+    let vectors = model.compared(&batch.sequences, batch.views, mode).unwrap();
     let mut gradients = Gradients::zeros(model.parameters());
     let loss = objective
         .add(&batch, 0..1, mode, &mut gradients.collect())
@@ -104,7 +108,11 @@ fn update(dropout: f64, more: &Value) -> Found {
 /// Gradient caching computes the gradient of the whole batch, to the bit.
 #[test]
 fn the_number_of_sentences_in_memory_changes_no_bit() {
-    for more in [json!({}), json!({"pooling": "mean"})] {
+    for more in [
+        json!({}),
+        json!({"pooling": "mean"}),
+        json!({"encoders": 2}),
+    ] {
         let whole = update(0.1, &more);
         for size in [1, 2, 4, 8, 9, 50] {
             let mut parts = more.clone();
@@ -116,6 +124,33 @@ fn the_number_of_sentences_in_memory_changes_no_bit() {
                 "{more}: {size}"
             );
         }
+    }
+}
+
+/// Two encoders begin alike, so that their vectors and the loss are those of one; what each is told apart by differs, and both
+/// gradients together are that of the one which does both.
+#[test]
+fn two_encoders_share_the_gradient_of_one() {
+    for more in [json!({}), json!({"negatives": false, "pooling": "mean"})] {
+        let one = update(0.1, &more);
+        let mut given = more.clone();
+        given["encoders"] = json!(2);
+        let two = update(0.1, &given);
+        assert_eq!(one.vectors, two.vectors);
+        assert_eq!(one.loss, two.loss);
+        assert_eq!(two.gradients.len(), 2 * one.gradients.len());
+        // Names are in order, and `bert.` and `mlp.` stand before `second.`.
+        let (first, second) = two.gradients.split_at(one.gradients.len());
+        let largest = one.gradients.iter().flatten();
+        let largest = largest.fold(0.0_f32, |most, value| most.max(value.abs()));
+        let mut differs = false;
+        for ((one, first), second) in one.gradients.iter().zip(first).zip(second) {
+            for ((one, first), second) in one.iter().zip(first).zip(second) {
+                assert!((one - (first + second)).abs() < 1e-5 * largest);
+                differs |= (first - second).abs() > 1e-3 * largest;
+            }
+        }
+        assert!(differs);
     }
 }
 

@@ -5,6 +5,7 @@ use encoder::{DeclaredPrecision, Size};
 use serde_json::{Map, Value};
 use training::fields::{self, CONTINUING, Defaults, MOST_STEPS, POSITIVE, SHARE};
 
+use crate::contrast;
 use crate::masking::{Count, Each, StrategyName};
 use crate::network::MaskedTokens;
 use crate::rates::Shape;
@@ -65,6 +66,12 @@ const OWN: &[Field] = &[
         FieldType::Input(ArtifactType::Encoder),
         FieldDefault::Absent,
         "An encoder of the same shape and tokenizer to start from, instead of new weights; `start_from` says what is taken of it.",
+    ),
+    Field::new(
+        "teacher",
+        FieldType::Input(ArtifactType::Encoder),
+        FieldDefault::Absent,
+        "The encoder whose tokens contrast.level = \"tokens\" compares with; it is not trained.",
     ),
     Field::new(
         "ngrams",
@@ -147,6 +154,13 @@ const OWN: &[Field] = &[
         FieldDefault::Table,
         "What is masked and predicted.",
     ),
+    Field::new(
+        "contrast",
+        FieldType::Table(contrast::FIELDS),
+        FieldDefault::Table,
+        "A contrastive loss beside that of masked tokens.",
+    )
+    .keyed(KeyPolicy::Unless(FieldDefault::Table)),
     Field::new(
         "validation_blocks",
         integer(1, u32::MAX as i64),
@@ -300,6 +314,6 @@ pub(crate) const MASKING: &[Field] = &[
         FieldType::Choice(&["fixed", "per-original", "equal-compute"]),
         FieldDefault::Text("fixed"),
         "Whether there are `steps` updates, as many as show steps x batch originals, or as many as cost what `steps` updates cost with \
-         masked = \"embedded\".",
+         masked = \"embedded\" and no contrastive loss.",
     ),
 ];

@@ -5,6 +5,7 @@
 mod accumulation;
 mod artifact;
 mod continuing;
+mod contrast;
 mod feed;
 mod masking;
 mod reduction;

@@ -39,7 +39,10 @@ fn one_thread_and_two_give_the_same_bytes() {
         );
         folder
     });
-    for name in ["plain"].into_iter().chain(masked().map(|(name, _)| name)) {
+    for name in ["plain", "contrast"]
+        .into_iter()
+        .chain(masked().map(|(name, _)| name))
+    {
         let [one, two] = [0, 1].map(|thread: usize| folders[thread].path().join(name));
         assert_same(&one, &two);
     }
@@ -61,6 +64,8 @@ fn a_run_in_a_process_of_its_own() {
     let tokens = PathBuf::from(tokens);
     let given = json!({"steps": 3, "batch": 32, "size": "tiny"});
     run_in(&context("plain"), &tokens, given).unwrap();
+    let given = json!({"steps": 3, "batch": 32, "size": "tiny", "contrast": {"weight": 1.0}});
+    run_in(&context("contrast"), &tokens, given).unwrap();
     for (name, masking) in masked() {
         let given = json!({"steps": 2, "batch": 16, "masking": masking});
         run_masked(&context(name), &tokens, given).unwrap();

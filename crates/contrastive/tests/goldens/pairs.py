@@ -1,6 +1,6 @@
-"""Makes contrast.json: contrastive losses and their gradients, by PyTorch in 64 bits.
+"""Makes pairs.json: contrastive losses and their gradients, by PyTorch in 64 bits.
 
-    python make.py > contrast.json
+    python pairs.py > pairs.json
 
 Needs torch alone. Vectors are drawn by NumPy's generator with a fixed seed, and rounded to 32 bits.
 """

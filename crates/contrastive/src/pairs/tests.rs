@@ -21,11 +21,11 @@ struct Golden {
     gradients: Vec<Vec<f64>>,
 }
 
-/// PyTorch's values, by `tests/goldens/make.py`.
+/// PyTorch's values, by `tests/goldens/pairs.py`.
 #[test]
 fn loss_and_gradients_are_those_of_pytorch() {
     let goldens: Goldens =
-        serde_json::from_str(include_str!("../../tests/goldens/contrast.json")).unwrap();
+        serde_json::from_str(include_str!("../../tests/goldens/pairs.json")).unwrap();
     for golden in goldens.cases {
         let contrast = Contrast {
             similarity: golden.similarity,

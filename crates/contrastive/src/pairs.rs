@@ -10,6 +10,8 @@
 use kernels::{Matrix, Precision, cross_entropy, multiply};
 use serde::{Deserialize, Serialize};
 
+use crate::compared::Compared;
+
 /// How two vectors are compared.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -45,9 +47,6 @@ pub struct Contrasted {
     /// The gradient of that sum with respect to the vectors of each view, in the order and shape of the views.
     pub gradients: Vec<Vec<f32>>,
 }
-
-/// The least norm that a vector is divided by, as in PyTorch's `cosine_similarity`.
-const LEAST_NORM: f64 = 1e-8;
 
 impl Contrast {
     /// Returns the loss of `views`: the vectors of anchors, of their positives and perhaps of hard negatives, each `[count, width]`.
@@ -108,44 +107,6 @@ impl Contrast {
         Contrasted {
             loss: kernels::sum(&losses),
             gradients,
-        }
-    }
-}
-
-/// Vectors as they are compared.
-struct Compared {
-    values: Vec<f32>,
-    /// What each was divided by; empty where they are as they were.
-    norms: Vec<f64>,
-}
-
-impl Compared {
-    fn new(similarity: Similarity, vectors: &[f32], width: usize) -> Self {
-        let mut values = vectors.to_vec();
-        let mut norms = Vec::new();
-        if similarity == Similarity::Cosine {
-            for vector in values.chunks_exact_mut(width) {
-                let norm = kernels::sum_of_squares(vector).sqrt().max(LEAST_NORM);
-                for value in vector.iter_mut() {
-                    *value = (f64::from(*value) / norm) as f32;
-                }
-                norms.push(norm);
-            }
-        }
-        Self { values, norms }
-    }
-
-    /// Turns the gradient of the compared vectors into that of the vectors: its part along a vector is lost, the rest is divided by
-    /// the vector's norm.
-    fn before(&self, gradient: &mut [f32], width: usize) {
-        let units = self.values.chunks_exact(width).zip(&self.norms);
-        for (gradient, (unit, norm)) in gradient.chunks_exact_mut(width).zip(units) {
-            let products = gradient.iter().zip(unit);
-            let products = products.map(|(a, b)| f64::from(*a) * f64::from(*b));
-            let along = kernels::sum(&products.collect::<Vec<f64>>());
-            for (value, unit) in gradient.iter_mut().zip(unit) {
-                *value = ((f64::from(*value) - along * f64::from(*unit)) / norm) as f32;
-            }
         }
     }
 }
