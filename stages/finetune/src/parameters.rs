@@ -33,6 +33,8 @@ pub struct Parameters {
     pub held_out: usize,
     /// Number of development examples that are scored; 0 stands for all.
     pub eval_examples: usize,
+    /// Whether the encoder with its head is kept beside the scores.
+    pub keep_model: bool,
 }
 
 impl Parameters {
@@ -159,6 +161,14 @@ const OWN: &[Field] = &[
         FieldDefault::Integer(0),
         "Development examples to score, the first of the split; 0 stands for all.",
     ),
+    Field::new(
+        "keep_model",
+        FieldType::Bool,
+        FieldDefault::Bool(false),
+        "Keep the trained encoder with its head, in `model/`: for `pipe predict`, and for `pipe export --to`, which takes heads with \
+         pooling = \"cls\".",
+    )
+    .keyed(KeyPolicy::Unless(FieldDefault::Bool(false))),
 ];
 
 #[cfg(test)]
