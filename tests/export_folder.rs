@@ -11,7 +11,7 @@ use support::{Ended, Project};
 /// Encoders of every sort, two fine-tuned models and a result, each after two updates.
 const PIPELINE: &str = r#"
 [vars]
-architecture = "bert"
+layer_norm = "post"
 pooling = "cls"
 projection = "training"
 head = "cls"
@@ -21,7 +21,7 @@ task = "rte"
 [stage.pretrain]
 use = "pretrain"
 tokens = "@tokens"
-architecture = "${architecture}"
+layer_norm = "${layer_norm}"
 size = "nano"
 steps = 2
 batch = 4
@@ -57,6 +57,16 @@ train_examples = 16
 eval_examples = 8
 pooling = "${head}"
 keep_model = "${keep}"
+
+[stage.first]
+use = "intermediate"
+encoder = "@pretrain"
+data = "@benchmark"
+batch = 8
+epochs = 1
+lr = 1e-3
+train_examples = 8
+eval_examples = 8
 
 [stage.questions]
 use = "benchmarks"
@@ -251,10 +261,10 @@ fn a_card_tells_where_a_model_comes_from_and_nothing_of_this_machine() {
 #[test]
 fn an_encoder_is_taken_for_what_it_is_asked_for() {
     let project = made(&[
-        "stage:pretrain[architecture=roberta-prelayernorm]",
+        "stage:pretrain[layer_norm=pre]",
         "stage:contrast[pooling=first-last]",
     ]);
-    let stage = "stage:pretrain[architecture=roberta-prelayernorm]";
+    let stage = "stage:pretrain[layer_norm=pre]";
     for (to, more, class, has_modules) in [
         (
             "a",
@@ -315,7 +325,7 @@ fn an_encoder_is_taken_for_what_it_is_asked_for() {
 
 #[test]
 fn what_cannot_be_taken_is_refused_with_what_to_do() {
-    let project = made(&["stage:contrast"]);
+    let project = made(&["stage:contrast", "stage:first"]);
     let to = |stage: &str, more: &[&str]| {
         let mut arguments = vec!["export", stage, "--to", "model"];
         arguments.extend(more);
@@ -329,7 +339,7 @@ fn what_cannot_be_taken_is_refused_with_what_to_do() {
     refused(to("stage:contrast[pooling=max]", &[]), "no result yet")
         .says("pipe run 'stage:contrast[pooling=max]'");
     refused(
-        to("stage:contrast", &["--for", "masked-lm"]),
+        to("stage:first", &["--for", "masked-lm"]),
         "no head that predicts tokens",
     );
     refused(

@@ -27,11 +27,11 @@ impl Aside {
         match fs::read_dir(place) {
             Ok(mut entries) => {
                 if entries.next().is_some() {
-                    return Err(is_there(place, "there is already, and not empty", remedy));
+                    return Err(is_there(place, "is there already, and not empty", remedy));
                 }
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(_) => return Err(is_there(place, "there is already, and no folder", remedy)),
+            Err(_) => return Err(is_there(place, "is there already, and no folder", remedy)),
         }
         let aside = Self::new(place, remedy)?;
         let inner = aside.path();
@@ -45,7 +45,7 @@ impl Aside {
     /// When something is there already, or nothing can be written beside it.
     pub(super) fn file(place: &Path, remedy: &'static str) -> Result<Self, CommandFailure> {
         if fs::symlink_metadata(place).is_ok() {
-            return Err(is_there(place, "there is already", remedy));
+            return Err(is_there(place, "is there already", remedy));
         }
         Self::new(place, remedy)
     }
@@ -110,7 +110,7 @@ impl Aside {
 
 fn is_there(place: &Path, what: &str, remedy: &str) -> CommandFailure {
     CommandFailure::Usage {
-        message: format!("{} is {what}", place.display()),
+        message: format!("{} {what}", place.display()),
         remedy: remedy.to_owned(),
     }
 }

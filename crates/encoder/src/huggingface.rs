@@ -227,7 +227,11 @@ impl Encoder {
             .into_iter()
             .map(|(name, tensor)| Ok((name, Stored::Tensor(tensor.contiguous()?))))
             .collect();
-        checkpoint::write(&folder.join(WEIGHTS), tensors?)
+        let weights = folder.join(WEIGHTS);
+        checkpoint::write(&weights, tensors?)?;
+        // The weights are written for their owner alone; a folder that leaves is for whoever may read the rest of it.
+        let mode = fs::metadata(&place).map_err(EncoderError::io(&place))?;
+        fs::set_permissions(&weights, mode.permissions()).map_err(EncoderError::io(&weights))
     }
 }
 

@@ -142,7 +142,8 @@ fn scored(scores: &[KnownScore]) -> String {
         let (name, split) = (plain(&score.name), plain(&score.split));
         let unit = match score.unit.as_str() {
             unit if unit == score.name => String::new(),
-            unit => format!(" {}", plain(unit)),
+            "%" => " %".to_owned(),
+            unit => format!(" ({})", plain(unit)),
         };
         let _ = writeln!(
             text,

@@ -116,11 +116,11 @@ impl Source {
             Self::Kept(folder) => return Ok(take_kept(job.kind, &folder, to, &context)?),
         };
         let from = one.lay_out(None)?.unwrap_or_default();
+        let pooling = trained_pooling(job.kind, &job.params.params());
         let taker = match asked {
             Some(taker) => taker,
-            None => take::usual(&from, &context)?,
+            None => take::usual(&from, pooling, &context)?,
         };
-        let pooling = trained_pooling(job.kind, &job.params.params());
         Ok(take::take(&from, (taker, pooling), to, &context)?)
     }
 }

@@ -62,14 +62,22 @@ impl Taker {
 }
 
 /// Returns the taker that an encoder's folder is best for, without being told: sentence-transformers where the folder has modules for it,
-/// else masked language modelling where it has the head.
+/// the encoder alone where it was trained for vectors (`trained`) that sentence-transformers has no modules for, else masked language modelling
+/// where it has the head.
 ///
 /// # Errors
 /// When the folder cannot be read.
-pub fn usual(folder: &Path, context: &Context) -> Result<Taker, StageError> {
+pub fn usual(
+    folder: &Path,
+    trained: Option<Pooling>,
+    context: &Context,
+) -> Result<Taker, StageError> {
     let read = Folder::read(folder)?;
     if read.head.is_some() {
         return Ok(Taker::Sentences(None));
+    }
+    if trained.is_some() {
+        return Ok(Taker::Encoder);
     }
     let encoder = Encoder::load_unless_stopped(&read.transformer, context)?;
     Ok(match encoder.has_head() {
@@ -138,14 +146,13 @@ pub fn take(
             }
             let model = folder.join(MODEL);
             if model.is_file() {
-                let place = to.join(MODEL);
-                fs::copy(&model, &place).map_err(io_error(&place))?;
+                copy_file(&model, &to.join(MODEL))?;
             }
             of_sentences(&mut card, &modules, said.is_some());
             card.notes.push(of_pooler(pooler.is_some()));
         }
     }
-    tokenizer.copy_files_for(positions, to)?;
+    tokenizer.take_files_for(positions, config.type_vocab_size, to)?;
     Ok(card)
 }
 
@@ -214,9 +221,13 @@ fn copy_files(from: &Path, to: &Path) -> Result<(), StageError> {
     fs::create_dir_all(to).map_err(io_error(to))?;
     for entry in fs::read_dir(from).map_err(io_error(from))? {
         let entry = entry.map_err(io_error(from))?;
-        let place = to.join(entry.file_name());
-        let bytes = fs::read(entry.path()).map_err(io_error(&entry.path()))?;
-        fs::write(&place, bytes).map_err(io_error(&place))?;
+        copy_file(&entry.path(), &to.join(entry.file_name()))?;
     }
     Ok(())
+}
+
+/// Copies a file without its permissions: what a store holds is read-only.
+fn copy_file(from: &Path, to: &Path) -> Result<(), StageError> {
+    let bytes = fs::read(from).map_err(io_error(from))?;
+    fs::write(to, bytes).map_err(io_error(to))
 }

@@ -104,7 +104,8 @@ pub fn take(folder: &Path, to: &Path, context: &Context) -> Result<ModelCard, St
         Kind::Regression => Outputs::Number,
     };
     model.encoder().save_classifier(to, model.head(), outputs)?;
-    tokenizer.copy_files_for(kept.max_length, to)?;
+    let types = model.config().type_vocab_size;
+    tokenizer.take_files_for(kept.max_length, types, to)?;
     let mut card = ModelCard::new(
         ModelClass::SequenceClassification,
         model.config(),

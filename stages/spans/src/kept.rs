@@ -69,7 +69,8 @@ pub fn take(folder: &Path, to: &Path, context: &Context) -> Result<ModelCard, St
     let (kept, model, tokenizer) = Kept::read(folder, context)?;
     model.encoder().save_span_finder(to, model.head())?;
     let positions = model.config().max_length();
-    tokenizer.copy_files_for(positions, to)?;
+    let types = model.config().type_vocab_size;
+    tokenizer.take_files_for(positions, types, to)?;
     let parameters = model.parameters().scalars();
     let config = model.config();
     let mut card = ModelCard::new(ModelClass::QuestionAnswering, config, parameters, positions);
