@@ -67,6 +67,7 @@ epochs = 1
 lr = 1e-3
 train_examples = 8
 eval_examples = 8
+keep_model = "${keep}"
 
 [stage.questions]
 use = "benchmarks"
@@ -407,6 +408,7 @@ fn a_classifier_is_kept_where_it_is_asked_for() {
         "stage:finetune[head=mean]",
         "stage:finetune[keep=false]",
         "stage:finetune[task=stsb]",
+        "stage:first",
     ]);
     project
         .pipe(&["export", "stage:finetune", "--to", "model"])
@@ -423,7 +425,7 @@ fn a_classifier_is_kept_where_it_is_asked_for() {
     assert_eq!(config["problem_type"], "single_label_classification");
     refused(
         project.pipe(&["export", "stage:finetune", "--to", "x", "--for", "encoder"]),
-        "leave --for and --pooling out",
+        "leave --for and --pooling out, or give --for task",
     );
     refused(
         project.pipe(&["export", "stage:finetune[head=mean]", "--to", "x"]),
@@ -436,6 +438,25 @@ fn a_classifier_is_kept_where_it_is_asked_for() {
     )
     .says("keep_model = true in [stage.finetune]");
     assert!(!project.join("x").exists());
+
+    // One that starts others is an encoder, and its head is taken where that is asked for.
+    project
+        .pipe(&["export", "stage:first", "--to", "body"])
+        .code(0);
+    project
+        .pipe(&["export", "stage:first", "--to", "head", "--for", "task"])
+        .code(0);
+    for (folder, class) in [
+        ("body", "BertModel"),
+        ("head", "BertForSequenceClassification"),
+    ] {
+        let config = json(&project, &format!("{folder}/config.json"));
+        assert_eq!(config["architectures"], json!([class]));
+    }
+    refused(
+        project.pipe(&["export", "stage:pretrain", "--to", "x", "--for", "task"]),
+        "holds an encoder without a head for a task",
+    );
 
     project.write(
         "pairs.tsv",

@@ -511,8 +511,8 @@ pub struct ExportArguments {
     /// model card. The folder must not be there yet, or be empty.
     #[arg(long, value_name = "FOLDER")]
     pub to: Option<PathBuf>,
-    /// With --to: what to write the model for: sentences, masked-lm, encoder [default: sentences where the stage trains vectors of
-    /// sentences, else masked-lm where the encoder has that head].
+    /// With --to: what to write the model for: sentences, masked-lm, encoder; task, a fine-tuned model with its head [default: the task of
+    /// a fine-tuned model, sentences where the stage trains vectors of sentences, else masked-lm where the encoder has that head].
     #[arg(long = "for", value_name = "USE", requires = "to")]
     pub for_: Option<String>,
     /// In the place of an archive, write the results of one stage of kind sts in the form of MTEB's result files, in a folder that

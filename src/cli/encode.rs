@@ -3,16 +3,16 @@
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use contract::{Context, Problem, read_text};
+use contract::{Problem, read_text};
 use serde_json::{Map, Value, json};
 
 use super::Exit;
 use super::arguments::EncodeArguments;
 use super::aside::Aside;
 use super::failure::CommandFailure;
-use super::observed::Observed;
 use super::one::{One, STAGE};
 use super::output::{path_json, print, print_json};
+use super::tool::Tool;
 use crate::progress::count;
 use crate::registry::vectors::{self, Asked, Form};
 use crate::registry::{Registry, trained_pooling};
@@ -60,16 +60,15 @@ pub(super) fn encode(
             });
         }
     };
-    let scratch = tempfile::tempdir()?;
-    let context = Context::in_folder(scratch.path())?
-        .with_observer(Box::new(Observed::new(arguments.common.verbosity())));
+    let tool = Tool::new(arguments.common.verbosity())?;
     let description = vectors::write(
         &folder,
         (asked, own),
         &sentences,
         (&aside.path(), form),
-        &context,
+        &tool.context,
     )?;
+    tool.context.keep_going()?;
     aside.finish()?;
     let to = &arguments.to;
     if arguments.common.json {

@@ -23,7 +23,6 @@ mod masks;
 mod missing;
 mod mteb;
 mod notes;
-mod observed;
 mod one;
 mod output;
 mod overridden;
@@ -44,6 +43,7 @@ mod status;
 mod stops;
 mod summary;
 mod take;
+mod tool;
 mod verify;
 mod why;
 

@@ -3,17 +3,16 @@
 use std::fs;
 use std::path::Path;
 
-use contract::Context;
 use serde_json::json;
 
 use super::Exit;
 use super::arguments::PredictArguments;
 use super::aside::Aside;
 use super::failure::CommandFailure;
-use super::observed::Observed;
 use super::one::One;
 use super::output::{path_json, print, print_data, print_json};
 use super::take::kept;
+use super::tool::Tool;
 use crate::graph::InputSource;
 use crate::progress::count;
 use crate::registry::{Registry, predict as predict_by};
@@ -46,11 +45,11 @@ pub(super) fn predict(
         }
         _ => None,
     };
-    let scratch = tempfile::tempdir()?;
-    let context = Context::in_folder(scratch.path())?
-        .with_observer(Box::new(Observed::new(arguments.common.verbosity())));
+    let tool = Tool::new(arguments.common.verbosity())?;
+    let context = &tool.context;
     let task = task.as_ref().map(|(kind, params)| (*kind, params));
-    let table = predict_by(job.kind, &folder, task, &arguments.texts, &context)?;
+    let table = predict_by(job.kind, &folder, task, &arguments.texts, context)?;
+    context.keep_going()?;
     let rows = table.rows.len();
     let text = table.to_tsv();
     let (Some(aside), Some(to)) = (aside, &arguments.to) else {

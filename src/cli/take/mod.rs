@@ -6,7 +6,7 @@ mod known;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use contract::{ArtifactType, Context};
+use contract::ArtifactType;
 use serde_json::json;
 
 use super::Exit;
@@ -15,12 +15,16 @@ use super::aside::Aside;
 use super::failure::CommandFailure;
 use super::one::One;
 use super::output::{path_json, print, print_json, tell};
+use super::tool::Tool;
+use crate::progress::Verbosity;
 use crate::registry::take::{self, ModelCard, Taker};
 use crate::registry::{KEPT, Registry, take_kept, trained_pooling};
 use crate::terminal::Paint;
 
 /// The file that the Hub shows.
 const CARD: &str = "README.md";
+/// The use that a fine-tuned model is written for, with its head.
+const TASK: &str = "task";
 /// What to do where the folder cannot be written.
 const ELSEWHERE: &str = "name another folder with --to";
 
@@ -38,15 +42,17 @@ pub(super) fn folder(
     };
     // What is asked for is read first: it needs no project.
     let pooling = arguments.pooling.as_deref();
+    let wants_task = arguments.for_.as_deref() == Some(TASK) && pooling.is_none();
     let asked = match (&arguments.for_, pooling) {
+        (Some(_), _) if wants_task => None,
         (Some(name), _) => Some(Taker::read(name, pooling)?),
         (None, Some(_)) => Some(Taker::read("sentences", pooling)?),
         (None, None) => None,
     };
     let one = One::find(&arguments.common, target, registry)?;
-    let source = Source::of(&one, asked, registry)?;
+    let source = Source::of(&one, asked, wants_task, registry)?;
     let aside = Aside::folder(to, ELSEWHERE)?;
-    let card = source.write(&one, &aside.path())?;
+    let card = source.write(&one, &aside.path(), arguments.common.verbosity())?;
     let text = card::text(&one, &card)?;
     let place = aside.path().join(CARD);
     fs::write(&place, text).map_err(|source| CommandFailure::Project {
@@ -90,8 +96,13 @@ enum Source {
 }
 
 impl Source {
-    fn of(one: &One, asked: Option<Taker>, registry: &Registry) -> Result<Self, CommandFailure> {
-        if one.is(ArtifactType::Encoder) {
+    fn of(
+        one: &One,
+        asked: Option<Taker>,
+        wants_task: bool,
+        registry: &Registry,
+    ) -> Result<Self, CommandFailure> {
+        if one.is(ArtifactType::Encoder) && !wants_task {
             return Ok(Self::Encoder(asked));
         }
         match kept(one, registry)? {
@@ -100,28 +111,40 @@ impl Source {
                     "{} holds a fine-tuned model, whose head decides what it is for",
                     one.job().label
                 ),
-                remedy: "leave --for and --pooling out".into(),
+                remedy: format!("leave --for and --pooling out, or give --for {TASK}"),
             }),
             Some(folder) => Ok(Self::Kept(folder)),
+            None if one.is(ArtifactType::Encoder) => Err(CommandFailure::Usage {
+                message: format!(
+                    "{} holds an encoder without a head for a task",
+                    one.job().label
+                ),
+                remedy: "leave --for out, or name a stage that fine-tunes".into(),
+            }),
             None => Err(no_model(one)),
         }
     }
 
-    fn write(self, one: &One, to: &Path) -> Result<ModelCard, CommandFailure> {
-        let scratch = tempfile::tempdir()?;
-        let context = Context::in_folder(scratch.path())?;
+    fn write(
+        self,
+        one: &One,
+        to: &Path,
+        verbosity: Verbosity,
+    ) -> Result<ModelCard, CommandFailure> {
+        let tool = Tool::new(verbosity)?;
+        let context = &tool.context;
         let job = one.job();
         let asked = match self {
             Self::Encoder(asked) => asked,
-            Self::Kept(folder) => return Ok(take_kept(job.kind, &folder, to, &context)?),
+            Self::Kept(folder) => return Ok(take_kept(job.kind, &folder, to, context)?),
         };
         let from = one.lay_out(None)?.unwrap_or_default();
         let pooling = trained_pooling(job.kind, &job.params.params());
         let taker = match asked {
             Some(taker) => taker,
-            None => take::usual(&from, pooling, &context)?,
+            None => take::usual(&from, pooling, context)?,
         };
-        Ok(take::take(&from, (taker, pooling), to, &context)?)
+        Ok(take::take(&from, (taker, pooling), to, context)?)
     }
 }
 

@@ -8,6 +8,9 @@ use contract::{Context, StageError};
 use crate::examples::Reader;
 use crate::kept::Kept;
 
+/// Number of examples between checks whether to stop.
+const AT_ONCE: usize = 512;
+
 /// Predicts the examples of a file, in its order: the class with the probabilities of all, or the number.
 ///
 /// # Errors
@@ -23,7 +26,11 @@ pub fn predict(
     let reader = Reader::new(&tokenizer, model.config(), kept.max_length)?;
     let read = reader.read(&examples);
     reader.note_cut("given", &read, context);
-    let predictions = model.predict(&read)?;
+    let mut predictions = Vec::with_capacity(read.len());
+    for part in read.chunks(AT_ONCE) {
+        context.keep_going()?;
+        predictions.extend(model.predict(part)?);
+    }
     let mut header = vec!["row".to_owned(), "prediction".to_owned()];
     header.extend(kept.labels.iter().cloned());
     let rows = predictions.into_iter().enumerate().map(|(row, found)| {
