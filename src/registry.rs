@@ -4,11 +4,77 @@
 //! below `stages/` and a line in [`Registry::shipped`].
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
-use contract::{ArtifactType, Stage};
+use contract::{ArtifactType, Context, Params, Stage, StageError};
 
-/// What `pipe masks` shows: the one tool of a kind that is no stage.
+// Tools of kinds that are no stages: what `pipe export --to`, `pipe encode`, `pipe predict` and `pipe masks` do.
+pub use benchmarks::PredictionTable;
+pub use evaluate::mteb;
+pub use evaluate::take;
+pub use evaluate::vectors;
 pub use pretrain::demonstration as masks;
+
+/// The folder of a fine-tuned model in the artifact of the stage that has kept it, and the parameter by which that is asked for.
+pub const KEPT: (&str, &str) = (finetune::kept::FOLDER, "keep_model");
+
+/// Writes a fine-tuned model, which a stage of that kind has kept in `folder`, for the libraries of Hugging Face.
+///
+/// # Errors
+/// When the kind keeps no model, or the errors of its tool.
+pub fn take_kept(
+    kind: &str,
+    folder: &Path,
+    to: &Path,
+    context: &Context,
+) -> Result<take::ModelCard, StageError> {
+    match is_spans(kind) {
+        true => spans::kept::take(folder, to, context),
+        false => finetune::kept::take(folder, to, context),
+    }
+}
+
+/// Predicts the texts of a file by a model that a stage of that kind has kept in `folder`. `task` is the kind and the parameters of the stage
+/// that made the examples, which say how columns are called; none where they are a user's.
+///
+/// # Errors
+/// Those of the kind's tool.
+pub fn predict(
+    kind: &str,
+    folder: &Path,
+    task: Option<(&str, &Params)>,
+    file: &Path,
+    context: &Context,
+) -> Result<PredictionTable, StageError> {
+    let (made_by, params) = match task {
+        Some((kind, params)) => (kind, params.clone()),
+        None => ("", Params::default()),
+    };
+    match is_spans(kind) {
+        true => spans::predict::predict(folder, file, context),
+        false => {
+            let texts = benchmarks::OwnTexts::of(made_by, &params);
+            finetune::predict::predict(folder, &texts, file, context)
+        }
+    }
+}
+
+fn is_spans(kind: &str) -> bool {
+    kind == spans::FinetuneSpansStage.signature().kind
+}
+
+/// The inputs of the stage kind whose results MTEB has a form for: vectors and pairs. `None` for other kinds.
+pub fn mteb_inputs(kind: &str) -> Option<[&'static str; 2]> {
+    let is_scored = kind == evaluate::StsStage.signature().kind;
+    is_scored.then_some(["embeddings", "data"])
+}
+
+/// The pooling by which a stage with these complete parameters trains vectors of sentences, if it does. The folder that it writes says so
+/// itself where sentence-transformers has such a pooling.
+pub fn trained_pooling(kind: &str, params: &Params) -> Option<take::Pooling> {
+    let trains = kind == contrast::ContrastStage.signature().kind;
+    trains.then(|| contrast::pooling(params)).flatten()
+}
 
 /// The crates below `crates/` and `stages/`, each with a fingerprint of its source and of those that it builds on (`build.rs`).
 const SOURCES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/sources.rs"));

@@ -49,6 +49,7 @@ lr = 1e-3
 train_examples = 32
 eval_examples = 16
 held_out = 8
+keep_model = true
 
 [stage.first]
 use = "intermediate"
@@ -118,6 +119,7 @@ batch = 8
 lr = 1e-3
 train_examples = 16
 eval_examples = 16
+keep_model = true
 
 [stage.few]
 use = "benchmarks"
@@ -279,6 +281,8 @@ fn the_documented_files_and_columns_are_those_that_are_written() {
         "benchmarks: validation_mismatched.parquet",
         "benchmarks: pairs.parquet",
         "command: scores.parquet",
+        "finetune: model/*",
+        "finetune-spans: model/*",
     ] {
         assert!(shown.contains(file), "{file} is not in {shown:?}");
     }

@@ -58,6 +58,10 @@ pub enum Command {
     Log(LogArguments),
     /// Show what a masking strategy makes of a text, and what a trained encoder would fill in.
     Masks(Box<MasksArguments>),
+    /// Write the vectors that a trained encoder gives the lines of a text.
+    Encode(EncodeArguments),
+    /// Write what a fine-tuned model predicts for the texts of a file: classes with probabilities, scores, answers.
+    Predict(PredictArguments),
     /// Show what differs between what two runs have made, and why.
     Diff(DiffArguments),
     /// Read all that the store holds, and set aside what is damaged.
@@ -68,7 +72,7 @@ pub enum Command {
     Pin(PinArguments),
     /// Take pins out: what they kept stays until `pipe gc`.
     Unpin(UnpinArguments),
-    /// Write results, with all that they rest on, to one file that verifies itself.
+    /// Write results, with all that they rest on, to one file that verifies itself; or a model as a folder for other programs.
     Export(ExportArguments),
     /// Take in what `pipe export` wrote. That the file is whole is checked; that its results are what the jobs would make is
     /// taken on trust, and told wherever they are shown; `pipe verify --rerun` runs a sample of the jobs once more.
@@ -236,6 +240,54 @@ pub struct MasksArguments {
     /// Show the special token at the beginning, and mask it like any other.
     #[arg(long)]
     pub specials: bool,
+    /// What holds for all commands.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// `pipe encode`.
+#[derive(Args, Debug)]
+pub struct EncodeArguments {
+    /// What encodes: stage:NAME[variable=value,…] of a stage that trains an encoder, or a Hugging Face or sentence-transformers folder.
+    #[arg(value_name = "STAGE|FOLDER")]
+    pub model: String,
+    /// A text with a sentence a line; `-` for standard input.
+    #[arg(value_name = "FILE")]
+    pub texts: PathBuf,
+    /// The file to write, which must not be there yet: OUT.parquet with the columns `row` (the line, from 0) and `vector`, or OUT.npy,
+    /// a matrix.
+    #[arg(long, value_name = "OUT")]
+    pub to: PathBuf,
+    /// How hidden states become one vector [default: as the stage was trained or the folder says, with its dense maps; else mean].
+    #[arg(long, value_name = "NAME")]
+    pub pooling: Option<String>,
+    /// Whether vectors are scaled to length 1: auto, always, never [default: as the folder says, else not].
+    #[arg(long, value_name = "WHEN")]
+    pub normalise: Option<String>,
+    /// The most tokens of a sentence that are seen [default: as many as the folder says].
+    #[arg(long, value_name = "TOKENS")]
+    pub max_length: Option<u32>,
+    /// Operands of matrix products: f32, bf16 [default: f32].
+    #[arg(long, value_name = "NAME")]
+    pub precision: Option<String>,
+    /// What holds for all commands.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// `pipe predict`.
+#[derive(Args, Debug)]
+pub struct PredictArguments {
+    /// What predicts: stage:NAME[variable=value,…] of a stage that fine-tunes and has kept its model (keep_model = true).
+    #[arg(value_name = "STAGE")]
+    pub stage: String,
+    /// A .tsv, .csv or .parquet file whose columns are called as in the task's own files; of questions about texts `question` and
+    /// `context`.
+    #[arg(value_name = "FILE")]
+    pub texts: PathBuf,
+    /// The tab-separated file to write, which must not be there yet [default: standard output].
+    #[arg(long, value_name = "OUT.tsv")]
+    pub to: Option<PathBuf>,
     /// What holds for all commands.
     #[command(flatten)]
     pub common: Common,
@@ -450,11 +502,26 @@ pub struct ExportArguments {
     #[arg(value_name = "TARGET", required = true)]
     pub targets: Vec<String>,
     /// The file to write, a tar archive, which must not be there yet; `-` for standard output.
-    #[arg(long, short, value_name = "FILE")]
-    pub output: PathBuf,
+    #[arg(long, short, value_name = "FILE", required_unless_present_any = ["to", "mteb"], conflicts_with_all = ["to", "mteb"])]
+    pub output: Option<PathBuf>,
     /// Write a thin archive: records, logs, scores, predictions and logs of trainings, without encoders, tokens and texts.
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["to", "mteb"])]
     pub scores: bool,
+    /// In the place of an archive, write the model of one stage as a folder that transformers and sentence-transformers load, with a
+    /// model card. The folder must not be there yet, or be empty.
+    #[arg(long, value_name = "FOLDER")]
+    pub to: Option<PathBuf>,
+    /// With --to: what to write the model for: sentences, masked-lm, encoder; task, a fine-tuned model with its head [default: the task of
+    /// a fine-tuned model, sentences where the stage trains vectors of sentences, else masked-lm where the encoder has that head].
+    #[arg(long = "for", value_name = "USE", requires = "to")]
+    pub for_: Option<String>,
+    /// In the place of an archive, write the results of one stage of kind sts in the form of MTEB's result files, in a folder that
+    /// `mteb.ResultCache` reads. The folder must not be there yet, or be empty.
+    #[arg(long, value_name = "FOLDER", conflicts_with = "to")]
+    pub mteb: Option<PathBuf>,
+    /// With --to: the pooling of a folder for sentences: cls, mean, max [default: that of the stage, else mean].
+    #[arg(long, value_name = "NAME", requires = "to")]
+    pub pooling: Option<String>,
     /// What holds for all commands.
     #[command(flatten)]
     pub common: Common,

@@ -109,6 +109,10 @@ impl CommandFailure {
                     ReportError::Store(_) => Exit::Store,
                 }
             }
+            Self::Stage(StageError::Interrupted) => {
+                tell_error("interrupted: nothing was written", None);
+                Exit::Interrupted
+            }
             Self::Stage(error) => {
                 tell_error(&error.to_string(), error.remedy().as_deref());
                 match error {

@@ -4,12 +4,14 @@
 
 mod archive;
 mod arguments;
+mod aside;
 mod cells;
 mod claims;
 mod compare;
 mod diff;
 mod doctor;
 mod elsewhere;
+mod encode;
 mod exit;
 mod failure;
 mod gc;
@@ -19,11 +21,14 @@ mod list;
 mod log;
 mod masks;
 mod missing;
+mod mteb;
 mod notes;
+mod one;
 mod output;
 mod overridden;
 mod pin;
 mod plan;
+mod predict;
 mod project;
 mod reread;
 mod rerun;
@@ -37,6 +42,8 @@ mod stage;
 mod status;
 mod stops;
 mod summary;
+mod take;
+mod tool;
 mod verify;
 mod why;
 
@@ -120,6 +127,8 @@ fn dispatch(command: Command, registry: &Registry) -> Exit {
         Command::Show(arguments) => show::show(&arguments, registry),
         Command::Claims(arguments) => claims::claims(&arguments, registry),
         Command::Compare(arguments) => compare::compare(&arguments, registry),
+        Command::Encode(arguments) => encode::encode(&arguments, registry),
+        Command::Predict(arguments) => predict::predict(&arguments, registry),
         Command::Diff(arguments) => diff::diff(&arguments, registry),
         Command::Graph(arguments) => graph::graph(&arguments, registry),
         Command::Init(arguments) => init::init(&arguments, registry),

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use candle_core::{Device, Tensor};
 use contract::read_json;
 use kernels::elementary::tanh_all;
 use kernels::{Matrix, Precision, add_bias, multiply};
@@ -101,6 +102,33 @@ impl Dense {
         self.outputs
     }
 
+    /// Returns weight and bias as a pooler of hidden states of that width.
+    ///
+    /// # Errors
+    /// When the map has other widths, no bias, or another activation function than tanh.
+    pub(crate) fn as_pooler(&self, width: usize) -> Result<[Tensor; 2], EncoderError> {
+        match &self.bias {
+            Some(bias) if self.is_pooler(width) => Ok([
+                Tensor::from_slice(&self.weight, (width, width), &Device::Cpu)?,
+                Tensor::from_slice(bias, width, &Device::Cpu)?,
+            ]),
+            _ => Err(EncoderError::invalid(
+                "pooler",
+                format!(
+                    "a map from {} to {} components is none",
+                    self.inputs, self.outputs
+                ),
+                "leave the pooler to be new",
+            )),
+        }
+    }
+
+    /// Whether the map is what Hugging Face calls a pooler of hidden states of that width: as wide as they are, with a bias and tanh.
+    pub fn is_pooler(&self, width: usize) -> bool {
+        let is_square = [self.inputs, self.outputs] == [width; 2];
+        is_square && self.bias.is_some() && self.activation == DenseActivation::Tanh
+    }
+
     /// Returns the mapped vectors, `[vectors, outputs]`, of `vectors`, `[vectors, inputs]`. A vector's result does not depend on the
     /// others.
     ///
@@ -155,8 +183,6 @@ impl Projection {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-
-    use candle_core::{Device, Tensor};
 
     use super::*;
     use crate::{Architecture, Config, Mode, Size};

@@ -10,6 +10,8 @@
 //! * [`Parameters`] are [`Block`]s, each a flat variable that contains named tensors.
 //! * [`Gradients`], [`audit`] and [`AdamW`] train any [`Parameters`]. A custom operation over a whole block adds its gradients to
 //!   the block's [`Sink`].
+//! * [`ModelClass`] names the classes of transformers that folders can be written for, with a head or without, and [`Modules`] what
+//!   sentence-transformers reads of one.
 //! * [`Ops`] chooses the implementation: a few large operations with arithmetic of our own, or plain candle.
 //!
 //! A training step:
@@ -37,6 +39,7 @@
 
 mod batch;
 mod block;
+mod card;
 mod checkpoint;
 mod claims;
 mod composed;
@@ -51,8 +54,10 @@ mod error;
 mod fused;
 mod gradients;
 mod head;
+mod huggingface;
 mod layout;
 mod mimetic;
+mod modules;
 mod names;
 mod ops;
 mod optimizer;
@@ -71,6 +76,7 @@ mod weights;
 
 pub use batch::{Batch, Sequence};
 pub use block::{Block, Entry};
+pub use card::ModelCard;
 pub use checkpoint::READS;
 pub use config::{Activation, Architecture, Config, Size};
 pub use deep::with_deep_stack;
@@ -80,7 +86,9 @@ pub use encoder::{Encoder, cross_entropy, squared_error};
 pub use error::EncoderError;
 pub use gradients::{Collecting, Gradients, audit, audit_except};
 pub use head::ClassificationHead;
+pub use huggingface::{ModelClass, Outputs};
 pub use kernels::Precision;
+pub use modules::Modules;
 pub use ops::Ops;
 pub use optimizer::{AdamW, AdamWOptions, DecayGroup};
 pub use parameters::Parameters;

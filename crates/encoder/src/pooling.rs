@@ -40,6 +40,22 @@ impl Pooling {
         "max",
     ];
 
+    /// All poolings, in the order of [`Pooling::NAMES`].
+    pub const ALL: [Self; 6] = [
+        Self::Cls,
+        Self::Mean,
+        Self::FirstLast,
+        Self::EmbeddingLast,
+        Self::LastTwo,
+        Self::Max,
+    ];
+
+    /// Returns the name of the pooling, as parameters take it.
+    pub fn name(self) -> &'static str {
+        let place = Self::ALL.iter().position(|pooling| *pooling == self);
+        Self::NAMES[place.expect("all poolings are listed")]
+    }
+
     /// Returns the layers whose hidden states this pooling needs; 0 is the embeddings, `last` the last layer.
     pub fn layers(self, last: usize) -> Vec<usize> {
         match self {

@@ -13,6 +13,7 @@ use super::arguments::{Common, ExportArguments, ImportArguments};
 use super::failure::CommandFailure;
 use super::output::{path_json, print, print_json, tell};
 use super::project::{Project, STORE};
+use super::{mteb, take};
 use crate::progress::{amount, count};
 use crate::registry::Registry;
 use crate::runs::quoted;
@@ -31,7 +32,15 @@ pub(super) fn export(
     arguments: &ExportArguments,
     registry: &Registry,
 ) -> Result<Exit, CommandFailure> {
-    let to_stdout = arguments.output == Path::new("-");
+    if let Some(to) = &arguments.to {
+        return take::folder(arguments, to, registry);
+    }
+    if let Some(to) = &arguments.mteb {
+        return mteb::results(arguments, to, registry);
+    }
+    // The command line asks for one of them.
+    let output = arguments.output.as_deref().unwrap_or(Path::new("-"));
+    let to_stdout = output == Path::new("-");
     if to_stdout {
         check_stdout(arguments)?;
     }
@@ -50,7 +59,7 @@ pub(super) fn export(
     };
     let path = match to_stdout {
         true => Path::new(STDOUT),
-        false => arguments.output.as_path(),
+        false => output,
     };
     let is_light = |kind: &str, output, path: &str| registry.is_light(kind, output, path);
     let weight = match arguments.scores {

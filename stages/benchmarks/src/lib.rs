@@ -12,6 +12,7 @@
 //!   (Conneau and Kiela, *SentEval*, LREC 2018), `squad` both releases of SQuAD, `minimal_pairs` BLiMP and what is of its form,
 //!   `triplets` SimCSE's sentences, `transfer` SentEval's transfer tasks;
 //!   `identity` decides the names of examples, `server` reads GLUE's test splits and writes what its server takes;
+//! * `own_texts` reads texts of the user's in a task's columns, to be predicted;
 //! * `artifact` writes and reads the Parquet files, `task` and `spans` define their contents and score predictions.
 
 mod artifact;
@@ -23,6 +24,7 @@ mod minimal_pairs;
 mod mrpc;
 mod own;
 mod own_stage;
+mod own_texts;
 mod server;
 mod shape;
 mod spans;
@@ -41,6 +43,7 @@ pub use artifact::{
 };
 pub use metrics::Metric;
 pub use own_stage::TaskStage;
+pub use own_texts::{OwnTexts, PredictionTable, read_texts};
 pub use server::{TestSplit, submission};
 pub use shape::{Benchmark, Shape};
 pub use spans::{Question, SpanTask};

@@ -15,17 +15,16 @@ use std::path::Path;
 use contract::StageError;
 
 pub(crate) use self::cells::Table;
-pub(crate) use self::declaration::{COUNT, Declaration, FIELDS, Parameters};
+pub(crate) use self::declaration::{Answer, COUNT, Declaration, FIELDS, Parameters};
 pub(crate) use self::delimited::Form;
 
 use self::cells::Row;
-use self::declaration::Answer;
 use crate::catalogue::Reading;
 use crate::table::shorten;
 use crate::{Benchmark, Example, Task};
 
 /// The range on which scores are learnt, that of STS-B.
-const HIGHEST: f64 = 5.0;
+pub(crate) const HIGHEST: f64 = 5.0;
 /// How many different labels a message names at most.
 const SHOWN: usize = 12;
 

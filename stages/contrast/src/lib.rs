@@ -23,5 +23,5 @@ mod stage;
 mod train;
 pub mod views;
 
-pub use parameters::Parameters;
+pub use parameters::{Parameters, pooling};
 pub use stage::ContrastStage;

@@ -3,15 +3,14 @@
 //! Defaults are those of `run_unsup_example.sh` and `simcse/models.py`: batch 64, sentences of 32 tokens, temperature 0.05, a projection
 //! that serves training alone over the first token, and where there are hard negatives, a weight of 1.
 
-use contract::{ArtifactType, Field, FieldDefault, FieldType, KeyPolicy, Problem, joined};
+use contract::{ArtifactType, Field, FieldDefault, FieldType, KeyPolicy, Params, Problem, joined};
 use contrastive::{Contrast, Similarity};
-use encoder::Pooling;
+use encoder::{Modules, Pooling};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use training::Options;
 use training::fields::{self, Defaults, SHARE};
 
-use crate::folder;
 use crate::views::Positive;
 
 /// The least number of tokens that has room for one of a sentence.
@@ -71,6 +70,12 @@ pub enum ProjectionUse {
     None,
 }
 
+/// Returns the pooling that complete parameters of the stage name.
+pub fn pooling(params: &Params) -> Option<Pooling> {
+    let parameters: Parameters = params.parse().ok()?;
+    Some(parameters.pooling)
+}
+
 impl Parameters {
     /// Returns what decides the loss beside the vectors.
     pub fn contrast(&self) -> Contrast {
@@ -104,7 +109,7 @@ impl Parameters {
             );
             problems.push(Problem::value("masked_lm_rate", message));
         }
-        if self.projection == ProjectionUse::Kept && folder::mode(self.pooling).is_none() {
+        if self.projection == ProjectionUse::Kept && Modules::mode(self.pooling).is_none() {
             let message = "the model would lose its map: sentence-transformers has no such pooling, so its folder would not name it";
             let help =
                 "keep the map with pooling cls, mean or max; or choose projection = \"training\"";
@@ -318,7 +323,7 @@ const OWN: &[Field] = &[
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use contract::{Params, complete};
+    use contract::complete;
     use serde_json::json;
 
     use super::*;

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::Similarity;
 
 const VECTORS: &str = "embeddings.parquet";
-const DESCRIPTION: &str = "embeddings.json";
+pub(crate) const DESCRIPTION: &str = "embeddings.json";
 /// Number of rows that are written at a time.
 const ROWS: usize = 4096;
 /// What to do about a file that does not belong to the artifact.

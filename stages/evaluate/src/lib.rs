@@ -10,6 +10,9 @@
 //!   covariance.
 //! * The stage kind `transfer` ([`TransferStage`]) fits a classifier to vectors and scores it on SentEval's transfer tasks.
 //!
+//! Tools that are no stages: [`vectors`] writes the vectors of a text file's lines, [`take`] a trained encoder as a folder for the
+//! libraries of Hugging Face, [`mteb`] results of `sts` in MTEB's form. Both stage and tools make vectors by [`SentenceEncoder`] (`sentences`).
+//!
 //! Embedding and scoring are separate stages, so that vectors are computed only once for all uses.
 
 mod embed;
@@ -17,11 +20,15 @@ pub mod embeddings;
 mod encode;
 mod folder;
 mod geometry;
+pub mod mteb;
 mod protocol;
+mod sentences;
 mod similarity;
 mod sts;
+pub mod take;
 mod texts;
 mod transfer;
+pub mod vectors;
 mod whiten;
 
 pub use embed::EmbedStage;
@@ -30,6 +37,7 @@ pub use encode::{Encoded, Manner, encode};
 pub use folder::{Folder, Head};
 pub use geometry::GeometryStage;
 pub use protocol::{Aggregate, cosine, score};
+pub use sentences::{Asked, DeclaredNormalise, DeclaredPooling, SentenceEncoder};
 pub use similarity::Similarity;
 pub use sts::StsStage;
 pub use texts::Texts;

@@ -75,6 +75,11 @@ impl<'a> Reader<'a> {
         })
     }
 
+    /// Returns the most tokens of an example that are read.
+    pub(crate) fn max_length(&self) -> usize {
+        self.max_length
+    }
+
     pub(crate) fn read(&self, examples: &[Example]) -> Vec<Encoded> {
         examples
             .par_iter()

@@ -10,7 +10,8 @@
 //! * `model` is encoder and head, with the losses of classification and regression;
 //! * `objective` presents the model to the [`training`] crate's loop;
 //! * `class_contrast` does so with a supervised contrastive loss beside the cross-entropy;
-//! * `train` is a whole run from inputs to scores, `predictions` writes the predictions.
+//! * `train` is a whole run from inputs to scores, `predictions` writes the predictions;
+//! * a model is `kept` where it is asked for, and [`predict`] predicts a user's own texts with it.
 //!
 //! The stage kind `intermediate` ([`IntermediateStage`]) trains in the same way and keeps the encoder, for other tasks to start from.
 
@@ -18,9 +19,11 @@ mod class_contrast;
 mod examples;
 mod held_out;
 mod intermediate;
+pub mod kept;
 mod model;
 mod objective;
 mod parameters;
+pub mod predict;
 mod predictions;
 mod stage;
 mod train;

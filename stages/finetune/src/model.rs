@@ -1,15 +1,16 @@
 //! Encoder and classification head, with the losses of both kinds of task.
 
-use benchmarks::{Kind, Prediction, Task};
+use benchmarks::{Kind, Prediction};
 use candle_core::Tensor;
 use contract::StageError;
 use contrastive::{Supervised, carried, values};
 use encoder::{
-    Batch, ClassificationHead, Collecting, Config, Encoder, Mode, Parameters, Pooling,
-    cross_entropy, squared_error,
+    Batch, ClassificationHead, Collecting, Config, Encoder, Mode, Parameters, cross_entropy,
+    squared_error,
 };
 
 use crate::examples::Encoded;
+use crate::kept::Kept;
 
 /// Number of examples that are predicted at a time.
 const PREDICTED_AT_ONCE: usize = 64;
@@ -23,15 +24,10 @@ pub(crate) struct Model {
 }
 
 impl Model {
-    /// Puts a fresh head for `task` on the encoder; `seed` decides its weights.
-    pub(crate) fn new(
-        encoder: Encoder,
-        task: &Task,
-        pooling: Pooling,
-        seed: u64,
-    ) -> Result<Self, StageError> {
-        let head = ClassificationHead::new(encoder.config(), task.outputs(), seed)?
-            .with_pooling(pooling)
+    /// Puts a fresh head on the encoder; `seed` decides its weights.
+    pub(crate) fn new(encoder: Encoder, of: &Kept, seed: u64) -> Result<Self, StageError> {
+        let head = ClassificationHead::new(encoder.config(), of.outputs(), seed)?
+            .with_pooling(of.pooling)
             .with_precision(encoder.precision());
         let mut parameters = encoder.body();
         parameters.extend(head.parameters())?;
@@ -39,13 +35,18 @@ impl Model {
             encoder,
             head,
             parameters,
-            kind: task.kind,
+            kind: of.kind,
         })
     }
 
     /// Returns the trainable parameters.
     pub(crate) fn parameters(&self) -> &Parameters {
         &self.parameters
+    }
+
+    /// Returns the head for the task.
+    pub(crate) fn head(&self) -> &ClassificationHead {
+        &self.head
     }
 
     /// Returns the encoder, without the head for the task.

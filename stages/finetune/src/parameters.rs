@@ -40,6 +40,8 @@ pub struct Parameters {
     pub contrastive: f64,
     /// What cosines are divided by in that loss.
     pub contrastive_temperature: f64,
+    /// Whether the encoder with its head is kept beside the scores.
+    pub keep_model: bool,
 }
 
 impl Parameters {
@@ -190,6 +192,14 @@ const OWN: &[Field] = &[
         "What cosines are divided by in that loss.",
     )
     .keyed(KeyPolicy::If(is_contrastive)),
+    Field::new(
+        "keep_model",
+        FieldType::Bool,
+        FieldDefault::Bool(false),
+        "Keep the trained encoder with its head, in `model/`: for `pipe predict`, and for `pipe export --to`, which takes heads with \
+         pooling = \"cls\".",
+    )
+    .keyed(KeyPolicy::Unless(FieldDefault::Bool(false))),
 ];
 
 #[cfg(test)]

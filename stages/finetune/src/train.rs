@@ -13,6 +13,7 @@ use training::{Epochs, Start, log};
 use crate::class_contrast::ContrastiveFinetuning;
 use crate::examples::{self, Reader};
 use crate::held_out;
+use crate::kept::{self, Kept};
 use crate::model::Model;
 use crate::objective::{Finetuning, TRAINING_COLUMNS, VALIDATION, VALIDATION_COLUMNS};
 use crate::parameters::Parameters;
@@ -39,6 +40,11 @@ pub(crate) const FILES: &[OutputFile] = &[
     )
     .light()
     .when("the benchmark has its test split (test = true)"),
+    OutputFile::new(
+        "model/*",
+        "the encoder with its head and its tokenizer, and task.json, which says what its outputs are",
+    )
+    .when("keep_model is set"),
 ];
 
 /// What becomes of the encoder after the last update.
@@ -93,7 +99,8 @@ pub(crate) fn train(
     let reader = Reader::new(&tokenizer, encoder.config(), parameters.max_length)?;
     let train = reader.read(&task.train);
     reader.note_cut("training", &train, context);
-    let model = Model::new(encoder, &task, parameters.pooling, options.seed)?;
+    let kept = Kept::of(&task, parameters.pooling, reader.max_length());
+    let model = Model::new(encoder, &kept, options.seed)?;
 
     let epochs = Epochs::new(options.seed, train.len())?;
     let updates = epochs.updates(parameters.batch) * parameters.epochs;
@@ -125,6 +132,9 @@ pub(crate) fn train(
         let encoder = model.encoder();
         encoder.save_body(context.output())?;
         tokenizer.copy_files_for(encoder.config().max_length(), context.output())?;
+    }
+    if parameters.keep_model {
+        kept.write(&model, &tokenizer, &context.output().join(kept::FOLDER))?;
     }
     score(&task, held_out.as_ref(), &model, &reader, context)?;
     for split in benchmarks::read_tests(data)? {

@@ -10,12 +10,12 @@
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::windows::{Asked, owner};
 
 /// How answers are chosen.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Rules {
     /// Number of tokens of a window that are paired, and of answers that are kept.
     pub(crate) n_best: usize,

@@ -7,17 +7,20 @@
 //! * `parameters` declares the parameters of a run;
 //! * `windows` makes sequences of questions and texts, `decode` answers of the scores of a question's windows;
 //! * `model` is encoder and head, `objective` presents it to the [`training`] crate's loop;
-//! * `train` is a whole run from inputs to scores, `files` writes the answers as SQuAD's server takes them.
+//! * `train` is a whole run from inputs to scores, `files` writes the answers as SQuAD's server takes them;
+//! * a model is `kept` where it is asked for, and [`predict`] answers questions of a user's own with it.
 //!
 //! The stage kind `answers` ([`AnswersStage`]) scores answers that others have written in that form.
 
 mod answers;
 mod decode;
 mod files;
+pub mod kept;
 mod model;
 mod objective;
 mod odds;
 mod parameters;
+pub mod predict;
 mod stage;
 mod train;
 mod windows;

@@ -36,6 +36,16 @@ impl Model {
         &self.parameters
     }
 
+    /// Returns the encoder, without the head.
+    pub(crate) fn encoder(&self) -> &Encoder {
+        &self.encoder
+    }
+
+    /// Returns the head.
+    pub(crate) fn head(&self) -> &SpanHead {
+        &self.head
+    }
+
     /// Returns the encoder's configuration.
     pub(crate) fn config(&self) -> &Config {
         self.encoder.config()

@@ -37,6 +37,8 @@ pub struct Parameters {
     pub train_examples: usize,
     /// Number of development questions that are answered; 0 stands for all.
     pub eval_examples: usize,
+    /// Whether the encoder with its head is kept beside the scores.
+    pub keep_model: bool,
 }
 
 impl Parameters {
@@ -165,6 +167,13 @@ const OWN: &[Field] = &[
         FieldDefault::Integer(0),
         "Development questions to answer, the first of the split; 0 stands for all.",
     ),
+    Field::new(
+        "keep_model",
+        FieldType::Bool,
+        FieldDefault::Bool(false),
+        "Keep the trained encoder with its head, in `model/`: for `pipe predict` and `pipe export --to`.",
+    )
+    .keyed(KeyPolicy::Unless(FieldDefault::Bool(false))),
 ];
 
 #[cfg(test)]

@@ -34,6 +34,11 @@ const FILES: &[OutputFile] = &[
     files::PREDICTIONS_FILE,
     files::N_BEST_FILE,
     files::NULL_ODDS_FILE,
+    OutputFile::new(
+        "model/*",
+        "the encoder with its head and its tokenizer, as Hugging Face loads it, and task.json, which says how questions are read",
+    )
+    .when("keep_model is set"),
 ];
 
 /// Trains an encoder to find answers in texts, and scores it on the development split.

@@ -12,6 +12,7 @@ use training::{Epochs, Start};
 
 use crate::decode::Rules;
 use crate::files;
+use crate::kept::{self, Kept};
 use crate::model::Model;
 use crate::objective::{FindingSpans, Questions};
 use crate::parameters::Parameters;
@@ -76,6 +77,14 @@ pub(crate) fn train(
     training::train(&mut objective, options, updates, Start::New, context)?;
 
     let questions = measured();
+    if parameters.keep_model {
+        let kept = Kept {
+            task: task.name.clone(),
+            lengths,
+            rules: questions.rules,
+        };
+        kept.write(&model, &tokenizer, &context.output().join(kept::FOLDER))?;
+    }
     let all: usize = asked.iter().map(|asked| asked.windows.len()).sum();
     let found = questions.answer(&model, |done| {
         context.progress(done as u64, all as u64, "window", String::new());

@@ -11,6 +11,7 @@ use benchmarks::Question;
 use contract::StageError;
 use encoder::{Config, Sequence};
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 use tokenize::{Token, Tokenizer};
 
 /// Tokens around question and text, besides those between the two: `[CLS]` and `[SEP]`.
@@ -76,7 +77,7 @@ pub(crate) struct Asked {
 }
 
 /// How questions are read.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Lengths {
     /// The most tokens of a sequence; 0 for as many as tokenizer and encoder allow.
     pub(crate) sequence: usize,

@@ -166,6 +166,27 @@ pub(crate) fn beside_encoder(
     Ok(files)
 }
 
+/// Returns the files like [`beside_encoder`], such that Hugging Face gives an encoder with a single token type no token types: its
+/// tokenizers would give the second text of a pair a type that such an encoder has no row for.
+///
+/// # Errors
+/// When a file cannot be written as JSON, which does not happen.
+pub(crate) fn beside_encoder_without_types(
+    of: &Specification,
+    files: &Files,
+    max_length: usize,
+) -> Result<Files, StageError> {
+    let mut files = beside_encoder(of, files, max_length)?;
+    let mut config: Map<String, Value> =
+        serde_json::from_slice(&files[CONFIG]).map_err(StageError::failed)?;
+    config.insert(
+        "model_input_names".into(),
+        json!(["input_ids", "attention_mask"]),
+    );
+    files.insert(CONFIG, pretty(&config)?.into_bytes());
+    Ok(files)
+}
+
 /// Returns the name of the class with which Hugging Face should load the tokenizer.
 fn class_name(class: Class) -> &'static str {
     match class {

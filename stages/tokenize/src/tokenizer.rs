@@ -318,6 +318,27 @@ impl Tokenizer {
         let files = files::beside_encoder(&self.specification, &self.files, max_length)?;
         write_files(&files, to)
     }
+
+    /// Writes the files like [`Tokenizer::copy_files_for`] for a folder that leaves, of an encoder with so many token types: Hugging Face
+    /// then gives one with a single type no token types.
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub fn take_files_for(
+        &self,
+        max_length: usize,
+        token_types: usize,
+        to: &Path,
+    ) -> Result<(), StageError> {
+        if token_types > 1 || !self.has_token_types() {
+            return self.copy_files_for(max_length, to);
+        }
+        let (of, files) = (&self.specification, &self.files);
+        write_files(
+            &files::beside_encoder_without_types(of, files, max_length)?,
+            to,
+        )
+    }
 }
 
 fn write_files(files: &Files, to: &Path) -> Result<(), StageError> {

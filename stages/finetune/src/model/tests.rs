@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 use candle_core::DType;
-use encoder::{Architecture, Gradients, Ops, Size};
+use encoder::{Architecture, Gradients, Ops, Pooling, Size};
 
 use super::*;
 
@@ -15,17 +15,16 @@ fn model(pooling: Pooling, ops: Ops) -> Model {
         initializer_range: 0.2,
         ..Config::of_size(Size::Nano, Architecture::Bert, 30, 12, 0)
     };
-    let task = Task {
-        name: "toy".into(),
+    let kept = Kept {
+        task: "toy".into(),
         kind: Kind::Classification,
         labels: ["a", "b", "c"].map(str::to_owned).into(),
-        metrics: Vec::new(),
-        train: Vec::new(),
-        validation: Vec::new(),
-        validation_mismatched: None,
+        pairs: false,
+        pooling,
+        max_length: 12,
     };
     let encoder = Encoder::new(config, 1).unwrap().with_ops(ops);
-    let mut model = Model::new(encoder, &task, pooling, 4).unwrap();
+    let mut model = Model::new(encoder, &kept, 4).unwrap();
     model.head = model.head.with_ops(ops);
     model
 }
