@@ -234,7 +234,7 @@ mod tests {
         let at = numbers(12);
         let place = [0.0, 1.0, 2.0];
         let mut gradient = vec![0.0; 12];
-        let mut value = |at: &[f64], gradient: &mut [f64]| {
+        let value = |at: &[f64], gradient: &mut [f64]| {
             fit.evaluate(at, gradient, (3, Loss::Softmax), &place, 0.7)
         };
         value(&at, &mut gradient);
