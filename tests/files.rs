@@ -75,6 +75,12 @@ use = "sts"
 embeddings = "@embed"
 data = "@pairs"
 
+[stage.flown]
+use = "flow"
+embeddings = "@embed"
+levels = 2
+batch = 8
+
 [stage.whitened]
 use = "whiten"
 embeddings = "@embed"

@@ -85,6 +85,12 @@ use = "sts"
 embeddings = "@embed"
 data = "@sts-pairs"
 
+[stage.flown]
+use = "flow"
+embeddings = "@embed"
+levels = 2
+batch = 8
+
 [stage.whitened]
 use = "whiten"
 embeddings = "@embed"
