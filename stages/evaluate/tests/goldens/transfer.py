@@ -4,7 +4,8 @@
     python transfer.py > transfer.json
 
 With two arguments it scores real ones instead, with the vectors that `pipe` has made: the folder of a `benchmarks` artifact of task
-`transfer` and that of an `embed` artifact of its sentences (`pip install pyarrow`); it prints the accuracies.
+`transfer` and that of an `embed` artifact of its sentences (`pip install pyarrow`); it prints the accuracies,
+by scikit-learn's default and at the minimum.
 
     python transfer.py BENCHMARK EMBEDDINGS
 
@@ -22,8 +23,9 @@ from sklearn.model_selection import StratifiedKFold
 SEED = 1111
 SMALL = [2.0**t for t in range(-2, 4)]
 LARGE = [2.0**t for t in range(-1, 6)]
-# What SentEval leaves at its default (tol=1e-4, max_iter=100), and a fit that goes on to the minimum.
-DEFAULT, TIGHT = {}, {"tol": 1e-10, "max_iter": 100_000}
+# What SentEval leaves at its default (L-BFGS with tol=1e-4 and max_iter=100), and a fit that goes on to the minimum. The default stops far
+# from it where vectors hardly vary, as those of an encoder that has learnt little: 55.6 on TREC where the minimum has 62.0.
+DEFAULT, TIGHT = {}, {"solver": "newton-cholesky", "tol": 1e-8, "max_iter": 1000}
 
 
 def folds(k):
@@ -127,7 +129,9 @@ def real(benchmark, embeddings):
         splits = sets.setdefault(row["set"], {})
         splits.setdefault(row["split"], []).append((row["sentence1"], row["sentence2"], row["label"]))
     for name, splits in sets.items():
-        print(name, round(score(splits, vectors.__getitem__, 10, DEFAULT), 4), flush=True)
+        for options in (DEFAULT, TIGHT):
+            name = f"{name} {score(splits, vectors.__getitem__, 10, options):.4f}"
+        print(name, flush=True)
 
 
 if len(sys.argv) == 3:
