@@ -238,12 +238,12 @@ fn a_kind_whose_results_change_has_a_new_version() {
     insta::assert_snapshot!(golden, @"
     answers/1  theirs       f4f3faf7a7f5138c
     bag-of-words/3  bag-of-words fb08df1658df1bb9
-    benchmarks/2  benchmark    b0845b27cf44a038
-    benchmarks/2  pairs        1823ba7a67c0a184
-    benchmarks/2  questions    6fb34b77e6a93b7a
-    benchmarks/2  sentences    01bf0c339838a38b
-    benchmarks/2  sets         353e0c757f6be3e3
-    benchmarks/2  sts-pairs    342af4ac8a91c1cd
+    benchmarks/3  benchmark    b0845b27cf44a038
+    benchmarks/3  pairs        1823ba7a67c0a184
+    benchmarks/3  questions    6fb34b77e6a93b7a
+    benchmarks/3  sentences    01bf0c339838a38b
+    benchmarks/3  sets         353e0c757f6be3e3
+    benchmarks/3  sts-pairs    342af4ac8a91c1cd
     command/1  joined       24752d7b97568708
     contrast/2  contrast     3984ece5d3b1b161
     corpus/2  corpus       55593d00e57fa72d
@@ -252,7 +252,8 @@ fn a_kind_whose_results_change_has_a_new_version() {
     embed/3  embed-sets   b9056e12f0d47848
     finetune/4  finetune     c0e01d0afd64f49b
     finetune-spans/1  answer       c2e239436a0eb81b
-    geometry/1  geometry     d45b8184de5cc3a4
+    flow/1  flown        81896f0109eb99da
+    geometry/2  geometry     1a9f62ed544d93d5
     intermediate/1  intermediate 548ab468d3db6f40
     majority/3  majority     56686a02306c48b3
     masked-example/1  example      dc611f7042d0fceb

@@ -12,12 +12,12 @@ use contract::Reads;
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors, View};
 
-use crate::claims;
 use crate::names::{Names, TOKEN_TYPES};
 use crate::shards::FolderWeights;
 use crate::specification::{self, Place, Specification};
 use crate::values::with_values;
 use crate::{Config, EncoderError, Parameters};
+use crate::{claims, distilled};
 
 /// The file of weights in a Hugging Face folder.
 pub(crate) const WEIGHTS: &str = "model.safetensors";
@@ -212,6 +212,10 @@ pub(crate) fn load(
     let (body, head) = specifications.split_at(Place::Head.index(&config));
     let (missing_body, missing_head) = (missing(body), missing(head));
     if let [first, rest @ ..] = missing_body.as_slice() {
+        let first = match file.is_distilled() {
+            true => distilled::name(first),
+            false => first.clone(),
+        };
         let more = match rest.len() {
             0 => String::new(),
             others => format!(" and {others} others are"),

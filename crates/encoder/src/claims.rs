@@ -19,6 +19,14 @@ pub(crate) fn check(config: &Config, file: &FolderWeights) -> Result<(), Encoder
             "use weights and config.json that belong together",
         ));
     }
+    let beyond = format!("{}.weight", names.layer(layers, Module::FeedForwardInput));
+    if file.find(&beyond, names.prefix).is_some() {
+        return Err(EncoderError::checkpoint(
+            file.path(),
+            format!("config.json says {layers} layers, and the weights have more"),
+            "use weights and config.json that belong together",
+        ));
+    }
     let hidden = config.hidden_size;
     let mut claims = vec![
         (names.body(names::WORDS), config.vocab_size),

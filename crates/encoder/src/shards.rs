@@ -65,6 +65,12 @@ impl FolderWeights {
             if !is_beside {
                 return Err(wrong(format!("`{name}` is no file beside it")));
             }
+            // Files of other names are not among those that an encoder's key holds.
+            if !(name.starts_with("model") && name.ends_with(".safetensors")) {
+                return Err(wrong(format!(
+                    "its shard {name} is not named as Hugging Face does (model-00001-of-00002.safetensors)"
+                )));
+            }
             let shard = folder.join(name);
             if !shard.is_file() {
                 return Err(wrong(format!("its shard {name} is not there")));

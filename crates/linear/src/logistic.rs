@@ -25,12 +25,13 @@ impl Features {
     /// no minimum depends on.
     pub fn new(mut values: Vec<f64>, width: usize) -> Self {
         let count = (values.len() / width.max(1)).max(1) as f64;
+        let chunk = width.max(1);
         let mut mean = vec![0.0; width];
-        for row in values.chunks_exact(width) {
+        for row in values.chunks_exact(chunk) {
             add(&mut mean, 1.0 / count, row);
         }
         let mut scale = vec![0.0; width];
-        for row in values.chunks_exact_mut(width) {
+        for row in values.chunks_exact_mut(chunk) {
             for ((value, mean), square) in row.iter_mut().zip(&mean).zip(&mut scale) {
                 *value -= mean;
                 *square += *value * *value / count;
@@ -40,7 +41,7 @@ impl Features {
         for square in &mut scale {
             *square = (*square + 4.0 / count).sqrt();
         }
-        for row in values.chunks_exact_mut(width) {
+        for row in values.chunks_exact_mut(chunk) {
             for (value, scale) in row.iter_mut().zip(&scale) {
                 *value /= scale;
             }

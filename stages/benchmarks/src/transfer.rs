@@ -177,7 +177,7 @@ fn files(folder: &Path, set: &Source) -> Result<Option<Vec<PathBuf>>, StageError
         Some(lacking) => Err(StageError::input(
             there.display(),
             format!("its partner `{}` is missing", lacking.display()),
-            "complete the set, or remove its folder to do without it",
+            "complete the set",
         )),
         None => Ok(Some(paths)),
     }

@@ -9,7 +9,8 @@
 //! * `objective` presents the flow to the [`training`] crate's loop;
 //! * `parameters` and `stage` are the stage kind `flow` ([`FlowStage`]).
 //!
-//! All of it is computed in 64 bits, by IEEE operations in a fixed order, so every machine gives the same bits.
+//! The map and its gradient are computed in 64 bits, by IEEE operations in a fixed order, and parameters are updated in 32 bits as
+//! those of an encoder, so every machine gives the same bits.
 
 mod affine;
 mod glow;

@@ -31,7 +31,8 @@ impl Stage for FlowStage {
             about: "Trains a normalising flow on sentence vectors and maps them by it (BERT-flow)",
             fields: FIELDS,
             output: ArtifactType::Embeddings,
-            numerics: None,
+            // The map is computed in 64 bits; its parameters are updated in 32.
+            numerics: Some(|_, _| kernels::numerics::CLASS),
             files: FILES,
         }
     }
@@ -74,6 +75,13 @@ fn map(
             "give the vectors of more sentences",
         ));
     }
+    if !varies(fit, shape.width) {
+        return Err(StageError::input(
+            "fit",
+            "its vectors are all equal, but for rounding",
+            "give vectors that are not all equal: those of another encoder, or of other sentences",
+        ));
+    }
     let options = parameters.options();
     let mut epochs = Epochs::new(options.seed, fit.len())?;
     let first = epochs.update(0, parameters.batch).iter();
@@ -107,4 +115,29 @@ fn map(
         &sentences,
         &mapped.collect::<Vec<_>>(),
     )
+}
+
+/// Whether vectors differ by more than rounding: some component has a variance that its mean square does not drown.
+fn varies(vectors: &[&[f32]], width: usize) -> bool {
+    let count = vectors.len() as f64;
+    (0..width).any(|at| {
+        let values = || vectors.iter().map(|vector| f64::from(vector[at]));
+        let mean = values().sum::<f64>() / count;
+        let variance = values().map(|value| (value - mean).powi(2)).sum::<f64>() / count;
+        variance > f64::from(f32::EPSILON).powi(2) * (variance + mean * mean)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn vectors_vary_by_more_than_rounding() {
+        let near = 1.0 + f32::EPSILON / 2.0;
+        assert!(!varies(&[&[1.0, 3.0], &[near, 3.0]], 2));
+        assert!(!varies(&[&[0.0, 0.0], &[0.0, 0.0]], 2));
+        assert!(varies(&[&[1.0, 3.0], &[1.0, 3.01]], 2));
+        assert!(varies(&[&[0.0, 1e-30], &[0.0, 2e-30]], 2));
+    }
 }

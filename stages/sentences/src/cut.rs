@@ -10,6 +10,9 @@ const ABBREVIATIONS: &[&str] = &[
     "rev", "sen", "sgt", "sr", "st", "vol", "vs",
 ];
 
+/// More characters than an abbreviation has, with the one before it.
+const LONGEST: usize = 16;
+
 /// The abbreviation that is also a word on which sentences end, and counts with its capital alone: `No. 5`.
 const NUMBER: &str = "No";
 
@@ -47,7 +50,13 @@ fn goes_on(text: &str) -> bool {
     let mut letters = last.chars();
     let initial =
         matches!((letters.next(), letters.next()), (Some(letter), None) if letter.is_uppercase());
-    let lower = before.to_lowercase();
+    // An abbreviation is short; a line may be long.
+    let from = before
+        .char_indices()
+        .rev()
+        .nth(LONGEST)
+        .map_or(0, |(at, _)| at);
+    let lower = before[from..].to_lowercase();
     let is_word_end = |abbreviation: &str| {
         let rest = lower.strip_suffix(abbreviation);
         rest.is_some_and(|rest| !rest.ends_with(|c: char| c.is_alphanumeric() || c == '.'))

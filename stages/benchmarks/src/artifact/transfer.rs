@@ -128,12 +128,22 @@ pub(super) fn read(folder: &Path) -> Result<Vec<TransferSet>, StageError> {
             ));
         }
     }
-    let mut sets = Vec::new();
+    let mut sets: Vec<TransferSet> = Vec::new();
     for set in description.sets {
+        if !crate::transfer_sets().any(|name| name == set.set) {
+            return Err(wrong(format!("`{}` is no transfer set", set.set)));
+        }
+        if sets.iter().any(|other| other.name == set.set) {
+            return Err(wrong(format!("the set {} is there twice", set.set)));
+        }
         let classes = set.labels.len();
         let take = |split: &str| -> Result<Vec<Example>, StageError> {
             let of_split = rows.iter().filter(|row| row.0 == set.set && row.1 == split);
             let examples: Vec<Example> = of_split.map(|row| row.2.clone()).collect();
+            if examples.is_empty() {
+                let set = &set.set;
+                return Err(wrong(format!("the split {split} of {set} has no example")));
+            }
             let is_class = |label: f64| (0..classes).any(|class| class as f64 == label);
             if let Some(one) = examples.iter().find(|one| !is_class(one.label)) {
                 let (set, label) = (&set.set, one.label);

@@ -31,6 +31,8 @@ use protocol::{Examples, Held};
 
 /// The number of sets over which papers average.
 const SETS: usize = 7;
+/// The fewest folds of a cross-validation.
+const FEWEST_FOLDS: usize = 3;
 
 /// Scores a classifier over frozen sentence vectors on the transfer sets.
 pub struct TransferStage;
@@ -62,7 +64,10 @@ impl Stage for TransferStage {
                     ),
                     Field::new(
                         "folds",
-                        FieldType::Integer { min: 3, max: 100 },
+                        FieldType::Integer {
+                            min: FEWEST_FOLDS as i64,
+                            max: 100,
+                        },
                         FieldDefault::Integer(10),
                         "Folds of the cross-validation, inner and outer: 10 as papers report it.",
                     ),
@@ -205,7 +210,10 @@ fn enough(set: &TransferSet, examples: &[&Example], folds: usize) -> Result<(), 
                     "the class {label} of the set `{}` has {count} examples to train on, and there are {folds} folds",
                     set.name
                 ),
-                format!("give more examples, or set `folds` to {count} (it is at least 3)"),
+                match count {
+                    0..FEWEST_FOLDS => format!("give more examples, at least {FEWEST_FOLDS}"),
+                    _ => format!("give more examples, or set `folds` to {count} or less"),
+                },
             ));
         }
     }

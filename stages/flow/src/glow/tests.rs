@@ -36,7 +36,7 @@ fn moved() -> Flow {
         let mut draws = stream.draws(0, place as u32, 0);
         let value = flow.parameters.value(name, false).unwrap();
         let value = value.flatten_all().unwrap().to_vec1::<f32>().unwrap();
-        let near = |value: f32| value + 0.2 * draws.normal_pair()[0] as f32;
+        let near = |value: f32| value + 0.03 * draws.normal_pair()[0] as f32;
         let near: Vec<f32> = value.into_iter().map(near).collect();
         let near = Tensor::from_vec(near, shape, &Device::Cpu).unwrap();
         flow.parameters.set(name, &near).unwrap();
@@ -137,7 +137,7 @@ fn gradients_are_slopes() {
                 let loss = flow.add_gradients(&slices, &mut unused.collect()).unwrap();
                 (loss, moved)
             };
-            let ((above, to), (below, from)) = (measured(1e-3), measured(-1e-3));
+            let ((above, to), (below, from)) = (measured(1e-4), measured(-1e-4));
             let slope = (above - below) / (to - from);
             let found = f64::from(gradient[at]);
             // Where a component crosses zero within the step, a slope is between two.
