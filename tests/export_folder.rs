@@ -16,6 +16,7 @@ pooling = "cls"
 projection = "training"
 head = "cls"
 keep = true
+sick_all = false
 task = "rte"
 
 [stage.pretrain]
@@ -89,6 +90,7 @@ keep_model = "${keep}"
 use = "benchmarks"
 source = "@world/SentEval/data/downstream"
 task = "sts"
+sick_all = "${sick_all}"
 
 [stage.embed]
 use = "embed"
@@ -347,7 +349,12 @@ fn what_cannot_be_taken_is_refused_with_what_to_do() {
         to("stage:contrast", &["--for", "sound"]),
         "cannot be taken for `sound`",
     )
-    .says("sentences, masked-lm, encoder");
+    .says("sentences, masked-lm, encoder; or task");
+    refused(
+        to("stage:first", &["--for", "task", "--pooling", "mean"]),
+        "a folder for task has the pooling",
+    )
+    .says("leave --pooling out");
     refused(
         to("stage:contrast", &["--for", "encoder", "--pooling", "cls"]),
         "has no pooling",
@@ -613,6 +620,19 @@ fn results_on_similarity_have_mtebs_form() {
     assert_eq!(score["main_score"], score["cosine_spearman"]);
     let shown = project.pipe(&["run", "stage:sts"]).code(0).stdout;
     assert!(shown.contains("sts"), "{shown}");
+
+    // All pairs of SICK, which MTEB scores, stand in the place of those of its test split.
+    let all = ["stage:sts", "--set", "sick_all=true"];
+    project.pipe(&["run", all[0], all[1], all[2]]).code(0);
+    project
+        .pipe(&["export", all[0], all[1], all[2], "--mteb", "all"])
+        .code(0);
+    let of = |folder: &str| {
+        let names = self::names(&project, folder);
+        let name = names.iter().find(|name| name.ends_with("/SICK-R.json"));
+        json(&project, &format!("{folder}/{}", name.expect("a task")))["scores"]["test"][0]["main_score"].clone()
+    };
+    assert_ne!(of("all"), of("mteb"));
     refused(
         project.pipe(&["export", "stage:contrast", "--mteb", "x"]),
         "whose results MTEB has no form for",
@@ -640,4 +660,218 @@ fn a_kill_leaves_nothing_half() {
             );
         }
     }
+}
+
+#[test]
+fn no_place_of_this_machine_leaves_with_a_model() {
+    let project = made(&["stage:pretrain"]);
+    // The text of the world, given as a file of the user's elsewhere.
+    let elsewhere = tempfile::tempdir().expect("a folder");
+    let secret = elsewhere.path().join("secret/wik");
+    fs::create_dir_all(secret.parent().expect("above")).expect("made");
+    fs::write(&secret, "the king saw a dog\n".repeat(400)).expect("written");
+    project.edit("source = \"@world/text\"", "source = \"${text}\"");
+    project.edit("[vars]\n", "[vars]\ntext = \"@world/text\"\n");
+    let set = format!("text={}", secret.display());
+    let relative = format!(
+        "text={}{}",
+        "../".repeat(project.path().components().count() - 1),
+        secret.strip_prefix("/").expect("absolute").display()
+    );
+    let brackets = format!("stage:pretrain[{set}]");
+    project
+        .pipe(&["run", "stage:pretrain", "--set", &set])
+        .code(0);
+    project.pipe(&["run", &brackets]).code(0);
+    for (place, arguments) in [
+        ("a", &["stage:pretrain", "--set", &set][..]),
+        ("b", &["stage:pretrain", "--set", &relative]),
+        ("c", &[&brackets]),
+    ] {
+        let mut export = vec!["export", "--to", place];
+        export.extend(arguments);
+        project.pipe(&export).code(0);
+        let card = fs::read_to_string(project.join(place).join("README.md")).expect("a card");
+        assert!(!card.contains("secret"), "{card}");
+        assert!(!card.contains(" /") && !card.contains("=/"), "{card}");
+        assert!(card.contains("PATH/TO/wik"), "{card}");
+        assert!(card.contains("In the place of `PATH/TO/`"), "{card}");
+        assert!(card.contains("| wik | yours | `"), "{card}");
+    }
+}
+
+#[test]
+fn markup_of_others_stays_text() {
+    let project = Project::beyond_tokens(PIPELINE);
+    project.edit("[vars]\n", "[vars]\nnote = \"x\"\n");
+    project.edit(
+        "[stage.sentences]",
+        "[stage.own]\nuse = \"command\"\nargv = [\"sh\", \"-c\", \"cp -r {given}/. {output}\", \"${note}\"]\n\
+         inputs = { given = \"@pretrain\" }\nmakes = \"encoder\"\n\n[stage.sentences]",
+    );
+    let set = "note=<i>_a_ [x](y) `\n```\n# b | c";
+    project.pipe(&["run", "stage:own", "--set", set]).code(0);
+    project
+        .pipe(&["export", "stage:own", "--set", set, "--to", "model"])
+        .code(0);
+    let card = fs::read_to_string(project.join("model/README.md")).expect("a card");
+    let title = card
+        .lines()
+        .find(|line| line.starts_with("# "))
+        .expect("a title");
+    assert!(title.contains("\\<i\\>\\_a\\_ \\[x\\]"), "{title}");
+    assert!(
+        card.contains("$'note=<i>_a_ [x](y) `\\n```\\n# b | c'"),
+        "{card}"
+    );
+    assert!(
+        !card.lines().any(|line| line == "# b" || line == "```x"),
+        "{card}"
+    );
+    let fences = card.lines().filter(|line| line.starts_with("```"));
+    assert_eq!(fences.count(), 6, "three blocks, none ended early: {card}");
+    assert!(
+        !card.contains("The same declaration gives the same bytes"),
+        "nobody knows what a program does: {card}"
+    );
+}
+
+#[test]
+fn nothing_is_written_into_the_store_nor_left_after_an_error() {
+    let project = made(&["stage:finetune", "stage:sts", "stage:first"]);
+    project.write("pairs.tsv", "sentence1\tsentence2\na\tb\n");
+    fs::create_dir(project.join("filled")).expect("made");
+    let before = project.files(".pipe").len();
+    for arguments in [
+        &["export", "stage:pretrain", "--to", ".pipe/model"][..],
+        &["export", "stage:sts", "--mteb", ".pipe/objects/m"],
+        &[
+            "encode",
+            "stage:pretrain",
+            "texts.txt",
+            "--to",
+            "filled/../.pipe/a.npy",
+        ],
+        &[
+            "predict",
+            "stage:finetune",
+            "pairs.tsv",
+            "--to",
+            ".pipe/a.tsv",
+        ],
+    ] {
+        refused(project.pipe(arguments), "lies in the store");
+    }
+    let after = project.files(".pipe");
+    let left = after
+        .iter()
+        .any(|file| file.ends_with("a.npy") || file.ends_with("a.tsv"));
+    assert!(
+        !left && !project.join(".pipe/model").exists(),
+        "{before}: {after:?}"
+    );
+
+    for arguments in [
+        &["encode", "stage:pretrain", "nofile", "--to", "new/a.npy"][..],
+        &[
+            "predict",
+            "stage:finetune",
+            "nofile.tsv",
+            "--to",
+            "new/x/a.tsv",
+        ],
+        &[
+            "export",
+            "stage:first",
+            "--for",
+            "masked-lm",
+            "--to",
+            "new/x/m",
+        ],
+    ] {
+        assert_eq!(project.pipe(arguments).code, Some(2));
+        assert!(!project.join("new").exists(), "{arguments:?}");
+    }
+    refused(
+        project.pipe(&["encode", "stage:pretrain", "filled", "--to", "a.npy"]),
+        "filled is a folder, and no text",
+    )
+    .says("name a file of text");
+    refused(
+        project.pipe(&["predict", "stage:finetune", "pairs.tsv", "--to", "a.txt"]),
+        "its ending does not say",
+    );
+    project
+        .pipe(&["predict", "stage:finetune", "pairs.tsv", "--to", "a.csv"])
+        .code(0);
+    let text = fs::read_to_string(project.join("a.csv")).expect("a file");
+    assert!(
+        text.starts_with("row,prediction,entailment,not_entailment\n0,"),
+        "{text}"
+    );
+
+    // A folder that is there is filled and stays: the shell in it sees the files.
+    let pipe = env!("CARGO_BIN_EXE_pipe");
+    let seen = project.sh(&format!(
+        "chmod 2750 filled; cd filled; {pipe} export stage:pretrain -f ../pipeline.toml --to . >/dev/null && ls -A && stat -c %a ."
+    ));
+    let seen = seen.code(0).stdout;
+    assert!(
+        seen.contains("config.json\n") && !seen.contains(".pipe-"),
+        "{seen}"
+    );
+    assert!(seen.ends_with("2750\n"), "{seen}");
+}
+
+#[test]
+fn what_a_training_has_kept_along_the_way_has_a_name() {
+    let target = "stage:pretrain";
+    let project = Project::beyond_tokens(PIPELINE);
+    project.edit(
+        "size = \"nano\"\nsteps = 2\n",
+        "size = \"nano\"\nsteps = 2\nkeep_at = [1]\n",
+    );
+    project.write("texts.txt", TEXTS);
+    project.pipe(&["run", target]).code(0);
+    let step = format!("{target}/step-1");
+    project.pipe(&["export", &step, "--to", "early"]).code(0);
+    project.pipe(&["export", target, "--to", "end"]).code(0);
+    let bytes = |path: &str| fs::read(project.join(path)).expect("a file");
+    assert_ne!(
+        bytes("early/model.safetensors"),
+        bytes("end/model.safetensors")
+    );
+    let card = fs::read_to_string(project.join("early/README.md")).expect("a card");
+    assert!(card.contains("/step-1\n"), "{card}");
+    assert!(
+        !card.contains("perplexity"),
+        "the score is of the end: {card}"
+    );
+    project
+        .pipe(&["encode", &step, "texts.txt", "--to", "a.npy"])
+        .code(0);
+    project
+        .pipe(&["encode", "early", "texts.txt", "--to", "b.npy"])
+        .code(0);
+    assert_eq!(bytes("a.npy"), bytes("b.npy"));
+    let other = format!("{target}/step-7");
+    refused(
+        project.pipe(&["encode", &other, "texts.txt", "--to", "c.npy"]),
+        "has kept no step-7",
+    )
+    .says("name what it has kept: step-1");
+}
+
+#[test]
+fn a_question_without_a_text_is_named_by_file_and_line() {
+    let project = made(&["stage:answer"]);
+    project.write("q.csv", "question,context\nWho?,the king\nWho?,\n");
+    refused(
+        project.pipe(&["predict", "stage:answer", "q.csv"]),
+        "q.csv: line 3: the context has no token",
+    );
+    project.write("open.csv", "question,context\nWho?,\"the king\n");
+    let ended = project.pipe(&["predict", "stage:answer", "open.csv"]);
+    let ended = refused(ended, "never closed").says("or give a .tsv file");
+    assert!(!ended.stderr.contains("quotes = false"), "{}", ended.stderr);
 }

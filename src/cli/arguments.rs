@@ -248,7 +248,8 @@ pub struct MasksArguments {
 /// `pipe encode`.
 #[derive(Args, Debug)]
 pub struct EncodeArguments {
-    /// What encodes: stage:NAME[variable=value,…] of a stage that trains an encoder, or a Hugging Face or sentence-transformers folder.
+    /// What encodes: stage:NAME[variable=value,…] of a stage that trains an encoder, with /step-N behind it what keep_at has kept of it; or
+    /// a Hugging Face or sentence-transformers folder.
     #[arg(value_name = "STAGE|FOLDER")]
     pub model: String,
     /// A text with a sentence a line; `-` for standard input.
@@ -285,8 +286,8 @@ pub struct PredictArguments {
     /// `context`.
     #[arg(value_name = "FILE")]
     pub texts: PathBuf,
-    /// The tab-separated file to write, which must not be there yet [default: standard output].
-    #[arg(long, value_name = "OUT.tsv")]
+    /// The file to write, which must not be there yet: OUT.tsv, separated by tabs, or OUT.csv, by commas [default: standard output, by tabs].
+    #[arg(long, value_name = "OUT")]
     pub to: Option<PathBuf>,
     /// What holds for all commands.
     #[command(flatten)]
@@ -507,8 +508,8 @@ pub struct ExportArguments {
     /// Write a thin archive: records, logs, scores, predictions and logs of trainings, without encoders, tokens and texts.
     #[arg(long, conflicts_with_all = ["to", "mteb"])]
     pub scores: bool,
-    /// In the place of an archive, write the model of one stage as a folder that transformers and sentence-transformers load, with a
-    /// model card. The folder must not be there yet, or be empty.
+    /// In the place of an archive, write the model of one stage (or of a step that keep_at has kept: stage:NAME/step-N) as a folder that
+    /// transformers and sentence-transformers load, with a model card. The folder must not be there yet, or be empty.
     #[arg(long, value_name = "FOLDER")]
     pub to: Option<PathBuf>,
     /// With --to: what to write the model for: sentences, masked-lm, encoder; task, a fine-tuned model with its head [default: the task of

@@ -12,10 +12,14 @@ use super::aside::Aside;
 use super::failure::CommandFailure;
 use super::one::{One, STAGE};
 use super::output::{path_json, print, print_json};
+use super::project::Project;
 use super::tool::Tool;
 use crate::progress::count;
 use crate::registry::vectors::{self, Asked, Form};
 use crate::registry::{Registry, trained_pooling};
+
+/// What to do where the file cannot be written.
+const ELSEWHERE: &str = "name another file with --to";
 
 /// Writes the vectors of a text's lines to a file.
 pub(super) fn encode(
@@ -30,7 +34,10 @@ pub(super) fn encode(
         ),
         remedy: "end it with .parquet or .npy".into(),
     })?;
-    let aside = Aside::file(&arguments.to, "name another file with --to")?;
+    // A folder's vectors need no project, and so no store.
+    let store = Project::store(&arguments.common).ok();
+    let store = store.as_deref();
+    Aside::check_file(&arguments.to, store, ELSEWHERE)?;
     let sentences = vectors::sentences(&text(&arguments.texts)?);
     if sentences.is_empty() {
         return Err(CommandFailure::Usage {
@@ -61,13 +68,14 @@ pub(super) fn encode(
         }
     };
     let tool = Tool::new(arguments.common.verbosity())?;
-    let description = vectors::write(
+    let aside = Aside::file(&arguments.to, store, ELSEWHERE)?;
+    let description = aside.told(vectors::write(
         &folder,
         (asked, own),
         &sentences,
         (&aside.path(), form),
         &tool.context,
-    )?;
+    ))?;
     tool.context.keep_going()?;
     aside.finish()?;
     let to = &arguments.to;
@@ -97,6 +105,12 @@ pub(super) fn encode(
 /// Returns the text in a file, or that of standard input.
 pub(super) fn text(path: &Path) -> Result<String, CommandFailure> {
     if path != Path::new("-") {
+        if path.is_dir() {
+            return Err(CommandFailure::Usage {
+                message: format!("{} is a folder, and no text", path.display()),
+                remedy: "name a file of text".into(),
+            });
+        }
         return Ok(read_text(path)?);
     }
     let mut bytes = Vec::new();

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Exit;
 use super::arguments::ExportArguments;
@@ -11,16 +11,20 @@ use super::aside::Aside;
 use super::failure::CommandFailure;
 use super::one::One;
 use super::output::{path_json, print, print_json, tell};
+use super::take;
 use crate::graph::InputSource;
 use crate::progress::count;
 use crate::registry::mteb::{self, Results, Whose};
 use crate::registry::{Registry, mteb_inputs};
+use crate::store::Digest;
 use crate::terminal::Paint;
 
 /// What to do where the folder cannot be written.
 const ELSEWHERE: &str = "name another folder with --mteb";
 /// The file that describes vectors.
 const VECTORS: &str = "embeddings.json";
+/// How many characters of a label are a model's name.
+const LONGEST: usize = 120;
 /// How many digits of a digest stand for a revision: as many as Git's.
 const DIGITS: usize = 40;
 
@@ -75,21 +79,13 @@ pub(super) fn results(
         data: &data,
     };
     let Results { files, notes } = mteb::results(&folder, &vectors, whose)?;
-    let aside = Aside::folder(to, ELSEWHERE)?;
+    let aside = Aside::folder(to, one.store.root(), ELSEWHERE)?;
     let inner = aside
         .path()
         .join("results")
         .join(format!("pipe__{name}"))
         .join(&revision);
-    let failed = |source| CommandFailure::Project {
-        path: to.to_owned(),
-        source,
-        remedy: ELSEWHERE,
-    };
-    fs::create_dir_all(&inner).map_err(failed)?;
-    for (name, value) in &files {
-        fs::write(inner.join(name), format!("{value:#}\n")).map_err(failed)?;
-    }
+    aside.told(write(&inner, &files))?;
     aside.finish()?;
     let is_task = |name: &&str| *name != mteb::MODEL;
     let names = files.iter().map(|(name, _)| name.as_str());
@@ -123,12 +119,39 @@ fn made_by(one: &One, input: &str) -> Option<usize> {
     }
 }
 
-/// Returns a label as a part of a path and of a model's name.
+fn write(folder: &Path, files: &[(String, Value)]) -> Result<(), CommandFailure> {
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        |source| CommandFailure::Project {
+            path,
+            source,
+            remedy: ELSEWHERE,
+        }
+    };
+    fs::create_dir_all(folder).map_err(failed(folder))?;
+    for (name, value) in files {
+        let path = folder.join(name);
+        fs::write(&path, format!("{value:#}\n")).map_err(failed(&path))?;
+    }
+    Ok(())
+}
+
+/// Returns a label as a part of a path and of a model's name, without the places of this machine. One that is too long for the name of a file
+/// is cut, and told from others by a hash.
 fn plain(label: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_=.".contains(c);
-    let marks = label.trim_end_matches(']');
+    let told = take::label(label);
+    let marks = told.trim_end_matches(']');
     let marks = marks.chars().map(|c| if is_plain(c) { c } else { '-' });
-    marks.collect()
+    let name: String = marks.collect();
+    match name.len() > LONGEST {
+        true => format!(
+            "{}-{}",
+            &name[..LONGEST],
+            Digest::of(told.as_bytes()).short()
+        ),
+        false => name,
+    }
 }
 
 fn shortened(digest: &str) -> String {
@@ -142,6 +165,10 @@ mod tests {
     #[test]
     fn a_label_becomes_a_name() {
         assert_eq!(plain("sts[m=0.4,pooling=cls]"), "sts-m=0.4-pooling=cls");
-        assert_eq!(plain("../x"), "..-x");
+        assert_eq!(plain("sts[text=/tmp/secret/x]"), "sts-text=x");
+        assert_eq!(plain("a/b"), "a-b");
+        let long = |end: &str| plain(&format!("sts[m={}{end}]", "é".repeat(300)));
+        assert!(long("").len() < 160);
+        assert_ne!(long("a"), long("b"));
     }
 }

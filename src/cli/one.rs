@@ -1,15 +1,20 @@
-//! The result of one stage, as the command line names it: `stage:NAME[variable=value,…]`.
+//! The result of one stage, as the command line names it: `stage:NAME[variable=value,…]`; or what it has kept on the way there:
+//! `stage:NAME[…]/step-N`.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::arguments::Common;
 use super::failure::CommandFailure;
 use super::project::Project;
+use super::take::label;
 use crate::graph::{Job, JobIndex, Plan};
 use crate::registry::Registry;
-use crate::store::{Content, Found, Record, Store};
+use crate::store::{Content, Digest, Found, Manifest, Record, Store};
 
+/// How what a training has kept along the way is called: with the number of the step.
+const STEP: &str = "step-";
 /// How a stage is named.
 pub(super) const STAGE: &str = "stage:";
 
@@ -23,13 +28,15 @@ pub(super) struct One {
     index: JobIndex,
     /// The stage, as it was named.
     pub(super) target: String,
+    /// What of the result is meant, if not all: `step-1000`, and its files.
+    pub(super) part: Option<(String, Manifest)>,
 }
 
 impl One {
-    /// Finds the result of the stage that `target` names, as `stage:NAME` or `@NAME`.
+    /// Finds the result of the stage that `target` names, as `stage:NAME` or `@NAME`, or a step that it has kept.
     ///
     /// # Errors
-    /// When that is no stage, more than one job, or a job without a result.
+    /// When that is no stage, more than one job, or a job without a result; or when that has no such step.
     pub(super) fn find(
         common: &Common,
         target: &str,
@@ -38,6 +45,10 @@ impl One {
         let target = match target.strip_prefix('@') {
             Some(stage) => format!("{STAGE}{stage}"),
             None => target.to_owned(),
+        };
+        let (target, step) = match target.rsplit_once('/') {
+            Some((stage, step)) if is_step(step) => (stage.to_owned(), Some(step.to_owned())),
+            _ => (target, None),
         };
         let project = Project::load(common, registry)?;
         let store = Store::open(&project.store)?;
@@ -53,6 +64,14 @@ impl One {
         let &[index] = &plan.stages[..] else {
             return Err(is_not_one(&target));
         };
+        let manifest = &all[index.index()].manifest;
+        let part = match step {
+            Some(step) => match manifest.part(&step) {
+                Some(part) => Some((step, part)),
+                None => return Err(has_no(&step, &plan.jobs.job(index).label, manifest)),
+            },
+            None => None,
+        };
         Ok(Self {
             project,
             store,
@@ -60,7 +79,25 @@ impl One {
             all,
             index,
             target,
+            part,
         })
+    }
+
+    /// Returns what the result is called, without the places of this machine: the job's label, and the step that is meant.
+    pub(super) fn label(&self) -> String {
+        let label = label(&self.job().label);
+        match &self.part {
+            Some((step, _)) => format!("{label}/{step}"),
+            None => label,
+        }
+    }
+
+    /// Returns the digest of what is meant.
+    pub(super) fn artifact(&self) -> Digest {
+        match &self.part {
+            Some((_, part)) => part.digest(),
+            None => self.result().artifact,
+        }
     }
 
     /// Returns the job.
@@ -94,12 +131,15 @@ impl One {
         self.index.index()
     }
 
-    /// Lays the result out as a folder, or what lies at `part` in it, if anything does.
+    /// Lays out as a folder what is meant, or what lies at `part` in it, if anything does.
     ///
     /// # Errors
     /// When a file of it is elsewhere, damaged or cannot be read.
     pub(super) fn lay_out(&self, part: Option<&str>) -> Result<Option<PathBuf>, CommandFailure> {
-        let manifest = &self.result().manifest;
+        let manifest = match &self.part {
+            Some((_, part)) => part,
+            None => &*self.result().manifest,
+        };
         Ok(match part {
             None => Some(self.store.lay_out(manifest)?),
             Some(part) => match manifest.part(part) {
@@ -112,6 +152,28 @@ impl One {
     /// Whether the result is of that type.
     pub(super) fn is(&self, output: contract::ArtifactType) -> bool {
         self.result().manifest.content == Content::Artifact(output)
+    }
+}
+
+/// Whether that is the name of a step that a training may have kept.
+fn is_step(name: &str) -> bool {
+    let number = name.strip_prefix(STEP);
+    number.is_some_and(|number| {
+        !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit())
+    })
+}
+
+fn has_no(step: &str, label: &str, manifest: &Manifest) -> CommandFailure {
+    let kept = manifest.files.iter();
+    let kept = kept.filter_map(|file| Some(file.path.split_once('/')?.0));
+    let kept: BTreeSet<&str> = kept.filter(|name| is_step(name)).collect();
+    let kept: Vec<&str> = kept.into_iter().collect();
+    CommandFailure::Usage {
+        message: format!("{label} has kept no {step}"),
+        remedy: match kept.is_empty() {
+            true => "name the stage alone, or have it keep steps: keep_at".into(),
+            false => format!("name what it has kept: {}", kept.join(", ")),
+        },
     }
 }
 

@@ -20,12 +20,37 @@ use crate::registry::{Registry, predict as predict_by};
 /// What to do where the file cannot be written.
 const ELSEWHERE: &str = "name another file with --to";
 
+/// The form of a table, by the ending of its file.
+#[derive(Clone, Copy)]
+enum Form {
+    Tabs,
+    Commas,
+}
+
+impl Form {
+    fn of(path: &Path) -> Result<Self, CommandFailure> {
+        match path.extension().and_then(|ending| ending.to_str()) {
+            Some("tsv") => Ok(Self::Tabs),
+            Some("csv") => Ok(Self::Commas),
+            _ => Err(CommandFailure::Usage {
+                message: format!("what {} is to be, its ending does not say", path.display()),
+                remedy: "end it with .tsv or .csv".into(),
+            }),
+        }
+    }
+}
+
 /// Writes what a fine-tuned model predicts for the texts of a file.
 pub(super) fn predict(
     arguments: &PredictArguments,
     registry: &Registry,
 ) -> Result<Exit, CommandFailure> {
+    let form = arguments.to.as_deref().map(Form::of).transpose()?;
     let one = One::find(&arguments.common, &arguments.stage, registry)?;
+    let store = Some(one.store.root());
+    if let Some(to) = &arguments.to {
+        Aside::check_file(to, store, ELSEWHERE)?;
+    }
     let job = one.job();
     let folder = kept(&one, registry)?.ok_or_else(|| CommandFailure::Usage {
         message: format!(
@@ -34,10 +59,6 @@ pub(super) fn predict(
         ),
         remedy: "name a stage that fine-tunes, with keep_model = true".into(),
     })?;
-    let aside = match &arguments.to {
-        Some(to) => Some(Aside::file(to, ELSEWHERE)?),
-        None => None,
-    };
     let task = match job.input("data") {
         Some(InputSource::Job { job, .. }) => {
             let made_by = one.plan.jobs.job(*job);
@@ -51,19 +72,24 @@ pub(super) fn predict(
     let table = predict_by(job.kind, &folder, task, &arguments.texts, context)?;
     context.keep_going()?;
     let rows = table.rows.len();
-    let text = table.to_tsv();
-    let (Some(aside), Some(to)) = (aside, &arguments.to) else {
+    let (Some(to), Some(form)) = (&arguments.to, form) else {
         match arguments.common.json {
             true => print_json(&json!({
                 "schema_version": 1,
                 "columns": table.header,
                 "rows": table.rows,
             }))?,
-            false => print_data(text.as_bytes())?,
+            false => print_data(table.to_tsv().as_bytes())?,
         }
         return Ok(Exit::Ok);
     };
-    write(&aside.path(), &text)?;
+    let text = match form {
+        Form::Tabs => table.to_tsv(),
+        Form::Commas => table.to_csv(),
+    };
+    let aside = Aside::file(to, store, ELSEWHERE)?;
+    aside.told(write(&aside.path(), &text))?;
+    context.keep_going()?;
     aside.finish()?;
     match arguments.common.json {
         true => print_json(&json!({

@@ -66,4 +66,4 @@ pub use signature::{
 pub use sizes::{FileOf, Sizes};
 pub use stage::{Inputs, Maker, Piece, Stage};
 pub use starved::{STARVED, STARVED_REMEDY, is_starved, panicked_starved};
-pub use text::{parse_json, read_json, read_text};
+pub use text::{parse_json, read_json, read_text, write_json};

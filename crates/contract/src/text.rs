@@ -1,9 +1,10 @@
 //! Small text files that other programs wrote: settings and vocabularies.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Read;
 use std::path::Path;
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::{Content, StageError, io_error};
@@ -81,6 +82,16 @@ pub fn parse_json<T: DeserializeOwned>(
             remedy,
         )
     })
+}
+
+/// Writes a value as indented JSON with a line feed at the end: the same value gives the same bytes.
+///
+/// # Errors
+/// When the value has no form in JSON, or the file cannot be written.
+pub fn write_json(path: &Path, value: &(impl Serialize + ?Sized)) -> Result<(), StageError> {
+    let mut text = serde_json::to_string_pretty(value).map_err(StageError::failed)?;
+    text.push('\n');
+    fs::write(path, text).map_err(io_error(path))
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! An encoder's shape: Hugging Face's `config.json`.
 
+use std::fmt;
 use std::path::Path;
-use std::{fmt, fs};
 
 use serde::{Deserialize, Serialize};
 
@@ -309,9 +309,7 @@ impl Config {
     /// # Errors
     /// When the file cannot be written.
     pub fn write(&self, path: &Path) -> Result<(), EncoderError> {
-        let mut text = serde_json::to_string_pretty(self).expect("plain fields become JSON");
-        text.push('\n');
-        fs::write(path, text).map_err(EncoderError::io(path))
+        Ok(contract::write_json(path, self)?)
     }
 
     /// Returns how many floating-point operations the matrix products of a forward pass take, over sequences of these

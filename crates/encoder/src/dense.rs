@@ -168,10 +168,7 @@ impl Projection {
             bias: true,
             activation_function: TANH.to_owned(),
         };
-        let mut text = serde_json::to_string_pretty(&form).expect("numbers and texts");
-        text.push('\n');
-        let place = folder.join(CONFIG);
-        fs::write(&place, text).map_err(EncoderError::io(&place))?;
+        contract::write_json(&folder.join(CONFIG), &form)?;
         let tensors = [
             (BIAS.to_owned(), Stored::Tensor(bias.contiguous()?)),
             (WEIGHT.to_owned(), Stored::Tensor(weight.contiguous()?)),

@@ -220,10 +220,8 @@ impl Encoder {
             _ => Map::new(),
         };
         config.extend(more);
-        let mut text = serde_json::to_string_pretty(&config).expect("plain fields become JSON");
-        text.push('\n');
         let place = folder.join(CONFIG);
-        fs::write(&place, text).map_err(EncoderError::io(&place))?;
+        contract::write_json(&place, &config)?;
         let tensors: Result<Vec<_>, EncoderError> = tensors
             .into_iter()
             .map(|(name, tensor)| Ok((name, Stored::Tensor(tensor.contiguous()?))))

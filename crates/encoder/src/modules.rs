@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use contract::write_json;
 use serde_json::{Value, json};
 
 use crate::{EncoderError, Pooling, Projection};
@@ -92,10 +93,4 @@ impl Modules {
     pub fn write_projection(folder: &Path, projection: &Projection) -> Result<(), EncoderError> {
         projection.save(&folder.join(Self::dense_folder(0)))
     }
-}
-
-fn write_json(path: &Path, value: &Value) -> Result<(), EncoderError> {
-    let mut text = serde_json::to_string_pretty(value).expect("texts and numbers become JSON");
-    text.push('\n');
-    fs::write(path, text).map_err(EncoderError::io(path))
 }

@@ -5,7 +5,6 @@
 //! ```
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 
 use contract::{OutputFile, StageError, read_plain};
@@ -48,10 +47,7 @@ pub fn read(path: &Path) -> Result<BTreeMap<String, String>, StageError> {
 /// # Errors
 /// When the file cannot be written.
 pub fn write(folder: &Path, texts: &BTreeMap<String, String>) -> Result<(), StageError> {
-    let path = folder.join(FILE);
-    let mut text = serde_json::to_string_pretty(texts).map_err(StageError::failed)?;
-    text.push('\n');
-    fs::write(&path, text).map_err(contract::io_error(&path))
+    contract::write_json(&folder.join(FILE), texts)
 }
 
 /// Returns the reason why a text cannot be shown in a table, if there is one.
@@ -74,6 +70,8 @@ pub fn problem(name: &str, text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use std::fs;
+
     use super::*;
 
     #[test]

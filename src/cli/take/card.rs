@@ -5,17 +5,19 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
-use std::path::Path;
 use std::time::Duration;
 
+use contract::FieldType;
 use serde_json::Value;
 
 use super::known::{self, KnownScore};
+use super::places;
 use crate::cli::failure::CommandFailure;
 use crate::cli::one::One;
 use crate::graph::InputSource;
 use crate::paths::from_project;
 use crate::progress::{amount, duration};
+use crate::registry::Registry;
 use crate::registry::take::ModelCard;
 use crate::runs::quoted;
 use crate::store::Record;
@@ -25,11 +27,15 @@ use crate::terminal::line;
 const DIGITS: usize = 16;
 
 /// Returns the text of the card.
-pub(super) fn text(one: &One, card: &ModelCard) -> Result<String, CommandFailure> {
+pub(super) fn text(
+    one: &One,
+    card: &ModelCard,
+    registry: &Registry,
+) -> Result<String, CommandFailure> {
     let job = one.job();
     let record = one.record(one.place())?;
     let mut text = front(card);
-    let label = plain(&job.label);
+    let label = plain(&one.label());
     let _ = write!(
         text,
         "\n# {label}\n\n\
@@ -40,23 +46,42 @@ pub(super) fn text(one: &One, card: &ModelCard) -> Result<String, CommandFailure
         let _ = write!(text, "\n{note}\n");
     }
     let usage = &card.usage.replace("MODEL", "PATH/TO/THIS/FOLDER");
-    let _ = write!(text, "\n## Use\n\n```python\n{usage}```\n");
+    let _ = write!(text, "\n## Use\n\n{}", fenced("python", usage));
     text += "\n## Shape\n\n| | |\n| --- | --- |\n";
     for (name, value) in &card.facts {
         let _ = writeln!(text, "| {name} | {} |", plain(value));
     }
     text += &made(one, &record)?;
     text += &data(one)?;
-    text += &scored(&known::scores(&one.store, one.result())?);
+    text += &scored(&known::scores(one)?);
     text += &cost(one, &record)?;
+    let command = command(one);
     let _ = write!(
         text,
-        "\n## Make it again\n\nWith pipe {} in the project's folder, whose pipeline file declares it:\n\n```\n{}\n```\n\n\
-         The same declaration gives the same bytes, on any processor.\n",
+        "\n## Make it again\n\nWith pipe {} in the project's folder, whose pipeline file declares it:\n\n{}",
         env!("CARGO_PKG_VERSION"),
-        command(one),
+        fenced("", &command),
     );
+    if command.contains(places::YOURS) {
+        let _ = write!(
+            text,
+            "\nIn the place of `{}` name the folder of your copy of the file: it must have the digest that it has above.\n",
+            places::YOURS
+        );
+    }
+    let mut jobs = one.plan.jobs.jobs();
+    if !jobs.any(|(_, job)| runs_a_program(job.kind, registry)) {
+        text += "\nThe same declaration gives the same bytes, on any processor.\n";
+    }
     Ok(text)
+}
+
+/// Whether jobs of a kind run a program of the user's, of which nobody knows what it makes: such a stage says itself what type that is.
+fn runs_a_program(kind: &str, registry: &Registry) -> bool {
+    registry.get(kind).is_none_or(|stage| {
+        let mut fields = stage.signature().fields.iter();
+        fields.any(|field| matches!(field.takes, FieldType::Output(_)))
+    })
 }
 
 /// Returns what the Hub reads.
@@ -75,13 +100,13 @@ fn front(card: &ModelCard) -> String {
 fn made(one: &One, record: &Record) -> Result<String, CommandFailure> {
     let job = one.job();
     let mut text = String::from("\n## How it was made\n\n| | |\n| --- | --- |\n");
-    let profile = plain(one.project.pipeline.profile());
+    let profile = code(one.project.pipeline.profile());
     let numerics = job.numerics.unwrap_or("none");
     for (name, value) in [
-        ("stage", format!("`{}`", plain(&job.label))),
-        ("profile", format!("`{profile}`")),
+        ("stage", code(&one.label())),
+        ("profile", profile),
         ("key", format!("`{}`", record.key)),
-        ("digest of the result", format!("`{}`", record.artifact)),
+        ("digest of the result", format!("`{}`", one.artifact())),
         (
             "behaviour of the stage kind",
             format!("version {}", job.version),
@@ -91,11 +116,15 @@ fn made(one: &One, record: &Record) -> Result<String, CommandFailure> {
         let _ = writeln!(text, "| {name} | {value} |");
     }
     for origin in &record.origin {
-        let _ = write!(text, "\nThe result was {}.\n", plain(&origin.to_string()));
+        let _ = write!(
+            text,
+            "\nThe result was {}.\n",
+            plain(&places::within(&origin.to_string()))
+        );
     }
-    text += "\nParameters:\n\n```json\n";
     let params = Value::Object(job.params.params().0);
-    let _ = write!(text, "{:#}\n```\n", without_places(params));
+    let params = format!("{:#}", places::texts(params, &places::within));
+    let _ = write!(text, "\nParameters:\n\n{}", fenced("json", &params));
     Ok(text)
 }
 
@@ -108,7 +137,7 @@ fn data(one: &One) -> Result<String, CommandFailure> {
     for (place, (_, job)) in one.plan.jobs.jobs().enumerate() {
         let record = one.record(place)?;
         if place != one.place() {
-            let label = plain(&job.label);
+            let label = plain(&places::label(&job.label));
             let key = record.key.to_hex();
             let _ = writeln!(text, "| {label} | {} | `{:.DIGITS$}` |", job.kind, key);
         }
@@ -118,7 +147,7 @@ fn data(one: &One) -> Result<String, CommandFailure> {
             };
             let digest = record.parts.inputs.get(&**name);
             let digest = digest.map_or("", String::as_str);
-            let told = told(&from_project(path, one.project.pipeline.root()));
+            let told = places::within(&from_project(path, one.project.pipeline.root()));
             files.insert(format!(
                 "| {} | yours | `{digest:.DIGITS$}` |\n",
                 plain(&told)
@@ -138,7 +167,7 @@ fn scored(scores: &[KnownScore]) -> String {
          | result | score | value | split | examples |\n| --- | --- | --- | --- | --- |\n",
     );
     for score in scores {
-        let label = plain(&score.label);
+        let label = plain(&places::label(&score.label));
         let (name, split) = (plain(&score.name), plain(&score.split));
         let unit = match score.unit.as_str() {
             unit if unit == score.name => String::new(),
@@ -184,51 +213,76 @@ fn cost(one: &One, record: &Record) -> Result<String, CommandFailure> {
     Ok(text)
 }
 
-/// Returns the command that makes the result. A path that leads out of the project stands there by its last part alone.
+/// Returns the command that makes the result. What lies in a folder of this machine stands there by its last part, below a folder that
+/// whoever repeats the command has to name.
 fn command(one: &One) -> String {
     let mut text = format!(
         "pipe run {} --profile {}",
-        quoted(&one.target),
-        quoted(one.project.pipeline.profile())
+        word(&places::label_by(&one.target, &places::asked)),
+        word(one.project.pipeline.profile())
     );
     for setting in one.project.settings() {
-        let setting = match setting.split_once('=') {
-            Some((name, value)) => format!("{name}={}", told(value)),
-            None => setting,
-        };
-        let _ = write!(text, " --set {}", quoted(&setting));
+        let setting = places::binding(&setting, &places::asked);
+        let _ = write!(text, " --set {}", word(&setting));
     }
     text
 }
 
-/// Replaces absolute paths among the values by their last parts.
-fn without_places(value: Value) -> Value {
-    match value {
-        Value::String(text) => Value::String(told(&text)),
-        Value::Array(all) => all.into_iter().map(without_places).collect(),
-        Value::Object(all) => {
-            let all = all.into_iter();
-            Value::Object(
-                all.map(|(name, value)| (name, without_places(value)))
-                    .collect(),
-            )
-        }
-        other => other,
+/// Returns a text as a block that no text in it ends.
+fn fenced(language: &str, text: &str) -> String {
+    let fence = "`".repeat(longest_run(text).max(2) + 1);
+    format!("{fence}{language}\n{}\n{fence}\n", text.trim_end())
+}
+
+/// Returns a text as code within a line.
+fn code(text: &str) -> String {
+    let text = line(text).replace('|', "\\|");
+    let fence = "`".repeat(match longest_run(&text) {
+        0 => 1,
+        longest => longest + 1,
+    });
+    match text.starts_with('`') || text.ends_with('`') {
+        true => format!("{fence} {text} {fence}"),
+        false => format!("{fence}{text}{fence}"),
     }
 }
 
-/// Returns a path without what tells of this machine: an absolute one is its last part.
-fn told(path: &str) -> String {
-    let place = Path::new(path);
-    match place.file_name() {
-        Some(name) if place.is_absolute() => name.to_string_lossy().into_owned(),
-        _ => path.to_owned(),
-    }
+/// Returns the length of the longest run of backticks.
+fn longest_run(text: &str) -> usize {
+    let runs = text.split(|c| c != '`').map(str::len);
+    runs.max().unwrap_or(0)
 }
 
-/// Returns a text that is to stay within a cell of a table.
+/// Writes a word so that a shell reads it back, on one line and without a sign that is obeyed where it is shown.
+fn word(text: &str) -> String {
+    if line(text) == text {
+        return quoted(text);
+    }
+    let mut word = String::from("$'");
+    for c in text.chars() {
+        let _ = match c {
+            '\n' => write!(word, "\\n"),
+            '\t' => write!(word, "\\t"),
+            '\\' | '\'' => write!(word, "\\{c}"),
+            c if line(c.encode_utf8(&mut [0; 4])) == *c.encode_utf8(&mut [0; 4]) => {
+                write!(word, "{c}")
+            }
+            c => write!(word, "\\U{:08x}", u32::from(c)),
+        };
+    }
+    word + "'"
+}
+
+/// Returns a text that is to stay as it is, in a line or within a cell of a table: no sign of it is markup.
 fn plain(text: &str) -> String {
-    line(text).replace('|', "\\|")
+    let mut plain = String::with_capacity(text.len());
+    for c in line(text).chars() {
+        if "\\`*_[]<>|#&~$".contains(c) {
+            plain.push('\\');
+        }
+        plain.push(c);
+    }
+    plain
 }
 
 #[cfg(test)]
@@ -239,18 +293,25 @@ mod tests {
 
     #[test]
     fn no_place_of_this_machine_is_told() {
-        assert_eq!(told("/home/me/wiki"), "wiki");
-        assert_eq!(told("data/wiki"), "data/wiki");
-        assert_eq!(told("/"), "/");
-        let params = json!({"a": ["/x/y", 1], "b": {"c": "z"}});
+        let params = json!({"a": ["/x/y", 1], "b": {"c": "data/z"}});
         assert_eq!(
-            without_places(params),
-            json!({"a": ["y", 1], "b": {"c": "z"}})
+            places::texts(params, &places::within),
+            json!({"a": ["y", 1], "b": {"c": "data/z"}})
         );
     }
 
     #[test]
     fn what_others_wrote_stays_in_its_cell() {
         assert_eq!(plain("a|b\nc"), "a\\|b c");
+        assert_eq!(plain("<b>_x_ [y](z) `"), "\\<b\\>\\_x\\_ \\[y\\](z) \\`");
+        assert_eq!(code("a|b"), "`a\\|b`");
+        assert_eq!(code("a``b`"), "``` a``b` ```");
+    }
+
+    #[test]
+    fn no_text_ends_its_block() {
+        assert_eq!(fenced("", "a\n````\n"), "`````\na\n````\n`````\n");
+        assert_eq!(word("m=0.4"), "m=0.4");
+        assert_eq!(word("it's\n```\u{202e}"), "$'it\\'s\\n```\\U0000202e'");
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use contract::ArtifactType;
 
 use crate::cli::failure::CommandFailure;
+use crate::cli::one::One;
 use crate::report::main_score;
 use crate::store::{Content, Digest, Found, Lookup, Store};
 
@@ -22,13 +23,17 @@ pub(super) struct KnownScore {
 
 /// Returns the main score of the model's own result and of all results that rest on it, but for those that rest on another model which was
 /// trained from it. In the order of labels, names and values, so that the order of files decides nothing.
-pub(super) fn scores(store: &Store, model: &Found) -> Result<Vec<KnownScore>, CommandFailure> {
+///
+/// What a stage has kept along the way has no score of its own: the stage's is that of the end.
+pub(super) fn scores(of: &One) -> Result<Vec<KnownScore>, CommandFailure> {
+    let (store, model) = (&of.store, of.result());
     let known = store.known()?;
-    let mut reached = BTreeSet::from([model.artifact.to_string()]);
-    let mut open = vec![model.artifact.to_string()];
+    let artifact = of.artifact().to_string();
+    let mut reached = BTreeSet::from([artifact.clone()]);
+    let mut open = vec![artifact];
     let mut scores = Vec::new();
     for one in &known {
-        if one.record.key == model.key {
+        if one.record.key == model.key && of.part.is_none() {
             scores.extend(read(store, model, &one.record.label)?);
         }
     }

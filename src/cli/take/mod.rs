@@ -2,11 +2,12 @@
 
 mod card;
 mod known;
+mod places;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use contract::ArtifactType;
+use contract::{ArtifactType, Context};
 use serde_json::json;
 
 use super::Exit;
@@ -16,10 +17,11 @@ use super::failure::CommandFailure;
 use super::one::One;
 use super::output::{path_json, print, print_json, tell};
 use super::tool::Tool;
-use crate::progress::Verbosity;
 use crate::registry::take::{self, ModelCard, Taker};
 use crate::registry::{KEPT, Registry, take_kept, trained_pooling};
 use crate::terminal::Paint;
+
+pub(super) use places::label;
 
 /// The file that the Hub shows.
 const CARD: &str = "README.md";
@@ -42,7 +44,13 @@ pub(super) fn folder(
     };
     // What is asked for is read first: it needs no project.
     let pooling = arguments.pooling.as_deref();
-    let wants_task = arguments.for_.as_deref() == Some(TASK) && pooling.is_none();
+    let wants_task = arguments.for_.as_deref() == Some(TASK);
+    if wants_task && pooling.is_some() {
+        return Err(CommandFailure::Usage {
+            message: format!("a folder for {TASK} has the pooling that its head was trained with"),
+            remedy: "leave --pooling out".into(),
+        });
+    }
     let asked = match (&arguments.for_, pooling) {
         (Some(_), _) if wants_task => None,
         (Some(name), _) => Some(Taker::read(name, pooling)?),
@@ -51,15 +59,10 @@ pub(super) fn folder(
     };
     let one = One::find(&arguments.common, target, registry)?;
     let source = Source::of(&one, asked, wants_task, registry)?;
-    let aside = Aside::folder(to, ELSEWHERE)?;
-    let card = source.write(&one, &aside.path(), arguments.common.verbosity())?;
-    let text = card::text(&one, &card)?;
-    let place = aside.path().join(CARD);
-    fs::write(&place, text).map_err(|source| CommandFailure::Project {
-        path: place.clone(),
-        source,
-        remedy: ELSEWHERE,
-    })?;
+    let tool = Tool::new(arguments.common.verbosity())?;
+    let aside = Aside::folder(to, one.store.root(), ELSEWHERE)?;
+    let card = aside.told(write(source, &one, &aside, &tool.context, registry))?;
+    tool.context.keep_going()?;
     aside.finish()?;
     if arguments.common.json {
         print_json(&json!({
@@ -69,22 +72,45 @@ pub(super) fn folder(
             "class": card.class,
             "task": card.task,
             "key": one.result().key,
-            "artifact": one.result().artifact,
+            "artifact": one.artifact(),
         }))?;
         return Ok(Exit::Ok);
     }
     let class = &card.class;
-    print(&format!(
-        "{}: {}, for {class}\n",
-        to.display(),
-        one.job().label
-    ))?;
+    print(&format!("{}: {}, for {class}\n", to.display(), shown(&one)))?;
     if !arguments.common.quiet {
         for note in &card.notes {
             tell(&format!("{} {note}", "note:".cyan()));
         }
     }
     Ok(Exit::Ok)
+}
+
+/// Returns what a result is called here.
+fn shown(one: &One) -> String {
+    match &one.part {
+        Some((step, _)) => format!("{}/{step}", one.job().label),
+        None => one.job().label.to_string(),
+    }
+}
+
+/// Writes the folder, with its card, aside.
+fn write(
+    source: Source,
+    one: &One,
+    aside: &Aside,
+    context: &Context,
+    registry: &Registry,
+) -> Result<ModelCard, CommandFailure> {
+    let card = source.write(one, &aside.path(), context)?;
+    let text = card::text(one, &card, registry)?;
+    let path = aside.path().join(CARD);
+    fs::write(&path, text).map_err(|source| CommandFailure::Project {
+        path,
+        source,
+        remedy: ELSEWHERE,
+    })?;
+    Ok(card)
 }
 
 /// What is taken of a result.
@@ -125,14 +151,7 @@ impl Source {
         }
     }
 
-    fn write(
-        self,
-        one: &One,
-        to: &Path,
-        verbosity: Verbosity,
-    ) -> Result<ModelCard, CommandFailure> {
-        let tool = Tool::new(verbosity)?;
-        let context = &tool.context;
+    fn write(self, one: &One, to: &Path, context: &Context) -> Result<ModelCard, CommandFailure> {
         let job = one.job();
         let asked = match self {
             Self::Encoder(asked) => asked,
@@ -153,6 +172,9 @@ impl Source {
 /// # Errors
 /// When the kind can keep its model and was not asked to.
 pub(super) fn kept(one: &One, registry: &Registry) -> Result<Option<PathBuf>, CommandFailure> {
+    if one.part.is_some() {
+        return Ok(None);
+    }
     let (folder, parameter) = KEPT;
     if let Some(folder) = one.lay_out(Some(folder))? {
         return Ok(Some(folder));

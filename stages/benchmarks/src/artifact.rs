@@ -314,8 +314,5 @@ fn read_description<T: serde::de::DeserializeOwned>(folder: &Path) -> Result<T, 
 }
 
 fn write_description(folder: &Path, description: &impl Serialize) -> Result<(), StageError> {
-    let path = folder.join(DESCRIPTION);
-    let mut text = serde_json::to_string_pretty(description).map_err(StageError::failed)?;
-    text.push('\n');
-    fs::write(&path, text).map_err(io_error(&path))
+    contract::write_json(&folder.join(DESCRIPTION), description)
 }

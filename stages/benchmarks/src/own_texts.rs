@@ -72,8 +72,8 @@ impl OwnTexts {
             .map(String::as_str)
             .collect();
         let rows = read_columns(path, &columns, self.form)?;
-        let examples = rows.into_iter().enumerate().map(|(place, cells)| {
-            let mut cells = cells.into_iter();
+        let examples = rows.into_iter().enumerate().map(|(place, row)| {
+            let mut cells = row.cells.into_iter();
             Example {
                 id: place.to_string(),
                 sentence1: cells.next().unwrap_or_default(),
@@ -93,16 +93,25 @@ impl OwnTexts {
     }
 }
 
+/// A row of a user's file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TextRow {
+    /// Where it stands: `q.csv: line 3`.
+    pub place: String,
+    /// The cells, in the order in which columns were asked for.
+    pub cells: Vec<String>,
+}
+
 /// Reads columns of texts from a file with a header, row by row.
 ///
 /// # Errors
 /// When the file cannot be read, has no row, or lacks a column.
-pub fn read_texts(path: &Path, columns: &[&str]) -> Result<Vec<Vec<String>>, StageError> {
+pub fn read_texts(path: &Path, columns: &[&str]) -> Result<Vec<TextRow>, StageError> {
     read_columns(path, columns, Form::default())
 }
 
-fn read_columns(path: &Path, columns: &[&str], form: Form) -> Result<Vec<Vec<String>>, StageError> {
-    let table = Table::open(path, form)?;
+fn read_columns(path: &Path, columns: &[&str], form: Form) -> Result<Vec<TextRow>, StageError> {
+    let table = Table::open(path, form).map_err(without_options)?;
     let names = columns.join(", ");
     let has = |name: &str| table.header.iter().any(|column| column == name);
     if let Some(lacking) = columns.iter().find(|name| !has(name)) {
@@ -113,7 +122,7 @@ fn read_columns(path: &Path, columns: &[&str], form: Form) -> Result<Vec<Vec<Str
             format!("the model reads the columns {names}: give them these names in the first line"),
         ));
     }
-    let rows = table.rows(columns)?;
+    let rows = table.rows(columns).map_err(without_options)?;
     if rows.is_empty() {
         return Err(StageError::input(
             path.display(),
@@ -121,7 +130,32 @@ fn read_columns(path: &Path, columns: &[&str], form: Form) -> Result<Vec<Vec<Str
             format!("give a row of {names} for each text below the names of the columns"),
         ));
     }
-    Ok(rows.into_iter().map(|row| row.cells).collect())
+    let rows = rows.into_iter().map(|row| TextRow {
+        place: format!("{}: {}", path.display(), row.place),
+        cells: row.cells,
+    });
+    Ok(rows.collect())
+}
+
+/// Names in a remedy what a tool can do: a file that is predicted has no declaration.
+fn without_options(error: StageError) -> StageError {
+    match error {
+        StageError::Input {
+            place,
+            reason,
+            remedy,
+        } => StageError::Input {
+            remedy: match remedy.strip_suffix(Form::OR_PLAINLY) {
+                Some(remedy) => format!(
+                    "{remedy}, or give a .tsv file, in which quotation marks are signs like others"
+                ),
+                None => remedy,
+            },
+            place,
+            reason,
+        },
+        other => other,
+    }
 }
 
 /// Predictions for a user's own texts, a row each.
@@ -141,6 +175,23 @@ impl PredictionTable {
                 .iter()
                 .map(|cell| cell.replace(['\t', '\n', '\r'], " "));
             cells.collect::<Vec<_>>().join("\t") + "\n"
+        };
+        std::iter::once(&self.header)
+            .chain(&self.rows)
+            .map(line)
+            .collect()
+    }
+
+    /// Returns the table as comma-separated text with a header, as in RFC 4180: a cell that holds a comma, a quotation mark or a line end
+    /// stands in quotation marks.
+    pub fn to_csv(&self) -> String {
+        let quoted = |cell: &String| match cell.contains([',', '"', '\n', '\r']) {
+            true => format!("\"{}\"", cell.replace('"', "\"\"")),
+            false => cell.clone(),
+        };
+        let line = |cells: &Vec<String>| {
+            let cells: Vec<String> = cells.iter().map(quoted).collect();
+            cells.join(",") + "\n"
         };
         std::iter::once(&self.header)
             .chain(&self.rows)
@@ -208,5 +259,34 @@ mod tests {
             rows: vec![vec!["0".into(), "c\nd".into()]],
         };
         assert_eq!(table.to_tsv(), "row\ta b\n0\tc d\n");
+        let table = PredictionTable {
+            header: vec!["row".into(), "a,b".into()],
+            rows: vec![vec!["0".into(), "\"c\"\nd".into()]],
+        };
+        let text = table.to_csv();
+        assert_eq!(text, "row,\"a,b\"\n0,\"\"\"c\"\"\nd\"\n");
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.csv");
+        fs::write(&path, text).unwrap();
+        let read = read_texts(&path, &["a,b", "row"]).unwrap();
+        assert_eq!(read[0].cells, ["\"c\"\nd", "0"]);
+        assert!(read[0].place.ends_with("a.csv: line 2"));
+    }
+
+    #[test]
+    fn a_remedy_names_no_option_that_there_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.csv");
+        for text in [
+            "sentence\n\"open\n",
+            "sentence\n5\" wide\n",
+            "sentence\n\"a\" b\n",
+        ] {
+            fs::write(&path, text).unwrap();
+            let error = read_texts(&path, &["sentence"]).unwrap_err();
+            let remedy = error.remedy().unwrap();
+            assert!(!remedy.contains("quotes = false"), "{remedy}");
+            assert!(remedy.contains("or give a .tsv file"), "{remedy}");
+        }
     }
 }

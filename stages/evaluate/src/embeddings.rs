@@ -96,7 +96,18 @@ impl Embeddings {
     /// # Errors
     /// When a file is missing, or the folder is not an embeddings artifact.
     pub fn read(folder: &Path) -> Result<Self, StageError> {
-        let path = folder.join(DESCRIPTION);
+        if !folder.is_dir() {
+            let what = match folder.exists() {
+                true => "a file, and no folder",
+                false => "no such folder",
+            };
+            return Err(wrong(folder, what.to_owned()));
+        }
+        let there = [DESCRIPTION, VECTORS].map(|name| folder.join(name));
+        if let Some(lacking) = there.iter().find(|path| !path.exists()) {
+            return Err(wrong(lacking, "no such file".to_owned()));
+        }
+        let [path, _] = there;
         let text = fs::read(&path).map_err(io_error(&path))?;
         let description: Description = serde_json::from_slice(&text)
             .map_err(|error| wrong(&path, format!("line {}: {error}", error.line())))?;
@@ -199,6 +210,22 @@ mod tests {
         assert_eq!(read.vector("sentence 4097").unwrap(), [4097.0, 0.1]);
         let missing = read.vector("another").unwrap_err().to_string();
         assert_eq!(missing, "embeddings: there is no vector for `another`");
+    }
+
+    #[test]
+    fn what_is_none_is_refused_with_what_to_give() {
+        let folder = tempfile::tempdir().unwrap();
+        let refused = |place: &Path, what: &str| {
+            let error = Embeddings::read(place).unwrap_err();
+            assert!(error.to_string().ends_with(what), "{error}");
+            assert_eq!(error.remedy().as_deref(), Some(REMEDY));
+        };
+        refused(folder.path(), "embeddings.json: no such file");
+        let description = serde_json::to_string(&description(1)).unwrap();
+        fs::write(folder.path().join(DESCRIPTION), description).unwrap();
+        refused(folder.path(), "embeddings.parquet: no such file");
+        refused(&folder.path().join(DESCRIPTION), "a file, and no folder");
+        refused(&folder.path().join("nowhere"), "no such folder");
     }
 
     #[test]

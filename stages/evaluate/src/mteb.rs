@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use benchmarks::sts_sets;
+use benchmarks::{SICKR_ALL, sts_sets};
 use contract::{StageError, read_json};
 use metrics::predictions::{self, Row};
 use metrics::{MetricError, pearson, spearman};
@@ -23,8 +23,10 @@ const TASKS: [(&str, usize); 7] = [
     ("STS15", 3000),
     ("STS16", 1186),
     ("STSBenchmark", 1379),
-    ("SICK-R", 9927),
+    (SICK, 9927),
 ];
+/// The task of the set [`SICKR_ALL`], which MTEB scores, beside that of its test split.
+const SICK: &str = "SICK-R";
 /// The file of a model's properties beside its results.
 pub const MODEL: &str = "model_meta.json";
 
@@ -63,7 +65,10 @@ pub fn results(folder: &Path, vectors: &Path, whose: Whose<'_>) -> Result<Result
         ));
     }
     let rows = predictions::read(folder)?;
-    let known = |row: &Row| sts_sets().any(|set| set == row.name.set);
+    let known = |row: &Row| {
+        let mut sets = sts_sets().chain([SICKR_ALL]);
+        sets.any(|set| set == row.name.set)
+    };
     if let Some(row) = rows.iter().find(|row| !known(row)) {
         return Err(StageError::input(
             predictions::FILE,
@@ -75,7 +80,12 @@ pub fn results(folder: &Path, vectors: &Path, whose: Whose<'_>) -> Result<Result
         files: Vec::new(),
         notes: Vec::new(),
     };
+    let has_all = rows.iter().any(|row| row.name.set == SICKR_ALL);
     for (set, (task, pairs)) in sts_sets().zip(TASKS) {
+        let set = match task {
+            SICK if has_all => SICKR_ALL,
+            _ => set,
+        };
         let of_set = rows.iter().filter(|row| row.name.set == set);
         let (found, judged): (Vec<f64>, Vec<f64>) =
             of_set.map(|row| (row.prediction, row.label)).unzip();
@@ -219,6 +229,21 @@ mod tests {
         assert_eq!(all.notes.len(), 2);
         assert!(all.notes[0].starts_with("STS12 is left out"), "{all:?}");
         assert!(all.notes[1].contains("MTEB's test split has 1379"));
+    }
+
+    #[test]
+    fn all_pairs_of_sick_are_the_task_where_they_are() {
+        let test = [row("sickr", 1.0, 0.5), row("sickr", 2.0, 0.4)];
+        let mut both = test.to_vec();
+        both.extend((0..9927_u32).map(|pair| row(SICKR_ALL, f64::from(pair), f64::from(pair))));
+        for (rows, score, notes) in [(&test[..], -1.0, 1), (&both, 1.0, 0), (&both[2..], 1.0, 0)] {
+            let all = of(rows, Similarity::Cosine).unwrap();
+            assert_eq!(all.files[0].0, "SICK-R.json");
+            assert_eq!(all.files.len(), 2);
+            let found = all.files[0].1["scores"]["test"][0]["main_score"].as_f64();
+            assert!((found.unwrap() - score).abs() < 1e-9, "{found:?}");
+            assert_eq!(all.notes.len(), notes, "{:?}", all.notes);
+        }
     }
 
     #[test]

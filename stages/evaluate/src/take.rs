@@ -55,7 +55,10 @@ impl Taker {
             _ => Err(StageError::input(
                 "--for",
                 format!("an encoder cannot be taken for `{name}`"),
-                format!("give one of {}", Self::NAMES.join(", ")),
+                format!(
+                    "give one of {}; or task, for a fine-tuned model with its head",
+                    Self::NAMES.join(", ")
+                ),
             )),
         }
     }
@@ -94,7 +97,7 @@ pub fn usual(
 /// file cannot be written.
 pub fn take(
     folder: &Path,
-    (taker, trained): (Taker, Option<Pooling>),
+    (taker, trained_with): (Taker, Option<Pooling>),
     to: &Path,
     context: &Context,
 ) -> Result<ModelCard, StageError> {
@@ -115,7 +118,11 @@ pub fn take(
         Taker::MaskedLm => ModelClass::MaskedLm,
         Taker::Sentences(_) | Taker::Encoder => ModelClass::Encoder,
     };
-    let mut card = ModelCard::new(class, config, encoder.body().scalars(), max_length);
+    let trained = match taker {
+        Taker::MaskedLm => encoder.parameters().scalars(),
+        Taker::Sentences(_) | Taker::Encoder => encoder.body().scalars(),
+    };
+    let mut card = ModelCard::new(class, config, trained, max_length);
     match taker {
         Taker::MaskedLm => encoder.save_masked_lm(to)?,
         Taker::Encoder => {
@@ -125,7 +132,7 @@ pub fn take(
         }
         Taker::Sentences(asked) => {
             let own = own.filter(|_| asked.is_none());
-            let said = own.map(|(pooling, _)| pooling).or(trained);
+            let said = own.map(|(pooling, _)| pooling).or(trained_with);
             let pooling = asked.or(said).unwrap_or(Pooling::Mean);
             let dense = own.map_or(&[][..], |(_, head)| &head.dense);
             let modules = Modules {

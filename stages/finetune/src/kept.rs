@@ -3,11 +3,10 @@
 //! `model.safetensors` holds encoder and head under the names that parameters have here, so that any pooling can be kept;
 //! `pipe export --to` gives them the names of Hugging Face's classes where there is one. `task.json` says what the outputs mean.
 
-use std::fs;
 use std::path::Path;
 
 use benchmarks::{Kind, Task};
-use contract::{Context, StageError, io_error, read_json};
+use contract::{Context, StageError, read_json, write_json};
 use encoder::{Encoder, ModelCard, ModelClass, Outputs, Pooling};
 use serde::{Deserialize, Serialize};
 use tokenize::Tokenizer;
@@ -72,10 +71,7 @@ impl Kept {
         config.architectures.clear();
         config.write(&folder.join("config.json"))?;
         model.parameters().save(&folder.join(WEIGHTS))?;
-        let path = folder.join(TASK);
-        let mut text = serde_json::to_string_pretty(self).map_err(StageError::failed)?;
-        text.push('\n');
-        fs::write(&path, text).map_err(io_error(&path))
+        write_json(&folder.join(TASK), self)
     }
 
     /// Reads a model that was kept.

@@ -399,8 +399,5 @@ fn write(folder: &Path, list: &[Chosen], lengths: &[Length]) -> Result<(), Stage
         list.iter().map(|ngram| ngram.score).collect(),
     ];
     columnar::write(&folder.join(TABLE), &Schema::of(COLUMNS), columns)?;
-    let path = folder.join(SUMMARY);
-    let mut text = serde_json::to_string_pretty(lengths).map_err(StageError::failed)?;
-    text.push('\n');
-    fs::write(&path, text).map_err(io_error(&path))
+    contract::write_json(&folder.join(SUMMARY), lengths)
 }

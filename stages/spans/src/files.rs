@@ -1,11 +1,10 @@
 //! The files of answers in the form that SQuAD's server and official scripts take: `predictions.json`, and beside it what was
 //! considered. Questions stand in the order of the data set.
 
-use std::fs;
 use std::path::Path;
 
 use benchmarks::Question;
-use contract::{OutputFile, StageError, io_error};
+use contract::{OutputFile, StageError, write_json};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
@@ -50,25 +49,19 @@ pub(crate) fn write(
     questions: &[Question],
     found: &[Found],
 ) -> Result<(), StageError> {
-    save(
+    write_json(
         &folder.join(PREDICTIONS),
         &ById(questions, found, |found: &Found| found.answer.clone()),
     )?;
-    save(
+    write_json(
         &folder.join(N_BEST),
         &ById(questions, found, |found: &Found| found.candidates.clone()),
     )?;
     if found.iter().any(|found| found.null_odds.is_some()) {
-        save(
+        write_json(
             &folder.join(NULL_ODDS),
             &ById(questions, found, |found: &Found| found.null_odds),
         )?;
     }
     Ok(())
-}
-
-fn save(path: &Path, value: &impl Serialize) -> Result<(), StageError> {
-    let mut text = serde_json::to_string_pretty(value).map_err(StageError::failed)?;
-    text.push('\n');
-    fs::write(path, text).map_err(io_error(path))
 }

@@ -1,10 +1,9 @@
 //! A model that finds answers and is kept: `model/` beside the scores, as `AutoModelForQuestionAnswering` loads it, and `task.json`, which
 //! says how questions are read and answers chosen.
 
-use std::fs;
 use std::path::Path;
 
-use contract::{Context, StageError, io_error, read_json};
+use contract::{Context, StageError, read_json, write_json};
 use encoder::{Encoder, ModelCard, ModelClass};
 use serde::{Deserialize, Serialize};
 use tokenize::Tokenizer;
@@ -38,10 +37,7 @@ impl Kept {
     ) -> Result<(), StageError> {
         model.encoder().save_span_finder(folder, model.head())?;
         tokenizer.copy_files_for(model.config().max_length(), folder)?;
-        let path = folder.join(TASK);
-        let mut text = serde_json::to_string_pretty(self).map_err(StageError::failed)?;
-        text.push('\n');
-        fs::write(&path, text).map_err(io_error(&path))
+        write_json(&folder.join(TASK), self)
     }
 
     /// Reads a model that was kept.

@@ -23,9 +23,11 @@ pub fn predict(
     context: &Context,
 ) -> Result<PredictionTable, StageError> {
     let (kept, model, tokenizer) = Kept::read(folder, context)?;
+    let mut places = Vec::new();
     let rows = read_texts(file, &COLUMNS)?.into_iter().enumerate();
-    let questions = rows.map(|(row, cells)| {
-        let mut cells = cells.into_iter();
+    let questions = rows.map(|(row, given)| {
+        places.push(given.place);
+        let mut cells = given.cells.into_iter();
         Question {
             id: row.to_string(),
             title: String::new(),
@@ -41,7 +43,13 @@ pub fn predict(
         validation: questions.collect(),
     };
     let reader = Reader::new(&tokenizer, model.config(), kept.lengths)?;
-    let asked = reader.read(&task.validation)?;
+    let asked = reader.read_at(&task.validation, &|question| {
+        // A question is called by its row.
+        let row = question.id.parse::<usize>().ok();
+        let place = row.and_then(|row| places.get(row));
+        let place = place.map_or_else(|| file.display().to_string(), String::clone);
+        (place, "the context has no token".to_owned())
+    })?;
     let cut = asked.iter().filter(|asked| asked.is_cut).count();
     if cut > 0 {
         let all = asked.len();

@@ -134,6 +134,23 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// When a text has no token.
     pub(crate) fn read(&self, questions: &[Question]) -> Result<Vec<Asked>, StageError> {
+        self.read_at(questions, &|question| {
+            (
+                "data".to_owned(),
+                format!("the text of question `{}` has no token", question.id),
+            )
+        })
+    }
+
+    /// Reads questions as [`Reader::read`] does; `lacking` names the place of a question whose text has no token, and says so.
+    ///
+    /// # Errors
+    /// When a text has no token.
+    pub(crate) fn read_at(
+        &self,
+        questions: &[Question],
+        lacking: &(dyn Fn(&Question) -> (String, String) + Sync),
+    ) -> Result<Vec<Asked>, StageError> {
         // Neighbours that ask about one text share it.
         let mut texts: Vec<(&Question, Range<usize>)> = Vec::new();
         for (place, question) in questions.iter().enumerate() {
@@ -145,9 +162,10 @@ impl<'a> Reader<'a> {
         let read = texts.into_par_iter().map(|(first, range)| {
             let tokens = self.tokenizer.tokens(&first.context);
             if tokens.is_empty() {
+                let (place, reason) = lacking(first);
                 return Err(StageError::input(
-                    "data",
-                    format!("the text of question `{}` has no token", first.id),
+                    place,
+                    reason,
                     "give texts of which the tokenizer leaves something",
                 ));
             }

@@ -8,12 +8,11 @@
 //! leaves a split empty because there are few documents, all documents form one stream instead, and its last blocks are for
 //! validation: the share asked for, and at least one block if there are two.
 
-use std::fs;
 use std::sync::{Mutex, PoisonError};
 
 use contract::{
     ArtifactType, Context, Event, Field, FieldDefault, FieldType, Inputs, OutputFile, Params,
-    Reads, Signature, Sizes, Stage, StageError, io_error,
+    Reads, Signature, Sizes, Stage, StageError,
 };
 use kernels::Stream;
 use rayon::prelude::*;
@@ -142,10 +141,7 @@ impl Stage for TokenizeStage {
             amount,
             unit: "token".into(),
         });
-        let path = context.output().join(SUMMARY);
-        let mut text = serde_json::to_string_pretty(&summary).map_err(StageError::failed)?;
-        text.push('\n');
-        fs::write(&path, text).map_err(io_error(&path))?;
+        contract::write_json(&context.output().join(SUMMARY), &summary)?;
         tokenizer.copy_files(&context.output().join("tokenizer"))
     }
 }

@@ -16,6 +16,12 @@ pub(crate) struct Form {
     pub(crate) quotes: Option<bool>,
 }
 
+impl Form {
+    /// The end of remedies that stages have, whose declaration can say so, and tools have not.
+    pub(crate) const OR_PLAINLY: &'static str =
+        ", or set quotes = false if quotation marks are signs like others";
+}
+
 /// What lies between columns.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 pub(crate) enum Separator {
@@ -165,8 +171,7 @@ impl<'a> Records<'a> {
                     "a quotation mark inside a field that is not quoted: {}",
                     shorten(field)
                 ),
-                "quote the field and double its quotation marks (\"5\"\" wide\"), or set quotes = false if such marks are \
-                 signs like others",
+                or_plainly("quote the field and double its quotation marks (\"5\"\" wide\")"),
             ));
         }
         self.rest = rest;
@@ -187,7 +192,7 @@ impl<'a> Records<'a> {
                         "a quotation mark that is never closed: {}",
                         shorten(opened.lines().next().unwrap_or_default())
                     ),
-                    "close it, or set quotes = false if quotation marks are signs like others",
+                    or_plainly("close it"),
                 ));
             };
             let part = &rest[..end];
@@ -211,13 +216,18 @@ impl<'a> Records<'a> {
             return Err(StageError::input(
                 self.file.place(self.line),
                 format!("text after a closing quotation mark: {}", shorten(after)),
-                "double the quotation marks inside of a quoted field (\"he said \"\"no\"\"\"), or set quotes = false if \
-                 quotation marks are signs like others",
+                or_plainly(
+                    "double the quotation marks inside of a quoted field (\"he said \"\"no\"\"\")",
+                ),
             ));
         }
         self.rest = rest;
         Ok(field)
     }
+}
+
+fn or_plainly(remedy: &str) -> String {
+    format!("{remedy}{}", Form::OR_PLAINLY)
 }
 
 impl Iterator for Records<'_> {
