@@ -273,6 +273,9 @@ fn a_run_that_waits_for_another_says_whose_and_takes_over_when_it_dies() {
 
 #[test]
 fn a_run_under_nohup_outlives_the_terminal_and_one_without_stops_gently() {
+    // Tests may run under nohup themselves. A signal that is handled here has its default in what is started, and an ignored one has not.
+    let handled = std::sync::Arc::default();
+    signal_hook::flag::register(signal_hook::consts::SIGHUP, handled).expect("registered");
     let project = training("{ threads = 1 }");
     let plain = Run::start(project.command(&["run"]));
     plain.job("pretrain");
