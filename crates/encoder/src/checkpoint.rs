@@ -186,18 +186,9 @@ pub(crate) fn load(
     if !config_path.is_file() {
         return Err(missing_config(folder, &config_path));
     }
-    let adapter = folder.join(ADAPTER);
-    if adapter.is_file() {
-        return Err(EncoderError::checkpoint(
-            &adapter,
-            "an adapter of these weights (LoRA and its like) is not supported",
-            "merge it with Python: `AutoPeftModel.from_pretrained(FOLDER).merge_and_unload().save_pretrained(OTHER)`",
-        ));
-    }
+    refuse_adapter(folder)?;
     let config = Config::read(&config_path)?;
-    let Some(file) = FolderWeights::open(folder)? else {
-        return Err(missing_weights(folder, &folder.join(WEIGHTS)));
-    };
+    let file = FolderWeights::of(folder)?;
     claims::check(&config, &file)?;
     let prefix = Names::of(config.architecture).prefix;
     let mut specifications = specification::of_encoder(&config);
@@ -257,6 +248,22 @@ pub(crate) fn load(
     })
 }
 
+/// Refuses a folder whose weights are those of its files and an adapter.
+///
+/// # Errors
+/// When there is an adapter.
+pub(crate) fn refuse_adapter(folder: &Path) -> Result<(), EncoderError> {
+    let adapter = folder.join(ADAPTER);
+    if !adapter.is_file() {
+        return Ok(());
+    }
+    Err(EncoderError::checkpoint(
+        &adapter,
+        "an adapter of these weights (LoRA and its like) is not supported",
+        "merge it with Python: `AutoPeftModel.from_pretrained(FOLDER).merge_and_unload().save_pretrained(OTHER)`",
+    ))
+}
+
 fn missing_config(folder: &Path, path: &Path) -> EncoderError {
     if folder.join(TRANSFORMER).join(CONFIG).is_file() {
         return EncoderError::checkpoint(
@@ -274,7 +281,7 @@ fn missing_config(folder: &Path, path: &Path) -> EncoderError {
     )
 }
 
-fn missing_weights(folder: &Path, path: &Path) -> EncoderError {
+pub(crate) fn missing_weights(folder: &Path, path: &Path) -> EncoderError {
     let (reason, remedy) = if folder.join("pytorch_model.bin").is_file() {
         (
             "no such file, only pytorch_model.bin, which can run code when read",

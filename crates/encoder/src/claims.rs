@@ -11,7 +11,7 @@ use crate::{Config, EncoderError};
 /// When the file contradicts the configuration.
 pub(crate) fn check(config: &Config, file: &FolderWeights) -> Result<(), EncoderError> {
     let names = Names::of(config.architecture);
-    let (layers, tensors) = (config.num_hidden_layers, file.len());
+    let (layers, tensors) = (config.num_hidden_layers, file.count());
     if layers > tensors {
         return Err(EncoderError::checkpoint(
             file.path(),

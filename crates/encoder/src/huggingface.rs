@@ -284,7 +284,7 @@ mod tests {
             }
             let file = WeightsFile::open(&folder.path().join(WEIGHTS)).unwrap();
             assert_eq!(file.shape("pooler.dense.weight"), Some(&[64, 64][..]));
-            assert_eq!(file.len(), encoder.body().len() + 2);
+            assert_eq!(file.count(), encoder.body().len() + 2);
             assert_eq!(
                 said(folder.path())["architectures"],
                 json!([ModelClass::Encoder.name(architecture)])

@@ -12,6 +12,7 @@
 //!   the block's [`Sink`].
 //! * [`ModelClass`] names the classes of transformers that folders can be written for, with a head or without, and [`Modules`] what
 //!   sentence-transformers reads of one.
+//! * [`FolderWeights`] reads the tensors of a folder of any architecture, for what computes those that [`Encoder`] does not.
 //! * [`Ops`] chooses the implementation: a few large operations with arithmetic of our own, or plain candle.
 //!
 //! A training step:
@@ -95,6 +96,7 @@ pub use parameters::Parameters;
 pub use pooling::Pooling;
 pub use precision::DeclaredPrecision;
 pub use projection::Projection;
+pub use shards::FolderWeights;
 pub use sink::Sink;
 pub use span_head::SpanHead;
 pub use visible::{Decoder, VisibleBatch};

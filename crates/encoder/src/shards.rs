@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 use candle_core::Tensor;
 use serde::Deserialize;
 
-use crate::checkpoint::WEIGHTS;
+use crate::checkpoint::{self, WEIGHTS};
 use crate::weights::WeightsFile;
 use crate::{EncoderError, distilled};
 
@@ -15,8 +15,9 @@ pub(crate) const INDEX: &str = "model.safetensors.index.json";
 /// What to do about an index that does not fit its shards.
 const AGAIN: &str = "fetch or write the folder again, with all its shards";
 
-/// The weights of a folder.
-pub(crate) struct FolderWeights {
+/// The weights of a folder, of any architecture, read tensor by tensor. Every claim of a header or an index is checked against the
+/// files.
+pub struct FolderWeights {
     /// The file that says which tensors there are.
     path: PathBuf,
     files: Vec<WeightsFile>,
@@ -31,11 +32,24 @@ struct Index {
 }
 
 impl FolderWeights {
+    /// Opens the weights of a folder.
+    ///
+    /// # Errors
+    /// When there are none, a file cannot be read or is damaged, the index names a file or a tensor that is not there, or an adapter
+    /// lies beside them.
+    pub fn of(folder: &Path) -> Result<Self, EncoderError> {
+        checkpoint::refuse_adapter(folder)?;
+        match Self::open(folder)? {
+            Some(weights) => Ok(weights),
+            None => Err(checkpoint::missing_weights(folder, &folder.join(WEIGHTS))),
+        }
+    }
+
     /// Opens the weights of a folder; `None` if there are none of this form.
     ///
     /// # Errors
     /// When a file cannot be read or is damaged, or the index names a file or a tensor that is not there.
-    pub(crate) fn open(folder: &Path) -> Result<Option<Self>, EncoderError> {
+    fn open(folder: &Path) -> Result<Option<Self>, EncoderError> {
         let path = folder.join(WEIGHTS);
         if path.is_file() {
             return Ok(Some(Self {
@@ -100,14 +114,14 @@ impl FolderWeights {
     }
 
     /// Returns the path of the file that says which tensors there are.
-    pub(crate) fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         &self.path
     }
 
     /// Returns how many tensors there are.
-    pub(crate) fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         match self.files.as_slice() {
-            [only] if self.places.is_empty() => only.len(),
+            [only] if self.places.is_empty() => only.count(),
             _ => self.places.len(),
         }
     }
@@ -116,7 +130,7 @@ impl FolderWeights {
     ///
     /// # Errors
     /// When it is not there, or has another shape.
-    pub(crate) fn check(&self, name: &str, shape: &[usize]) -> Result<(), EncoderError> {
+    pub fn check(&self, name: &str, shape: &[usize]) -> Result<(), EncoderError> {
         match self.file(name) {
             Some(file) => file.check(name, shape),
             None => Err(EncoderError::checkpoint(
@@ -131,7 +145,7 @@ impl FolderWeights {
     ///
     /// # Errors
     /// When there is no such tensor, it does not hold floating-point numbers, an element is not finite, or it cannot be read.
-    pub(crate) fn tensor(&self, name: &str, shape: &[usize]) -> Result<Tensor, EncoderError> {
+    pub fn tensor(&self, name: &str, shape: &[usize]) -> Result<Tensor, EncoderError> {
         self.check(name, shape)?;
         let file = self.file(name).expect("checked to be there");
         file.tensor(name, shape)
@@ -164,7 +178,8 @@ impl FolderWeights {
         self.has(first) || self.has(&format!("{}{first}", distilled::PREFIX))
     }
 
-    fn has(&self, name: &str) -> bool {
+    /// Whether there is a tensor of that name.
+    pub fn has(&self, name: &str) -> bool {
         self.file(name).is_some()
     }
 

@@ -88,7 +88,7 @@ impl WeightsFile {
     }
 
     /// Returns how many tensors there are.
-    pub(crate) fn len(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.metadata.offset_keys().len()
     }
 

@@ -4,10 +4,11 @@ use contract::{
     ArtifactType, Context, Field, FieldDefault, FieldType, FileOf, Inputs, Params, Problem, Reads,
     Signature, Sizes, Stage, StageError, joined,
 };
-use encoder::{Config, DeclaredPrecision};
+use encoder::Config;
 
-use crate::embeddings;
+use crate::engine::DeclaredEngine;
 use crate::sentences::{Asked, PARAMETERS, SentenceEncoder};
+use crate::{embeddings, families};
 
 /// Gives each distinct sentence of a benchmark its vector.
 pub struct EmbedStage;
@@ -35,7 +36,7 @@ impl Stage for EmbedStage {
             about: "Gives each distinct sentence of a benchmark its vector",
             fields: const { &joined::<{ INPUTS.len() + PARAMETERS.len() }>(&[INPUTS, PARAMETERS]) },
             output: ArtifactType::Embeddings,
-            numerics: Some(DeclaredPrecision::numerics),
+            numerics: Some(DeclaredEngine::numerics),
             files: embeddings::FILES,
         }
     }
@@ -53,8 +54,9 @@ impl Stage for EmbedStage {
     fn measure(&self, input: &str, file: FileOf<'_>) -> Option<f64> {
         match input {
             "encoder" => {
-                let config = Config::read(&file("config.json")?).ok()?;
-                Some(config.token_operations())
+                let path = file("config.json")?;
+                let own = Config::read(&path).map(|config| config.token_operations());
+                own.ok().or_else(|| families::token_operations(&path))
             }
             _ => None,
         }

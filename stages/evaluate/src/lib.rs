@@ -10,6 +10,9 @@
 //!   covariance.
 //! * The stage kind `transfer` ([`TransferStage`]) fits a classifier to vectors and scores it on SentEval's transfer tasks.
 //!
+//! Encoders of families that the crate `encoder` does not compute go through candle-transformers where that is asked for (`engine`,
+//! `families`): their vectors are of a numerics class of their own, [`CANDLE_CLASS`].
+//!
 //! Tools that are no stages: [`vectors`] writes the vectors of a text file's lines, [`take`] a trained encoder as a folder for the
 //! libraries of Hugging Face, [`mteb`] results of `sts` in MTEB's form. Both stage and tools make vectors by [`SentenceEncoder`] (`sentences`).
 //!
@@ -18,6 +21,8 @@
 mod embed;
 pub mod embeddings;
 mod encode;
+mod engine;
+mod families;
 mod folder;
 mod geometry;
 pub mod mteb;
@@ -34,6 +39,7 @@ mod whiten;
 pub use embed::EmbedStage;
 pub use embeddings::{Description, Embeddings};
 pub use encode::{Encoded, Manner, encode};
+pub use engine::{CANDLE_CLASS, DeclaredEngine};
 pub use folder::{Folder, Head};
 pub use geometry::GeometryStage;
 pub use protocol::{Aggregate, cosine, score};

@@ -3,14 +3,16 @@
 use std::path::Path;
 
 use contract::{Context, Field, FieldDefault, FieldType, Params, Problem, StageError, complete};
-use encoder::{DeclaredPrecision, Encoder, Pooling};
+use encoder::{DeclaredPrecision, Encoder, Pooling, Precision};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use tokenize::Tokenizer;
 
 use crate::Similarity;
 use crate::embeddings::Description;
-use crate::encode::{Encoded, Manner, encode, normalise};
+use crate::encode::{Encoded, Engine, Manner, Own, encode_by, normalise};
+use crate::engine::{CANDLE_CLASS, DeclaredEngine};
+use crate::families::{self, CandleEncoder};
 use crate::folder::Folder;
 
 /// The shortest sequence that has room for a token of the sentence.
@@ -54,6 +56,7 @@ pub(crate) const PARAMETERS: &[Field] = &[
          folder says (max_seq_length, model_max_length), else all that the encoder has positions for.",
     ),
     DeclaredPrecision::FIELD,
+    DeclaredEngine::FIELD,
 ];
 
 /// What is asked of an encoder.
@@ -67,6 +70,9 @@ pub struct Asked {
     pub max_length: usize,
     /// The operands of matrix products.
     pub precision: DeclaredPrecision,
+    /// What computes hidden states.
+    #[serde(default)]
+    pub engine: DeclaredEngine,
 }
 
 impl Asked {
@@ -95,16 +101,51 @@ impl Asked {
         }
     }
 
+    /// Takes candle to be asked for, where the encoder is of a family that candle computes and the own engine does not.
+    #[must_use]
+    pub fn or_candle(self, folder: &Folder) -> Self {
+        match families::Name::of_folder(&folder.transformer) {
+            Some(_) => Self {
+                engine: DeclaredEngine::Candle,
+                ..self
+            },
+            None => self,
+        }
+    }
+
     /// Returns the problems that the ranges of single parameters do not catch.
     #[allow(clippy::trivially_copy_pass_by_ref)] // as `Params::check` calls it
     pub(crate) fn check(&self) -> Vec<Problem> {
-        match self.max_length {
-            1..SHORTEST => vec![
-                Problem::value("max_length", "no token of a sentence would be seen")
-                    .with_help(format!("give 0, or at least {SHORTEST}")),
-            ],
-            _ => Vec::new(),
+        let short = matches!(self.max_length, 1..SHORTEST).then(|| {
+            Problem::value("max_length", "no token of a sentence would be seen")
+                .with_help(format!("give 0, or at least {SHORTEST}"))
+        });
+        short.into_iter().chain(self.beyond_candle()).collect()
+    }
+
+    /// Returns what is asked for and candle's engine does not give, if that is the one.
+    fn beyond_candle(self) -> Vec<Problem> {
+        if self.engine == DeclaredEngine::Own {
+            return Vec::new();
         }
+        let pooling = match self.pooling {
+            DeclaredPooling::Of(pooling) if !families::pools(pooling) => Some(
+                Problem::value(
+                    "pooling",
+                    format!(
+                        "{} needs hidden states of several layers, and candle gives those of the last",
+                        pooling.name()
+                    ),
+                )
+                .with_help("give auto, cls, mean or max"),
+            ),
+            _ => None,
+        };
+        let precision = (self.precision != DeclaredPrecision::F32).then(|| {
+            Problem::value("precision", "candle computes in 32-bit floats here")
+                .with_help("leave it at f32")
+        });
+        pooling.into_iter().chain(precision).collect()
     }
 }
 
@@ -134,13 +175,88 @@ pub enum DeclaredNormalise {
 /// An encoder that makes one vector of a sentence.
 pub struct SentenceEncoder {
     folder: Folder,
-    encoder: Encoder,
-    tokenizer: Tokenizer,
+    loaded: Loaded,
     pooling: Pooling,
     normalised: bool,
     max_length: usize,
     /// Whether the folder's own modules are used.
     is_auto: bool,
+}
+
+/// An encoder with its tokenizer.
+enum Loaded {
+    Own(Box<(Encoder, Tokenizer)>),
+    Candle(Box<CandleEncoder>),
+}
+
+impl Loaded {
+    fn read(folder: &Path, asked: Asked, context: &Context) -> Result<Self, StageError> {
+        match asked.engine {
+            DeclaredEngine::Own => {
+                families::refuse(folder)?;
+                let encoder = Encoder::load_unless_stopped(folder, context)?
+                    .with_precision(asked.precision.resolve()?);
+                let tokenizer = Tokenizer::load(folder)?;
+                tokenizer.check_embedded(encoder.config().vocab_size, folder)?;
+                Ok(Self::Own(Box::new((encoder, tokenizer))))
+            }
+            DeclaredEngine::Candle => {
+                if let Some(problem) = asked.beyond_candle().into_iter().next() {
+                    let Problem {
+                        path,
+                        message,
+                        help,
+                        ..
+                    } = problem;
+                    let remedy = help.unwrap_or_default();
+                    return Err(StageError::input(path.join("."), message, remedy));
+                }
+                let encoder = CandleEncoder::load(folder, context)?;
+                Ok(Self::Candle(Box::new(encoder)))
+            }
+        }
+    }
+
+    fn engine(&self) -> Box<dyn Engine + '_> {
+        match self {
+            Self::Own(own) => {
+                let (encoder, tokenizer) = &**own;
+                Box::new(Own { encoder, tokenizer })
+            }
+            Self::Candle(encoder) => Box::new(&**encoder),
+        }
+    }
+
+    /// Returns the width of hidden states.
+    fn width(&self) -> usize {
+        match self {
+            Self::Own(own) => own.0.config().hidden_size,
+            Self::Candle(encoder) => encoder.sizes().hidden,
+        }
+    }
+
+    /// Returns the number of tokens that the encoder has positions for.
+    fn positions(&self) -> usize {
+        match self {
+            Self::Own(own) => own.0.config().max_length(),
+            Self::Candle(encoder) => encoder.sizes().longest,
+        }
+    }
+
+    /// Returns the longest sequence by the tokenizer's files.
+    fn said_length(&self) -> Option<usize> {
+        match self {
+            Self::Own(own) => own.1.max_length(),
+            Self::Candle(encoder) => encoder.said_length(),
+        }
+    }
+
+    fn precision(&self) -> Precision {
+        match self {
+            Self::Own(own) => own.0.precision(),
+            Self::Candle(_) => Precision::F32,
+        }
+    }
 }
 
 impl SentenceEncoder {
@@ -156,15 +272,11 @@ impl SentenceEncoder {
             DeclaredNormalise::Always => true,
             DeclaredNormalise::Never => false,
         };
-        let encoder = Encoder::load_unless_stopped(&folder.transformer, context)?
-            .with_precision(asked.precision.resolve()?);
-        let tokenizer = Tokenizer::load(&folder.transformer)?;
-        tokenizer.check_embedded(encoder.config().vocab_size, &folder.transformer)?;
-        let max_length = longest(asked.max_length, &folder, &tokenizer, &encoder)?;
+        let loaded = Loaded::read(&folder.transformer, asked, context)?;
+        let max_length = longest(asked.max_length, &folder, &loaded)?;
         Ok(Self {
             folder,
-            encoder,
-            tokenizer,
+            loaded,
             pooling,
             normalised,
             max_length,
@@ -172,13 +284,18 @@ impl SentenceEncoder {
         })
     }
 
-    /// Notes what the folder changes of sentences, if it does.
+    /// Notes what the folder changes of sentences, if it does, and that another engine than the own one computes, if one does.
     pub fn note(&self, context: &Context) {
-        self.folder
-            .texts
-            .note()
-            .into_iter()
-            .for_each(|note| context.note(note));
+        let texts = self.folder.texts.note();
+        let engine = match &self.loaded {
+            Loaded::Own(_) => None,
+            Loaded::Candle(encoder) => Some(format!(
+                "the encoder is {}, which candle computes: the same bits on processors of one kind alone ({CANDLE_CLASS})",
+                encoder.name().told()
+            )),
+        };
+        let notes = texts.into_iter().chain(engine);
+        notes.for_each(|note| context.note(note));
     }
 
     /// Returns the most tokens of a sentence that are read, `[CLS]` and `[SEP]` included.
@@ -189,13 +306,14 @@ impl SentenceEncoder {
     /// Returns the vectors of sentences, in their order: pooled, mapped and scaled as is asked for. Notes how many were cut.
     ///
     /// # Errors
-    /// When a vector is not finite, a dense map cannot be read, or the run asks to stop.
+    /// When a sentence has no ids, a vector is not finite, a dense map cannot be read, or the run asks to stop.
     pub fn encode(&self, sentences: &[String], context: &Context) -> Result<Encoded, StageError> {
+        let engine = self.loaded.engine();
         let auto = self.modules();
         let skip = match auto {
             Some(head) if !head.include_prompt && !self.folder.texts.prompt.is_empty() => {
                 let prompt = self.folder.texts.apply("");
-                self.tokenizer.single(&prompt, Some(self.max_length)).len() - 1
+                engine.prompt(&prompt, self.max_length)?
             }
             _ => 0,
         };
@@ -205,7 +323,7 @@ impl SentenceEncoder {
             pooling: self.pooling,
             skip,
         };
-        let mut encoded = encode(&self.encoder, &self.tokenizer, sentences, manner, context)?;
+        let mut encoded = encode_by(&*engine, sentences, manner, context)?;
         if encoded.truncated > 0 {
             let (cut, all) = (encoded.truncated, sentences.len());
             context.note(format!(
@@ -214,7 +332,7 @@ impl SentenceEncoder {
             ));
         }
         if let Some(head) = auto {
-            head.map(&mut encoded.vectors, self.encoder.precision())?;
+            head.map(&mut encoded.vectors, self.loaded.precision())?;
         }
         if self.normalised {
             encoded
@@ -231,7 +349,7 @@ impl SentenceEncoder {
         Description {
             pooling: self.pooling,
             normalised: self.normalised,
-            dimension: first.map_or(self.encoder.config().hidden_size, Vec::len),
+            dimension: first.map_or(self.loaded.width(), Vec::len),
             sentences: encoded.vectors.len(),
             max_length: self.max_length,
             truncated: encoded.truncated,
@@ -259,14 +377,9 @@ impl DeclaredPooling {
 }
 
 /// Returns the most tokens of a sentence that are read: `asked`, else the folder's limit, else the number of positions.
-fn longest(
-    asked: usize,
-    folder: &Folder,
-    tokenizer: &Tokenizer,
-    encoder: &Encoder,
-) -> Result<usize, StageError> {
-    let positions = encoder.config().max_length();
-    let said = folder.texts.max_length.or(tokenizer.max_length());
+fn longest(asked: usize, folder: &Folder, loaded: &Loaded) -> Result<usize, StageError> {
+    let positions = loaded.positions();
+    let said = folder.texts.max_length.or(loaded.said_length());
     let longest = match asked {
         0 => said.unwrap_or(positions),
         asked => asked,

@@ -57,7 +57,9 @@ pub fn write(
     (to, form): (&Path, Form),
     context: &Context,
 ) -> Result<Description, StageError> {
-    let asked = asked.or_pooling(&Folder::read(folder)?, own);
+    let read = Folder::read(folder)?;
+    // The encoder alone decides what computes it: no family is computed by both engines.
+    let asked = asked.or_pooling(&read, own).or_candle(&read);
     let model = SentenceEncoder::load(folder, asked, context)?;
     model.note(context);
     let encoded = model.encode(sentences, context)?;
