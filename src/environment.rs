@@ -14,6 +14,8 @@ pub const STORE_LOCKS: &str = "PIPE_STORE_LOCKS";
 pub const GPU_LOCKS: &str = "PIPE_GPU_LOCKS";
 /// How many GPUs there are, in the place of what the driver says.
 pub const GPUS: &str = "PIPE_GPUS";
+/// The file of a user's settings, in the place of the usual one.
+pub const SETTINGS: &str = "PIPE_SETTINGS";
 /// The jobs that this process is part of.
 pub const INSIDE: &str = "PIPE_INSIDE";
 

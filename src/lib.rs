@@ -32,6 +32,7 @@ pub mod report;
 pub mod resources;
 pub mod runs;
 pub mod schema;
+pub mod settings;
 pub mod store;
 pub mod terminal;
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules, from the one that uses none of the others to the one that uses all.
-const LAYERS: [&str; 23] = [
+const LAYERS: [&str; 24] = [
     "terminal",
     "errors",
     "bytes",
@@ -12,6 +12,7 @@ const LAYERS: [&str; 23] = [
     "paths",
     "keys",
     "resources",
+    "settings",
     "registry",
     "belongs",
     "store",

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand};
 
-use crate::resources::{SIZES, bytes};
+use crate::resources::{SIZES, bytes, time};
+use crate::settings::Place;
 
 /// Reproducible experiments: declared once in pipeline.toml, computed once, printed beside the published values.
 #[derive(Debug, Parser)]
@@ -82,6 +83,9 @@ pub enum Command {
     /// Run the job of a work folder (what `pipe run` does in a child process).
     #[command(hide = true)]
     Stage(StageArguments),
+    /// Run the job of a work folder apart from the machine that waits for it (what `pipe run --on slurm` does on a node).
+    #[command(hide = true)]
+    Attempt(AttemptArguments),
     /// Say whether another process has a lock on a file (what opening a store asks a second process).
     #[command(hide = true)]
     TryLock(TryLockArguments),
@@ -141,6 +145,10 @@ pub struct RunArguments {
     /// Stop gently after this time (2h, 1h30m, 45m, 90s): the same command goes on. What completes most cells goes first.
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub budget: Option<Duration>,
+    /// Where jobs run: on this machine, or by `sbatch` on the nodes of a Slurm cluster that see the store under the same path
+    /// [default: as your settings say, else here].
+    #[arg(long, value_name = "PLACE")]
+    pub on: Option<Place>,
     /// After a failure, still start the jobs that do not need the failed one.
     #[arg(long, short)]
     pub keep_going: bool,
@@ -564,6 +572,19 @@ pub struct StageArguments {
     pub coordinator: Option<u32>,
 }
 
+/// `pipe attempt`.
+#[derive(Args, Debug)]
+pub struct AttemptArguments {
+    /// The work folder.
+    pub folder: PathBuf,
+    /// Which attempt at the job this is.
+    #[arg(long, value_name = "N")]
+    pub number: u32,
+    /// The fingerprint of the stage's code in the program that submits the job.
+    #[arg(long, value_name = "DIGEST")]
+    pub source: Option<String>,
+}
+
 /// `pipe try-lock`.
 #[derive(Args, Debug)]
 pub struct TryLockArguments {
@@ -576,34 +597,6 @@ fn assignment(text: &str) -> Result<(String, String), String> {
         Some((name, value)) if !name.trim().is_empty() => Ok((name.trim().into(), value.into())),
         _ => Err("expected VARIABLE=VALUE".into()),
     }
-}
-
-/// Reads a time: `3d`, `2h`, `1h30m`, `45m`, `90s`.
-fn time(text: &str) -> Result<Duration, String> {
-    let wrong = || "expected a time such as 3d, 2h, 1h30m, 45m or 90s".to_owned();
-    let mut seconds = 0.0;
-    let mut rest = text.trim();
-    if rest.is_empty() {
-        return Err(wrong());
-    }
-    while !rest.is_empty() {
-        let unit = rest
-            .find(|c: char| !(c.is_ascii_digit() || c == '.'))
-            .ok_or_else(wrong)?;
-        let number: f64 = rest[..unit].parse().map_err(|_| wrong())?;
-        let letters = rest[unit..].find(|c: char| !c.is_ascii_alphabetic());
-        let end = letters.map_or(rest.len(), |letters| unit + letters);
-        let factor = match &rest[unit..end] {
-            "d" => 86_400.0,
-            "h" => 3600.0,
-            "m" | "min" => 60.0,
-            "s" => 1.0,
-            _ => return Err(wrong()),
-        };
-        seconds += number * factor;
-        rest = rest[end..].trim_start();
-    }
-    Duration::try_from_secs_f64(seconds).map_err(|_| wrong())
 }
 
 /// Reads a share of a hundred, as `1%` or `0.5`.
@@ -646,27 +639,5 @@ fn number_at_once(text: &str) -> Result<usize, String> {
         )),
         Ok(number) if number > 0 => Ok(number),
         _ => Err("expected a whole number of at least 1".into()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_are_read_as_people_write_them() {
-        for (text, seconds) in [
-            ("2h", 7200.0),
-            ("1h30m", 5400.0),
-            ("1h 30min", 5400.0),
-            ("0.5h", 1800.0),
-            ("90s", 90.0),
-            ("1d12h", 129_600.0),
-        ] {
-            assert_eq!(time(text), Ok(Duration::from_secs_f64(seconds)), "{text}");
-        }
-        for text in ["", "2", "h", "2y", "-1h", "1..5h", "1e3s"] {
-            assert!(time(text).is_err(), "{text}");
-        }
     }
 }

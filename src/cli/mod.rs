@@ -27,6 +27,7 @@ mod one;
 mod output;
 mod overridden;
 mod pin;
+mod place;
 mod plan;
 mod predict;
 mod project;
@@ -144,6 +145,7 @@ fn dispatch(command: Command, registry: &Registry) -> Exit {
         Command::Import(arguments) => archive::import(&arguments),
         Command::Doctor(arguments) => doctor::doctor(&arguments, registry),
         Command::Stage(arguments) => stage::stage(&arguments, registry),
+        Command::Attempt(arguments) => stage::attempt(&arguments, registry),
         Command::TryLock(arguments) => stage::try_lock(&arguments),
     };
     result.unwrap_or_else(|failure| failure.report())

@@ -13,7 +13,7 @@ use super::arguments::PlanArguments;
 use super::failure::CommandFailure;
 use super::output::{print, print_json, tell};
 use super::project::{Expanded, Project};
-use crate::execute::{Machine, Resolver, Standing, recall, survey_from};
+use crate::execute::{Executor, Local, Resolver, Standing, recall, survey_from};
 use crate::graph::JobGraph;
 use crate::progress::{Verbosity, duration};
 use crate::registry::Registry;
@@ -56,7 +56,7 @@ pub(super) fn plan(arguments: &PlanArguments, registry: &Registry) -> Result<Exi
             false => None,
         });
     }
-    let threads = Machine::here().cores;
+    let threads = Local::here().machine().cores;
     let prices = prices(
         &plan.jobs,
         &standings,

@@ -20,8 +20,7 @@ use super::project::Project;
 use super::run::gpus;
 use super::stops::stops;
 use crate::execute::{
-    self, ChildProcess, JobState, Machine, Means, Memory, Options, Resolver, Standing, lacking,
-    survey,
+    self, Executor, JobState, Local, Means, Memory, Options, Resolver, Standing, lacking, survey,
 };
 use crate::failure::{Failure, FailureKind};
 use crate::graph::{InputSource, Job, JobIndex, Plan};
@@ -81,7 +80,7 @@ pub(super) fn rerun(
 ) -> Result<Rerun, CommandFailure> {
     let noted = store.noted(project.pipeline.root());
     let (_, plan) = project.plan_with(&project.everything(), &noted)?;
-    let machine = Machine::here();
+    let executor = Local::here();
     let mut resolver = Resolver::new(store).to_look(&noted);
     let standings = survey(&plan.jobs, &mut resolver)?;
     drop(resolver);
@@ -119,7 +118,8 @@ pub(super) fn rerun(
         standings: &standings,
         store,
         scratch: &scratch,
-        machine: &machine,
+        executor: &executor,
+        registry,
     };
     for (index, state) in again.run(&chosen)? {
         let Some(chosen) = chosen.iter().find(|chosen| chosen.index == index) else {
@@ -236,7 +236,8 @@ struct Again<'a> {
     standings: &'a [Standing],
     store: &'a Store,
     scratch: &'a Scratch,
-    machine: &'a Machine,
+    executor: &'a dyn Executor,
+    registry: &'a Registry,
 }
 
 impl Again<'_> {
@@ -248,8 +249,10 @@ impl Again<'_> {
             standings,
             store,
             scratch,
-            machine,
+            executor,
+            registry,
         } = *self;
+        let machine = executor.machine();
         let wanted: BTreeSet<JobIndex> = chosen.iter().map(|chosen| chosen.index).collect();
         let (graph, places) = plan.jobs.apart(&wanted);
         let mut known = Vec::with_capacity(places.len());
@@ -283,8 +286,8 @@ impl Again<'_> {
         let foresight = RefCell::new(PeakMemory::new(store));
         let means = Means {
             store: scratch.store(),
-            worker: &ChildProcess::default(),
-            machine,
+            executor,
+            source: &|kind| registry.source(kind),
             peak_memory: &|label, parts| foresight.borrow_mut().of(label, parts),
         };
         let mut shown = to_stderr(arguments.common.verbosity());

@@ -14,6 +14,7 @@ use super::arguments::RunArguments;
 use super::failure::CommandFailure;
 use super::notes::tell_notes;
 use super::output::{print, print_data, print_json, tell, tell_error, width};
+use super::place;
 use super::plan::tell_damaged;
 use super::project::{Expanded, Project};
 use super::results::{self, Writing};
@@ -21,8 +22,7 @@ use super::stops::stops;
 use super::{settings, summary};
 use crate::declare::Target;
 use crate::execute::{
-    self, ChildProcess, Gpu, JobState, Machine, Means, Memory, Options, Resolver, Standing,
-    survey_from,
+    self, Gpu, JobState, Means, Memory, Options, Resolver, Standing, survey_from,
 };
 use crate::failure::FailureKind;
 use crate::graph::{self, JobGraph, JobIndex, Plan};
@@ -60,7 +60,10 @@ pub(super) fn run(arguments: &RunArguments, registry: &Registry) -> Result<Exit,
     {
         tell(word);
     }
-    let machine = Machine::here();
+    let (executor, most) = place::executor(arguments.on)?;
+    let executor = &*executor;
+    let machine = executor.machine();
+    let is_here = executor.is_here();
     let mut resolver = Resolver::new(&store).to_look(&noted);
     let mut standings = survey_from(&plan.jobs, &mut resolver, ahead)?;
     execute::recall(&plan.jobs, &mut standings, &plan.stages);
@@ -70,19 +73,32 @@ pub(super) fn run(arguments: &RunArguments, registry: &Registry) -> Result<Exit,
     let runs = |job: JobIndex| !standings[job.index()].is_cached();
     graph::lacking(&project.pipeline, &plan.jobs, &runs)?;
     let options = Options {
-        jobs: arguments.jobs.unwrap_or(machine.cores),
-        threads: arguments.threads.unwrap_or(machine.cores),
+        jobs: arguments.jobs.or(most).unwrap_or(machine.cores),
+        threads: match is_here {
+            true => arguments.threads.unwrap_or(machine.cores),
+            // What nodes have is for Slurm to share.
+            false => arguments.threads.unwrap_or(usize::MAX),
+        },
         memory: arguments
             .memory
-            .or_else(|| Memory::here().map(|memory| memory.free)),
-        gpus: gpus(arguments.gpus, &plan.jobs)?,
+            .or_else(|| Memory::here().filter(|_| is_here).map(|memory| memory.free)),
+        gpus: match is_here {
+            true => gpus(arguments.gpus, &plan.jobs)?,
+            false => Vec::new(),
+        },
         keep_going: arguments.keep_going,
         grace: Options::GRACE,
         budget: arguments.budget,
         order: match arguments.budget {
             Some(_) => {
                 let mut resolver = Resolver::new(&store).to_look(&noted);
-                Some(order(&plan, &standings, &mut resolver, registry)?)
+                Some(order(
+                    &plan,
+                    &standings,
+                    &mut resolver,
+                    registry,
+                    machine.cores,
+                )?)
             }
             None => None,
         },
@@ -95,7 +111,6 @@ pub(super) fn run(arguments: &RunArguments, registry: &Registry) -> Result<Exit,
     let begun = begun(arguments, &project, &targets);
     let mut journal = Journal::begin(store.runs(), begun, shown.as_mut());
     let states = {
-        let worker = ChildProcess::default();
         let stops = stops().map_err(|error| match is_starved(&error) {
             true => CommandFailure::Starved,
             false => error.into(),
@@ -103,8 +118,8 @@ pub(super) fn run(arguments: &RunArguments, registry: &Registry) -> Result<Exit,
         let foresight = RefCell::new(PeakMemory::new(&store));
         let means = Means {
             store: &store,
-            worker: &worker,
-            machine: &machine,
+            executor,
+            source: &|kind| registry.source(kind),
             peak_memory: &|label, parts| foresight.borrow_mut().of(label, parts),
         };
         execute::run(&plan.jobs, means, options, &mut journal, &stops)
@@ -157,7 +172,7 @@ pub(super) fn run(arguments: &RunArguments, registry: &Registry) -> Result<Exit,
         states: &states,
         outputs: &outputs,
         settings: &settings,
-        machine: &machine,
+        machine,
     }
     .write(&digest);
 
@@ -190,6 +205,9 @@ pub(super) fn run(arguments: &RunArguments, registry: &Registry) -> Result<Exit,
         tell(&summary::line(&plan.outputs, &states, start.elapsed()));
         if exit == Exit::Interrupted {
             tell("interrupted: the same command goes on where it stopped");
+            if let Some(word) = executor.farewell() {
+                tell(&word);
+            }
         }
     }
     folders?;
@@ -238,8 +256,8 @@ fn order(
     standings: &[Standing],
     resolver: &mut Resolver<'_>,
     registry: &Registry,
+    cores: usize,
 ) -> Result<Vec<usize>, StoreError> {
-    let cores = Machine::here().cores;
     let mut history = History::new(resolver.store());
     let prices = prices(
         &plan.jobs,

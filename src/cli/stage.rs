@@ -5,7 +5,7 @@ use std::os::unix::process::CommandExt;
 use std::process;
 
 use super::Exit;
-use super::arguments::{StageArguments, TryLockArguments};
+use super::arguments::{AttemptArguments, StageArguments, TryLockArguments};
 use super::failure::CommandFailure;
 use super::output::{print, tell, tell_error};
 use crate::execute::{self, ErrorKind, Outcome};
@@ -45,11 +45,36 @@ pub(super) fn stage(
         );
         return Ok(Exit::Bug);
     }
-    let outcome = execute::stage(&arguments.folder, arguments.coordinator, registry);
-    let exit = match &outcome {
+    tell_outcome(&execute::stage(
+        &arguments.folder,
+        arguments.coordinator,
+        registry,
+    ))
+}
+
+/// Runs one job as a start of an attempt at it, and prints its outcome as JSON.
+pub(super) fn attempt(
+    arguments: &AttemptArguments,
+    registry: &Registry,
+) -> Result<Exit, CommandFailure> {
+    let AttemptArguments {
+        folder,
+        number,
+        source,
+    } = arguments;
+    tell_outcome(&execute::attempt(
+        folder,
+        *number,
+        source.as_deref(),
+        registry,
+    ))
+}
+
+/// Tells how a job went: its failure on standard error, which is the job's log, and all of it as JSON.
+fn tell_outcome(outcome: &Outcome) -> Result<Exit, CommandFailure> {
+    let exit = match outcome {
         Outcome::Ok(_) => Exit::Ok,
         Outcome::Error(report) => {
-            // Standard error is the job's log.
             tell_error(&report.message, report.remedy.as_deref());
             match report.kind {
                 ErrorKind::Input => Exit::Input,
@@ -60,7 +85,7 @@ pub(super) fn stage(
             }
         }
     };
-    match serde_json::to_string(&outcome) {
+    match serde_json::to_string(outcome) {
         Ok(text) => print(&format!("{}\n", json(&text)))?,
         Err(error) => tell(&error.to_string()),
     }

@@ -8,13 +8,13 @@ use std::time::Instant;
 
 use contract::{ArtifactType, Event, Params};
 
+use super::executor::{Assignment, Control, Executor, Exit, Share};
 use super::follow::Follower;
 use super::killed::{self, Circumstances};
 use super::memory::{Evidence, KillWatch};
 use super::protocol::{ErrorKind, ErrorReport, JobFile, Outcome, Usage};
 use super::resolve::Ready;
 use super::served::Serving;
-use super::worker::{Control, Exit, Share, Worker};
 use crate::failure::{Failure, FailureKind};
 use crate::keys::KeyParts;
 use crate::resources::Resources;
@@ -23,8 +23,7 @@ use crate::store::{Claim, Cost, Found, Lookup, Made, Record, Store, io_error};
 /// What an attempt needs to know.
 pub(super) struct Attempt<'a> {
     pub(super) store: &'a Store,
-    pub(super) worker: &'a dyn Worker,
-    pub(super) cpu: &'a str,
+    pub(super) executor: &'a dyn Executor,
     pub(super) label: String,
     pub(super) output: ArtifactType,
     pub(super) ready: Ready,
@@ -34,6 +33,8 @@ pub(super) struct Attempt<'a> {
     /// The complete parameters.
     pub(super) params: Params,
     pub(super) share: Share,
+    /// The fingerprint of the code of the job's stage.
+    pub(super) source: Option<&'a str>,
     /// What the job declares to need.
     pub(super) resources: &'a Resources,
     /// The memory that all jobs of the run may hold together, in bytes, if that is known.
@@ -92,13 +93,15 @@ impl Attempt<'_> {
         done: impl FnOnce(Option<Event>),
     ) -> Result<(Found, Record), Failure> {
         let folder = claim.folder();
-        let (inputs, serving) = Serving::begin(self.store, &self.ready, folder)?;
+        let (inputs, serving) =
+            Serving::begin(self.store, &self.ready, folder, self.executor.is_here())?;
         let job = JobFile {
             kind: self.parts.kind.clone(),
             label: self.label.clone(),
             keyed: (self.params != self.parts.params).then(|| self.parts.params.clone()),
             params: self.params.clone(),
             inputs,
+            output: Some(self.output),
             threads: self.share.threads,
             peak: self.peak,
         };
@@ -118,9 +121,13 @@ impl Attempt<'_> {
         }
 
         let start = Instant::now();
-        let exit = self
-            .worker
-            .run(folder, claim.lock()?, &self.share, control)?;
+        let assignment = Assignment {
+            claim: &claim,
+            share: &self.share,
+            request: self.resources,
+            source: self.source,
+        };
+        let exit = self.executor.run(&assignment, control)?;
         self.share.gpus.clear();
         claim.check_place()?;
         claim.end_log();
@@ -165,7 +172,7 @@ impl Attempt<'_> {
                 // Programs that the stage has started count as well, as far as they were seen.
                 peak_memory: usage.peak_memory.max(control.held().unwrap_or(0)),
                 worked: usage.worked,
-                cpu: self.cpu.to_owned(),
+                cpu: self.executor.machine().cpu.clone(),
                 peak: self.peak,
             },
             output: self.output,
@@ -187,11 +194,14 @@ impl Attempt<'_> {
         exit: &Exit,
         control: &Control,
     ) -> Result<Usage, Failure> {
+        if let Some(failure) = &exit.failure {
+            return Err(failure.clone());
+        }
         match written.or_else(|| serde_json::from_str(&exit.printed).ok()) {
             Some(Outcome::Ok(usage)) if exit.code == Some(0) => Ok(usage),
             Some(Outcome::Error(report)) => {
                 let starved =
-                    report.kind == ErrorKind::Failed && self.kills.evidence() == Evidence::Group;
+                    report.kind == ErrorKind::Failed && self.evidence() == Evidence::Group;
                 let mut failure = self.failure(report);
                 let asked = control.stopping() || control.killed();
                 if failure.kind == FailureKind::Interrupted && !asked {
@@ -210,10 +220,18 @@ impl Attempt<'_> {
                 Err(Failure::interrupted())
             }
             _ => {
-                let evidence = self.kills.evidence();
+                let evidence = self.evidence();
                 let circumstances = self.circumstances(folder, control, evidence);
                 Err(killed::failure(exit, &circumstances))
             }
+        }
+    }
+
+    /// Says what speaks for the system having killed the job. Of another machine nothing is seen here.
+    fn evidence(&self) -> Evidence {
+        match self.executor.is_here() {
+            true => self.kills.evidence(),
+            false => Evidence::Nothing,
         }
     }
 

@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
+use super::executor::Exit;
 use super::memory::Evidence;
-use super::worker::Exit;
 use crate::failure::{Failure, FailureKind};
 use crate::progress::amount;
 

@@ -44,7 +44,7 @@ impl Machine {
     }
 
     /// Returns the machine that this program runs on.
-    pub fn here() -> Self {
+    pub(super) fn here() -> Self {
         let info = CpuInfo::current().ok();
         let name = info.as_ref().and_then(|info| info.model_name(0));
         let cores = std::thread::available_parallelism().map_or(1, usize::from);

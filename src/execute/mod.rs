@@ -8,7 +8,9 @@
 //! child reads it, appends events to `events.jsonl` and messages to `log.txt`, fills `output/`, and says in
 //! `outcome.json` how it went. Only the coordinator touches the rest of the store.
 
+mod apart;
 mod attempt;
+mod executor;
 mod follow;
 mod gpus;
 mod inside;
@@ -27,8 +29,9 @@ mod served;
 mod signals;
 mod stage;
 mod watch;
-mod worker;
 
+pub use apart::attempt;
+pub use executor::{Asked, Assignment, Control, Executor, Exit, Local, Reach, Share, Slurm};
 pub use gpus::{Gpu, Lease, gpus};
 pub(crate) use inside::{INSIDE, with as inside};
 pub use machine::Machine;
@@ -42,7 +45,6 @@ pub(crate) use signals::is_ignored;
 pub use stage::stage;
 pub(crate) use stage::threads;
 pub use watch::{Advance, WatchState, Watched, watch};
-pub use worker::{ChildProcess, Control, Exit, Share, Worker};
 
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use contract::{Inputs, Params, StageError};
+use contract::{ArtifactType, Inputs, Params, StageError};
 use serde::{Deserialize, Serialize};
 
 use crate::store::{Notes, Worked};
@@ -24,6 +24,9 @@ pub struct JobFile {
     /// Where the inputs lie.
     #[serde(with = "super::paths")]
     pub inputs: Inputs,
+    /// What the output is.
+    #[serde(default)]
+    pub output: Option<ArtifactType>,
     /// How many threads to use.
     pub threads: usize,
     /// What the threads can do together at most, in floating-point operations a second, if that was measured.

@@ -8,7 +8,7 @@ use contract::Inputs;
 use super::resolve::{Ready, ReadyInput};
 use crate::failure::{Failure, FailureKind};
 use crate::graph::InputName;
-use crate::store::{External, Served, Store, View, io_error};
+use crate::store::{External, Holder, Served, Store, View, io_error};
 
 /// The inputs of a job, as the job finds them.
 pub(super) struct Serving {
@@ -28,8 +28,17 @@ impl Serving {
         store: &Store,
         ready: &Ready,
         folder: &Path,
+        is_here: bool,
     ) -> Result<(Inputs, Self), Failure> {
-        let inputs = folder.join("inputs");
+        let inputs = match is_here {
+            true => folder.join("inputs"),
+            // The job may run on another machine, and read what an earlier run has laid out.
+            false => folder.join(format!(
+                "inputs-{}-{}",
+                Holder::here().host,
+                std::process::id()
+            )),
+        };
         if inputs.exists() {
             contract::remove_all(&inputs).map_err(io_error(&inputs))?;
         }

@@ -15,7 +15,7 @@ use procfs::process::Process;
 use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
 use rustix::time::{ClockId, clock_gettime};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 
 use super::is_ignored;
 use super::memory;
@@ -78,7 +78,8 @@ fn prepare(
     let _ = rustix::thread::disable_transparent_huge_pages(!large);
     let stop = Arc::new(AtomicBool::new(false));
     let hangup = (!is_ignored(SIGHUP)).then_some(SIGHUP);
-    for signal in [SIGTERM, SIGINT].into_iter().chain(hangup) {
+    // Slurm sends the last one before a time limit.
+    for signal in [SIGTERM, SIGINT, SIGUSR1].into_iter().chain(hangup) {
         signal_hook::flag::register(signal, Arc::clone(&stop)).map_err(StageError::failed)?;
     }
     let lock = lock(&folder)?;

@@ -9,10 +9,20 @@ use super::environment::{Environment, Reads};
 use super::parameters::trace;
 use crate::declare::{Item, ItemValue, Pipeline, StageDeclaration};
 use crate::errors::{Diagnostic, did_you_mean};
-use crate::resources::{Resources, SIZES, bytes};
+use crate::resources::{Batch, Resources, SIZES, bytes, time};
 
 /// The keys of `resources`.
-const KEYS: [&str; 3] = ["threads", "memory", "gpus"];
+const KEYS: [&str; 9] = [
+    "threads",
+    "memory",
+    "gpus",
+    "time",
+    "partition",
+    "account",
+    "qos",
+    "constraint",
+    "arguments",
+];
 
 /// Evaluates and checks what a stage needs. A value that has a problem is reported and left open.
 pub(super) fn resources<'p>(
@@ -84,6 +94,30 @@ fn set<'p>(
                 wrong("`threads` takes a whole number of at least 1".into(), help)
             })?);
         }
+        "time" => {
+            let limit = match &*evaluated.value {
+                Value::String(text) => time(text),
+                _ => Err("a time is a text with units".to_owned()),
+            };
+            let help = "write how long the job may take at most: \"2h\", \"1h30m\", \"45m\"";
+            let limit = limit.map_err(|why| wrong(format!("`time`: {why}"), help))?;
+            resources.batch.time = Some(limit);
+        }
+        "arguments" => {
+            let help = "write them as sbatch takes them: arguments = [\"--exclude=n3\"]";
+            resources.batch.arguments = texts(&evaluated.value)
+                .ok_or_else(|| wrong("`arguments` takes a list of texts".into(), help))?;
+        }
+        "partition" | "account" | "qos" | "constraint" => {
+            let text = evaluated.value.as_str().filter(|text| !text.is_empty());
+            let text = text.ok_or_else(|| {
+                wrong(
+                    format!("`{name}` takes a text"),
+                    "write it as sbatch takes it",
+                )
+            })?;
+            *asked(&mut resources.batch, name) = Some(text.to_owned());
+        }
         _ => {
             let help = "0 or nothing for a stage that needs no GPU";
             resources.gpus = whole(&evaluated.value)
@@ -91,6 +125,21 @@ fn set<'p>(
         }
     }
     Ok(())
+}
+
+/// Returns the place of a word for a batch system.
+fn asked<'b>(batch: &'b mut Batch, name: &str) -> &'b mut Option<String> {
+    match name {
+        "partition" => &mut batch.partition,
+        "account" => &mut batch.account,
+        "qos" => &mut batch.qos,
+        _ => &mut batch.constraint,
+    }
+}
+
+fn texts(value: &Value) -> Option<Vec<String>> {
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    value.as_array()?.iter().map(text).collect()
 }
 
 fn whole(value: &Value) -> Option<usize> {
@@ -143,6 +192,7 @@ mod tests {
             memory,
             gpus,
             place,
+            ..
         } = &*job.resources;
         assert_eq!(
             (*threads, *memory, *gpus),

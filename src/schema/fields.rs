@@ -138,6 +138,45 @@ pub(super) fn resources() -> Value {
             "gpus",
             described(range("integer", Some(json!(0)), None), "GPUs of each job."),
         ),
+        (
+            "time",
+            described(
+                json!({ "type": "string" }),
+                "On a cluster: the time limit of each job, \"4h\".",
+            ),
+        ),
+        (
+            "partition",
+            described(json!({ "type": "string" }), "On a cluster: the partition."),
+        ),
+        (
+            "account",
+            described(
+                json!({ "type": "string" }),
+                "On a cluster: the account that is charged.",
+            ),
+        ),
+        (
+            "qos",
+            described(
+                json!({ "type": "string" }),
+                "On a cluster: the quality of service.",
+            ),
+        ),
+        (
+            "constraint",
+            described(
+                json!({ "type": "string" }),
+                "On a cluster: features that a node must have.",
+            ),
+        ),
+        (
+            "arguments",
+            described(
+                json!({ "type": "array", "items": { "type": "string" } }),
+                "On a cluster: further arguments of sbatch.",
+            ),
+        ),
     ];
     let properties: Map<String, Value> = properties
         .into_iter()

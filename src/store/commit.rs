@@ -51,6 +51,25 @@ impl Store {
         self.commit_as(folder, made, None)
     }
 
+    /// Returns the digest that the files below a folder have as an artifact.
+    ///
+    /// # Errors
+    /// When there is no folder but a link to one, when the folder holds something that is no plain file, and when the system
+    /// refuses to read.
+    pub fn artifact_of(folder: &Path, output: ArtifactType) -> Result<Digest, StoreError> {
+        let mut files = Vec::new();
+        for (path, name) in files_below(folder)? {
+            let hashed = open_plain(&path).and_then(|file| hash(&file));
+            let (digest, size) = hashed.map_err(io_error(&path))?;
+            files.push(Entry {
+                path: name,
+                digest,
+                size,
+            });
+        }
+        Ok(Manifest::new(Content::Artifact(output), files).digest())
+    }
+
     /// Takes in what a job has made as [`Store::commit`] does. Where its result was `known` before, it must be the same.
     ///
     /// # Errors

@@ -110,6 +110,11 @@ impl Store {
 }
 
 impl Claim {
+    /// Returns the key of the job.
+    pub fn key(&self) -> &Key {
+        &self.key
+    }
+
     /// Returns the work folder.
     pub fn folder(&self) -> &Path {
         &self.folder

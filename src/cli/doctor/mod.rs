@@ -13,7 +13,7 @@ use super::failure::CommandFailure;
 use super::output::{path_json, print, print_json};
 use super::project::Project;
 use crate::declare::Target;
-use crate::execute::{self, Gpu, Machine, Memory};
+use crate::execute::{self, Executor, Gpu, Local, Machine, Memory};
 use crate::graph::{self, InputSource};
 use crate::progress::count;
 use crate::registry::Registry;
@@ -93,10 +93,11 @@ pub(super) fn doctor(
     arguments: &DoctorArguments,
     registry: &Registry,
 ) -> Result<Exit, CommandFailure> {
-    let machine = Machine::here();
+    let executor = Local::here();
+    let machine = executor.machine();
     let memory = Memory::here();
     let gpus = execute::gpus();
-    let mut found = checks::machine(&machine, memory, &gpus);
+    let mut found = checks::machine(machine, memory, &gpus);
     // The machine's checks are shown even if the project cannot be read.
     let mut peaks = None;
     let mut file_system = None;
@@ -124,7 +125,7 @@ pub(super) fn doctor(
         data.map(|_| store)
     });
     if arguments.common.json {
-        let mut value = json(&machine, memory, &gpus, store.as_ref().ok(), peaks.as_ref());
+        let mut value = json(machine, memory, &gpus, store.as_ref().ok(), peaks.as_ref());
         value["file_system"] = json!(file_system.map(|found| found.name));
         value["checks"] = found.iter().map(Check::json).collect();
         print_json(&value)?;

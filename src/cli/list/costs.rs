@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::cli::project::Project;
 use crate::declare::{Group, Target};
-use crate::execute::{Machine, Resolver, Standing, recall, survey_from};
+use crate::execute::{Executor, Local, Resolver, Standing, recall, survey_from};
 use crate::graph::{self, JobGraph, JobIndex, Plan};
 use crate::progress::{count, duration};
 use crate::registry::Registry;
@@ -54,7 +54,7 @@ pub(super) struct Cost {
 impl Costs {
     /// Looks how the jobs of all outputs stand. Nothing fails: why costs cannot be told, [`Costs::note`] says.
     pub(super) fn look(project: &Project, registry: &Registry) -> Self {
-        let threads = Machine::here().cores;
+        let threads = Local::here().machine().cores;
         let looked = Looked::look(project, registry, threads);
         Self { looked, threads }
     }

@@ -13,7 +13,7 @@ use crate::cli::arguments::{Common, PlanArguments};
 use crate::cli::failure::CommandFailure;
 use crate::cli::output::{print, print_json};
 use crate::cli::project::Project;
-use crate::execute::{Machine, Resolver};
+use crate::execute::{Executor, Local, Resolver};
 use crate::progress::count;
 use crate::registry::Registry;
 use crate::why::{History, Price, prices};
@@ -83,7 +83,7 @@ pub(super) fn within(
         }))?;
         return Ok(Exit::Ok);
     }
-    let cores = Machine::here().cores;
+    let cores = Local::here().machine().cores;
     print(&format!(
         "{variable} = {value} fits in {}: about {} here, on {} ({} to {} of core time)\n\
          write it into pipeline.toml, or give --set {variable}={value}: results depend on the number, and on no clock\n",
@@ -124,7 +124,7 @@ fn price(
     common.set.push((variable.to_owned(), value.to_string()));
     let project = Project::load(&common, registry)?;
     let (plan, store, standings) = project.look(&arguments.targets)?;
-    let threads = Machine::here().cores;
+    let threads = Local::here().machine().cores;
     let prices = prices(
         &plan.jobs,
         &standings,

@@ -25,6 +25,7 @@ use std::time::{Duration, Instant};
 use contract::Event;
 
 use super::attempt::{Attempt, Gained};
+use super::executor::{Control, Share};
 use super::follow::Follower;
 use super::gpus::{Lease, Pool};
 use super::inside;
@@ -32,7 +33,6 @@ use super::memory::KillWatch;
 use super::queue::{Lane, Queue, Rank};
 use super::resolve::{Ready, Resolver};
 use super::room::{Needs, Room, Taken};
-use super::worker::{Control, Share};
 use crate::failure::Failure;
 use crate::graph::{Job, JobGraph, JobIndex};
 use crate::keys::Key;
@@ -56,7 +56,10 @@ pub fn run(
     stops: &Receiver<Stop>,
 ) -> Vec<JobState> {
     let (sender, messages) = channel();
-    let Means { store, machine, .. } = means;
+    let Means {
+        store, executor, ..
+    } = means;
+    let machine = executor.machine();
     let known = std::mem::take(&mut options.known);
     let deadline = options
         .budget
@@ -351,7 +354,8 @@ impl<'scope, 'env> Run<'scope, 'env> {
         let index = rank.2;
         self.likely.remove(&index);
         let job = self.graph.job(index);
-        let threads = job.resources.threads.unwrap_or_else(|| {
+        let each = self.means.executor.threads_each();
+        let threads = job.resources.threads.or(each).unwrap_or_else(|| {
             let sharing = self.working() + self.queue.len() + 1;
             let sharing = sharing.min(self.options.jobs).max(1);
             let free = self.room.free(needs).threads;
@@ -362,8 +366,7 @@ impl<'scope, 'env> Run<'scope, 'env> {
         let control = Arc::new(Control::default());
         let attempt = Attempt {
             store: self.means.store,
-            worker: self.means.worker,
-            cpu: &self.means.machine.cpu,
+            executor: self.means.executor,
             label: job.label.to_string(),
             output: job.output,
             parts: ready.parts(job),
@@ -371,13 +374,14 @@ impl<'scope, 'env> Run<'scope, 'env> {
             ready: ready.clone(),
             known: self.known(index).filter(|known| known.key == ready.key),
             share: Share { threads, gpus },
+            source: (self.means.source)(job.kind),
             resources: &job.resources,
             memory: self.options.memory,
             kills: self.kills,
             peak: self
                 .peaks
                 .as_ref()
-                .and_then(|peaks| self.means.machine.peak(peaks, job, threads)),
+                .and_then(|peaks| self.means.executor.machine().peak(peaks, job, threads)),
         };
         self.running.push(Running {
             rank,
@@ -442,10 +446,16 @@ impl<'scope, 'env> Run<'scope, 'env> {
 
     /// Passes on the events of running jobs since the last time, and looks how much memory they hold.
     fn follow(&mut self) {
+        if let Some(news) = self.means.executor.news() {
+            self.progress.note(&news);
+        }
         for running in &mut self.running {
             let job = self.graph.job(running.rank.2);
             for event in running.events.read() {
                 self.progress.event(running.rank.2.index(), &event);
+            }
+            for word in running.control.said() {
+                self.progress.note(&format!("{}: {word}", job.label));
             }
             self.means.store.bound_log(&running.ready.key);
             let held = running.control.look().unwrap_or(0);

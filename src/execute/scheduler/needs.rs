@@ -25,7 +25,7 @@ impl Run<'_, '_> {
             (_, Some(memory)) if memory > total.memory => {
                 (bytes(memory), bytes(total.memory), "--memory")
             }
-            _ if resources.gpus > total.gpus => {
+            _ if resources.gpus > total.gpus && self.means.executor.is_here() => {
                 let gpus = [resources.gpus, total.gpus].map(|gpus| count(gpus, "GPU"));
                 let [wanted, had] = gpus;
                 (wanted, had, "--gpus")
@@ -66,7 +66,8 @@ impl Run<'_, '_> {
         index: JobIndex,
         number: usize,
     ) -> Result<Option<Vec<Lease>>, Failure> {
-        if number == 0 {
+        // On other machines GPUs are for others to give.
+        if number == 0 || !self.means.executor.is_here() {
             return Ok(Some(Vec::new()));
         }
         match self.pool.gather(number) {

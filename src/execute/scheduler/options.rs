@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::execute::{Gpu, Machine, Worker};
+use crate::execute::{Executor, Gpu};
 use crate::failure::Failure;
 use crate::graph::JobIndex;
 use crate::keys::KeyParts;
@@ -46,9 +46,9 @@ pub struct Means<'a> {
     /// Where results are.
     pub store: &'a Store,
     /// What runs jobs.
-    pub worker: &'a dyn Worker,
-    /// The machine that the run is on.
-    pub machine: &'a Machine,
+    pub executor: &'a dyn Executor,
+    /// Returns the fingerprint of the code of a kind of stage, if the program has one.
+    pub source: &'a dyn Fn(&str) -> Option<&'static str>,
     /// Says how much memory a job of that label and those parts will hold, in bytes, if anything like it is known.
     pub peak_memory: &'a dyn Fn(&str, &KeyParts) -> Option<u64>,
 }

@@ -1,18 +1,19 @@
 //! A worker of a few lines, and runs over it.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::path::Path;
-use std::sync::Mutex;
+use std::fs;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel};
+use std::sync::{LazyLock, Mutex};
 use std::time::Duration;
 
 use contract::{ArtifactType, Event, Params};
 use serde_json::json;
 
 use crate::execute::protocol::{ErrorKind, ErrorReport, JobFile, Outcome, Usage};
-use crate::execute::{Control, Exit, JobState, Machine, Means, Options, Share, Stop, Worker, run};
+use crate::execute::{
+    Assignment, Control, Executor, Exit, JobState, Machine, Means, Options, Stop, run,
+};
 use crate::failure::Failure;
 use crate::graph::{InputSource, Job, JobGraph};
 use crate::keys::{CanonicalParams, KeyParts};
@@ -42,15 +43,19 @@ impl Writer {
     }
 }
 
-impl Worker for Writer {
-    fn run(
-        &self,
-        folder: &Path,
-        _lock: File,
-        share: &Share,
-        control: &Control,
-    ) -> Result<Exit, StoreError> {
-        let threads = share.threads;
+impl Executor for Writer {
+    fn machine(&self) -> &Machine {
+        static MACHINE: LazyLock<Machine> = LazyLock::new(|| Machine {
+            class: "test".into(),
+            cpu: "test".into(),
+            cores: 2,
+        });
+        &MACHINE
+    }
+
+    fn run(&self, assignment: &Assignment<'_>, control: &Control) -> Result<Exit, StoreError> {
+        let folder = assignment.folder();
+        let threads = assignment.share.threads;
         let now = self.threads.fetch_add(threads, Ordering::SeqCst) + threads;
         self.most_threads.fetch_max(now, Ordering::SeqCst);
         let now = self.running.fetch_add(1, Ordering::SeqCst) + 1;
@@ -140,7 +145,7 @@ impl Worker for Writer {
         Ok(Exit {
             printed,
             code: Some(code),
-            signal: None,
+            ..Exit::default()
         })
     }
 }
@@ -250,13 +255,12 @@ impl Bench {
         peak_memory: &dyn Fn(&str, &KeyParts) -> Option<u64>,
     ) -> Vec<JobState> {
         let (_sender, stops) = channel();
-        let machine = machine();
         let store = self.store();
         run(
             graph,
             Means {
                 peak_memory,
-                ..means(&store, &self.writer, &machine)
+                ..means(&store, &self.writer)
             },
             self.options.clone(),
             &mut Silent,
@@ -275,20 +279,12 @@ impl Bench {
     }
 }
 
-pub(super) fn machine() -> Machine {
-    Machine {
-        class: "test".into(),
-        cpu: "test".into(),
-        cores: 2,
-    }
-}
-
 /// What a run works with, where nothing is known of how much memory jobs will hold.
-pub(super) fn means<'a>(store: &'a Store, worker: &'a Writer, machine: &'a Machine) -> Means<'a> {
+pub(super) fn means<'a>(store: &'a Store, executor: &'a Writer) -> Means<'a> {
     Means {
         store,
-        worker,
-        machine,
+        executor,
+        source: &|_| None,
         peak_memory: &|_, _| None,
     }
 }

@@ -4,18 +4,17 @@ use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-use super::bench::{Bench, DIAMOND, Silent, graph, letters, machine, means};
+use super::bench::{Bench, DIAMOND, Silent, graph, letters, means};
 use crate::execute::{JobState, Stop, run};
 use crate::failure::FailureKind;
 use crate::graph::JobGraph;
 
 /// Runs four jobs, of which the first is asked to stop and the others are never started.
 fn stops_at_the_first_job(bench: &Bench, graph: &JobGraph, stops: &Receiver<Stop>) {
-    let machine = machine();
     let store = bench.store();
     let states = run(
         graph,
-        means(&store, &bench.writer, &machine),
+        means(&store, &bench.writer),
         bench.options.clone(),
         &mut Silent,
         stops,
@@ -49,9 +48,8 @@ fn a_job_that_crashes_when_asked_to_stop_has_failed() {
         let (sender, stops) = channel();
         bench.writer.stop = Some(Mutex::new(sender));
         bench.writer.dies_of = Some(signal);
-        let machine = machine();
         let store = bench.store();
-        let means = means(&store, &bench.writer, &machine);
+        let means = means(&store, &bench.writer);
         let graph = graph(&[("a", "a", &[])]);
         let states = run(&graph, means, bench.options.clone(), &mut Silent, &stops);
         let JobState::Failed(failure) = &states[0] else {

@@ -1,12 +1,12 @@
-//! Having a prepared job done: by a child process.
+//! Jobs as child processes on this machine.
 
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use contract::{STARVED, is_starved};
 use rustix::io::Errno;
@@ -14,170 +14,65 @@ use rustix::process::{
     Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid,
 };
 
-use super::gpus::{Lease, ORDER, VISIBLE};
-use super::inside::{self, INSIDE};
-use super::memory::held;
+use super::{Asked, Assignment, Control, Executor, Exit, Reach};
+use crate::execute::gpus::{Lease, ORDER, VISIBLE};
+use crate::execute::inside::{self, INSIDE};
+use crate::execute::machine::Machine;
+use crate::execute::memory::held;
 use crate::store::{StoreError, io_error};
 
 /// For how many milliseconds the allocator keeps freed memory. A step of training frees what the next one takes: by its default
 /// of 10 the allocator hands these pages back to the system in between, which then clears them again.
 const KEPT: (&str, &str) = ("MIMALLOC_PURGE_DELAY", "10000");
 
-/// What a job may use while it runs.
-#[derive(Debug, Default)]
-pub struct Share {
-    /// Threads.
-    pub threads: usize,
-    /// GPUs, leased until the job has ended.
-    pub gpus: Vec<Lease>,
-}
+/// How a child process is reached.
+struct Process(Pid);
 
-/// What runs the job of a prepared work folder.
-pub trait Worker: Sync {
-    /// Runs the job and returns when it has ended. `lock` is the folder's lock, to be held by whoever writes there.
-    ///
-    /// # Errors
-    /// When the job could not be started.
-    fn run(
-        &self,
-        folder: &Path,
-        lock: File,
-        share: &Share,
-        control: &Control,
-    ) -> Result<Exit, StoreError>;
-}
-
-/// How a worker ended.
-#[derive(Clone, Debug, Default)]
-pub struct Exit {
-    /// What it printed: its outcome as JSON, if all went well enough to say it.
-    pub printed: String,
-    /// The signal that killed it, if one did.
-    pub signal: Option<i32>,
-    /// Its exit code, if it ended by itself.
-    pub code: Option<i32>,
-}
-
-/// A line to a running job: asks it to stop, or kills it.
-#[derive(Debug, Default)]
-pub struct Control {
-    state: Mutex<State>,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    asked: Asked,
-    child: Option<Pid>,
-    /// Most memory that it was seen to hold, in bytes.
-    held: Option<u64>,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-enum Asked {
-    #[default]
-    Nothing,
-    Stop,
-    Kill,
-}
-
-impl Control {
-    /// Asks the job to save a checkpoint and stop.
-    pub fn stop(&self) {
-        self.ask(Asked::Stop);
-    }
-
-    /// Ends the job at once.
-    pub fn kill(&self) {
-        self.ask(Asked::Kill);
-    }
-
-    /// Whether the job was asked to stop, or killed.
-    pub fn stopping(&self) -> bool {
-        self.lock().asked > Asked::Nothing
-    }
-
-    /// Whether the job was killed.
-    pub fn killed(&self) -> bool {
-        self.lock().asked == Asked::Kill
-    }
-
-    /// Looks how much memory the job holds, and returns the most that was seen so far, in bytes.
-    pub fn look(&self) -> Option<u64> {
-        let child = self.lock().child;
-        let now = child.and_then(|child| held(child.as_raw_nonzero().get().unsigned_abs()));
-        let mut state = self.lock();
-        state.held = state.held.max(now);
-        state.held
-    }
-
-    /// Returns the most memory that the job was seen to hold, in bytes.
-    pub fn held(&self) -> Option<u64> {
-        self.lock().held
-    }
-
+impl Reach for Process {
     fn ask(&self, what: Asked) {
-        let mut state = self.lock();
-        state.asked = state.asked.max(what);
-        state.deliver();
-    }
-
-    /// From here on signals go to `child`; a signal that was asked for before is sent now.
-    fn attach(&self, child: Pid) {
-        let mut state = self.lock();
-        state.child = Some(child);
-        state.deliver();
-    }
-
-    /// The child has ended, and its process number may soon be another's.
-    fn detach(&self) {
-        self.lock().child = None;
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl State {
-    fn deliver(&self) {
-        let signal = match self.asked {
+        let signal = match what {
             Asked::Nothing => return,
             Asked::Stop => Signal::TERM,
             Asked::Kill => Signal::KILL,
         };
-        if let Some(child) = self.child {
-            // The child may have ended just now: then there is nobody left to signal.
-            let _ = kill_process(child, signal);
-        }
+        // The child may have ended just now: then there is nobody left to signal.
+        let _ = kill_process(self.0, signal);
+    }
+
+    fn held(&self) -> Option<u64> {
+        held(self.0.as_raw_nonzero().get().unsigned_abs())
     }
 }
 
-/// Runs jobs as `pipe stage WORKDIR`, the program being the one that runs already.
+/// Runs jobs on this machine: as `pipe stage WORKDIR`, the program being the one that runs already.
 #[derive(Clone, Debug)]
-pub struct ChildProcess {
+pub struct Local {
     program: PathBuf,
+    machine: Machine,
     /// Held alone while a child is started that inherits leases, so that no other child inherits them as well.
     starting: Arc<RwLock<()>>,
 }
 
-impl Default for ChildProcess {
-    fn default() -> Self {
+impl Local {
+    /// Returns what runs jobs on this machine.
+    pub fn here() -> Self {
         // The program that runs now is started, even if its file was replaced since.
         Self {
             program: "/proc/self/exe".into(),
+            machine: Machine::here(),
             starting: Arc::default(),
         }
     }
 }
 
-impl Worker for ChildProcess {
-    fn run(
-        &self,
-        folder: &Path,
-        lock: File,
-        share: &Share,
-        control: &Control,
-    ) -> Result<Exit, StoreError> {
+impl Executor for Local {
+    fn machine(&self) -> &Machine {
+        &self.machine
+    }
+
+    fn run(&self, assignment: &Assignment<'_>, control: &Control) -> Result<Exit, StoreError> {
+        let Assignment { claim, share, .. } = *assignment;
+        let (folder, lock) = (claim.folder(), claim.lock()?);
         let path = folder.join("log.txt");
         let log = OpenOptions::new()
             .create(true)
@@ -214,7 +109,7 @@ impl Worker for ChildProcess {
         // The command holds handles of the folder's lock and of the log, which must be closed here.
         drop(command);
         let pid = Pid::from_child(&child);
-        control.attach(pid);
+        control.attach(Arc::new(Process(pid)));
         let mut printed = String::new();
         if let Some(mut stdout) = child.stdout.take() {
             // Output that is cut short is no JSON: then the exit status decides.
@@ -231,11 +126,12 @@ impl Worker for ChildProcess {
             printed,
             signal: status.signal(),
             code: status.code(),
+            failure: None,
         })
     }
 }
 
-impl ChildProcess {
+impl Local {
     /// Starts a child that inherits the leases, and with it all that it starts.
     fn start(&self, command: &mut Command, leases: &[Lease]) -> io::Result<Child> {
         if leases.is_empty() {
