@@ -62,12 +62,11 @@ pub(super) fn attempt(
         number,
         source,
     } = arguments;
-    tell_outcome(&execute::attempt(
-        folder,
-        *number,
-        source.as_deref(),
-        registry,
-    ))
+    let (outcome, word) = execute::attempt(folder, *number, source.as_deref(), registry);
+    if let Some(word) = word {
+        tell(&word);
+    }
+    tell_outcome(&outcome)
 }
 
 /// Tells how a job went: its failure on standard error, which is the job's log, and all of it as JSON.

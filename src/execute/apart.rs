@@ -43,8 +43,14 @@ pub(super) struct Start {
     pub(super) word: Option<String>,
 }
 
-/// Runs the job of a work folder as one start of an attempt, and publishes what it makes unless another start has done so.
-pub fn attempt(folder: &Path, number: u32, source: Option<&str>, registry: &Registry) -> Outcome {
+/// Runs the job of a work folder as one start of an attempt, and publishes what it makes unless another start has done so: then
+/// a word on how the two compare is returned as well.
+pub fn attempt(
+    folder: &Path,
+    number: u32,
+    source: Option<&str>,
+    registry: &Registry,
+) -> (Outcome, Option<String>) {
     let failed = |error: io::Error| {
         Outcome::Error(ErrorReport {
             kind: match contract::is_full(&error) {
@@ -58,9 +64,22 @@ pub fn attempt(folder: &Path, number: u32, source: Option<&str>, registry: &Regi
             ),
         })
     };
-    match begin(folder, number) {
-        Ok(start) => start.run(folder, source, registry).unwrap_or_else(failed),
-        Err(error) => failed(error),
+    let went = begin(folder, number).and_then(|start| start.run(folder, source, registry));
+    match went {
+        Ok(start) => (
+            start.outcome.unwrap_or(Outcome::Error(unsaid())),
+            start.word,
+        ),
+        Err(error) => (failed(error), None),
+    }
+}
+
+/// What is to be told of a start that has said nothing, which a start never does.
+fn unsaid() -> ErrorReport {
+    ErrorReport {
+        kind: Trouble::Failed,
+        message: "the start has not said how it went".into(),
+        remedy: None,
     }
 }
 
@@ -120,12 +139,7 @@ impl Start {
         Ok(all)
     }
 
-    fn run(
-        mut self,
-        folder: &Path,
-        source: Option<&str>,
-        registry: &Registry,
-    ) -> io::Result<Outcome> {
+    fn run(mut self, folder: &Path, source: Option<&str>, registry: &Registry) -> io::Result<Self> {
         let job = fs::read(self.place.join("job.json"))?;
         let job: JobFile = serde_json::from_slice(&job)?;
         let outcome = match registry.source(&job.kind) {
@@ -141,27 +155,25 @@ impl Start {
                 ),
             }),
         };
-        self.outcome = Some(outcome.clone());
         self.output = job.output;
         if let (Outcome::Ok(_), Some(output)) = (&outcome, job.output) {
-            let made = Store::artifact_of(&self.place.join("output"), output);
-            match made {
+            match Store::artifact_of(&self.place.join("output"), output) {
                 Ok(digest) => {
                     self.artifact = Some(digest);
-                    return self.publish(folder, outcome);
+                    self.outcome = Some(outcome);
+                    return self.publish(folder);
                 }
-                Err(error) => {
-                    let report = refused(&error);
-                    self.outcome = Some(Outcome::Error(report));
-                }
+                Err(error) => self.outcome = Some(Outcome::Error(refused(&error))),
             }
+        } else {
+            self.outcome = Some(outcome);
         }
         self.tell(folder)?;
-        Ok(self.outcome.unwrap_or(outcome))
+        Ok(self)
     }
 
     /// Makes this start's result the job's, or compares it with the one that is there.
-    fn publish(mut self, folder: &Path, outcome: Outcome) -> io::Result<Outcome> {
+    fn publish(mut self, folder: &Path) -> io::Result<Self> {
         let own = self.place.join(PUBLISHED);
         write(&own, &self)?;
         let published = folder.join(PUBLISHED);
@@ -169,7 +181,7 @@ impl Start {
             Ok(()) => {
                 File::open(folder)?.sync_all()?;
                 self.tell(folder)?;
-                return Ok(outcome);
+                return Ok(self);
             }
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
                 Self::published(folder)?.and_then(|first| first.artifact)
@@ -178,34 +190,34 @@ impl Start {
             Err(error) if error.kind() == ErrorKind::NotFound => recorded(folder),
             Err(error) => return Err(error),
         };
-        let word = match first {
-            Some(first) if Some(first) == self.artifact => {
+        let own = self.artifact.map(|own| own.short());
+        self.word = Some(match first {
+            Some(_) if first == self.artifact => {
                 "another start was first, and has made the same bytes".to_owned()
             }
             Some(first) => format!(
                 "another start was first and has made other bytes (artifact {} there, {} here): the job does not make the \
                  same bytes each time",
                 first.short(),
-                self.artifact
-                    .map(|own| own.short().to_string())
-                    .unwrap_or_default(),
+                own.unwrap_or_default(),
             ),
             None => "another start was first, and its result is gone".to_owned(),
-        };
-        eprintln!("{word}");
-        self.word = Some(word);
+        });
         // Where the work folder is gone, nobody waits for this.
         let _ = self.tell(folder);
         if first == self.artifact {
             contract::remove_all(&self.place)?;
         }
-        Ok(outcome)
+        Ok(self)
     }
 
     /// Writes what is known of the start where the run that waits for it looks.
     fn tell(&self, folder: &Path) -> io::Result<()> {
         let starts = folder.join(STARTS);
-        fs::create_dir_all(&starts)?;
+        match fs::create_dir(&starts) {
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
+            _ => {}
+        }
         let name = self.place.file_name().unwrap_or_default();
         let mut name = name.to_os_string();
         name.push(".json");
@@ -327,9 +339,9 @@ mod tests {
         let (_, second) = start(store.path(), "second", "same");
         let (_, third) = start(store.path(), "third", "other");
         let place = second.place.clone();
-        let outcome = Outcome::Ok(Usage::default());
-        for start in [first.clone(), second, third] {
-            start.publish(&folder, outcome.clone()).unwrap();
+        for mut start in [first.clone(), second, third] {
+            start.outcome = Some(Outcome::Ok(Usage::default()));
+            start.publish(&folder).unwrap();
         }
         let published = Start::published(&folder).unwrap().unwrap();
         assert_eq!(published.place, first.place);

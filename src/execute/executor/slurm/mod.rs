@@ -186,7 +186,7 @@ impl Slurm {
             thread::sleep(TICK);
             if let Some(start) = Start::published(folder)? {
                 events.pass_on(&start.place);
-                return collect(folder, start, self.settings.grace).map(Waited::Ended);
+                return collect(folder, &start, self.settings.grace).map(Waited::Ended);
             }
             let starts = Start::all(folder)?;
             let own: Vec<&Start> = starts
@@ -213,7 +213,7 @@ impl Slurm {
                 return Ok(Waited::Ended(Exit::of(Failure::interrupted())));
             }
             if let Some(outcome) = own.iter().find_map(|start| start.outcome.clone()) {
-                return Ok(self.said(outcome, folder, attempt, id));
+                return Ok(self.said(&outcome, folder, attempt, id));
             }
             let Some(seen) = self.poll.seen(id) else {
                 continue;
@@ -256,8 +256,8 @@ impl Slurm {
     }
 
     /// Says what comes of a start that has told how it went.
-    fn said(&self, outcome: Outcome, folder: &Path, attempt: u32, id: u64) -> Waited {
-        match &outcome {
+    fn said(&self, outcome: &Outcome, folder: &Path, attempt: u32, id: u64) -> Waited {
+        match outcome {
             Outcome::Error(report) if report.kind == ErrorKind::Interrupted => {
                 let starts = Start::all(folder).unwrap_or_default();
                 let why = format!(
@@ -270,7 +270,7 @@ impl Slurm {
                 }
             }
             _ => Waited::Ended(Exit {
-                printed: serde_json::to_string(&outcome).unwrap_or_default(),
+                printed: serde_json::to_string(outcome).unwrap_or_default(),
                 code: Some(1),
                 ..Exit::default()
             }),
@@ -342,7 +342,7 @@ impl Executor for Slurm {
                     if faults > FAULTS {
                         let mut failure = Failure::new(
                             FailureKind::Failed,
-                            format!("given up after {} attempts: {why}", attempt),
+                            format!("given up after {attempt} attempts: {why}"),
                         );
                         failure.remedy = Some("look at the nodes (`sinfo -R`), then run again: it goes on from its last checkpoint".into());
                         break Exit::of(failure);
@@ -383,7 +383,7 @@ fn advanced(starts: &[Start], attempt: u32) -> bool {
 
 /// Moves what a start has made to where the runner looks for it, and says how the job ended. On a network file system the files
 /// may take a while to be seen whole.
-fn collect(folder: &Path, start: Start, grace: Duration) -> io::Result<Exit> {
+fn collect(folder: &Path, start: &Start, grace: Duration) -> io::Result<Exit> {
     let output = start.place.join("output");
     let begun = Instant::now();
     // A run that was killed at this place has moved the output before.
