@@ -3,6 +3,7 @@
 //! Slurm's JSON has another form in each release, so the columns of its listings are read.
 
 use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -213,30 +214,45 @@ fn call(program: &'static str, arguments: &[String], input: &str) -> Result<Stri
     });
     let said = said.trim().replace('\n', "; ");
     match code.map_err(CallError::Io)? {
-        Some(0) => Ok(printed),
-        None => Err(CallError::Away(format!(
+        Ended::Code(0) => Ok(printed),
+        // Nothing is known of what was asked.
+        Ended::Signal(signal) => Err(CallError::Away(format!(
+            "{program} was ended by signal {signal}"
+        ))),
+        Ended::Late => Err(CallError::Away(format!(
             "{program} did not answer in {} s",
             LIMIT.as_secs()
         ))),
-        Some(_) if AWAY.iter().any(|words| said.contains(words)) => Err(CallError::Away(said)),
-        Some(code) if said.is_empty() => Err(CallError::Refused(format!(
+        Ended::Code(_) if AWAY.iter().any(|words| said.contains(words)) => {
+            Err(CallError::Away(said))
+        }
+        Ended::Code(code) if said.is_empty() => Err(CallError::Refused(format!(
             "{program} ended with code {code} and said nothing"
         ))),
-        Some(_) => Err(CallError::Refused(said)),
+        Ended::Code(_) => Err(CallError::Refused(said)),
     }
 }
 
-/// Waits for a program to end, and ends it after [`LIMIT`]. Returns its code, or `None` if it had to be ended.
-fn wait(child: &mut Child) -> io::Result<Option<i32>> {
+/// How a program of Slurm's ended.
+enum Ended {
+    Code(i32),
+    Signal(i32),
+    /// It had to be ended after [`LIMIT`].
+    Late,
+}
+
+/// Waits for a program to end, and ends it after [`LIMIT`].
+fn wait(child: &mut Child) -> io::Result<Ended> {
     let start = Instant::now();
     loop {
         if let Some(status) = child.try_wait()? {
-            return Ok(Some(status.code().unwrap_or(1)));
+            let signal = status.signal().unwrap_or_default();
+            return Ok(status.code().map_or(Ended::Signal(signal), Ended::Code));
         }
         if start.elapsed() > LIMIT {
             child.kill()?;
             child.wait()?;
-            return Ok(None);
+            return Ok(Ended::Late);
         }
         thread::sleep(TICK);
     }

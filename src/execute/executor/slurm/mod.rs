@@ -133,7 +133,14 @@ impl Slurm {
             settings: &self.settings,
         };
         fs::create_dir_all(script.log().parent().unwrap_or(folder)).map_err(io)?;
+        let mut asked = false;
         let answer = self.insist(flags, || {
+            // Slurm may have taken the job although its answer did not arrive.
+            if std::mem::replace(&mut asked, true)
+                && let Some(id) = engine::find(&submission.name)?
+            {
+                return Ok(id);
+            }
             engine::submit(&script.arguments(), &script.text())
         });
         if answer.is_err() {
@@ -150,7 +157,7 @@ impl Slurm {
     fn insist<T>(
         &self,
         flags: &Flags,
-        ask: impl Fn() -> Result<T, CallError>,
+        mut ask: impl FnMut() -> Result<T, CallError>,
     ) -> Result<T, Box<Failure>> {
         loop {
             match ask() {
@@ -212,8 +219,13 @@ impl Slurm {
                     .insert(id);
                 return Ok(Waited::Ended(Exit::of(Failure::interrupted())));
             }
-            if let Some(outcome) = own.iter().find_map(|start| start.outcome.clone()) {
-                return Ok(self.said(&outcome, folder, attempt, id));
+            // A start that has succeeded has published before it says so: the next look finds that.
+            let failed = own.iter().find_map(|start| match &start.outcome {
+                Some(outcome @ Outcome::Error(_)) => Some(outcome),
+                _ => None,
+            });
+            if let Some(outcome) = failed {
+                return Ok(self.said(outcome, folder, attempt, id));
             }
             let Some(seen) = self.poll.seen(id) else {
                 continue;
