@@ -95,7 +95,10 @@ fn begin(folder: &Path, attempt: u32) -> io::Result<Start> {
         .unwrap_or(folder)
         .join("tmp");
     let place = tempfile::Builder::new()
-        .prefix(&format!("start-{}-{attempt}-", &name[..name.len().min(16)]))
+        .prefix(&format!(
+            "start-{}-{attempt}-",
+            name.chars().take(16).collect::<String>()
+        ))
         .tempdir_in(places)?
         .keep();
     fs::copy(folder.join("job.json"), place.join("job.json"))?;

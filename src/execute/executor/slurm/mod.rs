@@ -28,7 +28,7 @@ use crate::failure::{Failure, FailureKind};
 use crate::settings::SlurmSettings;
 use crate::store::{Store, StoreError, io_error};
 use ending::{Verdict, cannot_start, is_usual, judge};
-use engine::{CallError, Seen};
+use engine::{CallError, End, Seen};
 use poll::Poll;
 use submitted::Submitted;
 
@@ -189,11 +189,14 @@ impl Slurm {
         let mut told = String::new();
         let mut since: Option<(Seen, Instant)> = None;
         let mut cancelled = None;
+        let mut interrupted: Option<Instant> = None;
         loop {
             thread::sleep(TICK);
             if let Some(start) = Start::published(folder)? {
                 events.pass_on(&start.place);
-                return collect(folder, &start, self.settings.grace).map(Waited::Ended);
+                let exit = collect(folder, &start, self.settings.grace)?;
+                forget(folder)?;
+                return Ok(Waited::Ended(exit));
             }
             let starts = Start::all(folder)?;
             let own: Vec<&Start> = starts
@@ -225,7 +228,17 @@ impl Slurm {
                 _ => None,
             });
             if let Some(outcome) = failed {
-                return Ok(self.said(outcome, folder, attempt, id));
+                let end = match self.poll.seen(id) {
+                    Some(Seen::Ended(end)) => Some(end),
+                    _ => None,
+                };
+                // Who has asked it to stop, its user or a time limit, Slurm says once the job has ended.
+                let waits = end.is_none() && is_interruption(outcome);
+                let since = *interrupted.get_or_insert_with(Instant::now);
+                if waits && since.elapsed() < self.settings.grace {
+                    continue;
+                }
+                return Ok(said(outcome, end.as_ref(), id, advanced(&starts, attempt)));
             }
             let Some(seen) = self.poll.seen(id) else {
                 continue;
@@ -264,28 +277,6 @@ impl Slurm {
                 }
                 _ => {}
             }
-        }
-    }
-
-    /// Says what comes of a start that has told how it went.
-    fn said(&self, outcome: &Outcome, folder: &Path, attempt: u32, id: u64) -> Waited {
-        match outcome {
-            Outcome::Error(report) if report.kind == ErrorKind::Interrupted => {
-                let starts = Start::all(folder).unwrap_or_default();
-                let why = format!(
-                    "job {id} was asked to stop, as before its time limit or for another job"
-                );
-                Waited::Again {
-                    why,
-                    // A start that got no farther than those before would get no farther the next time.
-                    fault: !advanced(&starts, attempt),
-                }
-            }
-            _ => Waited::Ended(Exit {
-                printed: serde_json::to_string(outcome).unwrap_or_default(),
-                code: Some(1),
-                ..Exit::default()
-            }),
         }
     }
 }
@@ -368,6 +359,44 @@ impl Executor for Slurm {
     }
 }
 
+/// Whether a start was asked to stop, and has neither succeeded nor failed.
+fn is_interruption(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Error(report) if report.kind == ErrorKind::Interrupted)
+}
+
+/// Says what comes of a start that has told how it went, and whose job Slurm says to have ended so. `advanced` says whether it has
+/// left a later checkpoint than there was.
+fn said(outcome: &Outcome, end: Option<&End>, id: u64, advanced: bool) -> Waited {
+    if !is_interruption(outcome) {
+        return Waited::Ended(Exit {
+            printed: serde_json::to_string(outcome).unwrap_or_default(),
+            code: Some(1),
+            ..Exit::default()
+        });
+    }
+    if let Some(end) = end.filter(|end| end.state == "CANCELLED")
+        && let Verdict::Failed(failure) = judge(end, id, advanced)
+    {
+        return Waited::Ended(Exit::of(failure));
+    }
+    Waited::Again {
+        why: format!("job {id} was asked to stop, as before its time limit or for another job"),
+        // A start that got no farther than those before would get no farther the next time.
+        fault: !advanced,
+    }
+}
+
+/// Removes what starts have left that have ended; a copy that still runs removes its own.
+fn forget(folder: &Path) -> io::Result<()> {
+    for start in Start::all(folder)? {
+        // Bytes that differ from the result's are kept, for whoever looks why.
+        if start.outcome.is_some() && start.word.is_none() {
+            contract::remove_all(&start.place)?;
+        }
+    }
+    Ok(())
+}
+
 /// Whether the attempt has a later checkpoint than the attempts before it.
 fn advanced(starts: &[Start], attempt: u32) -> bool {
     let last = |start: &Start| {
@@ -431,6 +460,7 @@ fn collect(folder: &Path, start: &Start, grace: Duration) -> io::Result<Exit> {
             Err(error) => return Err(error),
         }
     }
+    // The winner publishes before it says how it went, and may be about to say it.
     contract::remove_all(&start.place)?;
     let printed = start.outcome.as_ref().map(serde_json::to_string);
     Ok(Exit {

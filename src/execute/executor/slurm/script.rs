@@ -38,7 +38,11 @@ impl Script<'_> {
             "--nodes=1".to_owned(),
             "--ntasks=1".to_owned(),
             format!("--job-name={}", self.submission.name),
-            format!("--output={}", self.log().display()),
+            // Slurm takes a percent sign for the beginning of a pattern.
+            format!(
+                "--output={}",
+                self.log().display().to_string().replace('%', "%%")
+            ),
             "--open-mode=append".to_owned(),
             format!("--chdir={}", self.folder.display()),
             format!("--cpus-per-task={}", self.threads),
@@ -61,8 +65,8 @@ impl Script<'_> {
                 .map(|time| time.as_secs().div_ceil(60).max(1).to_string()),
         );
         // The batch shell gets the signal, which has made way for the job's own program.
-        let warning = batch.time.unwrap_or(WARNING.1 * 10) / 10;
-        let warning = warning.clamp(WARNING.0, WARNING.1).as_secs();
+        let tenth = batch.time.map_or(WARNING.1, |time| time / 10);
+        let warning = tenth.clamp(WARNING.0, WARNING.1).as_secs();
         option("signal", Some(format!("B:USR1@{warning}")));
         option("partition", batch.partition);
         option("account", batch.account);
