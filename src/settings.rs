@@ -140,7 +140,7 @@ impl Settings {
         Self::of(&text).map_err(|message| {
             wrong(
                 message,
-                "`pipe run --help` and the README tell what settings there are",
+                "REFERENCE.md tells what settings there are (A Slurm cluster)",
             )
         })
     }
